@@ -19,7 +19,6 @@ from isoflop.training.engine.build import build_model
 from isoflop.training.engine.evaluate import evaluate
 from isoflop.training.engine.optimiser import build_optimiser
 from isoflop.training.engine.trainer import TokenData, Trainer
-from isoflop.training.schedule import total_steps
 from isoflop.training.tokenizer import ByteTokenizer
 
 # width, depth, heads of the peer, context, batch: nanoGPT's CPU setting, and smaller ones.
@@ -27,6 +26,7 @@ SHAPES = ((128, 4, 4, 64, 12), (128, 3, 4, 128, 4), (64, 3, 2, 128, 4), (32, 3, 
 WARM_UP, ROUNDS = 5, 120
 QUANTILE = 0.1
 EVAL_TOKENS = 131_072
+TRIAL_STEPS = 100
 CPU = torch.device("cpu")
 
 
@@ -130,24 +130,23 @@ def equal_time(data: TokenData) -> None:
             depth=depth,
             context=context,
             batch_size=batch,
-            token_budgets=(40 * batch * context,),
+            token_budgets=(TRIAL_STEPS * batch * context,),
+            eval_tokens=4096,
         )
         config = fitting_time(config, data, allowed_s)
-        start = time.process_time()
         trainer = Trainer(config, data, device=CPU, on_record=lambda record: None)
         trainer.run(should_stop=lambda: False)
-        spent_s = time.process_time() - start
         name = f"isoflop {depth} x {width}"
         loss = score(trainer.model, data, context)
-        print(f"{name:>28} {loss:8.4f}  context {context}, {spent_s:.0f} s", flush=True)
+        print(f"{name:>28} {loss:8.4f}  context {context}, {trainer.cpu_s:.0f} s", flush=True)
 
 
 def fitting_time(config: RunConfig, data: TokenData, allowed_s: float) -> RunConfig:
-    """Choose the budget that takes the CPU time allowed, by a short trial."""
-    start = time.process_time()
-    Trainer(config, data, device=CPU, on_record=lambda record: None).run(should_stop=lambda: False)
-    per_step_s = (time.process_time() - start) / total_steps(config)
-    steps = int(0.9 * allowed_s / per_step_s)
+    """Choose the budget that takes a little less than the CPU time allowed, by a short trial."""
+    trainer = Trainer(config, data, device=CPU, on_record=lambda record: None)
+    trainer.run(should_stop=lambda: False)
+    per_step_s = trainer.cpu_s / config.budget_steps[-1]
+    steps = int(0.95 * allowed_s / per_step_s)
     return replace(config, token_budgets=(steps * config.tokens_per_step,))
 
 

@@ -53,6 +53,11 @@ PAGES: tuple[PageInfo, ...] = (
         help="Whether to believe the fit: optimum, intervals, residuals, single rows, next runs.",
     ),
     PageInfo(
+        key="compare",
+        title="Compare",
+        help="Laws on one table, families under one law, published fits, and what came true.",
+    ),
+    PageInfo(
         key="plan",
         title="Plan",
         help="From hardware, time, storage and money to the run that should be trained.",

@@ -1,0 +1,227 @@
+"""The Compare page: every question answered on first sight, refusals with their reason, links."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from isoflop.fitting import FitOptions, fit
+from isoflop.fitting.backtest import load_backtest
+from isoflop.fitting.compare import claims, compare_laws, in_words, rank, subset
+from isoflop.fitting.isoflop import compare_approaches, verdict
+from isoflop.laws import load_laws
+from isoflop.tables import load_dataset
+from isoflop.ui import server, shell
+
+PAGE = shell.PAGES_FOLDER / "compare.py"
+WHY = "compare.why.tokenizer"
+
+
+def open_page(start: Path = PAGE, **address: Any) -> AppTest:
+    """Open the page at an address and run it; two underscores stand for a dot."""
+    at = AppTest.from_file(str(start), default_timeout=120)
+    for name, value in address.items():
+        at.query_params[name.replace("__", ".")] = value
+    return at.run()
+
+
+def healthy(at: AppTest) -> AppTest:
+    assert not at.exception
+    assert not at.error, [error.value for error in at.error]
+    return at
+
+
+def figures(at: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+
+
+def texts(at: AppTest) -> str:
+    return " ".join(entry.value.replace("\\", "") for entry in at.markdown)
+
+
+def columns(at: AppTest, index: int = 0) -> dict[str, list[Any]]:
+    return at.dataframe[index].value.to_dict(orient="list")
+
+
+# --- Laws
+
+
+def test_first_visit_ranks_the_claims_on_rows_of_one_tokenizer() -> None:
+    at = healthy(open_page())
+    table = load_dataset("pile-cerebras-pythia")
+    pythia = subset(table, (table.frame["family"] == "Pythia").to_numpy())
+    expected = compare_laws(pythia, claims("compute_flop"), FitOptions(n_bootstrap=300))
+    for sentence in in_words(expected):
+        assert sentence in texts(at)
+    assert columns(at)["Law"] == [place.score.law.label for place in rank(expected).places]
+    errors, curves = figures(at)
+    assert [trace["name"] for trace in errors["data"]] == ["Held-out scale", "Rows left out"]
+    assert {"Linear", "Power law with floor"} <= {trace["name"] for trace in curves["data"]}
+    assert curves["layout"]["annotations"][0]["text"].strip() == "held out"
+
+
+def test_all_families_as_one_is_said_to_mix_tokenizers() -> None:
+    at = healthy(open_page(compare__rows="all families as one"))
+    assert "The tokenizer differs or is not known to agree" in texts(at)
+    assert "the 9 rows up to 2.2e21 FLOP" in texts(at)
+
+
+def test_laws_of_size_and_data_are_compared_by_what_they_foretell(mirror: Path) -> None:
+    at = healthy(open_page(table="chinchilla", compare__laws="laws"))
+    table = columns(at)
+    assert {"Chinchilla", "Kaplan L(N, D)", "Chinchilla with interaction"} <= set(table["Law"])
+    assert "the 226 rows up to 1.3e21 FLOP" in texts(at)
+    _, offsets = figures(at)
+    assert offsets["layout"]["annotations"][0]["text"] == "hollow: outside its 90% interval"
+
+
+def test_how_much_is_held_out_can_be_chosen() -> None:
+    one = texts(healthy(open_page(compare__held="1 decade")))
+    half = texts(healthy(open_page(compare__held="half a decade")))
+    assert "the 4 rows up to" in one
+    assert "the 6 rows up to" in half
+
+
+# --- Families
+
+
+def test_families_of_other_tokenizers_are_refused_until_told_why() -> None:
+    at = open_page(compare="Families")
+    (error,) = at.error
+    assert "Cerebras" in error.value
+    assert "cannot be compared as they stand" in error.value
+    assert not figures(at)
+    at.text_input(key=WHY).set_value("both vocabularies hold about 50,000 entries").run()
+    healthy(at)
+    assert "because: both vocabularies hold about 50,000 entries." in texts(at)
+    assert "Pythia needs" in texts(at)
+    assert "The families do not share a" in texts(at)
+    assert "scaled by different recipes" in texts(at)
+    assert len(figures(at)) == 2
+
+
+def test_a_link_carries_the_reason() -> None:
+    at = healthy(open_page(compare="Families", **{WHY: "a test"}))
+    assert "because: a test." in texts(at)
+
+
+def test_a_law_of_size_and_data_is_read_at_the_best_size(mirror: Path) -> None:
+    at = open_page(
+        compare="Families",
+        table="chinchilla",
+        compare__table="gemstones",
+        compare__law="chinchilla",
+        **{WHY: "only to see the machinery"},
+    )
+    healthy(at)
+    assert "needs" in texts(at)
+    assert columns(at)["Parameter"] == list(load_laws()["chinchilla"].param_names)
+
+
+def test_a_table_of_one_family_is_compared_with_another_table(mirror: Path) -> None:
+    at = open_page(compare="Families", table="gemstones")
+    assert "this table" not in at.selectbox(key="compare.table").options
+    assert "Gemstones and" in at.error[0].value
+    assert "cannot be compared as they stand" in at.error[0].value
+
+
+# --- Published fits
+
+
+def test_published_fits_lie_over_the_rows_with_their_convention(mirror: Path) -> None:
+    at = healthy(open_page(compare="Published fits", table="chinchilla"))
+    table = columns(at)
+    row = table["Published fit"].index("Hoffmann et al. 2022 (Chinchilla), unrounded")
+    assert table["Median offset"][row] == "+0.1%"
+    assert table["N counts"][row] == "total"
+    assert "N 44M to 16B" in table["Range it rests on"][row]
+    kaplan = table["Published fit"].index("Kaplan et al. 2020, L(N)")
+    assert "N counts non-embedding" in table["Not comparable"][kaplan]
+    assert "not ranked" in at.caption[-1].value
+    assert len(figures(at)) == 1
+
+
+# --- Approaches
+
+
+def test_three_approaches_stand_side_by_side(mirror: Path) -> None:
+    at = healthy(open_page(compare="Approaches 1 to 3", table="chinchilla"))
+    table = load_dataset("chinchilla")
+    fitted = fit(load_laws()["chinchilla"], table, FitOptions(n_bootstrap=1000))
+    expected = compare_approaches(table, fitted)
+    assert verdict(expected) in texts(at)
+    exponents = columns(at)["N grows as C to the a"]
+    for shown, approach in zip(exponents, expected.approaches, strict=True):
+        assert approach.params_line is not None
+        assert shown.startswith(f"{approach.params_line.exponent:.3f} (")
+    assert columns(at)["Expected bias of a"][1].startswith("-0.0114; N")
+    assert len(figures(at)) == 3
+
+
+def test_a_refused_approach_says_why() -> None:
+    at = healthy(open_page(compare="Approaches 1 to 3"))
+    reasons = columns(at)["Why not"]
+    assert "compute budgets have an enclosed minimum" in reasons[1]
+    assert columns(at)["N grows as C to the a"][1] == "refused"
+
+
+def test_approaches_need_size_and_data(mirror: Path) -> None:
+    at = open_page(compare="Approaches 1 to 3", table="revisiting-language")
+    assert "need model size, tokens, compute and loss" in at.error[0].value
+
+
+# --- Loss to accuracy
+
+
+def test_two_steps_foretell_runs_with_measured_losses(mirror: Path) -> None:
+    at = healthy(open_page(compare="Loss to accuracy"))
+    assert "On the 5 runs of the largest decade, held out, it was 0.4 points off" in texts(at)
+    assert "compute alone would have been 4.6 off" in texts(at)
+    assert len(figures(at)) == 2
+    assert len(columns(at)["90% interval"]) == 5
+
+
+def test_families_are_placed_without_losses(mirror: Path) -> None:
+    at = healthy(
+        open_page(
+            compare="Loss to accuracy", compare__runs="observational", compare__metric="HellaSwag"
+        )
+    )
+    assert "One sigmoid for 23 families" in texts(at)
+    assert "No loss was measured for these 97 models" in texts(at)
+    assert "Pythia" in columns(at)["Family"]
+
+
+# --- Backtest
+
+
+def test_the_backtest_report_is_shown_as_it_ships() -> None:
+    at = healthy(open_page(compare="Backtest"))
+    report = load_backtest()
+    (heatmap,) = figures(at)
+    (trace,) = heatmap["data"]
+    assert set(trace["x"]) == {row.dataset for row in report.rows}
+    assert report.made in at.caption[0].value.replace("\\", "")
+    first = report.rows[0].dataset
+    assert len(columns(at)["Law"]) == sum(row.dataset == first for row in report.rows)
+
+
+# --- The page in the app
+
+
+@pytest.mark.parametrize("start", [PAGE, server.MAIN_SCRIPT])
+def test_it_opens_alone_and_in_the_app(start: Path) -> None:
+    at = open_page(start)
+    if start == server.MAIN_SCRIPT:
+        at.switch_page(str(PAGE)).run()
+    healthy(at)
+
+
+def test_a_table_that_cannot_be_had_leaves_the_page_up() -> None:
+    at = open_page(table="upload-0123456789ab")
+    assert not at.exception
+    assert at.error
