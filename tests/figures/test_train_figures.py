@@ -7,6 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from isoflop.accounting import (
+    SMALL_FAMILIES,
+    SmallFamily,
+    SmallModel,
+    count_small_flop,
+    count_small_parameters,
+)
 from isoflop.figures import (
     theme,
     train_bars,
@@ -62,12 +69,21 @@ def test_curves_without_records_are_drawn_empty() -> None:
 def test_thinning_keeps_the_mean_and_the_ends() -> None:
     tokens = np.arange(1, 5001) * 512.0
     loss = 2 + 10 / np.sqrt(tokens)
-    x, y = train_curves.thinned(tokens, loss)
+    x, y = train_curves.thinned(tokens, loss, np.full(5000, 8.0))
     assert len(x) < 120
     assert np.all(np.diff(x) > 0)
     assert np.allclose(y, 2 + 10 / np.sqrt(x), rtol=0.01)
     assert x[0] == 512
-    assert train_curves.thinned(np.empty(0), np.empty(0))[0].size == 0
+    nothing = np.empty(0)
+    assert train_curves.thinned(nothing, nothing, nothing)[0].size == 0
+
+
+def test_losses_of_few_steps_join_the_next() -> None:
+    """A record that two steps alone went into weighs as such, and is no point of its own."""
+    tokens, loss = np.array([1e5, 1.2e5, 1.4e5]), np.array([9.0, 2.0, 1.8])
+    x, y = train_curves.thinned(tokens, loss, np.array([2.0, 8.0, 8.0]))
+    assert x == pytest.approx([1.16e5, 1.4e5])
+    assert y == pytest.approx([(2 * 9 + 8 * 2) / 10, 1.8])
 
 
 def test_the_token_drawn_stands_out() -> None:
@@ -79,13 +95,26 @@ def test_the_token_drawn_stands_out() -> None:
 
 def test_components_stack_to_their_models() -> None:
     models = {
-        "small": {"embedding": 1.0, "mlp": 2.0},
-        "large": {"embedding": 2.0, "attention": 4.0},
+        "small": {"token_embedding": 1.0, "mlp": 2.0},
+        "large": {"token_embedding": 2.0, "attention": 4.0},
     }
     figure = train_bars.components(models, x_title="Parameters")
     totals = sum(np.asarray(bar.x) for bar in figure.data)
     assert totals.tolist() == [3.0, 6.0]
     assert figure.layout.barmode == "stack"
+
+
+@pytest.mark.parametrize("family", SMALL_FAMILIES)
+def test_a_component_has_one_colour_in_every_figure(family: SmallFamily) -> None:
+    model = SmallModel(family=family, width=32, depth=2, vocab=100, context=64)
+    params = count_small_parameters(model).by_component
+    flop = count_small_flop(model).forward_by_component_flop
+    colours: dict[str, str] = {}
+    for sizes in (params, flop):
+        bars = train_bars.components({"m": sizes}, x_title="Size").data
+        assert sum(bar.x[0] for bar in bars) == pytest.approx(sum(sizes.values()))
+        for bar in bars:
+            assert colours.setdefault(bar.name, bar.marker.color) == bar.marker.color
 
 
 def test_tokens_are_ranked_by_frequency() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ def test_scores_are_listed(ladder):
 
 def test_a_sweep_of_the_learning_rate(root):
     at = healthy(open_page(stage="Evaluate"))
-    at = healthy(click(at, "Sweep 5 rates for transformer"))
+    at = healthy(click(at, "Tune: sweep 5 learning rates of transformer"))
     (made,) = list_ladders(root)
     rates = [run.config().peak_learning_rate for run in made.runs]
     assert rates == pytest.approx([0.0015, 0.003, 0.006, 0.012, 0.024])
@@ -218,12 +219,27 @@ def test_the_law_is_fitted_and_its_points_go_to_every_page(ladder):
     assert table.loss_unit == "nats/byte"
 
 
-def test_too_few_points_are_said_while_they_come(root):
+def test_too_few_points_are_drawn_and_said_while_they_come(root):
     click(healthy(open_page()), "Start training")
     (made,) = list_ladders(root)
     write_run(made.runs[0])
     at = healthy(open_page(stage="Law", run=made.id))
-    assert "rows" in at.info[0].value
+    assert at.info[0].value == "4 points so far: the fit of this law starts with 7."
+    (figure,) = figures(at)
+    assert [bool(trace["y"]) for trace in figure["data"]] == [False, True]
+
+
+def test_as_many_points_as_parameters_are_too_few(root):
+    """Such a fit has no residual to speak of."""
+    click(healthy(open_page(ladder="Own grid", widths="16, 24", budgets="64Ki, 128Ki, 256Ki")),
+          "Start training")  # fmt: skip
+    (made,) = list_ladders(root)
+    for run in made.runs:
+        write_run(run)
+    at = healthy(open_page(stage="Law", run=made.id))
+    assert at.info[0].value.startswith("6 points so far")
+    at = healthy(open_page(stage="Law", run=made.id, ladder_law="Chinchilla"))
+    assert "nan" not in {metric.label: metric.value for metric in at.metric}["Residual"]
 
 
 def test_a_bet_is_placed_and_settled(ladder, root):
@@ -302,6 +318,29 @@ def test_a_full_disk_is_said(root, monkeypatch):
     at = click(at, "Start training")
     assert "The disk is nearly full" in at.error[0].value
     assert not list_ladders(root)
+
+
+def test_a_full_disk_stops_a_sweep_too(root, monkeypatch):
+    at = healthy(open_page(stage="Evaluate"))
+    monkeypatch.setattr(queue_module, "MIN_FREE_BYTES", 2**62)
+    at = click(at, "Tune: sweep 5 learning rates of transformer")
+    assert "The disk is nearly full" in at.error[0].value
+    assert not at.exception
+
+
+def test_what_the_headline_says(ladder, root):
+    """Stopped runs leave the bar where they came to; queued ones say what they wait for."""
+    first, *others = ladder.runs
+    for run in others:
+        run.write_state("stopped")
+        run.records_path.unlink()
+    at = healthy(open_page(run=ladder.id))
+    assert progress_text(at) == "Quick: 4 of 16 points, stopped"
+    assert at.get("progress")[0].proto.value < 20
+    first.write_state("running", process=ProcessId.current())
+    waiting = Run.create(root, replace(first.config(), seed=9))
+    at = healthy(open_page(run=waiting.id))
+    assert progress_text(at).endswith("0 of 4 points, waiting for other runs (1)")
 
 
 def test_without_torch_the_page_explains(root, monkeypatch):

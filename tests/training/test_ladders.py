@@ -41,6 +41,16 @@ def test_a_deleted_run_leaves_the_rest(queue, tiny):
     assert find_ladder(made.id, root=queue.root).runs == made.runs[1:]
 
 
+def test_a_ladder_whose_runs_were_all_deleted_is_gone(queue, tiny):
+    made = start_ladder(queue, [tiny()], title="One")
+    queue.stop(made.runs)
+    queue.delete(made.runs[0])
+    assert list_ladders(queue.root) == []
+    for ask in (made.runs[0].state, lambda: find_ladder(made.id, root=queue.root)):
+        with pytest.raises(TrainingError, match="There is no run"):
+            ask()
+
+
 @pytest.mark.parametrize("name", ["ladder-none", "../ladders", "", "/etc/passwd"])
 def test_unknown_ladders_are_refused(queue, name):
     with pytest.raises(TrainingError, match="There is no run"):

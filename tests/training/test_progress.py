@@ -51,6 +51,6 @@ def test_time_to_go_is_counted_by_flop():
 
 def test_stopped_runs_count_as_far_as_they_came():
     stopped = RunProgress(share=0.5, total_flop=100.0, flop_per_s=5.0)
-    assert overall([(state("stopped"), stopped)]).share == 1.0
+    assert overall([(state("stopped"), stopped)]).share == 0.5
     assert overall([(state("stopped"), stopped)]).eta_s is None
     assert overall([]).share == 0.0

@@ -141,6 +141,21 @@ def test_no_more_workers_than_wanted_or_useful(queue, tiny, monkeypatch):
     monkeypatch.undo()
 
 
+def test_a_worker_that_is_leaving_does_not_hold_up_what_is_queued_then(queue, tiny, monkeypatch):
+    """Its process takes a moment to end; a run queued in it must not wait for ever."""
+    monkeypatch.setattr(
+        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=0.0)
+    )
+    queue._register(ProcessId.current())
+    [run] = queue.submit([tiny()])
+    assert queue.ensure_workers(1) == 0
+    assert queue.claim() == run
+    run.write_state("stopped")
+    assert queue.claim() is None
+    queue.resume([run])
+    assert queue.ensure_workers(1) == 1
+
+
 def test_the_largest_run_is_claimed_first(queue, tiny):
     small, large = queue.submit([tiny(), tiny(width=32)])
     assert queue.claim() == large

@@ -128,7 +128,8 @@ def axis(
     is_power : bool
         Write ticks as powers of ten (FLOP) instead of 1M, 1B, 1T (parameters, tokens).
     span : array_like, optional
-        Values shown; a logarithmic axis over two decades or more is labelled at whole decades.
+        Values shown; a logarithmic axis over two decades or more is labelled at whole decades, a
+        narrower one at a few round values.
     """
     settings: dict[str, Any] = {"title": {"text": title}, "type": scale}
     if scale == "log":
@@ -138,7 +139,58 @@ def axis(
         decades = float(np.log10(shown.max() / shown.min())) if len(shown) else 0.0
         if decades >= 2:
             settings["dtick"] = 1 + int(decades // 9)
+        elif decades > 0:
+            settings |= log_ticks(float(shown.min()), float(shown.max()), is_power=is_power)
     return settings
+
+
+def log_ticks(low: float, high: float, *, count: int = 6, is_power: bool = False) -> dict[str, Any]:
+    """Return about ``count`` round ticks of a logarithmic axis, each written in full.
+
+    Plotly labels the places between decades by their first digit alone.
+
+    Parameters
+    ----------
+    low, high : float
+        Smallest and largest value shown.
+    count : int
+    is_power : bool
+        As for ``axis``.
+    """
+    ticks = _round_log_ticks(low, high, count)
+    texts = [_power(value) if is_power else _short(value) for value in ticks]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": texts}
+
+
+def _round_log_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return fifths and halves of decades, or coarser, or multiples of a round step."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    grids = [
+        [m * 10.0**p for p in powers for m in parts if low <= m * 10.0**p <= high]
+        for parts in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
+    ]
+    for found in grids:
+        if 3 <= len(found) <= count + 1:
+            return found
+    for found in reversed(grids):
+        if len(found) >= 3:
+            return found[:: -(-len(found) // (count + 1))]
+    return [float(value) for value in round_ticks(low, high, count)]
+
+
+def _short(value: float) -> str:
+    """Write a tick as short as it reads back exactly: 0.02, 400, 20k, 3M, 1e12."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size <= value < 1e12:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:.4g}"
+
+
+def _power(value: float) -> str:
+    """Write a tick by its power of ten: 10, 2 x 10 to the 20th."""
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    factor = f"{value / 10.0**exponent:.3g}"
+    return f"10<sup>{exponent}</sup>" if factor == "1" else f"{factor}×10<sup>{exponent}</sup>"
 
 
 def loss_axis(title: str, losses: NDArray[np.float64], scale: Scale = "log") -> dict[str, Any]:

@@ -12,6 +12,18 @@ from isoflop.figures.theme import APP, Theme
 
 ROW_PX = 28
 
+PARTS = {
+    "token_embedding": ("Embedding", 0),
+    "lm_head": ("Output (the embedding, tied)", 0),
+    "recurrent": ("Recurrent layers", 1),
+    "mlp": ("Feed-forward", 2),
+    "attention": ("Attention", 3),
+    "attention_scores": ("Attention scores", 4),
+    "projection": ("Projection", 5),
+    "norm": ("Norms", 7),
+}
+"""Label and colour of each component, the same in every figure, in the order of stacking."""
+
 
 def next_token(
     labels: Sequence[str], shares: Sequence[float], *, chosen: int | None, theme: Theme = APP
@@ -62,22 +74,23 @@ def components(
     Parameters
     ----------
     models : mapping of str to mapping of str to float
-        Part to size, by model.
+        Part (of ``PARTS``) to size, by model.
     x_title : str
         With unit.
     theme : Theme
     """
-    parts = list(dict.fromkeys(part for sizes in models.values() for part in sizes))
+    present = {part for sizes in models.values() for part in sizes}
     bars = [
         go.Bar(
             x=np.array([sizes.get(part, 0.0) for sizes in models.values()]),
             y=list(models),
             orientation="h",
-            name=part.replace("_", " ").capitalize(),
+            name=label,
             marker={"color": look.colour(index)},
             hovertemplate="%{x:,.0f}<extra>%{fullData.name}</extra>",
         )
-        for index, part in enumerate(parts)
+        for part, (label, index) in PARTS.items()
+        if part in present
     ]
     layout = {
         "barmode": "stack",
@@ -85,4 +98,5 @@ def components(
         "yaxis": {"autorange": "reversed"},
     }
     height_px = 110 + ROW_PX * max(2, len(models))
-    return look.figure(bars, theme=theme, height_px=height_px, layout=layout)
+    made = look.figure(bars, theme=theme, height_px=height_px, layout=layout)
+    return made.update_layout(legend={"traceorder": "normal"})

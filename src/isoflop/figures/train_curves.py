@@ -15,6 +15,7 @@ from isoflop.figures.theme import APP, Theme
 HEIGHT_PX = 400
 BINS_PER_DECADE = 24
 """Loss of single steps is noisy; averaged over bins of equal ratio it shows its trend."""
+FEWEST_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def alt(curves: Sequence[RunCurve]) -> str:
 
 
 def thinned(
-    tokens: NDArray[np.float64], loss: NDArray[np.float64]
+    tokens: NDArray[np.float64], loss: NDArray[np.float64], n_steps: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Average a line in bins of equal ratio of tokens, so that few points tell the whole.
 
@@ -87,15 +88,22 @@ def thinned(
     ----------
     tokens, loss : ndarray, shape (n,)
         Ascending in tokens.
+    n_steps : ndarray, shape (n,)
+        Steps that each loss is the mean of; a bin of fewer than ``FEWEST_STEPS`` joins the next.
     """
     if not len(tokens):
         return tokens, loss
-    place = np.floor(BINS_PER_DECADE * np.log10(tokens)).astype(int)
-    place -= place.min()
-    counts = np.bincount(place)
-    kept = counts > 0
-    mean_tokens = np.bincount(place, weights=tokens)[kept] / counts[kept]
-    return mean_tokens, np.bincount(place, weights=loss)[kept] / counts[kept]
+    starts = np.flatnonzero(np.diff(np.floor(BINS_PER_DECADE * np.log10(tokens)), prepend=-1))
+    before = np.append(0, np.cumsum(n_steps))
+    kept = [0]
+    for start in starts[1:]:
+        if before[start] - before[kept[-1]] >= FEWEST_STEPS:
+            kept.append(int(start))
+    weight = np.add.reduceat(n_steps, kept)
+    return (
+        np.add.reduceat(n_steps * tokens, kept) / weight,
+        np.add.reduceat(n_steps * loss, kept) / weight,
+    )
 
 
 def _traces(curve: RunCurve) -> list[go.Scatter]:

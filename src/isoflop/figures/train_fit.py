@@ -25,7 +25,7 @@ class Size:
     tokens, loss : ndarray, shape (n,)
         Budgets reached.
     curve_tokens, curve_loss : ndarray, shape (m,)
-        The fitted law.
+        The fitted law; empty before there is one.
     """
 
     label: str
@@ -60,7 +60,7 @@ def figure(sizes: Sequence[Size], target: Target | None = None, *, theme: Theme 
     """Draw loss against tokens, one curve a model size, and the run that a bet is on."""
     traces = [trace for index, size in enumerate(sizes) for trace in _traces(size, index)]
     shown = [values for size in sizes for values in (size.loss, size.curve_loss)]
-    tokens = [size.curve_tokens for size in sizes]
+    tokens = [values for size in sizes for values in (size.tokens, size.curve_tokens)]
     if target is not None:
         traces += _target(target, theme)
         known = (target.loss, target.lower, target.upper, target.outcome)
@@ -76,7 +76,9 @@ def figure(sizes: Sequence[Size], target: Target | None = None, *, theme: Theme 
 def alt(sizes: Sequence[Size], target: Target | None = None) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
     n_points = sum(len(size.loss) for size in sizes)
-    text = f"Loss against tokens: {n_points} points of {len(sizes)} sizes and the fitted law"
+    text = f"Loss against tokens: {n_points} points of {len(sizes)} sizes"
+    if any(len(size.curve_loss) for size in sizes):
+        text += " and the fitted law"
     if target is not None:
         text += f"; {target.label} predicted at {target.loss:.3f}"
         text += f" ({target.lower:.3f} to {target.upper:.3f})"

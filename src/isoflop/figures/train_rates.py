@@ -55,7 +55,7 @@ def figure(sweeps: Sequence[Sweep], *, theme: Theme = APP) -> go.Figure:
     losses = np.concatenate([*(sweep.loss for sweep in sweeps), np.empty(0)])
     rates = np.concatenate([*(sweep.rates for sweep in sweeps), np.empty(0)])
     layout = {
-        "xaxis": look.axis("Peak learning rate at width 32", is_power=True, span=rates),
+        "xaxis": look.axis("Peak learning rate at width 32", span=rates),
         "yaxis": look.loss_axis("Held-out loss (nats/byte)", losses),
     }
     made = look.figure(traces, theme=theme, height_px=HEIGHT_PX, layout=layout)

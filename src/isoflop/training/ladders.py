@@ -11,7 +11,7 @@ from pathlib import Path
 from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
 from isoflop.training.queue import RunQueue
-from isoflop.training.runs import Run, find_run, read_json, write_json
+from isoflop.training.runs import Run, find_run, no_run, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +79,9 @@ def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:
 
 
 def list_ladders(root: Path) -> list[Ladder]:
-    """List the ladders of a folder, the newest first."""
+    """List the ladders of a folder that still have runs, the newest first."""
     paths = sorted((root / "ladders").glob("ladder-*.json"), reverse=True)
-    return [_read(path, root) for path in paths]
+    return [ladder for path in paths if (ladder := _read(path, root)).runs]
 
 
 def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
@@ -94,7 +94,10 @@ def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
     """
     path = root / "ladders" / f"{ladder_id}.json"
     if Path(ladder_id).name == ladder_id and path.is_file():
-        return _read(path, root)
+        ladder = _read(path, root)
+        if not ladder.runs:
+            raise no_run(ladder_id)
+        return ladder
     run = find_run(ladder_id, root=root)
     return Ladder(id=run.id, title=run.config().label, created=run.state().changed, runs=(run,))
 

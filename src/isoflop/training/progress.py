@@ -90,12 +90,11 @@ class Overall:
 
 
 def overall(parts: Sequence[tuple[RunState, RunProgress]]) -> Overall:
-    """Add up runs; those that were stopped or failed count as far as they came."""
+    """Add up runs. Time to go is that of the runs that are active; pace that of those running."""
+    total = sum(part.total_flop for _, part in parts)
     done = sum(part.share * part.total_flop for _, part in parts)
     left = sum(
         (1 - part.share) * part.total_flop for state, part in parts if state.status in ACTIVE
     )
     pace = sum(part.flop_per_s or 0.0 for state, part in parts if state.status == "running")
-    return Overall(
-        share=done / (done + left) if done + left else 0.0, eta_s=left / pace if pace else None
-    )
+    return Overall(share=done / total if total else 0.0, eta_s=left / pace if pace else None)

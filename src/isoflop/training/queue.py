@@ -83,7 +83,11 @@ class RunQueue:
             return [waiting.get(config) or Run.create(self.root, config) for config in configs]
 
     def claim(self) -> Run | None:
-        """Take the largest queued run for this process; None if the queue is empty."""
+        """Take the largest queued run for this process; None if the queue is empty.
+
+        Whoever finds nothing no longer counts as a worker: a run that is queued while it shuts
+        down needs another.
+        """
         with self._lock():
             while queued := [r for r in list_runs(self.root) if r.state().status == "queued"]:
                 run = max(queued, key=lambda one: run_flop(one.config()))
@@ -91,7 +95,12 @@ class RunQueue:
                     run.write_state("running", process=ProcessId.current())
                     return run
                 run.write_state("stopped", message="Stopped before it started.")
+            self.leave()
             return None
+
+    def leave(self) -> None:
+        """No longer count this process as a worker."""
+        self._workers_folder().joinpath(f"{os.getpid()}.json").unlink(missing_ok=True)
 
     def ensure_workers(self, n_workers: int | None = None) -> int:
         """Start workers until there are as many as wanted or as runs in the queue.

@@ -143,10 +143,7 @@ class Run:
         try:
             return RunConfig.from_json((self.folder / "config.json").read_text(encoding="utf-8"))
         except OSError:
-            raise TrainingError(
-                f"There is no run {self.id}.",
-                hint="It may have been deleted; choose another run.",
-            ) from None
+            raise no_run(self.id) from None
 
     def history(self) -> RunHistory:
         """Return its records, read once."""
@@ -155,8 +152,17 @@ class Run:
         return history
 
     def state(self) -> RunState:
-        """Read the state; a run whose worker is gone counts as crashed, or stopped if asked to."""
-        fields = read_json(self.folder / "state.json")
+        """Read the state; a run whose worker is gone counts as crashed, or stopped if asked to.
+
+        Raises
+        ------
+        TrainingError
+            If there is no such run.
+        """
+        try:
+            fields = read_json(self.folder / "state.json")
+        except FileNotFoundError:
+            raise no_run(self.id) from None
         process = fields.pop("process", None)
         state = RunState(**fields, process=ProcessId(**process) if process else None)
         if state.status != "running" or self._shows_life(state.process):
@@ -214,10 +220,15 @@ def find_run(run_id: str, *, root: Path) -> Run:
     """
     run = Run(root / "runs" / run_id)
     if Path(run_id).name != run_id or not (run.folder / "config.json").is_file():
-        raise TrainingError(
-            f"There is no run {run_id!r}.", hint="It may have been deleted; choose another run."
-        )
+        raise no_run(run_id)
     return run
+
+
+def no_run(run_id: str) -> TrainingError:
+    """Return the error that says that a run is not there."""
+    return TrainingError(
+        f"There is no run {run_id!r}.", hint="It may have been deleted; choose another run."
+    )
 
 
 def list_runs(root: Path) -> list[Run]:

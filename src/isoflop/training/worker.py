@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     while not stop_signal.is_set and (run := queue.claim()):
         with _output_to(run.log_path):
             work(run, root=root, stop_signal=stop_signal)
+    queue.leave()
 
 
 def work(

@@ -124,7 +124,7 @@ def _state(config: RunConfig, prediction: Prediction) -> None:
         f"byte, {prediction.lower:.4f} to {prediction.upper:.4f} at {prediction.level:.0%} "
         f"(±{half:.1%}): {prediction.extrapolation:.1f} times the compute of the largest of "
         f"{prediction.n_rows} points. It takes about "
-        f"{messages.plain(format_quantity(estimate_cpu_s(config), 'seconds'))} of one core."
+        f"{messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} of one core."
     )
 
 

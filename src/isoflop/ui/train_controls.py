@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -30,6 +32,7 @@ SMALLEST_CORPUS_TOKENS = 200_000
 """Budgets below are within an epoch of any text that is accepted, whatever its tokens."""
 _UPLOADED = "train.uploaded"
 _UPLOAD_FAILURE = "train.upload.failure"
+_FAILURE = "train.failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +235,7 @@ def start(asked: Setup) -> None:
     n_rows = sum(len(config.token_budgets) for config in asked.configs)
     st.caption(
         f"{len(asked.configs)} runs, {n_rows} points, {format_quantity(flop, 'flop')}, about "
-        f"{format_quantity(seconds, 'seconds')} with {default_worker_count()} workers."
+        f"{format_quantity(seconds, 'seconds', 2)} with {default_worker_count()} workers."
     )
     st.button(
         "Start training",
@@ -251,19 +254,31 @@ def _bytes_per_token(base: RunConfig) -> float:
 
 
 def _start(asked: Setup) -> None:
+    if launch(asked.configs, title=asked.title):
+        st.session_state[train_state.STAGE] = "Train"
+
+
+def launch(configs: list[RunConfig], *, title: str) -> bool:
+    """Start a ladder and show it; return whether it started."""
+    with failures_kept():
+        ladder = start_ladder(train_state.queue(), configs, title=title)
+        st.query_params[train_state.RUN] = ladder.id
+    return st.session_state[_FAILURE] is None
+
+
+@contextmanager
+def failures_kept() -> Iterator[None]:
+    """Keep what goes wrong in a button's callback for the page to show."""
+    st.session_state[_FAILURE] = None
     try:
-        ladder = start_ladder(train_state.queue(), asked.configs, title=asked.title)
-    except TrainingError as error:
-        st.session_state["train.failure"] = error
-        return
-    st.session_state["train.failure"] = None
-    st.query_params[train_state.RUN] = ladder.id
-    st.session_state[train_state.STAGE] = "Train"
+        yield
+    except TrainingError as failure:
+        st.session_state[_FAILURE] = failure
 
 
 def show_failure() -> None:
-    """Show why the last start failed, if it did."""
-    failure = st.session_state.get("train.failure")
+    """Show why the last click failed, if it did."""
+    failure = st.session_state.get(_FAILURE)
     if failure is not None:
         messages.show(failure)
 
@@ -274,13 +289,14 @@ def past_ladders() -> None:
     if not ladders:
         return
     st.subheader("Earlier runs", anchor=False)
+    shown = st.query_params.get(train_state.RUN)
     for ladder in ladders[:8]:
         when = ladder.created[:16].replace("T", " ")
         st.button(
             f"{ladder.title}, {when}",
             key=f"train.open.{ladder.id}",
             type="tertiary",
-            icon=":material/history:",
+            icon=":material/visibility:" if ladder.id == shown else ":material/history:",
             on_click=_open,
             args=(ladder.id,),
         )
@@ -288,3 +304,5 @@ def past_ladders() -> None:
 
 def _open(ladder_id: str) -> None:
     st.query_params[train_state.RUN] = ladder_id
+    if st.session_state.get(train_state.STAGE) in ("Corpus", "Model"):
+        st.session_state[train_state.STAGE] = "Train"  # those two are of the setup, not of runs

@@ -83,7 +83,7 @@ def show_corpus(asked: Setup) -> None:
     left, right = st.columns([1, 1], gap="medium")
     with left:
         st.markdown("**A sample**")
-        start = len(corpus.text) // 3
+        start = corpus.text.find(b"\n", len(corpus.text) // 3) + 1
         sample = corpus.text[start : start + SAMPLE_BYTES].decode("utf-8", "ignore")
         st.code(sample, language="python" if corpus.key == "stdlib" else None, height=300)
     with right:

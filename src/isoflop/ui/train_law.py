@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError
 from isoflop.figures import train_fit
@@ -29,13 +32,13 @@ REACH = 4.0
 
 def show_law(ladder: Ladder) -> None:
     """Show the fit of the points so far; while runs are active it follows them."""
-    is_active = any(run.state().status in ACTIVE for run in ladder.runs)
-    st.fragment(_law, run_every=POLL_S if is_active else None)(ladder, is_active)
+    train_state.follow(ladder, _law, every_s=POLL_S)
 
 
-def _law(ladder: Ladder, is_active: bool) -> None:
+def _law(ladder: Ladder) -> None:
     with messages.boundary():
-        points = train_state.points_of(train_state.look_at(ladder.runs))
+        seen = train_state.look_at(ladder.runs)
+        points = train_state.points_of(seen)
         if points is None:
             st.caption("No budget is reached yet: the fit starts with the first points.")
             return
@@ -45,7 +48,7 @@ def _law(ladder: Ladder, is_active: bool) -> None:
         with right:
             table = family_input(points.table)
         _fitted(table, law_key)
-        if not is_active:
+        if not any(one.state.status in ACTIVE for one in seen):
             _law_table(table)
         _use_everywhere(points)
 
@@ -81,14 +84,17 @@ def family_input(table: LossTable) -> LossTable:
 
 
 def _fitted(table: LossTable, law_key: str) -> None:
-    try:
-        fitted = fitted_law(table.fingerprint, law_key, 0, table)
-    except IsoflopError as error:
+    """Draw points and fit; before there are more points than parameters, the points alone."""
+    n_points, n_needed = len(table.included()), 1 + len(load_laws()[law_key].params)
+    if n_points < n_needed:
         st.info(
-            f"{messages.plain(error.summary)} {messages.plain(error.detail)}",
+            f"{n_points} points so far: the fit of this law starts with {n_needed}.",
             icon=":material/hourglass_top:",
         )
+        shown = sizes(None, table)
+        panels.chart(train_fit.figure(shown), alt=train_fit.alt(shown), key="chart.ladder")
         return
+    fitted = fitted_law(table.fingerprint, law_key, 0, table)
     with st.grid(4, min_column_width=150):
         st.metric("Points", f"{fitted.n_rows}", help="Budgets reached so far.")
         st.metric("Residual", f"{fitted.residual_std:.2%}", help="Standard deviation of log loss.")
@@ -157,25 +163,29 @@ def fitted_law(fingerprint: str, law_key: str, n_draws: int, _table: LossTable) 
     return fit_ladder(law_key, _table, n_draws=n_draws)
 
 
-def sizes(fitted: Fit, table: LossTable) -> list[train_fit.Size]:
-    """Return points and fitted curve of every model size, the smallest first."""
+def sizes(fitted: Fit | None, table: LossTable) -> list[train_fit.Size]:
+    """Return points and fitted curve, if there is one, of every model size, the smallest first."""
     frame = table.included()
-    tokens = np.geomspace(frame["tokens"].min(), REACH * frame["tokens"].max(), N_CURVE_POINTS)
+    reach = np.geomspace(frame["tokens"].min(), REACH * frame["tokens"].max(), N_CURVE_POINTS)
+    tokens = reach if fitted else np.empty(0)
     found = []
     for params in sorted(set(table.values("params").tolist())):
         group = frame[frame["params"] == params]
         at = {"params": np.full(len(tokens), params), "tokens": tokens}
-        symbols = {item.symbol: at[item.column] for item in fitted.law.inputs}
         found.append(
             train_fit.Size(
                 label=f"{format_number(params)} parameters",
                 tokens=group["tokens"].to_numpy(float),
                 loss=group["loss"].to_numpy(float),
                 curve_tokens=tokens,
-                curve_loss=predict(fitted, symbols),
+                curve_loss=_curve(fitted, at) if fitted else tokens,
             )
         )
     return found
+
+
+def _curve(fitted: Fit, at: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    return predict(fitted, {item.symbol: at[item.column] for item in fitted.law.inputs})
 
 
 def _use_everywhere(points: ReadResult) -> None:

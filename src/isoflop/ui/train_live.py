@@ -10,10 +10,11 @@ import streamlit as st
 
 from isoflop.figures import train_curves, train_rates
 from isoflop.training.config import FAMILY_DEFAULTS, Family, RunConfig
-from isoflop.training.ladders import Ladder, delete_ladder, start_ladder
+from isoflop.training.ladders import Ladder, delete_ladder
 from isoflop.training.progress import overall
+from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE
-from isoflop.ui import messages, panels, train_state
+from isoflop.ui import messages, panels, train_controls, train_state
 from isoflop.ui.train_controls import Setup
 from isoflop.ui.train_state import Seen
 from isoflop.units import format_number, format_quantity
@@ -27,17 +28,12 @@ SWEEP_TITLE = "Learning-rate sweep"
 
 def show_training(ladder: Ladder) -> None:
     """Show runs as they train; while any is active the view refreshes itself."""
-    is_active = any(run.state().status in ACTIVE for run in ladder.runs)
-    st.fragment(_training, run_every=POLL_S if is_active else None)(ladder, is_active)
+    train_state.follow(ladder, _training, every_s=POLL_S)
 
 
-def _training(ladder: Ladder, was_active: bool) -> None:
+def _training(ladder: Ladder) -> None:
     with messages.boundary():
-        queue = train_state.queue()
         seen = train_state.look_at(ladder.runs)
-        if any(one.state.status == "queued" for one in seen):
-            queue.ensure_workers()
-        queue.enforce_stops(ladder.runs)
         _headline(ladder, seen)
         _buttons(ladder, seen)
         _loss_chart(seen)
@@ -46,23 +42,30 @@ def _training(ladder: Ladder, was_active: bool) -> None:
         repeats = {fact.get("notice", "") for one in seen if (fact := one.history.fact("corpus"))}
         for text in sorted(repeats - {""}):
             st.caption(f":orange[:material/warning:] {messages.plain(text)}")
-        if was_active and not any(one.state.status in ACTIVE for one in seen):
-            st.rerun()  # the other stages may go on now
 
 
 def _headline(ladder: Ladder, seen: Sequence[Seen]) -> None:
     total = overall([(one.state, one.progress) for one in seen])
     n_points = sum(one.progress.n_points for one in seen)
     n_wanted = sum(len(one.config.token_budgets) for one in seen)
-    speed = sum(one.progress.tokens_per_s or 0 for one in seen if one.state.status == "running")
-    text = f"{ladder.title}: {n_points} of {n_wanted} points"
+    said = [f"{ladder.title}: {n_points} of {n_wanted} points", _pace(seen)]
     if total.eta_s is not None:
-        text += f", {format_quantity(total.eta_s, 'seconds')} to go"
+        said.insert(1, f"{format_quantity(total.eta_s, 'seconds', 2)} to go")
+    st.progress(min(1.0, total.share), text=messages.plain(", ".join(filter(None, said))))
+
+
+def _pace(seen: Sequence[Seen]) -> str:
+    """Say how fast runs go, or what they wait for."""
+    states = [one.state.status for one in seen]
+    speed = sum(one.progress.tokens_per_s or 0 for one in seen if one.state.status == "running")
     if speed:
-        text += f", {format_number(speed)} tokens/s"
-    elif any(one.state.status in ACTIVE for one in seen) and not n_points:
-        text += ", starting"
-    st.progress(min(1.0, total.share), text=messages.plain(text))
+        return f"{format_number(speed)} tokens/s"
+    if "running" in states:
+        return "starting"
+    if not ACTIVE.isdisjoint(states):
+        n_others = train_state.n_running()
+        return f"waiting for other runs ({n_others})" if n_others else "starting"
+    return next((word for word in ("crashed", "failed", "stopped") if word in states), "")
 
 
 def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
@@ -81,7 +84,7 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
         st.button(
             "Resume",
             icon=":material/play_arrow:",
-            disabled=can_stop or not can_resume,
+            disabled=not can_resume or is_stopping,
             key="train.resume",
             on_click=_resume,
             args=(ladder,),
@@ -103,8 +106,9 @@ def _resume(ladder: Ladder) -> None:
 
 
 def _delete(ladder: Ladder) -> None:
-    delete_ladder(train_state.queue(), ladder)
-    del st.query_params[train_state.RUN]
+    with train_controls.failures_kept():
+        delete_ladder(train_state.queue(), ladder)
+        del st.query_params[train_state.RUN]
 
 
 def _loss_chart(seen: Sequence[Seen]) -> None:
@@ -133,32 +137,33 @@ def _run_table(seen: Sequence[Seen]) -> None:
             "Run": [one.config.label for one in seen],
             "State": [one.state.status for one in seen],
             "Done": [100 * one.progress.share for one in seen],
-            "Loss": [one.progress.loss for one in seen],
+            "Training loss": [one.progress.loss for one in seen],
             "Gradient norm": [one.progress.gradient_norm for one in seen],
             "Tokens/s": [one.progress.tokens_per_s for one in seen],
             "Share of peak": [_percent(one.progress.peak_share) for one in seen],
             "Note": [one.state.message for one in seen],
         },
         column_config={
-            "Done": st.column_config.ProgressColumn(format="%.0f%%", min_value=0, max_value=100),
-            "Loss": st.column_config.NumberColumn(format="%.4f"),
+            "Done": st.column_config.ProgressColumn(
+                format="%.0f%%", min_value=0, max_value=100, width="small"
+            ),
+            "Training loss": st.column_config.NumberColumn(format="%.4f"),
             "Gradient norm": st.column_config.NumberColumn(format="%.3f"),
             "Tokens/s": st.column_config.NumberColumn(format="compact"),
             "Share of peak": st.column_config.NumberColumn(
                 format="%.0f%%", help="Of a plain matrix product's rate on the same core."
             ),
+            "Note": st.column_config.TextColumn(width="medium"),
         },
         hide_index=True,
+        placeholder="",
         alt="Runs with state, progress, loss, gradient norm and speed",
     )
     if environment:
         peak = format_quantity(environment["matmul_peak_flop_per_s"], "flop_per_s")
-        st.caption(
-            messages.plain(
-                f"On {environment['device']} in {environment['precision']}, matrix products at "
-                f"{peak}; Python {environment['python']}, torch {environment['torch']}."
-            )
-        )
+        device = f"{environment['device'].upper()} in {environment['precision']}"
+        versions = f"Python {environment['python']}, torch {environment['torch']}"
+        st.caption(messages.plain(f"On {device}, matrix products at {peak}; {versions}."))
 
 
 def _percent(share: float | None) -> float | None:
@@ -177,66 +182,90 @@ def _failures(seen: Sequence[Seen]) -> None:
 
 def show_evaluation(ladder: Ladder | None, asked: Setup) -> None:
     """Show every point reached, and the sweeps of the learning rate."""
-    seen = train_state.look_at(ladder.runs) if ladder else []
-    rows = [(one, point) for one in seen for point in one.history.of_kind("point")]
-    if rows:
-        st.dataframe(
-            {
-                "Run": [one.config.label for one, _ in rows],
-                "Tokens": [point["tokens"] for _, point in rows],
-                "Nats per byte": [point["nats_per_byte"] for _, point in rows],
-                "Bits per byte": [point["bits_per_byte"] for _, point in rows],
-                "Perplexity": [point["perplexity"] for _, point in rows],
-                "Next token right": [point["accuracy"] for _, point in rows],
-                "Training FLOP": [point["compute_flop"] for _, point in rows],
-            },
-            column_config={
-                "Tokens": st.column_config.NumberColumn(format="compact"),
-                "Next token right": st.column_config.NumberColumn(format="percent"),
-                "Training FLOP": st.column_config.NumberColumn(format="scientific"),
-                **{
-                    name: st.column_config.NumberColumn(format="%.4f")
-                    for name in ("Nats per byte", "Bits per byte", "Perplexity")
-                },
-            },
-            hide_index=True,
-            alt="Held-out scores of every budget reached",
-        )
-        scored = rows[0][1]["eval_tokens"]
-        st.caption(
-            f"On {scored:,} held-out tokens, the same for every model. Perplexity per token."
-        )
-    else:
+    if ladder is None:
         st.caption("No budget is reached yet: start a ladder, or open an earlier one.")
-    _sweep(asked, seen)
+    _sweep_button(asked)
+    if ladder is not None:
+        train_state.follow(ladder, _scores, every_s=POLL_S)
 
 
-def _sweep(asked: Setup, seen: Sequence[Seen]) -> None:
-    st.markdown("**Tune: the learning rate**")
+def _scores(ladder: Ladder) -> None:
+    with messages.boundary():
+        seen = train_state.look_at(ladder.runs)
+        if any(one.state.status in ACTIVE for one in seen):
+            _headline(ladder, seen)
+        _sweep_chart(seen)
+        rows = [(one, point) for one in seen for point in one.history.of_kind("point")]
+        if not rows:
+            st.caption("No budget is reached yet: its scores appear here.")
+            return
+        _score_table(rows)
+
+
+def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:
+    st.dataframe(
+        {
+            "Run": [one.config.label for one, _ in rows],
+            "Learning rate": [one.config.peak_learning_rate for one, _ in rows],
+            "Tokens": [point["tokens"] for _, point in rows],
+            "Nats per byte": [point["nats_per_byte"] for _, point in rows],
+            "Bits per byte": [point["bits_per_byte"] for _, point in rows],
+            "Perplexity": [point["perplexity"] for _, point in rows],
+            "Next token right": [point["accuracy"] for _, point in rows],
+            "Training FLOP": [point["compute_flop"] for _, point in rows],
+        },
+        column_config={
+            "Learning rate": st.column_config.NumberColumn(
+                format="%.3g", help="The peak rate, of width 32."
+            ),
+            "Tokens": st.column_config.NumberColumn(format="compact"),
+            "Next token right": st.column_config.NumberColumn(format="percent"),
+            "Training FLOP": st.column_config.NumberColumn(format="scientific"),
+            **{
+                name: st.column_config.NumberColumn(format="%.4f")
+                for name in ("Nats per byte", "Bits per byte", "Perplexity")
+            },
+        },
+        hide_index=True,
+        alt="Held-out scores of every budget reached",
+    )
+    scored = rows[0][1]["eval_tokens"]
+    st.caption(f"On {scored:,} held-out tokens, the same for every model. Perplexity per token.")
+
+
+def _sweep_button(asked: Setup) -> None:
     families = list(dict.fromkeys(config.family for config in asked.configs))
+    names = ", ".join(family.replace("_", " ") for family in families)
     st.button(
-        f"Sweep {len(SWEEP_FACTORS)} rates for {', '.join(families)}",
+        f"Tune: sweep {len(SWEEP_FACTORS)} learning rates of {names}",
         icon=":material/tune:",
         key="train.sweep",
         on_click=_start_sweep,
         args=(asked, families),
-        help=f"At {format_number(SWEEP_BUDGET)} tokens and width 32; takes seconds to a minute.",
+        help=f"At {format_number(SWEEP_BUDGET)} tokens and width 32; takes seconds to a minute. "
+        "The ladder shown stays under Earlier runs.",
     )
+
+
+def _sweep_chart(seen: Sequence[Seen]) -> None:
     sweeps = _sweeps(seen)
-    if sweeps:
-        alt = f"Held-out loss against the learning rate for {len(sweeps)} families."
-        panels.chart(train_rates.figure(sweeps), alt=alt, key="chart.sweep")
-        for sweep in sweeps:
-            best = float(sweep.rates[int(np.argmin(sweep.loss))])
-            st.caption(f"{sweep.label}: best {best:.2g}, own {sweep.default:.2g}.")
+    if not sweeps:
+        return
+    alt = f"Held-out loss against the learning rate for {len(sweeps)} families."
+    panels.chart(train_rates.figure(sweeps), alt=alt, key="chart.sweep")
+    said = [
+        f"{sweep.label}: best {float(sweep.rates[int(np.argmin(sweep.loss))]):.2g}, "
+        f"own {sweep.default:.2g}"
+        for sweep in sweeps
+    ]
+    st.caption(messages.plain(f"{'; '.join(said)}. Dotted: the family's own rate."))
 
 
 def _start_sweep(asked: Setup, families: Sequence[Family]) -> None:
     configs = [
         _swept(asked.base, family, factor) for family in families for factor in SWEEP_FACTORS
     ]
-    ladder = start_ladder(train_state.queue(), configs, title=SWEEP_TITLE)
-    st.query_params[train_state.RUN] = ladder.id
+    train_controls.launch(configs, title=SWEEP_TITLE)
 
 
 def _swept(base: RunConfig, family: Family, factor: float) -> RunConfig:

@@ -72,7 +72,10 @@ def _setup() -> Setup | None:
 
 def _ladder() -> Ladder | None:
     try:
-        return train_state.shown_ladder()
+        ladder = train_state.shown_ladder()
+        if ladder is not None:
+            train_state.keep_working(ladder.runs)
+        return ladder
     except IsoflopError as error:
         messages.show(error)
         return None

@@ -7,13 +7,14 @@ back to the same runs by the address alone.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from isoflop.errors import TrainingError
 from isoflop.figures import train_curves
 from isoflop.tables import ReadResult
 from isoflop.training.config import RunConfig
@@ -22,8 +23,9 @@ from isoflop.training.ladder import read_ladder
 from isoflop.training.ladders import Ladder, find_ladder
 from isoflop.training.progress import RunProgress, run_progress
 from isoflop.training.queue import RunQueue
-from isoflop.training.records import RunHistory
-from isoflop.training.runs import Run, RunState, default_root
+from isoflop.training.records import Record, RunHistory
+from isoflop.training.runs import ACTIVE, Run, RunState, default_root, list_runs
+from isoflop.training.schedule import segments
 from isoflop.training.tokenizer import Tokenizer, make_tokenizer
 
 RUN = "run"
@@ -67,6 +69,39 @@ def shown_ladder() -> Ladder | None:
     """
     asked = st.query_params.get(RUN)
     return find_ladder(asked, root=default_root()) if asked else None
+
+
+def follow(ladder: Ladder, draw: Callable[[Ladder], None], *, every_s: float) -> None:
+    """Draw a ladder, again and again while any of its runs is active."""
+    is_active = _is_active(ladder)
+    st.fragment(_followed, run_every=every_s if is_active else None)(ladder, draw, is_active)
+
+
+def _followed(ladder: Ladder, draw: Callable[[Ladder], None], was_active: bool | None) -> None:
+    if _is_active(ladder) != was_active:
+        st.rerun()  # the whole page: other stages may go on now, or the runs were deleted
+    keep_working(ladder.runs)
+    draw(ladder)
+
+
+def _is_active(ladder: Ladder) -> bool | None:
+    """Whether any run is; None if one was deleted."""
+    try:
+        return any(run.state().status in ACTIVE for run in ladder.runs)
+    except TrainingError:
+        return None
+
+
+def keep_working(runs: Sequence[Run]) -> None:
+    """See to it that queued runs have workers, and that those obey which were asked to stop."""
+    if any(run.state().status == "queued" for run in runs):
+        queue().ensure_workers()
+    queue().enforce_stops(runs)
+
+
+def n_running() -> int:
+    """Count the runs that train now, of whatever ladder."""
+    return sum(run.state().status == "running" for run in list_runs(default_root()))
 
 
 def look_at(runs: Sequence[Run]) -> list[Seen]:
@@ -132,21 +167,41 @@ def curves(seen: Sequence[Seen]) -> list[train_curves.RunCurve]:
 
 
 def _lines(one: Seen) -> tuple[np.ndarray, np.ndarray]:
-    """Return trunk and branches of a run in a row, a gap between them."""
-    steps = one.history.of_kind("step")
-    trunk = [step for step in steps if not step["is_decay"]]
-    branches = sorted({step["segment"] for step in steps if step["is_decay"]})
-    parts = [trunk] + [[s for s in steps if s["segment"] == segment] for segment in branches]
-    xs: list[np.ndarray] = []
-    ys: list[np.ndarray] = []
-    for part in parts:
-        tokens, loss = train_curves.thinned(
-            np.array([step["tokens"] for step in part], float),
-            np.array([step["loss"] for step in part], float),
-        )
-        xs += [tokens, np.array([np.nan])]
-        ys += [loss, np.array([np.nan])]
-    return np.concatenate(xs), np.concatenate(ys)
+    """Return trunk and branches of a run in a row, a gap between them.
+
+    A branch is drawn from the trunk's end on: the first steps alone are noise.
+    """
+    schedule = segments(one.config)
+    steps: list[list[Record]] = [[] for _ in schedule]
+    for record in one.history.of_kind("step"):
+        steps[record["segment"]].append(record)
+    trunk = [index for index, segment in enumerate(schedule) if not segment.is_decay]
+    xs, ys = _line([(schedule[index].start, steps[index]) for index in trunk])
+    parts = [(xs, ys)]
+    for index, segment in enumerate(schedule):
+        if segment.is_decay and steps[index]:
+            x, y = _line([(segment.start, steps[index])])
+            start = float(segment.start * one.config.tokens_per_step)
+            before = np.flatnonzero(xs <= start)[-1:]
+            parts.append((np.append(xs[before], x), np.append(ys[before], y)))
+    gap = [np.nan]
+    return (
+        np.concatenate([np.append(x, gap) for x, _ in parts]),
+        np.concatenate([np.append(y, gap) for _, y in parts]),
+    )
+
+
+def _line(stretches: list[tuple[int, list[Record]]]) -> tuple[np.ndarray, np.ndarray]:
+    """Thin the records of stretches, each given with the step it starts at."""
+    records = [record for _, found in stretches for record in found]
+    counts = [
+        np.diff([record["step"] for record in found], prepend=start) for start, found in stretches
+    ]
+    return train_curves.thinned(
+        np.array([record["tokens"] for record in records], float),
+        np.array([record["loss"] for record in records], float),
+        np.concatenate([*counts, np.empty(0)]).astype(float),
+    )
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the corpus")
