@@ -3,17 +3,18 @@
 ``python -m benchmarks.training.bets --root FOLDER``: five families and four seeds. Each bet fits
 the interaction law to sixteen points of four small models and predicts a larger model at twice the
 largest budget, with a 90% band. The prediction is stored with its time before the run exists. The
-command can be stopped and started again; it writes ``bets.csv`` when all bets are decided.
+command can be stopped and started again; when all bets are decided it writes them beside the table
+that ships, and the Train page shows them.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 from dataclasses import replace
 from pathlib import Path
 
 from isoflop.store import Store
+from isoflop.training.bet_files import evidence_path, write_bets
 from isoflop.training.bets import Bet, list_bets, place_bet, score, settle_bets
 from isoflop.training.config import FAMILIES, Family, RunConfig
 from isoflop.training.ladder import LadderGrid, read_ladder, work_off
@@ -26,7 +27,6 @@ BUDGETS = tuple(2**exponent for exponent in range(16, 20))
 TARGET_WIDTH = 64
 TARGET_TOKENS = 2**20
 SEEDS = (21, 22, 23, 24)
-RESULT = Path(__file__).with_name("bets.csv")
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Bet on larger runs.")
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=None)
-    parser.add_argument("--output", type=Path, default=RESULT)
+    parser.add_argument("--output", type=Path, default=evidence_path())
     options = parser.parse_args()
     queue = RunQueue(options.root)
     options.root.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def main() -> None:
             assert error is not None
             print(f"{bet.label}: {error:+.2%} {'hit' if bet.is_hit else 'miss'}", flush=True)
     bets = sorted(list_bets(store), key=lambda bet: bet.made)
-    write(bets, options.output)
+    write_bets(bets, options.output)
     report(bets)
 
 
@@ -76,24 +76,6 @@ def find_bet(store: Store, queue: RunQueue, config: RunConfig) -> Bet | None:
         if find_run(bet.run_id, root=queue.root).config() == config:
             return bet
     return None
-
-
-def write(bets: list[Bet], path: Path) -> None:
-    """Write every bet as a row of a CSV file."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["run", "made_utc", "settled_utc", "law", "rows", "params", "tokens", "compute_flop",
-             "extrapolation", "predicted", "lower", "upper", "level", "outcome", "hit"]
-        )  # fmt: skip
-        for bet in bets:
-            made = bet.prediction
-            writer.writerow(
-                [bet.label, bet.made, bet.settled, made.law_key, made.n_rows, made.params,
-                 made.tokens, f"{made.compute_flop:.6g}", f"{made.extrapolation:.3f}",
-                 f"{made.loss:.6f}", f"{made.lower:.6f}", f"{made.upper:.6f}", made.level,
-                 f"{bet.outcome_loss:.6f}", int(bool(bet.is_hit))]
-            )  # fmt: skip
 
 
 def report(bets: list[Bet]) -> None:

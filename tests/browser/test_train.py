@@ -26,7 +26,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 PATIENCE_MS = 180_000
-GRID = "ladder=Own+grid&families=LSTM&widths=8,12,16,24&budgets=32Ki,64Ki"
+GRID = "ladder=Own+grid&train_families=LSTM&widths=8,12,16,24&budgets=32Ki,64Ki"
 
 pytestmark = pytest.mark.browser
 

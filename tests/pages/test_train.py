@@ -257,6 +257,13 @@ def test_a_bet_is_placed_and_settled(ladder, root):
     assert "its outcome may be known" in click(again, "Place the bet and train").error[0].value
 
 
+def test_the_points_are_chosen_on_every_page_with_one_click(ladder):
+    at = healthy(click(open_page(stage="Law", run=ladder.id), "Use these points on every page"))
+    (kept,) = at.session_state["uploads"]
+    assert at.session_state["table"] == kept
+    assert "every page shows these points now" in at.success[0].value
+
+
 def test_an_own_grid(root):
     at = open_page(ladder="Own grid", widths="8, 16", budgets="64Ki, 1M", seeds="0, 1")
     healthy(at)

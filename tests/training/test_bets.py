@@ -5,6 +5,7 @@ import pytest
 
 from isoflop.errors import TrainingError
 from isoflop.store import Store
+from isoflop.training.bet_files import read_bets, write_bets
 from isoflop.training.bets import Prediction, list_bets, place_bet, score, settle_bets
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
@@ -122,3 +123,15 @@ def test_a_deleted_run_leaves_its_bet_open(store, queue, tiny):
     queue.stop([run])
     queue.delete(run)
     assert settle_bets(store, queue) == [bet]
+
+
+def test_decided_bets_are_read_back_from_their_file(store, queue, tiny, tmp_path):
+    bet = place_bet(store, queue, tiny(token_budgets=(8192,)), PREDICTION)
+    decide(queue, bet, 2.06)
+    [settled] = settle_bets(store, queue)
+    write_bets([settled], tmp_path / "bets.csv")
+    [read] = read_bets(tmp_path / "bets.csv")
+    assert read == replace(
+        settled, id="", run_id="", prediction=replace(PREDICTION, table_fingerprint="")
+    )
+    assert (tmp_path / "bets.csv").read_text().splitlines()[1].endswith("2.060000,1")

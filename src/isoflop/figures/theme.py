@@ -128,8 +128,8 @@ def axis(
     is_power : bool
         Write ticks as powers of ten (FLOP) instead of 1M, 1B, 1T (parameters, tokens).
     span : array_like, optional
-        Values shown; a logarithmic axis over two decades or more is labelled at whole decades, a
-        narrower one at a few round values.
+        Values shown; a logarithmic axis over three decades or more (two for powers of ten) is
+        labelled at whole decades, a narrower one at a few round values.
     """
     settings: dict[str, Any] = {"title": {"text": title}, "type": scale}
     if scale == "log":
@@ -137,7 +137,7 @@ def axis(
         shown = np.asarray(span, dtype=np.float64)
         shown = shown[np.isfinite(shown) & (shown > 0)]
         decades = float(np.log10(shown.max() / shown.min())) if len(shown) else 0.0
-        if decades >= 2:
+        if decades >= (2 if is_power else 3):
             settings["dtick"] = 1 + int(decades // 9)
         elif decades > 0:
             settings |= log_ticks(float(shown.min()), float(shown.max()), is_power=is_power)

@@ -10,6 +10,7 @@ import streamlit as st
 from isoflop.errors import FitError, IsoflopError
 from isoflop.figures import train_bets, train_fit
 from isoflop.tables import LossTable
+from isoflop.training.bet_files import evidence_path, read_bets
 from isoflop.training.bets import Bet, Prediction, place_bet, score, settle_bets
 from isoflop.training.config import RunConfig
 from isoflop.training.ladder import estimate_cpu_s
@@ -35,6 +36,7 @@ def show_bets(ladder: Ladder | None) -> None:
     bets = settle_bets(plan_saved.store(), train_state.queue())
     is_open = any(bet.outcome_loss is None and _is_running(bet) for bet in bets)
     st.fragment(_record, run_every=POLL_S if is_open else None)(is_open)
+    _evidence()
 
 
 def _offer(ladder: Ladder) -> None:
@@ -56,8 +58,9 @@ def _offer(ladder: Ladder) -> None:
         with left:
             messages.show(error)
         return
+    outcome = _outcome_of(config)
     with left:
-        _state(config, prediction)
+        _state(config, prediction, outcome)
         st.button(
             "Place the bet and train",
             type="primary",
@@ -77,7 +80,7 @@ def _offer(ladder: Ladder) -> None:
             loss=prediction.loss,
             lower=prediction.lower,
             upper=prediction.upper,
-            outcome=_outcome_of(config),
+            outcome=outcome,
         )
         shown = train_law.sizes(fitted, table)
         figure = train_fit.figure(shown, target)
@@ -115,8 +118,8 @@ def _vocab_size(seen: Sequence[Seen]) -> int:
     return int(sizes[0])
 
 
-def _state(config: RunConfig, prediction: Prediction) -> None:
-    """Write the prediction in words."""
+def _state(config: RunConfig, prediction: Prediction, outcome: float | None) -> None:
+    """Write the prediction in words, and what came of it."""
     half = (prediction.upper - prediction.lower) / 2 / prediction.loss
     st.markdown(
         f"**{messages.plain(config.label)}** ({format_number(prediction.params)} parameters, "
@@ -126,6 +129,9 @@ def _state(config: RunConfig, prediction: Prediction) -> None:
         f"{prediction.n_rows} points. It takes about "
         f"{messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} of one core."
     )
+    if outcome is not None:
+        where = "inside" if prediction.lower <= outcome <= prediction.upper else "outside"
+        st.markdown(f"It reached **{outcome:.4f}**, {where} the band.")
 
 
 def _place(config: RunConfig, prediction: Prediction) -> None:
@@ -143,23 +149,42 @@ def _record(was_open: bool) -> None:
         bets = settle_bets(plan_saved.store(), train_state.queue())
         if not bets:
             return
-        board = score(bets)
-        st.subheader("Every bet", anchor=False)
-        with st.grid(4, min_column_width=150):
-            st.metric("Decided", f"{board.n_settled}", help=f"{board.n_open} are open.")
-            st.metric("Within their band", f"{board.n_hits}", help="Outcomes inside the band.")
-            rate = f"{board.hit_rate:.0%}" if board.n_settled else "none yet"
-            st.metric("Hit rate", rate, help=f"{LEVEL:.0%} would be as promised.")
-            error = f"{board.median_absolute_error:.2%}" if board.n_settled else "none yet"
-            st.metric("Median error", error, help="Outcome against prediction.")
-        outcomes = [_outcome(bet) for bet in reversed(bets)]
-        figure = train_bets.figure(outcomes, level=LEVEL)
-        panels.chart(figure, alt=train_bets.alt(outcomes), key="chart.bets")
-        _bet_table(bets)
+        st.subheader("Every bet of yours", anchor=False)
+        _board(bets, key="chart.bets")
         running = [bet for bet in bets if bet.outcome_loss is None and _is_running(bet)]
         _running(running)
         if was_open and not running:
             st.rerun()
+
+
+def _evidence() -> None:
+    """Show the bets that ship: made by a command, before their runs existed."""
+    if not evidence_path().is_file():
+        return
+    bets = read_bets(evidence_path())[::-1]
+    st.subheader(f"{len(bets)} bets that ship with Isoflop", anchor=False)
+    st.caption(
+        "Made by a command before their runs existed: each predicts a larger run from a ladder of "
+        f"{bets[0].prediction.n_rows} points, for five families and several seeds. Every one is "
+        "here, hit or miss."
+    )
+    _board(bets, key="chart.evidence")
+
+
+def _board(bets: Sequence[Bet], *, key: str) -> None:
+    """Draw the score, every band with its outcome, and the table of bets, the latest first."""
+    board = score(bets)
+    with st.grid(4, min_column_width=150):
+        st.metric("Decided", f"{board.n_settled}", help=f"{board.n_open} are open.")
+        st.metric("Within their band", f"{board.n_hits}", help="Outcomes inside the band.")
+        rate = f"{board.hit_rate:.0%}" if board.n_settled else "none yet"
+        st.metric("Hit rate", rate, help=f"{LEVEL:.0%} would be as promised.")
+        error = f"{board.median_absolute_error:.2%}" if board.n_settled else "none yet"
+        st.metric("Median error", error, help="Outcome against prediction.")
+    outcomes = [_outcome(bet) for bet in reversed(bets)]
+    figure = train_bets.figure(outcomes, level=LEVEL)
+    panels.chart(figure, alt=train_bets.alt(outcomes), key=key)
+    _bet_table(bets)
 
 
 def _bet_table(bets: Sequence[Bet]) -> None:
@@ -184,6 +209,7 @@ def _bet_table(bets: Sequence[Bet]) -> None:
             "Times the compute": st.column_config.NumberColumn(format="%.1f"),
         },
         hide_index=True,
+        placeholder="",
         alt="Every bet with its prediction, band and outcome",
     )
 

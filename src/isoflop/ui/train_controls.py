@@ -94,7 +94,7 @@ def own_grid() -> LadderGrid:
         "Families",
         list(labels),
         default=[FAMILY_DEFAULTS["transformer"].label],
-        key="families",
+        key="train_families",
         bind="query-params",
         help="Each is trained at every width and budget.",
     )

@@ -191,16 +191,18 @@ def _curve(fitted: Fit, at: Mapping[str, NDArray[np.float64]]) -> NDArray[np.flo
 def _use_everywhere(points: ReadResult) -> None:
     frame = points.table.frame
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
+        st.button(
             "Use these points on every page",
             icon=":material/table:",
             key="train.use",
-            help="They went through the reader of uploads, and join the list of loss tables.",
-        ):
-            st.session_state["train.kept"] = uploads.keep(NAME, points)
+            on_click=_keep,
+            args=(points,),
+            help="They go through the reader of uploads, join the list of loss tables and are "
+            "chosen there.",
+        )
         st.download_button(
             "CSV",
-            lambda: frame.to_csv(index=False),
+            frame.to_csv(index=False),
             file_name=NAME,
             mime="text/csv",
             icon=":material/download:",
@@ -210,6 +212,12 @@ def _use_everywhere(points: ReadResult) -> None:
     kept: str = st.session_state.get("train.kept", "")
     if kept in uploads.kept():
         st.success(
-            f"Kept: choose {messages.plain(NAME)} (uploaded) in any page's list of loss tables.",
+            f"Kept as {messages.plain(NAME)}: every page shows these points now.",
             icon=":material/check:",
         )
+
+
+def _keep(points: ReadResult) -> None:
+    table_id = uploads.keep(NAME, points)
+    uploads.choose(table_id)
+    st.session_state["train.kept"] = table_id

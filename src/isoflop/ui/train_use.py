@@ -15,7 +15,7 @@ from isoflop.training.records import Record
 from isoflop.training.runs import default_root
 from isoflop.ui import messages, panels, train_state
 from isoflop.ui.train_state import Seen
-from isoflop.units import format_number
+from isoflop.units import format_number, format_quantity
 
 POLL_S = 0.4
 _GENERATION, _EXPORT = "train.generation", "train.export.job"
@@ -98,6 +98,10 @@ def _candidates(tokens: Sequence[Record], *, is_done: bool) -> None:
     figure = train_bars.next_token(labels, [s for _, s in record["candidates"]], chosen=chosen)
     alt = f"The {len(labels)} likeliest tokens at place {place}; {labels[0]} leads."
     panels.chart(figure, alt=alt, key="chart.candidates")
+    st.caption(
+        "How likely each next token was, after temperature and top k. Orange: the one that was "
+        "drawn. \u2423 is a space, \u21b5 a line's end."
+    )
 
 
 def show_deployment(ladder: Ladder) -> None:
@@ -109,7 +113,7 @@ def show_deployment(ladder: Ladder) -> None:
     chosen = _pick(sources, key="export.from")
     st.caption(
         "safetensors with its configuration and tokenizer, and TorchScript for programs without "
-        "Python. Each file is loaded back and must give the same loss."
+        "Python. Each file is loaded back and must give the same loss on a sample of held-out text."
     )
     if st.button("Export", type="primary", icon=":material/deployed_code:", key="train.export"):
         _end(_EXPORT)
@@ -118,15 +122,17 @@ def show_deployment(ladder: Ladder) -> None:
     if _EXPORT in st.session_state:
         job = st.session_state[_EXPORT]
         is_done = _is_done(_records(job))
-        st.fragment(_exported, run_every=None if is_done else POLL_S)(job)
+        st.fragment(_exported, run_every=None if is_done else POLL_S)(job, is_done)
 
 
-def _exported(job: Job) -> None:
+def _exported(job: Job, was_done: bool) -> None:
     with messages.boundary():
         records = _records(job)
         if not _is_done(records):
             st.progress(0.5, text="Exporting, and scoring what was written")
             return
+        if not was_done:
+            st.rerun()  # polling on would take the download away under the click
         end = records[-1]
         if end["kind"] == "error":
             _show_error(end)
@@ -142,7 +148,7 @@ def _exported(job: Job) -> None:
         )
         archive = Path(end["archive"])
         st.download_button(
-            f"Download ({format_number(archive.stat().st_size)}B)",
+            f"Download ({format_quantity(archive.stat().st_size, 'bytes')})",
             archive.read_bytes,
             file_name=f"{archive.parent.name}.zip",
             mime="application/zip",
