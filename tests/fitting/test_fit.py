@@ -227,3 +227,30 @@ def test_a_fit_can_be_cancelled_from_its_progress():
             FitOptions(n_bootstrap=2000),
             progress=progress,
         )
+
+
+PEAKS = "floor + a*exp(-(width - m1)**2/s1**2) + b*exp(-(width - m2)**2/s2**2)"
+
+
+@pytest.mark.parametrize(("m1", "m2"), [(60.0, 180.0), (110.0, 140.0), (20.0, 230.0)])
+def test_two_narrow_terms_are_found_without_starts(m1, m2):
+    """A lattice over four parameters has no point with both peaks in place."""
+    width = np.arange(1.0, 251.0)
+    noise = 0.02 * np.random.default_rng(4).standard_normal(len(width))
+    truth = {"floor": 2.0, "a": 1.0, "m1": m1, "s1": 12.0, "b": 0.7, "m2": m2, "s2": 9.0}
+    law = typed_law(PEAKS, ["width", "loss"])
+    loss = law.loss([truth[name] for name in law.param_names], {"width": width}) + noise
+    result = fit(law, table_of(width=width, loss=loss), FitOptions(objective="least_squares"))
+    for name, value in truth.items():
+        assert result.values[name] == pytest.approx(value, rel=0.05), name
+
+
+def test_of_terms_that_can_be_swapped_a_start_keeps_its_order():
+    width = np.linspace(0.1, 8.0, 40)
+    law = typed_law("a*exp(-p*width) + b*exp(-q*width)", ["width", "loss"])
+    table = table_of(width=width, loss=2.0 * np.exp(-0.3 * width) + 1.0 * np.exp(-2.0 * width))
+    options = FitOptions(objective="least_squares")
+    first = fit(law, table, options, starts=[{"a": 1.0, "p": 0.5, "b": 1.0, "q": 3.0}])
+    second = fit(law, table, options, starts=[{"a": 1.0, "p": 3.0, "b": 1.0, "q": 0.5}])
+    assert (first.values["p"], first.values["q"]) == pytest.approx((0.3, 2.0), rel=1e-6)
+    assert (second.values["p"], second.values["q"]) == pytest.approx((2.0, 0.3), rel=1e-6)

@@ -134,6 +134,34 @@ def test_min_of_three():
     np.testing.assert_array_equal(law.loss([4.0, 1.0], {"N": [2.0, 9.0]}), [2.0, 3.0])
 
 
+FUNCTIONS = {
+    "exp": np.exp,
+    "log": np.log,
+    "log2": np.log2,
+    "log10": np.log10,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "arctan": np.arctan,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_and_their_derivatives(name):
+    law = typed_law(f"{name}(a*N + b)", ["params", "loss"])
+    theta, inputs = np.array([0.7, 1.3]), {"N": np.array([0.2, 1.0, 3.0])}
+    inner = theta[0] * inputs["N"] + theta[1]
+    np.testing.assert_allclose(law.loss(theta, inputs), FUNCTIONS[name](inner), rtol=1e-14)
+    for j in range(2):
+        step = theta.astype(complex)
+        step[j] += 1e-30j
+        slope = law.loss(step, inputs).imag / 1e-30
+        np.testing.assert_allclose(law.gradient(theta, inputs)[:, j], slope, rtol=1e-13)
+        bend = law.gradient(step, inputs).imag / 1e-30
+        np.testing.assert_allclose(law.hessian(theta, inputs)[:, j], bend, rtol=1e-12, atol=1e-15)
+
+
 def test_shared_parts_are_computed_once():
     derived = derive("E + A/N**alpha + B/D**beta", ("N", "D"), ("E", "A", "B", "alpha", "beta"))
     exponentials = 2

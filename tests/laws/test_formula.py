@@ -1,3 +1,4 @@
+import math
 import time
 
 import pytest
@@ -20,7 +21,7 @@ REFUSED = {
     "a + 1/0": "The formula divides by zero.",
     "(-1)**0.5 * a": "A part made of numbers only has no finite value.",
     "1e999 * a": "A number is larger than 1e+100.",
-    "sin(N)": "The function sin is not known.",
+    "sinh(N)": "The function sinh is not known.",
     "exp()": "exp takes 1 argument, but 0 are given.",
     "min(N)": "min takes at least 2 arguments, but 1 are given.",
     "exp": "exp is a function and needs its argument.",
@@ -43,6 +44,7 @@ REFUSED = {
     "import os": "The last line must be the expression that gives the loss.",
     "N; a = 1": "Only definitions (name = expression) may come before the result.",
     "exp = 1; exp*N": "The name exp is already taken.",
+    "pi = 3; pi*N": "The name pi is already taken.",
     "y = a*z; z = N; y + z": "The name z is used before its definition.",
     "(" * 300 + "N": "The formula cannot be read: too many nested parentheses.",
     "-" * 500 + "N": "The formula is nested more than 40 deep.",
@@ -61,8 +63,8 @@ def test_refused_formulas_say_why(text):
 
 def test_the_error_points_at_the_place():
     with pytest.raises(FormulaError) as caught:
-        parse("E + A/N**alpha + sin(D)")
-    assert caught.value.detail == "E + A/N**alpha + sin(D)\n                 ^"
+        parse("E + A/N**alpha + sinh(D)")
+    assert caught.value.detail == "E + A/N**alpha + sinh(D)\n                 ^"
 
 
 def test_hostile_formulas_cost_milliseconds():
@@ -76,6 +78,12 @@ def test_hostile_formulas_cost_milliseconds():
 
 def test_caret_is_power_and_a_left_hand_side_is_dropped():
     assert parse("L = E + A/N^alpha").names == ("E", "A", "N", "alpha")
+
+
+def test_pi_is_a_number_and_no_parameter():
+    law = typed_law("a*pi*N", COLUMNS)
+    assert law.param_names == ("a",)
+    assert law.loss([2.0], {"N": [1.0]})[0] == pytest.approx(2 * math.pi, rel=1e-15)
 
 
 def test_definitions_come_before_the_result():

@@ -13,6 +13,7 @@ from isoflop.laws import formula_latex, load_laws
         ("-a**2", r"-a^{2}"),
         ("(-a)**2", r"\left(-a\right)^{2}"),
         ("sqrt(a)*exp(-x)", r"\sqrt{a} \, e^{-x}"),
+        ("log10(a) - arctan(x)/pi", r"\log_{10}\left(a\right) - \frac{\arctan\left(x\right)}{\pi}"),
         ("max(a, b)", r"\max\left(a, b\right)"),
         ("1.5e20*x", r"1.5 \times 10^{20} \, x"),
         ("alpha_N/alphaD", r"\frac{\alpha_{N}}{\alpha_{D}}"),

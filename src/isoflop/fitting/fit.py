@@ -64,8 +64,8 @@ def fit(
     rows = usable_rows(law, table)
     problem = make_problem(law.derived, rows.inputs, rows.target, options)
     coordinates = law_coordinates(law)
-    if starts:
-        given = _given(law, starts)
+    given = _given(law, starts) if starts else None
+    if given is not None:
         surface = surface_around(law, problem, given)
         seeds = np.concatenate([given, surface.lowest(N_SEEDS, apart=0.05)])
     else:
@@ -78,7 +78,8 @@ def fit(
             detail=f"Tried {len(surface.points)} parameter vectors.",
             hint="Check the formula for logarithms or powers of negative numbers on this table.",
         )
-    theta = _sharpen(problem, coordinates, _representative(law, problem, solution))
+    best = _representative(law, problem, solution, given)
+    theta = _sharpen(problem, coordinates, best)
     certificate = certify(problem, coordinates, theta, solution, surface, law)
     _check_identified(law, rows, certificate)
     if progress:
@@ -143,15 +144,22 @@ def _polish(law: Law, problem: Problem, coordinates: Coordinates, seeds: Array) 
     )
 
 
-def _representative(law: Law, problem: Problem, solution: Solution) -> Array:
+def _representative(law: Law, problem: Problem, solution: Solution, given: Array | None) -> Array:
     """Return the best end; of equivalent ones (signs flipped, terms swapped) always the same.
 
-    Equivalent are ends with one objective. The one with the fewest negative parameters is taken,
-    then the one whose nonlinear parameters come first in order.
+    Equivalent are ends with one objective. The one whose nonlinear parameters are nearest to a
+    given start is taken; without starts, the one with the fewest negative parameters, then the one
+    whose nonlinear parameters come first in order.
     """
     best = float(np.nanmin(solution.value))
     ends = solution.theta[solution.value <= best * (1 + 1e-9) + 1e-3 * problem.rounding]
     nonlinear = [j for j in range(ends.shape[1]) if j not in law.derived.linear]
+    if given is not None:
+        near, start = ends[:, None, nonlinear], given[:, nonlinear]
+        # Squares of decades keep the order of terms that can be swapped; a sign outweighs them.
+        decades = np.log10((np.abs(near) + 1e-300) / (np.abs(start) + 1e-300))
+        distance = (decades**2 + 1e6 * (near * start < 0)).sum(axis=2).min(axis=1)
+        return np.asarray(ends[int(np.argmin(distance))])
     theta = min(ends, key=lambda end: (int(np.sum(end < 0)), *_rounded(end[nonlinear])))
     negative = np.flatnonzero(theta < 0)
     for flips in [*itertools.combinations(negative, 1), *itertools.combinations(negative, 2)]:

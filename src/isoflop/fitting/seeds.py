@@ -22,6 +22,11 @@ from isoflop.laws.law import Law, Param
 GRID_POINTS = {1: 96, 2: 26**2, 3: 2048, 4: 4096}
 MANY_POINTS = 6144
 AROUND_POINTS = 900
+SPARSE_DIMENSIONS = 4
+"""From here on the lowest points are also moved along one parameter after another."""
+SWEEPS = 2
+SWEEP_STARTS, SWEEP_VALUES = 24, 96
+SWEEP_APART = 0.02
 SEED_ROWS = 400
 """Rows that the surface is computed on; larger tables are thinned evenly along the loss."""
 
@@ -58,6 +63,10 @@ class Surface:
         -------
         ndarray, shape (n_chosen, n_params)
         """
+        return self.points[self.order(count, apart)]
+
+    def order(self, count: int, apart: float) -> Array:
+        """Return the positions of up to ``count`` low points that are apart, lowest first."""
         order = np.argsort(self.value, kind="stable")
         order = order[np.isfinite(self.value[order])]
         chosen: list[int] = []
@@ -69,7 +78,16 @@ class Surface:
                 break
             distance = np.abs(self.unit[remaining] - self.unit[best]).max(axis=1)
             remaining = remaining[distance > apart]
-        return self.points[chosen]
+        return np.array(chosen, dtype=int)
+
+    def rows(self, positions: Array) -> Surface:
+        """Return the surface at some of its points."""
+        return Surface(
+            points=self.points[positions],
+            value=self.value[positions],
+            unit=self.unit[positions],
+            names=self.names,
+        )
 
 
 def spread_points(count: int, dimensions: int) -> Array:
@@ -152,10 +170,8 @@ def _between(low: float, high: float) -> Piece:
     return piece
 
 
-def _lay_out(law: Law, nonlinear: list[int], inputs: Sequence[Array]) -> tuple[Array, Array]:
-    """Return unit-cube points and the nonlinear parameters there."""
-    dimensions = len(nonlinear)
-    unit = spread_points(GRID_POINTS.get(dimensions, MANY_POINTS), dimensions)
+def _place(law: Law, nonlinear: list[int], inputs: Sequence[Array], unit: Array) -> Array:
+    """Return the nonlinear parameters at points of the unit cube, their search ranges."""
     values = np.empty_like(unit)
     formula = parse(law.formula)
     by_symbol = dict(zip(law.symbols, inputs, strict=True))
@@ -173,7 +189,7 @@ def _lay_out(law: Law, nonlinear: list[int], inputs: Sequence[Array]) -> tuple[A
             values[:, column] = low * (high / low) ** share
         else:
             values[:, column] = low + (high - low) * share
-    return unit, values
+    return values
 
 
 def _solve_linear(basis: Array, target: Array, row_weights: Array, is_positive: Array) -> Array:
@@ -229,8 +245,39 @@ def thin(problem: Problem) -> Problem:
 
 def make_surface(law: Law, problem: Problem) -> Surface:
     """Evaluate the objective over the nonlinear parameters, the linear ones at their best."""
-    unit, values = _lay_out(law, _nonlinear(law), problem.inputs)
-    return _evaluate(law, problem, unit, values)
+    nonlinear = _nonlinear(law)
+    dimensions = len(nonlinear)
+    unit = spread_points(GRID_POINTS.get(dimensions, MANY_POINTS), dimensions)
+    surface = _evaluate(law, problem, unit, _place(law, nonlinear, problem.inputs, unit))
+    if dimensions < SPARSE_DIMENSIONS:
+        return surface
+    swept = _swept(law, problem, surface)
+    return Surface(
+        points=np.concatenate([surface.points, swept.points]),
+        value=np.concatenate([surface.value, swept.value]),
+        unit=np.concatenate([surface.unit, swept.unit]),
+        names=surface.names,
+    )
+
+
+def _swept(law: Law, problem: Problem, surface: Surface) -> Surface:
+    """Search from the lowest points along one parameter after another, over its whole range.
+
+    A lattice is sparse in many dimensions: it seldom has all of several narrow terms (two peaks,
+    say) in place at once. Placing them one by one takes far fewer points.
+    """
+    nonlinear = _nonlinear(law)
+    best = surface.rows(surface.order(SWEEP_STARTS, apart=SWEEP_APART))
+    shares = (np.arange(SWEEP_VALUES) + 0.5) / SWEEP_VALUES
+    n_each = 1 + SWEEP_VALUES  # where a point is, and along the range
+    for column in np.tile(np.arange(len(nonlinear)), SWEEPS):
+        unit = np.repeat(best.unit[:, None], n_each, axis=1)
+        unit[:, 1:, column] = shares
+        unit = unit.reshape(-1, len(nonlinear))
+        tried = _evaluate(law, problem, unit, _place(law, nonlinear, problem.inputs, unit))
+        value = np.where(np.isfinite(tried.value), tried.value, np.inf).reshape(-1, n_each)
+        best = tried.rows(np.arange(len(value)) * n_each + value.argmin(axis=1))
+    return best
 
 
 def surface_around(law: Law, problem: Problem, starts: Array) -> Surface:

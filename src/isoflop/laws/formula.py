@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,14 +20,28 @@ MAX_NODES = 400
 MAX_DEPTH = 40
 MAX_CONSTANT = 1e100
 
-FUNCTIONS = {"exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "min": 2, "max": 2}
+_ONE_ARGUMENT: dict[str, Callable[[float], float]] = {
+    "exp": math.exp,
+    "log": math.log,
+    "log2": math.log2,
+    "log10": math.log10,
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "sin": math.sin,
+    "cos": math.cos,
+    "arctan": math.atan,
+}
+FUNCTIONS = {**dict.fromkeys(_ONE_ARGUMENT, 1), "min": 2, "max": 2}
 """Functions that a formula may call, with their number of arguments (at least, for min and max)."""
+
+CONSTANTS = {"pi": math.pi}
+"""Names that stand for a number."""
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _ALLOWED = (
-    "Allowed are numbers, names, + - * / **, parentheses and "
+    "Allowed are numbers, names, + - * / **, parentheses, "
     + ", ".join(f"{name}()" for name in FUNCTIONS)
-    + "."
+    + " and the constant pi."
 )
 
 
@@ -160,6 +174,8 @@ def constant_value(node: ast.expr) -> float | None:
         case ast.Constant():
             assert isinstance(node.value, int | float)
             return float(node.value)
+        case ast.Name():
+            return CONSTANTS.get(node.id)
         case ast.UnaryOp():
             value = constant_value(node.operand)
             if value is None:
@@ -198,9 +214,8 @@ def _apply(operator: ast.operator, left: float, right: float) -> float:
 
 
 def _call(name: str, values: list[float]) -> float:
-    functions = {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh}
-    if name in functions:
-        return functions[name](values[0])
+    if name in _ONE_ARGUMENT:
+        return _ONE_ARGUMENT[name](values[0])
     return min(values) if name == "min" else max(values)
 
 
@@ -240,7 +255,7 @@ def _split(text: str) -> tuple[list[tuple[str, ast.expr]], ast.expr]:
             raise _error(
                 text, statement, "Only definitions (name = expression) may come before the result."
             )
-        if target.id in FUNCTIONS or target.id in dict(definitions):
+        if target.id in {*FUNCTIONS, *CONSTANTS, *dict(definitions)}:
             raise _error(text, statement, f"The name {target.id} is already taken.")
         definitions.append((target.id, statement.value))
     last = statements[-1]
@@ -284,7 +299,7 @@ def parse(text: str) -> Formula:
     for name, expression in [*definitions, ("", result)]:
         for node, _ in walk(expression, cleaned):
             n_nodes += 1
-            if isinstance(node, ast.Name) and node.id not in defined:
+            if isinstance(node, ast.Name) and node.id not in {*defined, *CONSTANTS}:
                 names.setdefault(node.id)
         if n_nodes > MAX_NODES:
             raise FormulaError(f"The formula has more than {MAX_NODES} parts.")

@@ -15,7 +15,21 @@ from typing import Literal
 from isoflop.errors import FormulaError
 from isoflop.laws.formula import Formula, constant_value
 
-Op = Literal["const", "param", "input", "add", "mul", "pow", "exp", "log", "tanh", "max", "step"]
+Op = Literal[
+    "const",
+    "param",
+    "input",
+    "add",
+    "mul",
+    "pow",
+    "exp",
+    "log",
+    "tanh",
+    "sin",
+    "arctan",
+    "max",
+    "step",
+]
 Node = tuple[Op, tuple[float, ...] | tuple[int, ...]]
 
 
@@ -150,6 +164,14 @@ class Graph:
         """Return the natural logarithm of a node."""
         return self._intern(("log", (node,)))
 
+    def sin(self, node: int) -> int:
+        """Return the sine of a node."""
+        return self._intern(("sin", (node,)))
+
+    def cos(self, node: int) -> int:
+        """Return the cosine of a node, as a sine a quarter turn ahead."""
+        return self.sin(self.add(node, self.const(math.pi / 2)))
+
     def max(self, left: int, right: int) -> int:
         """Return the larger of two nodes."""
         return left if left == right else self._intern(("max", (left, right)))
@@ -184,6 +206,12 @@ class Graph:
                 return self.mul(inner[0], self.pow(args[0], self.const(-1.0)))
             case "tanh":
                 slope = self.add(self.const(1.0), self.neg(self.mul(node, node)))
+                return self.mul(slope, inner[0])
+            case "sin":
+                return self.mul(self.cos(args[0]), inner[0])
+            case "arctan":
+                squared = self.pow(args[0], self.const(2.0))
+                slope = self.pow(self.add(self.const(1.0), squared), self.const(-1.0))
                 return self.mul(slope, inner[0])
             case "max":
                 left_wins = self._intern(("step", (self.add(args[0], self.neg(args[1])),)))
@@ -266,8 +294,15 @@ def _function(graph: Graph, name: str, args: list[int]) -> int:
             return graph.log(args[0])
         case "sqrt":
             return graph.pow(args[0], graph.const(0.5))
-        case "tanh":
-            return graph._intern(("tanh", (args[0],)))
+        case "log2" | "log10":
+            base = 2.0 if name == "log2" else 10.0
+            return graph.mul(graph.const(1.0 / math.log(base)), graph.log(args[0]))
+        case "tanh" | "arctan":
+            return graph._intern((name, (args[0],)))
+        case "sin":
+            return graph.sin(args[0])
+        case "cos":
+            return graph.cos(args[0])
         case "max":
             result = args[0]
             for other in args[1:]:

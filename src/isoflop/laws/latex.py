@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 
-from isoflop.laws.formula import Formula, parse
+from isoflop.laws.formula import CONSTANTS, Formula, parse
 
 _GREEK = frozenset(
     (
@@ -123,6 +123,8 @@ class _Writer:
             value = self.values[name]
             shown = number_latex(value)
             return shown, _UNARY if value < 0 else _PRODUCT if "times" in shown else _ATOM
+        if name in CONSTANTS:
+            return f"\\{name}", _ATOM
         return self.names.get(name) or symbol_latex(name), _ATOM
 
     def write(self, node: ast.expr) -> tuple[str, int]:
@@ -181,4 +183,5 @@ class _Writer:
                 return f"e^{{{arguments[0]}}}", _POWER
             case "sqrt":
                 return rf"\sqrt{{{arguments[0]}}}", _ATOM
-        return rf"\{node.func.id}\left({', '.join(arguments)}\right)", _ATOM
+        name = re.sub(r"(\d+)$", r"_{\1}", node.func.id)  # log10 is the logarithm to base 10
+        return rf"\{name}\left({', '.join(arguments)}\right)", _ATOM

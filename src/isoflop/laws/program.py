@@ -34,6 +34,8 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "log": np.log,
     "sqrt": np.sqrt,
     "tanh": np.tanh,
+    "sin": np.sin,
+    "arctan": np.arctan,
     "step": _step,
     "recip": lambda values: 1.0 / values,
     "square": _square,
