@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from isoflop.figures import (
     compare_metric,
     compare_multiplier,
     compare_offsets,
+    compare_proof,
     isoflop_envelope,
     isoflop_profiles,
     isoflop_sizes,
 )
+from isoflop.figures import theme as look
 from isoflop.figures.loss_curve import Points
 
 FLOP = np.geomspace(1e18, 1e22, 9)
@@ -79,7 +82,9 @@ def test_families_take_the_colours_of_their_curves():
 def test_a_multiplier_without_end_is_not_drawn():
     centre = np.array([0.0, 0.5, 1.0, 2.0, np.inf])
     found = compare_multiplier.Multiplier(
-        compute_flop=np.geomspace(1e18, 1e22, 5),
+        name="Compute",
+        unit="FLOP",
+        scale=np.geomspace(1e18, 1e22, 5),
         centre=centre,
         lower=centre * 0.8,
         upper=np.where(np.isinf(centre), np.inf, centre * 1.2),
@@ -92,6 +97,10 @@ def test_a_multiplier_without_end_is_not_drawn():
     band = traces(figure)["90% band"].y
     assert np.isfinite(band).all()
     assert "Compute that B needs" in compare_multiplier.alt(found, one="A", other="B")
+    nowhere = replace(found, centre=np.full(5, np.inf))
+    assert not np.isfinite(
+        traces(compare_multiplier.figure(nowhere, one="A", other="B"))["beyond rows of either"].y
+    ).any()
 
 
 def test_exceptions_are_hollow_and_named():
@@ -134,13 +143,22 @@ def test_the_backtest_shades_only_complete_figures_against_the_best():
     figure = compare_backtest.figure(
         ["a", "b", "c"], ["t", "u"], error, is_complete=is_complete, coverage=np.full((3, 2), 0.9)
     )
-    (trace,) = figure.data
+    partial, trace = figure.data
     np.testing.assert_allclose(trace.z[:, 0], [0, np.log10(2), 1])
     assert np.isnan(trace.z[0, 1])
     assert trace.z[2, 1] == 0
     assert list(trace.text[0]) == ["1.0%", "(20%)"]
     assert list(trace.text[1]) == ["2.0%", ""]
-    assert [note.text for note in figure.layout.annotations] == ["(20%)"]
+    np.testing.assert_array_equal(np.isfinite(partial.z), [[0, 1], [0, 0], [0, 0]])
+    shown = compare_backtest.figure(
+        ["a", "b", "c"],
+        ["t", "u"],
+        error,
+        is_complete=is_complete,
+        coverage=np.full((3, 2), 0.9),
+        shows_coverage=True,
+    )
+    assert list(shown.data[1].text[0]) == ["90%", "(90%)"]
     assert "3 laws" in compare_backtest.alt(["a", "b", "c"], ["t", "u"])
 
 
@@ -166,6 +184,48 @@ def test_refused_profiles_are_grey_with_their_reason():
     assert "1 enclose a minimum" in isoflop_profiles.alt([profile(), profile("Too flat.")])
 
 
+def test_refused_profiles_alone_are_joined():
+    figure = isoflop_profiles.figure([profile("Too flat."), profile("Too few.")], y_title="Loss")
+    assert set(traces(figure)) == {"Refused"}
+    assert figure.data[0].mode == "lines+markers"
+    assert np.isnan(figure.data[0].x).sum() == 2
+
+
+def test_a_wild_row_does_not_squeeze_the_offsets():
+    group = compare_offsets.Offsets(
+        name="Hoffmann",
+        x=np.geomspace(1e18, 1e22, 100),
+        offset=np.append(np.linspace(-0.02, 0.02, 99), 3.0),
+        is_filled=np.ones(100, dtype=bool),
+        labels=("",) * 100,
+    )
+    settings = {"x_title": "C", "y_title": "%", "x_is_compute": True, "exception": "beyond"}
+    figure = compare_offsets.figure([group], **settings)
+    assert figure.layout.yaxis.range[1] < 10
+    assert "1 further off" in figure.layout.annotations[0].text
+    calm = compare_offsets.figure(
+        [replace(group, offset=np.linspace(-0.02, 0.02, 100))], **settings
+    )
+    assert calm.layout.yaxis.range is None
+
+
+def test_what_was_foretold_stands_against_what_was_measured():
+    proof = compare_proof.Proof(
+        observed=np.array([0.5, 0.7]),
+        predicted=np.array([0.52, 0.6]),
+        lower=np.array([0.45, 0.55]),
+        upper=np.array([0.6, 0.65]),
+        rival=np.array([0.4, np.nan]),
+        rival_name="from compute alone",
+        labels=("a", "b"),
+    )
+    found = traces(compare_proof.figure(proof, name="Accuracy"))
+    assert list(found["foretold, inside the interval"].text) == ["a"]
+    assert list(found["foretold, outside it"].text) == ["b"]
+    assert "from compute alone" in found
+    assert "off by 6.0 points" in compare_proof.alt(proof, name="Accuracy")
+
+
 def test_corners_that_do_not_count_are_hollow():
     corners = isoflop_envelope.Corners(
         compute_flop=FLOP[:3],
@@ -186,6 +246,7 @@ def test_corners_that_do_not_count_are_hollow():
 def test_lines_of_best_sizes_show_what_they_go_through():
     line = isoflop_sizes.Line(
         name="2. IsoFLOP profiles",
+        place=1,
         compute_flop=FLOP,
         params=FLOP**0.5,
         lower=None,
@@ -195,5 +256,6 @@ def test_lines_of_best_sizes_show_what_they_go_through():
     )
     figure = isoflop_sizes.figure([line], compute_range=(1e18, 1e22))
     assert [trace.mode for trace in figure.data] == ["lines", "markers"]
+    assert {trace.marker.color or trace.line.color for trace in figure.data} == {look.colour(1)}
     assert figure.layout.shapes[0].x1 == 1e22
     assert "IsoFLOP profiles 1e+11 parameters" in isoflop_sizes.alt([line])

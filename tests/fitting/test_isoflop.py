@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from isoflop.fitting.isoflop import (
     lower_envelope,
     optimum_lines,
     verdict,
+    without_repetition,
 )
 from isoflop.fitting.isoflop.budgets import group_budgets
 from isoflop.fitting.isoflop.envelope import lower_hull
@@ -231,8 +234,9 @@ def test_corners_of_the_extreme_sizes_do_not_count():
     table = learning_curves()
     found = lower_envelope(table)
     extremes = {table.frame["params"].min(), table.frame["params"].max()}
-    assert extremes & set(found.params)
-    assert not extremes & set(found.params[found.is_used])
+    corners = found.corners
+    assert extremes & set(corners.params)
+    assert not extremes & set(corners.params[corners.is_used])
 
 
 def test_an_envelope_of_few_sizes_is_refused():
@@ -265,7 +269,8 @@ def test_three_approaches_agree_on_clean_profiles():
     fitted = fit(CHINCHILLA, table, FitOptions(n_bootstrap=200))
     found = compare_approaches(table, fitted)
     assert [approach.refusal for approach in found.approaches] == ["", "", ""]
-    assert verdict(found).startswith("The approaches that can be used agree")
+    assert verdict(found).startswith("The best size grows as compute to the power 0.5")
+    assert verdict(found).endswith("they agree within their 90% intervals.")
     for approach in found.approaches:
         assert approach.params_line.exponent == pytest.approx(A_TRUE, abs=0.03)
 
@@ -292,8 +297,12 @@ def test_a_disagreement_is_named_with_both_intervals():
 def test_a_refused_approach_leaves_the_others():
     table = profile_table(np.linspace(-0.8, 0.8, 5), noise=0.002)
     fitted = fit(CHINCHILLA, table, FitOptions(n_bootstrap=100))
-    envelope, profiles, parametric = compare_approaches(table, fitted).approaches
+    found = compare_approaches(table, fitted)
+    envelope, profiles, parametric = found.approaches
     assert envelope.refusal
+    assert len(found.corners.loss)
+    assert all("at least 6" in budget.refusal for budget in found.profiles)
+    assert "no other approach can be used on this table to confirm it" in verdict(found)
     assert "fewer than 6 sizes" in profiles.refusal
     assert parametric.refusal == ""
     assert parametric.params_line.exponent == pytest.approx(A_TRUE, abs=0.05)
@@ -323,6 +332,17 @@ def test_compute_counted_otherwise_is_said_and_allowed_for():
     _, profiles, parametric = found.approaches
     at = 1e21
     assert profiles.params_line.at(at) == pytest.approx(parametric.params_line.at(at), rel=0.02)
+
+
+def test_repeated_data_is_left_out_and_counted():
+    """Four epochs are nearly as good as fresh data; the best size is not about more."""
+    table = profile_table(np.linspace(-0.8, 0.8, 9), noise=0.003)
+    assert without_repetition(table) == (table, 0)
+    epochs = np.tile([1.0, 4.0, 40.0], len(table.frame) // 3 + 1)[: len(table.frame)]
+    frame = table.frame.assign(unique_tokens=table.frame["tokens"] / epochs)
+    fresh, n_left_out = without_repetition(replace(table, frame=frame))
+    assert n_left_out == np.sum(epochs > 4)
+    assert len(fresh.frame) == np.sum(epochs <= 4)
 
 
 def test_a_table_without_tokens_is_refused():

@@ -123,7 +123,7 @@ def test_a_top_that_no_run_comes_near_is_named():
     found = fit_two_step(low, "accuracy", LAWS["power_floor"], n_draws=100)
     (notice,) = two_step_notices(found)
     assert notice.code == "top-not-identified"
-    assert "the best run reaches 0.4" in notice.text
+    assert "the most that a share can be, while the best run reaches 48%" in notice.text
 
 
 def test_metrics_are_numbers_between_0_and_1_that_vary(mirror):

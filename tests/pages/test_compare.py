@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from isoflop.figures import theme as look
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.backtest import load_backtest
 from isoflop.fitting.compare import claims, compare_laws, in_words, rank, subset
@@ -58,7 +59,7 @@ def test_first_visit_ranks_the_claims_on_rows_of_one_tokenizer() -> None:
     for sentence in in_words(expected):
         assert sentence in texts(at)
     assert columns(at)["Law"] == [place.score.law.label for place in rank(expected).places]
-    errors, curves = figures(at)
+    curves, errors = figures(at)
     assert [trace["name"] for trace in errors["data"]] == ["Held-out scale", "Rows left out"]
     assert {"Linear", "Power law with floor"} <= {trace["name"] for trace in curves["data"]}
     assert curves["layout"]["annotations"][0]["text"].strip() == "held out"
@@ -75,8 +76,8 @@ def test_laws_of_size_and_data_are_compared_by_what_they_foretell(mirror: Path) 
     table = columns(at)
     assert {"Chinchilla", "Kaplan L(N, D)", "Chinchilla with interaction"} <= set(table["Law"])
     assert "the 226 rows up to 1.3e21 FLOP" in texts(at)
-    _, offsets = figures(at)
-    assert offsets["layout"]["annotations"][0]["text"] == "hollow: outside its 90% interval"
+    offsets, _ = figures(at)
+    assert "hollow: outside its 90% interval" in offsets["layout"]["annotations"][0]["text"]
 
 
 def test_how_much_is_held_out_can_be_chosen() -> None:
@@ -91,15 +92,15 @@ def test_how_much_is_held_out_can_be_chosen() -> None:
 
 def test_families_of_other_tokenizers_are_refused_until_told_why() -> None:
     at = open_page(compare="Families")
-    (error,) = at.error
-    assert "Cerebras" in error.value
-    assert "cannot be compared as they stand" in error.value
+    (refusal,) = healthy(at).warning
+    assert "Cerebras" in refusal.value
+    assert "cannot be compared as they stand" in refusal.value
     assert not figures(at)
     at.text_input(key=WHY).set_value("both vocabularies hold about 50,000 entries").run()
     healthy(at)
     assert "because: both vocabularies hold about 50,000 entries." in texts(at)
     assert "Pythia needs" in texts(at)
-    assert "The families do not share a" in texts(at)
+    assert "The families do not share the exponent a" in texts(at)
     assert "scaled by different recipes" in texts(at)
     assert len(figures(at)) == 2
 
@@ -125,8 +126,20 @@ def test_a_law_of_size_and_data_is_read_at_the_best_size(mirror: Path) -> None:
 def test_a_table_of_one_family_is_compared_with_another_table(mirror: Path) -> None:
     at = open_page(compare="Families", table="gemstones")
     assert "this table" not in at.selectbox(key="compare.table").options
-    assert "Gemstones and" in at.error[0].value
-    assert "cannot be compared as they stand" in at.error[0].value
+    assert "Gemstones and" in at.warning[0].value
+    assert "cannot be compared as they stand" in at.warning[0].value
+
+
+def test_families_without_compute_are_compared_by_what_they_share(mirror: Path) -> None:
+    at = healthy(open_page(compare="Families", table="routed-experts"))
+    assert "For what Dense reaches with" in texts(at)
+    assert "times the active parameters" not in texts(at)  # the interval stands between
+    assert "the active parameters" in texts(at)
+    drawn, _ = figures(at)
+    assert drawn["layout"]["xaxis"]["title"]["text"] == "Active parameters of Dense (parameters)"
+    by_size = texts(healthy(open_page(compare="Families", table="routed-experts",
+                                      compare__scale="Model size")))  # fmt: skip
+    assert "the parameters" in by_size
 
 
 # --- Published fits
@@ -136,12 +149,14 @@ def test_published_fits_lie_over_the_rows_with_their_convention(mirror: Path) ->
     at = healthy(open_page(compare="Published fits", table="chinchilla"))
     table = columns(at)
     row = table["Published fit"].index("Hoffmann et al. 2022 (Chinchilla), unrounded")
-    assert table["Median offset"][row] == "+0.1%"
+    assert table["Median offset"][row] == pytest.approx(0.0014, abs=5e-4)
     assert table["N counts"][row] == "total"
-    assert "N 44M to 16B" in table["Range it rests on"][row]
+    assert "N 44M to 16B" in table["Valid range"][row]
     kaplan = table["Published fit"].index("Kaplan et al. 2020, L(N)")
-    assert "N counts non-embedding" in table["Not comparable"][kaplan]
-    assert "not ranked" in at.caption[-1].value
+    assert table["Counted otherwise here"][kaplan] == "N"
+    notes = columns(at, 1)["Note"]
+    assert "N counts non-embedding parameters; the table's: total." in notes[kaplan]
+    assert "Hoffmann et al. 2022 (Chinchilla), unrounded has the closest shape" in texts(at)
     assert len(figures(at)) == 1
 
 
@@ -164,14 +179,49 @@ def test_three_approaches_stand_side_by_side(mirror: Path) -> None:
 
 def test_a_refused_approach_says_why() -> None:
     at = healthy(open_page(compare="Approaches 1 to 3"))
-    reasons = columns(at)["Why not"]
-    assert "compute budgets have an enclosed minimum" in reasons[1]
     assert columns(at)["N grows as C to the a"][1] == "refused"
+    said = " ".join(entry.value.replace("\\", "") for entry in at.info)
+    assert "No two runs of different size share a compute budget" in said
+
+
+def test_every_refused_budget_is_drawn_and_says_why(mirror: Path) -> None:
+    at = healthy(open_page(compare="Approaches 1 to 3", table="gemstones"))
+    reasons = columns(at, 1)["Reason"]
+    assert len(reasons) == 12
+    assert all(reasons)
+    sizes, profiles, envelope = figures(at)
+    assert [trace["name"] for trace in profiles["data"]] == ["Refused"]
+    (law,) = [t for t in sizes["data"] if t["name"][0] == "3" and t.get("showlegend", True)]
+    assert law["line"]["color"] == look.colour(2)
+    assert "Corners used" in {trace["name"] for trace in envelope["data"]}
+
+
+def test_approaches_are_about_fresh_data(mirror: Path) -> None:
+    at = healthy(open_page(compare="Approaches 1 to 3", table="datablations"))
+    assert "163 rows that saw their data more than 4 times are left out" in texts(at)
+
+
+@pytest.mark.parametrize("section", ["Published fits", "Approaches 1 to 3"])
+def test_tokenizers_are_not_mixed_unless_asked_for(section: str) -> None:
+    at = healthy(open_page(compare=section))
+    assert at.segmented_control(key="compare.rows").value == "Pythia"
+    assert "The tokenizer differs" not in texts(at)
+    mixed = healthy(open_page(compare=section, compare__rows="all families as one"))
+    assert "The tokenizer differs or is not known to agree" in texts(mixed)
 
 
 def test_approaches_need_size_and_data(mirror: Path) -> None:
-    at = open_page(compare="Approaches 1 to 3", table="revisiting-language")
-    assert "need model size, tokens, compute and loss" in at.error[0].value
+    at = healthy(open_page(compare="Approaches 1 to 3", table="revisiting-language"))
+    (said,) = at.info
+    assert "need model size, tokens, compute and loss" in said.value
+    assert "no model size and no compute" in said.value
+
+
+@pytest.mark.parametrize("section", ["Laws", "Families", "Published fits", "Approaches 1 to 3"])
+def test_a_table_of_accuracies_is_sent_on(section: str, mirror: Path) -> None:
+    at = healthy(open_page(compare=section, table="observational"))
+    (said,) = at.info
+    assert "holds no losses" in said.value
 
 
 # --- Loss to accuracy
@@ -181,7 +231,7 @@ def test_two_steps_foretell_runs_with_measured_losses(mirror: Path) -> None:
     at = healthy(open_page(compare="Loss to accuracy"))
     assert "On the 5 runs of the largest decade, held out, it was 0.4 points off" in texts(at)
     assert "compute alone would have been 4.6 off" in texts(at)
-    assert len(figures(at)) == 2
+    assert len(figures(at)) == 3
     assert len(columns(at)["90% interval"]) == 5
 
 
@@ -194,6 +244,9 @@ def test_families_are_placed_without_losses(mirror: Path) -> None:
     assert "One sigmoid for 23 families" in texts(at)
     assert "No loss was measured for these 97 models" in texts(at)
     assert "Pythia" in columns(at)["Family"]
+    _, proof = figures(at)
+    held = [trace for trace in proof["data"] if trace["name"].startswith("foretold, ")]
+    assert sum(len(trace["text"]) for trace in held) == 13
 
 
 # --- Backtest
@@ -203,11 +256,21 @@ def test_the_backtest_report_is_shown_as_it_ships() -> None:
     at = healthy(open_page(compare="Backtest"))
     report = load_backtest()
     (heatmap,) = figures(at)
-    (trace,) = heatmap["data"]
+    _, trace = heatmap["data"]
     assert set(trace["x"]) == {row.dataset for row in report.rows}
     assert report.made in at.caption[0].value.replace("\\", "")
     first = report.rows[0].dataset
     assert len(columns(at)["Law"]) == sum(row.dataset == first for row in report.rows)
+
+
+def test_the_backtest_shows_coverage_too_and_says_what_matters() -> None:
+    at = healthy(open_page(compare="Backtest", compare__measure="Coverage"))
+    (heatmap,) = figures(at)
+    row = next(r for r in load_backtest().rows if r.law == "linear" and r.dataset == "chinchilla")
+    _, trace = heatmap["data"]
+    at_linear = trace["y"].index("Linear"), trace["x"].index("chinchilla")
+    assert trace["text"][at_linear[0]][at_linear[1]] == f"{row.coverage:.0%}"
+    assert "the middle law is off" in texts(at)
 
 
 # --- The page in the app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme
 
 ROW_PX, BASE_PX = 30, 150
-SHADES = ((0.0, "rgba(0, 158, 115, 0.75)"), (0.35, "rgba(240, 228, 66, 0.45)"),
-          (1.0, "rgba(213, 94, 0, 0.65)"))  # fmt: skip
+GOOD = "rgba(0, 158, 115, 0.75)"
+MIDDLING = "rgba(240, 228, 66, 0.45)"
+BAD = "rgba(213, 94, 0, 0.65)"
+SHADES = ((0.0, GOOD), (0.35, MIDDLING), (1.0, BAD))
 TEN_TIMES = 1.0
 """Decimal logarithm of error over the best in its column at which shading ends."""
 
@@ -25,6 +28,7 @@ def figure(
     *,
     is_complete: NDArray[np.bool_],
     coverage: NDArray[np.float64],
+    shows_coverage: bool = False,
     theme: Theme = APP,
 ) -> Figure:
     """Draw mean absolute errors in per cent, shaded against the best of each table.
@@ -35,41 +39,64 @@ def figure(
     error : ndarray, shape (n_laws, n_tables)
         Mean absolute relative error; NaN where there is none.
     is_complete : ndarray of bool, shape (n_laws, n_tables)
-        Whether every family was predicted; others are in brackets and not shaded.
+        Whether every family was predicted; others are in brackets and grey.
     coverage : ndarray, shape (n_laws, n_tables)
         Share of rows inside the 90% interval.
+    shows_coverage : bool
+        Write and shade the coverage instead of the error.
     theme : Theme
 
     Returns
     -------
     plotly.graph_objects.Figure
     """
-    whole = np.where(is_complete, error, np.nan)
-    with np.errstate(all="ignore"):
-        best = np.nanmin(np.where(np.isfinite(whole), whole, np.inf), axis=0)
-        shade = np.clip(np.log10(whole / best), 0, TEN_TIMES)
+    values = coverage if shows_coverage else error
     text = [
-        [_cell(error[i, j], bool(is_complete[i, j])) for j in range(len(tables))]
+        [_cell(values[i, j], bool(is_complete[i, j])) for j in range(len(tables))]
         for i in range(len(laws))
     ]
     hover = [
         [_hover(error[i, j], coverage[i, j]) for j in range(len(tables))] for i in range(len(laws))
     ]
-    trace = {
+    whole = np.where(is_complete, values, np.nan)
+    common = {
         "type": "heatmap",
-        "z": shade,
         "x": list(tables),
         "y": list(laws),
         "text": text,
         "texttemplate": "%{text}",
         "customdata": hover,
         "hovertemplate": "%{y} on %{x}<br>%{customdata}<extra></extra>",
-        "colorscale": [list(pair) for pair in SHADES],
-        "zmin": 0,
-        "zmax": TEN_TIMES,
         "xgap": 2,
         "ygap": 2,
         "hoverongaps": False,
+    }
+    shaded = _coverage_shades(whole) if shows_coverage else _error_shades(whole)
+    partial = {
+        "z": np.where(np.isfinite(values) & ~is_complete, 0.0, np.nan),
+        "colorscale": [[0.0, look.MUTED], [1.0, look.MUTED]],
+        "opacity": 0.35,
+        "showscale": False,
+    }
+    layout = {
+        "xaxis": {"side": "top", "type": "category", "showgrid": False, "automargin": True},
+        "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False,
+                  "automargin": True},
+    }  # fmt: skip
+    height = BASE_PX + ROW_PX * len(laws)
+    traces = [common | partial, common | shaded]
+    return look.figure(traces, theme=theme, height_px=height, layout=layout)
+
+
+def _error_shades(error: NDArray[np.float64]) -> dict[str, Any]:
+    with np.errstate(all="ignore"):
+        best = np.nanmin(np.where(np.isfinite(error), error, np.inf), axis=0)
+        shade = np.clip(np.log10(error / best), 0, TEN_TIMES)
+    return {
+        "z": shade,
+        "colorscale": [list(pair) for pair in SHADES],
+        "zmin": 0,
+        "zmax": TEN_TIMES,
         "colorbar": {
             "title": {"text": "times the best"},
             "tickvals": [0, np.log10(2), np.log10(5), 1],
@@ -77,39 +104,37 @@ def figure(
             "thickness": 12,
         },
     }
-    brackets = [
-        {
-            "x": tables[j],
-            "y": laws[i],
-            "text": text[i][j],
-            "showarrow": False,
-            "font": {"size": 12},
-        }
-        for i in range(len(laws))
-        for j in range(len(tables))
-        if np.isfinite(error[i, j]) and not is_complete[i, j]
-    ]
-    layout = {
-        "xaxis": {"side": "top", "type": "category", "showgrid": False, "automargin": True},
-        "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False,
-                  "automargin": True},
-        "annotations": brackets,
-    }  # fmt: skip
-    return look.figure([trace], theme=theme, height_px=BASE_PX + ROW_PX * len(laws), layout=layout)
 
 
-def alt(laws: Sequence[str], tables: Sequence[str]) -> str:
+def _coverage_shades(coverage: NDArray[np.float64]) -> dict[str, Any]:
+    return {
+        "z": coverage,
+        "colorscale": [[0.0, BAD], [0.65, MIDDLING], [0.9, GOOD], [1.0, GOOD]],
+        "zmin": 0,
+        "zmax": 1,
+        "colorbar": {
+            "title": {"text": "inside 90%"},
+            "tickvals": [0, 0.5, 0.9],
+            "ticktext": ["0%", "50%", "90%"],
+            "thickness": 12,
+        },
+    }
+
+
+def alt(laws: Sequence[str], tables: Sequence[str], *, shows_coverage: bool = False) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
+    what = "Coverage of 90% intervals" if shows_coverage else "Mean errors"
+    against = "nominal coverage" if shows_coverage else "the best law of each table"
     return (
-        f"Mean errors of {len(laws)} laws on the largest decade of {len(tables)} tables, shaded "
-        "against the best law of each table."
+        f"{what} of {len(laws)} laws on the largest decade of {len(tables)} tables, shaded "
+        f"against {against}."
     )
 
 
-def _cell(error: float, is_complete: bool) -> str:
-    if not np.isfinite(error):
+def _cell(share: float, is_complete: bool) -> str:
+    if not np.isfinite(share):
         return ""
-    shown = f"{100 * error:.0f}%" if error >= 0.0995 else f"{100 * error:.1f}%"
+    shown = f"{100 * share:.0f}%" if share >= 0.0995 or share == 0 else f"{100 * share:.1f}%"
     return shown if is_complete else f"({shown})"
 
 

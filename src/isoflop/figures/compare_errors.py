@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
+from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.figures.theme import APP, Theme, Trace
 
-ROW_PX, BASE_PX = 34, 110
+ROW_PX, BASE_PX, LEAST_PX = 34, 110, 430
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def figure(
         )
     values = np.concatenate([kind.error for kind in kinds]) if kinds else np.array([])
     layout = {
-        "xaxis": look.axis(x_title, span=values) | {"exponentformat": "none", "tickformat": "~g"},
+        "xaxis": narrow_log_axis(x_title, values[np.isfinite(values) & (values > 0)]),
         "yaxis": {
             "type": "category",
             "categoryorder": "array",
@@ -80,7 +81,7 @@ def figure(
             "automargin": True,
         },
     }
-    height = BASE_PX + ROW_PX * len(laws)
+    height = max(BASE_PX + ROW_PX * len(laws), LEAST_PX)
     return look.figure(traces, theme=theme, height_px=height, layout=layout)
 
 

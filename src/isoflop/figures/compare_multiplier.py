@@ -1,4 +1,4 @@
-"""How many times the compute of one family another needs for the same loss."""
+"""How many times the compute, or data, of one family another needs for the same loss."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme, Trace
 
-HEIGHT_PX = 340
+HEIGHT_PX = 430
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiplier:
-    """The multiplier over a range of compute.
+    """The multiplier over a range of scale.
 
     Parameters
     ----------
-    compute_flop, centre, lower, upper : ndarray, shape (n,)
+    name, unit : str
+        Of the scale, such as ``"Compute"`` and ``"FLOP"``.
+    scale, centre, lower, upper : ndarray, shape (n,)
         Infinite and zero values are not drawn.
     is_extrapolation : ndarray of bool, shape (n,)
     level : float
     """
 
-    compute_flop: NDArray[np.float64]
+    name: str
+    unit: str
+    scale: NDArray[np.float64]
     centre: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -41,16 +45,16 @@ def figure(found: Multiplier, *, one: str, other: str, theme: Theme = APP) -> Fi
     ----------
     found : Multiplier
     one, other : str
-        Names: the multiplier is the compute of ``other`` over that of ``one``.
+        Names: the multiplier is the scale of ``other`` over that of ``one``.
     theme : Theme
 
     Returns
     -------
     plotly.graph_objects.Figure
     """
-    x = found.compute_flop
+    x = found.scale
     shown = np.isfinite(found.centre) & (found.centre > 0)
-    low, high = float(found.centre[shown].min()), float(found.centre[shown].max())
+    low, high = (float(f(found.centre[shown], initial=1.0)) for f in (np.min, np.max))
     edges = [np.clip(e, low / 30, high * 30) for e in (found.lower, found.upper)]
     inside = np.where(shown & ~found.is_extrapolation, found.centre, np.nan)
     traces: list[Trace] = [
@@ -72,7 +76,7 @@ def figure(found: Multiplier, *, one: str, other: str, theme: Theme = APP) -> Fi
             "mode": "lines",
             "name": "beyond rows of either",
             "line": {"color": theme.ink, "width": 2, "dash": "dash"},
-            "hovertemplate": "%{x:.2g} FLOP: %{y:.3g} times<extra></extra>",
+            "hovertemplate": "%{x:.2g} " + found.unit + ": %{y:.3g} times<extra></extra>",
         },
         {
             "type": "scatter",
@@ -81,12 +85,14 @@ def figure(found: Multiplier, *, one: str, other: str, theme: Theme = APP) -> Fi
             "mode": "lines",
             "name": "within rows of both",
             "line": {"color": theme.ink, "width": 3},
-            "hovertemplate": "%{x:.2g} FLOP: %{y:.3g} times<extra></extra>",
+            "hovertemplate": "%{x:.2g} " + found.unit + ": %{y:.3g} times<extra></extra>",
         },
     ]
     layout = {
-        "xaxis": look.axis(f"Compute of {one} (FLOP)", is_power=True, span=x),
-        "yaxis": look.axis(f"Compute of {other} for the same loss (times)", "log")
+        "xaxis": look.axis(
+            f"{found.name} of {one} ({found.unit})", is_power=found.unit == "FLOP", span=x
+        ),
+        "yaxis": look.axis(f"{found.name} of {other} for the same loss (times)", "log")
         | {"exponentformat": "none", "tickformat": "~g"},
         "shapes": [
             {
@@ -106,8 +112,10 @@ def figure(found: Multiplier, *, one: str, other: str, theme: Theme = APP) -> Fi
 
 def alt(found: Multiplier, *, one: str, other: str) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
-    first, last = found.centre[0], found.centre[-1]
+    first, last = (
+        f"{found.centre[i]:.3g} times at {found.scale[i]:.2g} {found.unit}" for i in (0, -1)
+    )
     return (
-        f"Compute that {other} needs over that of {one} for the same loss, from {first:.3g} times "
-        f"at {found.compute_flop[0]:.2g} FLOP to {last:.3g} times at {found.compute_flop[-1]:.2g}."
+        f"{found.name} that {other} needs over that of {one} for the same loss, from {first} to "
+        f"{last}."
     )

@@ -12,7 +12,9 @@ from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme, Trace
 
-HEIGHT_PX = 400
+HEIGHT_PX = 430
+RARE, ROOM = 0.05, 0.5
+"""Share of rows at each end that may lie beyond the axis, and its room as a share of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +94,15 @@ def figure(
                 }
             )
     x = np.concatenate([group.x for group in groups]) if groups else np.array([])
+    shown, n_beyond = _room(groups)
+    note = f"hollow: {exception}"
+    if n_beyond:
+        note = f"{n_beyond} further off: double-click to see them; {note}"
     layout = {
         "xaxis": look.axis(x_title, is_power=x_is_compute, span=x),
-        "yaxis": look.axis(y_title, "linear") | {"zeroline": True, "zerolinecolor": look.MUTED},
+        "yaxis": look.axis(y_title, "linear")
+        | {"zeroline": True, "zerolinecolor": look.MUTED}
+        | ({"range": list(shown)} if shown else {}),
         "annotations": [
             {
                 "xref": "paper",
@@ -103,13 +111,30 @@ def figure(
                 "y": 1,
                 "xanchor": "right",
                 "yanchor": "bottom",
-                "text": f"hollow: {exception}",
+                "text": note,
                 "showarrow": False,
             }
         ],
         "margin": {"l": 8, "r": 12, "t": 26, "b": 8},
     }
     return look.figure(traces, theme=theme, height_px=HEIGHT_PX, layout=layout)
+
+
+def _room(groups: Sequence[Offsets]) -> tuple[tuple[float, float] | None, int]:
+    """Return a range in per cent that a few wild rows do not squeeze, and how many lie beyond it.
+
+    None where all rows can be shown.
+    """
+    if not groups:
+        return None, 0
+    offsets = 100 * np.concatenate([group.offset for group in groups])
+    offsets = offsets[np.isfinite(offsets)]
+    low, high = np.percentile(offsets, [100 * RARE, 100 * (1 - RARE)])
+    reach = high - low
+    if offsets.min() > low - reach and offsets.max() < high + reach:
+        return None, 0
+    room = (float(low - ROOM * reach), float(high + ROOM * reach))
+    return room, int(np.sum((offsets < room[0]) | (offsets > room[1])))
 
 
 def alt(groups: Sequence[Offsets]) -> str:

@@ -23,7 +23,7 @@ def narrow_log_axis(title: str, span: NDArray[np.float64], *, count: int = 5) ->
         About how many ticks.
     """
     low, high = float(np.min(span)), float(np.max(span))
-    margin = 0.03 * np.log10(high / low)
+    margin = max(0.03 * np.log10(high / low), 0.01)
     settings = look.axis(title, "log") | {
         "range": [float(np.log10(low) - margin), float(np.log10(high) + margin)]
     }

@@ -85,10 +85,11 @@ def figure(profiles: Sequence[Profile], *, y_title: str, theme: Theme = APP) -> 
                 "hoverinfo": "skip",
             },
         ]  # fmt: skip
-    traces.append(_minima(accepted, theme))
+    if accepted:
+        traces.append(_minima(accepted, theme))
     refused = [profile for profile in profiles if profile.refusal]
     if refused:
-        traces.append(_refused(refused))
+        traces.append(_refused(refused, is_alone=not accepted))
     sizes = np.concatenate([profile.params for profile in profiles])
     losses = np.concatenate([profile.loss for profile in accepted or profiles])
     layout = {
@@ -119,14 +120,17 @@ def _minima(accepted: Sequence[Profile], theme: Theme) -> Trace:
     }  # fmt: skip
 
 
-def _refused(refused: Sequence[Profile]) -> Trace:
+def _refused(refused: Sequence[Profile], *, is_alone: bool) -> Trace:
+    """Draw refused budgets in grey, their runs joined where nothing else is drawn."""
+    gap = np.array([np.nan])
     return {
         "type": "scatter",
-        "x": np.concatenate([profile.params for profile in refused]),
-        "y": np.concatenate([profile.loss for profile in refused]),
-        "mode": "markers",
+        "x": np.concatenate([part for p in refused for part in (p.params, gap)]),
+        "y": np.concatenate([part for p in refused for part in (p.loss, gap)]),
+        "mode": "lines+markers" if is_alone else "markers",
         "name": "Refused",
+        "line": {"color": look.MUTED, "width": 1},
         "marker": {"color": look.MUTED, "symbol": "circle-open", "size": 5},
-        "text": [f"{p.name}<br>{p.refusal}" for p in refused for _ in p.params],
+        "text": [f"{p.name}<br>{p.refusal}" for p in refused for _ in (*p.params, None)],
         "hovertemplate": "%{text}<extra>Refused</extra>",
     }

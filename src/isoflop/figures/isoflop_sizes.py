@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
+from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.figures.theme import APP, Theme, Trace
 
 HEIGHT_PX = 430
@@ -23,6 +24,8 @@ class Line:
     Parameters
     ----------
     name : str
+    place : int
+        Which approach, from 0; settles its colour.
     compute_flop, params : ndarray, shape (n,)
     lower, upper : ndarray, shape (n,), or None
     point_flop, point_params : ndarray, shape (m,)
@@ -30,6 +33,7 @@ class Line:
     """
 
     name: str
+    place: int
     compute_flop: NDArray[np.float64]
     params: NDArray[np.float64]
     lower: NDArray[np.float64] | None
@@ -55,13 +59,13 @@ def figure(
     plotly.graph_objects.Figure
     """
     traces: list[Trace] = []
-    for index, line in enumerate(lines):
-        traces += _line(line, index)
+    for line in lines:
+        traces += _line(line)
     x = np.concatenate([line.compute_flop for line in lines])
     y = np.concatenate([line.params for line in lines])
     layout = {
         "xaxis": look.axis("Training compute C (FLOP)", is_power=True, span=x),
-        "yaxis": look.axis("Best model size (parameters)", span=y),
+        "yaxis": narrow_log_axis("Best model size (parameters)", y),
         "shapes": [
             {
                 "type": "rect",
@@ -76,6 +80,18 @@ def figure(
                 "layer": "below",
             }
         ],
+        "annotations": [
+            {
+                "xref": "x",
+                "x": float(np.log10(compute_range[0])),
+                "yref": "paper",
+                "y": 1,
+                "xanchor": "left",
+                "yanchor": "top",
+                "text": " rows",
+                "showarrow": False,
+            }
+        ],
     }
     return look.figure(traces, theme=theme, height_px=HEIGHT_PX, layout=layout)
 
@@ -86,8 +102,8 @@ def alt(lines: Sequence[Line]) -> str:
     return f"Best model size against compute; at the largest compute drawn: {ends}."
 
 
-def _line(line: Line, index: int) -> list[Trace]:
-    colour = look.colour(index)
+def _line(line: Line) -> list[Trace]:
+    colour = look.colour(line.place)
     traces: list[Trace] = []
     if line.lower is not None and line.upper is not None:
         traces.append(
@@ -113,7 +129,7 @@ def _line(line: Line, index: int) -> list[Trace]:
             "mode": "lines",
             "name": line.name,
             "legendgroup": line.name,
-            "line": {"color": colour, "width": 2.4, "dash": _DASHES[index % len(_DASHES)]},
+            "line": {"color": colour, "width": 2.4, "dash": _DASHES[line.place % len(_DASHES)]},
             "hovertemplate": "%{x:.2g} FLOP: %{y:.3s} parameters<extra>" + line.name + "</extra>",
         }
     )
@@ -127,7 +143,7 @@ def _line(line: Line, index: int) -> list[Trace]:
                 "name": line.name,
                 "legendgroup": line.name,
                 "showlegend": False,
-                "marker": {"color": colour, "symbol": look.symbol(index), "size": 8,
+                "marker": {"color": colour, "symbol": look.symbol(line.place), "size": 8,
                            "line": look.OUTLINE},
                 "hovertemplate": "%{x:.2g} FLOP: %{y:.3s} parameters<extra></extra>",
             }

@@ -171,8 +171,13 @@ def backtest_table(
                 try:
                     held.append(predict_held_out(law, split, _options(split, objective), LEVEL))
                 except IsoflopError as problem:
-                    reasons.append(problem.summary)
+                    reasons.append(_whose(split, len(cut)) + problem.summary)
             yield _row(table, law, objective, scale, len(cut), held, reasons)
+
+
+def _whose(split: Split, n_groups: int) -> str:
+    """Name the family that a reason is about, where there are several."""
+    return f"{split.lower.included()['family'].iloc[0]}: " if n_groups > 1 else ""
 
 
 def _options(split: Split, objective: Objective) -> FitOptions:

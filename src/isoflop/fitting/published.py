@@ -74,7 +74,7 @@ def hold_against(published: PublishedFit, table: LossTable) -> Fit:
         residuals=residuals,
         row_index=table.included().index.to_numpy()[usable].astype(np.int64),
         certificate=NO_SEARCH,
-        notices=_notices(published, table, float(np.median(residuals))),
+        notices=_notices(published, table, float(np.expm1(np.median(residuals)))),
         n_rows=int(usable.sum()),
         input_ranges=published.input_ranges,
         loss_unit=published.loss_unit,

@@ -180,7 +180,19 @@ def fitted(choice: FitChoice) -> Fitted:
         result = hold_against(published, part)
         return Fitted(key=key, table=part, fit=result, published=published)
     key = key_of(part.fingerprint, chosen, choice.options)
-    return Fitted(key=key, table=part, fit=_fit(key, chosen, part, choice.options), published=None)
+    result = fit_to(part, chosen, choice.options)
+    return Fitted(key=key, table=part, fit=result, published=None)
+
+
+def fit_to(part: LossTable, chosen: Law, options: FitOptions) -> Fit:
+    """Return the fit of a law to all rows of a table.
+
+    Raises
+    ------
+    IsoflopError
+        If the law cannot be fitted to them.
+    """
+    return _fit(key_of(part.fingerprint, chosen, options), chosen, part, options)
 
 
 def key_of(*parts: object) -> str:
@@ -269,4 +281,4 @@ def warm() -> None:
     dataset = list_datasets()[0]
     source = _catalog_table(dataset.id).table
     chosen = load_laws()[dataset.law]
-    _fit(key_of(source.fingerprint, chosen, DEFAULT_OPTIONS), chosen, source, DEFAULT_OPTIONS)
+    fit_to(source, chosen, DEFAULT_OPTIONS)

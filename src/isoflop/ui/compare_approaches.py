@@ -8,25 +8,28 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from isoflop.errors import FitError, IsoflopError
+from isoflop.errors import IsoflopError
 from isoflop.figures import isoflop_envelope, isoflop_profiles, isoflop_sizes
-from isoflop.fitting import Fit
+from isoflop.fitting import Fit, FitOptions
 from isoflop.fitting.isoflop import (
     CURVES,
     DEFAULT_TOLERANCE,
+    MAX_EPOCHS,
     Approach,
     Approaches,
     Curve,
     PowerLine,
+    Profile,
     verdict,
+    without_repetition,
 )
 from isoflop.fitting.isoflop.budgets import checkpoints
 from isoflop.fitting.isoflop.types import LEVEL
+from isoflop.laws import load_laws
 from isoflop.tables import LossTable
-from isoflop.ui import caching, compare_view, inputs, messages, panels, rows
+from isoflop.ui import caching, compare_view, curves, inputs, messages, panels
 from isoflop.ui.compare_view import View
 from isoflop.ui.inputs import Quantity
-from isoflop.ui.state import FitChoice
 from isoflop.units import format_number, format_quantity
 
 NAMES: dict[Curve, str] = {"parabola": "Parabola", "cubic": "Cubic", "akima": "Akima spline"}
@@ -38,45 +41,55 @@ TOLERANCE = Quantity(
 )
 Array = NDArray[np.float64]
 
-NEEDED = {"params", "tokens", "compute_flop", "loss"}
+NEEDED = ("params", "tokens", "compute_flop", "loss")
+FEWEST_DRAWN = 3
+"""Sizes of a budget from which it is drawn."""
 REACH = 300.0
 """How far beyond the rows the lines are drawn, as a factor of compute."""
 
 
 def show(shown: View) -> None:
-    """Draw the verdict, the three lines, the profiles, the envelope and the table.
+    """Draw the verdict, the three lines, the table, the profiles and the envelope.
 
     Raises
     ------
     IsoflopError
         If the table lacks a column that all of them need.
     """
-    missing = NEEDED - set(shown.table.included())
+    shown = compare_view.of_one_convention(shown)
+    missing = [name for name in NEEDED if name not in shown.table.included()]
     if missing:
-        raise FitError(
-            "The three approaches need model size, tokens, compute and loss.",
-            detail=f"The table has no {', '.join(sorted(missing))}.",
-            hint="Choose another table, or map the columns.",
+        lacking = " and no ".join(curves.name(name).lower() for name in missing)
+        st.info(
+            "The three approaches need model size, tokens, compute and loss of each run. "
+            f"This table has no {messages.plain(lacking)}."
         )
+        return
+    table, n_repeated = without_repetition(shown.table)
     curve, tolerance = _inputs()
-    fitted, key, why = _parametric(shown)
-    found = compare_view.approaches(shown, fitted, key, curve, tolerance)
+    fitted, key, why = _parametric(table, shown.options)
+    found = compare_view.approaches(table, fitted, key, curve, tolerance)
     with st.container(key="answer"):
         st.markdown(messages.plain(verdict(found)))
-    messages.notices(found.notices)
+    _sizes(found)
+    _table(found)
+    if n_repeated:
+        messages.assumption(
+            f"{n_repeated} rows that saw their data more than {MAX_EPOCHS:g} times are left out: "
+            "the best size for a budget is about fresh data."
+        )
     if why:
         messages.assumption(f"The parametric law could not be fitted: {why}")
-    _table(found)
-    _sizes(found)
+    messages.notices(found.notices)
     left, right = st.columns(2, gap="medium")
     with left:
-        _profiles(found, shown.table)
+        _profiles(found, table)
     with right:
-        _envelope(found, shown.table)
+        _envelope(found, table)
 
 
 def _inputs() -> tuple[Curve, float]:
-    left, right = st.columns(2, vertical_alignment="bottom")
+    left, right = st.columns(2)
     with left:
         curve = inputs.choice(
             "Curve through a profile",
@@ -97,27 +110,17 @@ def _inputs() -> tuple[Curve, float]:
     return curve, tolerance
 
 
-def _parametric(shown: View) -> tuple[Fit | None, str, str]:
+def _parametric(table: LossTable, options: FitOptions) -> tuple[Fit | None, str, str]:
     """Return the Chinchilla fit with its key, or why there is none."""
-    options = shown.options
-    frame = shown.table.included()
+    frame = table.included()
     if "run_id" in frame and frame["run_id"].duplicated().any():
         options = replace(options, bootstrap="clusters")
-    names = rows.families(shown.whole)
-    chosen = rows.families(shown.table)
-    choice = FitChoice(
-        table=shown.choice,
-        families=chosen if len(names) > 1 else (),
-        law="chinchilla",
-        formula="",
-        input_column="",
-        options=options,
-    )
+    law = load_laws()["chinchilla"]
     try:
-        found = caching.fitted(choice)
+        found = caching.fit_to(table, law, options)
     except IsoflopError as problem:
         return None, "", problem.summary
-    return found.fit, found.key, ""
+    return found, caching.key_of(table.fingerprint, law, options), ""
 
 
 def _table(found: Approaches) -> None:
@@ -129,7 +132,6 @@ def _table(found: Approaches) -> None:
             "Expected bias of a": [_bias(one) for one in found.approaches],
             "a, corrected": [_corrected(one) for one in found.approaches],
             f"Best N at {_at(found)}": [_size(one, found) for one in found.approaches],
-            "Why not": [one.refusal for one in found.approaches],
         },
         hide_index=True,
         alt="Exponents, biases and best sizes of the three approaches",
@@ -181,7 +183,7 @@ def _sizes(found: Approaches) -> None:
     """Draw the best size against compute by every approach that has one."""
     flop = np.geomspace(found.compute_range[0] / 3, found.compute_range[1] * REACH, 60)
     lines = []
-    for one in found.approaches:
+    for place, one in enumerate(found.approaches):
         if one.params_line is None:
             continue
         lower = upper = None
@@ -191,6 +193,7 @@ def _sizes(found: Approaches) -> None:
         lines.append(
             isoflop_sizes.Line(
                 name=one.label,
+                place=place,
                 compute_flop=flop,
                 params=one.params_line.at(flop),
                 lower=lower,
@@ -209,74 +212,75 @@ def _sizes(found: Approaches) -> None:
 
 def _points(one: Approach, found: Approaches) -> tuple[Array, Array]:
     """Return what an approach's line goes through."""
-    if one.key == "envelope" and found.envelope is not None:
-        used = found.envelope.is_used
-        return found.envelope.compute_flop[used], found.envelope.params[used]
-    if one.key == "profiles" and found.profiles is not None:
-        accepted = found.profiles.accepted
-        return (
-            np.array([profile.compute_flop for profile in accepted]),
-            np.array([profile.optimal_params for profile in accepted]),
-        )
-    return np.array([]), np.array([])
+    if one.key == "envelope":
+        used = found.corners.is_used
+        return found.corners.compute_flop[used], found.corners.params[used]
+    accepted = [p for p in found.profiles if one.key == "profiles" and not p.refusal]
+    return (
+        np.array([profile.compute_flop for profile in accepted]),
+        np.array([profile.optimal_params for profile in accepted]),
+    )
 
 
 def _profiles(found: Approaches, table: LossTable) -> None:
     st.subheader("IsoFLOP profiles", anchor=False)
-    if found.profiles is None:
-        st.info(messages.plain(found.approaches[1].refusal))
-        return
-    drawn = []
-    for profile in found.profiles.profiles:
-        if len(profile.params) < 3:
-            continue
-        x = np.geomspace(profile.params[0], profile.params[-1], 60)
-        has_curve = profile.curve is not None and not profile.refusal
-        drawn.append(
-            isoflop_profiles.Profile(
-                name=format_quantity(profile.compute_flop, "flop", 2),
-                params=profile.params,
-                loss=profile.loss,
-                curve_params=x if has_curve else np.array([]),
-                curve_loss=np.asarray(profile.curve(np.log10(x)))
-                if has_curve and profile.curve is not None
-                else np.array([]),
-                optimal_params=profile.optimal_params,
-                optimal_loss=profile.optimal_loss,
-                refusal=profile.refusal,
+    _why_not(found.approaches[1])
+    drawn = [_drawn(profile) for profile in found.profiles if len(profile.params) >= FEWEST_DRAWN]
+    if drawn:
+        panels.chart(
+            isoflop_profiles.figure(drawn, y_title=curves.loss_title(table.loss_unit)),
+            alt=isoflop_profiles.alt(drawn),
+            key="compare.profiles",
+        )
+    refused = [profile for profile in found.profiles if profile.refusal]
+    if refused:
+        with st.expander(f"{len(refused)} budgets refused, each with its reason"):
+            st.dataframe(
+                {
+                    "Budget": [format_quantity(p.compute_flop, "flop") for p in refused],
+                    "Sizes": [len(p.params) for p in refused],
+                    "Reason": [p.refusal for p in refused],
+                },
+                hide_index=True,
+                alt="Refused budgets with the reason of each",
             )
-        )
-    panels.chart(
-        isoflop_profiles.figure(drawn, y_title=f"Loss ({table.loss_unit})"),
-        alt=isoflop_profiles.alt(drawn),
-        key="compare.profiles",
+
+
+def _drawn(profile: Profile) -> isoflop_profiles.Profile:
+    """Return a budget as its figure takes it."""
+    x = y = np.array([])
+    if profile.curve is not None and not profile.refusal:
+        x = np.geomspace(profile.params[0], profile.params[-1], 60)
+        y = np.asarray(profile.curve(np.log10(x)))
+    return isoflop_profiles.Profile(
+        name=format_quantity(profile.compute_flop, "flop", 2),
+        params=profile.params,
+        loss=profile.loss,
+        curve_params=x,
+        curve_loss=y,
+        optimal_params=profile.optimal_params,
+        optimal_loss=profile.optimal_loss,
+        refusal=profile.refusal,
     )
-    refused = [profile for profile in found.profiles.profiles if profile.refusal]
-    with st.expander(f"{len(refused)} budgets refused, each with its reason"):
-        st.dataframe(
-            {
-                "Budget": [format_quantity(p.compute_flop, "flop") for p in refused],
-                "Sizes": [len(p.params) for p in refused],
-                "Reason": [p.refusal for p in refused],
-            },
-            hide_index=True,
-        )
+
+
+def _why_not(one: Approach) -> None:
+    if one.refusal:
+        st.info(messages.plain(one.refusal))
 
 
 def _envelope(found: Approaches, table: LossTable) -> None:
     st.subheader("Envelope", anchor=False)
-    if found.envelope is None:
-        st.info(messages.plain(found.approaches[0].refusal))
-        return
+    _why_not(found.approaches[0])
     corners = isoflop_envelope.Corners(
-        compute_flop=found.envelope.compute_flop,
-        loss=found.envelope.loss,
-        params=found.envelope.params,
-        is_used=found.envelope.is_used,
+        compute_flop=found.corners.compute_flop,
+        loss=found.corners.loss,
+        params=found.corners.params,
+        is_used=found.corners.is_used,
     )
     lines = _learning_curves(table)
     panels.chart(
-        isoflop_envelope.figure(lines, corners, y_title=f"Loss ({table.loss_unit})"),
+        isoflop_envelope.figure(lines, corners, y_title=curves.loss_title(table.loss_unit)),
         alt=isoflop_envelope.alt(len(lines), corners),
         key="compare.envelope",
     )

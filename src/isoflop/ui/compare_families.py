@@ -1,4 +1,4 @@
-"""Which family: how much compute one saves over the other, and whether by one factor."""
+"""Which family: how much compute, or data, one saves over the other, and whether by one factor."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from isoflop.figures import compare_curves, compare_multiplier
 from isoflop.fitting import FitOptions
 from isoflop.fitting.compare import (
     ASPECTS,
+    SCALES,
     WHY,
     Side,
     family_notices,
@@ -24,8 +25,8 @@ from isoflop.fitting.compare import (
     subset,
 )
 from isoflop.laws import Law, load_laws, rebind
-from isoflop.tables import LossTable, list_datasets
-from isoflop.ui import caching, compare_view, curves, inputs, messages, panels, rows
+from isoflop.tables import COLUMNS, LossTable, list_datasets
+from isoflop.ui import caching, compare_view, curves, inputs, messages, panels, rows, uploads
 from isoflop.ui.compare_view import Pair, View
 from isoflop.ui.state import TableChoice
 
@@ -40,24 +41,30 @@ def show(shown: View) -> None:
     Raises
     ------
     IsoflopError
-        If the sides may not be compared, or the law does not fit them.
+        If the law does not fit the sides.
     """
     sides = _sides(shown)
-    law = _law(sides)
+    law, column = _law(sides)
+    place = st.container()
     reasons = _reasons(sides)
-    given = require_comparable(sides, reasons)
-    found = compare_view.pair(sides, law, _options(shown, sides))
+    try:
+        given = require_comparable(sides, reasons)
+    except FitError as refusal:
+        with place:
+            messages.refusal(refusal)
+        return
+    found = compare_view.pair(sides, law, column, _options(shown, sides))
     one, other = (side.label for side in sides)
     with st.container(key="answer"):
         st.markdown(messages.plain(multiplier_in_words(found.multiplier, one, other)))
     if found.test is not None:
         st.markdown(messages.plain(shared_in_words(found.test)))
-    messages.notices([*given, *family_notices(sides, found.test, found.multiplier)])
     left, right = st.columns(2, gap="medium")
     with left:
-        _curves(found, law)
-    with right:
         _multiplier(found)
+    with right:
+        _curves(found, law)
+    messages.notices([*given, *family_notices(sides, found.test, found.multiplier)])
     _table(found)
 
 
@@ -71,14 +78,10 @@ def _sides(shown: View) -> tuple[Side, Side]:
             _family_options(names),
             key="compare.one",
             default=names[0] if names else WHOLE,
-            help="The family whose compute is taken as it is.",
+            help="The family whose compute, or other scale, is taken as it is.",
         )
     with two:
-        others = ({SAME: "this table"} if len(names) > 1 else {}) | {
-            entry.id: entry.title
-            for entry in list_datasets()
-            if entry.id != shown.whole.id and entry.response == "loss"
-        }
+        others = _other_tables(shown, len(names) > 1)
         source = inputs.choice(
             "with one of",
             others,
@@ -97,7 +100,23 @@ def _sides(shown: View) -> tuple[Side, Side]:
             default=left[0] if left else WHOLE,
             help="The family whose compute for the same loss is sought.",
         )
-    return _side(shown.whole, first), _side(other_table, second)
+    sides = _side(shown.whole, first), _side(other_table, second)
+    if sides[0].label != sides[1].label:
+        return sides
+    full = [replace(s, label=f"{s.label} ({s.table.provenance.title})") for s in sides]
+    return full[0], full[1]
+
+
+def _other_tables(shown: View, has_others: bool) -> dict[str, str]:
+    """Return the tables that the second family may come from: this one, catalog and uploads."""
+    found = {entry.id: entry.title for entry in list_datasets() if entry.response == "loss"}
+    found |= {
+        key: f"{upload.name} (uploaded)"
+        for key, upload in uploads.kept().items()
+        if "loss" in upload.result.table.included()
+    }
+    found.pop(shown.choice.id, None)
+    return ({SAME: "this table"} if has_others else {}) | found
 
 
 def _family_options(names: tuple[str, ...]) -> dict[str, str]:
@@ -111,28 +130,40 @@ def _side(table: LossTable, family: str) -> Side:
     return Side(label=family, table=subset(table, names == family))
 
 
-def _law(sides: tuple[Side, Side]) -> Law:
-    """Draw the law that both are fitted by, and return it."""
-    laws = load_laws()
+def _law(sides: tuple[Side, Side]) -> tuple[Law, str]:
+    """Draw the law that both are fitted by and over what, and return both."""
     known = set(sides[0].table.included()) & set(sides[1].table.included())
-    able = {}
-    for key in LAWS:
-        law = rebind(laws[key], {"x": "compute_flop"}) if "x" in laws[key].symbols else laws[key]
-        if {item.column for item in law.inputs} <= known:
-            able[key] = law
-    if not able:
+    scales = {name: curves.name(name) for name in SCALES if name in known}
+    if not scales or "loss" not in known:
         raise FitError(
             "The two have no column in common that a law needs.",
-            detail="Needed in both: compute, or model size and tokens.",
+            detail=f"Needed in both: loss, and one of {', '.join(SCALES.values())}.",
         )
-    chosen = inputs.choice(
-        "Law for both",
-        {key: law.label for key, law in able.items()},
-        key="compare.law",
-        default=next(iter(able)),
-        help="Against compute alone, or of N and D at the best size of each compute.",
-    )
-    return able[chosen]
+    laws = load_laws()
+    left, right = st.columns(2)
+    with right:
+        column = inputs.choice(
+            "Against",
+            scales,
+            key="compare.scale",
+            default=next(iter(scales)),
+            help="What is compared at equal loss: how many times as much the other family needs.",
+        )
+    able = {}
+    for key in LAWS:
+        law = rebind(laws[key], {"x": column}) if "x" in laws[key].symbols else laws[key]
+        of_both = column == "compute_flop" or len(law.inputs) == 1
+        if of_both and {item.column for item in law.inputs} <= known:
+            able[key] = law
+    with left:
+        chosen = inputs.choice(
+            "Law for both",
+            {key: law.label for key, law in able.items()},
+            key="compare.law",
+            default=next(iter(able)),
+            help="Against one measure of scale, or of N and D at the best size of each compute.",
+        )
+    return able[chosen], column
 
 
 def _options(shown: View, sides: tuple[Side, Side]) -> FitOptions:
@@ -158,12 +189,12 @@ def _reasons(sides: tuple[Side, Side]) -> Mapping[str, str]:
 
 
 def _curves(found: Pair, law: Law) -> None:
-    """Draw both families' rows and curves against compute."""
+    """Draw both families' rows and curves."""
     points, lines = [], []
     for index, (side, fitted, span) in enumerate(
         zip(found.sides, found.fits, found.ranges, strict=True)
     ):
-        (group, *_) = rows.losses(_as_one(side), "compute_flop")
+        (group, *_) = rows.losses(_as_one(side), found.multiplier.column)
         points.append(replace(group, family=html.escape(side.label)))
         x = np.geomspace(span[0], span[1] * 10, compare_view.N_GRID)
         draws = fitted.draws if fitted.draws is not None else fitted.theta[None]
@@ -183,11 +214,12 @@ def _curves(found: Pair, law: Law) -> None:
         compare_curves.figure(
             points,
             lines,
-            x_title=curves.AXES["compute_flop"].title,
-            y_title=f"Loss ({found.sides[0].table.loss_unit})",
+            x_title=curves.title(found.multiplier.column),
+            x_is_compute=found.multiplier.column == "compute_flop",
+            y_title=curves.loss_title(found.sides[0].table.loss_unit),
             is_one_group=False,
         ),
-        alt=compare_curves.alt(points, lines, x_title="compute"),
+        alt=compare_curves.alt(points, lines, x_title=curves.name(found.multiplier.column).lower()),
         key="compare.families",
     )
 
@@ -201,7 +233,9 @@ def _as_one(side: Side) -> LossTable:
 def _multiplier(found: Pair) -> None:
     one, other = (side.label for side in found.sides)
     drawn = compare_multiplier.Multiplier(
-        compute_flop=found.multiplier.compute_flop,
+        name=curves.name(found.multiplier.column),
+        unit=COLUMNS[found.multiplier.column].unit,
+        scale=found.multiplier.scale,
         centre=found.multiplier.centre,
         lower=found.multiplier.lower,
         upper=found.multiplier.upper,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -14,23 +13,20 @@ from isoflop.fitting import predict
 from isoflop.fitting.compare import (
     CLAIMS,
     CRITERIA,
-    WHY,
+    Criteria,
+    HeldOut,
     LawComparison,
     LawScore,
     Ranking,
-    Side,
     claims,
     in_words,
-    mismatches,
     rank,
-    subset,
 )
 from isoflop.fitting.compare.ranking import Criterion
 from isoflop.laws import Law, load_laws, rebind
-from isoflop.ui import compare_view, curves, inputs, messages, panels, rows
+from isoflop.ui import compare_view, controls, curves, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
 
-ALL = "(all)"
 SETS = {"claims": "Claims over one input", "laws": "Laws of N and D"}
 DECADES = {"0.5": "half a decade", "1": "1 decade", "1.5": "1.5 decades", "2": "2 decades"}
 TWO_INPUT_LAWS = (
@@ -52,7 +48,7 @@ N_CURVE_POINTS = 120
 
 def show(shown: View) -> None:
     """Draw the ranking in words, then the errors, the curves and the table."""
-    shown = _of_one_convention(shown)
+    shown = compare_view.of_one_convention(shown)
     laws, decades = _inputs(shown)
     found = compare_view.laws_compared(shown, laws, decades)
     ranking = rank(found)
@@ -63,48 +59,18 @@ def show(shown: View) -> None:
     _cautions(shown, found)
     left, right = st.columns(2, gap="medium")
     with left:
-        _errors(found, ranking)
-    with right:
         _curves(found)
+    with right:
+        _errors(found, ranking)
     st.markdown("\n".join(f"- {messages.plain(text)}" for text in others[1:]))
     _table(found, ranking)
 
 
-def _of_one_convention(shown: View) -> View:
-    """Draw whose rows are compared where families count otherwise, and return the view of those.
-
-    Losses of other units or tokenizers are other numbers, so that a law of all of them says little.
-    """
-    names = rows.families(shown.table)
-    if len(names) < 2:
-        return shown
-    family = shown.table.included()["family"].astype(str).to_numpy()
-    sides = [Side(label=name, table=subset(shown.table, family == name)) for name in names]
-    found = mismatches(sides)
-    if not found:
-        return shown
-    largest = max(sides, key=lambda side: len(side.table.frame)).label
-    chosen = inputs.choice(
-        "Rows of",
-        {name: name for name in names} | {ALL: "all families as one"},
-        key="compare.rows",
-        default=largest,
-        help=" ".join(mismatch.text for mismatch in found),
-        style="row" if len(names) < 4 else "list",
-    )
-    if chosen == ALL:
-        for mismatch in found:
-            messages.assumption(f"{mismatch.text} {WHY[mismatch.aspect]}")
-        return shown
-    (table,) = (side.table for side in sides if side.label == chosen)
-    return replace(shown, table=table)
-
-
 def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
     """Draw which laws and how much is held out, and return them."""
-    axes = curves.axes(shown.table)
+    axes = compare_view.axes(shown.table)
     has_both = {"params", "tokens"} <= set(axes)
-    one, two, three = st.columns([3, 3, 4], vertical_alignment="bottom")
+    one, two, three = st.columns([3, 3, 4])
     with one:
         kind = inputs.choice(
             "Compare",
@@ -114,7 +80,7 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
             help="Linear, logarithmic, exponential, power, power with floor over one input; or "
             "laws of model size and data.",
         )
-    column = next(iter(axes), "")
+    column = next(iter(axes))
     with two:
         if kind == "claims":
             column = inputs.choice(
@@ -197,7 +163,7 @@ def _curves(found: LawComparison) -> None:
     if column is None:
         _held_out_rows(found)
         return
-    axis = curves.axes(found.table)[column]
+    axis = compare_view.axes(found.table)[column]
     lines = []
     for index, score in enumerate(found.fitted):
         fitted = score.held_out.fit if score.held_out else score.fit
@@ -220,7 +186,7 @@ def _curves(found: LawComparison) -> None:
             points,
             lines,
             x_title=axis.title,
-            y_title=f"Loss ({found.table.loss_unit})",
+            y_title=curves.loss_title(found.table.loss_unit),
             x_is_compute=axis.is_compute,
             cut=found.split.cut if is_scale and found.split else None,
         ),
@@ -258,7 +224,7 @@ def _held_out_rows(found: LawComparison) -> None:
     if not groups or found.split is None:
         st.info("No rows could be held out, so there is nothing to foretell.")
         return
-    axis = curves.axes(found.table)[found.split.column]
+    axis = compare_view.axes(found.table)[found.split.column]
     panels.chart(
         compare_offsets.figure(
             groups,
@@ -274,57 +240,52 @@ def _held_out_rows(found: LawComparison) -> None:
 
 def _table(found: LawComparison, ranking: Ranking) -> None:
     """Draw every figure of every law."""
-    best_aicc = min((s.criteria.aicc for s in found.fitted if s.criteria), default=np.nan)
-    best_bic = min((s.criteria.bic for s in found.fitted if s.criteria), default=np.nan)
-    placed = [place.score for place in ranking.places]
-    scores = placed + [score for score, _ in ranking.unplaced]
-    why = {id(score): reason for score, reason in ranking.unplaced}
+    scores = [place.score for place in ranking.places] + [score for score, _ in ranking.unplaced]
+    is_relative = not ranking.places or ranking.places[0].errors.is_relative
+    share = "percent" if is_relative else "%.3g"
+    columns = {
+        "Held out: error": (_mean_errors(scores, "held_out"), share),
+        "Held out: bias": (_of_held_out(scores, lambda held: held.errors.bias), share),
+        "Held out: in 90% interval": (_of_held_out(scores, lambda held: held.coverage), "percent"),
+        "Runs left out": (_mean_errors(scores, "leave_run_out"), share),
+        "Rows left out": (_mean_errors(scores, "leave_one_out"), share),
+        "AICc above the best": (_above_best(scores, lambda known: known.aicc), "%.1f"),
+        "BIC above the best": (_above_best(scores, lambda known: known.bic), "%.1f"),
+    }
+    shown = {name: pair for name, pair in columns.items() if np.isfinite(pair[0]).any()}
     st.dataframe(
         {
             "Law": [score.law.label for score in scores],
             "Parameters": [len(score.law.params) for score in scores],
-            "Held out: error": [_share(score, "held_out") for score in scores],
-            "Held out: bias": [_bias(score) for score in scores],
-            "Held out: in 90% interval": [_coverage(score) for score in scores],
-            "Runs left out": [_share(score, "leave_run_out") for score in scores],
-            "Rows left out": [_share(score, "leave_one_out") for score in scores],
-            "AICc above the best": [
-                _above(score.criteria.aicc if score.criteria else None, best_aicc)
-                for score in scores
-            ],
-            "BIC above the best": [
-                _above(score.criteria.bic if score.criteria else None, best_bic) for score in scores
-            ],
-            "Why not ranked": [why.get(id(score), "") for score in scores],
+        }
+        | {name: values for name, (values, _) in shown.items()},
+        column_config={
+            name: st.column_config.NumberColumn(format=written)
+            for name, (_, written) in shown.items()
         },
         hide_index=True,
         alt="Errors and information criteria of every law",
     )
-    fits = [item.fit for item in found.fitted if item.fit is not None]
-    objective = fits[0].options.objective if fits else ""
+    objective = next((item.fit.options.objective for item in found.fitted if item.fit), None)
+    implied = f" ({controls.OBJECTIVES[objective]})" if objective else ""
     st.caption(
-        f"Errors are predicted over observed loss, minus 1, averaged without sign. AICc and BIC "
-        f"rest on the error distribution that the objective implies "
-        f"({messages.plain(objective)}), with its scale as one more parameter; differences below "
-        f"about 2 mean little."
+        "Errors are predicted over observed loss, minus 1, averaged without sign; bias is averaged "
+        "with it. AICc and BIC rest on the error distribution that the objective implies"
+        f"{messages.plain(implied)}; differences below about 2 mean little. "
+        "A blank: too few rows."
     )
 
 
-def _share(score: LawScore, criterion: Criterion) -> str:
-    (value,) = _mean_errors([score], criterion)
-    return f"{value:.2%}" if np.isfinite(value) else "none"
+def _of_held_out(
+    scores: Sequence[LawScore], measure: Callable[[HeldOut], float]
+) -> NDArray[np.float64]:
+    return np.array([measure(s.held_out) if s.held_out else np.nan for s in scores])
 
 
-def _bias(score: LawScore) -> str:
-    return "none" if score.held_out is None else f"{score.held_out.errors.bias:+.2%}"
-
-
-def _coverage(score: LawScore) -> str:
-    held = score.held_out
-    return "none" if held is None or not np.isfinite(held.coverage) else f"{held.coverage:.0%}"
-
-
-def _above(value: float | None, best: float) -> str:
-    if value is None:
-        return "none"
-    return f"{value - best:.1f}" if np.isfinite(value) else "too few rows"
+def _above_best(
+    scores: Sequence[LawScore], measure: Callable[[Criteria], float]
+) -> NDArray[np.float64]:
+    """Return a criterion less the best law's; NaN where rows are too few for it."""
+    values = np.array([measure(s.criteria) if s.criteria else np.nan for s in scores])
+    known = np.where(np.isfinite(values), values, np.nan)
+    return np.asarray(known - np.nanmin(known, initial=np.inf))

@@ -26,6 +26,8 @@ SECTIONS: dict[str, Callable[[View], None]] = {
     "Loss to accuracy": compare_steps.show,
     "Backtest": lambda _shown: compare_backtest.show(),
 }
+OF_LOSS = frozenset({"Laws", "Families", "Published fits", "Approaches 1 to 3"})
+"""Sections that need a table with losses."""
 
 
 def show() -> None:
@@ -33,7 +35,12 @@ def show() -> None:
     with st.sidebar:
         shown = compare_view.view()
     tabs = st.tabs(list(SECTIONS), key="compare", on_change="rerun", bind="query-params")
-    for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
+    for tab, (name, draw) in zip(tabs, SECTIONS.items(), strict=True):
         if tab.open:
             with tab, messages.boundary():
-                draw(shown)
+                if name in OF_LOSS and "loss" not in shown.table.included():
+                    st.info(
+                        "This table holds no losses. Its accuracies are under *Loss to accuracy*."
+                    )
+                else:
+                    draw(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from isoflop.figures import compare_metric
+from isoflop.figures import compare_metric, compare_proof
 from isoflop.fitting import FitOptions
 from isoflop.fitting.two_step import (
     FamilyCurves,
@@ -20,6 +20,8 @@ from isoflop.ui.state import FitChoice, TableChoice
 REFERENCES = {"chinchilla": "Chinchilla runs", "gemstones": "Gemstones", "datablations": "C4 runs"}
 """Catalog tables that a law of the loss is fitted to."""
 N_POINTS = 80
+N_FIRST = 4
+"""Families drawn at first: those of most models."""
 MAX_FAMILIES = 6
 
 
@@ -52,11 +54,15 @@ def show(table: LossTable, metric: str) -> None:
     found, held = compare_view.by_family(table, metric, fitted.fit, fitted.key)
     with st.container(key="answer"):
         st.markdown(messages.plain(_family_sentence(found, held)))
-    messages.notices(list(family_curve_notices(found)))
     chosen = _chosen_families(found)
-    _family_curves(found, chosen)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Families in their places", anchor=False)
+        _family_curves(found, chosen)
+    with right:
+        _family_proof(held, metric)
+    messages.notices(list(family_curve_notices(found)))
     _places(found)
-    _family_proof(held)
 
 
 def _family_sentence(found: FamilyCurves, held: LargestHeldOut) -> str:
@@ -70,7 +76,8 @@ def _family_sentence(found: FamilyCurves, held: LargestHeldOut) -> str:
 
 
 def _chosen_families(found: FamilyCurves) -> list[str]:
-    first = list(found.families[:4])
+    counts = found.table.frame["family"].astype(str).value_counts()
+    first = sorted(found.families, key=lambda name: -int(counts[name]))[:N_FIRST]
     picked = st.multiselect(
         "Families to draw",
         list(found.families),
@@ -137,11 +144,11 @@ def _places(found: FamilyCurves) -> None:
             "Family": order,
             "Models": [int((names == name).sum()) for name in order],
             "Half-way at reference loss": [
-                f"{places[name][0]:.3f}" if found.is_placed(name) else "not placed"
-                for name in order
+                places[name][0] if found.is_placed(name) else np.nan for name in order
             ],
             "90% interval": [f"{places[name][1]:.3f} to {places[name][2]:.3f}" for name in order],
         },
+        column_config={"Half-way at reference loss": st.column_config.NumberColumn(format="%.3f")},
         hide_index=True,
         alt="Half-way points of the families",
     )
@@ -153,17 +160,18 @@ def _places(found: FamilyCurves) -> None:
     )
 
 
-def _family_proof(held: LargestHeldOut) -> None:
-    with st.expander("The largest model of each family, held out"):
-        st.dataframe(
-            {
-                "Family": list(held.families),
-                "Measured": [f"{value:.3f}" for value in held.observed],
-                "Foretold": [f"{value:.3f}" for value in held.predicted],
-                "90% interval": [
-                    f"{low:.3f} to {high:.3f}"
-                    for low, high in zip(held.lower, held.upper, strict=True)
-                ],
-            },
-            hide_index=True,
-        )
+def _family_proof(held: LargestHeldOut, name: str) -> None:
+    """Draw the largest model of each family, foretold and measured."""
+    proof = compare_proof.Proof(
+        observed=held.observed,
+        predicted=held.predicted,
+        lower=held.lower,
+        upper=held.upper,
+        labels=held.families,
+    )
+    st.subheader("Largest of each family, held out", anchor=False)
+    panels.chart(
+        compare_proof.figure(proof, name=name),
+        alt=compare_proof.alt(proof, name=name),
+        key="compare.proof",
+    )

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import streamlit as st
 
 from isoflop.figures import compare_offsets
 from isoflop.fitting.compare import PublishedOver
-from isoflop.ui import compare_view, curves, inputs, messages, panels
+from isoflop.ui import compare_view, inputs, messages, panels
 from isoflop.ui.compare_view import View
 from isoflop.units import format_number
 
-DEFAULT = ("besiroglu", "hoffmann", "muennighoff", "gadre_c4")
+N_FIRST = 4
+"""Fits drawn at first: those whose shape comes closest."""
 MAX_SHOWN = 6
+FEWEST_ROWS = 3
 
 
 def show(shown: View) -> None:
     """Draw the rows against the chosen published fits, then what each of them is."""
+    shown = compare_view.of_one_convention(shown)
     found = compare_view.published(shown)
     able = {over.published.key: over for over in found if over.fit is not None}
     if not able:
         st.info("No published fit has all its inputs among this table's columns.")
         return
-    labels = {key: over.published.label for key, over in able.items()}
-    chosen = _chosen(labels)
-    axes = curves.axes(shown.table)
+    closest = _closest(able)
+    chosen = _chosen(able, closest)
+    axes = compare_view.axes(shown.table)
     column = inputs.choice(
         "Against",
         {name: axis.name for name, axis in axes.items()},
         key="compare.published.x",
         default=next(iter(axes)),
         help="What the rows are laid out by.",
-        style="row",
+        style="row" if len(axes) < 4 else "list",
     )
     with st.container(key="answer"):
-        st.markdown(messages.plain(_sentence([able[key] for key in chosen])))
+        st.markdown(messages.plain(_sentence(able, closest)))
     groups = [_offsets(shown, able[key], column) for key in chosen]
     panels.chart(
         compare_offsets.figure(
@@ -47,32 +52,43 @@ def show(shown: View) -> None:
         alt=compare_offsets.alt(groups),
         key="compare.published",
     )
-    _table([able[key] for key in able])
     st.caption(
-        "Listed as they ship, not ranked: each was fitted to other text, and a constant offset is "
-        "what other text and another tokenizer do. A slope along the axis is what no choice of "
-        "text explains."
+        "Flat: the published shape holds, and a constant offset is what other text and another "
+        "tokenizer do. A slope or a bend along the axis is what no choice of text explains."
     )
+    _table(list(able.values()))
+    _sources(list(able.values()))
     refused = [f"{over.published.label}: {over.refusal}" for over in found if over.fit is None]
     if refused:
         with st.expander(f"{len(refused)} published fits need other columns"):
             st.markdown("\n".join(f"- {messages.plain(text)}" for text in refused))
 
 
-def _chosen(labels: dict[str, str]) -> list[str]:
+def _closest(able: Mapping[str, PublishedOver]) -> list[str]:
+    """Return the fits that the rows may be held against, the closest shape first."""
+    fair = {
+        key: over
+        for key, over in able.items()
+        if over.n_in_range >= FEWEST_ROWS and not over.conflicts
+    }
+    return sorted(fair, key=lambda key: fair[key].spread)
+
+
+def _chosen(able: Mapping[str, PublishedOver], closest: list[str]) -> list[str]:
     """Draw which fits are drawn, and return them."""
-    first = [key for key in DEFAULT if key in labels] or list(labels)[:3]
+    first = (closest or list(able))[:N_FIRST]
     picked = st.multiselect(
         "Published fits to draw",
-        list(labels),
+        list(able),
         default=first,
-        format_func=lambda key: labels.get(key, key),
+        format_func=lambda key: able[key].published.label if key in able else key,
         max_selections=MAX_SHOWN,
         key="compare.fits",
         bind="query-params",
-        help="Each is drawn over your rows as it was published.",
+        help="Each is drawn over your rows as it was published; at first those whose shape comes "
+        "closest.",
     )
-    return [key for key in picked if key in labels] or first
+    return [key for key in picked if key in able] or first
 
 
 def _offsets(shown: View, over: PublishedOver, column: str) -> compare_offsets.Offsets:
@@ -90,19 +106,19 @@ def _offsets(shown: View, over: PublishedOver, column: str) -> compare_offsets.O
     )
 
 
-def _sentence(chosen: list[PublishedOver]) -> str:
+def _sentence(able: Mapping[str, PublishedOver], closest: list[str]) -> str:
     """Say which published shape comes closest, without ranking the values."""
-    fair = [over for over in chosen if over.n_in_range >= 3 and not over.conflicts]
-    if not fair:
+    if not closest:
         return (
-            "None of the fits chosen can be judged here: too few rows lie in their range, or they "
-            "count otherwise than the table."
+            "None of these fits can be judged here: too few rows lie in their range, or losses or "
+            "parameters are not known to be counted alike."
         )
-    best = min(fair, key=lambda over: over.spread)
+    best = able[closest[0]]
     side = "above" if best.offset > 0 else "below"
     return (
-        f"Of those chosen, {best.published.label} has the shape closest to these rows: they lie "
-        f"{abs(best.offset):.1%} {side} it in the median, and within {best.spread:.1%} of that."
+        f"Of {len(closest)} published fits that these rows may be held against, "
+        f"{best.published.label} has the closest shape: the rows lie {abs(best.offset):.1%} {side} "
+        f"it in the median, and scatter by {best.spread:.1%} about that."
     )
 
 
@@ -110,27 +126,46 @@ def _table(found: list[PublishedOver]) -> None:
     st.dataframe(
         {
             "Published fit": [over.published.label for over in found],
+            "Median offset": [round(over.offset, 4) + 0.0 for over in found],
+            "Spread": [over.spread for over in found],
+            "Valid range": [_range(over) for over in found],
+            "Rows in range": [f"{over.n_in_range} of {_n_rows(over)}" for over in found],
             "N counts": [_counts(over) for over in found],
-            "Loss in": [over.published.loss_unit for over in found],
-            "Fitted to": [over.published.data for over in found],
-            "Range it rests on": [_range(over) for over in found],
-            "Rows in range": [
-                f"{over.n_in_range} of {0 if over.fit is None else over.fit.n_rows}"
-                for over in found
-            ],
-            "Median offset": [f"{over.offset:+.1%}" for over in found],
-            "Spread": [f"{over.spread:.1%}" for over in found],
-            "Not comparable": ["; ".join(over.conflicts) for over in found],
-            "Source": [over.published.source for over in found],
+            "Counted otherwise here": [", ".join(over.conflicts) for over in found],
+        },
+        column_config={
+            "Median offset": st.column_config.NumberColumn(format="percent"),
+            "Spread": st.column_config.NumberColumn(format="percent"),
         },
         hide_index=True,
         alt="Published fits with convention, range and offset from the rows",
     )
 
 
+def _n_rows(over: PublishedOver) -> int:
+    return 0 if over.fit is None else over.fit.n_rows
+
+
+def _sources(found: list[PublishedOver]) -> None:
+    with st.expander("What each was fitted to, and where it was published"):
+        st.dataframe(
+            {
+                "Published fit": [over.published.label for over in found],
+                "Fitted to": [over.published.data for over in found],
+                "Loss in": [over.published.loss_unit for over in found],
+                "Source": [over.published.source for over in found],
+                "Note": [
+                    " ".join([*over.conflicts.values(), over.published.note]) for over in found
+                ],
+            },
+            hide_index=True,
+            alt="Data, unit and source of each published fit",
+        )
+
+
 def _counts(over: PublishedOver) -> str:
     columns = {item.column for item in over.published.law.inputs}
-    own = " (this table's too)" if "params_nonembedding" in columns else ""
+    own = ", as here" if "params_nonembedding" in columns else ""
     return f"{over.published.param_convention}{own}"
 
 

@@ -7,8 +7,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
-from isoflop.figures import compare_metric
+from isoflop.figures import compare_metric, compare_proof
 from isoflop.fitting import FitOptions
+from isoflop.fitting.compare import SCALES, write_scale
 from isoflop.fitting.two_step import (
     MetricBand,
     MetricHeldOut,
@@ -22,7 +23,7 @@ from isoflop.laws import Law, load_laws, rebind
 from isoflop.planning import compute_optimal
 from isoflop.planning.inputs import inputs_at
 from isoflop.tables import LossTable
-from isoflop.ui import caching, compare_places, compare_view, inputs, messages, panels
+from isoflop.ui import caching, compare_places, compare_view, curves, inputs, messages, panels
 from isoflop.ui.compare_view import View
 from isoflop.ui.state import TableChoice
 from isoflop.units import format_number, format_quantity
@@ -98,12 +99,12 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
     with st.container(key="answer"):
         st.markdown(messages.plain(_sentence(name, flop, band, held, at)))
     st.markdown(messages.plain(error_in_words(band, min(at, last))))
-    messages.notices(list(two_step_notices(found)))
     left, right = st.columns(2, gap="medium")
     with left:
-        _metric_by_loss(found, name)
-    with right:
         _metric_by_compute(table, metric, name, flop, band, law)
+    with right:
+        _metric_by_loss(found, name)
+    messages.notices(list(two_step_notices(found)))
     _proof(held, name)
 
 
@@ -158,7 +159,7 @@ def _sentence(
     points = 100 * held.mean_absolute
     text += (
         f"On the {len(held.observed)} runs of the largest decade, held out, it was "
-        f"{points:.1f} points off on average"
+        f"{points:.1f} points off on average, {held.coverage:.0%} of them inside their 90% interval"
     )
     if np.isfinite(held.mean_absolute_one_step):
         text += f"; compute alone would have been {100 * held.mean_absolute_one_step:.1f} off"
@@ -185,10 +186,10 @@ def _metric_by_loss(found: TwoStep, name: str) -> None:
             labels=tuple(f"loss {value:.4g}" for value in found.losses),
         )
     ]
-    st.subheader("Second step", anchor=False)
+    st.subheader("From loss to accuracy", anchor=False)
     panels.chart(
         compare_metric.figure(
-            models, [curve], x_title=f"Loss ({found.loss_fit.loss_unit})", y_title=name
+            models, [curve], x_title=curves.loss_title(found.loss_fit.loss_unit), y_title=name
         ),
         alt=compare_metric.alt(models, [curve], x_title="loss", y_title=name),
         key="compare.second",
@@ -227,7 +228,7 @@ def _metric_by_compute(
             else tuple("" for _ in frame.index),
         )
     ]
-    st.subheader("Both steps", anchor=False)
+    st.subheader("From compute to accuracy", anchor=False)
     panels.chart(
         compare_metric.figure(
             models,
@@ -242,19 +243,40 @@ def _metric_by_compute(
 
 
 def _proof(held: MetricHeldOut, name: str) -> None:
-    """Show what was foretold of the runs held out."""
+    """Draw what was foretold of the runs held out."""
     scale = held.split.upper.values(held.split.column)
-    order = np.argsort(scale)
-    st.subheader("Largest decade, held out", anchor=False)
-    st.dataframe(
-        {
-            "Compute": [format_quantity(scale[i], "flop") for i in order],
-            f"{name}, measured": [f"{held.observed[i]:.3f}" for i in order],
-            "Foretold in two steps": [f"{held.predicted[i]:.3f}" for i in order],
-            "90% interval": [f"{held.lower[i]:.3f} to {held.upper[i]:.3f}" for i in order],
-            "Foretold from compute alone": [f"{held.one_step[i]:.3f}" for i in order],
-        },
-        hide_index=True,
-        alt="Held-out runs with what was foretold",
+    labels = tuple(write_scale(value, held.split.column) for value in scale)
+    proof = compare_proof.Proof(
+        observed=held.observed,
+        predicted=held.predicted,
+        lower=held.lower,
+        upper=held.upper,
+        rival=held.one_step,
+        rival_name=f"from {SCALES.get(held.split.column, held.split.column)} alone",
+        labels=labels,
     )
-    st.caption(f"{held.coverage:.0%} of these runs lie inside their 90% prediction interval.")
+    st.subheader("Largest decade, held out", anchor=False)
+    panels.chart(
+        compare_proof.figure(proof, name=name),
+        alt=compare_proof.alt(proof, name=name),
+        key="compare.proof",
+    )
+    order = np.argsort(scale)
+    with st.expander("Each held-out run"):
+        st.dataframe(
+            {
+                "Run": [labels[i] for i in order],
+                "Measured": held.observed[order],
+                "Foretold in two steps": held.predicted[order],
+                "90% interval": [
+                    f"{100 * held.lower[i]:.1f} to {100 * held.upper[i]:.1f}%" for i in order
+                ],
+                proof.rival_name.capitalize(): held.one_step[order],
+            },
+            column_config=dict.fromkeys(
+                ("Measured", "Foretold in two steps", proof.rival_name.capitalize()),
+                st.column_config.NumberColumn(format="percent"),
+            ),
+            hide_index=True,
+            alt="Held-out runs with what was foretold",
+        )

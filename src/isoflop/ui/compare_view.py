@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.compare import (
+    WHY,
     LawComparison,
     Multiplier,
     PublishedOver,
@@ -19,8 +20,12 @@ from isoflop.fitting.compare import (
     compare_laws,
     compute_multiplier,
     exponents,
+    loss_of_one_input,
+    mismatches,
     published_over,
+    scale_column,
     shared_test,
+    subset,
 )
 from isoflop.fitting.isoflop import Approaches, Curve, compare_approaches
 from isoflop.fitting.two_step import (
@@ -36,10 +41,11 @@ from isoflop.fitting.two_step import (
 from isoflop.laws import Law
 from isoflop.planning import compute_optimal
 from isoflop.tables import LossTable
-from isoflop.ui import caching, controls, curves
+from isoflop.ui import caching, controls, curves, inputs, messages, rows
 from isoflop.ui.fit_view import kept
 from isoflop.ui.state import TableChoice
 
+ALL = "(all)"
 MAX_ENTRIES = 32
 N_GRID = 60
 N_COMPARED_DRAWS = 300
@@ -80,6 +86,44 @@ def view() -> View:
     return View(choice=choice, whole=whole, table=table, options=controls.option_inputs())
 
 
+def of_one_convention(shown: View) -> View:
+    """Draw whose rows are used where families count otherwise, and return the view of those.
+
+    Losses of other units or tokenizers are other numbers, so that a law of all of them says little.
+    """
+    names = rows.families(shown.table)
+    if len(names) < 2:
+        return shown
+    family = shown.table.included()["family"].astype(str).to_numpy()
+    sides = [Side(label=name, table=subset(shown.table, family == name)) for name in names]
+    found = mismatches(sides)
+    if not found:
+        return shown
+    largest = max(sides, key=lambda side: len(side.table.frame)).label
+    chosen = inputs.choice(
+        "Rows of",
+        {name: name for name in names} | {ALL: "all families as one"},
+        key="compare.rows",
+        default=largest,
+        help=" ".join(mismatch.text for mismatch in found),
+        style="row" if len(names) < 4 else "list",
+    )
+    if chosen == ALL:
+        for mismatch in found:
+            messages.assumption(f"{mismatch.text} {WHY[mismatch.aspect]}")
+        return shown
+    (table,) = (side.table for side in sides if side.label == chosen)
+    return replace(shown, table=table)
+
+
+def axes(table: LossTable) -> dict[str, curves.Axis]:
+    """Return what losses may be laid out by, first what the scale of a run is."""
+    found = curves.axes(table)
+    first = scale_column(table)
+    usual = curves.Axis(column=first, name=curves.name(first), title=curves.title(first))
+    return {first: found.get(first, usual)} | found
+
+
 # --- Laws
 
 
@@ -107,7 +151,7 @@ class Pair:
     sides : (Side, Side)
     fits : (Fit, Fit)
     ranges : ((float, float), (float, float))
-        Compute of the rows of each.
+        Scale of the rows of each.
     multiplier : Multiplier
     test : SharedTest or None
         None for a law without exponents.
@@ -120,47 +164,54 @@ class Pair:
     test: SharedTest | None
 
 
-def pair(sides: tuple[Side, Side], law: Law, options: FitOptions) -> Pair:
-    """Return two families compared.
+def pair(sides: tuple[Side, Side], law: Law, column: str, options: FitOptions) -> Pair:
+    """Return two families compared over a measure of scale.
 
     Raises
     ------
     IsoflopError
-        If the law cannot be fitted to either, or tells no loss from compute.
+        If the law cannot be fitted to either, or tells no loss from that scale.
     """
-    key = caching.key_of(*(side.table.fingerprint for side in sides), law, options)
-    return _pair(key, sides, law, options)
+    key = caching.key_of(*(side.table.fingerprint for side in sides), law, column, options)
+    return _pair(key, sides, law, column, options)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Comparing the families")
-def _pair(key: str, _sides: tuple[Side, Side], _law: Law, _options: FitOptions) -> Pair:
+def _pair(
+    key: str, _sides: tuple[Side, Side], _law: Law, _column: str, _options: FitOptions
+) -> Pair:
     options = replace(_options, n_bootstrap=max(_options.n_bootstrap, 200))
     one, other = (fit(_law, side.table, options) for side in _sides)
-    first, second = (_compute_range(side.table) for side in _sides)
+    first, second = (_range(side.table, _column) for side in _sides)
     grid = np.geomspace(min(first[0], second[0]), max(first[1], second[1]) * 10, N_GRID)
     return Pair(
         sides=_sides,
         fits=(one, other),
         ranges=(first, second),
         multiplier=compute_multiplier(
-            one, other, grid, ranges=(first, second), loss_at=best_loss, level=curves.LEVEL
+            one,
+            other,
+            grid,
+            column=_column,
+            ranges=(first, second),
+            loss_at=best_loss,
+            level=curves.LEVEL,
         ),
         test=shared_test(_law, _sides, (one, other)) if exponents(_law) else None,
     )
 
 
 def best_loss(
-    fitted: Fit, theta: NDArray[np.float64], compute_flop: NDArray[np.float64]
+    fitted: Fit, theta: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the loss at each compute: of the best size where the law trades it for data."""
-    law = fitted.law
-    if [item.column for item in law.inputs] == ["compute_flop"]:
-        return law.loss(theta, {law.symbols[0]: compute_flop})
-    return compute_optimal(law, theta[:, None], compute_flop).loss
+    """Return the loss at each scale: of the best size where the law trades it for data."""
+    if len(fitted.law.inputs) == 1:
+        return loss_of_one_input(fitted, theta, scale)
+    return compute_optimal(fitted.law, theta[:, None], scale).loss
 
 
-def _compute_range(table: LossTable) -> tuple[float, float]:
-    known = table.values("compute_flop")
+def _range(table: LossTable, column: str) -> tuple[float, float]:
+    known = table.values(column)
     known = known[np.isfinite(known)]
     return float(known.min()), float(known.max())
 
@@ -179,7 +230,7 @@ def _published(key: str, _table: LossTable) -> tuple[PublishedOver, ...]:
 
 
 def approaches(
-    shown: View, fitted: Fit | None, fit_key: str, curve: Curve, tolerance: float
+    table: LossTable, fitted: Fit | None, fit_key: str, curve: Curve, tolerance: float
 ) -> Approaches:
     """Return the three approaches side by side.
 
@@ -188,7 +239,7 @@ def approaches(
     IsoflopError
         If the table lacks a column that all of them need.
     """
-    return _approaches(shown.table.fingerprint, fit_key, curve, tolerance, shown.table, fitted)
+    return _approaches(table.fingerprint, fit_key, curve, tolerance, table, fitted)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Envelope, profiles and parametric law")
@@ -206,17 +257,14 @@ def two_steps(
 ) -> tuple[TwoStep, MetricHeldOut]:
     """Return both steps on measured losses, and how they foretell the largest decade."""
     key = caching.key_of(table.fingerprint, metric, law, replace(options, n_bootstrap=0))
-    return _two_steps(key, table, metric, law, options)
 
+    def make(report: Callable[[float], None]) -> tuple[TwoStep, MetricHeldOut]:
+        report(0.0)
+        both = fit_two_step(table, metric, law, options)
+        report(0.5)
+        return both, two_step_held_out(table, metric, law, options)
 
-@st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Resampling both steps")
-def _two_steps(
-    key: str, _table: LossTable, _metric: str, _law: Law, _options: FitOptions
-) -> tuple[TwoStep, MetricHeldOut]:
-    return (
-        fit_two_step(_table, _metric, _law, _options),
-        two_step_held_out(_table, _metric, _law, _options),
-    )
+    return kept("compare.steps", key, "Resampling both steps", make)
 
 
 def by_family(

@@ -370,7 +370,12 @@ def response_title(fit: Fit) -> str:
     """Return what the loss axis says, with its unit."""
     if fit.law.response != "loss":
         return title(fit.law.response)
-    return f"Loss ({fit.loss_unit})" if fit.loss_unit != "unknown" else "Loss (unit unknown)"
+    return loss_title(fit.loss_unit)
+
+
+def loss_title(unit: str) -> str:
+    """Return what an axis of losses says."""
+    return f"Loss ({unit})" if unit != "unknown" else "Loss (unit unknown)"
 
 
 def chosen_point(answer: Answer, grid: NDArray[np.float64]) -> contours.Chosen:

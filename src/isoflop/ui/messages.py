@@ -31,12 +31,21 @@ def plain(text: str) -> str:
 
 def show(error: IsoflopError) -> None:
     """Show an expected failure: what went wrong, where, and what to do about it."""
+    st.error(_in_full(error), icon=":material/error:")
+
+
+def refusal(error: IsoflopError) -> None:
+    """Show why something is not done until a person says more; nothing failed."""
+    st.warning(_in_full(error), icon=":material/front_hand:")
+
+
+def _in_full(error: IsoflopError) -> str:
     parts = [f"**{plain(error.summary)}**"]
     if error.detail:
         parts.append(_detail(error.detail))
     if error.hint:
         parts.append(f":material/arrow_forward: {plain(error.hint)}")
-    st.error("\n\n".join(parts), icon=":material/error:")
+    return "\n\n".join(parts)
 
 
 def show_briefly(error: IsoflopError) -> None:

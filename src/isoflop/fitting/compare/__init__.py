@@ -9,13 +9,16 @@ from isoflop.fitting.compare.comparable import (
     require_comparable,
 )
 from isoflop.fitting.compare.exponents import Difference, SharedTest, exponents, shared_test
-from isoflop.fitting.compare.families import Multiplier, compute_multiplier, loss_of_compute
+from isoflop.fitting.compare.families import Multiplier, compute_multiplier, loss_of_one_input
 from isoflop.fitting.compare.held_out import (
+    SCALES,
     HeldOut,
     Split,
     predict_held_out,
+    scale_column,
     split_by_scale,
     subset,
+    write_scale,
 )
 from isoflop.fitting.compare.laws import CLAIMS, LawComparison, LawScore, claims, compare_laws
 from isoflop.fitting.compare.published import PublishedOver, published_over
@@ -27,6 +30,7 @@ __all__ = [
     "ASPECTS",
     "CLAIMS",
     "CRITERIA",
+    "SCALES",
     "WHY",
     "Criteria",
     "Difference",
@@ -49,15 +53,17 @@ __all__ = [
     "family_notices",
     "in_words",
     "information_criteria",
-    "loss_of_compute",
+    "loss_of_one_input",
     "mismatches",
     "multiplier_in_words",
     "predict_held_out",
     "published_over",
     "rank",
     "require_comparable",
+    "scale_column",
     "shared_in_words",
     "shared_test",
     "split_by_scale",
     "subset",
+    "write_scale",
 ]

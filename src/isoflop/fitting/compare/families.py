@@ -7,40 +7,44 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 from isoflop.errors import FitError
 from isoflop.fitting.types import Fit
 
 Array = NDArray[np.float64]
 LossAt = Callable[[Fit, Array, Array], Array]
-"""Loss of the best run at each compute, for each parameter vector: (fit, theta of shape
-(n, n_params), FLOP of shape (m,)) to shape (n, m)."""
+"""Loss of the best run at each scale, for each parameter vector: (fit, theta of shape
+(n, n_params), scale of shape (m,)) to shape (n, m)."""
 
 N_GRID = 160
 REACH_DECADES = 4.0
-"""How far beyond the compute asked for an equal loss is looked for; further is infinite."""
+"""How far beyond the scale asked for an equal loss is looked for; further is infinite."""
 N_DRAWS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiplier:
-    """How many times the compute of one family another needs for the same loss.
+    """How many times the scale of one family another needs for the same loss.
 
     Parameters
     ----------
-    compute_flop : ndarray, shape (n,)
+    column : str
+        What the scale is, such as ``"compute_flop"``.
+    scale : ndarray, shape (n,)
         Of the family that is compared.
     centre, lower, upper : ndarray, shape (n,)
         Infinite where the other never gets there within four decades more, zero where it is there
         with four decades less.
     level : float
     is_extrapolation : ndarray of bool, shape (n,)
-        Whether either family's compute lies beyond its own rows.
+        Whether either family's scale lies beyond its own rows.
     loss : ndarray, shape (n,)
         That both reach.
     """
 
-    compute_flop: Array
+    column: str
+    scale: Array
     centre: Array
     lower: Array
     upper: Array
@@ -49,32 +53,33 @@ class Multiplier:
     loss: Array
 
 
-def loss_of_compute(fit: Fit, theta: Array, compute_flop: Array) -> Array:
-    """Return the loss under a law whose one input is compute.
+def loss_of_one_input(fit: Fit, theta: Array, scale: Array) -> Array:
+    """Return the loss under a law whose one input is the scale.
 
     Raises
     ------
     FitError
         If the law needs anything else.
     """
-    if [item.column for item in fit.law.inputs] != ["compute_flop"]:
+    if len(fit.law.inputs) != 1:
         raise FitError(
-            f"{fit.law.label} does not give the loss from compute alone.",
-            hint="Choose a law of compute, or say which run each compute stands for.",
+            f"{fit.law.label} does not give the loss from one measure of scale.",
+            hint="Choose a law of one input, or say which run each scale stands for.",
         )
-    return fit.law.loss(theta, {fit.law.symbols[0]: compute_flop})
+    return fit.law.loss(theta, {fit.law.symbols[0]: scale})
 
 
 def compute_multiplier(
     one: Fit,
     other: Fit,
-    compute_flop: Array,
+    scale: Array,
     *,
+    column: str = "compute_flop",
     ranges: tuple[tuple[float, float], tuple[float, float]],
-    loss_at: LossAt = loss_of_compute,
+    loss_at: LossAt = loss_of_one_input,
     level: float = 0.9,
 ) -> Multiplier:
-    """Compare two fits by the compute that each needs for the same loss.
+    """Compare two fits by the scale that each needs for the same loss.
 
     A multiplier of 2 at C means that the other family needs 2 C for what the first reaches with C.
     Draws of the two fits are taken as independent: they rest on different runs.
@@ -83,12 +88,14 @@ def compute_multiplier(
     ----------
     one, other : Fit
         Of one law to two families, with draws.
-    compute_flop : ndarray, shape (n,)
+    scale : ndarray, shape (n,)
         Ascending.
+    column : str
+        What the scale is.
     ranges : ((float, float), (float, float))
-        Compute that the rows of each family reach over.
+        Scale that the rows of each family reach over.
     loss_at : callable
-        Loss of the best run at a given compute; by default of a law of compute alone.
+        Loss of the best run at a given scale; by default of a law of that alone.
     level : float
 
     Raises
@@ -97,27 +104,29 @@ def compute_multiplier(
         If a fit has no draws, or ``loss_at`` cannot tell the loss.
     """
     if one.draws is None or other.draws is None:
-        raise FitError("A compute multiplier needs bootstrap draws of both fits for its band.")
-    flop = np.asarray(compute_flop, dtype=np.float64)
+        raise FitError("A multiplier needs bootstrap draws of both fits for its band.")
+    scale = np.asarray(scale, dtype=np.float64)
     reach = 10.0**REACH_DECADES
-    grid = np.geomspace(flop[0] / reach, flop[-1] * reach, N_GRID)
+    grid = np.geomspace(scale[0] / reach, scale[-1] * reach, N_GRID)
     count = min(N_DRAWS, len(one.draws), len(other.draws))
-    loss_one = loss_at(one, _centre_and_draws(one, count), flop)
+    loss_one = loss_at(one, _centre_and_draws(one, count), scale)
     loss_other = loss_at(other, _centre_and_draws(other, count), grid)
     ratio = np.stack(
-        [_equal_loss(l1, grid, l2) / flop for l1, l2 in zip(loss_one, loss_other, strict=True)]
+        [_equal_loss(l1, grid, l2) / scale for l1, l2 in zip(loss_one, loss_other, strict=True)]
     )
     ratio = np.where(ratio > reach, np.inf, np.where(ratio < 1 / reach, 0.0, ratio))
     tails = [(1 - level) / 2, (1 + level) / 2]
-    lower, upper = np.quantile(ratio[1:], tails, axis=0, method="nearest")
+    ends = np.quantile(ratio[1:], tails, axis=0, method="nearest")
     centre = ratio[0]
-    needed = centre * flop
+    lower, upper = _widened(ends, centre, (one, other), level)
+    needed = centre * scale
     (low, high), (low_2, high_2) = ranges
     slack = 1 + 1e-9
-    is_outside = (flop * slack < low) | (flop > high * slack)
+    is_outside = (scale * slack < low) | (scale > high * slack)
     is_outside |= (needed * slack < low_2) | (needed > high_2 * slack)
     return Multiplier(
-        compute_flop=flop,
+        column=column,
+        scale=scale,
         centre=centre,
         lower=np.minimum(lower, centre),
         upper=np.maximum(upper, centre),
@@ -125,6 +134,20 @@ def compute_multiplier(
         is_extrapolation=is_outside,
         loss=loss_one[0],
     )
+
+
+def _widened(ends: Array, centre: Array, fits: tuple[Fit, Fit], level: float) -> Array:
+    """Move the ends of a percentile interval apart, on a logarithmic scale, as Student's t asks.
+
+    Resampled residuals are as small as fitted ones, and few rows leave their size uncertain.
+    """
+    n_rows = sum(fit.n_rows for fit in fits)
+    freedom = max(n_rows - sum(len(fit.law.params) for fit in fits), 1)
+    quantile = 0.5 + level / 2
+    factor = np.sqrt(n_rows / freedom) * stdtrit(freedom, quantile) / ndtri(quantile)
+    is_known = np.isfinite(ends) & (ends > 0) & np.isfinite(centre) & (centre > 0)
+    with np.errstate(all="ignore"):
+        return np.where(is_known, centre * (ends / centre) ** factor, ends)
 
 
 def _centre_and_draws(fit: Fit, count: int) -> Array:
@@ -135,9 +158,9 @@ def _centre_and_draws(fit: Fit, count: int) -> Array:
 
 
 def _equal_loss(wanted: Array, grid: Array, loss: Array) -> Array:
-    """Return the compute at which a falling curve reaches each loss; infinite where it never does.
+    """Return the scale at which a falling curve reaches each loss; infinite where it never does.
 
-    Where the curve is flat or rises, the least compute counts.
+    Where the curve is flat or rises, the least scale counts.
     """
     falling = np.minimum.accumulate(loss)
     is_new = np.concatenate([[True], np.diff(falling) < 0])

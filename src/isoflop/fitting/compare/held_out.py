@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +17,18 @@ from isoflop.fitting.types import Fit, FitOptions
 from isoflop.laws import Law
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import with_frame
+from isoflop.units import format_number, format_quantity
 
 Array = NDArray[np.float64]
 
 LEVEL = 0.9
-SCALE_COLUMNS = ("compute_flop", "tokens", "params_active", "params")
-"""What the scale of a row is, the first that the table has."""
+SCALES: Mapping[str, str] = {
+    "compute_flop": "compute",
+    "tokens": "tokens",
+    "params_active": "active parameters",
+    "params": "parameters",
+}
+"""What the scale of a row is, the first that the table has, and what a person calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +96,29 @@ def scale_column(table: LossTable) -> str:
         If the table has neither compute, tokens nor parameters.
     """
     frame = table.included()
-    for column in SCALE_COLUMNS:
+    for column in SCALES:
         if column in frame and np.isfinite(frame[column].to_numpy(np.float64)).any():
             return column
     raise FitError(
         f"The table {table.id} has no column for the scale of a run.",
-        detail=f"Looked for {', '.join(SCALE_COLUMNS)}.",
+        detail=f"Looked for {', '.join(SCALES)}.",
         hint="Map a column to one of them.",
     )
+
+
+def write_scale(value: float, column: str) -> str:
+    """Write a scale for a sentence.
+
+    Examples
+    --------
+    >>> write_scale(2.2e21, "compute_flop")
+    '2.2e21 FLOP'
+    >>> write_scale(57.4e6, "params_active")
+    '57M active parameters'
+    """
+    if column == "compute_flop":
+        return format_quantity(value, "flop", 2)
+    return f"{format_number(value, 2)} {SCALES.get(column, column)}"
 
 
 def subset(table: LossTable, mask: NDArray[np.bool_]) -> LossTable:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,12 @@ class PublishedOver:
     is_in_range : ndarray of bool, shape (n_rows,)
         Which of the fit's rows lie in the range that it rests on.
     offset : float
-        Median of log observed over predicted, of rows in range if there are any.
+        Median of observed over predicted, minus 1, of rows in range if there are any.
     spread : float
-        Robust standard deviation of that about the offset: how well the shape agrees.
-    conflicts : tuple of str
-        What is known to differ from the table, so that the two are not to be compared.
+        Robust standard deviation of the logarithm of that: how well the shape agrees.
+    conflicts : mapping of str to str
+        What differs from the table, or is not known to agree, so that the two are not compared:
+        ``"loss unit"`` or ``"N"``, and how.
     refusal : str
         Why it cannot be drawn; empty otherwise.
     """
@@ -41,7 +42,7 @@ class PublishedOver:
     is_in_range: NDArray[np.bool_]
     offset: float = float("nan")
     spread: float = float("nan")
-    conflicts: tuple[str, ...] = ()
+    conflicts: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
 
     @property
@@ -83,14 +84,14 @@ def _over(table: LossTable, published: PublishedFit) -> PublishedOver:
             values = frame[item.column].to_numpy(np.float64)
             is_in_range &= (values >= low) & (values <= high)
     residuals = held.residuals[is_in_range] if is_in_range.any() else held.residuals
-    offset = float(np.median(residuals))
+    middle = float(np.median(residuals))
     return PublishedOver(
         published=published,
         fit=held,
         is_in_range=is_in_range,
-        offset=offset,
-        spread=1.4826 * float(np.median(np.abs(residuals - offset))),
-        conflicts=tuple(_conflicts(published, table)),
+        offset=float(np.expm1(middle)),
+        spread=1.4826 * float(np.median(np.abs(residuals - middle))),
+        conflicts=_conflicts(published, table),
     )
 
 
@@ -103,15 +104,16 @@ def _in_its_convention(published: PublishedFit, table: LossTable) -> PublishedFi
     return replace(published, law=rebind(published.law, symbols)) if symbols else published
 
 
-def _conflicts(published: PublishedFit, table: LossTable) -> list[str]:
-    """Say which conventions are known to differ."""
-    found = []
+def _conflicts(published: PublishedFit, table: LossTable) -> dict[str, str]:
+    """Say which conventions differ; a loss whose unit nobody stated is not known to agree."""
+    found = {}
+    if published.loss_unit != table.loss_unit:
+        ours = "not stated" if table.loss_unit == "unknown" else table.loss_unit
+        found["loss unit"] = f"Loss in {published.loss_unit}; the table's: {ours}."
     columns = {item.column for item in published.law.inputs}
+    theirs = published.param_convention
     counted = "non-embedding" if "params_nonembedding" in columns else table.param_convention
-    for what, theirs, ours in (
-        ("loss in", published.loss_unit, table.loss_unit),
-        ("N counts", published.param_convention, counted),
-    ):
-        if "unknown" not in (theirs, ours) and theirs != ours:
-            found.append(f"{what} {theirs}, the table's {ours}")
+    counts_params = bool(columns & {"params", "compute_flop"})  # C rests on N as well
+    if counts_params and "unknown" not in (theirs, counted) and theirs != counted:
+        found["N"] = f"N counts {theirs} parameters; the table's: {counted}."
     return found

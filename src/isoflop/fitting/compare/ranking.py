@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from isoflop.fitting.compare.held_out import write_scale
 from isoflop.fitting.compare.laws import LawComparison, LawScore
 from isoflop.fitting.compare.score import Errors
-from isoflop.units import format_number
 
 Criterion = Literal["held_out", "leave_run_out", "leave_one_out"]
 
@@ -149,19 +149,14 @@ def _question(comparison: LawComparison, ranking: Ranking) -> str:
     if ranking.criterion == "held_out" and comparison.split is not None:
         split = comparison.split
         n_lower = len(split.lower.included())
+        cut = write_scale(split.cut, split.column)
         return (
-            f"Each law was fitted to the {_rows(n_lower)} up to {_scale(split.cut, split.column)} "
-            f"and asked for the {_rows(n_rows)} above."
+            f"Each law was fitted to the {_rows(n_lower)} up to {cut} and asked for the "
+            f"{_rows(n_rows)} above."
         )
     what = "run" if ranking.criterion == "leave_run_out" else "row"
     why = f" {comparison.split_refusal}" if comparison.split_refusal else ""
     return f"Each {what} was predicted by a fit to all others.{why}"
-
-
-def _scale(value: float, column: str) -> str:
-    units = {"compute_flop": "FLOP", "tokens": "tokens", "params": "parameters"}
-    shown = f"{value:.2g}".replace("e+", "e") if column == "compute_flop" else format_number(value)
-    return f"{shown} {units.get(column, column)}"
 
 
 def _error_writer(example: Errors) -> Callable[[Errors], str]:

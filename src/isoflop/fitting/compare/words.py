@@ -9,8 +9,9 @@ import numpy as np
 from isoflop.fitting.compare.comparable import Side
 from isoflop.fitting.compare.exponents import Difference, SharedTest
 from isoflop.fitting.compare.families import Multiplier
+from isoflop.fitting.compare.held_out import SCALES, write_scale
 from isoflop.notices import Notice
-from isoflop.units import format_quantity
+from isoflop.units import format_number
 
 SIGNIFICANT = 0.05
 PATH_SLOPE = 0.3
@@ -21,7 +22,7 @@ UNEQUAL_SPREAD = 3.0
 
 
 def multiplier_in_words(found: Multiplier, one: str, other: str) -> str:
-    """Say how much more compute one family needs, in the middle and from end to end.
+    """Say how much more compute, or data, one family needs, in the middle and from end to end.
 
     Parameters
     ----------
@@ -30,11 +31,11 @@ def multiplier_in_words(found: Multiplier, one: str, other: str) -> str:
         Labels.
     """
     inside = np.flatnonzero(~found.is_extrapolation)
-    shown = inside if len(inside) else np.arange(len(found.compute_flop))
+    shown = inside if len(inside) else np.arange(len(found.scale))
     middle = int(shown[len(shown) // 2])
     text = (
-        f"For what {one} reaches with {format_quantity(found.compute_flop[middle], 'flop', 2)}, "
-        f"{other} needs {_factor(found, middle)} the compute"
+        f"For what {one} reaches with {write_scale(found.scale[middle], found.column)}, {other} "
+        f"needs {_factor(found, middle)} the {SCALES.get(found.column, found.column)}"
     )
     if not len(inside):
         text += ", though nowhere do both have rows at the same loss"
@@ -43,8 +44,8 @@ def multiplier_in_words(found: Multiplier, one: str, other: str) -> str:
         start, end = found.centre[first], found.centre[last]
         if abs(np.log(end / start)) > np.log(1.1):
             verb = "falls" if end < start else "rises"
-            flop = [format_quantity(found.compute_flop[i], "flop", 2) for i in (first, last)]
-            text += f"; that {verb} from {start:.2g} at {flop[0]} to {end:.2g} at {flop[1]}"
+            ends = [write_scale(found.scale[i], found.column) for i in (first, last)]
+            text += f"; that {verb} from {start:.2g} at {ends[0]} to {end:.2g} at {ends[1]}"
     return text + "."
 
 
@@ -58,19 +59,19 @@ def _factor(found: Multiplier, i: int) -> str:
 def _times(value: float) -> str:
     if np.isinf(value):
         return "more than 10,000"
-    return "less than 1/10,000" if value == 0 else f"{value:.3g}"
+    return "less than 1/10,000" if value == 0 else format_number(value, 2)
 
 
 def shared_in_words(found: SharedTest) -> str:
     """Say whether the families share the tested parameters, and how surely."""
-    names = " and ".join(found.shared)
+    names = f"the exponent{'s' if len(found.shared) > 1 else ''} {' and '.join(found.shared)}"
     differences = "; ".join(_difference(difference) for difference in found.differences)
     p_value, why = _p_value(found)
     if np.isnan(p_value):
         return f"Too few rows are left to test {names}. {differences}."
     if p_value < SIGNIFICANT:
         text = f"The families do not share {names} ({why}): {differences}."
-        return text + " So no single compute multiplier holds at every scale."
+        return text + " So no single multiplier holds at every scale."
     return (
         f"The rows do not tell {names} of the families apart ({why}): {differences}. That is no "
         "proof that they are equal: the interval says how much they may differ."
@@ -82,9 +83,13 @@ def _p_value(found: SharedTest) -> tuple[float, str]:
     if found.has_clusters:
         known = [d.p_value for d in found.differences if np.isfinite(d.p_value)]
         smallest = min(known) * len(known) if known else float("nan")
-        return min(smallest, 1.0), f"bootstrap, p = {min(smallest, 1.0):.2g}"
+        return min(smallest, 1.0), f"bootstrap, {_written(min(smallest, 1.0))}"
     first, second = found.freedom
-    return found.p_value, f"F({first}, {second}) = {found.statistic:.3g}, p = {found.p_value:.2g}"
+    return found.p_value, f"F({first}, {second}) = {found.statistic:.2f}, {_written(found.p_value)}"
+
+
+def _written(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def _difference(difference: Difference) -> str:

@@ -1,8 +1,8 @@
 """The compute-optimal size by the three approaches of Hoffmann et al. (arXiv 2203.15556)."""
 
 from isoflop.fitting.isoflop.approaches import compare_approaches
-from isoflop.fitting.isoflop.budgets import DEFAULT_TOLERANCE
-from isoflop.fitting.isoflop.envelope import Envelope, lower_envelope
+from isoflop.fitting.isoflop.budgets import DEFAULT_TOLERANCE, MAX_EPOCHS, without_repetition
+from isoflop.fitting.isoflop.envelope import Corners, Envelope, lower_envelope
 from isoflop.fitting.isoflop.line import PowerLine
 from isoflop.fitting.isoflop.parametric import optimum_lines
 from isoflop.fitting.isoflop.profiles import (
@@ -19,9 +19,11 @@ from isoflop.fitting.isoflop.words import verdict
 __all__ = [
     "CURVES",
     "DEFAULT_TOLERANCE",
+    "MAX_EPOCHS",
     "Approach",
     "Approaches",
     "Bias",
+    "Corners",
     "Curve",
     "Envelope",
     "PowerLine",
@@ -33,4 +35,5 @@ __all__ = [
     "lower_envelope",
     "optimum_lines",
     "verdict",
+    "without_repetition",
 ]

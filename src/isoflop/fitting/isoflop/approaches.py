@@ -9,10 +9,10 @@ from typing import TypeVar
 from isoflop.errors import FitError, TooFewRows
 from isoflop.fitting.isoflop.bias import expected_envelope, expected_profiles
 from isoflop.fitting.isoflop.budgets import DEFAULT_TOLERANCE, checkpoints
-from isoflop.fitting.isoflop.envelope import Envelope, lower_envelope
+from isoflop.fitting.isoflop.envelope import Envelope, envelope_corners, lower_envelope
 from isoflop.fitting.isoflop.line import Lines, less
 from isoflop.fitting.isoflop.parametric import optimum_lines
-from isoflop.fitting.isoflop.profiles import Curve, Profiles, approach_2
+from isoflop.fitting.isoflop.profiles import Curve, Profiles, approach_2, isoflop_profiles
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias, Key
 from isoflop.fitting.isoflop.words import notices_of
 from isoflop.fitting.types import Fit
@@ -72,8 +72,10 @@ def compare_approaches(
     )
     return Approaches(
         approaches=found,
-        envelope=envelope,
-        profiles=profiles,
+        corners=envelope_corners(rows),
+        profiles=profiles.profiles
+        if profiles is not None
+        else isoflop_profiles(table, curve=curve, tolerance=tolerance),
         compute_range=(float(rows.compute_flop.min()), float(rows.compute_flop.max())),
         notices=notices_of(found, rows, envelope),
     )

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
+from isoflop.tables.select import with_frame
 
 Array = NDArray[np.float64]
 
 DEFAULT_TOLERANCE = 0.1
+MAX_EPOCHS = 4.0
+"""Times that data may be seen and still count as fresh."""
 N_INTERPOLATED = 12
 """Budgets that learning curves are read at, evenly spaced in log compute."""
 
@@ -86,6 +89,29 @@ def checkpoints(table: LossTable) -> Checkpoints:
     _, run = np.unique(run[is_usable], return_inverse=True)
     flop, params, tokens, loss = (column[is_usable] for column in columns)
     return Checkpoints(flop, params, tokens, loss, run)
+
+
+def without_repetition(table: LossTable) -> tuple[LossTable, int]:
+    """Return the rows whose data was seen often enough once, and how many others there are.
+
+    The best size for a budget is about fresh data; a token seen many times teaches less.
+
+    Parameters
+    ----------
+    table : LossTable
+        Returned as it is where no row repeats its data, or unique tokens are not known.
+
+    References
+    ----------
+    Muennighoff et al. 2023 (arXiv 2305.16264): up to 4 epochs are nearly as good as fresh data.
+    """
+    if not {"tokens", "unique_tokens"} <= set(table.included()):
+        return table, 0
+    epochs = table.values("tokens") / table.values("unique_tokens")
+    is_repeated = epochs > MAX_EPOCHS * (1 + 1e-6)
+    if not is_repeated.any():
+        return table, 0
+    return with_frame(table, table.included()[~is_repeated]), int(is_repeated.sum())
 
 
 def group_budgets(compute_flop: Array, tolerance: float = DEFAULT_TOLERANCE) -> NDArray[np.intp]:

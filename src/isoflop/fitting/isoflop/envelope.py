@@ -28,21 +28,16 @@ N_POINTS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """The lower envelope and what it says of the best size.
+class Corners:
+    """The lower envelope: the checkpoints that are best for their compute.
 
     Parameters
     ----------
     compute_flop, loss, params, tokens : ndarray, shape (n_corners,)
-        Corners by ascending compute.
+        By ascending compute.
     is_used : ndarray of bool, shape (n_corners,)
         Whether a corner counts: at those of the smallest and the largest size trained the best
         size may lie beyond.
-    params_line, tokens_line : PowerLine
-        Best size and tokens against compute.
-    n_runs : int
-    has_learning_curves : bool
-        Whether any run has several rows; otherwise the envelope is that of final losses.
     """
 
     compute_flop: Array
@@ -50,6 +45,23 @@ class Envelope:
     params: Array
     tokens: Array
     is_used: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What the lower envelope says of the best size.
+
+    Parameters
+    ----------
+    corners : Corners
+    params_line, tokens_line : PowerLine
+        Best size and tokens against compute.
+    n_runs : int
+    has_learning_curves : bool
+        Whether any run has several rows; otherwise the envelope is that of final losses.
+    """
+
+    corners: Corners
     params_line: PowerLine
     tokens_line: PowerLine
     n_runs: int
@@ -135,15 +147,23 @@ def lower_envelope(table: LossTable, *, n_bootstrap: int = N_BOOTSTRAP, seed: in
         for k, (exponent, intercept) in enumerate(_lines(rows, corners[is_used]))
     )
     return Envelope(
-        compute_flop=rows.compute_flop[corners],
-        loss=rows.loss[corners],
-        params=rows.params[corners],
-        tokens=rows.tokens[corners],
-        is_used=is_used,
+        corners=envelope_corners(rows),
         params_line=params_line,
         tokens_line=tokens_line,
         n_runs=rows.n_runs,
         has_learning_curves=rows.has_learning_curves,
+    )
+
+
+def envelope_corners(rows: Checkpoints) -> Corners:
+    """Return the lower envelope of some rows, whether or not it can carry a line."""
+    corners = falling_corners(rows)
+    return Corners(
+        compute_flop=rows.compute_flop[corners],
+        loss=rows.loss[corners],
+        params=rows.params[corners],
+        tokens=rows.tokens[corners],
+        is_used=_is_inside(rows, corners),
     )
 
 

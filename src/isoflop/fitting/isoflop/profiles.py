@@ -158,6 +158,11 @@ def approach_2(
     rows = checkpoints(table)
     profiles = _profiles(_budgets(rows, tolerance), curve)
     accepted = [profile for profile in profiles if not profile.refusal]
+    if not profiles:
+        raise NotIdentified(
+            "No two runs of different size share a compute budget, so there are no profiles.",
+            hint="Widen the tolerance, add sizes at equal compute, or use the parametric law.",
+        )
     if len(accepted) < 2:
         raise NotIdentified(
             f"{len(accepted)} of {len(profiles)} compute budgets have an enclosed minimum; a line "
@@ -179,8 +184,6 @@ def approach_2(
 
 def summarise_refusals(profiles: Sequence[Profile]) -> str:
     """Say how many budgets were refused for each reason."""
-    if not profiles:
-        return "No two runs share a compute budget."
     kinds: dict[str, int] = {}
     for profile in profiles:
         if profile.refusal:

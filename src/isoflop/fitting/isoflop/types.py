@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from isoflop.fitting.isoflop.envelope import Envelope
+from isoflop.fitting.isoflop.envelope import Corners
 from isoflop.fitting.isoflop.line import Lines, PowerLine, less
-from isoflop.fitting.isoflop.profiles import Profiles
+from isoflop.fitting.isoflop.profiles import Profile
 from isoflop.notices import Notice
 
 Key = Literal["envelope", "profiles", "parametric"]
@@ -83,15 +83,17 @@ class Approaches:
     ----------
     approaches : tuple of Approach
         In the paper's order.
-    envelope : Envelope or None
-    profiles : Profiles or None
+    corners : Corners
+        Of the lower envelope, whether or not it can carry a line.
+    profiles : tuple of Profile
+        Of every budget, refused ones among them.
     compute_range : (float, float)
         Of the table, in FLOP.
     notices : tuple of Notice
     """
 
     approaches: tuple[Approach, ...]
-    envelope: Envelope | None
-    profiles: Profiles | None
+    corners: Corners
+    profiles: tuple[Profile, ...]
     compute_range: tuple[float, float]
     notices: tuple[Notice, ...]

@@ -135,15 +135,20 @@ def _likely_cause(one: Approach, other: Approach) -> str:
 
 
 def verdict(found: Approaches) -> str:
-    """Say in one sentence whether the approaches agree."""
+    """Say in one sentence how the best size grows by each approach, and whether they agree."""
     able = [approach for approach in found.approaches if approach.params_line is not None]
-    names = " and ".join(SHORT[approach.key] for approach in able)
     if not able:
         return "None of the three approaches can be used on this table."
+    by = [
+        f"{approach.params_line.exponent:.2f} by {SHORT[approach.key]}"
+        for approach in able
+        if approach.params_line is not None
+    ]
+    text = f"The best size grows as compute to the power {', '.join(by)}: "
     if len(able) == 1:
-        return f"Only {names} can be used on this table, so nothing confirms it."
+        return text + "no other approach can be used on this table to confirm it."
     if any(notice.code == "approaches-disagree" for notice in found.notices):
-        return "The approaches disagree by more than their 90% intervals."
+        return text + "they disagree by more than their 90% intervals."
     if any(a.params_line is not None and a.params_line.reason for a in able):
-        return "Some approaches have no interval, so agreement cannot be judged."
-    return "The approaches that can be used agree within their 90% intervals."
+        return text + "not all have an interval, so agreement cannot be judged."
+    return text + "they agree within their 90% intervals."

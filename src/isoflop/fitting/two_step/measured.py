@@ -63,6 +63,11 @@ class TwoStep:
     seed: int
 
     @property
+    def name(self) -> str:
+        """The metric as a person calls it: without the folder that a logger puts before it."""
+        return self.metric.rpartition("/")[2]
+
+    @property
     def r_squared(self) -> float:
         """Share of the metric's variance that the loss explains."""
         left = self.residuals[:, 1]

@@ -23,26 +23,24 @@ def two_step_notices(found: TwoStep) -> Iterator[Notice]:
             code="metric-hardly-moves",
             severity="serious",
             text=f"The loss explains {max(found.r_squared, 0.0):.0%} of the variance of "
-            f"{found.metric}: these runs may all be at chance.",
+            f"{found.name}: these runs may all be at chance.",
             remedy="Nothing can be foretold of it from these runs; choose a metric that moves, or "
             "add larger runs.",
         )
     names = found.metric_fit.law.param_names
     low, high = np.percentile(found.metric_draws[:, names.index("top")], [5, 95])
-    reached = float(found.values.max())
-    if high - low > WIDE_TOP or "top" in found.metric_fit.certificate.at_bound:
+    is_at_bound = "top" in found.metric_fit.certificate.at_bound
+    if is_at_bound or high - low > WIDE_TOP:
+        where = f"it lies between {low:.0%} and {high:.0%} at 90%"
+        if is_at_bound:
+            where = "the fit puts it at 100%, the most that a share can be"
         yield Notice(
             code="top-not-identified",
             severity="warning",
-            text=f"The top of {found.metric} is hardly determined: it lies between {low:.2f} and "
-            f"{high:.2f} at 90%{_at_bound(found)}, while the best run reaches {reached:.2f}.",
+            text=f"Where {found.name} levels off is hardly determined: {where}, while the best run "
+            f"reaches {found.values.max():.0%}.",
             remedy="Believe predictions a little above the best run, not those near the top.",
         )
-
-
-def _at_bound(found: TwoStep) -> str:
-    is_held = "top" in found.metric_fit.certificate.at_bound
-    return ", held at the most that a share can be" if is_held else ""
 
 
 def family_curve_notices(found: FamilyCurves) -> Iterator[Notice]:
