@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -72,6 +73,11 @@ PAGES: tuple[PageInfo, ...] = (
         title="Train",
         help="Run small language models live and see a scaling law appear from this machine.",
     ),
+    PageInfo(
+        key="tour",
+        title="Tour",
+        help="From small runs to the large one in six stops, on a table that ships.",
+    ),
 )
 """Every page, in the order of the navigation; the first is the front page."""
 
@@ -84,15 +90,27 @@ def navigate() -> None:
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     pages = [
         st.Page(
-            PAGES_FOLDER / f"{info.key}.py",
-            title=info.title,
-            url_path=info.key,
-            help=info.help,
-            default=info is PAGES[0],
+            PAGES_FOLDER / f"{one.key}.py",
+            title=one.title,
+            url_path=one.key,
+            help=one.help,
+            default=one is PAGES[0],
         )
-        for info in PAGES
+        for one in PAGES
     ]
     st.navigation(pages, position="top").run()
+
+
+def info(key: str) -> PageInfo:
+    """Return the page of a key."""
+    (found,) = (one for one in PAGES if one.key == key)
+    return found
+
+
+def link(key: str, view: Mapping[str, str]) -> str:
+    """Return the address of a page with what is chosen there, relative to any other page's."""
+    path = "./" if info(key) is PAGES[0] else key
+    return f"{path}?{urlencode(view)}"
 
 
 @contextmanager
@@ -104,9 +122,9 @@ def page(key: str) -> Iterator[PageInfo]:
     key : str
         Of a page in `PAGES`.
     """
-    (info,) = (info for info in PAGES if info.key == key)
+    opened = info(key)
     st.set_page_config(
-        page_title=f"{info.title} · Isoflop",
+        page_title=f"{opened.title} · Isoflop",
         page_icon=ASSETS / "icon.svg",
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
@@ -116,4 +134,4 @@ def page(key: str) -> Iterator[PageInfo]:
     )
     st.html(ASSETS / "style.css")
     with messages.boundary():
-        yield info
+        yield opened

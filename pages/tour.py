@@ -1,0 +1,6 @@
+"""Tour: the whole way from a table to a bet, on the ladder that ships."""
+
+from isoflop.ui import shell, tour
+
+with shell.page("tour"):
+    tour.show()

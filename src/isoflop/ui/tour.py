@@ -1,0 +1,132 @@
+"""The tour: the app's questions in their order, each opened on the ladder of runs that ships."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+
+from isoflop.figures import table_points
+from isoflop.tables import load_dataset
+from isoflop.ui import curves, panels, shell
+
+DATASET = "isoflop-ladder"
+FAMILY = "transformer"
+COLUMNS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One stop of the tour.
+
+    Parameters
+    ----------
+    page : str
+        Key of a page.
+    question : str
+    text : str
+        What to look at there.
+    view : dict of str to str
+        What is chosen there, besides the table, as in the page's address.
+    """
+
+    page: str
+    question: str
+    text: str
+    view: dict[str, str] = field(default_factory=dict)
+
+
+_ONE_LAW = {"families": FAMILY, "resample": "clusters", "budget": "flop", "flop": "3e13"}
+
+STEPS = (
+    Step(
+        page="data",
+        question="Are the rows sound?",
+        text="Every point is one small model at one budget of tokens. Click points to leave them "
+        "out and fit again without them; **Quality** says what is wrong with a table before a fit "
+        "suffers from it. Your own CSV goes in by **Upload a table**.",
+    ),
+    Step(
+        page="explore",
+        question="What would a budget reach?",
+        text="The law, its band, and the best model for what you can spend. Move a slider: the "
+        "star is you, and where the band is hatched no run has been.",
+        view=_ONE_LAW,
+    ),
+    Step(
+        page="fit",
+        question="May I believe it?",
+        text="Where every start of the search ended, which parameters the rows determine (here the "
+        "floor E is not), and which single row moves the answer.",
+        view=_ONE_LAW | {"section": "Parameters"},
+    ),
+    Step(
+        page="compare",
+        question="Which law, which architecture?",
+        text="Laws are ranked by what they foretell of larger runs that they have not seen. "
+        "**Families** says how much more compute one architecture needs than another.",
+        view={"families": FAMILY, "resample": "clusters"},
+    ),
+    Step(
+        page="plan",
+        question="What should be trained?",
+        text="Hardware, time, money, memory and storage in; the run out, with what binds and what "
+        "a tenth more would buy. Laws of models this small do not reach that far, and the page "
+        "says so: this stop opens on runs of language models.",
+        view={"table": "pile-cerebras-pythia"},
+    ),
+    Step(
+        page="train",
+        question="Does it hold on my machine?",
+        text="Train such a ladder here in half a minute, see the law appear from its losses, then "
+        "bet on a larger run before it is trained.",
+    ),
+)
+
+
+def address(step: Step) -> str:
+    """Return the relative address of a stop."""
+    return shell.link(step.page, {"table": DATASET} | step.view)
+
+
+def show() -> None:
+    """Draw what the table holds, and a card a stop."""
+    with st.container(key="answer"):
+        st.markdown(
+            "**From small runs to the large one, in six stops.** Each opens beside this page, on "
+            "small language models that Isoflop trained itself."
+        )
+    columns = [*st.columns(COLUMNS), *st.columns(COLUMNS)]
+    for number, (step, column) in enumerate(zip(STEPS, columns, strict=True), start=1):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{number}. {step.question}**")
+            st.markdown(step.text)
+            st.link_button(
+                f"Open {shell.info(step.page).title}",
+                address(step),
+                icon=":material/arrow_forward:",
+            )
+    _draw_table()
+
+
+def _draw_table() -> None:
+    """Draw the losses of the table against compute, by family."""
+    frame = load_dataset(DATASET).included()
+    groups = [
+        table_points.Rows(
+            name=str(family),
+            x=rows["compute_flop"].to_numpy(np.float64),
+            y=rows["loss"].to_numpy(np.float64),
+            labels=tuple(rows["run_id"].astype(str)),
+            numbers=rows.index.to_numpy(np.int64),
+        )
+        for family, rows in frame.groupby("family", sort=False)
+    ]
+    x_title, y_title = curves.title("compute_flop"), "Held-out loss (nats/byte)"
+    figure = table_points.figure(
+        groups, None, x_title=x_title, y_title=y_title, x_is_compute=True, y_is_loss=True
+    )
+    alt = table_points.alt(groups, None, x_title=x_title, y_title=y_title)
+    st.markdown(f"**The table: {len(frame)} losses, {len(groups)} families of models**")
+    panels.chart(figure, alt=alt, key="chart.tour")

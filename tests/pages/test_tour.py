@@ -1,0 +1,56 @@
+"""The Tour page: every stop opens what it says, on the table that it says."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from isoflop.tables import load_dataset
+from isoflop.ui import server, shell, tour
+
+STARTS = {"alone": shell.PAGES_FOLDER / "tour.py", "in the app": server.MAIN_SCRIPT}
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_a_stop_a_question_and_the_table(start) -> None:
+    at = AppTest.from_file(str(start), default_timeout=60)
+    if start == server.MAIN_SCRIPT:
+        at.run()
+        at.switch_page(str(shell.PAGES_FOLDER / "tour.py"))
+    at.run()
+    assert not at.exception
+    assert not at.error
+    shown = "\n".join(text.value for text in at.markdown)
+    for number, step in enumerate(tour.STEPS, start=1):
+        assert f"**{number}. {step.question}**" in shown
+    links = [link.proto for link in at.get("link_button")]
+    assert [link.label for link in links] == [
+        f"Open {shell.info(step.page).title}" for step in tour.STEPS
+    ]
+    assert f"{len(load_dataset(tour.DATASET).frame)} losses" in shown
+
+
+@pytest.mark.parametrize("step", tour.STEPS, ids=lambda step: step.page)
+def test_every_stop_opens_as_it_says(step: tour.Step) -> None:
+    address = urlsplit(tour.address(step))
+    at = AppTest.from_file(str(shell.PAGES_FOLDER / f"{step.page}.py"), default_timeout=120)
+    asked = dict(parse_qsl(address.query))
+    for name, value in asked.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    assert not at.error
+    # A choice that the page does not know would be answered by a warning and the default.
+    assert not [warning.value for warning in at.warning if "not known here" in warning.value]
+    if step.page not in {"train", "plan"}:
+        assert at.selectbox(key="table").value == asked["table"]
+    if "families" in asked:
+        assert at.get("button_group")
+        assert at.session_state["families"] == [tour.FAMILY]
+
+
+def test_links_are_relative_so_that_the_app_may_live_below_a_path() -> None:
+    assert shell.link("fit", {"table": "a b"}) == "fit?table=a+b"
+    assert shell.link("explore", {"flop": "3e13"}) == "./?flop=3e13"
