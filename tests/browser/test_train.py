@@ -119,9 +119,33 @@ def test_from_start_to_bet(server: str, page: Page) -> None:
 
     open_stage(page, "Deploy")
     page.get_by_role("button", name="Export").click()
-    see(page, "Download")
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile(r"Download \(")).click()
+    assert download.value.suggested_filename.endswith(".zip")
 
     open_stage(page, "Bet")
     page.get_by_role("button", name="Place the bet and train").click()
-    decided = page.get_by_test_id("stMetric").filter(has_text="Decided")
+    decided = page.get_by_test_id("stMetric").filter(has_text="Decided").first
     expect(decided.get_by_test_id("stMetricValue")).to_have_text("1", timeout=PATIENCE_MS)
+
+
+def test_stopped_and_resumed_the_page_follows(server: str, page: Page) -> None:
+    """Without a reload: the view goes on refreshing itself after Resume."""
+    page.goto(f"{server}/train?{GRID.replace('64Ki', '512Ki')}")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator(".js-plotly-plot .scatterlayer path").first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    page.get_by_role("button", name="Stop", exact=True).click()
+    resume = page.get_by_role("button", name="Resume")
+    expect(resume).to_be_enabled(timeout=PATIENCE_MS)
+    see(page, "points, stopped")
+    resume.click()
+    see(page, "Own grid: 8 of 8 points")
+
+
+def test_a_run_out_of_memory_says_so(server: str, page: Page) -> None:
+    page.goto(f"{server}/train?ladder=Own+grid&widths=2048&depth=8&budgets=64Ki&memory=0.5")
+    page.get_by_role("button", name="Start training").click()
+    see(page, "Out of memory: the run needs more than its memory limit allows")
+    see(page, "allocate")  # the last lines

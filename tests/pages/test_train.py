@@ -251,10 +251,19 @@ def test_a_bet_is_placed_and_settled(ladder, root):
     assert run.config().token_budgets == (2**20,)
     write_run(run)
     at = healthy(open_page(stage="Bet", run=ladder.id))
-    metrics = {metric.label: metric.value for metric in at.metric}
-    assert metrics["Decided"] == "1"
+    decided = [metric.value for metric in at.metric if metric.label == "Decided"]
+    assert decided == ["1", "20"]  # one's own, and those that ship
     again = healthy(open_page(stage="Bet", run=ladder.id, ladder_law="Chinchilla"))
     assert "its outcome may be known" in click(again, "Place the bet and train").error[0].value
+
+
+def test_the_bets_that_ship_are_shown_before_any_own(root):
+    at = healthy(open_page(stage="Bet"))
+    metrics = {metric.label: metric.value for metric in at.metric}
+    assert (metrics["Decided"], metrics["Hit rate"], metrics["Median error"]) == (
+        *("20", "90%", "1.06%"),
+    )
+    assert at.dataframe[-1].value["Result"].value_counts().to_dict() == {"hit": 18, "miss": 2}
 
 
 def test_the_points_are_chosen_on_every_page_with_one_click(ladder):
@@ -296,13 +305,20 @@ def test_an_upload_that_is_no_text(root):
 
 def test_an_upload_that_is_too_small(root):
     at = healthy_upload(root, b"too little")
-    assert "The text is too small" in at.error[0].value
+    (error,) = at.error
+    assert "The text is too small" in error.value
+    assert "mine.txt has 10 bytes" in error.value.replace("\\", "")
 
 
 def test_an_upload_becomes_the_corpus(root):
     at = healthy_upload(root, b"the quick brown fox\n" * 60_000)
     healthy(at)
     assert at.selectbox(key="corpus").value.startswith("upload:")
+    label = dict(at.query_params)["corpus"]
+    label = label[0] if isinstance(label, list) else label
+    assert label.startswith("mine.txt (")
+    again = healthy(open_page(corpus=label))  # a reload, or another browser
+    assert again.selectbox(key="corpus").value == at.selectbox(key="corpus").value
 
 
 def healthy_upload(root, content: bytes) -> AppTest:

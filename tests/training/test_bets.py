@@ -1,3 +1,4 @@
+import csv
 import math
 from dataclasses import replace
 
@@ -5,8 +6,9 @@ import pytest
 
 from isoflop.errors import TrainingError
 from isoflop.store import Store
-from isoflop.training.bet_files import read_bets, write_bets
+from isoflop.training.bet_files import evidence_path, read_bets, write_bets
 from isoflop.training.bets import Prediction, list_bets, place_bet, score, settle_bets
+from isoflop.training.config import FAMILIES
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
 from isoflop.training.runs import find_run, list_runs
@@ -135,3 +137,19 @@ def test_decided_bets_are_read_back_from_their_file(store, queue, tiny, tmp_path
         settled, id="", run_id="", prediction=replace(PREDICTION, table_fingerprint="")
     )
     assert (tmp_path / "bets.csv").read_text().splitlines()[1].endswith("2.060000,1")
+
+
+def test_the_bets_that_ship_are_twenty_made_before_their_runs():
+    bets = read_bets(evidence_path())
+    assert {(bet.label.split()[0], bet.label.split()[-1]) for bet in bets} == {
+        (family, f"s{seed}") for family in FAMILIES for seed in (21, 22, 23, 24)
+    }
+    assert len(bets) == 20
+    assert all(bet.made < bet.settled for bet in bets)
+    assert all(bet.prediction.lower < bet.prediction.loss < bet.prediction.upper for bet in bets)
+    board = score(bets)
+    assert (board.n_settled, board.n_hits) == (20, 18)
+    assert board.median_absolute_error == pytest.approx(0.0106, abs=5e-5)
+    with evidence_path().open(encoding="utf-8") as file:
+        said = [row["hit"] == "1" for row in csv.DictReader(file)]
+    assert said == [bet.is_hit for bet in bets]

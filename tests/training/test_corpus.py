@@ -57,7 +57,7 @@ def test_an_upload_is_kept_under_its_hash_and_found_again(tmp_path, text):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", r"The text is too small\.\nempty\.txt has 0\.00 MB"),
+        (b"", r"The text is too small\.\nempty\.txt has 0 bytes"),
         (b"a" * (MIN_UPLOAD_BYTES - 1), "The text is too small"),
         (b"ok " * 400_000 + b"\xff\xfe", r"not UTF-8\.\nempty\.txt: byte 1200000 \(0xff\)"),
         (b"\x00\x01" * 600_000, "Hardly any text is left after cleaning"),

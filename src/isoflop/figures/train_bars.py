@@ -14,7 +14,7 @@ ROW_PX = 28
 
 PARTS = {
     "token_embedding": ("Embedding", 0),
-    "lm_head": ("Output (the embedding, tied)", 0),
+    "lm_head": ("Output (tied)", 0),
     "recurrent": ("Recurrent layers", 1),
     "mlp": ("Feed-forward", 2),
     "attention": ("Attention", 3),

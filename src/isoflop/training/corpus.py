@@ -201,7 +201,7 @@ def corpus_from_upload(content: bytes, *, name: str) -> Corpus:
         if len(content) < limit if word == "small" else len(content) > limit:
             raise TrainingError(
                 f"The text is too {word}.",
-                detail=f"{name} has {len(content) / 1e6:.2f} MB; "
+                detail=f"{name} has {len(content):,} bytes; "
                 f"between {MIN_UPLOAD_BYTES / 1e6:g} and {MAX_UPLOAD_BYTES / 1e6:g} MB work.",
                 hint=f"Upload {change} text, or take the standard library.",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -165,10 +166,7 @@ def recipe_inputs(base: RunConfig) -> RunConfig:
 def corpus_input() -> str:
     """Draw the choice of a text, with uploads, and return its key."""
     options = {"stdlib": "Python's standard library", "prose": "Prose: King James Bible"}
-    options |= st.session_state.get(_UPLOADED, {})
-    asked = st.query_params.get("corpus", "")
-    if asked.startswith("upload:") and asked not in options:
-        options[asked] = f"Uploaded text {asked.removeprefix('upload:')[:8]}"
+    options |= _uploaded()
     options[UPLOAD] = "Upload a text"
     chosen = inputs.choice(
         "Corpus", options, key="corpus", default="stdlib", help="What the models learn to continue."
@@ -183,11 +181,26 @@ def corpus_input() -> str:
             "Text (UTF-8, at least 1 MB)", key="train.upload", on_change=_take_upload,
             help="Plain text; it is cleaned and kept on this machine for the workers.",
         )  # fmt: skip
-        failure = st.session_state.get(_UPLOAD_FAILURE)
-        if failure is not None:
-            messages.show(failure)
-        raise TrainingError("No text is uploaded yet.", hint="Upload one, or take another corpus.")
+        failure: TrainingError | None = st.session_state.get(_UPLOAD_FAILURE)
+        raise failure or TrainingError(
+            "No text is uploaded yet.", hint="Upload one, or take another corpus."
+        )
     return chosen
+
+
+def _uploaded() -> dict[str, str]:
+    """Return keys and labels of the session's texts, and of the one that the address names.
+
+    The label, which the address holds, ends in the first digits of the text's hash: a reload, or
+    another browser, finds the file by them.
+    """
+    found: dict[str, str] = dict(st.session_state.get(_UPLOADED, {}))
+    asked = st.query_params.get("corpus", "")
+    digits = re.search(r"\(([0-9a-f]{8})\)$", asked)
+    if digits:
+        for path in (default_root() / "uploads").glob(f"{digits[1]}*.txt"):
+            found.setdefault(f"upload:{path.stem}", asked)
+    return found
 
 
 def _take_upload() -> None:
@@ -201,7 +214,7 @@ def _take_upload() -> None:
         st.session_state[_UPLOAD_FAILURE] = failure
         return
     kept = st.session_state.setdefault(_UPLOADED, {})
-    kept[corpus.key] = f"{file.name} (uploaded)"
+    kept[corpus.key] = f"{file.name} ({corpus.fingerprint[:8]})"
     st.session_state["corpus"] = corpus.key
 
 

@@ -76,7 +76,7 @@ def show_corpus(asked: Setup) -> None:
             help=f"{format_number(sizes.validation_tokens)} more are held out.",
         )
     st.caption(
-        f"{messages.plain(corpus.label)}, {corpus.n_documents:,} documents, SHA-256 "
+        f"{messages.plain(corpus.label)}, {_documents(corpus.n_documents)}, SHA-256 "
         f"{corpus.fingerprint[:12]}. Held out: the last sixteenth of each eighth of the text. "
         f"{sizes.bytes_per_token:.2f} bytes per token."
     )
@@ -92,6 +92,10 @@ def show_corpus(asked: Setup) -> None:
         figure = train_corpus.figure(sizes.counts, labels)
         alt = f"Share of the text against the rank of each of {len(labels)} tokens."
         panels.chart(figure, alt=alt, key="chart.tokens")
+
+
+def _documents(count: int) -> str:
+    return "1 document" if count == 1 else f"{count:,} documents"
 
 
 def show_models(asked: Setup) -> None:
@@ -134,7 +138,12 @@ def show_models(asked: Setup) -> None:
                 f"{config.peak_learning_rate * 32 / config.width:.2g}" for config in configs
             ],
         },
+        column_config={
+            name: st.column_config.NumberColumn(format="localized")
+            for name in ("Parameters", "Without embedding", "FLOP per token")
+        },
         hide_index=True,
+        placeholder="",
         alt="Models of the grid with parameters, FLOP and learning rates",
     )
     for family in dict.fromkeys(config.family for config in configs):

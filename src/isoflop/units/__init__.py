@@ -30,7 +30,6 @@ from isoflop.units.parse import (
     parse_number,
     parse_quantity,
     unit_factor,
-    with_decimal_point,
 )
 
 __all__ = [
@@ -48,5 +47,4 @@ __all__ = [
     "parse_number",
     "parse_quantity",
     "unit_factor",
-    "with_decimal_point",
 ]

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -141,3 +143,60 @@ def test_additive_attention_by_hand():
         attended = torch.softmax(scores, 0) @ states[: t + 1]
         expected.append(torch.tanh(model.combine(torch.cat([states[t], attended]))))
     assert torch.allclose(model.hidden(tokens)[0], torch.stack(expected), atol=1e-6)
+
+
+def test_dot_product_attention_by_hand():
+    """Two heads, each position in turn: normalise, rotate by sine and cosine, score, mix."""
+    _, model = build("transformer", width=64, context=8)
+    open_up(model)
+    block, x = model.attention[0], torch.randn(1, 6, 64)
+    qkv = block.qkv(block.norm(x))[0].view(6, 3, 2, 32)
+
+    def prepared(part, time, head):
+        channels = qkv[time, part, head]
+        centred = (channels - channels.mean()) / (channels.var(correction=0) + 1e-5).sqrt()
+        angle = time * 10_000.0 ** (-torch.arange(0, 32, 2) / 32)
+        even, odd = centred[::2], centred[1::2]
+        return torch.stack(
+            [even * angle.cos() - odd * angle.sin(), even * angle.sin() + odd * angle.cos()], 1
+        ).flatten()
+
+    rows = []
+    for time in range(6):
+        heads = []
+        for head in range(2):
+            q = prepared(0, time, head)
+            scores = torch.stack([q @ prepared(1, past, head) for past in range(time + 1)])
+            weights = torch.softmax(scores * 2 / math.sqrt(32), 0)
+            heads.append(weights @ qkv[: time + 1, 2, head])
+        rows.append(x[0, time] + block.out(torch.cat(heads)))
+    assert torch.allclose(block(x, model.turn[:6])[0], torch.stack(rows), atol=1e-4)
+
+
+@pytest.mark.parametrize("family", SMALL_FAMILIES)
+def test_gradients_are_those_of_finite_differences(family):
+    """Along a random direction through all parameters, in double precision.
+
+    But for the transformer's rotation, which computes in single precision: hence its tolerance.
+    """
+    torch.manual_seed(5)
+    _, model = build(family, width=8, depth=2, context=8)
+    open_up(model).double()
+    tokens = torch.randint(VOCAB, (2, 9), generator=torch.Generator().manual_seed(3))
+    parameters = list(model.parameters())
+    direction = [torch.randn_like(parameter) for parameter in parameters]
+
+    def loss():
+        logits = model(tokens[:, :-1]).flatten(0, 1)
+        return torch.nn.functional.cross_entropy(logits, tokens[:, 1:].flatten())
+
+    gradients = torch.autograd.grad(loss(), parameters)
+    slope = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True))
+    step, sides = 1e-5, []
+    with torch.no_grad():
+        for sign in (1, -2):
+            for parameter, along in zip(parameters, direction, strict=True):
+                parameter += sign * step * along
+            sides.append(loss())
+    measured = ((sides[0] - sides[1]) / (2 * step)).item()
+    assert slope.item() == pytest.approx(measured, rel=1e-3 if family == "transformer" else 1e-5)

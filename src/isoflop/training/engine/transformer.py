@@ -38,13 +38,18 @@ class Attention(nn.Module):
         # Queries and keys are normalised and turned together: half the calls.
         both, v = self.qkv(self.norm(x)).split([2 * width, width], dim=-1)
         both = both.view(batch, time, 2 * self.n_heads, self.head_width)
-        turned = rotate(F.layer_norm(both, (self.head_width,)), turn).type_as(v)
+        turned = norm_and_rotate(both, turn).type_as(v)
         q, k = turned.view(batch, time, 2, *heads[2:]).transpose(1, 3).unbind(2)
         scale = SCORE_SCALE / math.sqrt(self.head_width)
         mixed = F.scaled_dot_product_attention(
             q, k, v.view(heads).transpose(1, 2), is_causal=True, scale=scale
         )
         return x + self.out(mixed.transpose(1, 2).reshape(batch, time, width))
+
+
+def norm_and_rotate(x: Tensor, turn: Tensor) -> Tensor:
+    """Normalise the channels of each head and turn them by their position, shapes as ``rotate``."""
+    return rotate(F.layer_norm(x, x.shape[-1:]), turn)
 
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:
