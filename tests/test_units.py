@@ -5,7 +5,7 @@ import math
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from isoflop.errors import UnitError
@@ -218,6 +218,7 @@ def test_number_round_trip(value: float) -> None:
     assert parse_number(format_number(value, 6)) == pytest.approx(value, rel=5.01e-6)
 
 
+@example(value=1e307, dimension="fraction")
 @given(value=st.floats(allow_nan=False), dimension=st.sampled_from(get_args(Dimension)))
 def test_formatting_never_fails(value: float, dimension: Dimension) -> None:
     assert format_quantity(value, dimension)

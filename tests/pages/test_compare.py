@@ -81,8 +81,8 @@ def test_laws_of_size_and_data_are_compared_by_what_they_foretell(mirror: Path) 
 
 
 def test_how_much_is_held_out_can_be_chosen() -> None:
-    one = texts(healthy(open_page(compare__held="1 decade")))
-    half = texts(healthy(open_page(compare__held="half a decade")))
+    one = texts(healthy(open_page(compare__held="1")))
+    half = texts(healthy(open_page(compare__held="0.5")))
     assert "the 4 rows up to" in one
     assert "the 6 rows up to" in half
 
@@ -157,7 +157,16 @@ def test_published_fits_lie_over_the_rows_with_their_convention(mirror: Path) ->
     notes = columns(at, 1)["Note"]
     assert "N counts non-embedding parameters; the table's: total." in notes[kaplan]
     assert "Hoffmann et al. 2022 (Chinchilla), unrounded has the closest shape" in texts(at)
-    assert len(figures(at)) == 1
+    drawn, offsets = figures(at)
+    hoffmann = [t for t in drawn["data"] if t["name"].startswith("Hoffmann")]
+    assert [t["line"]["dash"] for t in hoffmann] == ["dot", "solid"]  # beyond its range, within it
+    assert {t["name"] for t in offsets["data"]} >= {hoffmann[0]["name"]}
+    by_size = healthy(
+        open_page(
+            compare="Published fits", table="chinchilla", **{"compare.published.x": "Model size"}
+        )
+    )
+    assert len(figures(by_size)) == 1
 
 
 # --- Approaches
@@ -169,17 +178,17 @@ def test_three_approaches_stand_side_by_side(mirror: Path) -> None:
     fitted = fit(load_laws()["chinchilla"], table, FitOptions(n_bootstrap=1000))
     expected = compare_approaches(table, fitted)
     assert verdict(expected) in texts(at)
-    exponents = columns(at)["N grows as C to the a"]
+    exponents = columns(at)["a (N as C to the a)"]
     for shown, approach in zip(exponents, expected.approaches, strict=True):
         assert approach.params_line is not None
         assert shown.startswith(f"{approach.params_line.exponent:.3f} (")
-    assert columns(at)["Expected bias of a"][1].startswith("-0.0114; N")
+    assert columns(at)["Bias of a"][1].startswith("-0.0114 (N")
     assert len(figures(at)) == 3
 
 
 def test_a_refused_approach_says_why() -> None:
     at = healthy(open_page(compare="Approaches 1 to 3"))
-    assert columns(at)["N grows as C to the a"][1] == "refused"
+    assert columns(at)["a (N as C to the a)"][1] == "refused"
     said = " ".join(entry.value.replace("\\", "") for entry in at.info)
     assert "No two runs of different size share a compute budget" in said
 

@@ -200,7 +200,7 @@ def test_several_files_become_one_table() -> None:
     [
         ("empty.csv", b"", "The file empty.csv is empty."),
         ("x.csv", b"N:D:loss\n1:2:3\n", "has one column only"),
-        ("x.csv", b"N,D,acc\n1e9,2e10,0.5\n", "The file has no loss column."),
+        ("x.csv", b"N,D,note\n1e9,2e10,0.5\n", "The file has no loss column."),
         ("x.csv", b"\x80\x04\x95" + bytes(60), "never opened"),
     ],
 )

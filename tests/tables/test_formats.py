@@ -127,20 +127,37 @@ def test_a_parquet_file_that_decodes_to_too_much(monkeypatch: pytest.MonkeyPatch
     buffer = io.BytesIO()
     pd.DataFrame({"N": np.ones(5_000_000), "loss": np.ones(5_000_000)}).to_parquet(buffer)
     assert len(buffer.getvalue()) < 100_000
+    with pytest.raises(TableError, match="too large: 5,000,000 rows of 2 columns"):
+        read_raw(buffer.getvalue(), "bomb.parquet")
+
+
+def test_a_text_that_parquet_holds_once_and_repeats_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ISOFLOP_MAX_UPLOAD_MB", "1")
+    buffer = io.BytesIO()
+    pd.DataFrame({"family": ["x" * 10_000] * 1000, "loss": np.ones(1000)}).to_parquet(buffer)
+    assert len(buffer.getvalue()) < 20_000
     with pytest.raises(TableError, match="too large once decoded"):
         read_raw(buffer.getvalue(), "bomb.parquet")
 
 
-def test_nested_and_dated_cells_become_text() -> None:
+def test_records_and_dates_in_parquet_are_read_and_lists_are_named() -> None:
     buffer = io.BytesIO()
     frame = FRAME.assign(
-        layers=[[1, 2], [3], []], started=pd.to_datetime(["2026-01-01"] * 3), ok=[True, False, True]
+        layers=[[1, 2], [3], []],
+        started=pd.to_datetime(["2026-01-01"] * 3),
+        ok=[True, False, True],
+        config=[{"seed": i, "data": {"name": f"c{i}"}} for i in range(3)],
     )
     frame.to_parquet(buffer)
-    table = read_table(buffer.getvalue(), name="runs.parquet").table
-    assert table.frame["layers"].tolist() == ["[1 2]", "[3]", "[]"]
+    result = read_table(buffer.getvalue(), name="runs.parquet")
+    table = result.table
+    assert result.raw.notes == ("Columns of lists, not read: layers.",)
     assert table.frame["started"].iloc[0].startswith("2026-01-01")
     assert table.values("ok").tolist() == [1.0, 0.0, 1.0]
+    assert table.values("seed").tolist() == [0.0, 1.0, 2.0]
+    assert table.frame["run_id"].tolist() == ["c0", "c1", "c2"]  # config/data/name
 
 
 # --- TensorBoard ---

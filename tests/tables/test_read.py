@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 from isoflop.errors import TableError
-from isoflop.tables import ReadResult, read_table
+from isoflop.tables import (
+    ColumnMapping,
+    ColumnRole,
+    ReadResult,
+    build_table,
+    guess_mapping,
+    read_raw,
+    read_table,
+)
 
 
 def csv(text: str, name: str = "runs.csv") -> ReadResult:
@@ -222,8 +230,37 @@ def test_no_usable_row_lists_the_problems() -> None:
 
 def test_duplicate_headers() -> None:
     error = refused(b"N,D,loss,loss\n1e9,2e10,2.5,2.6\n")
-    assert error.summary == "The file has more than one column named loss."
+    assert error.summary == "The file has more than one column named loss: which is meant?"
     assert "loss (2)" in error.detail
+    assert "choose by hand which one" in error.hint
+
+
+def test_choosing_one_of_two_columns_of_a_name_answers_which_is_meant() -> None:
+    raw = read_raw(b"N,D,loss,loss\n1e9,2e10,2.5,2.6\n", "runs.csv")
+    mapping = guess_mapping(raw)
+    (question,) = mapping.questions
+    assert question.headers == ("loss", "loss (2)")
+    for header, loss in zip(question.headers, (2.5, 2.6), strict=True):
+        chosen = mapping.with_header("loss", header)
+        assert build_table(raw, chosen).table.values("loss").tolist() == [loss]
+
+
+def test_two_columns_of_a_name_that_hold_the_same_need_no_choice() -> None:
+    assert csv("N,D,loss,loss\n1e9,2e10,2.5,2.5\n").table.values("loss").tolist() == [2.5]
+
+
+def test_a_header_that_is_a_column_name_does_not_take_that_column() -> None:
+    table = csv("step,loss,eval_loss,n\n1,4.0,4.1,1e6\n2,3.0,3.1,1e6\n").table
+    assert table.values("loss").tolist() == [4.1, 3.1]
+    assert table.values("loss (file)").tolist() == [4.0, 3.0]
+
+
+def test_two_columns_mapped_to_one_are_refused() -> None:
+    raw = read_raw(b"N,D,loss,x\n1e9,2e10,2.5,2.6\n", "runs.csv")
+    roles = guess_mapping(raw).roles
+    both = ColumnMapping(roles=(*roles[:3], ColumnRole(header="x", column="loss")))
+    with pytest.raises(TableError, match="Two columns of the file are mapped to loss"):
+        build_table(raw, both)
 
 
 def test_duplicates_of_unused_headers_are_harmless() -> None:

@@ -118,12 +118,12 @@ SCORES = table(
     loss=[2.5, 2.4, 2.3],
     loss_c4=[2.7, None, 2.5],
     mmlu=[0.25, 0.3, None],
-    percent=[25.0, 30.0, 41.0],
+    marks=[25.0, 30.0, 41.0],
 )
 
 
 def test_metrics_are_the_other_numeric_columns() -> None:
-    assert metrics(SCORES) == ("loss_c4", "mmlu", "percent")
+    assert metrics(SCORES) == ("loss_c4", "mmlu", "marks")
 
 
 def test_another_loss_takes_the_place_of_loss() -> None:
@@ -144,16 +144,16 @@ def test_choosing_another_metric_takes_rows_back() -> None:
     assert both.included().index.tolist() == [1, 2]
 
 
-def test_percentages_are_no_bounded_score() -> None:
-    assert use_metric(SCORES, "percent").values("loss").tolist() == [25.0, 30.0, 41.0]
+def test_marks_beyond_one_are_no_bounded_score() -> None:
+    assert use_metric(SCORES, "marks").values("loss").tolist() == [25.0, 30.0, 41.0]
     with pytest.raises(TableError, match="leave 0 to 1"):
-        use_metric(SCORES, "percent", as_accuracy=True)
+        use_metric(SCORES, "marks", as_accuracy=True)
 
 
 def test_an_unknown_metric_names_the_known() -> None:
     with pytest.raises(TableError) as caught:
         use_metric(SCORES, "mmlv")
-    assert caught.value.detail == "Metrics: loss_c4, mmlu, percent."
+    assert caught.value.detail == "Metrics: loss_c4, mmlu, marks."
 
 
 # --- Repetitions ---

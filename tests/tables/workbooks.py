@@ -12,8 +12,9 @@ _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationship
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 
 
-def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
-    """Return a workbook with these sheets."""
+def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]], *, merged: str = "") -> bytes:
+    """Return a workbook with these sheets, in each of which a range such as A2:A4 may be merged."""
+    merges = f'<mergeCells><mergeCell ref="{merged}"/></mergeCells>' if merged else ""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         parts = "".join(
@@ -54,7 +55,7 @@ def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
             body = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
             archive.writestr(
                 f"xl/worksheets/sheet{i}.xml",
-                f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>',
+                f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData>{merges}</worksheet>',
             )
     return buffer.getvalue()
 

@@ -13,9 +13,11 @@ from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme
 
 ROW_PX, BASE_PX = 30, 150
-GOOD = "rgba(0, 158, 115, 0.75)"
-MIDDLING = "rgba(240, 228, 66, 0.45)"
-BAD = "rgba(213, 94, 0, 0.65)"
+GOOD = "#63BFA2"
+MIDDLING = "#F3E9A6"
+BAD = "#EE9A66"
+UNRANKED, TEXT = "#C9D0D6", "#17212B"
+"""Solid, with dark text on them, so that cells read alike on light and dark."""
 SHADES = ((0.0, GOOD), (0.35, MIDDLING), (1.0, BAD))
 TEN_TIMES = 1.0
 """Decimal logarithm of error over the best in its column at which shading ends."""
@@ -65,6 +67,8 @@ def figure(
         "y": list(laws),
         "text": text,
         "texttemplate": "%{text}",
+        "textfont": {"size": 12, "color": TEXT},
+        "showscale": False,
         "customdata": hover,
         "hovertemplate": "%{y} on %{x}<br>%{customdata}<extra></extra>",
         "xgap": 2,
@@ -74,9 +78,7 @@ def figure(
     shaded = _coverage_shades(whole) if shows_coverage else _error_shades(whole)
     partial = {
         "z": np.where(np.isfinite(values) & ~is_complete, 0.0, np.nan),
-        "colorscale": [[0.0, look.MUTED], [1.0, look.MUTED]],
-        "opacity": 0.35,
-        "showscale": False,
+        "colorscale": [[0.0, UNRANKED], [1.0, UNRANKED]],
     }
     layout = {
         "xaxis": {"side": "top", "type": "category", "showgrid": False, "automargin": True},
@@ -97,12 +99,6 @@ def _error_shades(error: NDArray[np.float64]) -> dict[str, Any]:
         "colorscale": [list(pair) for pair in SHADES],
         "zmin": 0,
         "zmax": TEN_TIMES,
-        "colorbar": {
-            "title": {"text": "times the best"},
-            "tickvals": [0, np.log10(2), np.log10(5), 1],
-            "ticktext": ["1", "2", "5", "10"],
-            "thickness": 12,
-        },
     }
 
 
@@ -112,12 +108,6 @@ def _coverage_shades(coverage: NDArray[np.float64]) -> dict[str, Any]:
         "colorscale": [[0.0, BAD], [0.65, MIDDLING], [0.9, GOOD], [1.0, GOOD]],
         "zmin": 0,
         "zmax": 1,
-        "colorbar": {
-            "title": {"text": "inside 90%"},
-            "tickvals": [0, 0.5, 0.9],
-            "ticktext": ["0%", "50%", "90%"],
-            "thickness": 12,
-        },
     }
 
 

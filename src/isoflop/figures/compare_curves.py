@@ -29,6 +29,8 @@ class Line:
         Edges of a band.
     colour : int
         Place in the palette of families.
+    is_beyond : ndarray of bool, shape (n,), or None
+        Where the curve lies beyond what it rests on, and is drawn faint.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Line:
     lower: NDArray[np.float64] | None = None
     upper: NDArray[np.float64] | None = None
     colour: int = 0
+    is_beyond: NDArray[np.bool_] | None = None
 
 
 def figure(
@@ -74,7 +77,7 @@ def figure(
     """
     traces: list[Trace] = [t for line in lines for t in _band(line)]
     traces += [_rows(group, i, is_one_group, theme) for i, group in enumerate(points)]
-    traces += [_curve(line, i) for i, line in enumerate(lines)]
+    traces += [trace for i, line in enumerate(lines) for trace in _curve(line, i)]
     observed = np.concatenate([group.loss for group in points])
     x = np.concatenate([group.x for group in points] + [line.x for line in lines])
     layout: dict[str, object] = {
@@ -151,8 +154,8 @@ def _band(line: Line) -> list[Trace]:
     ]
 
 
-def _curve(line: Line, index: int) -> Trace:
-    return {
+def _curve(line: Line, index: int) -> list[Trace]:
+    trace = {
         "type": "scatter",
         "x": line.x,
         "y": line.loss,
@@ -166,6 +169,12 @@ def _curve(line: Line, index: int) -> Trace:
         },
         "hovertemplate": "%{x:.3g}: %{y:.4g}<extra>" + line.name + "</extra>",
     }
+    if line.is_beyond is None or not line.is_beyond.any():
+        return [trace]
+    faint = {"line": {"color": look.translucent(look.colour(line.colour), 0.5), "width": 1,
+                      "dash": "dot"}, "showlegend": bool(line.is_beyond.all())}  # fmt: skip
+    within = {"y": np.where(line.is_beyond, np.nan, line.loss)}
+    return [trace | faint, trace | within]
 
 
 def _rows(group: Points, index: int, is_one_group: bool, theme: Theme) -> Trace:

@@ -19,12 +19,12 @@ from isoflop.tables.catalog import (
 )
 from isoflop.tables.columns import COLUMNS
 from isoflop.tables.exclude import Exclusion, exclude
+from isoflop.tables.guess import guess_mapping
 from isoflop.tables.load import ReadResult, build_table, read_table
 from isoflop.tables.mapping import (
     ColumnMapping,
     ColumnRole,
     Question,
-    guess_mapping,
     headers_key,
     mapping_from_json,
 )

@@ -18,8 +18,9 @@ from isoflop.errors import CatalogError
 from isoflop.tables.columns import COLUMNS
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.tables.fetch import cached_path, fetch
+from isoflop.tables.guess import guess_mapping
 from isoflop.tables.load import ReadResult, build_table
-from isoflop.tables.mapping import ColumnMapping, ColumnRole, guess_mapping
+from isoflop.tables.mapping import ColumnMapping, ColumnRole
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import read_raw
 from isoflop.tables.schema import LossTable, LossUnit, ParamConvention, Provenance

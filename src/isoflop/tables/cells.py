@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from isoflop.errors import UnitError
 from isoflop.tables.headers import Transform
-from isoflop.units import Dimension, parse_quantity
+from isoflop.units import Dimension, parse_quantity, with_decimal_point
 
 _GROUPED = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*")
 _MISSING = {"", "na", "n/a", "nan", "none", "null", "-", "--", "?", "—"}
+_LONGEST_NUMBER = 400  # characters: the largest float, digit by digit, and a unit
 _BASES: dict[str, float] = {"log10": 10.0, "log2": 2.0, "ln": np.e}
 
 
@@ -77,6 +79,8 @@ def _convert(
     text = str(cell).strip()
     if text.lower() in _MISSING:
         return float("nan")
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("too long for a number")
     bare = _bare_number(text, decimal)
     if bare is not None:
         return float(_scale(np.array([bare]), factor, transform)[0])
@@ -87,7 +91,7 @@ def _convert(
 
 def _bare_number(text: str, decimal: str) -> float | None:
     if decimal == ",":
-        text = text.replace(".", "").replace(",", ".")
+        text = with_decimal_point(text)
     elif _GROUPED.fullmatch(text):
         text = text.replace(",", "")
     if "_" in text:
@@ -105,28 +109,71 @@ def _scale(values: NDArray[np.float64], factor: float, transform: Transform) -> 
     return values if factor == 1.0 else values * factor
 
 
-def is_numeric(column: pd.Series, *, share: float = 0.8) -> bool:
-    """Return whether a column holds numbers, allowing some cells that are not.
+_NUMERIC_SHARE = 0.8
+_SAMPLE = 2000
+_SAMPLE_OF_TEXT = 200
+
+
+def own_dimension(column: pd.Series, *, decimal: str = ".") -> Dimension | None:
+    """Return what the numbers of a column of unknown meaning are: a count or a fraction.
 
     Parameters
     ----------
     column : pandas.Series
-    share : float
-        Of the distinct values, how many must be plain numbers.
+    decimal : {".", ","}
+
+    Returns
+    -------
+    Dimension or None
+        ``"fraction"`` where cells are percentages, ``"count"`` for other numbers, such as ``1.3B``;
+        None for text. Some cells may be none of these.
     """
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
-        return True
-    distinct = column.head(20_000).dropna().head(2000).unique()
+        return "count"
+    distinct = column.head(10 * _SAMPLE).dropna().head(_SAMPLE).unique()
     texts = [str(cell).strip() for cell in distinct]
     present = [text for text in texts if text.lower() not in _MISSING]
-    numeric = sum(_bare_number(text, ".") is not None for text in present)
-    return bool(present) and numeric >= share * len(present)
+    if _mostly(present, lambda text: _bare_number(text, decimal) is not None):
+        return "count"
+    some = present[:_SAMPLE_OF_TEXT]
+    if _mostly(some, lambda text: text.endswith("%") and _is_quantity(text, "fraction", decimal)):
+        return "fraction"
+    return "count" if _mostly(some, lambda text: _is_quantity(text, "count", decimal)) else None
+
+
+def _mostly(texts: Sequence[str], passes: Callable[[str], bool]) -> bool:
+    return bool(texts) and sum(map(passes, texts)) >= _NUMERIC_SHARE * len(texts)
+
+
+def _is_quantity(text: str, dimension: Dimension, decimal: str) -> bool:
+    if len(text) > _LONGEST_NUMBER:
+        return False
+    try:
+        parse_quantity(text, dimension, decimal=decimal)
+    except UnitError:
+        return False
+    return True
+
+
+def plain_numbers(column: pd.Series) -> pd.Series:
+    """Return a column as numbers where every cell is one, as it is elsewhere; blanks go missing."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    filled = column.where(column.map(lambda cell: not isinstance(cell, str) or bool(cell.strip())))
+    try:
+        return pd.to_numeric(filled)
+    except (ValueError, TypeError):
+        return filled
 
 
 def to_text(column: pd.Series) -> pd.Series:
-    """Return a column as text, whole numbers without a point; missing cells stay missing."""
+    """Return a column as text, whole numbers without a point; missing and blank cells are missing.
+
+    Space around a cell is not part of its text: ``"GPT "`` is the family ``"GPT"``.
+    """
     if isinstance(column.dtype, pd.StringDtype):
-        return column
+        stripped = column.str.strip()
+        return stripped.where(stripped != "")
     codes, uniques = pd.factorize(column)
     names = np.array([_as_text(value) for value in uniques] + [None], dtype=object)
     return pd.Series(names[codes], index=column.index, dtype="str")
@@ -135,7 +182,7 @@ def to_text(column: pd.Series) -> pd.Series:
 def _as_text(value: object) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
-    return str(value)
+    return str(value).strip()
 
 
 def to_flags(column: pd.Series) -> NDArray[np.bool_]:

@@ -64,10 +64,8 @@ _ALL = (
         "parameters",
         "params",
         "Model parameters, counted as the table's convention says.",
-        "N, params, n params, N total,  num params, number of params, param count, params total, "
-        "total params, total param count, parameters, n parameters, num parameters, "
-        "number of parameters, total parameters, total parameter count, parameter count, "
-        "model parameters, model params, model size, size, trainable params",
+        "params, N, n params, num params, param count, parameters, parameter, param, model size, "
+        "size, trainable params, trainable parameters",
         upper=1e16,
     ),
     _number(
@@ -78,8 +76,8 @@ _ALL = (
         "Parameters without the token and position embeddings.",
         "non embedding params, non embedding parameters, n params non embedding, "
         "nonembedding params, params non embedding, parameters non embedding, "
-        "non emb params, params non emb, N non embedding, N non emb, params no embedding, "
-        "params without embedding, backbone params",
+        "non emb params, non emb parameters, params non emb, N non embedding, N non emb, "
+        "params no embedding, params without embedding, backbone params",
         upper=1e16,
     ),
     _number(
@@ -107,11 +105,8 @@ _ALL = (
         "tokens",
         "tokens",
         "Training tokens seen, repetitions counted.",
-        "D, tokens, n tokens, num tokens, number of tokens, token num, token count, "
-        "total tokens, training tokens, train tokens, tokens trained, tokens seen, seen tokens, "
-        "tokens processed, consumed tokens, tokens consumed, dataset size, data size, "
-        "pretraining data size, pretraining tokens, training data size, data tokens, "
-        "seen examples",
+        "tokens, D, n tokens, token num, token count, training tokens, train tokens, tokens seen, "
+        "token, dataset size, data size, data tokens, dataset tokens, seen examples",
         upper=1e18,
     ),
     _number(
@@ -130,7 +125,8 @@ _ALL = (
         "",
         "count",
         "Passes over the unique tokens.",
-        "epochs, epoch, n epochs, num epochs, repetitions",
+        "epochs, epoch, repetitions",
+        lower=-1e-300,
         upper=1e6,
     ),
     _number(
@@ -149,9 +145,7 @@ _ALL = (
         "FLOP",
         "flop",
         "Floating point operations of the whole training run.",
-        "C, compute, flop, flops, compute flop, compute flops, training flop, training flops, "
-        "train flop, train flops, total flop, total flops, flops total, training compute, "
-        "train compute, total compute, pretraining flops, pretraining compute, model flops",
+        "compute flop, C, compute, flop, flops, compute flops",
         upper=1e32,
     ),
     _number(
@@ -160,11 +154,11 @@ _ALL = (
         "nats/token",
         "nats_per_token",
         "Held-out cross entropy in the table's loss unit.",
-        "loss, val loss, validation loss, valid loss, loss val, loss validation, eval loss, "
-        "test loss, dev loss, heldout loss, held out loss, final loss, final val loss, "
-        "final validation loss, smoothed loss, loss smoothed, lm loss, openlm loss, nll, "
-        "cross entropy, ce loss, xent, pile loss, loss c4, c4 loss, val nats token, "
-        "train loss, training loss, loss train",
+        "val loss, validation loss, valid loss, loss val, loss validation, eval loss, loss eval, "
+        "evaluation loss, test loss, loss test, dev loss, heldout loss, held out loss, "
+        "final val loss, final validation loss, val nats token, loss, final loss, smoothed loss, "
+        "loss smoothed, lm loss, openlm loss, nll, cross entropy, cross entropy loss, ce, ce loss, "
+        "xent, pile loss, loss c4, c4 loss, train loss, training loss, loss train",
         upper=1e3,
     ),
     _text(
@@ -329,8 +323,8 @@ _ALL = (
         "s",
         "seconds",
         "Duration of training.",
-        "wall time, wall time s, walltime, runtime, train time, training time, duration, elapsed, "
-        "relative time process, time",
+        "wall time, wall time s, wall clock, wall clock time, runtime, train time, training time, "
+        "duration, elapsed, elapsed time, relative time process, time",
         lower=-1.0,
         upper=1e11,
     ),
@@ -340,8 +334,7 @@ _ALL = (
         "accelerator-s",
         "accelerator_seconds",
         "Accelerators times wall time.",
-        "accelerator time, gpu time, accelerator seconds, chip hours, gpu hours, "
-        "accelerator hours, gpu days",
+        "accelerator seconds, accelerator time, gpu time, chip time",
         lower=-1.0,
         upper=1e14,
     ),

@@ -11,6 +11,7 @@ from isoflop.errors import TableError
 from isoflop.tables.headers import readings
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.source import refuse_many_cells
 
 
 def combine(tables: Sequence[RawTable]) -> RawTable:
@@ -43,6 +44,8 @@ def combine(tables: Sequence[RawTable]) -> RawTable:
             ),
             hint=f"Choose files like {first.name}, or read them one by one.",
         )
+    every = set().union(*(table.headers for table in tables))
+    refuse_many_cells(tables[0].name, sum(len(table.frame) for table in tables), len(every))
     names_runs = any(_names_runs(header) for header in shared)
     frames = []
     problems = []

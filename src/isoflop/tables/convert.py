@@ -9,14 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
-from isoflop.tables.cells import is_numeric, to_flags, to_numbers, to_text
+from isoflop.tables.cells import own_dimension, to_flags, to_numbers, to_text
 from isoflop.tables.columns import COLUMNS
 from isoflop.tables.headers import PERPLEXITY, loss_unit
 from isoflop.tables.mapping import ColumnMapping, ColumnRole, role_factor
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.schema import Column, LossUnit
-from isoflop.units import NATS_PER_BIT, format_quantity
+from isoflop.units import NATS_PER_BIT, Dimension, format_quantity
 
 # Without a usable value in one of these a row cannot be fitted or planned from.
 ESSENTIAL = ("params", "params_nonembedding", "tokens", "compute_flop")
@@ -90,7 +90,8 @@ def convert_role(draft: Draft, role: ColumnRole) -> None:
         )
     cells = draft.raw.frame[role.header]
     if role.kind == "own":
-        if is_numeric(cells) or role.column == draft.response:
+        is_number = own_dimension(cells, decimal=draft.raw.decimal) is not None
+        if is_number or role.column == draft.response:
             _take_numbers(draft, role, cells)
         else:
             draft.texts[role.column] = to_text(cells)
@@ -113,7 +114,7 @@ def _take_numbers(draft: Draft, role: ColumnRole, cells: pd.Series) -> None:
         cells,
         factor=factor,
         transform=role.transform,
-        dimension=canonical.dimension if canonical else None,
+        dimension=canonical.dimension if canonical else _own_dimension(role),
         decimal=draft.raw.decimal,
     )
     values = numbers.values
@@ -123,6 +124,10 @@ def _take_numbers(draft: Draft, role: ColumnRole, cells: pd.Series) -> None:
     draft.columns[role.column] = values
     draft.headers[role.column] = role.header
     report(draft, role.column, numbers.unreadable, "is not a number")
+
+
+def _own_dimension(role: ColumnRole) -> Dimension:
+    return "fraction" if role.unit == "%" else "count"
 
 
 def _is_per_byte(role: ColumnRole) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
 import statistics
 import warnings
@@ -13,17 +12,27 @@ from dataclasses import dataclass
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.tables.cells import plain_numbers
 from isoflop.tables.headers import readings
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
-from isoflop.tables.source import Content, Progress, as_utf8
+from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
 
-MAX_COLUMNS = 5_000
 _SAMPLE_BYTES = 1 << 16
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_SPACE = " "
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+,(\d{1,2}|\d{4,})|0,\d+|\d{4,},\d+)([eE][+-]?\d+)?\s*")
-_DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
+# What a cell says of the decimal mark; a unit may follow. "1,234" alone says nothing.
+_UNIT = r"([eE][+-]?\d+)?(\s*[A-Za-z%][A-Za-z%/ -]*)?\s*"
+_DECIMAL_COMMA = re.compile(
+    rf"\s*[+-]?(\d+,(\d{{1,2}}|\d{{4,}})|0,\d+|\d{{4,}},\d+|\d{{1,3}}(\.\d{{3}})+,\d+){_UNIT}"
+    rf"|\s*[+-]?\d{{1,3}}(\.\d{{3}}){{2,}}{_UNIT}"
+)
+_DECIMAL_POINT = re.compile(
+    rf"\s*[+-]?(\d*|\d{{1,3}}(,\d{{3}})+)\.\d+{_UNIT}|\s*[+-]?\d{{1,3}}(,\d{{3}}){{2,}}{_UNIT}"
+)
+_LONGEST_NUMBER = 60  # characters; longer cells say nothing of the decimal mark
+_COMMA_AND_THREE = re.compile(rf"\s*[+-]?\d{{1,3}},\d{{3}}{_UNIT}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +100,8 @@ def read_delimited(content: Content, progress: Progress | None = None) -> RawTab
 def _describe(dialect: Dialect) -> list[str]:
     notes = []
     if dialect.delimiter != ",":
-        notes.append(f"Fields are divided by a {_DELIMITERS[dialect.delimiter]}.")
+        by = "spaces" if dialect.delimiter == _SPACE else f"a {_DELIMITERS[dialect.delimiter]}"
+        notes.append(f"Fields are divided by {by}.")
     if dialect.decimal == ",":
         notes.append("The decimal mark is a comma.")
     if not dialect.has_header:
@@ -122,6 +132,8 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
     if not lines:
         raise TableError(f"The file {name} is empty.", hint="Choose a file with a header and rows.")
     delimiter = forced or max(_DELIMITERS, key=lambda mark: _score(lines, mark))
+    if not forced and _is_spaced_table(lines, delimiter):
+        delimiter = _SPACE
     rows = _split(lines, delimiter)
     header = rows[0]
     has_header = not all(_NUMBER.fullmatch(cell) for cell in header if cell.strip())
@@ -131,12 +143,7 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
             detail=f"Delimiters tried: {', '.join(_DELIMITERS.values())}.",
             hint="Save the table as CSV, with a comma between columns.",
         )
-    if len(header) > MAX_COLUMNS:
-        raise TableError(
-            f"The file {name} has {len(header):,} columns.",
-            detail=f"At most {MAX_COLUMNS:,} are read.",
-            hint="Keep the columns of sizes, losses and names.",
-        )
+    refuse_many_cells(name, max(map(data.count, (b"\n", b"\r"))), len(header))
     headers = header if has_header else [""] * statistics.mode(len(row) for row in rows)
     return Dialect(
         delimiter=delimiter,
@@ -175,6 +182,8 @@ def _preamble(lines: list[str]) -> tuple[int, str]:
 
 
 def _split(lines: list[str], delimiter: str) -> list[list[str]]:
+    if delimiter == _SPACE:
+        return [line.split() for line in lines]
     try:
         return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
     except csv.Error:
@@ -192,12 +201,32 @@ def _score(lines: list[str], delimiter: str) -> tuple[float, ...]:
     return (float(known), even, float(width))
 
 
+def _is_spaced_table(lines: list[str], delimiter: str) -> bool:
+    """Return whether no delimiter divides the lines, but spaces do, evenly, and names are known."""
+    if _score(lines, delimiter)[2]:
+        return False
+    known, even, _ = _score(lines, _SPACE)
+    return known >= 2 and even == 1.0
+
+
 def _decimal(rows: list[list[str]], delimiter: str) -> str:
+    """Tell the decimal mark from the cells: that which more of them are written with."""
     if delimiter == "," and not any('"' in cell or "," in cell for row in rows for cell in row):
         return "."
-    cells = list(itertools.islice((cell for row in rows[1:] for cell in row), 2000))
-    commas = sum(bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
-    points = sum(bool(_DECIMAL_POINT.fullmatch(cell)) for cell in cells)
+    is_loss = [any(reading.column == "loss" for reading in readings(name)) for name in rows[0]]
+    commas = points = unclear = 0
+    for row in rows[1:]:
+        for cell, holds_losses in zip(row, is_loss, strict=False):
+            if len(cell) > _LONGEST_NUMBER:
+                continue
+            if _DECIMAL_POINT.fullmatch(cell):
+                points += 1
+            elif _DECIMAL_COMMA.fullmatch(cell):
+                commas += 1
+            elif _COMMA_AND_THREE.fullmatch(cell):  # no loss is in the thousands
+                commas, unclear = commas + holds_losses, unclear + (not holds_losses)
+    if delimiter == ";":  # usual where numbers have commas; a program may still write 1.5e9
+        return "," if commas or (unclear and not points) else "."
     return "," if commas > points else "."
 
 
@@ -226,7 +255,7 @@ def _read_regular(
     def parse(columns: dict[str, type[str]]) -> pd.DataFrame:
         return pd.read_csv(
             _Reporting(data, progress) if progress else io.BytesIO(data),
-            sep=dialect.delimiter,
+            sep=r"\s+" if dialect.delimiter == _SPACE else dialect.delimiter,
             decimal=dialect.decimal,
             # pandas has a fast path, which skipping rows or spaces would leave.
             header=0 if dialect.has_header else None,
@@ -282,13 +311,4 @@ def _read_irregular(
             hint="Look for a quotation mark that is never closed.",
         ) from None
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=names)
-    return frame.apply(_as_read_by_pandas), tuple(problems)
-
-
-def _as_read_by_pandas(column: pd.Series[str]) -> pd.Series[float] | pd.Series[str]:
-    """Return a column of text as numbers where every cell is one."""
-    filled = column.where(column.str.strip() != "")
-    try:
-        return pd.to_numeric(filled)
-    except (ValueError, TypeError):
-        return filled
+    return frame.apply(plain_numbers), tuple(problems)

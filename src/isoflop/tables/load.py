@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from isoflop.notices import Notice
-from isoflop.tables.mapping import ColumnMapping, guess_mapping
+from isoflop.tables.guess import guess_mapping
+from isoflop.tables.mapping import ColumnMapping
 from isoflop.tables.problems import Problem
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.read import read_raw
@@ -181,6 +182,15 @@ def _notices(
     role = mapping.role_of("loss")
     if role is not None and not role.unit and mapping.loss_unit is None:
         notices.append(_assumed_unit(table))
+    if mapping.response != "loss":
+        notices.append(
+            Notice(
+                code="score-explained",
+                severity="info",
+                text=f"There is no loss, so the score {mapping.response} is explained.",
+                remedy="Choose another metric on the Data page, or a column for the loss.",
+            )
+        )
     notices += [
         Notice(code="unit-open", severity="info", text=question.why, remedy=question.text)
         for question in mapping.questions

@@ -8,28 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
-import numpy as np
-import pandas as pd
-
 from isoflop.errors import TableError
-from isoflop.tables.cells import is_numeric, to_numbers
 from isoflop.tables.columns import COLUMNS
-from isoflop.tables.headers import (
-    PERPLEXITY,
-    Reading,
-    Transform,
-    bare_factor,
-    loss_unit,
-    readings,
-)
-from isoflop.tables.raw import RawTable
+from isoflop.tables.headers import PERPLEXITY, Transform, bare_factor, loss_unit
 from isoflop.tables.schema import LossUnit, ParamConvention
 
 FORMAT_VERSION = 1
-_SAMPLE_ROWS = 1000
-# Medians below these are plausible only in another unit, such as billions.
-_SMALLEST_MEDIAN = {"params": 1e3, "tokens": 1e4, "compute_flop": 1e6}
-_LARGEST_LOG10 = 40.0
 
 RoleKind = Literal["canonical", "own", "ignored"]
 
@@ -81,6 +65,8 @@ class Question:
         Why it matters.
     units : tuple of str
         Answers that are likely, to be put into `ColumnRole.unit`.
+    headers : tuple of str
+        Headers one of which is to be chosen for the column that ``header`` fills.
     is_blocking : bool
         Whether the table is wrong without an answer.
     """
@@ -89,6 +75,7 @@ class Question:
     text: str
     why: str
     units: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     is_blocking: bool = True
 
 
@@ -142,17 +129,39 @@ class ColumnMapping:
                 roles.append(replace(role, **{"reason": "chosen by hand", **changes}))
             elif column and role.column == column:
                 reason = f"{header} was chosen instead"
-                roles.append(ColumnRole(header=role.header, column=role.header, reason=reason))
+                own = own_name(role.header)
+                roles.append(ColumnRole(header=role.header, column=own, reason=reason))
             else:
                 roles.append(role)
         questions = tuple(q for q in self.questions if q.header != header)
         return replace(self, roles=tuple(roles), questions=questions)
+
+    def with_header(self, header: str, chosen: str) -> ColumnMapping:
+        """Return the mapping with the role of one header given to another, by hand."""
+        role = next(role for role in self.roles if role.header == header)
+        answered = replace(
+            self, questions=tuple(q for q in self.questions if chosen not in (q.header, *q.headers))
+        )
+        return answered.with_role(
+            chosen, column=role.column, unit=role.unit, transform=role.transform
+        )
 
     def to_json(self) -> str:
         """Return the mapping as text that `mapping_from_json` reads."""
         content = {"isoflop_mapping": FORMAT_VERSION, **asdict(replace(self, questions=()))}
         del content["questions"]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def own_name(header: str) -> str:
+    """Return the name that a column keeps in the table where it is none of the canonical ones.
+
+    Examples
+    --------
+    >>> own_name("grad_norm"), own_name("loss")
+    ('grad_norm', 'loss (file)')
+    """
+    return f"{header} (file)" if header in COLUMNS else header
 
 
 def headers_key(headers: Iterable[str]) -> str:
@@ -220,145 +229,6 @@ def _check(mapping: ColumnMapping) -> None:
 _LOGARITHM_NAMES = ("log10", "log2", "ln")
 
 
-# --- Guessing ---
-
-
-def guess_mapping(raw: RawTable) -> ColumnMapping:
-    """Guess the mapping from headers, units in headers, and a sample of the cells.
-
-    Returns
-    -------
-    ColumnMapping
-        With a question for each unit that is needed and cannot be known.
-    """
-    chosen = _assign(raw)
-    roles = []
-    questions = []
-    for header in raw.headers:
-        reading = chosen.get(header)
-        if reading is None:
-            roles.append(_own_role(raw, header))
-            continue
-        transform = _resolve_log(raw, header, reading)
-        role = ColumnRole(
-            header=header,
-            column=reading.column,
-            unit=reading.unit,
-            transform=transform,
-            reason=reading.reason,
-        )
-        roles.append(role)
-        questions += _questions(raw, role)
-    present = {role.column for role in roles}
-    convention: ParamConvention = "unknown"
-    if "params" not in present and "params_nonembedding" in present:
-        convention = "non-embedding"
-    return ColumnMapping(
-        roles=tuple(roles), param_convention=convention, questions=tuple(questions)
-    )
-
-
-def _assign(raw: RawTable) -> dict[str, Reading]:
-    """Give each canonical column to the header that names it best, and each header one column."""
-    candidates = [
-        (position * 1000 + reading.rank, order, header, reading)
-        for order, header in enumerate(raw.headers)
-        for position, reading in enumerate(_plausible(raw, header))
-    ]
-    chosen: dict[str, Reading] = {}
-    taken: set[str] = set()
-    for _, _, header, reading in sorted(candidates, key=lambda c: c[:2]):
-        if header not in chosen and reading.column not in taken:
-            chosen[header] = reading
-            taken.add(reading.column)
-    return chosen
-
-
-def _plausible(raw: RawTable, header: str) -> list[Reading]:
-    """Return the readings of a header that its cells do not rule out."""
-    found = readings(header)
-    if not found:
-        return []
-    sample = raw.frame[header].head(_SAMPLE_ROWS)
-    kept = []
-    for reading in found:
-        kind = COLUMNS[reading.column].kind
-        if kind == "number" and not _has_numbers(sample, reading, raw.decimal):
-            continue
-        # A name that no two rows share is a run's name, not a family's.
-        if reading.column == "family" and len(found) > 1 and len(sample) > 1 and sample.is_unique:
-            continue
-        kept.append(reading)
-    return kept
-
-
-def _has_numbers(sample: pd.Series, reading: Reading, decimal: str) -> bool:
-    """Return whether at least some cells are numbers; text cells among them are listed later."""
-    if is_numeric(sample):
-        return True
-    numbers = to_numbers(sample, dimension=COLUMNS[reading.column].dimension, decimal=decimal)
-    return bool(np.isfinite(numbers.values).any())
-
-
-def _own_role(raw: RawTable, header: str) -> ColumnRole:
-    column = raw.frame[header]
-    if column.isna().all():
-        return ColumnRole(header=header, column="", reason="every cell is empty")
-    kind = "numbers" if is_numeric(column) else "text"
-    return ColumnRole(header=header, column=header, reason=f"other {kind}, kept under its own name")
-
-
-def _resolve_log(raw: RawTable, header: str, reading: Reading) -> Transform:
-    """Decide the base of a plain "log" by which one gives plausible sizes."""
-    if reading.transform != "log":
-        return reading.transform
-    column = COLUMNS[reading.column]
-    median = _median(raw, header)
-    smallest = _SMALLEST_MEDIAN.get(reading.column, 0.0)
-    plausible_log10 = median < _LARGEST_LOG10 and smallest <= 10.0**median
-    upper = column.upper if column.upper is not None else np.inf
-    return "log10" if plausible_log10 and 10.0**median <= upper else "ln"
-
-
-def _median(raw: RawTable, header: str) -> float:
-    sample = to_numbers(raw.frame[header].head(_SAMPLE_ROWS), decimal=raw.decimal).values
-    finite = sample[np.isfinite(sample)]
-    return float(np.median(finite)) if len(finite) else float("nan")
-
-
-def _questions(raw: RawTable, role: ColumnRole) -> list[Question]:
-    smallest = _SMALLEST_MEDIAN.get(role.column)
-    if smallest is not None and not role.unit and not role.transform:
-        median = _median(raw, role.header)
-        if 0 < median < smallest:
-            is_flop = role.column == "compute_flop"
-            noun = {"params": "parameters", "tokens": "tokens"}.get(role.column, "FLOP")
-            why = (
-                f"Its median is {median:.4g}: too few {noun} to be counted one by one, and neither"
-                " the header nor the cells name a unit."
-            )
-            return [
-                Question(
-                    header=role.header,
-                    text=f"In which unit is {role.header}?",
-                    why=why,
-                    units=("EFLOP", "ZFLOP", "1E21") if is_flop else ("M", "B", "T"),
-                )
-            ]
-    unit = loss_unit(role.unit) if role.column == "loss" and role.unit else None
-    if unit is not None and unit[0] in {"bits/byte", "nats/byte", "nats/character"}:
-        return [
-            Question(
-                header=role.header,
-                text="How many bytes (or characters) does one token stand for on average?",
-                why=f"The loss is in {role.unit}. Without that number it stays in {unit[0]}:"
-                " fits are right, but cannot be compared with losses in nats per token.",
-                is_blocking=False,
-            )
-        ]
-    return []
-
-
 def role_factor(role: ColumnRole) -> float:
     """Return how many canonical units one bare number of a column stands for.
 
@@ -367,18 +237,20 @@ def role_factor(role: ColumnRole) -> float:
     TableError
         If the unit is not one of the column's.
     """
-    if role.kind != "canonical" or not role.unit or role.unit == PERPLEXITY:
+    if role.kind == "ignored" or not role.unit or role.unit == PERPLEXITY:
         return 1.0
-    if role.column == "loss":
+    canonical = COLUMNS.get(role.column)
+    if canonical is None:
+        factor = bare_factor(role.unit, "fraction" if role.unit == "%" else "count")
+    elif role.column == "loss":
         known = loss_unit(role.unit)
         factor = known[1] if known else None
     else:
-        dimension = COLUMNS[role.column].dimension
-        factor = bare_factor(role.unit, dimension) if dimension else None
+        factor = bare_factor(role.unit, canonical.dimension) if canonical.dimension else None
     if factor is None:
         raise TableError(
             f"The unit {role.unit!r} of {role.header} is not known.",
-            detail=f"It is mapped to {COLUMNS[role.column].label}.",
+            detail=f"It is mapped to {canonical.label}." if canonical else "",
             hint="Choose another unit, or leave it empty for the canonical one.",
         )
     return factor

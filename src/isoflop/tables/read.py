@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isoflop.errors import TableError
-from isoflop.tables.columnar import (
-    is_parquet,
-    is_spreadsheet,
-    read_parquet,
-    read_spreadsheet,
-)
 from isoflop.tables.delimited import read_delimited
+from isoflop.tables.parquet import is_parquet, read_parquet
 from isoflop.tables.raw import RawTable
 from isoflop.tables.source import Content, Progress, Source, load
+from isoflop.tables.spreadsheets import is_spreadsheet, read_spreadsheet
 from isoflop.tables.structured import looks_like_json, read_json
-from isoflop.tables.trackers.tensorboard import is_event_file, read_event_file, read_logdir
+from isoflop.tables.tidy import tidy
+from isoflop.tables.trackers.tensorboard import (
+    is_event_file,
+    name_scalar,
+    read_event_file,
+    read_logdir,
+)
 from isoflop.tables.trackers.wandb import unpivot_chart
 
 
@@ -119,4 +121,4 @@ def read_raw(source: Source, name: str = "", progress: Progress | None = None) -
             detail=f"{content.name} is {reader.format}.",
             hint=f"Install it: {reader.how_to_install}",
         )
-    return unpivot_chart(reader.read(content, progress))
+    return unpivot_chart(name_scalar(tidy(reader.read(content, progress))))

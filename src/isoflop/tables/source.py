@@ -21,8 +21,12 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path, the content itself, or an open binary file."""
 
 DEFAULT_MAX_UPLOAD_MB = 200.0
+MAX_COLUMNS = 5_000
 _BLOCK_BYTES = 1 << 20
+_BYTES_PER_CELL = 4  # a short number and its comma
 _ENCODING_SAMPLE_BYTES = 1 << 16
+_WESTERN = "cp1252"
+_COHERENCE_MARGIN = 0.2
 
 
 def max_upload_bytes() -> int:
@@ -95,12 +99,37 @@ def _name_of(source: Source) -> str:
 def too_large(name: str, size_bytes: int | None, what: str = "") -> TableError:
     """Return the refusal of a file over the limit."""
     limit = max_upload_bytes() / 1e6
-    size = f"{size_bytes / 1e6:,.0f} MB" if size_bytes is not None else "more"
+    size = "" if size_bytes is None else f"It is {size_bytes / 1e6:,.0f} MB; "
     return TableError(
         f"The file {name} is too large{what}.",
-        detail=f"It is {size}; the limit is {limit:,.0f} MB.",
+        detail=f"{size}{'the' if size else 'The'} limit is {limit:,.0f} MB.",
         hint="Raise ISOFLOP_MAX_UPLOAD_MB, or keep fewer columns or every tenth step.",
     )
+
+
+def refuse_many_cells(name: str, n_rows: int, n_columns: int) -> None:
+    """Refuse a table that would take far more memory than its file is large.
+
+    A few bytes may stand for many cells: short lines below a wide header, or repeated values.
+
+    Raises
+    ------
+    TableError
+        If it has too many columns, or more cells than the largest file that is read could hold.
+    """
+    if n_columns > MAX_COLUMNS:
+        raise TableError(
+            f"The file {name} has {n_columns:,} columns.",
+            detail=f"At most {MAX_COLUMNS:,} are read.",
+            hint="Keep the columns of sizes, losses and names.",
+        )
+    limit = max_upload_bytes() // _BYTES_PER_CELL
+    if n_rows * n_columns > limit:
+        raise TableError(
+            f"The file {name} is too large: {n_rows:,} rows of {n_columns:,} columns.",
+            detail=f"At most {limit:,} cells are read.",
+            hint="Raise ISOFLOP_MAX_UPLOAD_MB, or keep fewer columns or every tenth step.",
+        )
 
 
 def _bytes_of(source: Source, name: str) -> bytes:
@@ -222,10 +251,25 @@ def _encoding(content: Content) -> str:
     # Importing it costs as much as reading a small file, and nearly every file is UTF-8.
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data[:_ENCODING_SAMPLE_BYTES]).best()
+    matches = from_bytes(data[:_ENCODING_SAMPLE_BYTES])
+    best = matches.best()
     if best is None:
         raise _binary(content)
-    return best.encoding
+    western = next((match for match in matches if match.encoding == _WESTERN), None)
+    rated = western.coherence if western is not None else 0.0
+    # A few accents are weak evidence against the most widespread code page.
+    is_close = best.coherence <= rated + _COHERENCE_MARGIN
+    return _WESTERN if is_close and _is_western(data) else str(best.encoding)
+
+
+def _is_western(data: bytes) -> bool:
+    """Return whether bytes can be of Western Europe's code page: mostly ASCII, with accents."""
+    try:
+        text = data.decode(_WESTERN)
+    except UnicodeDecodeError:
+        return False
+    letters = [character for character in text[:_ENCODING_SAMPLE_BYTES] if character.isalpha()]
+    return 2 * sum(letter.isascii() for letter in letters) > len(letters)
 
 
 def _is_utf8(data: bytes) -> bool:

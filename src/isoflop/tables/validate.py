@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,8 @@ from isoflop.tables.convert import (
 )
 from isoflop.tables.derive import derive, fill
 from isoflop.tables.fingerprint import fingerprint
-from isoflop.tables.mapping import ColumnMapping
+from isoflop.tables.headers import readings
+from isoflop.tables.mapping import ColumnMapping, Question
 from isoflop.tables.problems import Problem, listing, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.schema import LossTable, Provenance
@@ -96,33 +98,42 @@ def _response_column(mapping: ColumnMapping) -> str:
         raise TableError(
             f"The file has no column {mapping.response!r} to fit.", detail=f"Columns: {headers}."
         )
+    lookalike = next((r.header for r in mapping.roles if _reads_as_loss(r.header)), "")
     raise TableError(
         "The file has no loss column.",
-        detail=f"Columns found: {headers}.",
+        detail=f"Columns found: {headers}."
+        + (f" {shorten(lookalike)} holds no numbers." if lookalike else ""),
         hint="Name one column loss (or val_loss, final_loss, bpb, ppl), or choose it by hand.",
     )
 
 
+def _reads_as_loss(header: str) -> bool:
+    return any(reading.column == "loss" for reading in readings(header))
+
+
 def _refuse_ambiguous(draft: Draft) -> None:
     mapping = draft.mapping
-    used = {role.header for role in mapping.roles if role.kind == "canonical"}
-    repeated = [header for header in draft.raw.duplicate_headers if header in used]
-    if repeated and all(role.reason != "chosen by hand" for role in mapping.roles):
-        names = ", ".join(map(shorten, repeated))
+    filled = Counter(role.column for role in mapping.roles if role.column)
+    twice = next((column for column, count in filled.items() if count > 1), "")
+    if twice:
+        rivals = [shorten(role.header) for role in mapping.roles if role.column == twice]
         raise TableError(
-            f"The file has more than one column named {names}.",
-            detail=f'The second is called "{shorten(repeated[0])} (2)" here.',
-            hint="Rename or delete one of them, or choose by hand which one to use.",
+            f"Two columns of the file are mapped to {shorten(twice)}.",
+            detail=f"They are {', '.join(rivals)}.",
+            hint="Give one of them another meaning, or leave it out.",
         )
-    open_questions = [question for question in mapping.questions if question.is_blocking]
-    if open_questions:
-        first = open_questions[0]
-        raise TableError(
-            first.text,
-            detail=first.why,
-            hint=f"Write the unit into the header, such as {first.header} ({first.units[0]}),"
-            " or choose it by hand.",
-        )
+    open_question = next((q for q in mapping.questions if q.is_blocking), None)
+    if open_question is not None:
+        raise TableError(open_question.text, detail=open_question.why, hint=_way_out(open_question))
+
+
+def _way_out(question: Question) -> str:
+    if question.headers:
+        return "Rename or delete one of them, or choose by hand which one to use."
+    return (
+        f"Write the unit into the header, such as {question.header} ({question.units[0]}),"
+        " or choose it by hand."
+    )
 
 
 # --- Rows ---

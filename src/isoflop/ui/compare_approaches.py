@@ -81,7 +81,7 @@ def show(shown: View) -> None:
     if why:
         messages.assumption(f"The parametric law could not be fitted: {why}")
     messages.notices(found.notices)
-    left, right = st.columns(2, gap="medium")
+    left, right = panels.side_by_side()
     with left:
         _profiles(found, table)
     with right:
@@ -127,11 +127,11 @@ def _table(found: Approaches) -> None:
     st.dataframe(
         {
             "Approach": [one.label for one in found.approaches],
-            "N grows as C to the a": [_exponent(one.params_line) for one in found.approaches],
-            "D grows as C to the b": [_exponent(one.tokens_line) for one in found.approaches],
-            "Expected bias of a": [_bias(one) for one in found.approaches],
-            "a, corrected": [_corrected(one) for one in found.approaches],
-            f"Best N at {_at(found)}": [_size(one, found) for one in found.approaches],
+            "a (N as C to the a)": [_exponent(one.params_line) for one in found.approaches],
+            "b (D as C to the b)": [_exponent(one.tokens_line) for one in found.approaches],
+            "Bias of a": [_bias(one) for one in found.approaches],
+            "a corrected": [_corrected(one) for one in found.approaches],
+            f"N at {_at(found)}": [_size(one, found) for one in found.approaches],
         },
         hide_index=True,
         alt="Exponents, biases and best sizes of the three approaches",
@@ -139,7 +139,8 @@ def _table(found: Approaches) -> None:
     st.caption(
         "Intervals are 90%: of the envelope from resampled runs, of the profiles from the scatter "
         "about the line (or from leaving out each run), of the law from its resamples. The bias is "
-        "what the approach would get wrong on this very design if the fitted law were the truth."
+        "what the approach would get wrong on this very design if the fitted law were the truth; "
+        "in brackets that of N at 1e21 FLOP."
     )
 
 
@@ -160,7 +161,7 @@ def _bias(one: Approach) -> str:
     if one.bias is None:
         return ""
     factor = float(one.bias.params_line.at(1e21))
-    return f"{one.bias.params_line.exponent:+.4f}; N {factor - 1:+.1%} at 1e21 FLOP"
+    return f"{one.bias.params_line.exponent:+.4f} (N {factor - 1:+.0%})"
 
 
 def _corrected(one: Approach) -> str:

@@ -18,6 +18,10 @@ from isoflop.ui.controls import OBJECTIVES
 
 OBJECTIVE_LABELS: dict[str, str] = {str(key): label for key, label in OBJECTIVES.items()}
 MEASURES = {"error": "Error", "coverage": "Coverage"}
+MEANING = {
+    "error": "Mean error; green: the least on the table, orange: ten times that.",
+    "coverage": "Share of rows inside their 90% interval; green: as promised, orange: none.",
+}
 WITHIN = 1.5
 
 
@@ -50,7 +54,7 @@ def show() -> None:
     labels = {key: law.label for key, law in load_laws().items()}
     grid = {(row.law, row.dataset): row for row in rows}
     error, coverage, is_complete = _grid(grid, laws, tables)
-    names = [labels.get(law, law) for law in laws]
+    names = [labels.get(law, law).partition(" (")[0] for law in laws]
     shows_coverage = measure == "coverage"
     panels.chart(
         picture.figure(
@@ -67,9 +71,9 @@ def show() -> None:
     st.markdown(messages.plain(_what_matters(report.rows)))
     st.caption(
         f"The largest decade of compute of each table (of tokens or active parameters where it "
-        f"has no compute) foretold by fits to the rest, families apart. Laws that could be judged "
-        f"on half of the tables come first. Blank: the table lacks a column of the law. Grey, in "
-        f"brackets: some families could not be fitted, so the figure is not ranked. Made "
+        f"has no compute) foretold by fits to the rest, families apart. {MEANING[measure]} Grey, "
+        f"in brackets: some families could not be fitted, so the figure is not ranked. Blank: no "
+        f"figure. Laws that could be judged on half of the tables come first. Made "
         f"{messages.plain(report.made)} by `isoflop backtest --csv`."
     )
     _one_table(report.rows, tables, labels)

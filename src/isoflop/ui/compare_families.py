@@ -59,7 +59,7 @@ def show(shown: View) -> None:
         st.markdown(messages.plain(multiplier_in_words(found.multiplier, one, other)))
     if found.test is not None:
         st.markdown(messages.plain(shared_in_words(found.test)))
-    left, right = st.columns(2, gap="medium")
+    left, right = panels.side_by_side()
     with left:
         _multiplier(found)
     with right:

@@ -28,7 +28,7 @@ from isoflop.ui import compare_view, controls, curves, inputs, messages, panels,
 from isoflop.ui.compare_view import View
 
 SETS = {"claims": "Claims over one input", "laws": "Laws of N and D"}
-DECADES = {"0.5": "half a decade", "1": "1 decade", "1.5": "1.5 decades", "2": "2 decades"}
+DECADES = {"0.5": "0.5", "1": "1", "1.5": "1.5", "2": "2"}
 TWO_INPUT_LAWS = (
     "chinchilla",
     "chinchilla_tied",
@@ -57,7 +57,7 @@ def show(shown: View) -> None:
         st.markdown(messages.plain(others[0] if others else first))
     st.markdown(messages.plain(first))
     _cautions(shown, found)
-    left, right = st.columns(2, gap="medium")
+    left, right = panels.side_by_side()
     with left:
         _curves(found)
     with right:
@@ -92,11 +92,12 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
             )
     with three:
         decades = inputs.choice(
-            "Held out",
+            "Decades held out",
             DECADES,
             key="compare.held",
             default="1",
-            help="How far the part that is foretold reaches down from the largest scale.",
+            help="How far the part that is foretold reaches down from the largest scale; a decade "
+            "is a factor of ten.",
             style="row",
         )
     if kind == "claims":
@@ -244,24 +245,40 @@ def _table(found: LawComparison, ranking: Ranking) -> None:
     is_relative = not ranking.places or ranking.places[0].errors.is_relative
     share = "percent" if is_relative else "%.3g"
     columns = {
-        "Held out: error": (_mean_errors(scores, "held_out"), share),
-        "Held out: bias": (_of_held_out(scores, lambda held: held.errors.bias), share),
-        "Held out: in 90% interval": (_of_held_out(scores, lambda held: held.coverage), "percent"),
-        "Runs left out": (_mean_errors(scores, "leave_run_out"), share),
-        "Rows left out": (_mean_errors(scores, "leave_one_out"), share),
-        "AICc above the best": (_above_best(scores, lambda known: known.aicc), "%.1f"),
-        "BIC above the best": (_above_best(scores, lambda known: known.bic), "%.1f"),
+        "Held out": (_mean_errors(scores, "held_out"), share, "Mean error of the rows held out."),
+        "Bias": (
+            _of_held_out(scores, lambda held: held.errors.bias),
+            share,
+            "Their mean error with its sign: positive where predictions lie too high.",
+        ),
+        "In 90%": (
+            _of_held_out(scores, lambda held: held.coverage),
+            "percent",
+            "Share of the rows held out inside their 90% prediction interval.",
+        ),
+        "Run out": (
+            _mean_errors(scores, "leave_run_out"),
+            share,
+            "Mean error of each run by a fit to all other runs.",
+        ),
+        "Row out": (
+            _mean_errors(scores, "leave_one_out"),
+            share,
+            "Mean error of each row by a fit to all other rows.",
+        ),
+        "AICc": (_above_best(scores, lambda known: known.aicc), "%.1f", "Above the best law's."),
+        "BIC": (_above_best(scores, lambda known: known.bic), "%.1f", "Above the best law's."),
     }
-    shown = {name: pair for name, pair in columns.items() if np.isfinite(pair[0]).any()}
+    shown = {name: column for name, column in columns.items() if np.isfinite(column[0]).any()}
     st.dataframe(
         {
             "Law": [score.law.label for score in scores],
             "Parameters": [len(score.law.params) for score in scores],
         }
-        | {name: values for name, (values, _) in shown.items()},
+        | {name: values for name, (values, _, _) in shown.items()},
         column_config={
-            name: st.column_config.NumberColumn(format=written)
-            for name, (_, written) in shown.items()
+            name: st.column_config.NumberColumn(format=written, help=what)
+            for name, (_, written, what) in shown.items()
         },
         hide_index=True,
         alt="Errors and information criteria of every law",
@@ -270,8 +287,8 @@ def _table(found: LawComparison, ranking: Ranking) -> None:
     implied = f" ({controls.OBJECTIVES[objective]})" if objective else ""
     st.caption(
         "Errors are predicted over observed loss, minus 1, averaged without sign; bias is averaged "
-        "with it. AICc and BIC rest on the error distribution that the objective implies"
-        f"{messages.plain(implied)}; differences below about 2 mean little. "
+        "with it. AICc and BIC are above the best law's and rest on the error distribution that "
+        f"the objective implies{messages.plain(implied)}; differences below about 2 mean little. "
         "A blank: too few rows."
     )
 

@@ -55,7 +55,7 @@ def show(table: LossTable, metric: str) -> None:
     with st.container(key="answer"):
         st.markdown(messages.plain(_family_sentence(found, held)))
     chosen = _chosen_families(found)
-    left, right = st.columns(2, gap="medium")
+    left, right = panels.side_by_side()
     with left:
         st.subheader("Families in their places", anchor=False)
         _family_curves(found, chosen)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from isoflop.figures import compare_offsets
+from isoflop.errors import PlanError
+from isoflop.figures import compare_curves, compare_offsets
+from isoflop.fitting import Fit, predict
 from isoflop.fitting.compare import PublishedOver
-from isoflop.ui import compare_view, inputs, messages, panels
+from isoflop.planning.inputs import extrapolation_decades, inputs_at
+from isoflop.tables import LossTable
+from isoflop.ui import compare_view, curves, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
 from isoflop.units import format_number
 
@@ -17,6 +22,9 @@ N_FIRST = 4
 """Fits drawn at first: those whose shape comes closest."""
 MAX_SHOWN = 6
 FEWEST_ROWS = 3
+N_POINTS = 80
+BEYOND = 3.0
+"""How far curves go on beyond the rows, as a factor."""
 
 
 def show(shown: View) -> None:
@@ -40,21 +48,20 @@ def show(shown: View) -> None:
     )
     with st.container(key="answer"):
         st.markdown(messages.plain(_sentence(able, closest)))
-    groups = [_offsets(shown, able[key], column) for key in chosen]
-    panels.chart(
-        compare_offsets.figure(
-            groups,
-            x_title=axes[column].title,
-            y_title="Observed / published - 1 (%)",
-            x_is_compute=axes[column].is_compute,
-            exception="beyond its range",
-        ),
-        alt=compare_offsets.alt(groups),
-        key="compare.published",
-    )
+    drawn = [able[key] for key in chosen]
+    lines = list(_lines(shown.table, drawn, column))
+    if lines:
+        left, right = panels.side_by_side()
+        with left:
+            _over_rows(shown.table, lines, axes[column])
+    else:
+        right = st.container()
+    with right:
+        _offset_chart(shown.table, drawn, axes[column])
     st.caption(
-        "Flat: the published shape holds, and a constant offset is what other text and another "
-        "tokenizer do. A slope or a bend along the axis is what no choice of text explains."
+        "Flat offsets: the published shape holds, and a constant one is what other text and "
+        "another tokenizer do. A slope or a bend is what no choice of text explains. Curves are of "
+        "the best size where the law trades size for data, and dotted beyond their range."
     )
     _table(list(able.values()))
     _sources(list(able.values()))
@@ -91,9 +98,75 @@ def _chosen(able: Mapping[str, PublishedOver], closest: list[str]) -> list[str]:
     return [key for key in picked if key in able] or first
 
 
-def _offsets(shown: View, over: PublishedOver, column: str) -> compare_offsets.Offsets:
+def _lines(
+    table: LossTable, drawn: list[PublishedOver], column: str
+) -> Iterator[compare_curves.Line]:
+    """Yield the loss under each fit along an axis: of the best models at each compute."""
+    low, high = curves.span(table, column)
+    grid = np.geomspace(low, high * BEYOND, N_POINTS)
+    for place, over in enumerate(drawn):
+        fitted = over.fit
+        assert fitted is not None
+        if [item.column for item in fitted.law.inputs] == [column]:
+            x, asked = grid, {fitted.law.symbols[0]: grid}
+        elif column == "compute_flop" and (path := _path(fitted, grid)) is not None:
+            x, params, tokens = path
+            asked = inputs_at(fitted.law, params, tokens)
+        else:
+            continue
+        beyond = extrapolation_decades(fitted, asked).values()
+        yield compare_curves.Line(
+            name=over.published.label,
+            x=x,
+            loss=predict(fitted, asked),
+            colour=place,
+            is_beyond=np.any([decades > 0 for decades in beyond], axis=0),
+        )
+
+
+def _path(
+    fitted: Fit, flop: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the best models at each compute; None for a law that has none."""
+    try:
+        return curves.optimal_path(fitted, flop, {})
+    except PlanError:  # it needs more than a size and tokens
+        return None
+
+
+def _over_rows(table: LossTable, lines: list[compare_curves.Line], axis: curves.Axis) -> None:
+    points = rows.losses(table, axis.column)
+    panels.chart(
+        compare_curves.figure(
+            points,
+            lines,
+            x_title=axis.title,
+            y_title=curves.loss_title(table.loss_unit),
+            x_is_compute=axis.is_compute,
+        ),
+        alt=compare_curves.alt(points, lines, x_title=axis.name.lower()),
+        key="compare.published.curves",
+    )
+
+
+def _offset_chart(table: LossTable, drawn: list[PublishedOver], axis: curves.Axis) -> None:
+    groups = [_offsets(table, over, axis.column) for over in drawn]
+    panels.chart(
+        compare_offsets.figure(
+            groups,
+            x_title=axis.title,
+            y_title="Observed / published - 1 (%)",
+            x_is_compute=axis.is_compute,
+            exception="beyond its range",
+        ),
+        alt=compare_offsets.alt(groups),
+        key="compare.published",
+    )
+
+
+def _offsets(table: LossTable, over: PublishedOver, column: str) -> compare_offsets.Offsets:
     assert over.fit is not None
-    frame = shown.table.frame.loc[over.fit.row_index]
+    frame = table.frame.loc[over.fit.row_index]
     return compare_offsets.Offsets(
         name=over.published.label,
         x=frame[column].to_numpy(np.float64),

@@ -99,7 +99,7 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
     with st.container(key="answer"):
         st.markdown(messages.plain(_sentence(name, flop, band, held, at)))
     st.markdown(messages.plain(error_in_words(band, min(at, last))))
-    left, right = st.columns(2, gap="medium")
+    left, right = panels.side_by_side()
     with left:
         _metric_by_compute(table, metric, name, flop, band, law)
     with right:

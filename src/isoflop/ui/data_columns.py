@@ -24,6 +24,7 @@ from isoflop.tables import (
 )
 from isoflop.tables.convert import sample_values
 from isoflop.tables.load import table_id as file_stem
+from isoflop.tables.mapping import own_name
 from isoflop.tables.problems import shorten
 from isoflop.ui import documents, messages, panels, prepared, uploads
 from isoflop.ui.uploads import Pending
@@ -79,13 +80,19 @@ def _ask(raw: RawTable, mapping: ColumnMapping, question: Question, table_id: st
                     unit,
                     key=f"data.answer.{question.header}.{unit}",
                     on_click=_answer,
-                    args=(raw, mapping, question.header, unit, table_id),
+                    args=(raw, mapping.with_role(question.header, unit=unit), table_id),
+                )
+            for header in question.headers:
+                st.button(
+                    messages.plain(shorten(header)),
+                    key=f"data.answer.{question.header}.{header}",
+                    on_click=_answer,
+                    args=(raw, mapping.with_header(question.header, header), table_id),
                 )
 
 
-def _answer(raw: RawTable, mapping: ColumnMapping, header: str, unit: str, table_id: str) -> None:
-    """Take an answer; once none is open, the table is made."""
-    changed = mapping.with_role(header, unit=unit)
+def _answer(raw: RawTable, changed: ColumnMapping, table_id: str) -> None:
+    """Take a mapping with an answer; once none is open, the table is made."""
     try:
         result = build_table(raw, changed, id=_id_of(table_id), provenance=_provenance(table_id))
     except TableError as problem:
@@ -158,7 +165,7 @@ def _meaning(column: str, header: str) -> str:
 
 def _changes(header: str, line: Mapping[str, Any] | pd.Series) -> dict[str, str]:
     meaning = line["Meaning"]
-    column = {OWN: header, LEFT_OUT: ""}.get(meaning, meaning)
+    column = {OWN: own_name(header), LEFT_OUT: ""}.get(meaning, meaning)
     return {
         "column": column,
         "unit": str(line["Unit"] or "").strip(),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.export import parameter_estimates
 from isoflop.figures import Figure
@@ -34,6 +35,12 @@ CHART_CONFIG = {
 def chart(figure: Figure, *, alt: str, key: str) -> None:
     """Draw a figure with the app's toolbar, which saves it as SVG."""
     st.plotly_chart(figure, config=CHART_CONFIG, alt=alt, key=key)
+
+
+def side_by_side() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return two places for charts: beside each other, or one below the other on a narrow page."""
+    grid = st.grid(2, min_column_width=400, gap="medium")
+    return grid.cell(), grid.cell()
 
 
 def law(shown: Law, values: Mapping[str, float] | None = None) -> None:

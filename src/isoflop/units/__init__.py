@@ -30,6 +30,7 @@ from isoflop.units.parse import (
     parse_number,
     parse_quantity,
     unit_factor,
+    with_decimal_point,
 )
 
 __all__ = [
@@ -47,4 +48,5 @@ __all__ = [
     "parse_number",
     "parse_quantity",
     "unit_factor",
+    "with_decimal_point",
 ]

@@ -51,7 +51,7 @@ def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
         text = _format_usd(abs(value), digits) + ("/h" if dimension == "usd_per_hour" else "")
         return "-" + text if value < 0 else text
     if dimension == "fraction":
-        return f"{_significant(value * 100, digits)}%"
+        return _scaled(value * 100, digits, (), bare="%")
     if dimension in {"seconds", "accelerator_seconds"}:
         return _format_time(value, digits, on_accelerators=dimension == "accelerator_seconds")
     if dimension == "flop":

@@ -266,13 +266,32 @@ def unit_factor(unit: str, dimension: Dimension) -> float | None:
     return _factor(unit, dimension)
 
 
+_GROUPS_OF_THREE = re.compile(r"[+-]?\s*\$?\s*\d{1,3}(\.\d{3})+(?!\d)(?![eE][+-]?\d)")
+
+
+def with_decimal_point(text: str) -> str:
+    """Return a number that is written with a decimal comma as it is written with a point.
+
+    Points between groups of three digits fall away; in ``1.5e9`` no group can be meant, so that its
+    point stays.
+
+    Examples
+    --------
+    >>> with_decimal_point("1.234,5"), with_decimal_point("1.300.000"), with_decimal_point("1.5e9")
+    ('1234.5', '1300000', '1.5e9')
+    """
+    if "," in text or _GROUPS_OF_THREE.match(text):
+        return text.replace(".", "").replace(",", ".")
+    return text
+
+
 def _split_number(text: str, decimal: str) -> tuple[float, str]:
     """Return the number at the start of ``text`` and what follows it."""
     cleaned = _SUPERSCRIPT.sub(lambda m: "10^" + m[1].translate(_SUPERSCRIPT_DIGITS), text.strip())
     for mark, plain in _TYPOGRAPHY:
         cleaned = cleaned.replace(mark, plain)
     if decimal == ",":
-        cleaned = cleaned.replace(".", "").replace(",", ".")
+        cleaned = with_decimal_point(cleaned)
     match = _NUMBER.fullmatch(cleaned)
     if match is None:
         raise UnitError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,14 @@ import pandas as pd
 
 from isoflop.errors import TableError
 from isoflop.tables.raw import RawTable
-from isoflop.tables.source import Content, Progress, max_upload_bytes, too_large
+from isoflop.tables.source import Content, Progress, max_upload_bytes, refuse_many_cells, too_large
 from isoflop.tables.trackers.require import require
 
 MARK = "tfevents"
 _RECORD_HEADER_BYTES = 12
 _FIRST_EVENT = b"brain.Event:"
 _MAX_TAGS = 500
+_SCALAR_HEADERS = ["wall time", "step", "value"]
 
 
 def is_event_file(content: Content) -> bool:
@@ -63,6 +66,28 @@ def read_logdir(folder: Path, progress: Progress | None = None) -> RawTable:
     return _raw(folder.name, frame, (f"{len(paths)} event files read.",))
 
 
+def name_scalar(raw: RawTable) -> RawTable:
+    """Name the value of a scalar that TensorBoard's page exported as CSV or JSON.
+
+    Its tag stands in the file's name, ``run-<run>-tag-<tag>.csv``, if anywhere; without one it is
+    taken for the loss. A table of any other shape is returned as it is.
+
+    Parameters
+    ----------
+    raw : RawTable
+    """
+    if [header.lower() for header in raw.headers] != _SCALAR_HEADERS:
+        return raw
+    tag = re.search(r"-tag-(.+?)(\.\w+)?$", raw.name)
+    name = tag[1] if tag else "loss"
+    told = f"is {name}" if tag else "is taken for the loss, as the file does not name it"
+    return replace(
+        raw,
+        frame=raw.frame.set_axis([*raw.headers[:2], name], axis=1),
+        notes=(*raw.notes, f"A scalar exported by TensorBoard: its value {told}."),
+    )
+
+
 def _run_name(file_name: str) -> str:
     """Return the run's name: what stands before the event file's own name."""
     return file_name.partition("events.out")[0].strip("._-/ ") or file_name
@@ -72,7 +97,7 @@ def _frame(runs: list[tuple[str, Path]], name: str, progress: Progress | None) -
     require("tensorboard", "tensorboard", "Reading TensorBoard event files")
     frames = []
     for position, (run, path) in enumerate(runs):
-        frame = _curve(_scalars(path))
+        frame = _curve(_scalars(path), name)
         if not frame.empty:
             frame.insert(0, "run_id", run)
             frames.append(frame)
@@ -84,6 +109,7 @@ def _frame(runs: list[tuple[str, Path]], name: str, progress: Progress | None) -
             detail="TensorBoard event files were found, but none logs a number.",
             hint="Log the loss with add_scalar, or choose another folder.",
         )
+    refuse_many_cells(name, sum(map(len, frames)), len(set().union(*frames)))
     joined = pd.concat(frames, ignore_index=True)
     joined.index = pd.RangeIndex(1, len(joined) + 1)
     return joined
@@ -103,7 +129,7 @@ def _scalars(path: Path) -> Iterator[tuple[str, int, float, float]]:
                     yield value.tag, event.step, event.wall_time, float(number.reshape(()))
 
 
-def _curve(scalars: Iterable[tuple[str, int, float, float]]) -> pd.DataFrame:
+def _curve(scalars: Iterable[tuple[str, int, float, float]], name: str) -> pd.DataFrame:
     """Return one row a step, one column a tag; a step written twice keeps its last value."""
     columns: dict[str, dict[int, float]] = {}
     walls: dict[int, float] = {}
@@ -115,6 +141,7 @@ def _curve(scalars: Iterable[tuple[str, int, float, float]]) -> pd.DataFrame:
     steps = sorted(walls)
     if not steps:
         return pd.DataFrame()
+    refuse_many_cells(name, len(steps), len(columns))
     start = min(walls.values())
     data = {tag: [values.get(step, np.nan) for step in steps] for tag, values in columns.items()}
     wall_time = [walls[step] - start for step in steps]
