@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -297,3 +299,52 @@ def test_a_table_that_cannot_be_had_leaves_the_page_up() -> None:
     at = open_page(table="upload-0123456789ab")
     assert not at.exception
     assert at.error
+
+
+# --- Own tables
+
+
+def uploaded(section: str, table: pd.DataFrame) -> AppTest:
+    """Open a section and upload a table there."""
+    at = open_page(compare=section)
+    content = table.to_csv(index=False).encode()
+    return healthy(at.file_uploader[0].upload("own.csv", content).run())
+
+
+def own_rows(count: int) -> pd.DataFrame:
+    """Make up runs that follow a Chinchilla law, in two families, with an accuracy."""
+    random = np.random.default_rng(0)
+    params = 10 ** random.uniform(7, 10, count)
+    tokens = params * 10 ** random.uniform(0.5, 2, count)
+    loss = 1.8 + 480 / params**0.35 + 2100 / tokens**0.37
+    loss *= np.exp(0.01 * random.standard_normal(count))
+    return pd.DataFrame(
+        {
+            "family": np.where(np.arange(count) % 2, "Ours", "Theirs <b>"),
+            "params": params,
+            "tokens": tokens,
+            "loss": loss,
+            "hellaswag": 0.25 + 0.6 / (1 + np.exp(4 * (loss - 2.6))),
+        }
+    )
+
+
+def test_an_own_table_is_compared_in_every_section(mirror: Path) -> None:
+    rows = own_rows(40)
+    assert "comes closest" in texts(uploaded("Laws", rows))
+    families = uploaded("Families", rows)
+    families.selectbox(key="compare.table").select("same").run()
+    families.selectbox(key="compare.one").select("Ours").run()
+    assert "For what Ours reaches with" in texts(healthy(families))
+    assert "Theirs <b> needs" in texts(families)
+    assert "has the closest shape" in texts(uploaded("Published fits", rows))
+    assert "by the parametric law" in texts(uploaded("Approaches 1 to 3", rows))
+    accuracy = uploaded("Loss to accuracy", rows)
+    assert accuracy.selectbox(key="compare.runs.own").value == "here"
+    assert "hellaswag" in texts(accuracy)
+
+
+@pytest.mark.parametrize("section", ["Laws", "Families", "Published fits", "Approaches 1 to 3"])
+def test_a_table_of_one_row_is_no_failure(section: str) -> None:
+    said = texts(uploaded(section, own_rows(1)))
+    assert said.count("can be judged on rows that it has not seen") == (section == "Laws")

@@ -55,7 +55,8 @@ def show(shown: View) -> None:
     first, *others = in_words(found, ranking)
     with st.container(key="answer"):
         st.markdown(messages.plain(others[0] if others else first))
-    st.markdown(messages.plain(first))
+    if others:
+        st.markdown(messages.plain(first))
     _cautions(shown, found)
     left, right = panels.side_by_side()
     with left:
@@ -127,7 +128,6 @@ def _cautions(shown: View, found: LawComparison) -> None:
 def _errors(found: LawComparison, ranking: Ranking) -> None:
     scores = [place.score for place in ranking.places]
     if not scores:
-        st.info("No law could be judged on rows that it has not seen.")
         return
     order = [ranking.criterion, *(name for name in CRITERIA if name != ranking.criterion)]
     unit = 100.0 if ranking.places[0].errors.is_relative else 1.0

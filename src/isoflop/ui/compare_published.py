@@ -188,10 +188,11 @@ def _sentence(able: Mapping[str, PublishedOver], closest: list[str]) -> str:
         )
     best = able[closest[0]]
     side = "above" if best.offset > 0 else "below"
+    among = f" of {len(closest)} published fits that these rows may be held against"
     return (
-        f"Of {len(closest)} published fits that these rows may be held against, "
-        f"{best.published.label} has the closest shape: the rows lie {abs(best.offset):.1%} {side} "
-        f"it in the median, and scatter by {best.spread:.1%} about that."
+        f"{best.published.label} has the closest shape{among if len(closest) > 1 else ''}: the "
+        f"rows lie {abs(best.offset):.1%} {side} it in the median, and scatter by "
+        f"{best.spread:.1%} about that."
     )
 
 

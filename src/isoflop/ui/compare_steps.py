@@ -64,7 +64,7 @@ def _table_and_metric(shown: View) -> tuple[LossTable, str]:
         source = inputs.choice(
             "Runs with accuracies",
             options,
-            key="compare.runs",
+            key="compare.runs.own" if own else "compare.runs",
             default=next(iter(options)),
             help="A table with a bounded metric. Without losses, the models are placed by family.",
         )

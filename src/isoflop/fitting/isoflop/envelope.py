@@ -205,8 +205,8 @@ def _problem(rows: Checkpoints, corners: NDArray[np.intp]) -> str:
     if n_sizes >= MIN_SIZES and len(corners) >= MIN_CORNERS:
         return ""
     return (
-        f"{len(corners)} of its corners, of {n_sizes} sizes, lie between the smallest and the "
-        f"largest size trained; at least {MIN_CORNERS} corners of {MIN_SIZES} sizes are needed."
+        f"Between the smallest and the largest size trained it has {len(corners)} corners of "
+        f"{n_sizes} sizes; at least {MIN_CORNERS} corners of {MIN_SIZES} sizes are needed."
     )
 
 
