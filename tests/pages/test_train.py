@@ -135,6 +135,20 @@ def test_the_address_comes_back_to_the_runs(ladder):
     ]
 
 
+def test_training_losses_of_longer_tokens_are_shown_per_byte(ladder):
+    """Records hold nats per token; the held-out dots beside them are per byte."""
+    run = ladder.runs[0]
+    tokens = replace(run.config(), tokenizer="bpe-512")
+    (run.folder / "config.json").write_text(json.dumps(tokens.to_dict()))
+    with RecordWriter(run.records_path) as records:
+        records.write({"kind": "corpus", "source": "a text", "vocab_size": 512, "n_bytes": 1000,
+                       "train_tokens": 380, "validation_tokens": 20})  # fmt: skip
+    at = healthy(open_page(run=run.id))
+    assert at.dataframe[0].value["Training loss"].tolist() == [pytest.approx(2.5 * 0.4)]
+    (figure,) = figures(at)
+    assert figure["layout"]["yaxis"]["title"]["text"] == "Loss (nats/byte)"
+
+
 def test_a_single_run_has_an_address_too(ladder):
     at = healthy(open_page(run=ladder.runs[0].id))
     assert progress_text(at) == "transformer w16 d3 s0: 4 of 4 points"

@@ -108,6 +108,18 @@ def test_what_ends_a_run_does_not_end_its_worker(queue, tiny, finish):
     assert well.state().status == "finished"
 
 
+def test_a_run_that_reached_its_time_limit_has_as_much_again(queue, tiny, finish):
+    [run] = queue.submit([tiny(**LONG, time_limit_s=1.0)])
+    reached = []
+    for _ in range(2):
+        queue.ensure_workers(1)
+        finish(queue, [run])
+        assert run.state().message == "The time limit of 1 CPU seconds is reached."
+        reached.append(max(losses(run)[0]))
+        queue.resume([run])
+    assert reached[1] > reached[0]
+
+
 def test_stop_before_the_start_and_stop_while_starting(queue, tiny, finish):
     waiting, starting = queue.submit([tiny(seed=1), tiny(**LONG)])
     queue.stop([waiting])

@@ -28,7 +28,7 @@ class RunCurve:
     colour_index : int
         Runs of one family share it where there are several families.
     tokens, loss : ndarray, shape (n,)
-        Training loss in nats per token; NaN between trunk and branches.
+        Training loss in nats per byte; NaN between trunk and branches.
     point_tokens, point_loss : ndarray, shape (m,)
         Held-out loss in nats per byte at each budget reached.
     """

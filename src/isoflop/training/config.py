@@ -132,9 +132,9 @@ class RunConfig:
     eval_tokens : int
         Validation tokens behind each row's loss.
     time_limit_s : float
-        CPU seconds after which the run stops with a checkpoint.
+        CPU seconds after which the run stops with a checkpoint; resumed, it has as many again.
     memory_limit_bytes : int
-        Data memory of the worker above which allocation fails.
+        Data memory of the worker above which allocation fails, where it computes on a CPU.
     device : str
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     """

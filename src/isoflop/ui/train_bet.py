@@ -221,8 +221,8 @@ def _running(bets: Sequence[Bet]) -> None:
         if one.state.status == "queued":
             queue.ensure_workers()
         text = f"{one.config.label}: {one.progress.share:.0%}"
-        if one.progress.loss is not None:
-            text += f", training loss {one.progress.loss:.3f}"
+        if one.training_loss is not None:
+            text += f", training loss {one.training_loss:.3f}"
         st.progress(min(1.0, one.progress.share), text=messages.plain(text))
 
 

@@ -140,7 +140,7 @@ def recipe_inputs(base: RunConfig) -> RunConfig:
     """Draw the limits and the recipe's numbers, and return the configuration with them."""
     minutes = st.number_input(
         "Time limit a run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes", bind="query-params",
-        help="A run that reaches it stops with a checkpoint.",
+        help="A run that reaches it stops with a checkpoint; resumed, it has as much again.",
     )  # fmt: skip
     memory = st.number_input(
         "Memory limit a worker (GiB)", 0.5, 512.0, 4.0, key="memory", bind="query-params",

@@ -119,10 +119,7 @@ def _loss_chart(seen: Sequence[Seen]) -> None:
             icon=":material/hourglass_top:",
         )
         return
-    unit = (
-        "nats/byte" if seen[0].config.tokenizer == "bytes" else "lines nats/token, dots nats/byte"
-    )
-    figure = train_curves.figure(curves, y_title=f"Loss ({unit})")
+    figure = train_curves.figure(curves, y_title="Loss (nats/byte)")
     panels.chart(figure, alt=train_curves.alt(curves), key="chart.training")
     st.caption(
         "Lines: training loss of the trunk and of the branch that decays to each budget. "
@@ -137,7 +134,7 @@ def _run_table(seen: Sequence[Seen]) -> None:
             "Run": [one.config.label for one in seen],
             "State": [one.state.status for one in seen],
             "Done": [100 * one.progress.share for one in seen],
-            "Training loss": [one.progress.loss for one in seen],
+            "Training loss": [one.training_loss for one in seen],
             "Gradient norm": [one.progress.gradient_norm for one in seen],
             "Tokens/s": [one.progress.tokens_per_s for one in seen],
             "Share of peak": [_percent(one.progress.peak_share) for one in seen],
@@ -147,7 +144,7 @@ def _run_table(seen: Sequence[Seen]) -> None:
             "Done": st.column_config.ProgressColumn(
                 format="%.0f%%", min_value=0, max_value=100, width="small"
             ),
-            "Training loss": st.column_config.NumberColumn(format="%.4f"),
+            "Training loss": st.column_config.NumberColumn(format="%.4f", help="Nats per byte."),
             "Gradient norm": st.column_config.NumberColumn(format="%.3f"),
             "Tokens/s": st.column_config.NumberColumn(format="compact"),
             "Share of peak": st.column_config.NumberColumn(

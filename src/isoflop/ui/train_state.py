@@ -48,6 +48,21 @@ class Seen:
     history: RunHistory
     progress: RunProgress
 
+    @property
+    def tokens_per_byte(self) -> float:
+        """What turns a training loss, in nats per token, into nats per byte."""
+        corpus = self.history.fact("corpus") or {}
+        if self.config.tokenizer == "bytes" or "n_bytes" not in corpus:
+            return 1.0
+        n_tokens: int = corpus["train_tokens"] + corpus["validation_tokens"]
+        return n_tokens / float(corpus["n_bytes"])
+
+    @property
+    def training_loss(self) -> float | None:
+        """The last one, in nats per byte."""
+        loss = self.progress.loss
+        return None if loss is None else loss * self.tokens_per_byte
+
 
 def is_torch_installed() -> bool:
     """Tell whether runs can be trained, without importing torch."""
@@ -158,7 +173,7 @@ def curves(seen: Sequence[Seen]) -> list[train_curves.RunCurve]:
                 label=one.config.label,
                 colour_index=colour,
                 tokens=tokens,
-                loss=loss,
+                loss=loss * one.tokens_per_byte,
                 point_tokens=np.array([point["tokens"] for point in points], float),
                 point_loss=np.array([point["nats_per_byte"] for point in points], float),
             )

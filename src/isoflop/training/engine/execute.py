@@ -68,9 +68,10 @@ def execute(
         If the corpus is missing or has changed, or the loss is no longer a number.
     """
     config = run.config()
-    _limit_memory(config.memory_limit_bytes)
     torch.set_num_threads(1)
     device = device or choose_device(config.device)
+    if device.type == "cpu":  # an accelerator's driver maps more than it uses
+        _limit_memory(config.memory_limit_bytes)
     with RecordWriter(run.records_path if is_first() else Path(os.devnull)) as records:
         records.write(_environment(device))
         corpus, data = prepare_data(config, root=root, run=run)
@@ -105,6 +106,7 @@ class _Watch:
         self._trainer, self._run, self._fingerprint = trainer, run, fingerprint
         self._is_signalled = is_signalled
         self._saved_s = time.monotonic()
+        self._start_cpu_s = trainer.cpu_s
 
     def should_stop(self) -> bool:
         """Tell whether to stop, and keep the reason."""
@@ -113,7 +115,7 @@ class _Watch:
             self.reason = "Stopped on request."
         elif self._is_signalled():
             self.reason = "The worker was asked to end."
-        elif self._trainer.cpu_s > limit_s:
+        elif self._trainer.cpu_s - self._start_cpu_s > limit_s:
             self.reason = f"The time limit of {limit_s:g} CPU seconds is reached."
         elif time.monotonic() - self._saved_s > CHECKPOINT_EVERY_S:
             self.save()
