@@ -52,7 +52,8 @@ def test_a_law_that_cannot_be_fitted_says_why():
     assert row.groups_predicted == 0
     assert not row.is_complete
     assert math.isnan(row.mean_abs_error)
-    assert "has 6 parameters" in row.reason
+    assert row.reason.startswith("Cerebras-GPT: Chinchilla with interaction has 6 parameters")
+    assert "Pythia: " in row.reason
 
 
 def test_laws_of_another_response_or_missing_columns_are_left_out():

@@ -224,6 +224,16 @@ def test_different_exponents_are_told_apart():
     assert f"a is {fits[0].values['a']:.3f} for One" in shared_in_words(found)
 
 
+def test_tests_that_disagree_leave_it_open():
+    sides, fits = fitted_pair(a_other=0.3, noise=0.002)
+    found = shared_test(LAWS["power_floor"], sides, fits)
+    (difference,) = found.differences
+    wide = replace(found, differences=(replace(difference, lower=-1.0, upper=1.0),))
+    assert "It stays open whether the families share the exponent a" in shared_in_words(wide)
+    none = replace(found, differences=(replace(difference, lower=np.nan, upper=np.nan),))
+    assert "do not share the exponent a" in shared_in_words(none)
+
+
 def test_equality_is_never_claimed():
     sides, fits = fitted_pair()
     text = shared_in_words(shared_test(LAWS["power_floor"], sides, fits))

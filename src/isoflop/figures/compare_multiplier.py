@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
+from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.figures.theme import APP, Theme, Trace
 
 HEIGHT_PX = 430
@@ -92,8 +93,9 @@ def figure(found: Multiplier, *, one: str, other: str, theme: Theme = APP) -> Fi
         "xaxis": look.axis(
             f"{found.name} of {one} ({found.unit})", is_power=found.unit == "FLOP", span=x
         ),
-        "yaxis": look.axis(f"{found.name} of {other} for the same loss (times)", "log")
-        | {"exponentformat": "none", "tickformat": "~g"},
+        "yaxis": narrow_log_axis(
+            "Times as much for the same loss", np.concatenate([*edges, found.centre[shown], [1.0]])
+        ),
         "shapes": [
             {
                 "type": "line",

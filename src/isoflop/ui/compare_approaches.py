@@ -129,7 +129,7 @@ def _table(found: Approaches) -> None:
             "Approach": [one.label for one in found.approaches],
             "a (N as C to the a)": [_exponent(one.params_line) for one in found.approaches],
             "b (D as C to the b)": [_exponent(one.tokens_line) for one in found.approaches],
-            "Bias of a": [_bias(one) for one in found.approaches],
+            "Bias of a": [_bias(one, found) for one in found.approaches],
             "a corrected": [_corrected(one) for one in found.approaches],
             f"N at {_at(found)}": [_size(one, found) for one in found.approaches],
         },
@@ -140,7 +140,7 @@ def _table(found: Approaches) -> None:
         "Intervals are 90%: of the envelope from resampled runs, of the profiles from the scatter "
         "about the line (or from leaving out each run), of the law from its resamples. The bias is "
         "what the approach would get wrong on this very design if the fitted law were the truth; "
-        "in brackets that of N at 1e21 FLOP."
+        "in brackets that of N at the largest compute."
     )
 
 
@@ -157,10 +157,10 @@ def _exponent(line: PowerLine | None) -> str:
     return f"{line.exponent:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _bias(one: Approach) -> str:
+def _bias(one: Approach, found: Approaches) -> str:
     if one.bias is None:
         return ""
-    factor = float(one.bias.params_line.at(1e21))
+    factor = float(one.bias.params_line.at(found.compute_range[1]))
     return f"{one.bias.params_line.exponent:+.4f} (N {factor - 1:+.0%})"
 
 

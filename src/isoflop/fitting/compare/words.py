@@ -69,6 +69,11 @@ def shared_in_words(found: SharedTest) -> str:
     p_value, why = _p_value(found)
     if np.isnan(p_value):
         return f"Too few rows are left to test {names}. {differences}."
+    if p_value < SIGNIFICANT and _all_hold_zero(found.differences):
+        return (
+            f"It stays open whether the families share {names}: the F test says no ({why}), but "
+            f"zero lies inside the bootstrap intervals. {differences}."
+        )
     if p_value < SIGNIFICANT:
         text = f"The families do not share {names} ({why}): {differences}."
         return text + " So no single multiplier holds at every scale."
@@ -76,6 +81,10 @@ def shared_in_words(found: SharedTest) -> str:
         f"The rows do not tell {names} of the families apart ({why}): {differences}. That is no "
         "proof that they are equal: the interval says how much they may differ."
     )
+
+
+def _all_hold_zero(differences: Sequence[Difference]) -> bool:
+    return all(difference.lower <= 0 <= difference.upper for difference in differences)
 
 
 def _p_value(found: SharedTest) -> tuple[float, str]:
