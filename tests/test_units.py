@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from isoflop.errors import UnitError
 from isoflop.units import (
     Dimension,
+    counted,
     format_number,
     format_quantity,
     parse_number,
@@ -227,3 +228,12 @@ def test_formatting_never_fails(value: float, dimension: Dimension) -> None:
 def test_unit_factor() -> None:
     assert unit_factor("GPU-hours", "accelerator_seconds") == 3600.0
     assert unit_factor("furlong", "bytes") is None
+
+
+def test_counts_are_in_the_singular_for_one_alone():
+    assert [counted(n, "row lies", "rows lie") for n in (0, 1, 2)] == [
+        "0 rows lie",
+        "1 row lies",
+        "2 rows lie",
+    ]
+    assert counted(12345, "row") == "12,345 rows"

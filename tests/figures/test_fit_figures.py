@@ -51,7 +51,7 @@ def test_landscape_marks_the_optimum_apart_from_other_minima(n_axes: int) -> Non
     assert "Other minima" not in [trace.name for trace in alone.data]
     said = fit_landscape.alt(relief(n_axes=n_axes))
     assert "3 of them end at the reported optimum" in said
-    assert "1 other minima" in said
+    assert "1 other minimum found" in said
 
 
 def profile(**changes: object) -> fit_profiles.Profile:

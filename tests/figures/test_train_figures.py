@@ -62,7 +62,7 @@ def test_curves_without_records_are_drawn_empty() -> None:
     )  # fmt: skip
     assert len(train_curves.figure([empty], y_title="Loss").data) == 2
     assert train_curves.alt([empty]) == (
-        "Training loss of 1 runs against tokens, 0 budgets reached."
+        "Training loss of 1 run against tokens, 0 budgets reached."
     )
 
 

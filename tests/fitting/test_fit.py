@@ -125,7 +125,7 @@ def test_too_few_rows():
 
 
 def test_one_row():
-    with pytest.raises(TooFewRows, match="has 2 parameters, but the table has 1 usable rows"):
+    with pytest.raises(TooFewRows, match="has 2 parameters, but the table has 1 usable row"):
         fit(load_laws()["power"], table_of(compute_flop=[1e20], loss=[2.5]))
 
 

@@ -126,7 +126,7 @@ def test_repeated_seeds() -> None:
     table = read_table(
         pd.DataFrame({"N": [1e9] * 2, "D": [2e10] * 2, "seed": [0, 1], "loss": [2.5, 2.4]})
     ).table
-    assert "1 settings" in found(table)["repeated-seeds"].notice.text
+    assert "1 setting was" in found(table)["repeated-seeds"].notice.text
 
 
 @pytest.mark.parametrize("id", [dataset.id for dataset in list_datasets()])

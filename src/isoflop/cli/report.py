@@ -17,7 +17,7 @@ from isoflop.fitting.backtest import BacktestRow
 from isoflop.notices import Notice
 from isoflop.planning import Accelerator, Interval, Plan
 from isoflop.tables import Problem
-from isoflop.units import format_number, format_quantity
+from isoflop.units import counted, format_number, format_quantity
 
 MAX_PROBLEMS = 10
 
@@ -88,7 +88,7 @@ def fit(result: Fit) -> None:
     """Print a fit."""
     options, certificate = result.options, result.certificate
     print(f"{result.law.label}: {result.law.response} = {result.law.formula}")
-    print(f"{result.n_rows} rows of {result.table_id}, objective {options.objective}")
+    print(f"{counted(result.n_rows, 'row')} of {result.table_id}, objective {options.objective}")
     print()
     estimates = parameter_estimates(result)
     rows(
@@ -109,8 +109,8 @@ def fit(result: Fit) -> None:
     print(estimates[0].basis)
     print(
         f"Objective {result.objective_value:.10g}; {certificate.share_at_optimum:.0%} of "
-        f"{certificate.n_starts} starts reached it, {certificate.n_minima} "
-        f"{'minimum' if certificate.n_minima == 1 else 'minima'} found."
+        f"{certificate.n_starts} starts reached it, "
+        f"{counted(certificate.n_minima, 'minimum', 'minima')} found."
     )
     notices(result.notices)
 

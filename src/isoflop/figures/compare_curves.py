@@ -12,6 +12,7 @@ from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.loss_curve import Points
 from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 430
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
@@ -120,7 +121,10 @@ def alt(points: Sequence[Points], lines: Sequence[Line], *, x_title: str) -> str
     """Say in one sentence what the figure shows, for those who do not see it."""
     rows = sum(len(group.x) for group in points)
     names = ", ".join(line.name for line in lines)
-    return f"Loss against {x_title}: {rows} rows and {len(lines)} curves ({names})."
+    return (
+        f"Loss against {x_title}: {counted(rows, 'row')} and {counted(len(lines), 'curve')} "
+        f"({names})."
+    )
 
 
 def _room(observed: NDArray[np.float64], scale: Scale) -> dict[str, object]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isoflop.figures import theme as look
 from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 430
 BAR_PX = 24
@@ -114,7 +115,7 @@ def alt(groups: Sequence[Rows]) -> str:
         default=(0.0, 0),
     )
     return (
-        f"Leverage against residual of {n_rows} rows, {n_dropped} of them left out; row "
+        f"Leverage against residual of {counted(n_rows, 'row')}, {n_dropped} of them left out; row "
         f"{int(heaviest[1])} moves the fit most."
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 470
 SMALLEST = 1e-4
@@ -72,10 +73,11 @@ def figure(relief: Relief, *, theme: Theme = APP) -> go.Figure:
 def alt(relief: Relief) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
     n_other = len(relief.minima) - 1
-    others = "no other minimum was found" if not n_other else f"{n_other} other minima were found"
+    others = counted(n_other, "other minimum", "other minima") if n_other else "no other minimum"
+    n_same = int(np.sum(relief.end_excess <= 1e-6))
     return (
         f"The objective over {' and '.join(relief.names)} with {len(relief.starts)} starts; "
-        f"{int(np.sum(relief.end_excess <= 1e-6))} of them end at the reported optimum, {others}."
+        f"{n_same} of them end at the reported optimum; {others} found."
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isoflop.figures import residuals
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 320
 
@@ -237,6 +238,6 @@ def quantiles_alt(ordered: Quantiles) -> str:
     """Say in one sentence what the quantile plot shows, for those who do not see it."""
     outside = (ordered.observed < ordered.lower) | (ordered.observed > ordered.upper)
     return (
-        f"Residuals of {len(ordered.observed)} rows against a normal distribution; "
+        f"Residuals of {counted(len(ordered.observed), 'row')} against a normal distribution; "
         f"{int(outside.sum())} lie outside the range of their place."
     )

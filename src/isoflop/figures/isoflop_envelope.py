@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 430
 
@@ -93,7 +94,8 @@ def figure(
 def alt(n_curves: int, corners: Corners) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
     return (
-        f"{n_curves} runs and the envelope below them with {len(corners.loss)} corners, of which "
+        f"{counted(n_curves, 'run')} and the envelope below them with {len(corners.loss)} "
+        f"corners, of which "
         f"{int(corners.is_used.sum())} are used."
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 410
 
@@ -148,7 +149,10 @@ def alt(points: Sequence[Points], curve: Curve, marker: Marker | None, *, x_titl
     families = ", ".join(group.family for group in points)
     band = f" with a {curve.level:.0%} band" if curve.lower is not None else ""
     budget = f"; {marker.label}" if marker is not None else ""
-    return f"Loss against {x_title}: {rows} rows ({families}) and the fitted law{band}{budget}."
+    return (
+        f"Loss against {x_title}: {counted(rows, 'row')} ({families}) and the fitted "
+        f"law{band}{budget}."
+    )
 
 
 def _shown_losses(

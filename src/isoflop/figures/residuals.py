@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 320
 
@@ -91,7 +92,7 @@ def alt(groups: Sequence[Residuals], *, x_title: str) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
     rows = sum(len(group.x) for group in groups)
     largest = max((float(np.max(np.abs(group.residual))) for group in groups), default=0.0)
-    return f"Residuals of {rows} rows against {x_title}; the largest is {largest:.3g}."
+    return f"Residuals of {counted(rows, 'row')} against {x_title}; the largest is {largest:.3g}."
 
 
 def _horizontal(y: float, colour: str, dash: str) -> dict[str, object]:

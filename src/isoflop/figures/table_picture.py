@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 240
 MAX_POINTS = 1500
@@ -77,4 +78,4 @@ def figure(
 
 def alt(n_rows: int, *, x_title: str, y_title: str, value_title: str) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
-    return f"{n_rows:,} rows: {y_title} against {x_title}, coloured by {value_title}."
+    return f"{counted(n_rows, 'row')}: {y_title} against {x_title}, coloured by {value_title}."

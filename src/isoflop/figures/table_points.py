@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.figures import Figure
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 440
 MAX_FAMILIES = 9
@@ -120,4 +121,5 @@ def alt(included: Sequence[Rows], excluded: Rows | None, *, x_title: str, y_titl
     n_in = sum(len(group.x) for group in included)
     n_out = 0 if excluded is None else len(excluded.x)
     left_out = f"; {n_out} left out are crosses" if n_out else ""
-    return f"{y_title} of {n_in} rows against {x_title}, in {len(included)} families{left_out}."
+    families = counted(len(included), "family", "families")
+    return f"{y_title} of {counted(n_in, 'row')} against {x_title}, in {families}{left_out}."

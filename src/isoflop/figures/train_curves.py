@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.figures import theme as look
 from isoflop.figures.theme import APP, Theme
+from isoflop.units import counted
 
 HEIGHT_PX = 400
 BINS_PER_DECADE = 24
@@ -76,7 +77,10 @@ def alt(curves: Sequence[RunCurve]) -> str:
     n_points = sum(len(curve.point_loss) for curve in curves)
     losses = [float(curve.point_loss.min()) for curve in curves if len(curve.point_loss)]
     best = f"; the lowest held-out loss is {min(losses):.3f}" if losses else ""
-    return f"Training loss of {len(curves)} runs against tokens, {n_points} budgets reached{best}."
+    return (
+        f"Training loss of {counted(len(curves), 'run')} against tokens, {n_points} budgets "
+        f"reached{best}."
+    )
 
 
 def thinned(

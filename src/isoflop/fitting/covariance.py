@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isoflop.fitting.objective import Array, Problem
+from isoflop.units import counted
 
 FEWEST_INSIDE = 8
 """Residuals inside the Huber delta, beyond one a parameter, that a standard error needs."""
@@ -36,7 +37,11 @@ def residual_covariance(problem: Problem, theta: Array, is_held: Array) -> tuple
     free = np.flatnonzero(~is_held)
     freedom = problem.n_rows - len(free)
     if freedom <= 0:
-        return None, f"{problem.n_rows} rows leave nothing to judge {len(free)} parameters by."
+        return (
+            None,
+            f"{counted(problem.n_rows, 'row leaves', 'rows leave')} nothing to judge "
+            f"{len(free)} parameters by.",
+        )
     jacobian, slope, inside = problem.linearise(theta)
     jacobian = jacobian[:, free]
     if problem.below != 1.0:

@@ -10,6 +10,7 @@ import numpy as np
 from isoflop.fitting.objective import Array
 from isoflop.fitting.types import Fit
 from isoflop.notices import Notice
+from isoflop.units import counted
 
 FEW_ROWS_PER_PARAM = 5
 NEAR_SECOND_MINIMUM = 0.02
@@ -38,14 +39,15 @@ def _about_rows(
         yield Notice(
             code="rows-without-values",
             severity="info",
-            text=f"{n_dropped} rows were left out because a column that the law needs is empty.",
+            text=f"{counted(n_dropped, 'row was', 'rows were')} left out because a column that the "
+            "law needs is empty.",
             remedy="Fill in the column, or choose a law that does not need it.",
         )
     if fit.n_rows < FEW_ROWS_PER_PARAM * n_params:
         yield Notice(
             code="few-rows",
             severity="warning",
-            text=f"{fit.n_rows} rows for {n_params} parameters is few.",
+            text=f"{counted(fit.n_rows, 'row')} for {counted(n_params, 'parameter')} is few.",
             remedy="Trust the interval more than the number, add rows, or fit a smaller law.",
         )
     for item, values in zip(fit.law.inputs, inputs, strict=True):
@@ -63,8 +65,8 @@ def _about_rows(
         yield Notice(
             code="clustered-rows",
             severity="warning",
-            text=f"The {fit.n_rows} rows come from {n_clusters} runs but are resampled one by "
-            "one, so the bands are too narrow.",
+            text=f"The {counted(fit.n_rows, 'row')} come from {counted(n_clusters, 'run')} but are "
+            "taken as independent, so the intervals are too narrow.",
             remedy="Resample whole runs (clusters).",
         )
 
@@ -154,11 +156,12 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
     typical = 1.4826 * float(np.median(size))
     is_outlier = size > OUTLIER_SIGMAS * typical
     if typical > 0 and is_outlier.any() and fit.n_rows > 2 * len(fit.law.params):
-        worst = int(np.argmax(size))
+        worst = f"row {int(fit.row_index[np.argmax(size)])}"
+        count = int(is_outlier.sum())
         yield Notice(
             code="outliers",
             severity="info",
-            text=f"{int(is_outlier.sum())} rows lie more than {OUTLIER_SIGMAS:.0f} robust standard "
-            f"deviations off the curve, row {int(fit.row_index[worst])} the furthest.",
+            text=f"{counted(count, 'row lies', 'rows lie')} more than {OUTLIER_SIGMAS:.0f} robust "
+            f"standard deviations off the curve{': ' if count == 1 else ', the furthest '}{worst}.",
             remedy="Look at them; see what the fit does without them.",
         )

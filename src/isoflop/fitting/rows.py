@@ -10,6 +10,7 @@ from isoflop.errors import TooFewRows
 from isoflop.fitting.objective import Array
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
+from isoflop.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,12 @@ def usable_rows(law: Law, table: LossTable) -> Rows:
     n_rows, n_params = int(is_usable.sum()), len(law.params)
     if n_rows < n_params:
         raise TooFewRows(
-            f"{law.label} has {n_params} parameters, but the table has {n_rows} usable rows.",
+            f"{law.label} has {n_params} parameters, but the table has "
+            f"{counted(n_rows, 'usable row')}.",
             detail=f"Rows need a value in {', '.join([i.column for i in law.inputs])} and "
             f"{law.response}.",
-            hint=f"Add at least {n_params - n_rows} rows or choose a law with fewer parameters.",
+            hint=f"Add at least {counted(n_params - n_rows, 'row')} or choose a law with fewer "
+            "parameters.",
         )
     clusters = np.arange(len(frame))
     if "run_id" in frame:

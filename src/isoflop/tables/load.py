@@ -19,7 +19,7 @@ from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.shapes import use_metric
 from isoflop.tables.source import Progress, Source
 from isoflop.tables.validate import NOT_LOGGED, validate
-from isoflop.units import format_quantity
+from isoflop.units import counted, format_quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +162,8 @@ def _notices(
             Notice(
                 code="rows-unusable",
                 severity="warning",
-                text=f"{n_excluded:,} of {len(table.frame):,} rows are left out because a cell"
-                " is unusable.",
+                text=f"{n_excluded:,} of {counted(len(table.frame), 'row')} "
+                f"{'is' if n_excluded == 1 else 'are'} left out because a cell is unusable.",
                 remedy="See the list of problems; mend the file or change the mapping.",
             )
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isoflop.notices import Notice, Severity
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
-from isoflop.units import format_number, format_quantity
+from isoflop.units import counted, format_number, format_quantity
 
 # Near duplicates agree to this in log N, log D and log loss.
 _NEAR_SIZE = 0.005
@@ -96,7 +96,9 @@ def _duplicates(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Duplicates",
             "duplicate-rows",
             "warning",
-            f"{n_repeated:,} rows repeat an earlier row in everything but the run's name.",
+            f"{counted(n_repeated, 'row repeats', 'rows repeat')} an earlier row in everything "
+            f"but the "
+            "run's name.",
             "Exclude the repetitions, or they count twice in every fit and bootstrap.",
             frame.index[repeated],
         )
@@ -133,7 +135,8 @@ def _rows_of_one_run(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]
             "Rows of one run",
             "rows-of-one-run",
             "warning",
-            f"{len(frame):,} rows come from {n_runs:,} runs: rows of one run share its luck.",
+            f"{len(frame):,} rows come from {counted(n_runs, 'run')}: rows of one run share its "
+            f"luck.",
             "Resample whole runs (clusters), or keep one row of each run.",
         )
 
@@ -148,7 +151,8 @@ def _repetitions(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Repeated seeds",
             "repeated-seeds",
             "info",
-            f"{int((sizes > 1).sum()):,} settings were run with several seeds.",
+            f"{counted(int((sizes > 1).sum()), 'setting was', 'settings were')} run with "
+            f"several seeds.",
             "Fit their means, or resample them together.",
         )
 
@@ -235,8 +239,9 @@ def _outliers(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Outliers",
             "outlier-rows",
             "warning",
-            f"{int(is_far.sum()):,} rows lie more than {_OUTLIER_SIGMAS:.0f} standard deviations"
-            f" from a smooth surface through the others, at most {np.expm1(largest):.0%} in loss.",
+            f"{counted(int(is_far.sum()), 'row lies', 'rows lie')} more than {_OUTLIER_SIGMAS:.0f} "
+            f"standard deviations from a smooth surface through the others, at most "
+            f"{np.expm1(largest):.0%} in loss.",
             "Look at these runs; exclude those that went wrong, or keep a robust objective.",
             frame.index[np.flatnonzero(is_usable)[is_far]],
         )
@@ -285,7 +290,8 @@ def _rising_curves(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Curves that rise",
             "rising-curves",
             "warning",
-            f"{int(is_rising.sum()):,} runs end more than {_RISE:.0%} above their lowest loss.",
+            f"{counted(int(is_rising.sum()), 'run ends', 'runs end')} more than {_RISE:.0%} "
+            f"above their lowest loss.",
             "They diverged or overfitted: exclude them, or keep the best step of each run.",
             ends[is_rising],
         )
@@ -301,7 +307,7 @@ def _repeated_data(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Repeated data",
             "repeated-data",
             "info",
-            f"{int(repeated.sum()):,} rows saw their data more than once, up to"
+            f"{counted(int(repeated.sum()), 'row')} saw their data more than once, up to"
             f" {format_number(float(epochs.max()))} times.",
             "Use a data-constrained law, or fit the rows of one pass alone.",
         )
@@ -317,7 +323,8 @@ def _undertrained(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Undertrained runs",
             "undertrained-rows",
             "info",
-            f"{int(few.sum()):,} rows have fewer than {_UNDERTRAINED:.0f} tokens per parameter,"
+            f"{counted(int(few.sum()), 'row has', 'rows have')} fewer than {_UNDERTRAINED:.0f} "
+            f"tokens per parameter,"
             f" the fewest {format_number(float(ratio.min()))}.",
             "Additive laws fit such runs badly; see whether the fit changes without them.",
             frame.index[few],

@@ -26,6 +26,7 @@ from isoflop.fitting.compare.ranking import Criterion
 from isoflop.laws import Law, load_laws, rebind
 from isoflop.ui import compare_view, controls, curves, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
+from isoflop.units import counted
 
 SETS = {"claims": "Claims over one input", "laws": "Laws of N and D"}
 DECADES = {"0.5": "0.5", "1": "1", "1.5": "1.5", "2": "2"}
@@ -115,7 +116,9 @@ def _cautions(shown: View, found: LawComparison) -> None:
     """Say what makes the comparison less than it seems."""
     if found.n_left_out:
         messages.assumption(
-            f"{found.n_left_out} rows lack a value that some law needs and are left out for all."
+            f"Left out for all laws: {counted(found.n_left_out, 'row')} without a value that "
+            f"some law "
+            "needs."
         )
     frame = shown.table.included()
     if "run_id" in frame and frame["run_id"].duplicated().any():

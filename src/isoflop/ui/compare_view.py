@@ -83,7 +83,7 @@ def view() -> View:
     whole = caching.table(choice)
     families = controls.family_input(whole)
     table = caching.rows_of(whole.fingerprint, families, whole)
-    return View(choice=choice, whole=whole, table=table, options=controls.option_inputs())
+    return View(choice=choice, whole=whole, table=table, options=controls.option_inputs(table))
 
 
 def of_one_convention(shown: View) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -40,6 +41,12 @@ OBJECTIVES: dict[Objective, str] = {
     "huber": "Huber, loss",
     "asymmetric_mae": "Asymmetric absolute",
 }
+RESAMPLED: dict[Bootstrap | Literal["auto"], str] = {
+    "auto": "Auto",
+    "rows": "Rows",
+    "clusters": "Runs",
+    "wild": "Wild",
+}
 RESAMPLES = {"0": "None", "200": "200", "1000": "1000", "4000": "4000"}
 
 
@@ -65,7 +72,7 @@ def fit_choice() -> FitChoice:
         law=law_key,
         formula=formula,
         input_column=column,
-        options=option_inputs(),
+        options=option_inputs(chosen_rows),
     )
     with at:
         fixed = fixed_inputs(caching.law(choice, chosen_rows)[0], chosen_rows)
@@ -269,7 +276,7 @@ def _formula_field(columns: tuple[str, ...]) -> None:
         st.rerun()
 
 
-def option_inputs() -> FitOptions:
+def option_inputs(source: LossTable) -> FitOptions:
     """Draw how to fit, folded away, and return it."""
     with st.expander("Fit options", icon=":material/tune:"):
         objective = inputs.choice(
@@ -296,18 +303,23 @@ def option_inputs() -> FitOptions:
             help="How many refits the bands rest on.",
             style="row",
         )
-        units: dict[Bootstrap, str] = {"rows": "Rows", "clusters": "Whole runs"}
         unit = inputs.choice(
             "Resample",
-            units,
+            RESAMPLED,
             key="resample",
-            default=DEFAULT_OPTIONS.bootstrap,
-            help="Whole runs when several rows come from one run.",
+            default="auto",
+            help="Auto: whole runs where several rows come from one run, else rows. Wild: every "
+            "row stays, and the residuals of each run change size and sign (for least squares).",
             style="row",
         )
     return FitOptions(
         objective=objective,
         huber_delta=delta,
         n_bootstrap=int(resamples),
-        bootstrap=unit,
+        bootstrap=resampled_by_default(source) if unit == "auto" else unit,
     )
+
+
+def resampled_by_default(source: LossTable) -> Bootstrap:
+    """Return what the bootstrap resamples unless a person says: runs where they share rows."""
+    return "clusters" if rows.has_runs_of_several_rows(source) else "rows"

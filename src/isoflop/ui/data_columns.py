@@ -28,6 +28,7 @@ from isoflop.tables.mapping import own_name
 from isoflop.tables.problems import shorten
 from isoflop.ui import documents, messages, panels, prepared, uploads
 from isoflop.ui.uploads import Pending
+from isoflop.units import counted
 
 OWN, LEFT_OUT = "(its own name)", "(left out)"
 LINEAR = "linear"
@@ -58,7 +59,10 @@ def show(table_id: str, result: ReadResult) -> None:
 
 
 def _show(raw: RawTable, mapping: ColumnMapping, *, table_id: str) -> None:
-    facts = [f"{raw.format}, {len(raw.frame):,} rows, {len(raw.headers):,} columns", *raw.notes]
+    facts = [
+        f"{raw.format}, {counted(len(raw.frame), 'row')}, {counted(len(raw.headers), 'column')}",
+        *raw.notes,
+    ]
     st.caption(messages.plain(" · ".join(facts)))
     for question in mapping.questions:
         _ask(raw, mapping, question, table_id)
@@ -229,7 +233,7 @@ def _offer(raw: RawTable, before: ColumnMapping, changed: ColumnMapping, table_i
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Use these columns: {len(result.table.included()):,} rows",
+            f"Use these columns: {counted(len(result.table.included()), 'row')}",
             type="primary",
             icon=":material/check:",
             key="data.apply",
@@ -301,7 +305,7 @@ def _given(raw: RawTable, content: bytes, table_id: str) -> None:
         messages.show(problem)
         return
     st.button(
-        f"Use this mapping: {len(result.table.included()):,} rows",
+        f"Use this mapping: {counted(len(result.table.included()), 'row')}",
         type="primary",
         key="data.given",
         on_click=_apply,

@@ -21,7 +21,7 @@ from isoflop.ui import (
     uploads,
 )
 from isoflop.ui.state import TableChoice
-from isoflop.units import format_number
+from isoflop.units import counted
 
 TABS = ("Rows", "Columns", "Quality", "Sources")
 
@@ -94,7 +94,7 @@ def _head(shown: Shown) -> None:
         facts.append(f"N counts {table.param_convention} parameters")
     if "family" in table.frame:
         n_families = table.included()["family"].nunique()
-        facts.append(f"{format_number(n_families)} famil{'y' if n_families == 1 else 'ies'}")
+        facts.append(counted(n_families, "family", "families"))
     st.markdown(" · ".join(facts))
     if table.provenance.is_synthetic:
         st.badge(

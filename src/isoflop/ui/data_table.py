@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isoflop.export import inert
 from isoflop.tables import COLUMNS, Exclusion, LossTable
 from isoflop.ui import messages, prepared
+from isoflop.units import counted
 
 MAX_SHOWN = 1000
 FLAG, REASON = "is_excluded", "exclusion_reason"
@@ -42,7 +43,7 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
     shown = _sorted(_filtered(_which(table.frame, str(which)), text or ""), by, not falling)
     _editor(table_id, full, table, shown.head(MAX_SHOWN))
     more = f"; the first {MAX_SHOWN:,} are shown" if len(shown) > MAX_SHOWN else ""
-    st.caption(f"{len(shown):,} rows{more}. Tick a row to leave it out.")
+    st.caption(f"{counted(len(shown), 'row')}{more}. Tick a row to leave it out.")
 
 
 def _sort_label(name: str) -> str:

@@ -13,7 +13,7 @@ from isoflop.fitting import predict
 from isoflop.planning.inputs import inputs_at
 from isoflop.ui import curves, fit_view, panels
 from isoflop.ui.fit_view import LEVEL, View
-from isoflop.units import format_number
+from isoflop.units import counted, format_number
 
 N_POINTS = 80
 Row = tuple[str, str, str, str, str]
@@ -34,7 +34,7 @@ def _table(before: View, after: View, n_dropped: int) -> None:
     rows.append(("Typical residual", f"{scales[0]:.3g}", f"{scales[1]:.3g}", _percent(*scales), ""))
     heads = (
         "Quantity",
-        f"All {before.fit.n_rows:,} rows",
+        f"All {counted(before.fit.n_rows, 'row')}",
         f"Without {n_dropped}",
         "Change",
         "In standard errors",

@@ -13,7 +13,7 @@ from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Aim, Des
 from isoflop.planning.outlook import Outlook, Runs, outlook
 from isoflop.ui import caching, curves, fit_view, inputs, messages, panels
 from isoflop.ui.fit_view import LEVEL, View
-from isoflop.units import format_number, format_quantity
+from isoflop.units import counted, format_number, format_quantity
 
 AUTO = "auto"
 RATIO = inputs.over(1.0, 2000.0)
@@ -136,7 +136,7 @@ def _say(shown: View, proposal: Design, seen: Outlook) -> None:
     count = len(proposal.runs.params)
     if left < 0.98:
         text = (
-            f"**{count} {'run' if count == 1 else 'runs'} of "
+            f"**{counted(count, 'run')} of "
             f"{messages.plain(format_quantity(spent, 'flop'))}** together would shrink the "
             f"{LEVEL:.0%} interval of {what} at {where} **to {left:.0%}** of its width."
         )

@@ -19,7 +19,7 @@ from isoflop.planning.sensitivity import Influence
 from isoflop.ui import fit_compare, fit_drops, fit_view, inputs, messages, panels
 from isoflop.ui import fit_residuals as own_rows
 from isoflop.ui.fit_view import LEVEL, View
-from isoflop.units import format_number
+from isoflop.units import counted, format_number
 
 N_BARS = 12
 SIZE, EXPONENT = "N*", "a"
@@ -195,7 +195,7 @@ def _unit_name(shown: View, rows: NDArray[np.int64]) -> str:
     frame = shown.fitted.table.frame
     if "run_id" in frame:
         run = html.escape(str(frame["run_id"].loc[rows[0]]))
-        return f"{run} ({len(rows)} rows)" if len(rows) > 1 else f"row {rows[0]}, {run}"
+        return f"{run} ({counted(len(rows), 'row')})" if len(rows) > 1 else f"row {rows[0]}, {run}"
     return f"row {rows[0]}"
 
 

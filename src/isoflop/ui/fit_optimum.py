@@ -10,6 +10,7 @@ from isoflop.figures import fit_landscape
 from isoflop.fitting.diagnose import drawn_parameters
 from isoflop.ui import fit_view, inputs, panels
 from isoflop.ui.fit_view import View
+from isoflop.units import counted
 
 
 def show(shown: View) -> None:
@@ -80,5 +81,6 @@ def _reading(shown: View) -> str:
     )
     if proof.n_minima == 1:
         return text + " No other minimum was found."
-    gap = "" if proof.gap_to_second is None else f", the next one {proof.gap_to_second:.2%} higher"
-    return text + f" **{proof.n_minima - 1}** other minima were found{gap}."
+    others = counted(proof.n_minima - 1, "other minimum was", "other minima were")
+    gap = panels.gap_in_words(proof)
+    return text + f" {others} found" + (f", the lowest of them {gap}." if gap else ".")

@@ -11,6 +11,7 @@ from isoflop.planning import compute_flop
 from isoflop.ui import (
     caching,
     controls,
+    fit_bands,
     fit_design,
     fit_influence,
     fit_optimum,
@@ -21,11 +22,12 @@ from isoflop.ui import (
     spending,
 )
 from isoflop.ui.fit_view import View
-from isoflop.units import format_number, format_quantity
+from isoflop.units import counted, format_number, format_quantity
 
 SECTIONS: dict[str, Callable[[View], None]] = {
     "Optimum": fit_optimum.show,
     "Parameters": fit_parameters.show,
+    "Bands": fit_bands.show,
     "Residuals": fit_residuals.show,
     "Influence": fit_influence.show,
     "Next runs": fit_design.show,
@@ -75,7 +77,7 @@ def show_figures(shown: View) -> None:
         (
             "Starts at this optimum",
             f"{proof.share_at_optimum:.0%}",
-            f"of {proof.n_starts}, {proof.n_minima} {_minima(proof.n_minima)}",
+            f"of {proof.n_starts}, {counted(proof.n_minima, 'minimum', 'minima')}",
             "Starts of the search that ended at the reported parameters.",
         ),
         (
@@ -112,10 +114,6 @@ def show_figures(shown: View) -> None:
                 border=True,
                 height="stretch",
             )
-
-
-def _minima(count: int) -> str:
-    return "minimum" if count == 1 else "minima"
 
 
 def _span(ends: tuple[float, float] | None, write: Callable[[float], str]) -> str:

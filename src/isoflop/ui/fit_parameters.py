@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 from isoflop.errors import FitError
 from isoflop.figures import fit_pairs, fit_profiles
 from isoflop.fitting.diagnose import Profile
-from isoflop.ui import fit_coverage, fit_view, messages, panels
+from isoflop.ui import fit_view, messages, panels
 from isoflop.ui.fit_view import LEVEL, View
 
 
@@ -36,7 +36,6 @@ def show(shown: View) -> None:
             )
     st.markdown(f"**{LEVEL:.0%} intervals by every method**")
     _intervals(shown, {profile.name: profile for profile in drawn})
-    fit_coverage.show(shown.fit)
     st.markdown("**Bootstrap draws, in pairs**")
     _pairs(shown)
 

@@ -11,11 +11,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.export import parameter_estimates
 from isoflop.figures import Figure
-from isoflop.fitting import Fit
+from isoflop.fitting import Certificate, Fit
 from isoflop.laws import Law
 from isoflop.tables import COLUMNS, LossTable
 from isoflop.ui import messages, uploads
-from isoflop.units import format_number
+from isoflop.units import counted, format_number
 
 CHART_CONFIG = {
     "displaylogo": False,
@@ -102,8 +102,8 @@ def certificate(fit: Fit) -> None:
         )
         st.metric(
             "Gap to the next minimum",
-            "no other" if proof.gap_to_second is None else f"{proof.gap_to_second:.2%}",
-            help="How much worse the next best minimum is, relative to this one.",
+            gap_in_words(proof) or "no other",
+            help="How much larger the objective is at the next best minimum.",
         )
         st.metric(
             "Condition number",
@@ -113,9 +113,17 @@ def certificate(fit: Fit) -> None:
     at_bound = ", ".join(proof.at_bound) or "none"
     st.caption(
         f"Objective {fit.objective_value:.10g}, scaled gradient {proof.gradient_norm:.1g}, "
-        f"{fit.n_rows} rows, residual standard deviation {fit.residual_std:.3g}. "
+        f"{counted(fit.n_rows, 'row')}, residual standard deviation {fit.residual_std:.3g}. "
         f"Parameters at a bound: {messages.plain(at_bound)}."
     )
+
+
+def gap_in_words(proof: Certificate) -> str:
+    """Say how far the next minimum lies above the reported one; empty where there is no other."""
+    gap = proof.gap_to_second
+    if gap is None:
+        return ""
+    return f"{gap:.2%} higher" if gap < 1 else f"{format_number(1 + gap)} times as high"
 
 
 def data(table: LossTable) -> None:
@@ -168,8 +176,7 @@ def unusable_cells(table_id: str) -> None:
     if upload is None or not upload.result.problems:
         return
     problems = upload.result.problems
-    noun = "cell" if len(problems) == 1 else "cells"
-    with st.expander(f"{len(problems):,} {noun} could not be used", icon=":material/rule:"):
+    with st.expander(f"{counted(len(problems), 'cell')} could not be used", icon=":material/rule:"):
         st.dataframe(
             {
                 "Row": [problem.row for problem in problems],

@@ -249,7 +249,7 @@ def fit_inputs(scenario: Scenario, params: float | None) -> Selection:
     families = controls.family_input(whole)
     chosen_rows = caching.rows_of(whole.fingerprint, families, whole)
     law_key, formula, column = controls.law_inputs(chosen_rows)
-    options: FitOptions = controls.option_inputs()
+    options: FitOptions = controls.option_inputs(chosen_rows)
     selection = Selection(
         table=table,
         families=families,

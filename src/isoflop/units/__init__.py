@@ -16,7 +16,7 @@ Examples
 '5.76e23 FLOP'
 """
 
-from isoflop.units.format import format_number, format_quantity
+from isoflop.units.format import counted, format_number, format_quantity
 from isoflop.units.parse import (
     DAY_S,
     HOUR_S,
@@ -43,6 +43,7 @@ __all__ = [
     "WEEK_S",
     "YEAR_S",
     "Dimension",
+    "counted",
     "format_number",
     "format_quantity",
     "parse_number",

@@ -25,6 +25,25 @@ def format_number(value: float, digits: int = 3) -> str:
     return _scaled(value, digits, ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")), top=1e15)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Write how many there are of something, in the singular where that is one.
+
+    Parameters
+    ----------
+    count : int
+    one : str
+        What follows the number 1: a noun, with its verb where that changes too.
+    many : str
+        What follows any other number; ``one`` with an s unless given.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1245, "row"), counted(2, "row lies", "rows lie")
+    ('1 row', '1,245 rows', '2 rows lie')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
     """Write a quantity for a person, in the unit that suits its size.
 

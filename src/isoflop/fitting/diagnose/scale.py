@@ -8,6 +8,7 @@ import numpy as np
 
 from isoflop.errors import FitError
 from isoflop.fitting.diagnose.refit import Workbench
+from isoflop.units import counted
 
 FEWEST, WINDOW_SHARE = 8, 0.3
 """Residuals, beyond one a parameter, that a density around zero is taken from at least.
@@ -68,7 +69,10 @@ def residual_scale(bench: Workbench) -> Scale:
     _, slope, _ = problem.linearise(bench.fit.theta)
     reason = ""
     if freedom <= 0:
-        reason = f"{problem.n_rows} rows leave nothing to judge {n_free} parameters by."
+        reason = (
+            f"{counted(problem.n_rows, 'row leaves', 'rows leave')} nothing to judge "
+            f"{n_free} parameters by."
+        )
     elif problem.below != 1.0:
         reason = "The asymmetric objective has none."
     elif np.isfinite(problem.delta) and freedom < FEWEST:

@@ -9,6 +9,7 @@ import numpy as np
 from isoflop.fitting.two_step.families import FamilyCurves
 from isoflop.fitting.two_step.measured import MetricBand, TwoStep
 from isoflop.notices import Notice
+from isoflop.units import counted
 
 LITTLE_EXPLAINED = 0.5
 WIDE_TOP = 0.3
@@ -48,9 +49,9 @@ def family_curve_notices(found: FamilyCurves) -> Iterator[Notice]:
     yield Notice(
         code="loss-not-measured",
         severity="warning",
-        text=f"No loss was measured for these {len(found.table.frame)} models: theirs is what "
-        f"{found.reference.law.label} fitted to {found.reference.table_id} gives for their size "
-        "and tokens.",
+        text=f"No loss was measured for these {counted(len(found.table.frame), 'model')}: "
+        f"theirs is what {found.reference.law.label} fitted to {found.reference.table_id} gives "
+        "for their size and tokens.",
         remedy="Read it as a common scale of effort, and compare within a family; across families "
         "it also holds data, tokenizer and recipe.",
     )

@@ -14,6 +14,7 @@ from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
+from isoflop.units import counted
 
 _PAGE = 1000
 _MAX_RUNS = 20_000
@@ -66,7 +67,7 @@ def read_mlflow(
         )
     frame = pd.DataFrame(rows)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    notes = (f"{len(runs)} runs read.", "Parameters and metrics are columns.")
+    notes = (f"{counted(len(runs), 'run')} read.", "Parameters and metrics are columns.")
     return RawTable(name="MLflow", format="MLflow", frame=frame, notes=notes)
 
 

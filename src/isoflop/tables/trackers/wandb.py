@@ -15,6 +15,7 @@ from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
+from isoflop.units import counted
 
 _MAX_RUNS = 20_000
 _MAX_DEPTH = 3
@@ -51,7 +52,9 @@ def unpivot_chart(raw: RawTable) -> RawTable:
         frame = frame.groupby(["run_id", axis[0]], as_index=False, sort=False).first()
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     n_runs = frame["run_id"].nunique()
-    note = f"A chart exported by Weights & Biases: {n_runs} runs, one row a step of each."
+    note = (
+        f"A chart exported by Weights & Biases: {counted(n_runs, 'run')}, one row a step of each."
+    )
     return replace(raw, frame=frame, notes=(*raw.notes, note), duplicate_headers=())
 
 
@@ -101,7 +104,7 @@ def read_wandb(
         raise TableError(f"The project {shorten(project)} has no runs with these metrics.")
     frame = pd.DataFrame(rows)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    notes = (f"{len(runs)} runs read from Weights & Biases.",)
+    notes = (f"{counted(len(runs), 'run')} read from Weights & Biases.",)
     return RawTable(name=project, format="Weights & Biases", frame=frame, notes=notes)
 
 
