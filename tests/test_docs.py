@@ -105,10 +105,10 @@ def raised_codes() -> Iterator[re.Pattern[str]]:
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", "")).lower()
-            if not name.endswith("notice"):
+            if not name.endswith(("notice", "finding")):
                 continue
             values = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-            for value in values or node.args[:1]:
+            for value in flatten(values or node.args[:2]):
                 if isinstance(value, ast.Constant) and KEBAB.fullmatch(str(value.value)):
                     yield re.compile(re.escape(str(value.value)))
                 elif isinstance(value, ast.JoinedStr):
@@ -117,6 +117,12 @@ def raised_codes() -> Iterator[re.Pattern[str]]:
                         for part in value.values
                     )
                     yield re.compile("".join(parts))
+
+
+def flatten(values: list[ast.expr]) -> Iterator[ast.expr]:
+    """Yield both sides of conditional expressions, and everything else as it is."""
+    for value in values:
+        yield from flatten([value.body, value.orelse]) if isinstance(value, ast.IfExp) else [value]
 
 
 def test_every_notice_is_documented_and_every_documented_notice_is_made() -> None:

@@ -68,7 +68,8 @@ def test_first_visit_is_finished() -> None:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_section_draws(section: str) -> None:
     at = healthy(open_page(section=section))
-    n_charts = {"Optimum": 1, "Parameters": 2, "Residuals": 5, "Influence": 4, "Next runs": 3}
+    n_charts = dict.fromkeys(SECTIONS, 1) | {"Parameters": 2, "Residuals": 5, "Influence": 4}
+    n_charts["Next runs"] = 3
     assert len(figures(at)) == n_charts[section]
     for chart in at.get("plotly_chart"):
         assert len(chart.proto.alt) > 30
@@ -100,6 +101,40 @@ def test_without_resamples_the_page_says_what_is_missing() -> None:
     assert "There are no bootstrap draws" in text(at)
     at = healthy(open_page(section="Next runs", bootstrap="0"))
     assert "choose a number of bootstrap resamples" in at.info[0].value
+
+
+def test_both_bands_are_drawn_apart_and_the_whole_curves_is_a_choice(mirror: Path) -> None:
+    at = healthy(open_page(section="Bands", **CHINCHILLA))
+    (figure,) = figures(at)
+    assert names(figure)[:2] == ["One new run (prediction)", "Mean of such runs (confidence)"]
+    each = figure["data"][1]["y"]
+    whole_at = healthy(open_page(section="Bands", **CHINCHILLA, **{"fit.band": "whole"}))
+    (whole,) = figures(whole_at)
+    assert "whole curve" in names(whole)[1]
+    assert whole["data"][1]["y"] != each
+    table = at.dataframe[0].value
+    assert list(table["Method"]) == ["Bootstrap of rows", "Residual covariance"]
+    assert all(" to " in cell for cell in [*table["Mean of such runs"], *table["One new run"]])
+
+
+def test_bands_are_drawn_off_the_curve_and_their_absence_is_explained(mirror: Path) -> None:
+    relative = healthy(open_page(section="Bands", **CHINCHILLA, **{"fit.band_as": "off"}))
+    assert "(%)" in figures(relative)[0]["layout"]["yaxis"]["title"]["text"]
+    none = open_page(section="Bands", **CHINCHILLA, bootstrap="0", **{"fit.band": "whole"})
+    assert "needs bootstrap draws" in text(healthy(none))
+
+
+def test_rows_of_one_run_are_resampled_together_unless_told_otherwise(mirror: Path) -> None:
+    at = healthy(open_page(section="Bands", table="gemstones"))
+    assert at.dataframe[0].value["Method"][0] == "Bootstrap of whole runs"
+    rows = healthy(open_page(section="Bands", table="gemstones", resample="rows"))
+    assert rows.dataframe[0].value["Method"][0] == "Bootstrap of rows"
+    wild = healthy(
+        open_page(
+            table="gemstones", resample="wild", objective="least_squares_log", section="Bands"
+        )
+    )
+    assert wild.dataframe[0].value["Method"][0] == "Wild bootstrap of whole runs"
 
 
 def test_rows_far_off_are_drawn_at_the_edge_or_to_scale(mirror: Path) -> None:

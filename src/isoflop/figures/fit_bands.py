@@ -36,6 +36,7 @@ def figure(
     target_flop: float,
     rows_flop: tuple[float, float] | None,
     y_title: str,
+    is_relative: bool = False,
     theme: Theme = APP,
 ) -> go.Figure:
     """Draw the curve, its bands, and where the fitted rows end.
@@ -51,6 +52,9 @@ def figure(
         Least and most compute of the fitted rows, where it is known.
     y_title : str
         With unit.
+    is_relative : bool
+        Draw everything as a distance from the curve, in percent: bands that are thin inside the
+        rows are seen.
     theme : Theme
 
     Returns
@@ -58,12 +62,13 @@ def figure(
     plotly.graph_objects.Figure
     """
     traces: list[Trace] = []
+    base = loss if is_relative else None
     for ribbon, fill, colour, dash in zip(ribbons, _FILLS, _LINES, _DASHES, strict=False):
         traces.append(
             {
                 "type": "scatter",
                 "x": np.concatenate([compute_flop, compute_flop[::-1]]),
-                "y": np.concatenate([ribbon.upper, ribbon.lower[::-1]]),
+                "y": np.concatenate([_off(ribbon.upper, base), _off(ribbon.lower, base)[::-1]]),
                 "fill": "toself",
                 "mode": "lines",
                 "line": {"width": 1, "color": colour, "dash": dash},
@@ -76,7 +81,7 @@ def figure(
         {
             "type": "scatter",
             "x": compute_flop,
-            "y": loss,
+            "y": _off(loss, base),
             "mode": "lines",
             "name": "Fitted law",
             "line": {"color": theme.ink, "width": 2},
@@ -85,6 +90,9 @@ def figure(
         }
     )
     ends = [part for ribbon in ribbons for part in (ribbon.lower, ribbon.upper)]
+    y_axis = look.loss_axis(y_title, np.concatenate([loss, *ends]))
+    if is_relative:
+        y_axis = look.axis("Distance from the fitted law (%)", "linear")
     shapes = [_upright(target_flop, theme.ink)]
     notes = [_note(float(np.log10(target_flop)), "budget")]
     if rows_flop is not None:
@@ -92,12 +100,17 @@ def figure(
         notes.append(_note(float(np.mean(np.log10(rows_flop))), "fitted rows"))
     layout = {
         "xaxis": look.axis("Training compute C (FLOP)", is_power=True, span=compute_flop),
-        "yaxis": look.loss_axis(y_title, np.concatenate([loss, *ends])),
+        "yaxis": y_axis,
         "shapes": shapes,
         "annotations": notes,
         "margin": {"l": 8, "r": 12, "t": 24, "b": 8},
     }
     return look.figure(traces, theme=theme, height_px=HEIGHT_PX, layout=layout)
+
+
+def _off(values: NDArray[np.float64], base: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return values, or how far they lie off a base in percent."""
+    return values if base is None else 100 * (values / base - 1)
 
 
 def _labels(

@@ -1,6 +1,6 @@
 """Resampling: the same batched solver over resamples of the rows, of whole runs, or of signs.
 
-A resample is a vector of row weights (how often each row was drawn), or of shifts of the residuals
+A resample is a vector of row weights (how much each row counts), or of shifts of the residuals
 (wild bootstrap), so all resamples share their inputs and are one batch.
 """
 
@@ -28,7 +28,12 @@ _WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt
 
 
 def resample_weights(clusters: Array, options: FitOptions) -> Array:
-    """Draw how often each row counts in each resample.
+    """Draw how much each row counts in each resample.
+
+    Rows get smooth random weights (the Bayesian bootstrap): their mean and variance are those of
+    rows drawn with replacement, but no row is ever missing. A law of five parameters fitted to 15
+    rows, a third of which are missing, is far less sure than the table is; and a robust objective,
+    whose curve passes through some rows exactly, jumps when one of them goes.
 
     Parameters
     ----------
@@ -43,17 +48,24 @@ def resample_weights(clusters: Array, options: FitOptions) -> Array:
     ------
     FitError
         If whole runs are to be resampled and there are too few.
+
+    References
+    ----------
+    Rubin 1981, The Bayesian bootstrap, Annals of Statistics 9; Chatterjee and Bose 2005,
+    Generalized bootstrap for estimating equations, Annals of Statistics 33, for any weights.
     """
-    units = np.arange(len(clusters)) if options.bootstrap == "rows" else clusters
-    n_units = _count_units(units, options)
     random = np.random.default_rng(options.seed)
+    if options.bootstrap == "rows":
+        weights = random.standard_exponential((options.n_bootstrap, len(clusters)))
+        return np.asarray(weights / weights.mean(axis=1, keepdims=True))
+    n_units = _count_units(clusters)
     counts = random.multinomial(n_units, np.full(n_units, 1 / n_units), size=options.n_bootstrap)
-    return counts.astype(np.float64)[:, units]
+    return counts.astype(np.float64)[:, clusters]
 
 
-def _count_units(units: Array, options: FitOptions) -> int:
-    n_units = int(units.max()) + 1
-    if options.bootstrap != "rows" and n_units < FEWEST_CLUSTERS:
+def _count_units(clusters: Array) -> int:
+    n_units = int(clusters.max()) + 1
+    if n_units < FEWEST_CLUSTERS:
         raise FitError(
             f"Resampling whole runs needs at least {FEWEST_CLUSTERS} runs; "
             f"the table has {n_units}.",
@@ -76,7 +88,7 @@ def wild_shifts(problem: Problem, theta: Array, clusters: Array, options: FitOpt
     ----------
     Cameron, Gelbach and Miller 2008; Webb 2023, Canadian Journal of Economics 56.
     """
-    n_units = _count_units(clusters, options)
+    n_units = _count_units(clusters)
     freedom = problem.n_rows - len(theta)
     if freedom <= 0:
         raise FitError("The wild bootstrap needs more rows than parameters.")

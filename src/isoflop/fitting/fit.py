@@ -265,6 +265,7 @@ def _assemble(
         row_index=rows.index,
         certificate=certificate,
         n_rows=problem.n_rows,
+        n_clusters=int(rows.clusters.max()) + 1,
         input_ranges={
             symbol: (float(values.min()), float(values.max()))
             for symbol, values in zip(law.symbols, rows.inputs, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import stdtrit
 
 from isoflop.fitting.objective import Array
 from isoflop.fitting.types import Fit
@@ -61,7 +62,7 @@ def _about_rows(
     if {"N", "D"} <= set(fit.law.symbols):
         yield from _about_collinearity(fit, inputs)
     n_clusters = int(clusters.max()) + 1
-    if n_clusters < fit.n_rows and fit.options.n_bootstrap and fit.options.bootstrap == "rows":
+    if n_clusters < fit.n_rows and fit.options.bootstrap == "rows":
         yield Notice(
             code="clustered-rows",
             severity="warning",
@@ -138,10 +139,12 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
 
 
 def _about_parameters(fit: Fit) -> Iterator[Notice]:
-    names = fit.law.param_names
-    if fit.draws is None or "E" not in names or "E" in fit.certificate.at_bound:
+    if "E" not in fit.law.param_names or "E" in fit.certificate.at_bound:
         return
-    low, high = np.percentile(fit.draws[:, names.index("E")], [5, 95])
+    ends = _floor_interval(fit)
+    if ends is None:
+        return
+    low, high = ends
     if low < 0.05 * fit.values["E"] or high - low > fit.values["E"]:
         yield Notice(
             code="floor-not-identified",
@@ -149,6 +152,19 @@ def _about_parameters(fit: Fit) -> Iterator[Notice]:
             text=f"The irreducible loss E is hardly determined: {low:.2f} to {high:.2f} at 90%.",
             remedy="Do not extrapolate far; runs at larger scale would pin it down.",
         )
+
+
+def _floor_interval(fit: Fit) -> tuple[float, float] | None:
+    """Return the 90% interval of E by draws, else by the covariance; None without either."""
+    position = fit.law.param_names.index("E")
+    if fit.draws is not None:
+        low, high = np.percentile(fit.draws[:, position], [5, 95])
+        return float(low), float(high)
+    if fit.covariance is None:
+        return None
+    reach = float(stdtrit(fit.n_rows - len(fit.law.params), 0.95))
+    reach *= float(np.sqrt(fit.covariance[position, position]))
+    return max(fit.values["E"] - reach, 0.0), fit.values["E"] + reach
 
 
 def _about_residuals(fit: Fit) -> Iterator[Notice]:

@@ -39,8 +39,8 @@ class FitOptions:
     n_bootstrap : int
         Number of resamples; 0 for none.
     bootstrap : {"rows", "clusters", "wild"}
-        Whether rows are resampled, or whole runs (``run_id``), or the residuals of whole runs
-        keep their size and draw their sign (wild cluster bootstrap).
+        Whether rows are resampled (each by a smooth random weight), or whole runs (``run_id``), or
+        the residuals of whole runs keep their rows and draw their sign (wild cluster bootstrap).
     seed : int
         Seed of the resampling.
     """
@@ -117,6 +117,8 @@ class Fit:
     certificate : Certificate
     notices : tuple of Notice
     n_rows : int
+    n_clusters : int
+        Runs that the rows come from; as many as rows where no run has several, 0 if not known.
     input_ranges : mapping of str to (float, float)
         Smallest and largest value of every input symbol among the fitted rows.
     loss_unit, param_convention : str
@@ -138,6 +140,7 @@ class Fit:
     certificate: Certificate
     notices: tuple[Notice, ...] = ()
     n_rows: int
+    n_clusters: int = 0
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     loss_unit: str = "unknown"
     param_convention: str = "unknown"

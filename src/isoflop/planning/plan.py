@@ -27,11 +27,10 @@ from isoflop.planning.constraints import (
 from isoflop.planning.cost import Site, cost
 from isoflop.planning.frontier import NO_DRAWS, SMALLEST_TOKENS, require_interior
 from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
+from isoflop.planning.reach import extrapolation_notices
 from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan
 from isoflop.units import format_quantity
 
-FAR_DECADES = 1.0
-VERY_FAR_DECADES = 2.0
 UNSTABLE_SHARE = 0.05
 MANY_EPOCHS = 4.0
 """Up to here repeated tokens are nearly as good as new ones (arXiv 2305.16264)."""
@@ -198,23 +197,7 @@ def _notices(
     fit: Fit, decades: Mapping[str, float], spread: Optimum | None, epochs: float
 ) -> tuple[Notice, ...]:
     """Say what should make a reader doubt the plan."""
-    notices = []
-    labels = {item.symbol: item.label or item.column for item in fit.law.inputs}
-    far = {symbol: value for symbol, value in decades.items() if abs(value) >= FAR_DECADES}
-    if far:
-        words = " and ".join(
-            f"{labels[symbol]} lies {abs(value):.1f} decades {'above' if value > 0 else 'below'}"
-            for symbol, value in far.items()
-        )
-        is_very_far = max(map(abs, far.values())) >= VERY_FAR_DECADES
-        notices.append(
-            Notice(
-                code="extrapolating",
-                severity="serious" if is_very_far else "warning",
-                text=f"{words} the fitted rows.",
-                remedy="Add a run nearer to this budget before you trust it.",
-            )
-        )
+    notices = [*extrapolation_notices(fit, decades)]
     if spread is not None and (share := 1 - float(np.mean(spread.is_interior))) > UNSTABLE_SHARE:
         notices.append(
             Notice(

@@ -37,15 +37,24 @@ def show(shown: View) -> None:
             style="row",
             is_label_shown=False,
         )
+        scale = inputs.choice(
+            "Drawn as",
+            {"loss": "Loss", "off": "Off the curve (%)"},
+            key="fit.band_as",
+            default="loss",
+            help="Bands are thin inside the rows: their distance from the curve shows them.",
+            style="row",
+            is_label_shown=False,
+        )
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _picture(shown, is_whole=whole == "whole")
+        _picture(shown, is_whole=whole == "whole", is_relative=scale == "off")
     with right:
         _at_budget(shown)
     fit_coverage.show(shown.fit)
 
 
-def _picture(shown: View, *, is_whole: bool) -> None:
+def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
     fit, fixed = shown.fit, shown.target.fixed or {}
     span = curves.compute_range(shown.fitted.table, shown.target.compute_flop)
     flop, params, tokens, kind = curves.path(fit, np.geomspace(*span, N_POINTS), fixed)
@@ -69,8 +78,9 @@ def _picture(shown: View, *, is_whole: bool) -> None:
         target_flop=shown.target.compute_flop,
         rows_flop=rows_span(shown.fitted.table),
         y_title=curves.response_title(fit),
+        is_relative=is_relative,
     )
-    panels.chart(figure, alt=drawing.alt(ribbons), key=f"chart.bands.{is_whole}")
+    panels.chart(figure, alt=drawing.alt(ribbons), key=f"chart.bands.{is_whole}.{is_relative}")
     if missing:
         st.caption(messages.plain("No band. " + " ".join(missing)))
     along = f"Along models of {kind}. " if kind else ""

@@ -51,6 +51,7 @@ def show() -> None:
     messages.notices(
         [
             *fitted.fit.notices,
+            *fit_view.cautions(shown),
             *caching.influence(
                 fitted.key, shown.target.compute_flop, choice.fixed, fitted.fit, fitted.table
             ),

@@ -25,6 +25,10 @@ from isoflop.fitting.diagnose import (
     search,
     workbench,
 )
+from isoflop.fitting.table_notices import table_notices
+from isoflop.notices import Notice
+from isoflop.planning.inputs import inputs_at
+from isoflop.planning.reach import reach_notices
 from isoflop.planning.sensitivity import (
     Curve,
     Influence,
@@ -37,6 +41,7 @@ from isoflop.planning.sensitivity import (
 )
 from isoflop.tables import LossTable
 from isoflop.tables.exclude import Exclusion, exclude
+from isoflop.ui import curves
 from isoflop.ui.caching import Fitted
 from isoflop.ui.state import FitChoice
 
@@ -174,6 +179,21 @@ def kept(
         bar.empty()
     st.session_state[slot] = (key, result)
     return result
+
+
+def cautions(shown: View) -> tuple[Notice, ...]:
+    """Return what the rows, and the distance of the budget from them, should make one doubt."""
+    return _cautions(shown.key, shown.at, shown.fit, shown.fitted.table, shown.target)
+
+
+@st.cache_resource(max_entries=MAX_ENTRIES, show_spinner=False)
+def _cautions(
+    key: str, at: object, _fit: Fit, _table: LossTable, _target: Target
+) -> tuple[Notice, ...]:
+    fixed = _target.fixed or {}
+    _, params, tokens, _ = curves.path(_fit, np.array([_target.compute_flop]), fixed)
+    inputs = inputs_at(_fit.law, params, tokens, fixed)
+    return (*table_notices(_fit, _table), *reach_notices(_fit, inputs, LEVEL))
 
 
 def remainder(shown: View) -> Leftover:

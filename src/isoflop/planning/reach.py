@@ -1,0 +1,89 @@
+"""How far a prediction reaches beyond the fitted rows, and what that does to its band."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.errors import FitError
+from isoflop.fitting.predict import band
+from isoflop.fitting.types import Fit
+from isoflop.notices import Notice
+from isoflop.planning.inputs import extrapolation_decades
+
+FAR_DECADES = 1.0
+VERY_FAR_DECADES = 2.0
+WIDER = 2.0
+"""How many times as wide as at the rows a band must be to be worth a notice."""
+
+
+def extrapolation_notices(fit: Fit, decades: Mapping[str, float]) -> Iterator[Notice]:
+    """Yield a notice if some input lies a decade or more beyond the fitted rows.
+
+    Parameters
+    ----------
+    fit : Fit
+    decades : mapping of str to float
+        By symbol, as `extrapolation_decades` gives them.
+    """
+    labels = {item.symbol: item.label or item.column for item in fit.law.inputs}
+    far = {symbol: value for symbol, value in decades.items() if abs(value) >= FAR_DECADES}
+    if not far:
+        return
+    words = " and ".join(
+        f"{labels[symbol]} lies {abs(value):.1f} decades {'above' if value > 0 else 'below'}"
+        for symbol, value in far.items()
+    )
+    yield Notice(
+        code="extrapolating",
+        severity="serious" if max(map(abs, far.values())) >= VERY_FAR_DECADES else "warning",
+        text=f"{words} the fitted rows.",
+        remedy="Add a run nearer to this budget before you trust it.",
+    )
+
+
+def reach_notices(
+    fit: Fit, inputs: Mapping[str, NDArray[np.float64]], level: float = 0.9
+) -> tuple[Notice, ...]:
+    """Say how far one point lies beyond the rows, and how much wider the band is there.
+
+    Parameters
+    ----------
+    fit : Fit
+    inputs : mapping of str to ndarray, shape (1,)
+        Value of every input symbol.
+    level : float
+        Of the band.
+    """
+    decades = {symbol: float(v[0]) for symbol, v in extrapolation_decades(fit, inputs).items()}
+    return (*extrapolation_notices(fit, decades), *_band_notices(fit, inputs, decades, level))
+
+
+def _band_notices(
+    fit: Fit,
+    inputs: Mapping[str, NDArray[np.float64]],
+    decades: Mapping[str, float],
+    level: float,
+) -> Iterator[Notice]:
+    if not any(decades.values()):
+        return
+    both = {
+        symbol: np.array([value[0], np.clip(value[0], *fit.input_ranges[symbol])])
+        for symbol, value in inputs.items()
+    }
+    try:
+        found = band(fit, both, level)
+    except FitError:
+        return
+    here, nearest = (found.upper - found.lower) / np.abs(found.centre)
+    if here > WIDER * nearest:
+        yield Notice(
+            code="band-beyond-data",
+            severity="info",
+            text=f"The {level:.0%} band is {here:.1%} of the {fit.law.response} wide at this "
+            f"budget, {here / nearest:.1f} times as wide as at the nearest fitted rows, and holds "
+            "only if the law keeps its form beyond them.",
+            remedy="Train a run between the rows and the budget; see Next runs on the Fit page.",
+        )
