@@ -1,7 +1,8 @@
 """Simulate tables, fit them, and count how often each 90% band holds what it is a band of.
 
 ``python -m benchmarks.coverage --tables 1000 --write`` rewrites ``data/coverage.csv``, which the
-app shows. About half an hour on one idle core; ``--settings`` measures some and keeps the others.
+app shows. About twenty minutes on one idle core; ``--settings`` and ``--objectives`` measure some
+and keep the others.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TRUTH = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
 TARGETS = {"inside": (1e9, 2e10), "10x": (1e10, 2e11), "1000x": (1e11, 2e12)}
 OUTPUT = Path(__file__).resolve().parents[2] / "data" / "coverage.csv"
 COLUMNS = (
-    *("setting", "n_rows", "objective", "band", "target", "n_tables", "n_without_band"),
+    *("setting", "n_rows", "n_runs", "objective", "band", "target", "n_tables", "n_without_band"),
     *("coverage", "relative_width", "prediction_coverage"),
 )
 
@@ -98,7 +99,7 @@ def simulate(setting: Setting, random: np.random.Generator) -> LossTable:
 
 def methods(setting: Setting) -> Iterator[tuple[str, FitOptions]]:
     """Yield the bands that are measured: name and options."""
-    yield "bootstrap of rows", FitOptions(n_bootstrap=N_DRAWS)
+    yield "smooth bootstrap of rows", FitOptions(n_bootstrap=N_DRAWS, bootstrap="smooth")
     if not setting.is_clustered:
         yield "residual covariance", FitOptions(objective="least_squares_log")
         return
@@ -141,6 +142,7 @@ class Tally:
                 yield {
                     "setting": setting.label,
                     "n_rows": setting.n_rows,
+                    "n_runs": setting.n_runs,
                     "objective": key[0],
                     "band": key[1],
                     "target": target,
@@ -156,8 +158,10 @@ def _holds(found: Band, value: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray((found.lower <= value) & (value <= found.upper))
 
 
-def measure(setting: Setting, n_tables: int, seed: int) -> list[dict[str, object]]:
-    """Fit ``n_tables`` simulated tables in every way and count."""
+def measure(
+    setting: Setting, n_tables: int, seed: int, objectives: Sequence[str]
+) -> list[dict[str, object]]:
+    """Fit ``n_tables`` simulated tables in every way under some objectives, and count."""
     law, tally = load_laws()["chinchilla"], Tally()
     random = np.random.default_rng([seed, SETTINGS.index(setting)])
     new_runs = np.arange(len(TARGETS))
@@ -165,6 +169,8 @@ def measure(setting: Setting, n_tables: int, seed: int) -> list[dict[str, object
         table = simulate(setting, random)
         new_loss = tally.truth * np.exp(setting.scatter(random, new_runs))
         for name, options in methods(setting):
+            if options.objective not in objectives:
+                continue
             key = (options.objective, name)
             try:
                 tally.add(key, fit(law, table, options), new_loss)
@@ -176,12 +182,15 @@ def measure(setting: Setting, n_tables: int, seed: int) -> list[dict[str, object
 
 
 def written(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """Rewrite the file with some settings measured anew, the others as they were."""
-    fresh = {row["setting"] for row in rows}
+    """Rewrite the file with some settings and objectives measured anew, the others as they were."""
+    fresh = {(row["setting"], row["objective"]) for row in rows}
     with OUTPUT.open(encoding="utf-8", newline="") as file:
-        kept = [row for row in csv.DictReader(file) if row["setting"] not in fresh]
+        before = list(csv.DictReader(file))
+    kept = [row for row in before if (row["setting"], row["objective"]) not in fresh]
     order = [setting.label for setting in SETTINGS]
-    every = sorted([*kept, *rows], key=lambda row: order.index(str(row["setting"])))
+    every = sorted(
+        [*kept, *rows], key=lambda row: (order.index(str(row["setting"])), str(row["objective"]))
+    )
     with OUTPUT.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -195,11 +204,12 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=100, help="simulated tables a setting")
     parser.add_argument("--seed", type=int, default=20261125)
     parser.add_argument("--settings", type=int, nargs="*", default=range(len(SETTINGS)))
+    parser.add_argument("--objectives", nargs="*", default=("huber_log", "least_squares_log"))
     parser.add_argument("--write", action="store_true", help="rewrite data/coverage.csv")
     options = parser.parse_args()
     begin = time.process_time()
     for number in options.settings:
-        rows = measure(SETTINGS[number], options.tables, options.seed)
+        rows = measure(SETTINGS[number], options.tables, options.seed, options.objectives)
         print(pd.DataFrame(rows).to_string(index=False), flush=True)
         if options.write:
             written(rows)

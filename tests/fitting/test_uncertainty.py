@@ -203,12 +203,18 @@ def at(params, tokens):
 
 
 def test_row_weights_have_the_moments_of_resampling_and_leave_no_row_out():
-    weights = resample_weights(np.arange(40), FitOptions(n_bootstrap=4000))
+    weights = resample_weights(np.arange(40), FitOptions(n_bootstrap=4000, bootstrap="smooth"))
     np.testing.assert_allclose(weights.mean(axis=1), 1.0)
     assert weights.min() > 0
     np.testing.assert_allclose(weights.mean(axis=0), 1.0, atol=0.08)
     assert weights.var(axis=0).mean() == pytest.approx(1 - 1 / 40, rel=0.05)
     np.testing.assert_allclose(np.corrcoef(weights.T)[0, 1:], -1 / 39, atol=0.08)
+
+
+def test_rows_are_drawn_with_replacement_as_papers_do():
+    weights = resample_weights(np.arange(40), FitOptions(n_bootstrap=400))
+    assert set(np.unique(weights)) <= set(range(41))
+    np.testing.assert_array_equal(weights.sum(axis=1), 40)
 
 
 def test_whole_runs_are_drawn_with_replacement():

@@ -83,9 +83,9 @@ def test_the_picture_holds_the_surface_the_starts_and_the_optimum(mirror: Path) 
 
 
 def test_a_law_with_several_minima_shows_them(mirror: Path) -> None:
-    at = healthy(open_page(table="chinchilla", law="kaplan_joint"))
+    at = healthy(open_page(table="datablations", **{"fit.over": "alpha, beta"}))
     assert "Other minima" in names(figures(at)[0])
-    assert "other minim" in text(at)
+    assert "1 other minimum found, the lowest of them" in text(at)
 
 
 def test_intervals_of_all_methods_stand_side_by_side(mirror: Path) -> None:
@@ -113,7 +113,7 @@ def test_both_bands_are_drawn_apart_and_the_whole_curves_is_a_choice(mirror: Pat
     assert "whole curve" in names(whole)[1]
     assert whole["data"][1]["y"] != each
     table = at.dataframe[0].value
-    assert list(table["Method"]) == ["Bootstrap of rows", "Residual covariance"]
+    assert list(table["Method"]) == ["Smooth bootstrap of rows", "Residual covariance"]
     assert all(" to " in cell for cell in [*table["Mean of such runs"], *table["One new run"]])
 
 

@@ -124,8 +124,8 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--resample",
         choices=get_args(Bootstrap),
-        default=default.bootstrap,
-        help="rows, or whole runs where a run has several rows",
+        default="smooth",
+        help="rows by smooth weights, rows drawn as papers do, or whole runs",
     )
     add("--seed", type=int, default=default.seed)
     add("--json", type=Path, metavar="FILE", help="write the result as JSON; - for the screen")

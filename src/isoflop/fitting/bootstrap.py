@@ -30,10 +30,11 @@ _WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt
 def resample_weights(clusters: Array, options: FitOptions) -> Array:
     """Draw how much each row counts in each resample.
 
-    Rows get smooth random weights (the Bayesian bootstrap): their mean and variance are those of
-    rows drawn with replacement, but no row is ever missing. A law of five parameters fitted to 15
-    rows, a third of which are missing, is far less sure than the table is; and a robust objective,
-    whose curve passes through some rows exactly, jumps when one of them goes.
+    Under ``bootstrap="smooth"`` rows get smooth random weights (the Bayesian bootstrap): their mean
+    and variance are those of rows drawn with replacement, but no row is ever missing. A law of five
+    parameters fitted to 15 rows, a third of which are missing, is far less sure than the table is;
+    and a robust objective, whose curve passes through some rows exactly, jumps when one of them
+    goes.
 
     Parameters
     ----------
@@ -55,12 +56,14 @@ def resample_weights(clusters: Array, options: FitOptions) -> Array:
     Generalized bootstrap for estimating equations, Annals of Statistics 33, for any weights.
     """
     random = np.random.default_rng(options.seed)
-    if options.bootstrap == "rows":
-        weights = random.standard_exponential((options.n_bootstrap, len(clusters)))
+    n_rows = len(clusters)
+    if options.bootstrap == "smooth":
+        weights = random.standard_exponential((options.n_bootstrap, n_rows))
         return np.asarray(weights / weights.mean(axis=1, keepdims=True))
-    n_units = _count_units(clusters)
+    units = np.arange(n_rows) if options.bootstrap == "rows" else clusters
+    n_units = n_rows if options.bootstrap == "rows" else _count_units(clusters)
     counts = random.multinomial(n_units, np.full(n_units, 1 / n_units), size=options.n_bootstrap)
-    return counts.astype(np.float64)[:, clusters]
+    return counts.astype(np.float64)[:, units]
 
 
 def _count_units(clusters: Array) -> int:

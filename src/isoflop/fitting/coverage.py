@@ -22,8 +22,8 @@ TARGETS = {
     "1000x": "at a thousand times",
 }
 _COLUMNS = frozenset(
-    {"setting", "n_rows", "objective", "band", "target", "n_tables", "n_without_band"}
-    | {"coverage", "relative_width"}
+    {"setting", "n_rows", "n_runs", "objective", "band", "target", "n_tables", "n_without_band"}
+    | {"coverage", "relative_width", "prediction_coverage"}
 )
 
 
@@ -35,7 +35,8 @@ class Coverage:
     ----------
     setting : str
         Kind of simulated table.
-    n_rows : int
+    n_rows, n_runs : int
+        Rows, and the runs that they come from.
     objective, band : str
         What was fitted and how the band was made.
     target : str
@@ -46,10 +47,14 @@ class Coverage:
         Share of the others whose band held the true loss; nominal is 0.9.
     relative_width : float
         Median width of the band, as a share of the loss.
+    prediction_coverage : float or None
+        Share of those tables whose prediction band held the loss of one new run there; None where
+        it was not measured.
     """
 
     setting: str
     n_rows: int
+    n_runs: int
     objective: str
     band: str
     target: str
@@ -57,6 +62,7 @@ class Coverage:
     n_without_band: int
     coverage: float
     relative_width: float
+    prediction_coverage: float | None = None
 
     @property
     def is_calibrated(self) -> bool:
@@ -84,6 +90,7 @@ def load_coverage() -> tuple[Coverage, ...]:
             Coverage(
                 setting=row["setting"],
                 n_rows=int(row["n_rows"]),
+                n_runs=int(row["n_runs"]),
                 objective=row["objective"],
                 band=row["band"],
                 target=row["target"],
@@ -91,11 +98,16 @@ def load_coverage() -> tuple[Coverage, ...]:
                 n_without_band=int(row["n_without_band"]),
                 coverage=float(row["coverage"]),
                 relative_width=float(row["relative_width"]),
+                prediction_coverage=_known(row["prediction_coverage"]),
             )
             for row in rows
         )
     except (OSError, ValueError) as error:
         raise CatalogError(f"The data file {FILE} cannot be read.", detail=str(error)) from None
+
+
+def _known(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def band_name(fit: Fit) -> str:
@@ -104,6 +116,7 @@ def band_name(fit: Fit) -> str:
         return "residual covariance"
     return {
         "rows": "bootstrap of rows",
+        "smooth": "smooth bootstrap of rows",
         "clusters": "bootstrap of whole runs",
         "wild": "wild bootstrap of whole runs",
     }[fit.options.bootstrap]
@@ -116,12 +129,15 @@ def coverage_like(fit: Fit) -> tuple[Coverage, ...]:
     -------
     tuple of Coverage
         One a target, of the setting nearest in number of rows among those with the fit's objective
-        and kind of band; empty if there is none.
+        and kind of band whose rows share runs as the fit's do; empty if there is none.
     """
+    has_runs = 0 < fit.n_clusters < fit.n_rows
     same = [
         row
         for row in load_coverage()
-        if row.objective == fit.options.objective and row.band == band_name(fit)
+        if row.objective == fit.options.objective
+        and row.band == band_name(fit)
+        and (row.n_runs < row.n_rows) == has_runs
     ]
     if not same:
         return ()

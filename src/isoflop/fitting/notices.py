@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from isoflop.fitting.objective import Array
-from isoflop.fitting.types import Fit
+from isoflop.fitting.types import BY_ROW, Fit
 from isoflop.notices import Notice
 from isoflop.units import counted
 
@@ -62,7 +62,7 @@ def _about_rows(
     if {"N", "D"} <= set(fit.law.symbols):
         yield from _about_collinearity(fit, inputs)
     n_clusters = int(clusters.max()) + 1
-    if n_clusters < fit.n_rows and fit.options.bootstrap == "rows":
+    if n_clusters < fit.n_rows and fit.options.bootstrap in BY_ROW:
         yield Notice(
             code="clustered-rows",
             severity="warning",

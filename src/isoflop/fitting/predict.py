@@ -10,7 +10,7 @@ from scipy.special import ndtri, stdtrit
 
 from isoflop.errors import FitError
 from isoflop.fitting.objective import Array
-from isoflop.fitting.types import Band, BandKind, Fit
+from isoflop.fitting.types import BY_ROW, Band, BandKind, Fit
 
 _CHUNK = 400_000
 
@@ -132,7 +132,7 @@ def _small_sample(fit: Fit, level: float) -> float:
     Resources 50, section VI; Hall and Martin 1988, Exact convergence rate of bootstrap quantile
     variance estimator, Probability Theory and Related Fields 80.
     """
-    if fit.options.bootstrap != "rows":
+    if fit.options.bootstrap not in BY_ROW:
         freedom, shrinkage = fit.n_clusters - 1, 1.0
     elif is_smooth(fit):
         freedom = fit.n_rows - len(fit.law.params)

@@ -16,7 +16,9 @@ Objective = Literal["huber_log", "least_squares_log", "least_squares", "huber", 
 LOG_OBJECTIVES = frozenset({"huber_log", "least_squares_log"})
 """Objectives on the logarithm of the loss."""
 
-Bootstrap = Literal["rows", "clusters", "wild"]
+Bootstrap = Literal["rows", "smooth", "clusters", "wild"]
+BY_ROW: frozenset[Bootstrap] = frozenset({"rows", "smooth"})
+"""Ways to resample that take rows as independent."""
 BandKind = Literal["confidence", "prediction"]
 
 
@@ -38,9 +40,10 @@ class FitOptions:
         Weight of a point below the curve under ``"asymmetric_mae"``.
     n_bootstrap : int
         Number of resamples; 0 for none.
-    bootstrap : {"rows", "clusters", "wild"}
-        Whether rows are resampled (each by a smooth random weight), or whole runs (``run_id``), or
-        the residuals of whole runs keep their rows and draw their sign (wild cluster bootstrap).
+    bootstrap : {"rows", "smooth", "clusters", "wild"}
+        Whether rows are drawn with replacement, as papers do; or each counts by a smooth random
+        weight, which is better calibrated on small tables; or whole runs (``run_id``) are drawn;
+        or the residuals of whole runs change size and sign (wild cluster bootstrap).
     seed : int
         Seed of the resampling.
     """

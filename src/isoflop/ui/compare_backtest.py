@@ -14,9 +14,8 @@ from isoflop.fitting.backtest import BacktestRow, load_backtest
 from isoflop.laws import load_laws
 from isoflop.tables import list_datasets
 from isoflop.ui import inputs, messages, panels
-from isoflop.ui.controls import OBJECTIVES
+from isoflop.ui.controls import OBJECTIVE_LABELS
 
-OBJECTIVE_LABELS: dict[str, str] = {str(key): label for key, label in OBJECTIVES.items()}
 MEASURES = {"error": "Error", "coverage": "Coverage"}
 MEANING = {
     "error": "Mean error; green: the least on the table, orange: ten times that.",

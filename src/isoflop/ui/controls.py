@@ -41,11 +41,13 @@ OBJECTIVES: dict[Objective, str] = {
     "huber": "Huber, loss",
     "asymmetric_mae": "Asymmetric absolute",
 }
+OBJECTIVE_LABELS: dict[str, str] = {str(key): label for key, label in OBJECTIVES.items()}
 RESAMPLED: dict[Bootstrap | Literal["auto"], str] = {
-    "auto": "Auto",
-    "rows": "Rows",
-    "clusters": "Runs",
-    "wild": "Wild",
+    "auto": "Automatic",
+    "smooth": "Rows, smooth weights",
+    "rows": "Rows, with replacement",
+    "clusters": "Whole runs",
+    "wild": "Whole runs, wild",
 }
 RESAMPLES = {"0": "None", "200": "200", "1000": "1000", "4000": "4000"}
 
@@ -308,9 +310,9 @@ def option_inputs(source: LossTable) -> FitOptions:
             RESAMPLED,
             key="resample",
             default="auto",
-            help="Auto: whole runs where several rows come from one run, else rows. Wild: every "
-            "row stays, and the residuals of each run change size and sign (for least squares).",
-            style="row",
+            help="Automatic: whole runs where several rows come from one run, else rows with "
+            "smooth random weights. With replacement: as papers do. Wild: every row stays, and the "
+            "residuals of each run change size and sign (for least squares).",
         )
     return FitOptions(
         objective=objective,
@@ -322,4 +324,4 @@ def option_inputs(source: LossTable) -> FitOptions:
 
 def resampled_by_default(source: LossTable) -> Bootstrap:
     """Return what the bootstrap resamples unless a person says: runs where they share rows."""
-    return "clusters" if rows.has_runs_of_several_rows(source) else "rows"
+    return "clusters" if rows.has_runs_of_several_rows(source) else "smooth"

@@ -6,6 +6,7 @@ import streamlit as st
 
 from isoflop.fitting.coverage import NOMINAL, TARGETS, Coverage, coverage_like, load_coverage
 from isoflop.fitting.types import Fit
+from isoflop.ui.controls import OBJECTIVE_LABELS
 
 
 def show(fit: Fit) -> None:
@@ -15,10 +16,14 @@ def show(fit: Fit) -> None:
     st.dataframe(
         {
             "Simulated tables": [row.setting for row in load_coverage()],
-            "Objective": [row.objective for row in load_coverage()],
+            "Objective": [OBJECTIVE_LABELS[row.objective] for row in load_coverage()],
             "90% band": [row.band for row in load_coverage()],
             "Read": [TARGETS[row.target] for row in load_coverage()],
-            "Held the truth": [f"{row.coverage:.1%}" for row in load_coverage()],
+            "Band held the truth": [f"{row.coverage:.1%}" for row in load_coverage()],
+            "Prediction held a new run": [
+                "" if row.prediction_coverage is None else f"{row.prediction_coverage:.1%}"
+                for row in load_coverage()
+            ],
             "Verdict": [verdict(row) for row in load_coverage()],
             "Median width": [f"{row.relative_width:.2%} of the loss" for row in load_coverage()],
         },
@@ -34,17 +39,26 @@ def sentence(measured: tuple[Coverage, ...]) -> str:
         return "The band of this objective and kind of resampling was not measured by simulation."
     first = measured[0]
     shares = ", ".join(f"{row.coverage:.0%} {TARGETS[row.target]}" for row in measured)
-    off = {verdict(row) for row in measured} - {"calibrated"}
-    ending = f" Off nominal: {' and '.join(sorted(off))}." if off else ""
-    return (
+    text = (
         f"Nearest of six simulated settings: {first.setting} ({first.n_tables:,} tables, "
-        f"Chinchilla law). The {NOMINAL:.0%} band by {first.band} held the true loss in "
-        f"{shares}.{ending}"
+        f"Chinchilla law). The {NOMINAL:.0%} confidence band by {first.band} held the true loss in "
+        f"{shares}."
     )
+    off = [f"{_shortfall(row)} {TARGETS[row.target]}" for row in measured if not row.is_calibrated]
+    text += f" Off nominal: {', '.join(off)}." if off else " That is as it should be."
+    new = [row.prediction_coverage for row in measured if row.prediction_coverage is not None]
+    if new:
+        text += f" Its prediction band held a new run's loss in {min(new):.0%} to {max(new):.0%}."
+    return text
+
+
+def _shortfall(row: Coverage) -> str:
+    points = 100 * abs(row.coverage - NOMINAL)
+    return f"{verdict(row)} by {points:.0f} points"
 
 
 def verdict(row: Coverage) -> str:
     """Say whether a band is calibrated, to two points."""
     if row.is_calibrated:
         return "calibrated"
-    return "wider than it need be" if row.coverage > NOMINAL else "too narrow"
+    return "too wide" if row.coverage > NOMINAL else "too narrow"

@@ -112,14 +112,12 @@ def _search(key: str, _bench: Workbench) -> Search:
 
 def relief(shown: View, names: tuple[str, ...], extent: Extent) -> Landscape:
     """Return the objective over one or two parameters."""
-    return _landscape(shown.key, names, extent, shown.bench, found(shown))
-
-
-@st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Drawing the objective")
-def _landscape(
-    key: str, names: tuple[str, ...], extent: Extent, _bench: Workbench, _found: Search
-) -> Landscape:
-    return landscape(_bench, _found, names, extent=extent)
+    return kept(
+        f"landscape.{'.'.join(names)}.{extent}",
+        shown.key,
+        "Drawing the objective",
+        lambda report: landscape(shown.bench, found(shown), names, extent=extent, progress=report),
+    )
 
 
 def traced(shown: View) -> tuple[Profile, ...]:

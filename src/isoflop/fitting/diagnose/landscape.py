@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ from isoflop.fitting.solve import minimise
 from isoflop.laws.law import Law
 
 Extent = Literal["search", "near"]
+Progress = Callable[[float], None]
 
 N_SIDE = 36
 N_ALONG = 160
@@ -25,6 +27,9 @@ NEAR_SIGMAS = 6.0
 MARGIN = 0.04
 N_BASES, N_SWEEPS = 3, 6
 """Minima that every grid point starts from, and times that neighbours help each other along."""
+
+AT_ONCE, SHARE_OF_BASES = 200, 0.6
+"""Grid points between reports of progress, and the share of the work before neighbours help."""
 
 RUN_OFF = 20.0
 """E-foldings from the optimum beyond which a minimum lies outside any picture."""
@@ -115,6 +120,7 @@ def landscape(
     names: tuple[str, ...],
     *,
     extent: Extent = "search",
+    progress: Progress | None = None,
 ) -> Landscape:
     """Evaluate the objective over one or two parameters, all others at their best.
 
@@ -127,6 +133,8 @@ def landscape(
         One parameter or two.
     extent : {"search", "near"}
         Over everything that was searched, or a few standard errors around the optimum.
+    progress : callable, optional
+        Called with the share of the work done, 0 to 1; may raise to cancel.
 
     Raises
     ------
@@ -149,7 +157,7 @@ def landscape(
         axes.append(spaced(low, high, count))
     grid = np.stack([part.ravel() for part in np.meshgrid(*axes)], axis=1)
     problem = thin(bench.problem)
-    excess = _conditional_excess(bench, problem, found, held, grid)
+    excess = _conditional_excess(bench, problem, found, held, grid, progress or _silent)
     return Landscape(
         names=names,
         axes=tuple(axes),
@@ -196,7 +204,12 @@ def _error(bench: Workbench, j: int) -> float:
 
 
 def _conditional_excess(
-    bench: Workbench, problem: Problem, found: Search, held: list[int], grid: Array
+    bench: Workbench,
+    problem: Problem,
+    found: Search,
+    held: list[int],
+    grid: Array,
+    progress: Progress,
 ) -> Array:
     """Return the relative excess of the objective at each grid point, the others at their best."""
     law = bench.fit.law
@@ -204,16 +217,21 @@ def _conditional_excess(
     place, lowest = np.tile(bench.fit.theta, (len(grid), 1)), np.full(len(grid), np.inf)
     place[:, held] = grid
     everywhere = np.arange(len(grid))
-    for basis in found.ends[found.minima][:N_BASES]:
+    bases = found.ends[found.minima][:N_BASES]
+    for done, basis in enumerate(bases):
         start = np.tile(basis, (len(grid), 1))
         start[:, held] = grid
         if not set(held) & set(law.derived.linear):
             start = project_linear(law, problem, start)
-        _settle(bench, problem, held, everywhere, start, place, lowest)
+        for part in np.array_split(everywhere, max(1, len(everywhere) // AT_ONCE)):
+            _settle(bench, problem, held, part, start[part], place, lowest)
+            progress(SHARE_OF_BASES * (done + (part[-1] + 1) / len(everywhere)) / len(bases))
     steps = (1, -1) if len(held) == 1 else (1, -1, N_SIDE, -N_SIDE)
-    for _ in range(N_SWEEPS):
+    for sweep in range(N_SWEEPS):
         n_better = 0
-        for step in steps:
+        for i, step in enumerate(steps):
+            swept = (sweep + i / len(steps)) / N_SWEEPS
+            progress(SHARE_OF_BASES + (1 - SHARE_OF_BASES) * swept)
             start = np.roll(place, step, axis=0)
             start[:, held] = grid
             better = np.flatnonzero(problem.value(start) < lowest * (1 - TOLERANCE))
@@ -223,6 +241,10 @@ def _conditional_excess(
             break
     excess = (lowest - best) / max(best, problem.rounding)
     return np.where(np.isfinite(excess), np.maximum(excess, 0.0), np.nan)
+
+
+def _silent(_: float) -> None:
+    """Report progress to nobody."""
 
 
 def _settle(
