@@ -84,7 +84,8 @@ def test_answer_is_the_engines() -> None:
     table = at.session_state["selection"]
     from isoflop.tables import synthetic_table
 
-    result = fit(load_laws()["chinchilla"], synthetic_table(), FitOptions(n_bootstrap=200))
+    options = FitOptions(n_bootstrap=200, bootstrap="smooth")
+    result = fit(load_laws()["chinchilla"], synthetic_table(), options)
     budget = Budget(
         wall_time_s=30 * DAY_S,
         accelerators=512,

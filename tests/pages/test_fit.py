@@ -85,7 +85,7 @@ def test_the_picture_holds_the_surface_the_starts_and_the_optimum(mirror: Path) 
 def test_a_law_with_several_minima_shows_them(mirror: Path) -> None:
     at = healthy(open_page(table="datablations", **{"fit.over": "alpha, beta"}))
     assert "Other minima" in names(figures(at)[0])
-    assert "1 other minimum found, the lowest of them" in text(at)
+    assert "1 other minimum was found, the lowest" in text(at)
 
 
 def test_intervals_of_all_methods_stand_side_by_side(mirror: Path) -> None:

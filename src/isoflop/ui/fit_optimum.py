@@ -83,4 +83,4 @@ def _reading(shown: View) -> str:
         return text + " No other minimum was found."
     others = counted(proof.n_minima - 1, "other minimum was", "other minima were")
     gap = panels.gap_in_words(proof)
-    return text + f" {others} found" + (f", the lowest of them {gap}." if gap else ".")
+    return text + f" {others} found" + (f", the lowest {gap}." if gap else ".")
