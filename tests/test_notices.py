@@ -100,6 +100,7 @@ READING: dict[str, Callable[[], Found]] = {
     "column-derived": lambda: csv("N,C,loss\n1e9,2e20,2.5\n2e9,4e20,2.4\n"),
     "loss-unit-assumed": lambda: csv("N,D,loss\n1e9,2e10,2.5\n2e9,4e10,2.4\n"),
     "loss-unit-unknown": lambda: csv("N,D,loss\n1e9,2e10,25\n2e9,4e10,24\n"),
+    "score-explained": lambda: csv("N,D,accuracy\n1e9,2e10,0.5\n2e9,4e10,0.6\n"),
     "unit-open": lambda: csv("N,D,loss (bits per byte)\n1e9,2e10,1.1\n2e9,4e10,1.0\n"),
 }
 QUALITY: dict[str, Callable[[], Found]] = {
