@@ -183,7 +183,7 @@ def _whose(split: Split, n_groups: int) -> str:
 def _options(split: Split, objective: Objective) -> FitOptions:
     frame = split.lower.included()
     is_clustered = "run_id" in frame and 3 <= frame["run_id"].nunique() < len(frame)
-    options = FitOptions(objective=objective, n_bootstrap=N_BOOTSTRAP)
+    options = FitOptions(objective=objective, n_bootstrap=N_BOOTSTRAP, bootstrap="smooth")
     return replace(options, bootstrap="clusters") if is_clustered else options
 
 

@@ -102,7 +102,7 @@ def _from_draws(
 ) -> tuple[Array, Array]:
     assert fit.draws is not None
     noise = _residual_noise(fit, 2 * len(fit.draws)) if kind == "prediction" else 0.0
-    factor, tails = _small_sample(fit, level), [50 * (1 - level), 50 * (1 + level)]
+    factor, tails = small_sample(fit, level), [50 * (1 - level), 50 * (1 + level)]
     size = max(1, _CHUNK // len(fit.draws))
     parts = []
     for i in range(0, len(centre), size):
@@ -117,7 +117,7 @@ def _from_draws(
     return lower, upper
 
 
-def _small_sample(fit: Fit, level: float) -> float:
+def small_sample(fit: Fit, level: float) -> float:
     """Return how much wider a band by resampling must be where units or rows are few.
 
     Resampled runs are as few as they are: Student's quantile with one less than their number. Rows
@@ -170,7 +170,7 @@ def _simultaneous(
     spread = off.std(axis=0)
     usable = spread > 0
     worst = np.max(np.abs(off[:, usable]) / spread[usable], axis=1, initial=0.0)
-    reach = float(np.quantile(worst, level)) * spread * _small_sample(fit, level)
+    reach = float(np.quantile(worst, level)) * spread * small_sample(fit, level)
     return centre * np.exp(-reach), centre * np.exp(reach)
 
 

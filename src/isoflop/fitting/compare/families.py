@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from isoflop.errors import FitError
+from isoflop.fitting.predict import small_sample
 from isoflop.fitting.types import Fit
 
 Array = NDArray[np.float64]
@@ -115,10 +115,8 @@ def compute_multiplier(
         [_equal_loss(l1, grid, l2) / scale for l1, l2 in zip(loss_one, loss_other, strict=True)]
     )
     ratio = np.where(ratio > reach, np.inf, np.where(ratio < 1 / reach, 0.0, ratio))
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    ends = np.quantile(ratio[1:], tails, axis=0, method="nearest")
     centre = ratio[0]
-    lower, upper = _widened(ends, centre, (one, other), level)
+    lower, upper = _interval(ratio[1:], centre, (one, other), level)
     needed = centre * scale
     (low, high), (low_2, high_2) = ranges
     slack = 1 + 1e-9
@@ -136,18 +134,22 @@ def compute_multiplier(
     )
 
 
-def _widened(ends: Array, centre: Array, fits: tuple[Fit, Fit], level: float) -> Array:
-    """Move the ends of a percentile interval apart, on a logarithmic scale, as Student's t asks.
+def _interval(
+    draws: Array, centre: Array, fits: tuple[Fit, Fit], level: float
+) -> tuple[Array, Array]:
+    """Return the ends of a symmetric percentile interval of the logarithm, as bands have them.
 
-    Resampled residuals are as small as fitted ones, and few rows leave their size uncertain.
+    Where so many draws never reach the loss that it has no end, those of plain percentiles.
     """
-    n_rows = sum(fit.n_rows for fit in fits)
-    freedom = max(n_rows - sum(len(fit.law.params) for fit in fits), 1)
-    quantile = 0.5 + level / 2
-    factor = np.sqrt(n_rows / freedom) * stdtrit(freedom, quantile) / ndtri(quantile)
-    is_known = np.isfinite(ends) & (ends > 0) & np.isfinite(centre) & (centre > 0)
+    factor = max(small_sample(fit, level) for fit in fits)
     with np.errstate(all="ignore"):
-        return np.where(is_known, centre * (ends / centre) ** factor, ends)
+        off = np.abs(np.log(draws / centre))
+        reach = factor * np.quantile(off, level, axis=0, method="nearest")
+        ends = np.array([centre * np.exp(-reach), centre * np.exp(reach)])
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    plain = np.quantile(draws, tails, axis=0, method="nearest")
+    lower, upper = np.where(np.isfinite(reach), ends, plain)
+    return lower, upper
 
 
 def _centre_and_draws(fit: Fit, count: int) -> Array:
