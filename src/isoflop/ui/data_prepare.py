@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from isoflop.tables import LossTable
+from isoflop.tables import LossTable, ParamConvention
 from isoflop.tables.prepare import Preparation
 from isoflop.tables.shapes import (
     Curves,
@@ -32,13 +32,35 @@ SEEDS: dict[Seeds, str] = {
     "mean": "Their mean",
 }
 LOSS = ""
+MAX_TABLES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    """What a table leaves to choose; looked for once, for a table may have a million rows."""
+
+    metrics: tuple[str, ...]
+    has_curves: bool
+    has_repetitions: bool
+    conventions: tuple[ParamConvention, ...]
+
+
+@st.cache_resource(max_entries=MAX_TABLES, show_spinner=False)
+def _open(key: str, _full: LossTable) -> _Open:
+    return _Open(
+        metrics=metrics(_full),
+        has_curves=has_curves(_full),
+        has_repetitions=has_repetitions(_full),
+        conventions=conventions(_full),
+    )
 
 
 def controls(table_id: str, full: LossTable) -> None:
     """Draw the decisions that this table leaves open, and keep what is chosen."""
     current = prepared.of(table_id, full)
+    found = _open(full.fingerprint, full)
     drawn = 0
-    options = metrics(full)
+    options = found.metrics
     if options:
         own = "Loss" if "loss" in full.frame else "As the catalog says"
         drawn += _choice(
@@ -46,17 +68,17 @@ def controls(table_id: str, full: LossTable) -> None:
             current.metric,
             help="What the law explains: the loss, another loss, or a score between 0 and 1.",
         )  # fmt: skip
-    if has_curves(full):
+    if found.has_curves:
         drawn += _choice(
             table_id, full, "curves", "Learning curves", CURVES, current.curves,
             help="Which rows of each run: one of them, or all, resampled as whole runs.",
         )  # fmt: skip
-    if has_repetitions(full) or current.seeds != "all":
+    if found.has_repetitions or current.seeds != "all":
         drawn += _choice(
             table_id, full, "seeds", "Repetitions", SEEDS, current.seeds,
             help="Runs that differ in nothing but the seed.",
         )  # fmt: skip
-    counts = conventions(full)
+    counts = found.conventions
     if len(counts) > 1:
         names = {name: f"{name[0].upper()}{name[1:]}" for name in counts}
         drawn += _choice(

@@ -10,15 +10,14 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from isoflop.export import inert
 from isoflop.tables import COLUMNS, Exclusion, LossTable
-from isoflop.ui import messages, prepared
+from isoflop.ui import messages, number_columns, prepared
 from isoflop.units import counted
 
 MAX_SHOWN = 1000
 FLAG, REASON = "is_excluded", "exclusion_reason"
+LEFT_OUT, WHY = "Left out", "Reason"
 HAND = "ticked by hand"
-_LARGEST_EXACT = 2.0**53
 WHICH = {"all": "All rows", "in": "Fitted rows", "out": "Left-out rows"}
 
 
@@ -32,7 +31,7 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
         text = st.text_input(
             "Filter", key="data.filter", placeholder="Filter: text, or loss < 2.5",
             label_visibility="collapsed",
-            help="Text that a row holds, or a comparison such as tokens >= 2e10.",
+            help="Text that a row holds, or a comparison such as tokens >= 2e10, in units of one.",
         )  # fmt: skip
         names = [str(name) for name in table.frame.columns]
         by = st.selectbox(
@@ -103,58 +102,28 @@ def _editor(table_id: str, full: LossTable, table: LossTable, page: pd.DataFrame
     flags = page[FLAG].astype(bool) if FLAG in page else pd.Series(False, index=page.index)
     reasons = page[REASON] if REASON in page else pd.Series("", index=page.index, dtype="str")
     rest = page.drop(columns=[name for name in (FLAG, REASON) if name in page])
-    for name in rest.columns:
-        if isinstance(rest[name].dtype, pd.StringDtype):  # the browser offers these cells as CSV
-            rest[name] = rest[name].map(inert, na_action="ignore")
-        # The browser's table writes numbers beyond 2**53 digit by digit, whatever the format.
-        if _is_number(rest[name]) and rest[name].abs().max() > _LARGEST_EXACT:
-            rest[name] = rest[name].map(_short, na_action="ignore").astype("str")
-    shown = pd.concat([flags.rename("Left out"), rest, reasons.rename("Reason")], axis=1)
+    rest = rest.rename(columns={name: f"{name} (file)" for name in (LEFT_OUT, WHY)})
+    rest, config = number_columns.readable(rest)
+    shown = pd.concat([flags.rename(LEFT_OUT), rest, reasons.rename(WHY)], axis=1)
     key = f"data.editor.{table.fingerprint[:16]}"
     st.data_editor(
         shown,
         key=key,
         height=380,
-        disabled=[name for name in shown.columns if name not in {"Left out", "Reason"}],
-        column_config=_column_config(rest),
+        disabled=[name for name in shown.columns if name not in {LEFT_OUT, WHY}],
+        column_config={
+            "_index": st.column_config.NumberColumn("Row", format="%d", pinned=True),
+            LEFT_OUT: st.column_config.CheckboxColumn(pinned=True),
+            **config,
+        },
         on_change=_take_edits,
         args=(key, table_id, full, tuple(int(row) for row in page.index)),
         alt="Rows of the loss table, each with a flag that leaves it out",
     )
 
 
-def _column_config(frame: pd.DataFrame) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "_index": st.column_config.NumberColumn("Row", format="%d", pinned=True),
-        "Left out": st.column_config.CheckboxColumn(pinned=True),
-    }
-    for name in frame.columns:
-        column = COLUMNS.get(str(name))
-        if _is_number(frame[name]):
-            is_large = column is not None and column.dimension in {"params", "tokens", "flop"}
-            config[str(name)] = st.column_config.NumberColumn(
-                _label(str(name)),
-                format="scientific" if is_large else "%.6g",
-                help=column.help if column else "A column of the file, under its own name.",
-            )
-        else:
-            config[str(name)] = st.column_config.TextColumn(_label(str(name)))
-    return config
-
-
-def _short(value: float) -> str:
-    return f"{value:.4g}".replace("e+", "e")
-
-
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype)
-
-
-def _label(name: str) -> str:
-    column = COLUMNS.get(name)
-    if column is None:
-        return name
-    return f"{column.label} ({column.unit})" if column.unit else column.label
 
 
 def _take_edits(key: str, table_id: str, full: LossTable, rows: tuple[int, ...]) -> None:
@@ -164,10 +133,10 @@ def _take_edits(key: str, table_id: str, full: LossTable, rows: tuple[int, ...])
     back: list[int] = []
     for position, changes in edits.items():
         row = rows[int(position)]
-        if changes.get("Left out") is not True:
+        if changes.get(LEFT_OUT) is not True:
             back.append(row)  # a new reason replaces the old one
-        if changes.get("Left out", "Reason" in changes):
-            out.setdefault(str(changes.get("Reason") or HAND), []).append(row)
+        if changes.get(LEFT_OUT, WHY in changes):
+            out.setdefault(str(changes.get(WHY) or HAND), []).append(row)
     found = [Exclusion(rule="keep", rows=tuple(sorted(back)), reason=HAND)] if back else []
     found += [
         Exclusion(rule="rows", rows=tuple(sorted(numbers)), reason=reason)

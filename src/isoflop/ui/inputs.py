@@ -346,6 +346,7 @@ def several(
         options,
         selection_mode="multi",
         default=[option for option in options if option in default] or list(options),
+        format_func=messages.plain_option,
         key=key,
         help=help,
         bind="query-params",

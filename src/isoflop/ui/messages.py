@@ -16,6 +16,7 @@ from isoflop.notices import Notice, Severity
 logger = logging.getLogger("isoflop.ui")
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
+_MARKDOWN_OF_OPTIONS = re.compile(r"([\\`*\[\]$:<~])")
 _ICONS: dict[Severity, str] = {
     "serious": ":red[:material/error:]",
     "warning": ":orange[:material/warning:]",
@@ -27,6 +28,14 @@ _ORDER: tuple[Severity, ...] = ("serious", "warning", "info")
 def plain(text: str) -> str:
     """Return ``text`` so that Markdown shows it as it stands, line breaks included."""
     return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
+
+
+def plain_option(text: str) -> str:
+    """Return an option's text so that Markdown shows it as it stands.
+
+    The address holds what an option reads as: no more is escaped than would be drawn otherwise.
+    """
+    return _MARKDOWN_OF_OPTIONS.sub(r"\\\1", text)
 
 
 def show(error: IsoflopError) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -13,8 +11,8 @@ from isoflop.export import parameter_estimates
 from isoflop.figures import Figure
 from isoflop.fitting import Certificate, Fit
 from isoflop.laws import Law
-from isoflop.tables import COLUMNS, LossTable
-from isoflop.ui import messages, uploads
+from isoflop.tables import LossTable
+from isoflop.ui import messages, number_columns, uploads
 from isoflop.units import counted, format_number
 
 CHART_CONFIG = {
@@ -129,28 +127,8 @@ def gap_in_words(proof: Certificate) -> str:
 def data(table: LossTable) -> None:
     """Show the rows that were fitted and where they come from."""
     provenance(table)
-    st.dataframe(
-        table.frame,
-        column_config=column_formats(table.frame),
-        alt="Rows of the loss table",
-        height=320,
-    )
-
-
-def column_formats(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return how a data frame's canonical columns are headed and written: label, unit, 1.3B."""
-    formats: dict[str, Any] = {}
-    for name in map(str, frame.columns):
-        known = COLUMNS.get(name)
-        if known is None or known.kind != "number":
-            continue
-        is_large = known.dimension in {"params", "tokens", "flop"}
-        formats[name] = st.column_config.NumberColumn(
-            f"{known.label} ({known.unit})" if known.unit else known.label,
-            help=known.help,
-            format=("scientific" if known.dimension == "flop" else "compact") if is_large else None,
-        )
-    return formats
+    rows, config = number_columns.readable(table.frame)
+    st.dataframe(rows, column_config=config, alt="Rows of the loss table", height=320)
 
 
 def provenance(table: LossTable) -> None:

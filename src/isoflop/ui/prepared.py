@@ -30,9 +30,14 @@ _READ = "preparation read"
 def usual(table_id: str, full: LossTable) -> Preparation:
     """Return what is done to a table unless a person says otherwise."""
     if table_id == SYNTHETIC or table_id.startswith(UPLOAD_PREFIX):
-        return default_preparation(full)
+        return _default(full.fingerprint, full)
     dataset = find_dataset(table_id)
     return Preparation(curves=dataset.curves, exclusions=dataset.exclusions)
+
+
+@st.cache_resource(max_entries=MAX_PREPARED, show_spinner=False)
+def _default(key: str, _full: LossTable) -> Preparation:
+    return default_preparation(_full)
 
 
 def of(table_id: str, full: LossTable) -> Preparation:
