@@ -254,3 +254,32 @@ def test_of_terms_that_can_be_swapped_a_start_keeps_its_order():
     second = fit(law, table, options, starts=[{"a": 1.0, "p": 3.0, "b": 1.0, "q": 0.5}])
     assert (first.values["p"], first.values["q"]) == pytest.approx((0.3, 2.0), rel=1e-6)
     assert (second.values["p"], second.values["q"]) == pytest.approx((2.0, 0.3), rel=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["huber_log", "least_squares_log"])
+def test_the_law_typed_with_exponentials_is_the_same_law(objective):
+    """The form that Hoffmann et al. fit, exp(a - alpha log N) + ..., needs no starts either."""
+    table = chinchilla_table(noise=0.01)
+    options = FitOptions(objective=objective)
+    plain = fit(CHINCHILLA, table, options)
+    typed = typed_law("exp(a - alpha*log(N)) + exp(b - beta*log(D)) + exp(e)", list(table.frame))
+    result = fit(typed, table, options)
+    assert result.objective_value == pytest.approx(plain.objective_value, rel=1e-8)
+    for log_name, name in (("a", "A"), ("b", "B"), ("e", "E")):
+        assert np.exp(result.values[log_name]) == pytest.approx(plain.values[name], rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_smaller_of_two_terms_is_not_lost_in_a_max(seed):
+    """A parameter inside a max has no closed form, though its second derivative is zero."""
+    table = chinchilla_table(n_sizes=8, n_ratios=8)
+    law = typed_law("E + max(A/N**a, B/D**b)", list(table.frame))
+    assert law.linear_params == ("E",)
+    truth = {"E": 1.6, "A": 300.0, "a": 0.34, "B": 900.0, "b": 0.32}
+    inputs = {"N": table.frame["params"], "D": table.frame["tokens"]}
+    loss = law.loss([truth[name] for name in law.param_names], inputs)
+    loss *= np.exp(0.01 * np.random.default_rng(seed).standard_normal(len(loss)))
+    rows = table_of(params=table.frame["params"], tokens=table.frame["tokens"], loss=loss)
+    result = fit(law, rows, FitOptions(objective="least_squares_log"))
+    from_truth = fit(law, rows, FitOptions(objective="least_squares_log"), starts=[truth])
+    assert result.objective_value <= from_truth.objective_value * 1.02

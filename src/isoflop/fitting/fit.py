@@ -25,6 +25,9 @@ N_SEEDS = 16
 N_SEEDS_UNDECLARED = 48
 """Seeds that are polished; more where the law does not say where its parameters lie."""
 
+MAX_MORE_SEARCHES = 2
+N_SEARCHED_AROUND = 4
+
 Progress = Callable[[float], None]
 """Called with the share done, 0 to 1; may raise to cancel."""
 
@@ -72,6 +75,8 @@ def fit(
         surface = make_surface(law, problem)
         seeds = _choose_seeds(law, surface)
     solution = _polish(law, problem, coordinates, seeds)
+    if not _is_declared(law):
+        solution = _search_again(law, problem, coordinates, solution)
     if not np.isfinite(solution.value).any():
         raise NonFinite(
             f"The law {law.label} has no finite value on these rows.",
@@ -110,8 +115,38 @@ def _given(law: Law, starts: Sequence[Mapping[str, float]]) -> Array:
         ) from None
 
 
+def _is_declared(law: Law) -> bool:
+    """Say whether the law says where to look for each parameter without a closed form."""
+    closed = law.derived.projected
+    return all(param.search for j, param in enumerate(law.params) if j not in closed)
+
+
+def _search_again(
+    law: Law, problem: Problem, coordinates: Coordinates, solution: Solution
+) -> Solution:
+    """Search around the lowest ends as well, until that finds nothing lower.
+
+    Where a law does not say where its parameters lie, the first search may have been too wide.
+    """
+    for _ in range(MAX_MORE_SEARCHES):
+        best = float(np.nanmin(solution.value))
+        lowest = np.argsort(solution.value)[:N_SEARCHED_AROUND]
+        lowest = lowest[np.isfinite(solution.value[lowest])]
+        around = surface_around(law, problem, solution.theta[lowest])
+        more = _polish(law, problem, coordinates, around.lowest(N_SEEDS, apart=0.05))
+        solution = Solution(
+            theta=np.concatenate([solution.theta, more.theta]),
+            value=np.concatenate([solution.value, more.value]),
+            is_converged=np.concatenate([solution.is_converged, more.is_converged]),
+            n_iterations=max(solution.n_iterations, more.n_iterations),
+        )
+        if not np.nanmin(more.value) < best * (1 - 1e-9):
+            break
+    return solution
+
+
 def _choose_seeds(law: Law, surface: Surface) -> Array:
-    declared = all(param.search for param in law.params if param.name in surface.names)
+    declared = _is_declared(law)
     seeds = surface.lowest(
         N_SEEDS if declared else N_SEEDS_UNDECLARED, apart=0.1 if declared else 0.02
     )
@@ -131,7 +166,7 @@ def _polish(law: Law, problem: Problem, coordinates: Coordinates, seeds: Array) 
     whole can be better than its projection; each seed keeps the lower of its two ends.
     """
     plain = anneal(problem, coordinates, seeds)
-    if not (problem.is_least_squares and law.derived.linear):
+    if not (problem.is_least_squares and law.derived.projected):
         return plain
     projector: Projector = partial(project_linear, law, problem)
     projected = anneal(problem, coordinates, projector(seeds), projector=projector)
@@ -152,8 +187,8 @@ def _representative(law: Law, problem: Problem, solution: Solution, given: Array
     whose nonlinear parameters come first in order.
     """
     best = float(np.nanmin(solution.value))
-    ends = solution.theta[solution.value <= best * (1 + 1e-9) + 1e-3 * problem.rounding]
-    nonlinear = [j for j in range(ends.shape[1]) if j not in law.derived.linear]
+    ends = solution.theta[solution.value <= best * (1 + 1e-9) + problem.rounding]
+    nonlinear = [j for j in range(ends.shape[1]) if j not in law.derived.projected]
     if given is not None:
         near, start = ends[:, None, nonlinear], given[:, nonlinear]
         # Squares of decades keep the order of terms that can be swapped; a sign outweighs them.

@@ -20,9 +20,11 @@ from isoflop.laws.formula import Formula, parse
 from isoflop.laws.law import Law, Param
 
 GRID_POINTS = {1: 96, 2: 26**2, 3: 2048, 4: 4096}
+UNDECLARED_POINTS = {1: 512, 2: 64**2}
+"""By the number of nonlinear parameters; more where the law does not say where they lie."""
 MANY_POINTS = 6144
 AROUND_POINTS = 900
-SPARSE_DIMENSIONS = 4
+SPARSE_DIMENSIONS, SPARSE_UNDECLARED_DIMENSIONS = 4, 2
 """From here on the lowest points are also moved along one parameter after another."""
 SWEEPS = 2
 SWEEP_STARTS, SWEEP_VALUES = 24, 96
@@ -34,6 +36,7 @@ Piece = Callable[[Array], Array]
 """Turns shares, 0 to 1, into parameter values."""
 
 _SMALL_SHARE = 1e-2
+_LOGARITHMS = {"log", "log2", "log10"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +118,21 @@ def spread_points(count: int, dimensions: int) -> Array:
 
 
 def _is_exponent(formula: Formula, name: str) -> bool:
-    """Say whether a parameter stands in the exponent of a power whose base holds an input."""
+    """Say whether a parameter stands in the exponent of a power, or multiplies a logarithm."""
     expressions = [expression for _, expression in formula.definitions] + [formula.result]
-    return any(
-        isinstance(node, ast.BinOp)
-        and isinstance(node.op, ast.Pow)
-        and any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node.right))
-        for expression in expressions
-        for node in ast.walk(expression)
-    )
+    for node in (node for expression in expressions for node in ast.walk(expression)):
+        match node:
+            case ast.BinOp(op=ast.Pow(), right=right) if name in _names(right):
+                return True
+            case ast.BinOp(op=ast.Mult(), left=left, right=right) if (
+                name in _names(left) and _LOGARITHMS & _names(right)
+            ) or (name in _names(right) and _LOGARITHMS & _names(left)):
+                return True
+    return False
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _guess(param: Param, unit: Array, inputs: Sequence[Array], is_exponent: bool) -> Array:
@@ -247,9 +256,14 @@ def make_surface(law: Law, problem: Problem) -> Surface:
     """Evaluate the objective over the nonlinear parameters, the linear ones at their best."""
     nonlinear = _nonlinear(law)
     dimensions = len(nonlinear)
-    unit = spread_points(GRID_POINTS.get(dimensions, MANY_POINTS), dimensions)
+    if all(law.params[j].search for j in nonlinear):
+        count, sparse = GRID_POINTS.get(dimensions, MANY_POINTS), SPARSE_DIMENSIONS
+    else:
+        count = UNDECLARED_POINTS.get(dimensions, MANY_POINTS)
+        sparse = SPARSE_UNDECLARED_DIMENSIONS
+    unit = spread_points(count, dimensions)
     surface = _evaluate(law, problem, unit, _place(law, nonlinear, problem.inputs, unit))
-    if dimensions < SPARSE_DIMENSIONS:
+    if dimensions < sparse:
         return surface
     swept = _swept(law, problem, surface)
     return Surface(
@@ -295,7 +309,7 @@ def surface_around(law: Law, problem: Problem, starts: Array) -> Surface:
 
 
 def _nonlinear(law: Law) -> list[int]:
-    return [j for j in range(len(law.params)) if j not in law.derived.linear]
+    return [j for j in range(len(law.params)) if j not in law.derived.projected]
 
 
 def _evaluate(law: Law, problem: Problem, unit: Array, values: Array) -> Surface:
@@ -313,10 +327,11 @@ def _evaluate(law: Law, problem: Problem, unit: Array, values: Array) -> Surface
 
 
 def project_linear(law: Law, problem: Problem, theta: Array) -> Array:
-    """Return parameter vectors with the linear ones at their best, given the others.
+    """Return parameter vectors with those of a closed form at their best, given the others.
 
     Exact for least squares on the loss; for log objectives residuals are taken relative to the
-    observed loss. A parameter searched by its logarithm stays a little above zero.
+    observed loss. A parameter searched by its logarithm, or that stands in an exponential, stays
+    such that its term is a little above zero.
 
     Parameters
     ----------
@@ -326,14 +341,15 @@ def project_linear(law: Law, problem: Problem, theta: Array) -> Array:
     -------
     ndarray, shape (n_points, n_params)
     """
-    linear = list(law.derived.linear)
-    if not linear:
+    closed = list(law.derived.projected)
+    if not closed:
         return theta
-    result = np.where(np.isin(np.arange(theta.shape[1]), linear), 0.0, theta)
-    is_log = np.array([law.params[j].scale == "log" for j in linear])
-    is_positive = np.array([law.params[j].lower >= 0 for j in linear])
+    result = np.where(np.isin(np.arange(theta.shape[1]), closed), 0.0, theta)
+    is_exponential = np.isin(closed, law.derived.exponential)
+    is_log = is_exponential | np.array([law.params[j].scale == "log" for j in closed])
+    is_positive = is_exponential | np.array([law.params[j].lower >= 0 for j in closed])
     row_weights = 1.0 / problem.target**2 if problem.is_log else np.ones(problem.n_rows)
-    size = max(1, 2_000_000 // (problem.n_rows * (len(linear) + 1)))
+    size = max(1, 2_000_000 // (problem.n_rows * (len(closed) + 1)))
     parts = []
     for i in range(0, len(theta), size):
         some = result[i : i + size]
@@ -345,12 +361,15 @@ def project_linear(law: Law, problem: Problem, theta: Array) -> Array:
         basis = np.stack(full[1:], axis=1)
         is_finite = (np.abs(basis) < 1e100).all(axis=(1, 2)) & np.isfinite(full[0]).all(axis=1)
         basis = np.where(is_finite[:, None, None], basis, 0.0)
-        target = np.where(is_finite[:, None], problem.target - full[0], 0.0)
+        # At zero an exponential parameter still gives its term once.
+        offset = full[0] - basis[:, is_exponential].sum(axis=1)
+        target = np.where(is_finite[:, None], problem.target - offset, 0.0)
         solved = _solve_linear(basis, target, row_weights, is_positive)
         # A positive parameter at zero has no logarithm: start it at a small share of the loss.
         mean_basis = np.maximum(np.abs(basis).mean(axis=2), 1e-300)
         small = _SMALL_SHARE * float(np.mean(np.abs(problem.target))) / mean_basis
         solved = np.where(is_log & (solved < small), small, solved)
+        solved[:, is_exponential] = np.log(solved[:, is_exponential])
         parts.append(np.where(is_finite[:, None], solved, np.nan))
-    result[:, linear] = np.concatenate(parts)
+    result[:, closed] = np.concatenate(parts)
     return result

@@ -143,12 +143,14 @@ def newton_step(point: Evaluation, damping: Array, is_free: Array) -> tuple[Arra
         scaled[:, diagonal, diagonal] += shift
         return cholesky_solve(scaled, -gradient)
 
-    step, is_definite = solve(point.hessian)
+    with np.errstate(invalid="ignore", over="ignore"):  # an infinite matrix is not definite
+        step, is_definite = solve(point.hessian)
     if not is_definite.all():
         other = ~is_definite
         shift = np.where(is_free[other], np.maximum(damping[other], 1e-10)[:, None], 1.0)
         outer, gradient = outer[other], gradient[other]
-        step[other], _ = solve(point.gauss_newton[other])
+        with np.errstate(invalid="ignore", over="ignore"):  # its step leads nowhere and is rejected
+            step[other], _ = solve(point.gauss_newton[other])
     predicted = -np.einsum("bj,bj->b", point.gradient * scale, step) / 2
     return step * scale, predicted
 

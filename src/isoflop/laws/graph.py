@@ -176,6 +176,12 @@ class Graph:
         """Return the larger of two nodes."""
         return left if left == right else self._intern(("max", (left, right)))
 
+    def switches(self) -> frozenset[int]:
+        """Return the parameters that decide which argument of a max wins, as far as derived."""
+        return frozenset().union(
+            *(self._depends[node] for node, (op, _) in enumerate(self.nodes) if op == "step")
+        )
+
     def derivative(self, node: int, param: int) -> int:
         """Return the derivative of a node with respect to a parameter."""
         if param not in self._depends[node]:

@@ -109,7 +109,7 @@ class Law:
 
     @property
     def linear_params(self) -> tuple[str, ...]:
-        """Parameters that the formula is jointly linear in."""
+        """Parameters that the formula is jointly linear in, as they are."""
         return tuple(self.params[i].name for i in self.derived.linear)
 
     def loss(self, theta: ArrayLike, inputs: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
@@ -202,10 +202,13 @@ class Derived:
     hessian_entries : tuple of (int, int)
         Pairs (j, k), j <= k, whose second derivative is not identically zero.
     linear : tuple of int
-        Largest set of parameters in which the formula is jointly linear.
+        Parameters in which the formula is jointly linear.
+    exponential : tuple of int
+        Parameters p in which it is jointly linear as exp(p), such as a in ``exp(a - b*log(N))``.
+        Together with ``linear`` they are the largest such set.
     basis : Program
-        The formula, then its derivative by each linear parameter; with those at zero, the offset
-        and the basis that they multiply.
+        The formula, then its derivative by each linear and each exponential parameter: with those
+        at zero, what each multiplies (the formula then holds the exponential ones once).
     """
 
     loss: Program
@@ -213,12 +216,18 @@ class Derived:
     hessian: Program
     hessian_entries: tuple[tuple[int, int], ...]
     linear: tuple[int, ...]
+    exponential: tuple[int, ...]
     basis: Program
+
+    @property
+    def projected(self) -> tuple[int, ...]:
+        """Parameters that have a closed form, given the others: linear, then exponential."""
+        return self.linear + self.exponential
 
 
 @lru_cache(maxsize=256)
 def derive(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> Derived:
-    """Derive gradient, Hessian and linear parameters of a formula."""
+    """Derive gradient, Hessian and the parameters with a closed form of a formula."""
     graph, root = build(parse(formula), symbols, params)
     n = len(params)
     first = [graph.derivative(root, j) for j in range(n)]
@@ -229,20 +238,26 @@ def derive(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> D
         if graph.value(first[j]) is None
     }
     entries = tuple(pair for pair, node in second.items() if graph.value(node) != 0.0)
-    linear = _largest_linear_set(n, set(entries))
+    switches = graph.switches()
+    linear = {j for j in range(n) if (j, j) not in entries and j not in switches}
+    exponential = {j for j in range(n) if second.get((j, j)) == first[j] and j not in switches}
+    exponential -= linear
+    closed = _largest_separable_set([*linear, *exponential], set(entries))
+    linear_set = tuple(j for j in closed if j in linear)
+    exponential_set = tuple(j for j in closed if j in exponential)
     return Derived(
         loss=Program(graph, [root]),
         gradient=Program(graph, [root, *first]),
         hessian=Program(graph, [root, *first, *(second[pair] for pair in entries)]),
         hessian_entries=entries,
-        linear=linear,
-        basis=Program(graph, [root, *(first[j] for j in linear)]),
+        linear=linear_set,
+        exponential=exponential_set,
+        basis=Program(graph, [root, *(first[j] for j in linear_set + exponential_set)]),
     )
 
 
-def _largest_linear_set(n: int, curved: set[tuple[int, int]]) -> tuple[int, ...]:
-    """Return the largest set of parameters with no second derivative inside it."""
-    candidates = [j for j in range(n) if (j, j) not in curved]
+def _largest_separable_set(candidates: list[int], curved: set[tuple[int, int]]) -> tuple[int, ...]:
+    """Return the largest set of candidates with no mixed second derivative inside it."""
     best: tuple[int, ...] = ()
     for j in candidates:
         chosen: tuple[int, ...] = (j,)

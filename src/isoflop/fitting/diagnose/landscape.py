@@ -109,8 +109,8 @@ def drawn_parameters(law: Law) -> tuple[str, ...]:
 
     The nonlinear ones, exponents before those that span decades; all where the law is linear.
     """
-    linear = set(law.linear_params)
-    nonlinear = [param for param in law.params if param.name not in linear] or law.params
+    closed = {law.params[j].name for j in law.derived.projected}
+    nonlinear = [param for param in law.params if param.name not in closed] or law.params
     return tuple(param.name for param in sorted(nonlinear, key=lambda p: p.scale == "log"))
 
 
@@ -221,7 +221,7 @@ def _conditional_excess(
     for done, basis in enumerate(bases):
         start = np.tile(basis, (len(grid), 1))
         start[:, held] = grid
-        if not set(held) & set(law.derived.linear):
+        if not set(held) & set(law.derived.projected):
             start = project_linear(law, problem, start)
         for part in np.array_split(everywhere, max(1, len(everywhere) // AT_ONCE)):
             _settle(bench, problem, held, part, start[part], place, lowest)
