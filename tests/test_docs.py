@@ -15,7 +15,7 @@ import pytest
 
 from isoflop import errors
 from isoflop.cli.main import build_parser
-from isoflop.laws import load_laws, load_published_fits
+from isoflop.laws import FIT_ROLES, ROLES, load_laws, load_published_fits
 from isoflop.tables import list_datasets
 from isoflop.ui.shell import PAGES as PAGES_OF_THE_APP
 
@@ -39,8 +39,15 @@ def first_column(text: str) -> list[str]:
 # --- Laws, data sets, errors, notices, settings -------------------------------------------------
 
 
-def test_every_law_and_published_fit_is_documented() -> None:
-    assert first_column(text_of("laws.md")) == [*load_laws(), *load_published_fits()]
+def test_every_law_role_and_published_fit_is_documented() -> None:
+    named = [*load_laws(), *ROLES, *FIT_ROLES, *load_published_fits()]
+    assert first_column(text_of("laws.md")) == named
+
+
+def test_the_documented_roles_are_the_ones_that_code_knows() -> None:
+    text = text_of("laws.md")
+    lines = [f"| `{role}` | {meaning} |" for role, meaning in (ROLES | FIT_ROLES).items()]
+    assert [line for line in lines if line not in text] == []
 
 
 def test_the_documented_formulas_are_the_ones_that_ship() -> None:

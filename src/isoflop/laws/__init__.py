@@ -3,25 +3,36 @@
 from isoflop.laws.catalog import (
     INPUT_COLUMNS,
     PublishedFit,
+    law_for_role,
+    laws_for,
     load_laws,
     load_published_fits,
+    published_fit_for_role,
     rebind,
     typed_law,
 )
 from isoflop.laws.formula import parse
 from isoflop.laws.latex import formula_latex
 from isoflop.laws.law import Input, Law, Param
+from isoflop.laws.roles import FIT_ROLES, ROLES, FitRole, Role
 
 __all__ = [
+    "FIT_ROLES",
     "INPUT_COLUMNS",
+    "ROLES",
+    "FitRole",
     "Input",
     "Law",
     "Param",
     "PublishedFit",
+    "Role",
     "formula_latex",
+    "law_for_role",
+    "laws_for",
     "load_laws",
     "load_published_fits",
     "parse",
+    "published_fit_for_role",
     "rebind",
     "typed_law",
 ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, FormulaError
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
+from isoflop.laws.roles import FIT_ROLES, ROLES, FitRole, Role
 
 _LAW_KEYS = {"label", "formula", "inputs", "params", "help", "source"}
+_LAW_OPTIONAL = {"response", "roles"}
 _PARAM_KEYS = {"lower", "upper", "scale", "unit", "help", "latex", "search", "search_input"}
 _FIT_KEYS = {
     "label",
@@ -30,6 +32,7 @@ _FIT_KEYS = {
     "verified",
     "retrieved",
 }
+_FIT_OPTIONAL = {"note", "roles", "reduces_to"}
 
 INPUT_COLUMNS = MappingProxyType(
     {"N": "params", "D": "tokens", "C": "compute_flop", "U": "unique_tokens"}
@@ -69,6 +72,11 @@ class PublishedFit:
     retrieved : str
         Date.
     note : str
+    roles : tuple of str
+        What the fit is for, of `FIT_ROLES`.
+    reduces_to : mapping of str to mapping of str to str
+        Keys of laws that its own law becomes where nothing is repeated, each with the names of its
+        parameters where they differ.
     """
 
     key: str
@@ -83,11 +91,17 @@ class PublishedFit:
     is_verified: bool
     retrieved: str
     note: str = ""
+    roles: tuple[FitRole, ...] = ()
+    reduces_to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def theta(self) -> NDArray[np.float64]:
         """Parameter values as a vector, shape (n_params,)."""
         return np.array([self.values[param.name] for param in self.law.params])
+
+
+_R = TypeVar("_R", bound=str)
+_Entry = TypeVar("_Entry", Law, PublishedFit)
 
 
 def _param(name: str, entry: dict[str, Any], where: str) -> Param:
@@ -108,7 +122,7 @@ def _param(name: str, entry: dict[str, Any], where: str) -> Param:
 
 def _law(key: str, entry: dict[str, Any]) -> Law:
     where = f"laws.toml: {key}"
-    require_keys(entry, where=where, required=_LAW_KEYS, optional={"response"})
+    require_keys(entry, where=where, required=_LAW_KEYS, optional=_LAW_OPTIONAL)
     names = set(parse(entry["formula"]).names)
     declared = set(entry["inputs"]) | set(entry["params"])
     if names != declared:
@@ -128,7 +142,20 @@ def _law(key: str, entry: dict[str, Any]) -> Law:
         response=entry.get("response", "loss"),
         help=entry["help"],
         source=entry["source"],
+        roles=_roles(entry, ROLES, where),
     )
+
+
+def _roles(entry: dict[str, Any], known: Mapping[_R, str], where: str) -> tuple[_R, ...]:
+    """Return the roles that an entry names, which must all be known."""
+    named = entry.get("roles", [])
+    if unknown := set(named) - set(known):
+        raise CatalogError(
+            f"The data file entry {where} is malformed.",
+            detail=f"Unknown roles: {', '.join(sorted(unknown))}.",
+            hint=f"Choose of {', '.join(known)}.",
+        )
+    return tuple(role for role in known if role in named)
 
 
 @cache
@@ -148,12 +175,65 @@ def load_laws() -> Mapping[str, Law]:
     return MappingProxyType({k: _law(k, entry) for k, entry in read_toml("laws.toml").items()})
 
 
+def laws_for(role: Role) -> tuple[Law, ...]:
+    """Return the laws that have a role, in the order of the catalog.
+
+    Raises
+    ------
+    CatalogError
+        If no law has it.
+
+    Examples
+    --------
+    >>> [law.label for law in laws_for("parametric-fit")]
+    ['Chinchilla', 'Chinchilla, one exponent']
+    """
+    found = tuple(law for law in load_laws().values() if role in law.roles)
+    if not found:
+        raise CatalogError(f"No law of the catalog has the role {role!r}.")
+    return found
+
+
+def law_for_role(role: Role) -> Law:
+    """Return the one law that has a role.
+
+    Raises
+    ------
+    CatalogError
+        If none has it, or several.
+
+    Examples
+    --------
+    >>> law_for_role("default").formula
+    'E + A/N**alpha + B/D**beta'
+    """
+    return _only(laws_for(role), role)
+
+
+def _only(found: tuple[_Entry, ...], role: str) -> _Entry:
+    if len(found) != 1:
+        raise CatalogError(
+            f"The role {role!r} is for one entry of the catalog; {len(found)} have it.",
+            detail=f"Found: {', '.join(entry.key for entry in found) or 'none'}.",
+        )
+    return found[0]
+
+
 def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
     where = f"published_fits.toml: {key}"
-    require_keys(entry, where=where, required=_FIT_KEYS, optional={"note"})
+    require_keys(entry, where=where, required=_FIT_KEYS, optional=_FIT_OPTIONAL)
     law = load_laws().get(entry["law"])
     if law is None or set(entry["values"]) != set(law.param_names):
         raise CatalogError(f"The data file entry {where} does not match its law {entry['law']}.")
+    reduces_to = entry.get("reduces_to", {})
+    for other, names in reduces_to.items():
+        reduced = load_laws().get(other)
+        if (
+            reduced is None
+            or not set(names) <= set(law.param_names)
+            or not set(names.values()) <= set(reduced.param_names)
+        ):
+            raise CatalogError(f"The data file entry {where} cannot become the law {other}.")
     return PublishedFit(
         key=key,
         label=entry["label"],
@@ -167,6 +247,8 @@ def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
         is_verified=bool(entry["verified"]),
         retrieved=entry["retrieved"],
         note=entry.get("note", ""),
+        roles=_roles(entry, FIT_ROLES, where),
+        reduces_to=reduces_to,
     )
 
 
@@ -181,6 +263,23 @@ def load_published_fits() -> Mapping[str, PublishedFit]:
     """
     entries = read_toml("published_fits.toml")
     return MappingProxyType({key: _published(key, entry) for key, entry in entries.items()})
+
+
+def published_fit_for_role(role: FitRole) -> PublishedFit:
+    """Return the one published fit that has a role.
+
+    Raises
+    ------
+    CatalogError
+        If none has it, or several.
+
+    Examples
+    --------
+    >>> published_fit_for_role("repetition").law.label
+    'Data-constrained (repeated tokens)'
+    """
+    fits = load_published_fits().values()
+    return _only(tuple(fit for fit in fits if role in fit.roles), role)
 
 
 def rebind(law: Law, columns: Mapping[str, str], response: str | None = None) -> Law:

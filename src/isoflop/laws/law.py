@@ -15,6 +15,7 @@ from isoflop.laws.formula import parse
 from isoflop.laws.graph import build
 from isoflop.laws.latex import formula_latex
 from isoflop.laws.program import Program
+from isoflop.laws.roles import Role
 
 Scale = Literal["log", "linear"]
 
@@ -81,6 +82,8 @@ class Law:
         When to use it, in one line.
     source : str
         Paper.
+    roles : tuple of str
+        What the catalog has the law for, of `ROLES`; a typed law has none.
     """
 
     key: str
@@ -91,6 +94,7 @@ class Law:
     response: str = "loss"
     help: str = ""
     source: str = ""
+    roles: tuple[Role, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
