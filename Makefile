@@ -12,10 +12,11 @@ PYTEST_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format types bench browser-deps image clean
+.PHONY: help run quick test check lint format types bench browser-deps image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +24,13 @@ help:  ## List the targets
 run: $(VENV)/.app  ## Start the app on http://localhost:8501 (PORT=... and HOST=... to change)
 	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT) $(STREAMLIT_FLAGS)
 
-test: $(VENV)/.dev  ## Run every test (PYTEST_FLAGS='-k laws' for some)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+quick: lint types  ## While working: lint, types, and the tests that take no more than a moment
+	$(PYTEST) -m "not slow and not pages and not browser" $(PYTEST_FLAGS)
 
+test: $(VENV)/.dev  ## Run every test (PYTEST_FLAGS='-k laws' for some)
+	$(PYTEST) $(PYTEST_FLAGS)
+
+check: PYTEST_FLAGS += --fail-slow-cpu 2
 check: lint types test  ## Lint, format, types and tests: what a change must pass
 
 lint: $(VENV)/.dev  ## Lint and check the format, of the Dockerfile too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -143,6 +144,59 @@ def postgres_url() -> Iterator[str]:
             call("pg_ctl", "stop", "--silent", "--mode=immediate")
 
 
+# --- A slow test is marked as such ----------------------------------------------------------------
+
+FOLDER_MARKERS = ("browser", "pages")
+SLOW_MARKERS = ("slow", *FOLDER_MARKERS)
+_cpu_s = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fail-slow-cpu",
+        type=float,
+        metavar="SECONDS",
+        help="fail a test that takes more CPU time and is not marked slow, pages or browser",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` picks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of pages and of the browser by the folder that they are in."""
+    for item in items:
+        for name in FOLDER_MARKERS:
+            if item.path.is_relative_to(Path(__file__).parent / name):
+                item.add_marker(name)
+
+
+def _used_cpu_s() -> float:
+    """Return the CPU time of this process and of those it waited for: a busy machine adds none."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Measure the test alone, without what its fixtures do once for several."""
+    start_s = _used_cpu_s()
+    try:
+        yield
+    finally:
+        item.stash[_cpu_s] = _used_cpu_s() - start_s
+
+
+def _reject_slow(item: pytest.Item, report: pytest.TestReport) -> None:
+    limit_s = item.config.getoption("--fail-slow-cpu")
+    if limit_s is None or report.when != "call" or not report.passed:
+        return
+    took_s = item.stash[_cpu_s]
+    if took_s > limit_s and not any(item.get_closest_marker(name) for name in SLOW_MARKERS):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{report.nodeid} took {took_s:.1f} s of CPU: make it cheaper, or mark it slow"
+        )
+
+
 # --- A skipped test proves nothing ----------------------------------------------------------------
 
 
@@ -158,8 +212,9 @@ def _reject_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip under CI into a failure, except where an accelerator is missing."""
+    """Fail a test that is slow and not marked so, and a skip under CI but for an accelerator."""
     report = yield
+    _reject_slow(item, report)
     if item.get_closest_marker("gpu") is None:
         _reject_skip(report)
     return report

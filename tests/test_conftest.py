@@ -77,3 +77,42 @@ def test_a_skipped_module_fails_under_ci(
     result = pytester.runpytest_subprocess()
     assert result.ret != 0
     result.stdout.fnmatch_lines(["*may not be skipped under CI: *no_such_module*"])
+
+
+BUSY = "import time\nend_s = time.process_time() + 0.3\nwhile time.process_time() < end_s: pass"
+
+
+def test_a_test_that_takes_long_fails_unless_marked(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n    slow\n    pages")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        f"""
+        import subprocess, sys, time
+        import pytest
+
+        BUSY = {BUSY!r}
+
+        def test_itself():
+            exec(BUSY)
+
+        def test_its_child():
+            subprocess.run([sys.executable, "-c", BUSY], check=True)
+
+        @pytest.mark.slow
+        def test_marked():
+            exec(BUSY)
+
+        @pytest.fixture(scope="module")
+        def shared():
+            exec(BUSY)
+
+        def test_that_waits(shared):
+            time.sleep(0.3)
+        """
+    )
+    page = pytester.mkdir("pages") / "test_page.py"
+    page.write_text(f"def test_page():\n    exec({BUSY!r})\n", encoding="utf-8")
+    result = pytester.runpytest_subprocess("--fail-slow-cpu", "0.25")
+    result.assert_outcomes(failed=2, passed=3)
+    result.stdout.fnmatch_lines(["*test_its_child took 0.* s of CPU: make it cheaper*"])
+    assert pytester.runpytest_subprocess("-m", "pages").parseoutcomes()["deselected"] == 4

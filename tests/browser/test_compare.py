@@ -6,8 +6,6 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Visit, settle
 
-pytestmark = pytest.mark.browser
-
 CHART = ".js-plotly-plot"
 
 

@@ -6,11 +6,8 @@ import csv
 import io
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit, settle
-
-pytestmark = pytest.mark.browser
 
 UNCLEAR = "size,tokens,val_loss,family\n" + "".join(
     f"{size},{20 * size}e9,{3 / size**0.1:.4f},<b>gpt</b>\n" for size in (1, 2, 4, 7, 13, 30, 70)

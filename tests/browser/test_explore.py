@@ -11,8 +11,6 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit, settle
 
-pytestmark = pytest.mark.browser
-
 ANSWER = ".st-key-answer"
 CHARTS = ".js-plotly-plot"
 

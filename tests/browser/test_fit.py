@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit, settle
-
-pytestmark = pytest.mark.browser
 
 CHART = ".js-plotly-plot"
 PLACE_OF_ROW = """

@@ -28,8 +28,6 @@ FLAGS = [
 PATIENCE_MS = 180_000
 GRID = "ladder=Own+grid&train_families=LSTM&widths=8,12,16,24&budgets=32Ki,64Ki"
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
