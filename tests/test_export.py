@@ -46,7 +46,7 @@ def test_table_reads_back_the_same(table: LossTable) -> None:
 def test_a_spreadsheet_runs_nothing(table: LossTable, start: str) -> None:
     frame = table.frame.copy()
     frame["family"] = start + 'HYPERLINK("http://x","y")'
-    text = export.table_csv(replace(table, frame=frame))
+    text = export.table_csv(table.with_frame(frame))
     cells = pd.read_csv(io.StringIO(text), dtype=str)["family"]
     assert all(cell.startswith("'") for cell in cells)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.fitting.compare_helpers import with_identity
 from tests.fitting.helpers import chinchilla_table, table_of
 from tests.fitting.test_compare_families import fitted_pair, side
 from tests.fitting.test_isoflop import learning_curves
@@ -60,7 +59,7 @@ def documented() -> list[str]:
 
 
 def changed(table: LossTable, **columns: object) -> LossTable:
-    return with_identity(replace(table, frame=table.frame.assign(**columns)))
+    return table.with_frame(table.frame.assign(**columns))
 
 
 # --- What is read
@@ -78,7 +77,7 @@ def repeated(**changes: object) -> LossTable:
     """Return a table whose first row comes once more, changed a little."""
     table = chinchilla_table()
     frame = pd.concat([table.frame, table.frame.iloc[[0]].assign(**changes)], ignore_index=True)
-    return replace(table, frame=frame.set_axis(np.arange(1, len(frame) + 1)))
+    return table.with_frame(frame.set_axis(np.arange(1, len(frame) + 1)))
 
 
 def rising() -> LossTable:
@@ -169,7 +168,7 @@ def two_families(**second: Callable[[pd.DataFrame], object]) -> Found:
     frame = table.frame.assign(family=np.where(is_second, "Second", "First"))
     for column, change in second.items():
         frame.loc[is_second, column] = change(frame[is_second])
-    both = with_identity(replace(table, frame=frame))
+    both = table.with_frame(frame)
     return table_notices(fit(CHINCHILLA, both, replace(SQUARES, objective="huber_log")), both)
 
 
@@ -239,7 +238,7 @@ def unequal_exponents() -> LossTable:
 
 
 def without_runs(table: LossTable) -> LossTable:
-    return replace(table, frame=table.frame.drop(columns="run_id"))
+    return table.with_frame(table.frame.drop(columns="run_id"))
 
 
 def bent_profiles() -> LossTable:
@@ -290,7 +289,7 @@ def across(aspect: str, **changes: str) -> Found:
 
 def two_steps(best: float, **columns: object) -> Found:
     table = accuracy_runs()
-    low = with_identity(replace(table, frame=table.frame[table.frame["accuracy"] < best]))
+    low = table.with_frame(table.frame[table.frame["accuracy"] < best])
     return two_step_notices(
         fit_two_step(changed(low, **columns), "accuracy", LAWS["power_floor"], n_draws=60)
     )
@@ -308,9 +307,7 @@ def families_by_loss() -> Found:
     table = table_of(
         params=params, tokens=tokens, accuracy=accuracy, family=["able"] * 8 + ["chance"] * 8
     )
-    return family_curve_notices(
-        fit_families(with_identity(table), "accuracy", reference, n_draws=40)
-    )
+    return family_curve_notices(fit_families(table, "accuracy", reference, n_draws=40))
 
 
 COMPARING: dict[str, Callable[[], Found]] = {

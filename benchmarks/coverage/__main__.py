@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
-from isoflop.fitting.types import Band
+from isoflop.fitting.result import Band
 from isoflop.laws import load_laws
 from isoflop.tables.schema import LossTable, Provenance
 
@@ -92,9 +92,7 @@ def simulate(setting: Setting, random: np.random.Generator) -> LossTable:
     frame = pd.DataFrame({"params": params, "tokens": tokens, "loss": loss})
     if setting.is_clustered:
         frame["run_id"] = [f"run {i}" for i in run]
-    return LossTable(
-        id="simulated", frame=frame, provenance=Provenance(title="Simulated"), fingerprint=""
-    )
+    return LossTable(id="simulated", frame=frame, provenance=Provenance(title="Simulated"))
 
 
 def methods(setting: Setting) -> Iterator[tuple[str, FitOptions]]:

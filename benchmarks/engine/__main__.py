@@ -28,7 +28,7 @@ from isoflop.fitting import fit
 from isoflop.laws import typed_law
 from isoflop.tables.schema import LossTable, Provenance
 frame = pd.DataFrame(json.load(open(sys.argv[1])))
-table = LossTable(id="b", frame=frame, provenance=Provenance(title="b"), fingerprint="b")
+table = LossTable(id="b", frame=frame, provenance=Provenance(title="b"))
 ready = time.process_time()
 law = typed_law("floor + p/N**s + r/D**t", list(frame.columns))
 law.derived

@@ -12,9 +12,7 @@ def table_of(**columns) -> LossTable:
     """Make a table of columns, its rows numbered from 1."""
     frame = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
     frame.index = np.arange(1, len(frame) + 1)
-    return LossTable(
-        id="test", frame=frame, provenance=Provenance(title="Test"), fingerprint="test"
-    )
+    return LossTable(id="test", frame=frame, provenance=Provenance(title="Test"))
 
 
 def chinchilla_table(n_sizes: int = 6, n_ratios: int = 5, noise: float = 0.0, seed: int = 0):

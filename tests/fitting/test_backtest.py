@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.fitting.compare_helpers import floor_law, line_table, with_identity
+from tests.fitting.compare_helpers import floor_law, line_table
 
 from isoflop.cli import main
 from isoflop.errors import CatalogError
@@ -18,7 +18,7 @@ from isoflop.fitting.backtest import (
     splits,
     write_backtest,
 )
-from isoflop.fitting.types import FitOptions
+from isoflop.fitting.options import FitOptions
 from isoflop.laws import load_laws
 from isoflop.tables import load_dataset
 
@@ -167,7 +167,7 @@ def test_a_parameter_that_runs_off_breaks_no_fit(mirror):
 
 
 def test_tables_without_a_lower_part_are_skipped():
-    table = with_identity(line_table(floor_law(), lower=1e20, upper=2e20))
+    table = line_table(floor_law(), lower=1e20, upper=2e20)
     assert splits(table) == ()
     (row,) = backtest_table(table, [LAWS["power"]], ("huber_log",))
     assert row.groups == row.groups_predicted == 0

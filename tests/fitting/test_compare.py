@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
-from tests.fitting.compare_helpers import LEAST_SQUARES, floor_law, line_table, with_identity
+from tests.fitting.compare_helpers import LEAST_SQUARES, floor_law, line_table
 from tests.fitting.helpers import chinchilla_table, table_of
 
 from isoflop.errors import FitError, TooFewRows
@@ -95,7 +95,7 @@ def test_too_few_rows_for_aicc_give_infinity():
 
 
 def test_leave_one_out_equals_fitting_without_each_row():
-    table = with_identity(chinchilla_table(noise=0.01))
+    table = chinchilla_table(noise=0.01)
     fitted = fit(LAWS["chinchilla"], table, LEAST_SQUARES)
     errors = cross_validate(workbench(fitted, table), folds(np.arange(30)))
     for row in (0, 13, 29):
@@ -231,7 +231,7 @@ def test_a_comparison_uses_the_same_rows_for_every_law():
     table = chinchilla_table(noise=0.005)
     frame = table.frame.assign(unique_tokens=table.frame["tokens"])
     frame.loc[[3, 4], "unique_tokens"] = np.nan
-    full = with_identity(replace(table, frame=frame))
+    full = table.with_frame(frame)
     laws = [LAWS["chinchilla"], LAWS["data_constrained"]]
     found = compare_laws(full, laws, LEAST_SQUARES)
     assert found.n_left_out == 2
@@ -239,7 +239,7 @@ def test_a_comparison_uses_the_same_rows_for_every_law():
 
 
 def test_a_law_that_cannot_take_part_says_why_and_the_others_go_on():
-    table = with_identity(chinchilla_table(noise=0.005))
+    table = chinchilla_table(noise=0.005)
     laws = [LAWS["chinchilla"], LAWS["sparse"], replace(LAWS["sigmoid"], response="tokens")]
     found = compare_laws(table, laws, LEAST_SQUARES)
     assert found.scores[1].refusal == "The table has no column sparsity."
@@ -259,11 +259,9 @@ def test_without_a_decade_to_spare_rows_are_left_out_one_by_one():
 
 
 def test_checkpoints_are_left_out_by_run():
-    table = with_identity(chinchilla_table(noise=0.01))
+    table = chinchilla_table(noise=0.01)
     frame = table.frame.assign(run_id=np.repeat([f"run {i}" for i in range(6)], 5))
-    found = compare_laws(
-        with_identity(replace(table, frame=frame)), [LAWS["chinchilla"]], LEAST_SQUARES
-    )
+    found = compare_laws(table.with_frame(frame), [LAWS["chinchilla"]], LEAST_SQUARES)
     (score,) = found.scores
     assert score.leave_run_out.n_folds == 6
     assert score.leave_one_out.n_folds == 30

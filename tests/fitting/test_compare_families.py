@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.fitting.compare_helpers import floor_law, line_table, with_identity
+from tests.fitting.compare_helpers import floor_law, line_table
 from tests.fitting.helpers import chinchilla_table, table_of
 
 from isoflop.errors import FitError
@@ -35,7 +35,7 @@ def side(label, *, tokenizer="", loss_unit="nats/token", param_convention="total
     table = line_table(floor_law(), name=id or label)
     table = replace(table, loss_unit=loss_unit, param_convention=param_convention)
     frame = table.frame.assign(tokenizer=tokenizer) if tokenizer else table.frame
-    return Side(label=label, table=replace(table, frame=frame))
+    return Side(label=label, table=table.with_frame(frame))
 
 
 def test_sides_that_agree_are_comparable():
@@ -127,10 +127,7 @@ def test_a_multiplier_may_be_of_data_or_size():
     sides, _ = fitted_pair()
     law = rebind(LAWS["power_floor"], {"x": "tokens"})
     tables = [
-        with_identity(
-            replace(s.table, frame=s.table.frame.rename(columns={"compute_flop": "tokens"}))
-        )
-        for s in sides
+        s.table.with_frame(s.table.frame.rename(columns={"compute_flop": "tokens"})) for s in sides
     ]
     options = FitOptions(objective="least_squares_log", n_bootstrap=100)
     fits = [fit(law, table, options) for table in tables]
@@ -170,7 +167,7 @@ def test_a_multiplier_needs_draws_and_a_law_of_one_input():
     _, (one, other) = fitted_pair()
     with pytest.raises(FitError, match="needs bootstrap draws"):
         compute_multiplier(replace(one, draws=None), other, np.array([1e20]), ranges=RANGES)
-    table = with_identity(chinchilla_table(noise=0.01))
+    table = chinchilla_table(noise=0.01)
     both = fit(LAWS["chinchilla"], table, FitOptions(n_bootstrap=20))
     with pytest.raises(FitError, match="does not give the loss from one measure of scale"):
         compute_multiplier(both, both, np.array([1e20]), ranges=RANGES)
@@ -197,8 +194,8 @@ def test_a_joint_law_is_each_familys_own():
 
 
 def test_a_joint_table_keeps_runs_of_different_families_apart():
-    table = with_identity(chinchilla_table())
-    named = replace(table, frame=table.frame.assign(run_id="run 1"))
+    table = chinchilla_table()
+    named = table.with_frame(table.frame.assign(run_id="run 1"))
     joint = joint_table(LAWS["chinchilla"], [Side(label="a", table=named)] * 2)
     assert set(joint.frame["run_id"]) == {"1: run 1", "2: run 1"}
     assert joint.frame["group_1"].sum() == 30
@@ -252,7 +249,7 @@ def test_clustered_rows_are_judged_by_the_bootstrap():
     clustered = []
     for each in sides:
         frame = each.table.frame.assign(run_id=np.repeat([f"r{i}" for i in range(8)], 3))
-        clustered.append(replace(each, table=with_identity(replace(each.table, frame=frame))))
+        clustered.append(replace(each, table=each.table.with_frame(frame)))
     options = FitOptions(objective="least_squares_log", n_bootstrap=100, bootstrap="clusters")
     fits = [fit(LAWS["power_floor"], each.table, options) for each in clustered]
     found = shared_test(LAWS["power_floor"], clustered, fits)

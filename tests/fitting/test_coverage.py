@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from tests.fitting.helpers import chinchilla_table
@@ -32,7 +30,7 @@ def test_a_fit_finds_its_like():
 def test_rows_that_share_runs_are_held_against_such_tables():
     """Else bands that take rows for independent would be said to be calibrated, or not to be."""
     law, table = load_laws()["chinchilla"], chinchilla_table(20, 6, noise=0.01)
-    shared = replace(table, frame=table.frame.assign(run_id=np.repeat(np.arange(20), 6)))
+    shared = table.with_frame(table.frame.assign(run_id=np.repeat(np.arange(20), 6)))
     for kind, one, other in (
         ("smooth", "100 rows, 5% outliers", "20 runs of 6 rows"),
         ("clusters", None, "20 runs of 6 rows"),

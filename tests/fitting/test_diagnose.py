@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +38,11 @@ LEAST_SQUARES = FitOptions(objective="least_squares")
 def table_of(**columns: NDArray[np.float64]) -> LossTable:
     frame = pd.DataFrame(columns)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return LossTable(id="made", frame=frame, provenance=Provenance(title="Made"), fingerprint="f")
+    return LossTable(id="made", frame=frame, provenance=Provenance(title="Made"))
 
 
 def dropped(table: LossTable, positions: NDArray[np.intp]) -> LossTable:
-    return replace(table, frame=table.frame.drop(index=table.frame.index[positions]))
+    return table.with_frame(table.frame.drop(index=table.frame.index[positions]))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,7 @@ def test_refit_on_too_few_rows_says_nothing(made: LossTable) -> None:
 def test_a_run_is_left_out_whole(made: LossTable) -> None:
     runs = np.arange(len(made.frame)) // 3
     frame = made.frame.assign(run_id=[f"run {run}" for run in runs])
-    table = replace(made, frame=frame)
+    table = made.with_frame(frame)
     bench = workbench(fit(CHINCHILLA, table), table)
     assert has_runs(bench)
     left_out = leave_out(bench, unit="runs")

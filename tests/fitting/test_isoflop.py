@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -340,7 +338,7 @@ def test_repeated_data_is_left_out_and_counted():
     assert without_repetition(table) == (table, 0)
     epochs = np.tile([1.0, 4.0, 40.0], len(table.frame) // 3 + 1)[: len(table.frame)]
     frame = table.frame.assign(unique_tokens=table.frame["tokens"] / epochs)
-    fresh, n_left_out = without_repetition(replace(table, frame=frame))
+    fresh, n_left_out = without_repetition(table.with_frame(frame))
     assert n_left_out == np.sum(epochs > 4)
     assert len(fresh.frame) == np.sum(epochs <= 4)
 

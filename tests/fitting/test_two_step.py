@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.fitting.compare_helpers import with_identity
 from tests.fitting.helpers import chinchilla_table, table_of
 
 from isoflop.errors import FitError, TableError, TooFewRows
@@ -34,7 +33,7 @@ def runs(noise=0.01, metric_noise=0.01, n_rows=40, seed=0):
     flop = np.geomspace(1e18, 1e22, n_rows)
     loss = (1.7 + 1500 * flop**-0.16) * np.exp(noise * random.standard_normal(n_rows))
     accuracy = accuracy_of(loss) + metric_noise * random.standard_normal(n_rows)
-    return with_identity(
+    return replace(
         table_of(compute_flop=flop, loss=loss, accuracy=accuracy.clip(0, 1), epochs=np.ones(n_rows))
     )
 
@@ -89,7 +88,7 @@ def test_both_steps_of_a_draw_rest_on_the_same_runs():
     frame = table.frame.copy()
     frame.loc[40, "loss"] *= 1.1
     frame.loc[40, "accuracy"] = accuracy_of(frame.loc[40, "loss"])
-    bent = with_identity(replace(table, frame=frame))
+    bent = table.with_frame(frame)
     least_squares = FitOptions(objective="least_squares_log")
     found = fit_two_step(bent, "accuracy", LAWS["power_floor"], least_squares, n_draws=300)
     assert len(found.loss_draws) == len(found.metric_draws)
@@ -119,7 +118,7 @@ def test_a_metric_at_chance_is_named(mirror):
 def test_a_top_that_no_run_comes_near_is_named():
     table = runs()
     frame = table.frame[table.frame["accuracy"] < 0.5]
-    low = with_identity(replace(table, frame=frame))
+    low = table.with_frame(frame)
     found = fit_two_step(low, "accuracy", LAWS["power_floor"], n_draws=100)
     (notice,) = two_step_notices(found)
     assert notice.code == "top-not-identified"
@@ -134,9 +133,7 @@ def test_metrics_are_numbers_between_0_and_1_that_vary(mirror):
 
 def test_what_is_not_a_share_is_refused():
     table = runs()
-    percent = with_identity(
-        replace(table, frame=table.frame.assign(accuracy=100 * table.frame["accuracy"]))
-    )
+    percent = table.with_frame(table.frame.assign(accuracy=100 * table.frame["accuracy"]))
     with pytest.raises(FitError, match="accuracy is not a bounded metric") as caught:
         fit_two_step(percent, "accuracy", LAWS["power_floor"])
     assert "not 0 and 1" in caught.value.detail
@@ -146,13 +143,13 @@ def test_missing_columns_and_values_are_refused():
     with pytest.raises(TableError, match="has no column MMLU"):
         fit_two_step(runs(), "MMLU", LAWS["power_floor"])
     table = runs()
-    empty = with_identity(replace(table, frame=table.frame.assign(accuracy=np.nan)))
+    empty = table.with_frame(table.frame.assign(accuracy=np.nan))
     with pytest.raises(TooFewRows, match="No row has a value of accuracy"):
         fit_two_step(empty, "accuracy", LAWS["power_floor"])
     apart = table.frame.assign(loss=np.where(np.arange(40) < 20, table.frame["loss"], np.nan))
     apart.loc[apart.index[:20], "accuracy"] = np.nan
     with pytest.raises(TooFewRows, match="No row has all that the two steps need"):
-        fit_two_step(with_identity(replace(table, frame=apart)), "accuracy", LAWS["power_floor"])
+        fit_two_step(table.with_frame(apart), "accuracy", LAWS["power_floor"])
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
@@ -168,7 +165,7 @@ def test_an_impossible_level_is_refused(level):
 @pytest.fixture(scope="module")
 def reference():
     options = FitOptions(objective="least_squares_log", n_bootstrap=200)
-    return fit(LAWS["chinchilla"], with_identity(chinchilla_table(noise=0.01)), options)
+    return fit(LAWS["chinchilla"], chinchilla_table(noise=0.01), options)
 
 
 def models(reference, places=(2.4, 2.6, 2.5), noise=0.01, n_models=6, seed=0):
@@ -180,7 +177,7 @@ def models(reference, places=(2.4, 2.6, 2.5), noise=0.01, n_models=6, seed=0):
     place = np.repeat(places, n_models)
     accuracy = accuracy_of(loss, floor=0.25, top=1.0, k=5.0, place=place)
     accuracy = accuracy + noise * random.standard_normal(len(accuracy))
-    return with_identity(
+    return replace(
         table_of(
             params=params,
             tokens=tokens,
@@ -223,13 +220,11 @@ def test_the_largest_of_each_family_is_foretold(reference):
 
 def test_small_families_are_left_out_and_named(reference):
     table = models(reference)
-    few = with_identity(replace(table, frame=table.frame.iloc[:14]))
+    few = table.with_frame(table.frame.iloc[:14])
     found = fit_families(few, "accuracy", reference, n_draws=20)
     assert found.dropped == (("family 2", 2),)
     with pytest.raises(TooFewRows, match="1 families have 3 models or more"):
-        fit_families(
-            with_identity(replace(table, frame=table.frame.iloc[:8])), "accuracy", reference
-        )
+        fit_families(table.with_frame(table.frame.iloc[:8]), "accuracy", reference)
 
 
 def test_a_family_at_chance_is_not_placed(reference):
@@ -251,7 +246,7 @@ def test_a_reference_needs_draws_and_a_family_must_be_there(reference):
 
 def test_a_table_without_families_is_refused(reference):
     table = models(reference)
-    nameless = with_identity(replace(table, frame=table.frame.drop(columns="family")))
+    nameless = table.with_frame(table.frame.drop(columns="family"))
     with pytest.raises(TooFewRows, match="names no families"):
         fit_families(nameless, "accuracy", reference)
 

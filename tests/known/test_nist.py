@@ -34,9 +34,7 @@ def read_nist(path: Path):
     inputs = ["x"] if data.shape[1] == 2 else [f"x{i}" for i in range(1, data.shape[1])]
     frame = pd.DataFrame(dict(zip(inputs, data[:, 1:].T, strict=True)))
     frame["loss"] = np.log(data[:, 0]) if left.startswith("log") else data[:, 0]
-    table = LossTable(
-        id=path.stem, frame=frame, provenance=Provenance(title=path.stem), fingerprint=path.stem
-    )
+    table = LossTable(id=path.stem, frame=frame, provenance=Provenance(title=path.stem))
     return formula, params, table
 
 

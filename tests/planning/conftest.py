@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from isoflop.fitting.types import Certificate, Fit, FitOptions
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Certificate, Fit
 from isoflop.laws.law import Input, Law, Param
 
 N, D = (

@@ -109,7 +109,7 @@ def test_refits_leave_the_variance_that_theory_says() -> None:
     frame = pd.DataFrame(
         {"params": size, "tokens": size, "loss": 5 - size + 0.1 * random.standard_normal(40)}
     )
-    table = LossTable(id="line", frame=frame, provenance=Provenance(title=""), fingerprint="x")
+    table = LossTable(id="line", frame=frame, provenance=Provenance(title=""))
     law = typed_law("b0 + b1*N", ["params", "tokens", "loss"])
     options = FitOptions(objective="least_squares", n_bootstrap=2000)
     bench = workbench(fit(law, table, options), table)

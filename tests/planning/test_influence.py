@@ -14,14 +14,13 @@ from isoflop.laws import load_laws
 from isoflop.planning import compute_optimal
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import LossTable, load_dataset, synthetic_table
-from isoflop.tables.fingerprint import fingerprint
 
 CHINCHILLA_FLOP = 5.76e23
 
 
 def without(table: LossTable, positions: list[int] | np.ndarray) -> LossTable:
     frame = table.frame.drop(index=table.frame.index[positions])
-    return replace(table, frame=frame, fingerprint=fingerprint(frame, "total", "nats/token"))
+    return table.with_frame(frame)
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def test_one_planted_row_is_named() -> None:
     frame = table.frame.copy()
     planted = 8  # the smallest model with the most tokens but seven
     frame.loc[planted, "loss"] *= 1.3
-    spoilt = replace(table, frame=frame, fingerprint="spoilt")
+    spoilt = table.with_frame(frame)
     options = FitOptions(objective="least_squares_log")
     (notice,) = optimum_notices(fit(law, spoilt, options), spoilt, 1e23)
     assert f"row {planted};" in notice.remedy

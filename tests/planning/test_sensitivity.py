@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ def runs(mirror: Path) -> Workbench:
 
 
 def without(table: LossTable, rows: np.ndarray) -> LossTable:
-    return replace(table, frame=table.frame.drop(index=rows))
+    return table.with_frame(table.frame.drop(index=rows))
 
 
 def test_exponent_of_the_optimal_size_is_that_of_the_law(runs: Workbench) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from isoflop.tables import LossTable, list_datasets, load_dataset, read_table, synthetic_table
 from isoflop.tables.quality import Finding, quality_report
-from isoflop.tables.select import with_frame
 
 
 def found(table: LossTable) -> dict[str, Finding]:
@@ -21,12 +20,12 @@ def clean() -> LossTable:
     """Return a table of 80 runs, none of them undertrained."""
     table = synthetic_table(n_rows=200, noise=0.002)
     frame = table.frame[table.frame["tokens"] > 5 * table.frame["params"]].head(80)
-    return with_frame(table, frame.set_axis(pd.RangeIndex(1, 81)))
+    return table.with_frame(frame.set_axis(pd.RangeIndex(1, 81)))
 
 
 def spoilt(**columns: object) -> LossTable:
     table = clean()
-    return with_frame(table, table.frame.assign(**columns))
+    return table.with_frame(table.frame.assign(**columns))
 
 
 def test_a_clean_table_has_only_its_spread() -> None:
@@ -38,7 +37,7 @@ def test_duplicates() -> None:
     table = clean()
     frame = pd.concat([table.frame, table.frame.iloc[:3]], ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    finding = found(with_frame(table, frame))["duplicate-rows"]
+    finding = found(table.with_frame(frame))["duplicate-rows"]
     assert finding.rows == (81, 82, 83)
     assert finding.notice.text.startswith("3 rows repeat an earlier row")
 
@@ -48,7 +47,7 @@ def test_near_duplicates() -> None:
     extra = table.frame.iloc[[0]].assign(loss=lambda f: f["loss"] * (1 + 1e-6))
     frame = pd.concat([table.frame, extra], ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    assert found(with_frame(table, frame))["near-duplicate-rows"].rows == (1, 81)
+    assert found(table.with_frame(frame))["near-duplicate-rows"].rows == (1, 81)
 
 
 def test_outliers() -> None:

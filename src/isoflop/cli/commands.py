@@ -15,7 +15,7 @@ from isoflop.data import app_root
 from isoflop.errors import CatalogError, FitError
 from isoflop.export import fit_to_json, plan_to_json, predictions_to_json
 from isoflop.fitting import backtest as backtests
-from isoflop.fitting.types import BandKind
+from isoflop.fitting.result import BandKind
 from isoflop.laws import load_laws
 from isoflop.planning import Budget, find_accelerator, load_accelerators
 from isoflop.tables import list_datasets

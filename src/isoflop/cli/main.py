@@ -13,7 +13,7 @@ from isoflop import __version__
 from isoflop.cli import commands
 from isoflop.errors import IsoflopError, UnitError
 from isoflop.fitting import OBJECTIVES, FitOptions
-from isoflop.fitting.types import Bootstrap
+from isoflop.fitting.options import Bootstrap
 from isoflop.planning.types import DEFAULT_GOODPUT
 from isoflop.units import Dimension, parse_quantity
 

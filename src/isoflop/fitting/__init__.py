@@ -2,7 +2,8 @@
 
 from isoflop.fitting.fit import fit
 from isoflop.fitting.objective import OBJECTIVES
+from isoflop.fitting.options import FitOptions
 from isoflop.fitting.predict import band, predict
-from isoflop.fitting.types import Band, Certificate, Fit, FitOptions
+from isoflop.fitting.result import Band, Certificate, Fit
 
 __all__ = ["OBJECTIVES", "Band", "Certificate", "Fit", "FitOptions", "band", "fit", "predict"]

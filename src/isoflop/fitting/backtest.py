@@ -26,7 +26,7 @@ from isoflop.fitting.compare.held_out import (
     scale_column,
     split_by_scale,
 )
-from isoflop.fitting.types import FitOptions, Objective
+from isoflop.fitting.options import FitOptions, Objective
 from isoflop.laws import Law, load_laws, rebind
 from isoflop.tables import list_datasets, load_dataset
 from isoflop.tables.schema import LossTable

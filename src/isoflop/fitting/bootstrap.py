@@ -12,8 +12,8 @@ import numpy as np
 
 from isoflop.errors import FitError
 from isoflop.fitting.objective import Array, Problem
+from isoflop.fitting.options import FitOptions
 from isoflop.fitting.solve import Coordinates, minimise
-from isoflop.fitting.types import FitOptions
 
 CELLS_AT_ONCE = 2_000_000
 """Resamples times rows that are solved as one batch."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from isoflop.fitting.objective import Array, Evaluation, Problem
+from isoflop.fitting.result import Certificate
 from isoflop.fitting.seeds import Surface
 from isoflop.fitting.solve import Coordinates, Solution
-from isoflop.fitting.types import Certificate
 from isoflop.laws.law import Law
 
 SAME_OPTIMUM = 1e-6

@@ -9,7 +9,7 @@ from functools import cache
 
 from isoflop.data import data_root
 from isoflop.errors import CatalogError
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 
 FILE = "coverage.csv"
 NOMINAL = 0.9

@@ -14,10 +14,11 @@ from isoflop.fitting.certificate import certify, gradient_size
 from isoflop.fitting.covariance import residual_covariance
 from isoflop.fitting.notices import fit_notices
 from isoflop.fitting.objective import Array, Evaluation, Problem, make_problem
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Certificate, Fit
 from isoflop.fitting.rows import Rows, usable_rows
 from isoflop.fitting.seeds import Surface, make_surface, project_linear, surface_around
 from isoflop.fitting.solve import Coordinates, Projector, Solution, anneal
-from isoflop.fitting.types import Certificate, Fit, FitOptions
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
 
@@ -307,5 +308,6 @@ def _assemble(
         },
         loss_unit=table.loss_unit,
         param_convention=table.param_convention,
+        table=table,
     )
     return fit_notices(result, rows.inputs, rows.clusters, rows.n_dropped)

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 from isoflop.fitting.objective import Array
-from isoflop.fitting.types import BY_ROW, Fit
+from isoflop.fitting.options import BY_ROW
+from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
 from isoflop.units import counted
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
-from isoflop.fitting.types import LOG_OBJECTIVES, FitOptions
+from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
 from isoflop.laws.law import Derived
 
 Array: TypeAlias = NDArray[Any]

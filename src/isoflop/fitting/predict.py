@@ -10,7 +10,8 @@ from scipy.special import ndtri, stdtrit
 
 from isoflop.errors import FitError
 from isoflop.fitting.objective import Array
-from isoflop.fitting.types import BY_ROW, Band, BandKind, Fit
+from isoflop.fitting.options import BY_ROW
+from isoflop.fitting.result import Band, BandKind, Fit
 
 _CHUNK = 400_000
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from isoflop.errors import TooFewRows
-from isoflop.fitting.types import Certificate, Fit, FitOptions
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Certificate, Fit
 from isoflop.laws import PublishedFit
 from isoflop.notices import Notice
 from isoflop.tables import LossTable
@@ -79,6 +80,7 @@ def hold_against(published: PublishedFit, table: LossTable) -> Fit:
         input_ranges=published.input_ranges,
         loss_unit=published.loss_unit,
         param_convention=published.param_convention,
+        table=table,
     )
 
 

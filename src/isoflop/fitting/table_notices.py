@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.quality import quality_report

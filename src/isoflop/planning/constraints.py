@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import DoesNotFit
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.laws import Law
 from isoflop.planning import budget as sums
 from isoflop.planning.cost import Site, usd_per_flop

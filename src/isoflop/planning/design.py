@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting.diagnose import TO_SIGMA, Workbench, residual_scale
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.planning.choose import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.frontier import compute_optimal, require_interior
 from isoflop.planning.inputs import inputs_at

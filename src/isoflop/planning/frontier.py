@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
-from isoflop.fitting.types import Band, Fit
+from isoflop.fitting.result import Band, Fit
 from isoflop.laws import Law
 from isoflop.planning.inputs import PARAMS_COLUMNS, extrapolation_decades, inputs_at
 from isoflop.planning.minimise import minimise

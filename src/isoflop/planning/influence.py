@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.fitting.diagnose import Workbench, one_step, weights_without, workbench
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.sensitivity import Target, optima

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import PlanError
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.laws import Input, Law, load_published_fits
 
 PARAMS_COLUMNS = frozenset({"params", "params_nonembedding", "params_active"})

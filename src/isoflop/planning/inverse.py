@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import LossUnreachable
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.laws import Law
 from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS
 from isoflop.planning.inputs import inputs_at

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit, band
-from isoflop.fitting.types import BandKind
+from isoflop.fitting.result import BandKind
 from isoflop.notices import Notice
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import (

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.predict import band
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
 from isoflop.planning.inputs import extrapolation_decades
 

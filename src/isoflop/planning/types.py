@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Band
-from isoflop.fitting.types import BandKind
+from isoflop.fitting.result import BandKind
 from isoflop.notices import Notice
 from isoflop.planning.storage import StorageNeed
 from isoflop.units import Dimension

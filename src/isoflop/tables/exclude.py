@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from isoflop.errors import TableError
 from isoflop.tables.convert import ESSENTIAL
 from isoflop.tables.schema import LossTable
-from isoflop.tables.select import with_frame
 from isoflop.tables.shapes import exclusions_of
 from isoflop.units import format_number
 
@@ -201,7 +200,7 @@ def exclude(table: LossTable, exclusions: Sequence[Exclusion]) -> LossTable:
             hint="Undo one of them.",
         )
     frame["is_excluded"], frame["exclusion_reason"] = excluded, reasons
-    return with_frame(table, frame)
+    return table.with_frame(frame)
 
 
 def _chosen(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.tables.fingerprint import fingerprint
 from isoflop.units import Dimension
 
 ParamConvention = Literal["total", "non-embedding", "active", "unknown"]
@@ -73,9 +74,11 @@ class Provenance:
     derived_columns: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LossTable:
     """Validated rows in canonical columns and units; the only thing that fitting accepts.
+
+    Never changed: `with_frame` makes a table of other rows, with an identity of its own.
 
     Parameters
     ----------
@@ -88,8 +91,6 @@ class LossTable:
         column is kept under its own name. Numbers are float64. The index is the row number in the
         source, counted from 1.
     provenance : Provenance
-    fingerprint : str
-        SHA-256 of the content, columns and conventions.
     param_convention : str
         What ``params`` counts.
     loss_unit : str
@@ -98,9 +99,60 @@ class LossTable:
     id: str
     frame: pd.DataFrame
     provenance: Provenance
-    fingerprint: str
     param_convention: ParamConvention = "unknown"
     loss_unit: LossUnit = "unknown"
+    _fingerprint: str = field(default="", init=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of rows, columns and conventions; made once, when first asked for.
+
+        A million rows take about a second, which a table in between two steps need not pay.
+        """
+        if not self._fingerprint:
+            found = fingerprint(self.frame, self.param_convention, self.loss_unit)
+            object.__setattr__(self, "_fingerprint", found)
+        return self._fingerprint
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LossTable):
+            return NotImplemented
+        return self is other or (
+            self.id == other.id
+            and self.provenance == other.provenance
+            and self.fingerprint == other.fingerprint
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.fingerprint))
+
+    def __repr__(self) -> str:
+        rows, columns = self.frame.shape
+        return f"<LossTable {self.id}: {rows} rows, {columns} columns, loss in {self.loss_unit}>"
+
+    def with_frame(
+        self,
+        frame: pd.DataFrame,
+        *,
+        derived: Mapping[str, str] | None = None,
+        **changes: Any,
+    ) -> LossTable:
+        """Return a table with other rows or columns.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Canonical columns and units, as in `LossTable`.
+        derived : mapping of str to str
+            Columns that were made, and how; added to the provenance.
+        **changes
+            Other fields of `LossTable`.
+        """
+        provenance = self.provenance
+        if derived:
+            known = {**provenance.derived_columns, **derived}
+            provenance = replace(provenance, derived_columns=known)
+        return replace(self, **{"frame": frame, "provenance": provenance, **changes})
 
     def included(self) -> pd.DataFrame:
         """Return the rows that are not excluded."""

@@ -1,43 +1,11 @@
-"""Part of a table, or the table with other columns, as a table of its own."""
+"""Part of a table as a table of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
-from typing import Any
-
-import pandas as pd
+from collections.abc import Collection
 
 from isoflop.errors import TableError
-from isoflop.tables.fingerprint import fingerprint
 from isoflop.tables.schema import LossTable
-
-
-def with_frame(
-    table: LossTable,
-    frame: pd.DataFrame,
-    *,
-    derived: Mapping[str, str] | None = None,
-    **changes: Any,
-) -> LossTable:
-    """Return a table with another frame, and the fingerprint that belongs to it.
-
-    Parameters
-    ----------
-    table : LossTable
-    frame : pandas.DataFrame
-        Canonical columns and units, as in `LossTable`.
-    derived : mapping of str to str
-        Columns that were made, and how; added to the provenance.
-    **changes
-        Other fields of `LossTable`.
-    """
-    provenance = table.provenance
-    if derived:
-        provenance = replace(provenance, derived_columns={**provenance.derived_columns, **derived})
-    changed = replace(table, frame=frame, provenance=provenance, **changes)
-    own = fingerprint(frame, changed.param_convention, changed.loss_unit)
-    return replace(changed, fingerprint=own)
 
 
 def of_families(table: LossTable, families: Collection[str]) -> LossTable:
@@ -68,4 +36,4 @@ def of_families(table: LossTable, families: Collection[str]) -> LossTable:
             f"The table {table.id} has no rows of {', '.join(families) or 'no family'}.",
             detail=f"Families: {', '.join(dict.fromkeys(names))}.",
         )
-    return with_frame(table, frame)
+    return table.with_frame(frame)

@@ -12,7 +12,6 @@ from isoflop.errors import TableError
 from isoflop.tables.columns import COLUMNS
 from isoflop.tables.derive import COMPUTE_FORMULA, FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable, ParamConvention
-from isoflop.tables.select import with_frame
 
 Curves = Literal["all", "last", "best", "smoothed"]
 Seeds = Literal["all", "clustered", "mean"]
@@ -78,7 +77,7 @@ def reduce_curves(table: LossTable, how: Curves, *, response: str = "loss") -> L
     groups = ordered.groupby(runs.to_numpy(), sort=False)
     if how == "best":
         kept = ordered.loc[groups[response].idxmin()]
-        return with_frame(table, kept.sort_index(), derived={response: "lowest of each run"})
+        return table.with_frame(kept.sort_index(), derived={response: "lowest of each run"})
     kept = groups.tail(1).copy()
     derived = {}
     if how == "smoothed":
@@ -88,7 +87,7 @@ def reduce_curves(table: LossTable, how: Curves, *, response: str = "loss") -> L
         means = ordered[is_end].groupby(runs[is_end].to_numpy())[response].mean()
         kept[response] = means.loc[runs.loc[kept.index]].to_numpy()
         derived = {response: f"mean over the last {SMOOTHED_SHARE:.0%} of each run's steps"}
-    return with_frame(table, kept.sort_index(), derived=derived)
+    return table.with_frame(kept.sort_index(), derived=derived)
 
 
 def thin(table: LossTable, max_rows: int) -> LossTable:
@@ -114,7 +113,7 @@ def thin(table: LossTable, max_rows: int) -> LossTable:
     every = -(-len(frame) // max_rows)
     from_end = ordered.groupby(runs.to_numpy(), sort=False).cumcount(ascending=False).to_numpy()
     kept = ordered[from_end % every == 0].sort_index()
-    return with_frame(table, kept, derived={"rows": f"every {every}th step of each run"})
+    return table.with_frame(kept, derived={"rows": f"every {every}th step of each run"})
 
 
 # --- Metrics ---
@@ -178,7 +177,7 @@ def use_metric(table: LossTable, column: str, *, as_accuracy: bool | None = None
     reasons = reasons.where(~lacked_other, "").where(~is_missing, _METRIC_REASON + column)
     if excluded.any():
         frame["is_excluded"], frame["exclusion_reason"] = excluded, reasons
-    return with_frame(table, frame, derived={target: column})
+    return table.with_frame(frame, derived={target: column})
 
 
 def exclusions_of(frame: pd.DataFrame) -> tuple[pd.Series[bool], pd.Series[str]]:
@@ -226,7 +225,7 @@ def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> Loss
         frame = table.frame.copy()
         codes = frame.groupby(design, sort=False, dropna=False).ngroup()
         frame["run_id"] = ("repetition " + codes.astype(str)).astype("str")
-        return with_frame(table, frame, derived={"run_id": "one name for all repetitions"})
+        return table.with_frame(frame, derived={"run_id": "one name for all repetitions"})
     frame = table.included()
     groups = frame.groupby(design, sort=False, dropna=False)
     kept = groups.head(1).copy()
@@ -235,7 +234,7 @@ def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> Loss
     kept[response] = spread["mean"].iloc[codes].to_numpy()
     kept[f"{response}_std"] = spread["std"].iloc[codes].to_numpy()
     kept["n_seeds"] = spread["count"].iloc[codes].to_numpy(dtype=np.float64)
-    return with_frame(table, kept, derived={response: "mean over repetitions"})
+    return table.with_frame(kept, derived={response: "mean over repetitions"})
 
 
 def _design_columns(frame: pd.DataFrame) -> list[str]:
@@ -281,4 +280,4 @@ def with_convention(table: LossTable, convention: ParamConvention) -> LossTable:
     derived = {"params": column}
     if table.provenance.derived_columns.get("compute_flop") == COMPUTE_FORMULA:
         frame["compute_flop"] = FLOP_PER_PARAM_TOKEN * frame["params"] * frame["tokens"]
-    return with_frame(table, frame, derived=derived, param_convention=convention)
+    return table.with_frame(frame, derived=derived, param_convention=convention)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
-from isoflop.tables.fingerprint import fingerprint
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.units import format_number
 
@@ -96,7 +95,6 @@ def synthetic_table(
             known_problems=("Synthetic: nobody trained these models.",),
             is_synthetic=True,
         ),
-        fingerprint=fingerprint(frame, "total", "nats/token"),
         param_convention="total",
         loss_unit="nats/token",
     )

@@ -20,7 +20,6 @@ from isoflop.tables.convert import (
     report,
 )
 from isoflop.tables.derive import derive, fill
-from isoflop.tables.fingerprint import fingerprint
 from isoflop.tables.headers import readings
 from isoflop.tables.mapping import ColumnMapping, Question
 from isoflop.tables.problems import Problem, listing, shorten
@@ -82,7 +81,6 @@ def validate(
         provenance=replace(
             provenance, derived_columns={**provenance.derived_columns, **filled, **derived}
         ),
-        fingerprint=fingerprint(frame, convention, unit),
         param_convention=convention,
         loss_unit=unit,
     )

@@ -227,7 +227,7 @@ def _curves(found: Pair, law: Law) -> None:
 def _as_one(side: Side) -> LossTable:
     """Return a side's rows under its own name."""
     frame = side.table.frame.assign(family=side.label)
-    return replace(side.table, frame=frame)
+    return side.table.with_frame(frame)
 
 
 def _multiplier(found: Pair) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from isoflop.errors import FormulaError
 from isoflop.fitting import FitOptions
-from isoflop.fitting.types import Bootstrap, Objective
+from isoflop.fitting.options import Bootstrap, Objective
 from isoflop.laws import Law, load_laws, load_published_fits, typed_law
 from isoflop.planning import Accelerator, Budget
 from isoflop.tables import LossTable, list_datasets

@@ -13,7 +13,7 @@ from isoflop.errors import FitError
 from isoflop.figures import fit_bands as drawing
 from isoflop.fitting import Band, Fit, band, predict
 from isoflop.fitting.coverage import band_name
-from isoflop.fitting.types import BandKind
+from isoflop.fitting.result import BandKind
 from isoflop.planning.inputs import inputs_at
 from isoflop.tables import LossTable
 from isoflop.ui import curves, fit_coverage, inputs, messages, panels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop.fitting.coverage import NOMINAL, TARGETS, Coverage, coverage_like, load_coverage
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.ui.controls import OBJECTIVE_LABELS
 
 

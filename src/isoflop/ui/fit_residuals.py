@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -65,7 +63,7 @@ def _along(
 ) -> None:
     fit, table = shown.fit, fitted_rows(shown)
     if values is not None:
-        table = replace(table, frame=table.frame.assign(**{column: values}))
+        table = table.with_frame(table.frame.assign(**{column: values}))
     groups = rows.leftovers(table, fit, column)
     x = np.concatenate([group.x for group in groups])
     found = trend(table.frame[column].to_numpy(np.float64), fit.residuals)
@@ -127,7 +125,7 @@ def residual_title(shown: View) -> str:
 def fitted_rows(shown: View) -> LossTable:
     """Return the rows that were fitted, in the fit's order."""
     table = shown.fitted.table
-    return replace(table, frame=table.frame.loc[shown.fit.row_index])
+    return table.with_frame(table.frame.loc[shown.fit.row_index])
 
 
 def row_labels(shown: View) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -55,7 +54,7 @@ def runs(table: LossTable) -> list[contours.Runs]:
 
 def leftovers(table: LossTable, fit: Fit, axis: str) -> list[residuals.Residuals]:
     """Return the residuals of the fitted rows against one column, a group a family."""
-    fitted = replace(table, frame=table.frame.loc[fit.row_index])
+    fitted = table.with_frame(table.frame.loc[fit.row_index])
     return [
         residuals.Residuals(
             family=name,

@@ -16,10 +16,10 @@ from scipy.special import fdtrc
 from isoflop.errors import FitError
 from isoflop.fitting.compare.comparable import Side
 from isoflop.fitting.fit import fit
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
-from isoflop.fitting.types import Fit, FitOptions
 from isoflop.laws import Input, Law, Param, parse
-from isoflop.tables.fingerprint import fingerprint
 from isoflop.tables.schema import LossTable, Provenance
 
 Array = NDArray[np.float64]
@@ -162,7 +162,6 @@ def joint_table(law: Law, sides: Sequence[Side]) -> LossTable:
         id="+".join(dict.fromkeys(side.table.id for side in sides)),
         frame=frame,
         provenance=Provenance(title=" and ".join(side.label for side in sides)),
-        fingerprint=fingerprint(frame, first.param_convention, first.loss_unit),
         param_convention=first.param_convention,
         loss_unit=first.loss_unit,
     )

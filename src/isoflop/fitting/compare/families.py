@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.predict import small_sample
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 
 Array = NDArray[np.float64]
 LossAt = Callable[[Fit, Array, Array], Array]

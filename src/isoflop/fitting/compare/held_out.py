@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError, NonFinite, NotIdentified, TooFewRows
 from isoflop.fitting.compare.score import Errors, prediction_errors
 from isoflop.fitting.fit import fit
+from isoflop.fitting.options import FitOptions
 from isoflop.fitting.predict import band, predict
+from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
-from isoflop.fitting.types import Fit, FitOptions
 from isoflop.laws import Law
 from isoflop.tables.schema import LossTable
-from isoflop.tables.select import with_frame
 from isoflop.units import format_number, format_quantity
 
 Array = NDArray[np.float64]
@@ -129,7 +129,7 @@ def subset(table: LossTable, mask: NDArray[np.bool_]) -> LossTable:
     table : LossTable
     mask : ndarray of bool, shape (n_included,)
     """
-    return with_frame(table, table.included()[mask])
+    return table.with_frame(table.included()[mask])
 
 
 def split_by_scale(table: LossTable, decades: float = 1.0, column: str = "") -> Split:

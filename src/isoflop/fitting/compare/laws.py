@@ -25,7 +25,8 @@ from isoflop.fitting.compare.score import (
 )
 from isoflop.fitting.diagnose import workbench
 from isoflop.fitting.fit import fit
-from isoflop.fitting.types import Fit, FitOptions
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Fit
 from isoflop.laws import Law, load_laws, rebind
 from isoflop.tables.schema import LossTable
 

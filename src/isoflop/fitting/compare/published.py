@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError
 from isoflop.fitting.published import hold_against
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.laws import PublishedFit, load_published_fits, rebind
 from isoflop.tables.schema import LossTable
 

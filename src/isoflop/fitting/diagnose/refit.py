@@ -10,9 +10,9 @@ import numpy as np
 from isoflop.errors import FitError
 from isoflop.fitting.fit import law_coordinates
 from isoflop.fitting.objective import Array, Problem, make_problem
+from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import Rows, usable_rows
 from isoflop.fitting.solve import Coordinates, minimise
-from isoflop.fitting.types import Fit
 from isoflop.tables.schema import LossTable
 
 TOLERANCE = 1e-10

@@ -15,7 +15,7 @@ from isoflop.fitting.isoflop.parametric import optimum_lines
 from isoflop.fitting.isoflop.profiles import Curve, Profiles, approach_2, isoflop_profiles
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias, Key
 from isoflop.fitting.isoflop.words import notices_of
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.tables.schema import LossTable
 
 Result = TypeVar("Result")

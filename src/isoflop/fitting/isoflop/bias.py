@@ -11,7 +11,7 @@ from isoflop.fitting.isoflop.envelope import envelope_lines
 from isoflop.fitting.isoflop.line import Lines, PowerLine
 from isoflop.fitting.isoflop.profiles import Profiles, fit_profile, lines_through
 from isoflop.fitting.predict import predict
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 
 N_SIMULATED = 60
 """Made-up tables that the envelope's bias is averaged over."""

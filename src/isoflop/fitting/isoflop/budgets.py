@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
-from isoflop.tables.select import with_frame
 
 Array = NDArray[np.float64]
 
@@ -111,7 +110,7 @@ def without_repetition(table: LossTable) -> tuple[LossTable, int]:
     is_repeated = epochs > MAX_EPOCHS * (1 + 1e-6)
     if not is_repeated.any():
         return table, 0
-    return with_frame(table, table.included()[~is_repeated]), int(is_repeated.sum())
+    return table.with_frame(table.included()[~is_repeated]), int(is_repeated.sum())
 
 
 def group_budgets(compute_flop: Array, tolerance: float = DEFAULT_TOLERANCE) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.isoflop.line import Lines, PowerLine
-from isoflop.fitting.types import Fit
+from isoflop.fitting.result import Fit
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
 PARAMETRIC_LAWS = ("chinchilla", "chinchilla_tied")

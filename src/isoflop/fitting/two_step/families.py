@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import FitError, TooFewRows
 from isoflop.fitting.fit import Progress, law_coordinates
 from isoflop.fitting.objective import Problem, make_problem
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Fit
 from isoflop.fitting.solve import minimise
 from isoflop.fitting.two_step.measured import check_metric
-from isoflop.fitting.types import Fit, FitOptions
 from isoflop.laws import Input, Law, Param
 from isoflop.tables.schema import LossTable
-from isoflop.tables.select import with_frame
 
 Array = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def fit_families(
     scaled = with_reference_loss(table, metric, reference)
     families, dropped = families_of(scaled, min_models)
     names = scaled.frame["family"].astype(str)
-    kept = with_frame(scaled, scaled.frame[names.isin(families)])
+    kept = scaled.with_frame(scaled.frame[names.isin(families)])
     group = kept.frame["family"].astype(str).map(families.index).to_numpy()
     loss, values = kept.values("loss"), kept.values(metric)
     law = _joint_sigmoid(len(families), loss, metric)
@@ -242,7 +242,7 @@ def with_reference_loss(table: LossTable, metric: str, reference: Fit) -> LossTa
     frame = frame[known & frame["family"].notna().to_numpy()].copy()
     inputs = {i.symbol: frame[i.column].to_numpy(np.float64) for i in reference.law.inputs}
     frame["loss"] = reference.law.loss(reference.theta, inputs)
-    return with_frame(table, frame, loss_unit=reference.loss_unit)
+    return table.with_frame(frame, loss_unit=reference.loss_unit)
 
 
 def families_of(

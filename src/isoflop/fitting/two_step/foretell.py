@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.fit import Progress
+from isoflop.fitting.result import BandKind, Fit
 from isoflop.fitting.two_step.families import (
     MIN_MODELS,
     FamilyCurves,
@@ -18,9 +19,7 @@ from isoflop.fitting.two_step.families import (
     inputs_of,
     with_reference_loss,
 )
-from isoflop.fitting.types import BandKind, Fit
 from isoflop.tables.schema import LossTable
-from isoflop.tables.select import with_frame
 
 Array = NDArray[np.float64]
 
@@ -148,7 +147,7 @@ def families_held_out(
     scaled = with_reference_loss(table, metric, reference)
     families, _ = families_of(scaled, min_models + 1)
     best = [_row_of_least_loss(scaled, name) for name in families]
-    rest = with_frame(scaled, scaled.frame.drop(index=best))
+    rest = scaled.with_frame(scaled.frame.drop(index=best))
     curves = fit_families(
         rest, metric, reference, min_models=min_models, seed=seed, progress=progress
     )

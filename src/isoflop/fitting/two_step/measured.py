@@ -18,7 +18,8 @@ from isoflop.fitting.bootstrap import resample_weights
 from isoflop.fitting.compare.held_out import Split, split_by_scale, subset
 from isoflop.fitting.diagnose import workbench
 from isoflop.fitting.fit import fit
-from isoflop.fitting.types import Band, BandKind, Fit, FitOptions
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Band, BandKind, Fit
 from isoflop.laws import Law, load_laws, rebind
 from isoflop.tables.schema import LossTable
 

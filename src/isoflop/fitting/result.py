@@ -1,59 +1,21 @@
-"""What goes into a fit and what comes out of it: plain immutable data."""
+"""What comes out of a fit: plain immutable data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
+from isoflop.identity import NOT_IDENTITY, Keyed
 from isoflop.laws.law import Law
 from isoflop.notices import Notice
+from isoflop.tables.schema import LossTable
 
-Objective = Literal["huber_log", "least_squares_log", "least_squares", "huber", "asymmetric_mae"]
-LOG_OBJECTIVES = frozenset({"huber_log", "least_squares_log"})
-"""Objectives on the logarithm of the loss."""
-
-Bootstrap = Literal["rows", "smooth", "clusters", "wild"]
-BY_ROW: frozenset[Bootstrap] = frozenset({"rows", "smooth"})
-"""Ways to resample that take rows as independent."""
 BandKind = Literal["confidence", "prediction"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitOptions:
-    """How to fit.
-
-    Parameters
-    ----------
-    objective : str
-        ``"huber_log"``: sum of Huber(log prediction - log loss) with ``huber_delta``;
-        ``"least_squares_log"`` and ``"least_squares"``: half the sum of squared residuals of log
-        loss and of loss; ``"huber"``: Huber on the loss itself; ``"asymmetric_mae"``: absolute
-        residuals of the loss, points below the curve weighing ``asymmetry`` times as much, which
-        fits the floor of the points.
-    huber_delta : float
-        Width of the quadratic part, in the residual's unit.
-    asymmetry : float
-        Weight of a point below the curve under ``"asymmetric_mae"``.
-    n_bootstrap : int
-        Number of resamples; 0 for none.
-    bootstrap : {"rows", "smooth", "clusters", "wild"}
-        Whether rows are drawn with replacement, as papers do; or each counts by a smooth random
-        weight, which is better calibrated on small tables; or whole runs (``run_id``) are drawn;
-        or the residuals of whole runs change size and sign (wild cluster bootstrap).
-    seed : int
-        Seed of the resampling.
-    """
-
-    objective: Objective = "huber_log"
-    huber_delta: float = 1e-3
-    asymmetry: float = 10.0
-    n_bootstrap: int = 0
-    bootstrap: Bootstrap = "rows"
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +52,8 @@ class Certificate:
     n_grid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit(Keyed):
     """One fitted law. Everything needed to predict from it, reproduce it and judge it.
 
     Parameters
@@ -126,6 +88,11 @@ class Fit:
         Smallest and largest value of every input symbol among the fitted rows.
     loss_unit, param_convention : str
         Carried from the table.
+    table : LossTable or None
+        The rows, where they are at hand; a saved fit, or one from another process, has none. They
+        are no part of the key.
+    key : str
+        Of all that is said above.
     """
 
     law: Law
@@ -147,6 +114,12 @@ class Fit:
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     loss_unit: str = "unknown"
     param_convention: str = "unknown"
+    table: LossTable | None = field(default=None, repr=False, metadata=NOT_IDENTITY)
+    key: str = field(init=False, repr=False)
+
+    def __getstate__(self) -> list[object]:
+        """Leave the rows behind on the way to another process: they are dear, and known there."""
+        return [None if item.name == "table" else getattr(self, item.name) for item in fields(self)]
 
     @property
     def is_log(self) -> bool:
@@ -159,8 +132,8 @@ class Fit:
         return np.array([self.values[param.name] for param in self.law.params])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Band(Keyed):
     """An interval around a prediction at each of n points.
 
     Parameters
@@ -184,3 +157,4 @@ class Band:
     kind: BandKind
     is_extrapolation: NDArray[np.bool_]
     is_simultaneous: bool = False
+    key: str = field(init=False, repr=False)

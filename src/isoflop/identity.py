@@ -1,0 +1,134 @@
+"""What makes two results the same: a key from their content.
+
+Caches, links and saved files know a result by its key alone, so that it must say all that changes
+an answer, arrays included, and must never be handed in from outside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+NOT_IDENTITY: Mapping[str, Any] = {"identity": False}
+"""Metadata of a dataclass field that is no part of its key, such as rows that can be read again."""
+
+
+class Keyed:
+    """Base of frozen dataclasses that are known by their content.
+
+    The class declares ``key: str = field(init=False, repr=False)`` and takes ``eq=False``; the key
+    is made when it is, so that a changed copy has another one.
+    """
+
+    __slots__ = ()
+    key: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", content_key(self))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(self.key == other.key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def content_key(value: object) -> str:
+    """Return the SHA-256 of a value's content, the same in every process.
+
+    Parameters
+    ----------
+    value : object
+        None, numbers, text, bytes, arrays, mappings, sequences, sets and dataclasses of these, and
+        whatever has a ``key`` or a ``fingerprint`` of its own. Numbers that are equal are alike,
+        whatever their type; mappings with the same items are alike, whatever their order.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    TypeError
+        For anything else: an object whose content is not known has no key.
+    """
+    parts = _fields(value) if isinstance(value, Keyed) else _parts(value)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _parts(value: object) -> Iterator[bytes]:
+    """Yield the parts of a value, each with its kind and length before it."""
+    if value is None:
+        yield b"0"
+    elif isinstance(value, str):
+        yield from _sized(b"s", value.encode(errors="surrogatepass"))
+    elif isinstance(value, bool | np.bool_):
+        yield b"t" if value else b"f"
+    elif isinstance(value, int | float | np.integer | np.floating):
+        yield from _number(value)
+    elif isinstance(value, bytes):
+        yield from _sized(b"b", value)
+    elif isinstance(value, np.ndarray):
+        yield from _array(value)
+    elif isinstance(value, Keyed):
+        yield from _sized(b"k", value.key.encode())
+    elif isinstance(fingerprint := getattr(value, "fingerprint", None), str):
+        yield from _sized(b"p", f"{getattr(value, 'id', '')}\0{fingerprint}".encode())
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from _fields(value)
+    elif isinstance(value, Mapping):
+        items = sorted((b"".join(_parts(k)), b"".join(_parts(v))) for k, v in value.items())
+        yield b"m%d:" % len(items)
+        yield from (part for item in items for part in item)
+    elif isinstance(value, frozenset | set):
+        yield b"x%d:" % len(value)
+        yield from sorted(b"".join(_parts(item)) for item in value)
+    elif isinstance(value, tuple | list):
+        yield b"l%d:" % len(value)
+        for item in value:
+            yield from _parts(item)
+    else:
+        raise TypeError(f"A {type(value).__name__} has no key.")
+
+
+def _sized(kind: bytes, content: bytes) -> Iterator[bytes]:
+    yield kind + b"%d:" % len(content)
+    yield content
+
+
+def _number(value: float | np.integer[Any] | np.floating[Any]) -> Iterator[bytes]:
+    """Yield a number as the double it equals, or in full where it equals none."""
+    try:
+        double = float(value)
+    except OverflowError:
+        double = float("nan")
+    if isinstance(value, int | np.integer) and double != value:
+        yield from _sized(b"i", str(int(value)).encode())
+    else:
+        yield b"d" + struct.pack("<d", double + 0.0)  # -0.0 equals 0.0
+
+
+def _array(value: np.ndarray[Any, Any]) -> Iterator[bytes]:
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"An array of {value.dtype} has no key.")
+    yield f"a{value.dtype.str}{value.shape}:".encode()
+    yield np.ascontiguousarray(value).tobytes()
+
+
+def _fields(value: Any) -> Iterator[bytes]:
+    kept = [
+        item for item in fields(value) if item.init and item.metadata.get("identity", True) is True
+    ]
+    yield b"o%d:" % len(kept)
+    yield from _sized(b"n", type(value).__qualname__.encode())
+    for item in kept:
+        yield from _sized(b"n", item.name.encode())
+        yield from _parts(getattr(value, item.name))
