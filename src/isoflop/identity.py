@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -78,23 +78,29 @@ def _parts(value: object) -> Iterator[bytes]:
         yield from _sized(b"b", value)
     elif isinstance(value, np.ndarray):
         yield from _array(value)
-    elif isinstance(value, Keyed):
+    elif isinstance(value, Mapping | frozenset | set | tuple | list):
+        yield from _items(value)
+    else:
+        yield from _object(value)
+
+
+def _items(value: Mapping[Any, Any] | Collection[Any]) -> Iterator[bytes]:
+    """Yield how many items there are, then each; in one order where theirs means nothing."""
+    items: Collection[Any] = value.items() if isinstance(value, Mapping) else value
+    has_order = isinstance(value, tuple | list)
+    kind = b"m" if isinstance(value, Mapping) else b"l" if has_order else b"x"
+    yield kind + b"%d:" % len(items)
+    parts = [b"".join(_parts(item)) for item in items]
+    yield from parts if has_order else sorted(parts)
+
+
+def _object(value: object) -> Iterator[bytes]:
+    if isinstance(value, Keyed):
         yield from _sized(b"k", value.key.encode())
     elif isinstance(fingerprint := getattr(value, "fingerprint", None), str):
         yield from _sized(b"p", f"{getattr(value, 'id', '')}\0{fingerprint}".encode())
     elif is_dataclass(value) and not isinstance(value, type):
         yield from _fields(value)
-    elif isinstance(value, Mapping):
-        items = sorted((b"".join(_parts(k)), b"".join(_parts(v))) for k, v in value.items())
-        yield b"m%d:" % len(items)
-        yield from (part for item in items for part in item)
-    elif isinstance(value, frozenset | set):
-        yield b"x%d:" % len(value)
-        yield from sorted(b"".join(_parts(item)) for item in value)
-    elif isinstance(value, tuple | list):
-        yield b"l%d:" % len(value)
-        for item in value:
-            yield from _parts(item)
     else:
         raise TypeError(f"A {type(value).__name__} has no key.")
 
