@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages import helpers
+from tests.pages.helpers import figures, healthy, text
 
 from isoflop.figures import theme as look
 from isoflop.fitting import FitOptions, fit
@@ -20,30 +22,12 @@ from isoflop.laws import load_laws
 from isoflop.tables import load_dataset
 from isoflop.ui import server, shell
 
-PAGE = shell.PAGES_FOLDER / "compare.py"
+open_page = partial(helpers.open_page, "compare")
 WHY = "compare.why.tokenizer"
 
 
-def open_page(start: Path = PAGE, **address: Any) -> AppTest:
-    """Open the page at an address and run it; two underscores stand for a dot."""
-    at = AppTest.from_file(str(start), default_timeout=120)
-    for name, value in address.items():
-        at.query_params[name.replace("__", ".")] = value
-    return at.run()
-
-
-def healthy(at: AppTest) -> AppTest:
-    assert not at.exception
-    assert not at.error, [error.value for error in at.error]
-    return at
-
-
-def figures(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
-
-
 def texts(at: AppTest) -> str:
-    return " ".join(entry.value.replace("\\", "") for entry in at.markdown)
+    return text(at.markdown)
 
 
 def columns(at: AppTest, index: int = 0) -> dict[str, list[Any]]:
@@ -287,11 +271,11 @@ def test_the_backtest_shows_coverage_too_and_says_what_matters() -> None:
 # --- The page in the app
 
 
-@pytest.mark.parametrize("start", [PAGE, server.MAIN_SCRIPT])
-def test_it_opens_alone_and_in_the_app(start: Path) -> None:
-    at = open_page(start)
+@pytest.mark.parametrize("start", ["compare", server.MAIN_SCRIPT], ids=["alone", "in the app"])
+def test_it_opens_alone_and_in_the_app(start: str | Path) -> None:
+    at = helpers.open_page(start)
     if start == server.MAIN_SCRIPT:
-        at.switch_page(str(PAGE)).run()
+        at.switch_page(str(shell.PAGES_FOLDER / "compare.py")).run()
     healthy(at)
 
 

@@ -6,17 +6,18 @@ import gzip
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages import helpers
+from tests.pages.helpers import figures, press, text, upload
 
 from isoflop.tables import list_datasets
-from isoflop.ui import documents, shell
+from isoflop.ui import documents
 
-PAGE = shell.PAGES_FOLDER / "data.py"
-EXPLORE = shell.PAGES_FOLDER / "explore.py"
+open_page = partial(helpers.open_page, "data")
 UNCLEAR = b"size,tokens,val_loss,mmlu\n" + b"".join(
     b"%d,%de9,%f,%f\n" % (size, 20 * size, 3 / size**0.1, 0.25 + size / 200)
     for size in (1, 2, 4, 7, 13, 30, 70)
@@ -34,41 +35,14 @@ def own_store() -> None:
     documents.store.clear()
 
 
-def open_page(page: Path = PAGE, **address: str) -> AppTest:
-    at = AppTest.from_file(str(page), default_timeout=60)
-    for name, value in address.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception
-    return at
-
-
 def prep(at: AppTest) -> str:
     given = at.query_params["prep"]
     return given[0] if isinstance(given, list) else given
 
 
-def text(elements: Any) -> str:
-    return " ".join(element.value for element in elements).replace("\\", "")
-
-
 def points(at: AppTest) -> dict[str, int]:
-    figure = json.loads(at.get("plotly_chart")[0].proto.spec)
+    figure = figures(at)[0]
     return {trace["name"]: len(trace["text"]) for trace in figure["data"]}
-
-
-def upload(at: AppTest, name: str, content: bytes) -> AppTest:
-    at.file_uploader(key="upload.file").upload(name, content)
-    at.run()
-    assert not at.exception
-    return at
-
-
-def press(at: AppTest, label: str) -> AppTest:
-    (button,) = (button for button in at.button if button.label == label)
-    button.click().run()
-    assert not at.exception
-    return at
 
 
 def test_a_first_visit_shows_the_shipped_rows() -> None:
@@ -98,8 +72,8 @@ def test_a_rule_leaves_rows_out_everywhere_and_can_be_undone(mirror: Path) -> No
 
 
 def test_a_link_carries_exclusions_to_the_other_pages(mirror: Path) -> None:
-    at = open_page(EXPLORE, table="chinchilla", prep='{"out":[["highest_losses",5,""]]}')
-    figure = json.loads(at.get("plotly_chart")[0].proto.spec)
+    at = helpers.open_page("explore", table="chinchilla", prep='{"out":[["highest_losses",5,""]]}')
+    figure = figures(at)[0]
     (rows,) = (trace for trace in figure["data"] if trace["name"] == "Chinchilla")
     assert len(rows["text"]) == 240
 
@@ -140,7 +114,7 @@ def test_a_finding_leaves_its_rows_out(mirror: Path) -> None:
 def test_every_published_table_is_explored_with_the_law_that_suits_it(
     table: str, mirror: Path
 ) -> None:
-    at = open_page(EXPLORE, table=table, bootstrap="0")
+    at = helpers.open_page("explore", table=table, bootstrap="0")
     assert not at.error
     (entry,) = (entry for entry in list_datasets() if entry.id == table)
     assert at.selectbox(key="law").value == entry.law
@@ -242,7 +216,7 @@ def table_of_script(at: AppTest, folder: Path) -> str:
 
 def test_the_script_makes_the_prepared_table_again(mirror: Path, tmp_path: Path) -> None:
     asked = '{"out":[["highest_losses",5,"as in the paper"]]}'
-    at = open_page(EXPLORE, table="chinchilla", prep=asked, evidence="Code")
+    at = helpers.open_page("explore", table="chinchilla", prep=asked, evidence="Code")
     rows, _ = table_of_script(at, tmp_path).split()
     assert rows == "240"
 
@@ -251,7 +225,7 @@ def test_the_script_reads_an_upload_with_its_mapping(tmp_path: Path) -> None:
     (tmp_path / "runs.csv").write_bytes(UNCLEAR)
     at = upload(open_page(view="Columns"), "runs.csv", UNCLEAR)
     press(at, "B")
-    at = upload(open_page(EXPLORE, evidence="Code"), "runs.csv", UNCLEAR)
+    at = upload(helpers.open_page("explore", evidence="Code"), "runs.csv", UNCLEAR)
     rows, fingerprint = table_of_script(at, tmp_path).split()
     assert rows == "7"
     assert at.selectbox(key="table").value == f"upload-{fingerprint[:12]}"

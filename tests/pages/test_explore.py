@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages import helpers
+from tests.pages.helpers import figures, healthy, metrics, trace_names
 
 from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws
 from isoflop.planning import Budget, find_accelerator, plan
 from isoflop.tables import load_dataset
-from isoflop.ui import server, shell
+from isoflop.ui import server
 from isoflop.units import DAY_S, format_number
 
-PAGE = shell.PAGES_FOLDER / "explore.py"
-STARTS = {"alone": PAGE, "in the app": server.MAIN_SCRIPT}
+open_page = partial(helpers.open_page, "explore")
+STARTS = {"alone": "explore", "in the app": server.MAIN_SCRIPT}
 CHINCHILLA = {"E", "A", "B", "alpha", "beta"}
-
-
-def open_page(start: Path = PAGE, **address: Any) -> AppTest:
-    """Open the page at an address and run it."""
-    at = AppTest.from_file(str(start), default_timeout=60)
-    for name, value in address.items():
-        at.query_params[name] = value
-    return at.run()
-
-
-def healthy(at: AppTest) -> AppTest:
-    """Check that nothing failed, and return the page."""
-    assert not at.exception
-    assert not at.error, [error.value for error in at.error]
-    return at
-
-
-def figures(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
 
 
 def metric(at: AppTest, label: str) -> str:
@@ -45,20 +27,12 @@ def metric(at: AppTest, label: str) -> str:
     return value
 
 
-def metrics(at: AppTest) -> dict[str, str]:
-    return {entry.label: entry.value for entry in at.metric}
-
-
-def trace_names(figure: dict[str, Any]) -> list[str]:
-    return [trace.get("name", "") for trace in figure["data"]]
-
-
 # --- The first visit ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_first_visit_is_finished(start: Path) -> None:
-    at = healthy(open_page(start))
+    at = healthy(helpers.open_page(start))
     assert not at.warning
     assert set(metrics(at)) == {
         "Predicted loss", "Model size N", "Training data D", "Tokens per parameter", "Wall time",
@@ -203,7 +177,7 @@ def test_choosing_a_table_takes_the_law_that_suits_it(mirror: Path) -> None:
 
 
 def test_link_reproduces_the_view() -> None:
-    first = healthy(open_page(server.MAIN_SCRIPT))
+    first = healthy(helpers.open_page(server.MAIN_SCRIPT))
     first.selectbox(key="law").select("chinchilla_tied").run()
     first.select_slider(key="_count.slider").set_value(128.0).run()
     first.text_input(key="time").set_value("12 h").run()
@@ -214,7 +188,7 @@ def test_link_reproduces_the_view() -> None:
         "law": "Chinchilla, one exponent", "count": "128", "time": "12 h", "axis": "Model size",
         "accelerator": "NVIDIA A100 SXM 80 GB",
     }  # fmt: skip
-    second = healthy(open_page(server.MAIN_SCRIPT, **address))
+    second = healthy(helpers.open_page(server.MAIN_SCRIPT, **address))
     assert metrics(second) == metrics(first)
     assert figures(second)[0]["data"] == figures(first)[0]["data"]
 

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages import helpers
+from tests.pages.helpers import figures, healthy, metrics, text, trace_names
 
 from isoflop.laws import load_laws
 from isoflop.tables import load_dataset
-from isoflop.ui import fit_drops, shell
+from isoflop.ui import fit_drops
 from isoflop.ui.fit_page import SECTIONS
 
-PAGE = shell.PAGES_FOLDER / "fit.py"
+open_page = partial(helpers.open_page, "fit", bootstrap="200")
 CHINCHILLA = {"table": "chinchilla", "law": "chinchilla", "budget": "flop", "flop": "5.76e23"}
 
 
-def open_page(start: Path = PAGE, **address: Any) -> AppTest:
-    """Open the page at an address and run it."""
-    at = AppTest.from_file(str(start), default_timeout=120)
-    for name, value in ({"bootstrap": "200"} | address).items():
-        at.query_params[name] = value
-    return at.run()
-
-
-def healthy(at: AppTest) -> AppTest:
-    """Check that nothing failed, and return the page."""
-    assert not at.exception
-    assert not at.error, [error.value for error in at.error]
-    return at
-
-
-def figures(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
-
-
-def metrics(at: AppTest) -> dict[str, str]:
-    return {entry.label: entry.value for entry in at.metric}
-
-
-def names(figure: dict[str, Any]) -> list[str]:
-    return [trace.get("name", "") for trace in figure["data"]]
-
-
-def text(at: AppTest) -> str:
-    return " ".join(e.value for e in [*at.markdown, *at.caption]).replace("\\", "")
+def words(at: AppTest) -> str:
+    return text([*at.markdown, *at.caption])
 
 
 def button(at: AppTest, label: str) -> Any:
@@ -59,8 +34,7 @@ def button(at: AppTest, label: str) -> Any:
 
 
 def test_first_visit_is_finished() -> None:
-    at = AppTest.from_file(str(PAGE), default_timeout=120)
-    healthy(at.run())
+    at = healthy(helpers.open_page("fit"))
     assert set(metrics(at)) >= {"Rows fitted", "Starts at this optimum", "Residual"}
     assert len(figures(at)) == 1
 
@@ -78,14 +52,14 @@ def test_each_section_draws(section: str) -> None:
 def test_the_picture_holds_the_surface_the_starts_and_the_optimum(mirror: Path) -> None:
     (figure,) = figures(healthy(open_page(**CHINCHILLA)))
     assert figure["data"][0]["type"] == "contour"
-    assert {"16 starts", "Reported optimum", "Way of a start"} <= set(names(figure))
-    assert "Other minima" not in names(figure)
+    assert {"16 starts", "Reported optimum", "Way of a start"} <= set(trace_names(figure))
+    assert "Other minima" not in trace_names(figure)
 
 
 def test_a_law_with_several_minima_shows_them(mirror: Path) -> None:
     at = healthy(open_page(table="datablations", **{"fit.over": "alpha, beta"}))
-    assert "Other minima" in names(figures(at)[0])
-    assert "1 other minimum was found, the lowest" in text(at)
+    assert "Other minima" in trace_names(figures(at)[0])
+    assert "1 other minimum was found, the lowest" in words(at)
 
 
 def test_intervals_of_all_methods_stand_side_by_side(mirror: Path) -> None:
@@ -98,7 +72,7 @@ def test_intervals_of_all_methods_stand_side_by_side(mirror: Path) -> None:
 
 def test_without_resamples_the_page_says_what_is_missing() -> None:
     at = healthy(open_page(section="Parameters", bootstrap="0"))
-    assert "There are no bootstrap draws" in text(at)
+    assert "There are no bootstrap draws" in words(at)
     at = healthy(open_page(section="Next runs", bootstrap="0"))
     assert "choose a number of bootstrap resamples" in at.info[0].value
 
@@ -106,11 +80,11 @@ def test_without_resamples_the_page_says_what_is_missing() -> None:
 def test_both_bands_are_drawn_apart_and_the_whole_curves_is_a_choice(mirror: Path) -> None:
     at = healthy(open_page(section="Bands", **CHINCHILLA))
     (figure,) = figures(at)
-    assert names(figure)[:2] == ["One new run (prediction)", "Mean of such runs (confidence)"]
+    assert trace_names(figure)[:2] == ["One new run (prediction)", "Mean of such runs (confidence)"]
     each = figure["data"][1]["y"]
     whole_at = healthy(open_page(section="Bands", **CHINCHILLA, **{"fit.band": "whole"}))
     (whole,) = figures(whole_at)
-    assert "whole curve" in names(whole)[1]
+    assert "whole curve" in trace_names(whole)[1]
     assert whole["data"][1]["y"] != each
     table = at.dataframe[0].value
     assert list(table["Method"]) == ["Smooth bootstrap of rows", "Residual covariance"]
@@ -139,11 +113,11 @@ def test_rows_of_one_run_are_resampled_together_unless_told_otherwise(mirror: Pa
 
 def test_rows_far_off_are_drawn_at_the_edge_or_to_scale(mirror: Path) -> None:
     edge = figures(healthy(open_page(section="Residuals", **CHINCHILLA)))[0]
-    assert any("further out" in name for name in names(edge))
+    assert any("further out" in name for name in trace_names(edge))
     scale = figures(healthy(open_page(section="Residuals", **CHINCHILLA, **{"fit.far": "scale"})))[
         0
     ]
-    assert not any("further out" in name for name in names(scale))
+    assert not any("further out" in name for name in trace_names(scale))
 
 
 # --- Single rows ----------------------------------------------------------------------------------
@@ -151,10 +125,10 @@ def test_rows_far_off_are_drawn_at_the_edge_or_to_scale(mirror: Path) -> None:
 
 def test_the_five_rows_left_out_give_both_fits_side_by_side(mirror: Path) -> None:
     at = healthy(open_page(section="Influence", **CHINCHILLA))
-    assert "The 5 rows of highest loss move the compute-optimal size" in text(at)
+    assert "The 5 rows of highest loss move the compute-optimal size" in words(at)
     button(at, "Leave out the 5 highest").click().run()
     healthy(at)
-    assert "Left out: rows 1, 2, 3, 4, 5." in text(at)
+    assert "Left out: rows 1, 2, 3, 4, 5." in words(at)
     table = at.dataframe[0].value
     (size,) = table[table["Quantity"] == "Best size N*"].to_dict("records")
     assert size["All 245 rows"].startswith("119B")
@@ -165,29 +139,29 @@ def test_the_five_rows_left_out_give_both_fits_side_by_side(mirror: Path) -> Non
 
 def test_leaving_out_can_be_undone(mirror: Path) -> None:
     at = healthy(open_page(section="Influence", drop="7", **CHINCHILLA))
-    assert "Left out: row 7." in text(at)
+    assert "Left out: row 7." in words(at)
     button(at, "Leave out the 5 highest").click().run()
-    assert "Left out: rows 1, 2, 3, 4, 5, 7." in text(at)
+    assert "Left out: rows 1, 2, 3, 4, 5, 7." in words(at)
     button(at, "Undo").click().run()
-    assert "Left out: row 7." in text(at)
+    assert "Left out: row 7." in words(at)
     button(at, "Take all back").click().run()
-    assert "Nothing is left out yet." in text(at)
+    assert "Nothing is left out yet." in words(at)
     assert "drop" not in at.query_params
     button(at, "Undo").click().run()
-    assert "Left out: row 7." in text(at)
+    assert "Left out: row 7." in words(at)
 
 
 def test_junk_in_the_address_leaves_nothing_out() -> None:
     at = healthy(open_page(section="Influence", drop="x,-1,999,<b>,1e3"))
-    assert "Nothing is left out yet." in text(at)
+    assert "Nothing is left out yet." in words(at)
 
 
 def test_another_table_starts_with_all_its_rows(mirror: Path) -> None:
     at = healthy(open_page(section="Influence", drop="1,2"))
-    assert "Left out: rows 1, 2." in text(at)
+    assert "Left out: rows 1, 2." in words(at)
     at.selectbox(key="table").select("chinchilla").run()
     healthy(at)
-    assert "Nothing is left out yet." in text(at)
+    assert "Nothing is left out yet." in words(at)
 
 
 def test_leaving_out_too_many_rows_is_explained() -> None:
@@ -235,7 +209,7 @@ def test_next_runs_keep_to_the_budget() -> None:
             **{"fit.spend": "1e23", "fit.runs": "3"},
         )
     )
-    assert "**3 runs of" in text(at)
+    assert "**3 runs of" in words(at)
     table = at.dataframe[0].value
     assert table["Runs"].sum() == 3
     shares = table["Share of the budget"].str.rstrip("%").astype(float)
@@ -270,7 +244,7 @@ def test_a_typed_law_and_another_objective() -> None:
             )
         )
     at = healthy(open_page(section="Parameters", objective="asymmetric_mae"))
-    assert "No likelihood is available" in text(at)
+    assert "No likelihood is available" in words(at)
     healthy(open_page(section="Influence", objective="asymmetric_mae"))
 
 

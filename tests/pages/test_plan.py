@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import partial
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages.helpers import button, figures, metrics, open_page
 
-PAGE = Path(__file__).resolve().parents[2] / "pages" / "plan.py"
-FAST = {"bootstrap": "200"}
+page = partial(open_page, "plan", bootstrap="200")
 
 
 @pytest.fixture(autouse=True)
@@ -20,23 +20,8 @@ def own_store(tmp_path, monkeypatch) -> None:
     plan_saved._store.clear()
 
 
-def page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(PAGE), default_timeout=60)
-    for key, value in (FAST | query).items():
-        at.query_params[key] = value
-    return at.run()
-
-
-def metrics(at: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in at.metric}
-
-
 def answer(at: AppTest) -> str:
     return at.main.markdown[0].value
-
-
-def charts(at: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
 
 
 def open_tab(name: str, **query: str) -> AppTest:
@@ -54,14 +39,14 @@ def test_a_first_visit_shows_a_finished_plan() -> None:
     shown = metrics(at)
     assert shown["Wall time"] == "30 days"
     assert shown["Storage"].endswith("TB")
-    assert len(charts(at)) == 3
-    assert {"Time", "Money", "Storage", "Memory"} == set(charts(at)[1]["data"][0]["y"])
+    assert len(figures(at)) == 3
+    assert {"Time", "Money", "Storage", "Memory"} == set(figures(at)[1]["data"][0]["y"])
 
 
 def test_the_link_reproduces_the_plan() -> None:
     at = page(count="64", time="10 days", **{"limit.money": "false"})
     assert "64 NVIDIA H100 SXM for 10 days" in answer(at)
-    assert "Money" not in charts(at)[1]["data"][0]["y"]
+    assert "Money" not in figures(at)[1]["data"][0]["y"]
 
 
 def test_less_money_makes_money_bind() -> None:
@@ -113,7 +98,7 @@ def test_every_tab_opens(tab: str, n_charts: int) -> None:
     at = open_tab(tab)
     assert not at.exception
     assert not at.error
-    assert len(charts(at)) == n_charts
+    assert len(figures(at)) == n_charts
 
 
 def test_memory_that_does_not_fit_says_what_would_help() -> None:
@@ -151,7 +136,7 @@ def test_saved_plans_come_back_side_by_side_and_can_be_deleted() -> None:
         at.text_input("count").set_value(count).run()
         (field,) = [text for text in at.text_input if text.label == "Name of this scenario"]
         field.set_value(name)
-        (save,) = [button for button in at.button if button.label == "Save this plan"]
+        save = button(at, "Save this plan")
         save.click().run()
         assert not at.exception
         assert not at.error
@@ -160,7 +145,7 @@ def test_saved_plans_come_back_side_by_side_and_can_be_deleted() -> None:
     assert sorted(table["Scenario"]) == ["large", "small"]
     losses = dict(zip(table["Scenario"], table["Loss"], strict=True))
     assert float(losses["large"].split()[0]) < float(losses["small"].split()[0])
-    (delete,) = [button for button in at.button if button.label == "Delete small"]
+    delete = button(at, "Delete small")
     delete.click().run()
     assert list(at.dataframe[-1].value["Scenario"]) == ["large"]
 
@@ -169,7 +154,7 @@ def test_without_a_price_money_is_no_limit_until_one_is_given() -> None:
     at = page(accelerator="h20")
     assert not at.error
     assert metrics(at)["Money"] == "no price"
-    assert "Money" not in charts(at)[1]["data"][0]["y"]
+    assert "Money" not in figures(at)[1]["data"][0]["y"]
     at = page(accelerator="h20", price="$1.5/h")
     assert metrics(at)["Money"].startswith("$")
 
@@ -195,7 +180,7 @@ def test_an_own_accelerator_is_saved_and_planned_with() -> None:
     name.set_value("My fast card")
     (peak,) = [n for n in at.number_input if n.label == "Dense BF16 peak (TFLOP/s)"]
     peak.set_value(2000.0)
-    (save,) = [button for button in at.button if button.label == "Save as my own"]
+    save = button(at, "Save as my own")
     save.click().run()
     assert not at.error
     assert "512 My fast card" in answer(at)

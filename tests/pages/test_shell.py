@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages.helpers import healthy, open_page
 
 from isoflop.ui import messages, server, shell
 
@@ -66,6 +67,4 @@ def test_every_page_is_a_file_and_every_file_a_page() -> None:
 def test_getting_warm_makes_the_first_fit(caplog: pytest.LogCaptureFixture) -> None:
     server.warm()
     assert "warm-up failed" not in caplog.text
-    at = AppTest.from_file(str(shell.PAGES_FOLDER / "explore.py"), default_timeout=60).run()
-    assert not at.exception
-    assert not at.error
+    healthy(open_page("explore"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from tests.pages.helpers import healthy, open_page
 
 from isoflop.tables import load_dataset
 from isoflop.ui import server, shell, tour
@@ -15,13 +15,10 @@ STARTS = {"alone": shell.PAGES_FOLDER / "tour.py", "in the app": server.MAIN_SCR
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_a_stop_a_question_and_the_table(start) -> None:
-    at = AppTest.from_file(str(start), default_timeout=60)
+    at = open_page(start)
     if start == server.MAIN_SCRIPT:
-        at.run()
-        at.switch_page(str(shell.PAGES_FOLDER / "tour.py"))
-    at.run()
-    assert not at.exception
-    assert not at.error
+        at.switch_page(str(shell.PAGES_FOLDER / "tour.py")).run()
+    healthy(at)
     shown = "\n".join(text.value for text in at.markdown)
     for number, step in enumerate(tour.STEPS, start=1):
         assert f"**{number}. {step.question}**" in shown
@@ -35,13 +32,8 @@ def test_a_stop_a_question_and_the_table(start) -> None:
 @pytest.mark.parametrize("step", tour.STEPS, ids=lambda step: step.page)
 def test_every_stop_opens_as_it_says(step: tour.Step) -> None:
     address = urlsplit(tour.address(step))
-    at = AppTest.from_file(str(shell.PAGES_FOLDER / f"{step.page}.py"), default_timeout=120)
     asked = dict(parse_qsl(address.query))
-    for name, value in asked.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception
-    assert not at.error
+    at = healthy(open_page(step.page, **asked))
     # A choice that the page does not know would be answered by a warning and the default.
     assert not [warning.value for warning in at.warning if "not known here" in warning.value]
     if step.page not in {"train", "plan"}:

@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages import helpers
+from tests.pages.helpers import figures, healthy, press
 
 from isoflop.training import queue as queue_module
 from isoflop.training.config import RunConfig
@@ -20,7 +22,7 @@ from isoflop.training.records import RecordWriter
 from isoflop.training.runs import FOLDER_SETTING, Run
 from isoflop.ui import shell, train_page, train_state
 
-PAGE = shell.PAGES_FOLDER / "train.py"
+open_page = partial(helpers.open_page, "train")
 
 
 @pytest.fixture
@@ -34,31 +36,9 @@ def root(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def open_page(**address: Any) -> AppTest:
-    at = AppTest.from_file(str(PAGE), default_timeout=60)
-    for name, value in address.items():
-        at.query_params[name] = value
-    return at.run()
-
-
-def healthy(at: AppTest) -> AppTest:
-    assert not at.exception
-    assert not at.error, [error.value for error in at.error]
-    return at
-
-
-def click(at: AppTest, label: str) -> AppTest:
-    (button,) = [button for button in at.button if button.label == label]
-    return button.click().run()
-
-
 def words(at: AppTest) -> str:
     parts = [*at.markdown, *at.caption, *at.info, *at.error]
     return "\n".join(part.value for part in parts)
-
-
-def figures(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
 
 
 def progress_text(at: AppTest) -> str:
@@ -95,7 +75,7 @@ def write_run(run: Run, *, is_finished: bool = True) -> None:
 @pytest.fixture
 def ladder(root):
     """Start the quick ladder through the page and finish it by hand."""
-    at = click(healthy(open_page()), "Start training")
+    at = press(healthy(open_page()), "Start training")
     (made,) = list_ladders(root)
     for run in made.runs:
         write_run(run)
@@ -110,19 +90,19 @@ def test_first_visit_says_what_to_do(root):
 
 
 def test_start_goes_to_the_runs_and_two_clicks_are_one_ladder(root):
-    at = click(healthy(open_page()), "Start training")
+    at = press(healthy(open_page()), "Start training")
     healthy(at)
     assert progress_text(at).startswith("Quick: 0 of 16 points, starting")
-    healthy(click(at, "Start training"))
+    healthy(press(at, "Start training"))
     assert len(list_ladders(root)) == 1
 
 
 def test_stop_then_resume(root):
-    at = click(healthy(open_page()), "Start training")
-    at = healthy(click(at, "Stop"))
+    at = press(healthy(open_page()), "Start training")
+    at = healthy(press(at, "Stop"))
     (made,) = list_ladders(root)
     assert {run.state().status for run in made.runs} == {"stopped"}
-    at = healthy(click(at, "Resume"))
+    at = healthy(press(at, "Resume"))
     assert {run.state().status for run in made.runs} == {"queued"}
 
 
@@ -177,7 +157,7 @@ def test_every_stage_works_before_and_after(stage, ladder):
 
 
 def test_runs_can_be_deleted(ladder, root):
-    at = healthy(click(open_page(run=ladder.id), "Delete them"))
+    at = healthy(press(open_page(run=ladder.id), "Delete them"))
     assert "Train a ladder" in words(at)
     assert not list_ladders(root)
     assert not list((root / "runs").iterdir())
@@ -206,7 +186,7 @@ def test_scores_are_listed(ladder):
 
 def test_a_sweep_of_the_learning_rate(root):
     at = healthy(open_page(stage="Evaluate"))
-    at = healthy(click(at, "Tune: sweep 5 learning rates of transformer"))
+    at = healthy(press(at, "Tune: sweep 5 learning rates of transformer"))
     (made,) = list_ladders(root)
     rates = [run.config().peak_learning_rate for run in made.runs]
     assert rates == pytest.approx([0.0015, 0.003, 0.006, 0.012, 0.024])
@@ -226,7 +206,7 @@ def test_the_law_is_fitted_and_its_points_go_to_every_page(ladder):
     laws = at.dataframe[-1].value
     assert laws.sort_values("AICc above the best")["Law"].iloc[0] == "Chinchilla"
     assert laws["Error on the largest runs"].min() < 0.01
-    at = healthy(click(at, "Use these points on every page"))
+    at = healthy(press(at, "Use these points on every page"))
     (kept,) = at.session_state["uploads"]
     table = at.session_state["uploads"][kept].result.table
     assert len(table.frame) == 16
@@ -234,7 +214,7 @@ def test_the_law_is_fitted_and_its_points_go_to_every_page(ladder):
 
 
 def test_too_few_points_are_drawn_and_said_while_they_come(root):
-    click(healthy(open_page()), "Start training")
+    press(healthy(open_page()), "Start training")
     (made,) = list_ladders(root)
     write_run(made.runs[0])
     at = healthy(open_page(stage="Law", run=made.id))
@@ -245,7 +225,7 @@ def test_too_few_points_are_drawn_and_said_while_they_come(root):
 
 def test_as_many_points_as_parameters_are_too_few(root):
     """Such a fit has no residual to speak of."""
-    click(healthy(open_page(ladder="Own grid", widths="16, 24", budgets="64Ki, 128Ki, 256Ki")),
+    press(healthy(open_page(ladder="Own grid", widths="16, 24", budgets="64Ki, 128Ki, 256Ki")),
           "Start training")  # fmt: skip
     (made,) = list_ladders(root)
     for run in made.runs:
@@ -259,7 +239,7 @@ def test_as_many_points_as_parameters_are_too_few(root):
 def test_a_bet_is_placed_and_settled(ladder, root):
     at = healthy(open_page(stage="Bet", run=ladder.id, ladder_law="Chinchilla"))
     assert "will reach" in words(at)
-    at = healthy(click(at, "Place the bet and train"))
+    at = healthy(press(at, "Place the bet and train"))
     assert at.dataframe[0].value["Result"].tolist() == ["open"]
     (run,) = [run for run in map(Run, (root / "runs").iterdir()) if run.config().width == 64]
     assert run.config().token_budgets == (2**20,)
@@ -268,7 +248,7 @@ def test_a_bet_is_placed_and_settled(ladder, root):
     decided = [metric.value for metric in at.metric if metric.label == "Decided"]
     assert decided == ["1", "20"]  # one's own, and those that ship
     again = healthy(open_page(stage="Bet", run=ladder.id, ladder_law="Chinchilla"))
-    assert "its outcome may be known" in click(again, "Place the bet and train").error[0].value
+    assert "its outcome may be known" in press(again, "Place the bet and train").error[0].value
 
 
 def test_the_bets_that_ship_are_shown_before_any_own(root):
@@ -280,8 +260,8 @@ def test_the_bets_that_ship_are_shown_before_any_own(root):
     assert at.dataframe[-1].value["Result"].value_counts().to_dict() == {"hit": 18, "miss": 2}
 
 
-def test_the_points_are_chosen_on_every_page_with_one_click(ladder):
-    at = healthy(click(open_page(stage="Law", run=ladder.id), "Use these points on every page"))
+def test_the_points_are_chosen_on_every_page_with_one_press(ladder):
+    at = healthy(press(open_page(stage="Law", run=ladder.id), "Use these points on every page"))
     (kept,) = at.session_state["uploads"]
     assert at.session_state["table"] == kept
     assert "every page shows these points now" in at.success[0].value
@@ -352,7 +332,7 @@ def test_a_budget_beyond_an_epoch_is_warned_of(root):
 def test_a_full_disk_is_said(root, monkeypatch):
     at = healthy(open_page())
     monkeypatch.setattr(queue_module, "MIN_FREE_BYTES", 2**62)
-    at = click(at, "Start training")
+    at = press(at, "Start training")
     assert "The disk is nearly full" in at.error[0].value
     assert not list_ladders(root)
 
@@ -360,7 +340,7 @@ def test_a_full_disk_is_said(root, monkeypatch):
 def test_a_full_disk_stops_a_sweep_too(root, monkeypatch):
     at = healthy(open_page(stage="Evaluate"))
     monkeypatch.setattr(queue_module, "MIN_FREE_BYTES", 2**62)
-    at = click(at, "Tune: sweep 5 learning rates of transformer")
+    at = press(at, "Tune: sweep 5 learning rates of transformer")
     assert "The disk is nearly full" in at.error[0].value
     assert not at.exception
 
@@ -393,7 +373,7 @@ def test_the_server_never_imports_torch(root, tmp_path):
 import sys
 from streamlit.testing.v1 import AppTest
 for stage in {train_page.STAGES!r}:
-    at = AppTest.from_file({str(PAGE)!r}, default_timeout=60)
+    at = AppTest.from_file({str(shell.PAGES_FOLDER / "train.py")!r}, default_timeout=60)
     at.query_params["stage"] = stage
     at.run()
     assert not at.exception
@@ -407,7 +387,7 @@ for module in ("torch", "safetensors.torch", "isoflop.training.engine"):
 
 
 def test_the_time_limit_reaches_the_runs(root):
-    click(healthy(open_page(minutes="2.5", memory="1.5", batch="8")), "Start training")
+    press(healthy(open_page(minutes="2.5", memory="1.5", batch="8")), "Start training")
     config: RunConfig = RunQueue(root) and list_ladders(root)[0].runs[0].config()
     assert config.time_limit_s == 150
     assert config.memory_limit_bytes == 1.5 * 2**30

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.pages.helpers import figures, open_page, text, upload
 
-from isoflop.ui import shell
-
-PAGE = shell.PAGES_FOLDER / "explore.py"
 GOOD = "N,D,val_loss,model\n" + "".join(
     f"{n}M,{d}B,{1.7 + 400 / (n * 1e6) ** 0.34 + 410 / (d * 1e9) ** 0.28:.5f},{family}\n"
     for n, d, family in [
@@ -23,23 +19,12 @@ GOOD = "N,D,val_loss,model\n" + "".join(
 
 @pytest.fixture
 def explore() -> AppTest:
-    return AppTest.from_file(str(PAGE), default_timeout=60).run()
-
-
-def upload(at: AppTest, name: str, content: bytes) -> AppTest:
-    at.file_uploader[0].upload(name, content)
-    at.run()
-    assert not at.exception
-    return at
+    return open_page("explore")
 
 
 def rows_shown(at: AppTest) -> int:
-    figure = json.loads(at.get("plotly_chart")[1].proto.spec)
+    figure = figures(at)[1]
     return sum(len(trace["text"]) for trace in figure["data"] if trace.get("mode") == "markers") - 1
-
-
-def text(elements: Any) -> str:
-    return " ".join(element.value for element in elements).replace("\\", "")
 
 
 def test_obvious_headers_need_no_questions(explore: AppTest) -> None:
