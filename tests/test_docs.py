@@ -16,7 +16,7 @@ import pytest
 from isoflop import errors
 from isoflop.cli.main import build_parser
 from isoflop.laws import FIT_ROLES, ROLES, load_laws, load_published_fits
-from isoflop.tables import list_datasets
+from isoflop.tables import DATASET_ROLES, list_datasets
 from isoflop.ui.shell import PAGES as PAGES_OF_THE_APP
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +60,12 @@ def test_the_documented_formulas_are_the_ones_that_ship() -> None:
 
 def test_the_readme_counts_the_laws() -> None:
     assert f"{len(load_laws())} laws ship" in README
+
+
+def test_the_documented_roles_of_data_sets_are_the_ones_that_code_knows() -> None:
+    text = text_of("data.md")
+    lines = [f"| `{role}` | {meaning} |" for role, meaning in DATASET_ROLES.items()]
+    assert [line for line in lines if line not in text] == []
 
 
 def test_every_data_set_is_documented() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from tests.pages.helpers import healthy, open_page
 
-from isoflop.tables import load_dataset
+from isoflop.tables import dataset_for_role, load_dataset
 from isoflop.ui import server, shell, tour
 
 STARTS = {"alone": shell.PAGES_FOLDER / "tour.py", "in the app": server.MAIN_SCRIPT}
@@ -26,7 +26,7 @@ def test_a_stop_a_question_and_the_table(start) -> None:
     assert [link.label for link in links] == [
         f"Open {shell.info(step.page).title}" for step in tour.STEPS
     ]
-    assert f"{len(load_dataset(tour.DATASET).frame)} losses" in shown
+    assert f"{len(load_dataset(dataset_for_role('small-runs').id).frame)} losses" in shown
 
 
 @pytest.mark.parametrize("step", tour.STEPS, ids=lambda step: step.page)
@@ -38,9 +38,10 @@ def test_every_stop_opens_as_it_says(step: tour.Step) -> None:
     assert not [warning.value for warning in at.warning if "not known here" in warning.value]
     if step.page not in {"train", "plan"}:
         assert at.selectbox(key="table").value == asked["table"]
-    if "families" in asked:
+    assert ("families" in asked) == step.is_one_family
+    if step.is_one_family:
         assert at.get("button_group")
-        assert at.session_state["families"] == [tour.FAMILY]
+        assert at.session_state["families"] == [dataset_for_role(step.dataset).law_family]
 
 
 def test_links_are_relative_so_that_the_app_may_live_below_a_path() -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from isoflop.errors import FitError
+from isoflop.laws import laws_for
 from isoflop.tables import load_dataset
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import of_families
 from isoflop.training.benchmark_table import DATASET, SEED_WIDTH, benchmark_configs
 from isoflop.training.config import FAMILIES, RunConfig
-from isoflop.ui.train_predict import LAWS, few_runs_factor, fit_ladder, predict_run
+from isoflop.ui.train_predict import few_runs_factor, fit_ladder, predict_run
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_the_best_law_leaves_no_more_than_seeds_do(family: str) -> None:
     repeats = frame[frame["width"] == SEED_WIDTH]
     spread = np.log(repeats["loss"]).groupby(repeats["tokens"]).std(ddof=1)
     noise = float(np.sqrt((spread**2).mean()))
-    fits = {law: fit_ladder(law, table) for law in LAWS}
+    fits = {law.key: fit_ladder(law.key, table) for law in laws_for("small-runs")}
     assert min(fits, key=lambda law: fits[law].residual_std) == "interaction"
     assert fits["interaction"].residual_std < 1.6 * noise
     assert fits["interaction"].residual_std < 0.0085

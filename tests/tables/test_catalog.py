@@ -18,7 +18,18 @@ from isoflop import data
 from isoflop.errors import CatalogError
 from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws, rebind
-from isoflop.tables import Dataset, catalog, fetch, find_dataset, list_datasets, load_dataset
+from isoflop.tables import (
+    DATASET_ROLES,
+    Dataset,
+    DatasetRole,
+    catalog,
+    dataset_for_role,
+    datasets_for,
+    fetch,
+    find_dataset,
+    list_datasets,
+    load_dataset,
+)
 from isoflop.tables.catalog import open_dataset
 from isoflop.tables.select import of_families
 
@@ -278,3 +289,33 @@ def test_revisited_curves_are_20_families(mirror: Path) -> None:
     table = load_dataset("revisiting-language")
     assert table.frame["family"].nunique() == 20
     assert table.loss_unit == "unknown"
+
+
+# --- What data sets are for ---
+
+
+def test_data_sets_of_a_role_come_in_the_order_of_the_catalog() -> None:
+    found = [dataset.id for dataset in datasets_for("reference-loss")]
+    assert found == ["chinchilla", "gemstones", "datablations"]
+    assert found == [id for id in IDS if id in found]
+
+
+@pytest.mark.parametrize("role", DATASET_ROLES)
+def test_every_role_has_a_data_set_and_one_alone_where_it_says_so(role: DatasetRole) -> None:
+    assert datasets_for(role)
+    if DATASET_ROLES[role].endswith("One."):
+        assert role in dataset_for_role(role).roles
+
+
+def test_roles_of_none_or_of_several_data_sets_are_refused() -> None:
+    with pytest.raises(CatalogError, match="No data set of the catalog has the role 'judge'"):
+        datasets_for("judge")  # type: ignore[arg-type]  # what a misspelled role gives
+    with pytest.raises(CatalogError, match="is for one data set; 3 have it"):
+        dataset_for_role("reference-loss")
+
+
+def test_a_data_set_with_an_unknown_role_is_refused() -> None:
+    dataset = replace(find_dataset("chinchilla"), roles=("judge",))  # type: ignore[arg-type]  # so
+    with pytest.raises(CatalogError) as caught:
+        catalog._check_entry(dataset, "x")
+    assert caught.value.detail == "unknown roles: judge"

@@ -9,7 +9,7 @@ from pathlib import Path
 from isoflop.cli import report
 from isoflop.errors import CatalogError, TableError
 from isoflop.fitting import Fit, FitOptions, fit
-from isoflop.laws import Law, load_laws, rebind, typed_law
+from isoflop.laws import Law, law_for_role, load_laws, rebind, typed_law
 from isoflop.tables import (
     LossTable,
     find_dataset,
@@ -19,8 +19,6 @@ from isoflop.tables import (
     read_table,
 )
 from isoflop.units import Dimension, parse_number, parse_quantity
-
-DEFAULT_LAW = "chinchilla"
 
 _DIMENSIONS: dict[str, Dimension] = {
     "params": "params",
@@ -86,7 +84,6 @@ def _value(column: str, text: str) -> float:
 
 def _table(text: str) -> tuple[LossTable, Law]:
     """Return a table by file or name, with the law that suits it."""
-    laws = load_laws()
     is_name = not Path(text).exists() and (
         not Path(text).suffix or text in {item.id for item in list_datasets()}
     )
@@ -94,10 +91,10 @@ def _table(text: str) -> tuple[LossTable, Law]:
         if is_name:
             dataset = find_dataset(text)
             read = open_dataset(text, progress)
-            law = rebind(laws[dataset.law], dataset.law_inputs)
+            law = rebind(load_laws()[dataset.law], dataset.law_inputs)
         else:
             read = read_table(text, progress=progress)
-            law = laws[DEFAULT_LAW]
+            law = law_for_role("default")
     report.problems(read.problems)
     report.notices(read.notices)
     return read.table, law

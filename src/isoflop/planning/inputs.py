@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import PlanError
 from isoflop.fitting.result import Fit
-from isoflop.laws import Input, Law, load_published_fits
+from isoflop.laws import Input, Law, published_fit_for_role
 
 PARAMS_COLUMNS = frozenset({"params", "params_nonembedding", "params_active"})
 
@@ -96,8 +96,9 @@ def has_column(law: Law, column: str) -> bool:
 def with_repetition(law: Law) -> Law:
     """Return the law with repeated tokens worth less, by the published data-constrained law.
 
-    A law of the Chinchilla form becomes that law itself; in any other, the tokens are replaced by
-    the unique tokens that are worth as much, and excess parameters keep their full worth.
+    A law that it reduces to without repetition becomes that law itself; in any other, the tokens
+    are replaced by the unique tokens that are worth as much, and excess parameters keep their full
+    worth.
 
     Parameters
     ----------
@@ -127,9 +128,9 @@ def with_repetition(law: Law) -> Law:
             detail="It has no input for the number of tokens.",
             hint="Choose a law of parameters and tokens, or do not repeat.",
         )
-    published = load_published_fits()["muennighoff"]
-    if law.key in _CHINCHILLA_EXPONENTS:
-        formula = _rename(published.law.formula, _CHINCHILLA_EXPONENTS[law.key])
+    published = published_fit_for_role("repetition")
+    if law.key in published.reduces_to:
+        formula = _rename(published.law.formula, published.reduces_to[law.key])
         unique = "U"
     else:
         unique, worth = _unused(law, "U"), _unused(law, "D_worth")
@@ -146,13 +147,6 @@ def with_repetition(law: Law) -> Law:
         inputs=(*law.inputs, Input(symbol=unique, column="unique_tokens", label="Unique tokens U")),
         source=f"{law.source}; repetition: {published.source}".lstrip("; "),
     )
-
-
-_CHINCHILLA_EXPONENTS: dict[str, dict[str, str]] = {
-    "chinchilla": {},
-    "chinchilla_tied": {"beta": "alpha"},
-}
-"""Laws that the data-constrained one reduces to without repetition, and the names that differ."""
 
 
 def _rename(formula: str, names: Mapping[str, str]) -> str:

@@ -11,7 +11,11 @@ parameters (`with_convention`), rows left out (`exclude`). `quality_report` says
 """
 
 from isoflop.tables.catalog import (
+    DATASET_ROLES,
     Dataset,
+    DatasetRole,
+    dataset_for_role,
+    datasets_for,
     find_dataset,
     list_datasets,
     load_dataset,
@@ -51,11 +55,13 @@ from isoflop.tables.synthetic import synthetic_table
 
 __all__ = [
     "COLUMNS",
+    "DATASET_ROLES",
     "READERS",
     "Column",
     "ColumnMapping",
     "ColumnRole",
     "Dataset",
+    "DatasetRole",
     "Exclusion",
     "Finding",
     "LossTable",
@@ -69,6 +75,8 @@ __all__ = [
     "ReadResult",
     "Reader",
     "build_table",
+    "dataset_for_role",
+    "datasets_for",
     "exclude",
     "find_dataset",
     "guess_mapping",

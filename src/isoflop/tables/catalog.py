@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, cast, get_args
+from types import MappingProxyType
+from typing import Any, Literal, cast, get_args
 
 import pandas as pd
 
@@ -28,13 +29,25 @@ from isoflop.tables.shapes import Curves, reduce_curves
 from isoflop.tables.source import Progress
 
 FOLDER = "datasets"
+
+DatasetRole = Literal["reference-loss", "downstream", "small-runs", "plan-example"]
+DATASET_ROLES: Mapping[DatasetRole, str] = MappingProxyType(
+    {
+        "reference-loss": "Losses that a law is fitted to, to give models without one theirs.",
+        "downstream": "Bounded metrics, to be had from compute by way of the loss.",
+        "small-runs": "A ladder of small runs as the Train page makes them. One.",
+        "plan-example": "Runs of language models large enough to plan from. One.",
+    }
+)
+"""What data sets are for, and what it means; those that end in "One." belong to one alone."""
+
 _PROVENANCE = {"source", "licence", "citation", "retrieved", "tokenizer", "known_problems"}
 _REQUIRED = _PROVENANCE | {
     *("title", "summary", "file", "homepage", "law", "loss_unit", "param_convention")
 }
 _OPTIONAL = {
     *("url", "sha256", "rank", "response", "columns", "constants", "joins"),
-    *("law_inputs", "law_family", "curves", "exclusions"),
+    *("law_inputs", "law_family", "curves", "exclusions", "roles"),
 }
 _ROLE_OPTIONAL = {"unit", "transform"}
 
@@ -55,6 +68,8 @@ class Dataset:
         Where it is downloaded from and its hash; empty for one that ships.
     rank : int
         Position in lists; lower comes first.
+    roles : tuple of str
+        What it is for, of `DATASET_ROLES`.
     law : str
         Key of a law that suits it.
     law_inputs : mapping of str to str
@@ -82,6 +97,7 @@ class Dataset:
     url: str = ""
     sha256: str = ""
     rank: int = 100
+    roles: tuple[DatasetRole, ...] = ()
     law: str = ""
     law_inputs: Mapping[str, str] = field(default_factory=dict)
     law_family: str = ""
@@ -135,6 +151,47 @@ def find_dataset(id: str) -> Dataset:
         f"There is no data set called {id!r}.",
         detail=f"Known: {', '.join(dataset.id for dataset in list_datasets())}.",
     )
+
+
+def datasets_for(role: DatasetRole) -> tuple[Dataset, ...]:
+    """Return the data sets that have a role, in the order to show them.
+
+    Raises
+    ------
+    CatalogError
+        If none has it.
+
+    Examples
+    --------
+    >>> [dataset.id for dataset in datasets_for("reference-loss")]
+    ['chinchilla', 'gemstones', 'datablations']
+    """
+    found = tuple(dataset for dataset in list_datasets() if role in dataset.roles)
+    if not found:
+        raise CatalogError(f"No data set of the catalog has the role {role!r}.")
+    return found
+
+
+def dataset_for_role(role: DatasetRole) -> Dataset:
+    """Return the one data set that has a role.
+
+    Raises
+    ------
+    CatalogError
+        If none has it, or several.
+
+    Examples
+    --------
+    >>> dataset_for_role("small-runs").id
+    'isoflop-ladder'
+    """
+    found = datasets_for(role)
+    if len(found) != 1:
+        raise CatalogError(
+            f"The role {role!r} is for one data set; {len(found)} have it.",
+            detail=f"Found: {', '.join(dataset.id for dataset in found)}.",
+        )
+    return found[0]
 
 
 def load_dataset(
@@ -236,10 +293,11 @@ def _load_entry(id: str) -> Dataset:
         exclusions.append(
             Exclusion(rule="rows", rows=tuple(excluded["rows"]), reason=excluded["reason"])
         )
-    plain = (_REQUIRED | _OPTIONAL) - _PROVENANCE - {"homepage", "columns", "exclusions"}
+    plain = (_REQUIRED | _OPTIONAL) - _PROVENANCE - {"homepage", "columns", "exclusions", "roles"}
     dataset = Dataset(
         id=id,
         **{key: entry[key] for key in plain if key in entry},
+        roles=tuple(entry.get("roles", ())),
         columns=columns,
         exclusions=tuple(exclusions),
         provenance=Provenance(
@@ -268,6 +326,8 @@ def _check_entry(dataset: Dataset, where: str) -> None:
         faults.append(f"param_convention {dataset.param_convention!r} is unknown")
     if dataset.curves not in get_args(Curves):
         faults.append(f"curves {dataset.curves!r} is unknown")
+    if unknown := set(dataset.roles) - set(DATASET_ROLES):
+        faults.append(f"unknown roles: {', '.join(sorted(unknown))}")
     if bool(dataset.url) != bool(dataset.sha256):
         faults.append("url and sha256 go together")
     if dataset.sha256 and len(dataset.sha256) != 64:

@@ -25,7 +25,7 @@ from isoflop.fitting.isoflop import (
 )
 from isoflop.fitting.isoflop.budgets import checkpoints
 from isoflop.fitting.isoflop.types import LEVEL
-from isoflop.laws import load_laws
+from isoflop.laws import laws_for
 from isoflop.tables import LossTable
 from isoflop.ui import caching, compare_view, curves, inputs, messages, panels
 from isoflop.ui.compare_view import View
@@ -111,11 +111,11 @@ def _inputs() -> tuple[Curve, float]:
 
 
 def _parametric(table: LossTable, options: FitOptions) -> tuple[Fit | None, str, str]:
-    """Return the Chinchilla fit with its key, or why there is none."""
+    """Return the parametric fit with its key, or why there is none."""
     frame = table.included()
     if "run_id" in frame and frame["run_id"].duplicated().any():
         options = replace(options, bootstrap="clusters")
-    law = load_laws()["chinchilla"]
+    law = laws_for("parametric-fit")[0]
     try:
         found = caching.fit_to(table, law, options)
     except IsoflopError as problem:

@@ -24,13 +24,12 @@ from isoflop.fitting.compare import (
     shared_in_words,
     subset,
 )
-from isoflop.laws import Law, load_laws, rebind
+from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.tables import COLUMNS, LossTable, list_datasets
 from isoflop.ui import caching, compare_view, curves, inputs, messages, panels, rows, uploads
 from isoflop.ui.compare_view import Pair, View
 from isoflop.ui.state import TableChoice
 
-LAWS = ("power_floor", "power", "chinchilla", "chinchilla_tied")
 WHOLE = "(whole table)"
 SAME = "same"
 
@@ -139,7 +138,6 @@ def _law(sides: tuple[Side, Side]) -> tuple[Law, str]:
             "The two have no column in common that a law needs.",
             detail=f"Needed in both: loss, and one of {', '.join(SCALES.values())}.",
         )
-    laws = load_laws()
     left, right = st.columns(2)
     with right:
         column = inputs.choice(
@@ -150,17 +148,18 @@ def _law(sides: tuple[Side, Side]) -> tuple[Law, str]:
             help="What is compared at equal loss: how many times as much the other family needs.",
         )
     able = {}
-    for key in LAWS:
-        law = rebind(laws[key], {"x": column}) if "x" in laws[key].symbols else laws[key]
+    for offered in laws_for("families"):
+        law = rebind(offered, {"x": column}) if "x" in offered.symbols else offered
         of_both = column == "compute_flop" or len(law.inputs) == 1
         if of_both and {item.column for item in law.inputs} <= known:
-            able[key] = law
+            able[law.key] = law
+    first = law_for_role("over-compute").key
     with left:
         chosen = inputs.choice(
             "Law for both",
             {key: law.label for key, law in able.items()},
             key="compare.law",
-            default=next(iter(able)),
+            default=first if first in able else next(iter(able)),
             help="Against one measure of scale, or of N and D at the best size of each compute.",
         )
     return able[chosen], column

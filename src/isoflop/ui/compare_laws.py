@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from isoflop.figures import compare_curves, compare_errors, compare_offsets
 from isoflop.fitting import predict
 from isoflop.fitting.compare import (
-    CLAIMS,
     CRITERIA,
     Criteria,
     HeldOut,
@@ -23,22 +22,13 @@ from isoflop.fitting.compare import (
     rank,
 )
 from isoflop.fitting.compare.ranking import Criterion
-from isoflop.laws import Law, load_laws, rebind
+from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.ui import compare_view, controls, curves, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
 from isoflop.units import counted
 
 SETS = {"claims": "Claims over one input", "laws": "Laws of N and D"}
 DECADES = {"0.5": "0.5", "1": "1", "1.5": "1.5", "2": "2"}
-TWO_INPUT_LAWS = (
-    "chinchilla",
-    "chinchilla_tied",
-    "interaction",
-    "kaplan_joint",
-    "multiplicative",
-    "overtraining",
-    "data_constrained",
-)
 KINDS: dict[Criterion, str] = {
     "held_out": "Held-out scale",
     "leave_run_out": "Runs left out",
@@ -105,10 +95,11 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
     if kind == "claims":
         return claims(column), float(decades)
     known = set(shown.table.included())
-    laws = [load_laws()[key] for key in TWO_INPUT_LAWS]
-    chosen = [law for law in laws if {item.column for item in law.inputs} <= known]
+    chosen = [
+        law for law in laws_for("size-and-data") if {item.column for item in law.inputs} <= known
+    ]
     if "compute_flop" in known:
-        chosen.append(rebind(load_laws()["power_floor"], {"x": "compute_flop"}))
+        chosen.append(rebind(law_for_role("over-compute"), {"x": "compute_flop"}))
     return tuple(chosen), float(decades)
 
 
@@ -202,8 +193,8 @@ def _curves(found: LawComparison) -> None:
 def _one_input(found: LawComparison) -> str | None:
     """Return the column of the one input of every law; None if they have several."""
     columns = {item.column for score in found.scores for item in score.law.inputs}
-    keys = {score.law.key for score in found.scores}
-    return next(iter(columns)) if len(columns) == 1 and keys <= set(CLAIMS) else None
+    are_forms = all("functional-form" in score.law.roles for score in found.scores)
+    return next(iter(columns)) if len(columns) == 1 and are_forms else None
 
 
 def _held_out_rows(found: LawComparison) -> None:

@@ -13,12 +13,11 @@ from isoflop.fitting.two_step import (
     family_curve_notices,
     predict_family,
 )
-from isoflop.tables import LossTable
+from isoflop.laws import law_for_role
+from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import caching, compare_view, inputs, messages, panels
 from isoflop.ui.state import FitChoice, TableChoice
 
-REFERENCES = {"chinchilla": "Chinchilla runs", "gemstones": "Gemstones", "datablations": "C4 runs"}
-"""Catalog tables that a law of the loss is fitted to."""
 N_POINTS = 80
 N_FIRST = 4
 """Families drawn at first: those of most models."""
@@ -33,19 +32,21 @@ def show(table: LossTable, metric: str) -> None:
     IsoflopError
         If the reference cannot be had, or the families cannot be fitted.
     """
+    references = {entry.id: entry.title for entry in datasets_for("reference-loss")}
+    law = law_for_role("default")
     reference = inputs.choice(
         "Reference for effort",
-        REFERENCES,
+        references,
         key="compare.reference",
-        default="chinchilla",
-        help="No loss was measured: a Chinchilla law fitted to these runs gives one for each "
+        default=next(iter(references)),
+        help=f"No loss was measured: the law {law.label} fitted to these runs gives one for each "
         "model's size and tokens.",
     )
     fitted = caching.fitted(
         FitChoice(
             table=TableChoice(id=reference),
             families=(),
-            law="chinchilla",
+            law=law.key,
             formula="",
             input_column="",
             options=FitOptions(n_bootstrap=1000),

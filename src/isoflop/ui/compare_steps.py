@@ -19,18 +19,15 @@ from isoflop.fitting.two_step import (
     predict_two_step,
     two_step_notices,
 )
-from isoflop.laws import Law, load_laws, rebind
+from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.planning import compute_optimal
 from isoflop.planning.inputs import inputs_at
-from isoflop.tables import LossTable
+from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import caching, compare_places, compare_view, curves, inputs, messages, panels
 from isoflop.ui.compare_view import View
 from isoflop.ui.state import TableChoice
 from isoflop.units import format_number, format_quantity
 
-SUITED = ("sardana", "observational")
-"""Catalog tables of accuracies: with measured losses, and by family without."""
-LAWS = ("kaplan_joint", "chinchilla", "power_floor", "interaction")
 DEFAULT_METRIC = ("core_average", "HellaSwag", "accuracy")
 N_POINTS = 80
 REACH = 100.0
@@ -57,8 +54,8 @@ def _table_and_metric(shown: View) -> tuple[LossTable, str]:
     options = {}
     if own:
         options["here"] = f"This table: {shown.table.provenance.title}"
-    names = {"sardana": "47 MPT runs, losses measured", "observational": "148 models by family"}
-    options |= {key: names[key] for key in SUITED if key != shown.whole.id}
+    suited = datasets_for("downstream")
+    options |= {entry.id: entry.title for entry in suited if entry.id != shown.whole.id}
     left, right = st.columns(2)
     with left:
         source = inputs.choice(
@@ -109,20 +106,20 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
 
 
 def _loss_law(table: LossTable) -> Law:
-    laws = load_laws()
     known = set(table.included())
     able = {}
-    for key in LAWS:
-        law = rebind(laws[key], {"x": "compute_flop"}) if "x" in laws[key].symbols else laws[key]
+    for offered in laws_for("downstream-loss"):
+        law = rebind(offered, {"x": "compute_flop"}) if "x" in offered.symbols else offered
         if {item.column for item in law.inputs} <= known:
-            able[key] = law
+            able[law.key] = law
     if not able:
         raise FitError("The table has no inputs that a law of the loss could take.")
+    first = law_for_role("downstream-loss-default").key
     chosen = inputs.choice(
         "First step: law of the loss",
         {key: law.label for key, law in able.items()},
         key="compare.first",
-        default=next(iter(able)),
+        default=first if first in able else next(iter(able)),
         help="The second step is a sigmoid in that loss.",
     )
     return able[chosen]

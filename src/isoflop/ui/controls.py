@@ -11,7 +11,7 @@ import streamlit as st
 from isoflop.errors import FormulaError
 from isoflop.fitting import FitOptions
 from isoflop.fitting.options import Bootstrap, Objective
-from isoflop.laws import Law, load_laws, load_published_fits, typed_law
+from isoflop.laws import Law, law_for_role, load_laws, load_published_fits, typed_law
 from isoflop.planning import Accelerator, Budget
 from isoflop.tables import LossTable, list_datasets
 from isoflop.tables.synthetic import Design
@@ -28,9 +28,6 @@ from isoflop.ui.state import (
     remember,
 )
 
-DEFAULT_LAW = "chinchilla"
-"""For tables that name none."""
-DEFAULT_FORMULA = "E + A/N**alpha + B/D**beta"
 FREE_INPUT = "x"
 """Symbol of the input that may stand for any column."""
 
@@ -136,7 +133,8 @@ def table_input() -> TableChoice:
 def _choose_upload(table_id: str, source: LossTable) -> None:
     st.session_state["table"] = table_id
     suited = [key for key, law in load_laws().items() if _suits(law, source)]
-    st.session_state["law"] = DEFAULT_LAW if DEFAULT_LAW in suited else suited[0]
+    default = law_for_role("default").key
+    st.session_state["law"] = default if default in suited else suited[0]
 
 
 def _follow_table() -> None:
@@ -210,7 +208,8 @@ def law_inputs(source: LossTable) -> tuple[str, str, str]:
         if _suits(fit.law, source, may_lack=frozenset({"unique_tokens"}))
     }
     options[TYPED_LAW] = "Type a formula"
-    suggested = next((e.law for e in list_datasets() if e.id == source.id), DEFAULT_LAW)
+    default = law_for_role("default").key
+    suggested = next((e.law for e in list_datasets() if e.id == source.id), default)
     chosen = inputs.choice(
         "Scaling law",
         options,
@@ -252,7 +251,7 @@ def column_input(source: LossTable) -> str:
 def formula_input(source: LossTable) -> str:
     """Draw the field for a typed formula with its preview, and return the formula."""
     _formula_field(tuple(str(name) for name in source.frame.select_dtypes("number").columns))
-    return str(st.session_state.get("formula") or DEFAULT_FORMULA)
+    return str(st.session_state.get("formula") or law_for_role("default").formula)
 
 
 @st.fragment
@@ -260,7 +259,7 @@ def _formula_field(columns: tuple[str, ...]) -> None:
     """Preview the formula while it is typed; the page follows when it is applied."""
     text = st.text_input(
         "Formula",
-        value=DEFAULT_FORMULA,
+        value=law_for_role("default").formula,
         key="formula",
         bind="query-params",
         live="300ms",

@@ -8,11 +8,9 @@ import numpy as np
 import streamlit as st
 
 from isoflop.figures import table_points
-from isoflop.tables import load_dataset
+from isoflop.tables import DatasetRole, dataset_for_role, load_dataset
 from isoflop.ui import curves, panels, shell
 
-DATASET = "isoflop-ladder"
-FAMILY = "transformer"
 COLUMNS = 3
 
 
@@ -29,15 +27,22 @@ class Step:
         What to look at there.
     view : dict of str to str
         What is chosen there, besides the table, as in the page's address.
+    dataset : str
+        Role of the table in the catalog.
+    is_one_family : bool
+        Whether only the family is fitted that the catalog names for the table.
     """
 
     page: str
     question: str
     text: str
     view: dict[str, str] = field(default_factory=dict)
+    dataset: DatasetRole = "small-runs"
+    is_one_family: bool = False
 
 
-_ONE_LAW = {"families": FAMILY, "resample": "clusters", "budget": "flop", "flop": "3e13"}
+_BY_RUN = {"resample": "clusters"}
+_SMALL_BUDGET = _BY_RUN | {"budget": "flop", "flop": "3e13"}
 
 STEPS = (
     Step(
@@ -52,21 +57,24 @@ STEPS = (
         question="What would a budget reach?",
         text="The law, its band, and the best model for what you can spend. Move a slider: the "
         "star is you, and where the band is hatched no run has been.",
-        view=_ONE_LAW,
+        view=_SMALL_BUDGET,
+        is_one_family=True,
     ),
     Step(
         page="fit",
         question="May I believe it?",
         text="Where every start of the search ended, which parameters the rows determine (here the "
         "floor E is not), and which single row moves the answer.",
-        view=_ONE_LAW | {"section": "Parameters"},
+        view=_SMALL_BUDGET | {"section": "Parameters"},
+        is_one_family=True,
     ),
     Step(
         page="compare",
         question="Which law, which architecture?",
         text="Laws are ranked by what they foretell of larger runs that they have not seen. "
         "**Families** says how much more compute one architecture needs than another.",
-        view={"families": FAMILY, "resample": "clusters"},
+        view=_BY_RUN,
+        is_one_family=True,
     ),
     Step(
         page="plan",
@@ -74,7 +82,7 @@ STEPS = (
         text="Hardware, time, money, memory and storage in; the run out, with what binds and what "
         "a tenth more would buy. Laws of models this small do not reach that far, and the page "
         "says so: this stop opens on runs of language models.",
-        view={"table": "pile-cerebras-pythia"},
+        dataset="plan-example",
     ),
     Step(
         page="train",
@@ -87,7 +95,9 @@ STEPS = (
 
 def address(step: Step) -> str:
     """Return the relative address of a stop."""
-    return shell.link(step.page, {"table": DATASET} | step.view)
+    dataset = dataset_for_role(step.dataset)
+    family = {"families": dataset.law_family} if step.is_one_family else {}
+    return shell.link(step.page, {"table": dataset.id} | family | step.view)
 
 
 def show() -> None:
@@ -112,7 +122,7 @@ def show() -> None:
 
 def _draw_table() -> None:
     """Draw the losses of the table against compute, by family."""
-    frame = load_dataset(DATASET).included()
+    frame = load_dataset(dataset_for_role("small-runs").id).included()
     groups = [
         table_points.Rows(
             name=str(family),

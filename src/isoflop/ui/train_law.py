@@ -12,14 +12,14 @@ from isoflop.errors import IsoflopError
 from isoflop.figures import train_fit
 from isoflop.fitting import Fit, FitOptions, predict
 from isoflop.fitting.compare import LawComparison, compare_laws
-from isoflop.laws import load_laws
+from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.tables import LossTable, ReadResult
 from isoflop.tables.select import of_families
 from isoflop.training.config import FAMILY_DEFAULTS
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
 from isoflop.ui import inputs, messages, panels, rows, train_state, uploads
-from isoflop.ui.train_predict import LAWS, fit_ladder
+from isoflop.ui.train_predict import fit_ladder
 from isoflop.units import format_number
 
 POLL_S = 2.0
@@ -55,12 +55,12 @@ def _law(ladder: Ladder) -> None:
 
 def law_input() -> str:
     """Draw the choice of a law for the ladder."""
-    labels: dict[str, str] = {key: load_laws()[key].label for key in LAWS}
+    labels = {law.key: law.label for law in laws_for("small-runs")}
     return inputs.choice(
         "Law",
         labels,
         key="ladder_law",
-        default=LAWS[0],
+        default=law_for_role("small-runs-default").key,
         help="Small runs have an interaction of size and data that Chinchilla's form lacks.",
     )
 
@@ -147,8 +147,7 @@ def _law_table(table: LossTable) -> None:
 @st.cache_resource(max_entries=16, show_spinner="Comparing laws")
 def _compared(fingerprint: str, _table: LossTable) -> LawComparison:
     options = FitOptions(objective="least_squares_log")
-    laws = [load_laws()[key] for key in LAWS]
-    return compare_laws(_table, laws, options, decades=HELD_OUT_DECADES)
+    return compare_laws(_table, laws_for("small-runs"), options, decades=HELD_OUT_DECADES)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Fitting the law")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from isoflop.errors import IsoflopError
 from isoflop.figures import train_fit
-from isoflop.tables import list_datasets, load_dataset
+from isoflop.tables import dataset_for_role, load_dataset
 from isoflop.tables.select import of_families
 from isoflop.training.ladders import Ladder
 from isoflop.ui import (
@@ -23,11 +23,9 @@ from isoflop.ui import (
     train_use,
 )
 from isoflop.ui.train_controls import Setup
-from isoflop.ui.train_predict import LAWS
 
 STAGES = ("Corpus", "Model", "Train", "Evaluate", "Generate", "Deploy", "Law", "Bet")
 FIRST = "Train"
-EXAMPLE = "isoflop-ladder"
 
 
 def show() -> None:
@@ -129,10 +127,9 @@ def _invite() -> None:
 
 def _example() -> None:
     """Show the ladder that ships, as what to expect."""
-    if EXAMPLE not in {dataset.id for dataset in list_datasets()}:
-        return
-    table = of_families(load_dataset(EXAMPLE), ["transformer"])
-    fitted = train_law.fitted_law(table.fingerprint, LAWS[0], 0, table)
+    example = dataset_for_role("small-runs")
+    table = of_families(load_dataset(example.id), [example.law_family])
+    fitted = train_law.fitted_law(table.fingerprint, example.law, 0, table)
     shown = train_law.sizes(fitted, table)
     st.markdown("**What to expect: the ladder of transformers that ships**")
     panels.chart(train_fit.figure(shown), alt=train_fit.alt(shown), key="chart.example")

@@ -8,13 +8,10 @@ from scipy.special import ndtri, stdtrit
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
-from isoflop.laws import Law, load_laws
+from isoflop.laws import load_laws
 from isoflop.tables import LossTable
 from isoflop.training.bets import Prediction
 from isoflop.training.config import RunConfig, small_model
-
-LAWS = ("interaction", "chinchilla", "kaplan_joint")
-"""Laws offered for a ladder; the first describes small runs best."""
 
 LEVEL = 0.9
 N_DRAWS = 1000
@@ -27,7 +24,7 @@ def fit_ladder(law_key: str, table: LossTable, *, n_draws: int = 0) -> Fit:
     Parameters
     ----------
     law_key : str
-        One of ``LAWS``.
+        Of the catalog.
     table : LossTable
         Points of one family.
     n_draws : int
@@ -44,12 +41,7 @@ def fit_ladder(law_key: str, table: LossTable, *, n_draws: int = 0) -> Fit:
         n_bootstrap=n_draws,
         bootstrap="wild" if n_runs >= FEWEST_RUNS else "rows",
     )
-    return fit(ladder_law(law_key), table, options)
-
-
-def ladder_law(law_key: str) -> Law:
-    """Return a law of the catalog."""
-    return load_laws()[law_key]
+    return fit(load_laws()[law_key], table, options)
 
 
 def predict_run(fitted: Fit, config: RunConfig, *, vocab_size: int, table: LossTable) -> Prediction:

@@ -20,7 +20,7 @@ from isoflop.fitting.compare.held_out import (
     subset,
     write_scale,
 )
-from isoflop.fitting.compare.laws import CLAIMS, LawComparison, LawScore, claims, compare_laws
+from isoflop.fitting.compare.laws import LawComparison, LawScore, claims, compare_laws
 from isoflop.fitting.compare.published import PublishedOver, published_over
 from isoflop.fitting.compare.ranking import CRITERIA, Place, Ranking, in_words, rank
 from isoflop.fitting.compare.score import Criteria, Errors, information_criteria
@@ -28,7 +28,6 @@ from isoflop.fitting.compare.words import family_notices, multiplier_in_words, s
 
 __all__ = [
     "ASPECTS",
-    "CLAIMS",
     "CRITERIA",
     "SCALES",
     "WHY",

@@ -27,11 +27,8 @@ from isoflop.fitting.diagnose import workbench
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
-from isoflop.laws import Law, load_laws, rebind
+from isoflop.laws import Law, laws_for, rebind
 from isoflop.tables.schema import LossTable
-
-CLAIMS = ("linear", "logarithmic", "exponential", "power", "power_floor")
-"""What is commonly claimed of loss against one measure of scale."""
 
 Progress = Callable[[float], None]
 
@@ -103,8 +100,7 @@ def claims(column: str) -> tuple[Law, ...]:
     column : str
         What x stands for, such as ``"compute_flop"``.
     """
-    laws = load_laws()
-    return tuple(rebind(laws[key], {"x": column}) for key in CLAIMS)
+    return tuple(rebind(law, {"x": column}) for law in laws_for("functional-form"))
 
 
 def compare_laws(

@@ -10,21 +10,19 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.isoflop.line import Lines, PowerLine
 from isoflop.fitting.result import Fit
+from isoflop.laws import laws_for
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
-
-PARAMETRIC_LAWS = ("chinchilla", "chinchilla_tied")
-"""Laws whose optimum is a power of compute in closed form."""
 
 
 def optimum_lines(fit: Fit | None, flop_over_rule: float = 1.0) -> Lines:
-    """Return the best size and tokens against compute of a Chinchilla fit.
+    """Return the best size and tokens against compute of a parametric fit.
 
     Intervals come from the fit's draws.
 
     Parameters
     ----------
     fit : Fit or None
-        Of a law named in ``PARAMETRIC_LAWS``.
+        Of a law that has the role ``parametric-fit``.
     flop_over_rule : float
         Compute over 6 N D, where a table counts it otherwise.
 
@@ -38,11 +36,12 @@ def optimum_lines(fit: Fit | None, flop_over_rule: float = 1.0) -> Lines:
     Hoffmann et al. 2022 (arXiv 2203.15556), equation 4.
     """
     if fit is None:
-        raise FitError("The Chinchilla law could not be fitted to these rows.")
-    if fit.law.key not in PARAMETRIC_LAWS:
+        fitted = laws_for("parametric-fit")[0].label
+        raise FitError(f"The law {fitted} could not be fitted to these rows.")
+    if "parametric-fit" not in fit.law.roles:
         raise FitError(
             f"The best size under {fit.law.label} is not a power of compute in closed form.",
-            hint="Fit the Chinchilla law.",
+            hint=f"Fit one of: {', '.join(law.label for law in laws_for('parametric-fit'))}.",
         )
     centre = _closed_form(fit.law.param_names, fit.theta[None], flop_over_rule)[0]
     if not np.isfinite(centre).all():

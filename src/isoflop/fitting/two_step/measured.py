@@ -20,12 +20,11 @@ from isoflop.fitting.diagnose import workbench
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Band, BandKind, Fit
-from isoflop.laws import Law, load_laws, rebind
+from isoflop.laws import Law, law_for_role, rebind
 from isoflop.tables.schema import LossTable
 
 Array = NDArray[np.float64]
 
-METRIC_LAW = "sigmoid_loss"
 N_DRAWS = 500
 MIN_SHARE_OF_DRAWS = 0.5
 NOT_METRICS = frozenset(
@@ -190,7 +189,7 @@ def fit_two_step(
     options = replace(options or FitOptions(), n_bootstrap=0)
     check_metric(table, metric)
     both = _rows_with(table, (metric, loss_law.response, *(i.column for i in loss_law.inputs)))
-    metric_law = rebind(load_laws()[METRIC_LAW], {}, response=metric)
+    metric_law = rebind(law_for_role("metric-of-loss"), {}, response=metric)
     first = workbench(fit(loss_law, both, options), both)
     second = workbench(fit(metric_law, both, replace(options, objective="least_squares")), both)
     weights = resample_weights(first.rows.clusters, replace(options, n_bootstrap=n_draws))
@@ -364,7 +363,7 @@ def two_step_held_out(
 
 def _one_step(split: Split, metric: str) -> Array:
     """Predict the metric from the scale alone."""
-    law = rebind(load_laws()["sigmoid"], {"x": split.column}, response=metric)
+    law = rebind(law_for_role("metric-of-scale"), {"x": split.column}, response=metric)
     scale = split.upper.values(split.column)
     try:
         found = fit(law, split.lower, FitOptions(objective="least_squares"))
