@@ -95,7 +95,7 @@ def test_bands_are_drawn_off_the_curve_and_their_absence_is_explained(mirror: Pa
     relative = healthy(open_page(section="Bands", **CHINCHILLA, **{"fit.band_as": "off"}))
     assert "(%)" in figures(relative)[0]["layout"]["yaxis"]["title"]["text"]
     none = open_page(section="Bands", **CHINCHILLA, bootstrap="0", **{"fit.band": "whole"})
-    assert "needs bootstrap draws" in text(healthy(none))
+    assert "needs bootstrap draws" in words(healthy(none))
 
 
 def test_rows_of_one_run_are_resampled_together_unless_told_otherwise(mirror: Path) -> None:
