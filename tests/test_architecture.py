@@ -119,6 +119,20 @@ def test_importing_stays_light() -> None:
     assert run_python(code) == ""
 
 
+def test_rows_of_a_table_change_by_one_method() -> None:
+    """Only what was read and is no table yet, named ``raw``, may have its frame replaced."""
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: say table.with_frame(frame)"
+        for path in chain(SOURCES, ROOT.glob("benchmarks/**/*.py"))
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "replace"
+        and any(keyword.arg == "frame" for keyword in node.keywords)
+        and ast.unparse(node.args[0]) != "raw"
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
 # Spelled in pieces, so that this file does not contain what it forbids.
 FORBIDDEN_TEXT = re.compile(
     "|".join(
