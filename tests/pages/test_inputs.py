@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+from tests.pages.helpers import TIMEOUT_S
 
 from isoflop.errors import UnitError
 from isoflop.ui import inputs, messages
@@ -72,3 +74,73 @@ def test_what_cannot_be_is_refused(kind: inputs.Quantity, text: str, message: st
 def test_an_option_that_is_markdown_is_shown_as_it_stands() -> None:
     assert messages.plain_option("GPT-3 (175B), gpt_neo.v2") == "GPT-3 (175B), gpt_neo.v2"
     assert messages.plain_option(":red[x] $a$ **b** <i>") == r"\:red\[x\] \$a\$ \*\*b\*\* \<i>"
+
+
+# --- Choices and the address ----------------------------------------------------------------------
+
+
+def drawn(**address: object) -> AppTest:
+    """Run one choice of each kind at an address."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from isoflop.ui import inputs
+
+        chosen = inputs.choice(
+            "Chip", {"a-1": "Chip A", "b-2": "Chip B"}, key="chip", default="a-1", help="One."
+        )
+        some = inputs.several(
+            "Families", ("x", "y*", "z"), key="some", default=("x",), help="Some."
+        )
+        st.text(f"{chosen} {' '.join(some)}")
+
+    at = AppTest.from_function(script, default_timeout=TIMEOUT_S)
+    for name, value in address.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+@pytest.mark.parametrize("asked", ["b-2", "Chip B"])
+def test_a_choice_stands_in_the_address_by_its_key(asked: str) -> None:
+    at = drawn(chip=asked)
+    assert at.text[0].value == "b-2 x"
+    assert at.query_params["chip"] == "b-2"
+    assert not at.warning
+    at.selectbox(key="chip").select("a-1").run()
+    assert "chip" not in at.query_params  # it is the default
+
+
+def test_a_choice_of_several_stands_in_the_address_by_its_names() -> None:
+    at = drawn(some=["z", "y*"])
+    assert at.text[0].value == "a-1 y* z"
+    assert at.query_params["some"] == ["y*", "z"]
+    at.pills(key="some").set_value(["x"]).run()
+    assert at.text[0].value == "a-1 x"
+    assert "some" not in at.query_params
+    at.pills(key="some").set_value([]).run()  # nothing chosen stands for all
+    assert at.text[0].value == "a-1"
+    assert at.query_params["some"] == ["x", "y*", "z"]
+
+
+def test_what_the_address_asks_for_in_vain_is_said() -> None:
+    at = drawn(chip="c-3", some=["x", "y*", "w"])
+    assert at.text[0].value == "a-1 x y*"
+    first, second = (entry.value.replace("\\", "") for entry in at.warning)
+    assert "chip = c-3, which is not known here; the default is shown" in first
+    assert "some = w, which is not known here; the others are shown" in second
+    assert "chip" not in at.query_params
+    assert at.query_params["some"] == ["x", "y*"]
+
+
+def test_a_slider_that_is_new_on_a_page_starts_at_its_value() -> None:
+    def script() -> None:
+        from isoflop.ui import inputs
+
+        inputs.quantity("Days", key="days", default=864_000.0, kind=inputs.TIME, help="How long.")
+
+    at = AppTest.from_function(script, default_timeout=TIMEOUT_S)
+    # As on a page come to from another: the state is of the last page's slider of that name.
+    at.session_state["_days.slider"] = 864_000.0
+    slider = at.run().select_slider(key="_days.slider")
+    assert slider.proto.options[int(slider.proto.default[0])] == "10 days"

@@ -111,7 +111,7 @@ def table_input() -> TableChoice:
     options = {entry.id: entry.title for entry in list_datasets()}
     options |= {key: f"{upload.name} (uploaded)" for key, upload in uploads.kept().items()}
     options[SYNTHETIC] = "Synthetic: a known law"
-    asked = st.query_params.get("table", "")
+    asked = st.session_state.get("table") or st.query_params.get("table", "")
     if asked.startswith(UPLOAD_PREFIX) and asked not in options:
         options[asked] = "A table of another session"
     chosen = inputs.choice(

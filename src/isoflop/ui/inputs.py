@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop.errors import UnitError
 from isoflop.ui import messages
@@ -213,9 +214,13 @@ def quantity(
     """
     slider_key, good_key = f"_{key}.slider", f"_{key}.good"
     slide, typed = st.columns([5, 3], vertical_alignment="bottom", gap="small", wrap=False)
+    first = kind.write(default) if is_default_fixed else ""
+    held = st.session_state.get(key, first)
+    if held != first and key not in st.query_params:  # on a page come to from another
+        st.session_state[key] = held
     text = typed.text_input(
         f"{label}, typed",
-        value=kind.write(default) if is_default_fixed else "",
+        value=first,
         placeholder=kind.write(default),
         key=key,
         bind="query-params",
@@ -226,11 +231,15 @@ def quantity(
     else:
         value, problem = default, None
     st.session_state[good_key] = value
-    if st.session_state.get(slider_key) != value:  # what is set is sent, and redrawn
+    is_moved = st.session_state.get(slider_key) != value
+    if is_moved:  # what is set is sent, and redrawn
         st.session_state[slider_key] = value
     slide.select_slider(
         label,
         options=sorted({*kind.stops, value}),
+        # The first run of a page still sees the state of the last page's slider of that name, which
+        # says nothing to the new one: it starts at its default.
+        value=None if is_moved else value,
         format_func=kind.write,
         key=slider_key,
         help=help,
@@ -283,7 +292,10 @@ def choice(
         Called before the page runs again.
     """
     values = list(options)
-    _accept_value(key, options)
+    held = [st.session_state[key]] if key in st.session_state else None
+    asked = _to_choose(key, options, held, [default])
+    if asked:
+        st.session_state[key] = asked[-1]
     chosen: Choice | None
     if style == "row":
         chosen = st.segmented_control(
@@ -297,7 +309,7 @@ def choice(
             width="stretch" if is_label_shown else "content",
             label_visibility="visible" if is_label_shown else "collapsed",
             on_change=on_change or "rerun",
-            bind="query-params",
+            persist_state="session",
         )
     else:
         chosen = st.selectbox(
@@ -309,29 +321,12 @@ def choice(
             help=help,
             label_visibility="visible" if is_label_shown else "collapsed",
             on_change=on_change or "rerun",
-            bind="query-params",
+            persist_state="session",
         )
-    return chosen if chosen in options else default
-
-
-def _accept_value(key: str, options: Mapping[Choice, str]) -> None:
-    """Take a value, too, where the address may hold what a person reads; say what is unknown.
-
-    Streamlit writes an option to the address as a person reads it and drops what it does not
-    know, silently: a link must not show something else than it names without a word.
-    """
-    asked = st.query_params.get(key)
-    if asked is None or key in st.session_state or asked in options.values():
-        return
-    for value in options:
-        if value == asked:
-            st.session_state[key] = value
-            return
-    st.warning(
-        f"The address asks for {messages.plain(key)} = {messages.plain(asked[:80])}, which is "
-        "not known here; the default is shown.",
-        icon=":material/link_off:",
-    )
+    if chosen not in options:
+        chosen = default
+    _write_address(key, () if chosen == default else (chosen,))
+    return chosen
 
 
 def several(
@@ -341,15 +336,88 @@ def several(
 
     Empty for all of them, chosen or not: a fit to nothing helps nobody.
     """
+    first = [option for option in options if option in default] or list(options)
+    known = {option: option for option in options}
+    asked = _to_choose(key, known, st.session_state.get(key), first)
+    if asked:
+        st.session_state[key] = asked
     chosen = st.pills(
         label,
         options,
         selection_mode="multi",
-        default=[option for option in options if option in default] or list(options),
+        default=first,
         format_func=messages.plain_option,
         key=key,
         help=help,
-        bind="query-params",
+        persist_state="session",
     )
-    kept = tuple(option for option in options if option in set(chosen or ()))
+    kept = tuple(option for option in options if option in set(chosen or options))
+    _write_address(key, () if list(kept) == first else kept)
     return () if len(kept) == len(options) else kept
+
+
+# --- Choices in the address ---
+#
+# Streamlit's own binding writes an option as a person reads it and drops a key that a person
+# typed, silently. A link must hold the keys that code uses, whatever the labels say by then.
+
+
+def _to_choose(
+    key: str, options: Mapping[Choice, str], held: Sequence[str] | None, first: list[Choice]
+) -> list[Choice] | None:
+    """Return what to set a choice to before it is drawn; None where its widget knows.
+
+    Parameters
+    ----------
+    key : str
+        Parameter of the address.
+    options : mapping of str to str
+    held : sequence of str or None
+        What was chosen in this session; None at first.
+    first : list of str
+        Chosen unless somebody says otherwise.
+    """
+    came_back = _came_back()
+    if held is None or came_back:  # the address is opened, or gone back to
+        return _asked(key, options) or (first if came_back else None)
+    kept = [value for value in options if value in held]
+    if len(kept) < len(held):  # of another table, perhaps
+        return kept or first
+    # A page come to from another has new widgets, which start at what is chosen first.
+    is_untold = kept != first and st.query_params.get_all(key) != kept
+    return kept if kept and is_untold else None
+
+
+def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
+    """Return the options that the address names, by value or as a person reads them.
+
+    What is unknown is said: a link must not show something else than it names without a word.
+    """
+    values: dict[str, Choice] = {label: value for value, label in options.items()}
+    values |= {value: value for value in options}
+    asked = st.query_params.get_all(key)
+    unknown = [text for text in asked if text not in values]
+    if unknown:
+        st.warning(
+            f"The address asks for {messages.plain(key)} = "
+            f"{messages.plain(', '.join(unknown)[:80])}, which is not known here; "
+            f"{'the others are' if len(unknown) < len(asked) else 'the default is'} shown.",
+            icon=":material/link_off:",
+        )
+    return [values[text] for text in asked if text in values]
+
+
+def _came_back() -> bool:
+    """Return whether the browser's back or forward button brought the address."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
+def _write_address(key: str, values: Sequence[str]) -> None:
+    """Let the address hold these values; nothing for the default."""
+    if st.query_params.get_all(key) == list(values):
+        return
+    if values:
+        st.query_params[key] = values
+    else:
+        del st.query_params[key]

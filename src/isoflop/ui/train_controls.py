@@ -191,15 +191,15 @@ def corpus_input() -> str:
 def _uploaded() -> dict[str, str]:
     """Return keys and labels of the session's texts, and of the one that the address names.
 
-    The label, which the address holds, ends in the first digits of the text's hash: a reload, or
-    another browser, finds the file by them.
+    The key, which the address holds, ends in the start of the text's hash: a reload, or another
+    browser, finds the file by it.
     """
     found: dict[str, str] = dict(st.session_state.get(_UPLOADED, {}))
     asked = st.query_params.get("corpus", "")
-    digits = re.search(r"\(([0-9a-f]{8})\)$", asked)
+    digits = re.fullmatch(r"upload:([0-9a-f]{8,})", asked)
     if digits:
         for path in (default_root() / "uploads").glob(f"{digits[1]}*.txt"):
-            found.setdefault(f"upload:{path.stem}", asked)
+            found.setdefault(f"upload:{path.stem}", f"An uploaded text ({path.stem[:8]})")
     return found
 
 
