@@ -3,21 +3,38 @@
 import numpy as np
 import streamlit as st
 
-from isoflop.figures import loss_curve
+from isoflop.plot import theme
 
 shift = st.slider("Days", 1, 100, 30)
 x = np.geomspace(1e18, 1e24, 200)
 loss = 1.8 + 2.0 * (x / 1e18 / shift) ** -0.1
 rows = np.geomspace(1e18, 1e22, 8)
-points = [
-    loss_curve.Points(
-        family=name, x=rows, loss=1.85 + 2.0 * (rows / 1e18) ** -0.1, labels=("row",) * len(rows)
-    )
-    for name in ("first", "second")
+band = {"fill": "toself", "mode": "lines", "line": {"width": 0}, "fillcolor": theme.BAND}
+traces = [
+    {
+        "x": np.concatenate([x, x[::-1]]),
+        "y": np.concatenate([loss + 0.05, (loss - 0.05)[::-1]]),
+        "name": "90% band",
+        **band,
+    },
+    {"x": x, "y": loss, "mode": "lines", "name": "Fitted law"},
+    *(
+        {
+            "x": rows,
+            "y": 1.85 + 2.0 * (rows / 1e18) ** -0.1,
+            "mode": "markers",
+            "name": name,
+            "text": ["row"] * len(rows),
+        }
+        for name in ("first", "second")
+    ),
+    {"x": [1e23], "y": [2.2], "mode": "markers", "name": "You are here", "text": ["You are here"]},
 ]
-curve = loss_curve.Curve(
-    x=x, loss=loss, lower=loss - 0.05, upper=loss + 0.05, level=0.9, is_extrapolation=x > 1e22
+layout = {"xaxis": theme.axis("Compute", is_power=True, span=x), "yaxis": theme.axis("Loss")}
+figure = theme.figure(
+    [{"type": "scatter", **trace} for trace in traces],
+    theme=theme.APP,
+    height_px=410,
+    layout=layout,
 )
-marker = loss_curve.Marker(x=1e23, loss=2.2, lower=2.1, upper=2.3, label="You are here")
-figure = loss_curve.figure(points, curve, marker, x_title="Compute", y_title="Loss")
 st.plotly_chart(figure, key="chart")

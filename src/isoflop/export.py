@@ -35,11 +35,6 @@ def table_csv(table: LossTable) -> str:
     return str(frame.to_csv(index=True, index_label="row"))
 
 
-def curve_csv(columns: Mapping[str, Any]) -> str:
-    """Return a curve, one named column an array of equal length, as CSV."""
-    return str(pd.DataFrame(dict(columns)).to_csv(index=False))
-
-
 def fit_to_json(fit: Fit, *, extra: Mapping[str, Any] | None = None) -> str:
     """Return a fit as JSON: law, rows, options, estimates, uncertainty, certificate, notices.
 

@@ -20,8 +20,8 @@ from isoflop.figures import (
     isoflop_profiles,
     isoflop_sizes,
 )
-from isoflop.figures import theme as look
 from isoflop.figures.loss_curve import Points
+from isoflop.plot import theme as look
 
 FLOP = np.geomspace(1e18, 1e22, 9)
 

@@ -13,8 +13,8 @@ from isoflop.figures import (
     plan_longer,
     plan_reality,
     plan_surface,
-    theme,
 )
+from isoflop.plot import theme
 
 COUNTS, DAYS = np.array([8.0, 64.0, 512.0]), np.array([1.0, 10.0])
 LOSS = np.array([[2.4, 2.2, 2.0], [2.2, 2.0, np.nan]])

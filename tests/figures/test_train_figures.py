@@ -15,7 +15,6 @@ from isoflop.accounting import (
     count_small_parameters,
 )
 from isoflop.figures import (
-    theme,
     train_bars,
     train_bets,
     train_corpus,
@@ -23,6 +22,7 @@ from isoflop.figures import (
     train_fit,
     train_rates,
 )
+from isoflop.plot import theme
 
 
 def run_curve(n: int = 1000) -> train_curves.RunCurve:

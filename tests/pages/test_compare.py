@@ -13,12 +13,12 @@ from streamlit.testing.v1 import AppTest
 from tests.pages import helpers
 from tests.pages.helpers import figures, healthy, text
 
-from isoflop.figures import theme as look
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.backtest import load_backtest
 from isoflop.fitting.compare import claims, compare_laws, in_words, rank, subset
 from isoflop.fitting.isoflop import compare_approaches, verdict
 from isoflop.laws import load_laws
+from isoflop.plot import theme as look
 from isoflop.tables import load_dataset
 from isoflop.ui import server, shell
 

@@ -1,7 +1,7 @@
 """Figures: one module each, returning a Plotly figure with an explicit template.
 
 Every module has ``figure(...)``, which takes plain arrays and draws, and ``alt(...)``, which says
-in a sentence what is seen. `isoflop.figures.theme` gives all of them one look.
+in a sentence what is seen. `isoflop.plot.theme` gives all of them one look.
 """
 
 from plotly.graph_objects import Figure

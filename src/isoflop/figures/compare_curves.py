@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.figures import Figure
-from isoflop.figures import theme as look
 from isoflop.figures.loss_curve import Points
-from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Scale, Theme, Trace
 from isoflop.units import counted
 
 HEIGHT_PX = 430

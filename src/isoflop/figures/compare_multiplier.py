@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.figures import Figure
-from isoflop.figures import theme as look
 from isoflop.figures.fit_ticks import narrow_log_axis
-from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme, Trace
 
 HEIGHT_PX = 430
 

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from isoflop.figures import theme as look
 from isoflop.figures.fit_ticks import narrow_log_axis
-from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme, Trace
 
 CELL_PX = 125
 MAX_SHOWN = 600

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from isoflop.figures import theme as look
 from isoflop.figures.fit_ticks import narrow_log_axis
-from isoflop.figures.theme import APP, Theme, Trace
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme, Trace
 
 N_COLUMNS = 3
 ROW_HEIGHT_PX = 260

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.figures import residuals
-from isoflop.figures import theme as look
-from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Scale, Theme, Trace
 from isoflop.units import counted
 
 HEIGHT_PX = 320

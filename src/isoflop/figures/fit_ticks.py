@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.figures import theme as look
+from isoflop.plot import theme as look
 
 
 def narrow_log_axis(title: str, span: NDArray[np.float64], *, count: int = 5) -> dict[str, Any]:

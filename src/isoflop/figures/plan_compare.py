@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from isoflop.figures import theme as look
-from isoflop.figures.theme import APP, Theme
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme
 
 HEIGHT_PX = 380
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from isoflop.figures import theme as look
-from isoflop.figures.theme import APP, Theme
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme
 
 ROW_PX, FRAME_PX = 19, 110
 HOVER_CHARACTERS = 70

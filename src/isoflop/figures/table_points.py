@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.figures import Figure
-from isoflop.figures import theme as look
-from isoflop.figures.theme import APP, Scale, Theme, Trace
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Scale, Theme, Trace
 from isoflop.units import counted
 
 HEIGHT_PX = 440

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from isoflop.figures import theme as look
-from isoflop.figures.theme import APP, Theme
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme
 
 ROW_PX = 28
 

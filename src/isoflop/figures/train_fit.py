@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from isoflop.figures import theme as look
-from isoflop.figures.theme import APP, Theme
+from isoflop.plot import theme as look
+from isoflop.plot.theme import APP, Theme
 
 HEIGHT_PX = 420
 

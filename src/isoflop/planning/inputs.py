@@ -14,6 +14,22 @@ from isoflop.fitting.result import Fit
 from isoflop.laws import Input, Law, published_fit_for_role
 
 PARAMS_COLUMNS = frozenset({"params", "params_nonembedding", "params_active"})
+DATA_COLUMNS = frozenset({"tokens", "unique_tokens", "compute_flop", "tokens_per_param"})
+
+
+def other_inputs(law: Law) -> tuple[str, ...]:
+    """Return the table columns of a law's inputs that a budget does not settle."""
+    settled = PARAMS_COLUMNS | DATA_COLUMNS
+    return tuple(item.column for item in law.inputs if item.column not in settled)
+
+
+def trades_size_for_data(law: Law) -> bool:
+    """Say whether a law takes both model size and data, so that one may be too large.
+
+    The loss of any other law is flat or monotone along a line of equal compute.
+    """
+    columns = {item.column for item in law.inputs}
+    return bool(columns & PARAMS_COLUMNS) and bool(columns & DATA_COLUMNS)
 
 
 def inputs_at(

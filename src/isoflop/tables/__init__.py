@@ -43,7 +43,7 @@ from isoflop.tables.schema import (
     ParamConvention,
     Provenance,
 )
-from isoflop.tables.select import of_families
+from isoflop.tables.select import family_names, of_families
 from isoflop.tables.shapes import (
     merge_seeds,
     reduce_curves,
@@ -78,6 +78,7 @@ __all__ = [
     "dataset_for_role",
     "datasets_for",
     "exclude",
+    "family_names",
     "find_dataset",
     "guess_mapping",
     "headers_key",

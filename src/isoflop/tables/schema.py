@@ -181,3 +181,14 @@ class LossTable:
                 hint="Map a column of the file to it, or choose a law that does not need it.",
             )
         return frame[column].to_numpy(dtype=np.float64)
+
+    def span(self, column: str) -> tuple[float, float]:
+        """Return the smallest and the largest value of a numeric column of the included rows.
+
+        Raises
+        ------
+        TableError
+            If the table has no such column.
+        """
+        values = self.values(column)
+        return float(np.nanmin(values)), float(np.nanmax(values))

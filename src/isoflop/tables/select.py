@@ -8,6 +8,14 @@ from isoflop.errors import TableError
 from isoflop.tables.schema import LossTable
 
 
+def family_names(table: LossTable) -> tuple[str, ...]:
+    """Return the families of a table's included rows in the order they appear, if it names any."""
+    frame = table.included()
+    if "family" not in frame:
+        return ()
+    return tuple(dict.fromkeys(frame["family"].dropna().astype(str)))
+
+
 def of_families(table: LossTable, families: Collection[str]) -> LossTable:
     """Return the rows of some families as a table of their own.
 

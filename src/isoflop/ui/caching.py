@@ -1,24 +1,23 @@
 """What is kept between runs of a page: tables, fits, curves.
 
-Every cache is bounded and shared by all sessions. A key is a fingerprint of content, never an
-object or a sample of a frame; arguments whose name starts with an underscore are not part of it.
-Results are immutable by convention: pages and figures never write into them.
+Every cache is bounded and shared by all sessions. What is kept is found again by the content of
+the arguments: the key of a fit, the fingerprint of a table. Results are frozen: pages and figures
+never write into them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from isoflop.figures import contours, loss_curve
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.published import hold_against
+from isoflop.identity import Keyed, content_key
 from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
-from isoflop.notices import Notice
-from isoflop.planning import Budget, find_accelerator
+from isoflop.planning import Accelerator, Budget, Plan
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import (
     LossTable,
@@ -30,8 +29,7 @@ from isoflop.tables import (
     synthetic_table,
 )
 from isoflop.tables.fetch import fetch
-from isoflop.tables.synthetic import Design
-from isoflop.ui import curves, messages, prepared, rows, uploads
+from isoflop.ui import messages, prepared, uploads
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -44,7 +42,40 @@ from isoflop.ui.state import (
 
 MAX_TABLES = 16
 MAX_FITS = 64
-MAX_CURVES = 128
+MAX_RESULTS = 128
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+HASHES: Mapping[str | type, Callable[[Any], Any]] = {
+    LossTable: lambda table: (table.id, table.fingerprint),
+    **dict.fromkeys((Keyed, Fit, Plan), lambda result: result.key),
+    **dict.fromkeys((Law, FitOptions, Accelerator, Budget), content_key),
+}
+"""How arguments are told apart."""
+
+
+def kept(
+    function: Callable[Arguments, Result],
+    *,
+    max_entries: int = MAX_RESULTS,
+    spinner: str | bool = False,
+) -> Callable[Arguments, Result]:
+    """Return a function that is computed once for equal arguments, by all sessions together.
+
+    For what shows a spinner, takes longer than a slider may wait, or must be made only once when
+    several sessions ask; figures and functions of the package keep their own dear parts.
+
+    Parameters
+    ----------
+    function : callable
+        A function of the package, by its own name; its arguments and result are not changed later.
+    max_entries : int
+    spinner : str or bool
+        What the page says meanwhile; False for nothing.
+    """
+    keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=dict(HASHES))
+    return keep(function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +84,6 @@ class Fitted:
 
     Parameters
     ----------
-    key : str
-        Identity of the fit: rows, law and options.
     table : LossTable
         The rows of the chosen families.
     fit : Fit
@@ -62,10 +91,14 @@ class Fitted:
         Where the parameters are a paper's, not fitted to the table.
     """
 
-    key: str
     table: LossTable
     fit: Fit
     published: PublishedFit | None
+
+    @property
+    def key(self) -> str:
+        """Identity of the fit."""
+        return self.fit.key
 
 
 def table(choice: TableChoice) -> LossTable:
@@ -88,7 +121,9 @@ def full_table(choice: TableChoice) -> LossTable:
         If there is none of that id, or it cannot be had.
     """
     if choice.id == SYNTHETIC:
-        return _synthetic_table(choice.design, choice.noise, choice.outliers, choice.seed)
+        return _synthetic_table(
+            design=choice.design, noise=choice.noise, outliers=choice.outliers, seed=choice.seed
+        )
     result = read_result(choice)
     assert result is not None  # only synthetic tables are not read
     return result.table
@@ -128,20 +163,14 @@ def _bring(dataset_id: str) -> None:
             bar.empty()
 
 
-@st.cache_resource(max_entries=MAX_TABLES, show_spinner=False)
-def _catalog_table(dataset_id: str) -> ReadResult:
-    return open_dataset(dataset_id)
+_catalog_table = kept(open_dataset, max_entries=MAX_TABLES)
+_synthetic_table = kept(synthetic_table, max_entries=MAX_TABLES)
+_of_families = kept(of_families, max_entries=MAX_TABLES)
 
 
-@st.cache_resource(max_entries=MAX_TABLES, show_spinner=False)
-def _synthetic_table(design: Design, noise: float, outliers: int, seed: int) -> LossTable:
-    return synthetic_table(design=design, noise=noise, outliers=outliers, seed=seed)
-
-
-@st.cache_resource(max_entries=MAX_TABLES, show_spinner=False)
-def rows_of(table_key: str, families: tuple[str, ...], _table: LossTable) -> LossTable:
+def rows_of(table: LossTable, families: tuple[str, ...]) -> LossTable:
     """Return the rows of some families as a table of their own; all rows if none is named."""
-    return of_families(_table, families) if families else _table
+    return _of_families(table, families) if families else table
 
 
 def law(choice: FitChoice, source: LossTable) -> tuple[Law, PublishedFit | None]:
@@ -172,113 +201,24 @@ def fitted(choice: FitChoice) -> Fitted:
     IsoflopError
         If the table cannot be had, the law is malformed, or it cannot be fitted to the rows.
     """
-    whole = table(choice.table)
-    part = rows_of(whole.fingerprint, choice.families, whole)
+    part = rows_of(table(choice.table), choice.families)
     chosen, published = law(choice, part)
     if published is not None:
-        key = key_of(part.fingerprint, published.key)
-        result = hold_against(published, part)
-        return Fitted(key=key, table=part, fit=result, published=published)
-    key = key_of(part.fingerprint, chosen, choice.options)
-    result = fit_to(part, chosen, choice.options)
-    return Fitted(key=key, table=part, fit=result, published=None)
+        return Fitted(table=part, fit=hold_against(published, part), published=published)
+    return Fitted(table=part, fit=fit_to(chosen, part, choice.options), published=None)
 
 
-def fit_to(part: LossTable, chosen: Law, options: FitOptions) -> Fit:
-    """Return the fit of a law to all rows of a table.
-
-    Raises
-    ------
-    IsoflopError
-        If the law cannot be fitted to them.
-    """
-    return _fit(key_of(part.fingerprint, chosen, options), chosen, part, options)
+fit_to = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
+influence = kept(optimum_notices)
 
 
 def key_of(*parts: object) -> str:
-    """Return one short key of values whose text says all about them."""
-    return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()
+    """Return one key of several values."""
+    return content_key(parts)
 
 
-@st.cache_resource(max_entries=MAX_FITS, show_spinner="Fitting the law")
-def _fit(key: str, _law: Law, _table: LossTable, _options: FitOptions) -> Fit:
-    return fit(_law, _table, _options)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def losses(table_key: str, axis: str, response: str, _table: LossTable) -> list[loss_curve.Points]:
-    """Return losses, or another response, against one column, a group a family."""
-    return rows.losses(_table, axis, response)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def runs(table_key: str, _table: LossTable) -> list[contours.Runs]:
-    """Return model sizes and tokens, a group a family."""
-    return rows.runs(_table)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def curve(
-    key: str,
-    axis: str,
-    flop_range: tuple[float, float],
-    fixed: Mapping[str, float],
-    _fit: Fit,
-) -> tuple[loss_curve.Curve, str]:
-    """Return the loss along the compute-optimal path, and why it has no band if so."""
-    return curves.curve(_fit, axis, flop_range, fixed)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def surface(
-    key: str,
-    params_range: tuple[float, float],
-    tokens_range: tuple[float, float],
-    fixed: Mapping[str, float],
-    _fit: Fit,
-) -> contours.Surface:
-    """Return the predicted loss over model sizes and tokens."""
-    return curves.surface(_fit, params_range, tokens_range, fixed)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def frontier(
-    key: str, flop_range: tuple[float, float], fixed: Mapping[str, float], _fit: Fit
-) -> contours.Path | None:
-    """Return the compute-optimal models over a range of compute; None where there are none."""
-    return curves.frontier(_fit, flop_range, fixed)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def answer(
-    key: str,
-    budget: Budget,
-    accelerator: str,
-    params: float | None,
-    fixed: Mapping[str, float],
-    _fit: Fit,
-) -> curves.Answer:
-    """Return what a budget buys.
-
-    Raises
-    ------
-    PlanError
-        If it buys no run.
-    """
-    return curves.answer(_fit, budget, find_accelerator(accelerator), params=params, fixed=fixed)
-
-
-@st.cache_resource(max_entries=MAX_CURVES, show_spinner=False)
-def influence(
-    key: str, compute_flop: float, fixed: Mapping[str, float], _fit: Fit, _table: LossTable
-) -> tuple[Notice, ...]:
-    """Return which few rows decide the best size at a budget, if any do."""
-    return optimum_notices(_fit, _table, compute_flop, fixed=fixed)
-
-
-def warm() -> None:
-    """Make the front page's first fit, so that the first visit finds it made."""
+def warm() -> tuple[LossTable, Fit]:
+    """Make the front page's table and fit, so that the first visit finds them made."""
     dataset = list_datasets()[0]
     source = _catalog_table(dataset.id).table
-    chosen = load_laws()[dataset.law]
-    fit_to(source, chosen, DEFAULT_OPTIONS)
+    return source, fit_to(load_laws()[dataset.law], source, DEFAULT_OPTIONS)

@@ -26,8 +26,9 @@ from isoflop.fitting.isoflop import (
 from isoflop.fitting.isoflop.budgets import checkpoints
 from isoflop.fitting.isoflop.types import LEVEL
 from isoflop.laws import laws_for
+from isoflop.plot import axes
 from isoflop.tables import LossTable
-from isoflop.ui import caching, compare_view, curves, inputs, messages, panels
+from isoflop.ui import caching, compare_view, inputs, messages, panels
 from isoflop.ui.compare_view import View
 from isoflop.ui.inputs import Quantity
 from isoflop.units import format_number, format_quantity
@@ -59,7 +60,7 @@ def show(shown: View) -> None:
     shown = compare_view.of_one_convention(shown)
     missing = [name for name in NEEDED if name not in shown.table.included()]
     if missing:
-        lacking = " and no ".join(curves.name(name).lower() for name in missing)
+        lacking = " and no ".join(axes.column_name(name).lower() for name in missing)
         st.info(
             "The three approaches need model size, tokens, compute and loss of each run. "
             f"This table has no {messages.plain(lacking)}."
@@ -117,7 +118,7 @@ def _parametric(table: LossTable, options: FitOptions) -> tuple[Fit | None, str,
         options = replace(options, bootstrap="clusters")
     law = laws_for("parametric-fit")[0]
     try:
-        found = caching.fit_to(table, law, options)
+        found = caching.fit_to(law, table, options)
     except IsoflopError as problem:
         return None, "", problem.summary
     return found, caching.key_of(table.fingerprint, law, options), ""
@@ -229,7 +230,7 @@ def _profiles(found: Approaches, table: LossTable) -> None:
     drawn = [_drawn(profile) for profile in found.profiles if len(profile.params) >= FEWEST_DRAWN]
     if drawn:
         panels.chart(
-            isoflop_profiles.figure(drawn, y_title=curves.loss_title(table.loss_unit)),
+            isoflop_profiles.figure(drawn, y_title=axes.loss_title(table.loss_unit)),
             alt=isoflop_profiles.alt(drawn),
             key="compare.profiles",
         )
@@ -281,7 +282,7 @@ def _envelope(found: Approaches, table: LossTable) -> None:
     )
     lines = _learning_curves(table)
     panels.chart(
-        isoflop_envelope.figure(lines, corners, y_title=curves.loss_title(table.loss_unit)),
+        isoflop_envelope.figure(lines, corners, y_title=axes.loss_title(table.loss_unit)),
         alt=isoflop_envelope.alt(len(lines), corners),
         key="compare.envelope",
     )

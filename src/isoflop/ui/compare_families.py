@@ -25,8 +25,9 @@ from isoflop.fitting.compare import (
     subset,
 )
 from isoflop.laws import Law, law_for_role, laws_for, rebind
-from isoflop.tables import COLUMNS, LossTable, list_datasets
-from isoflop.ui import caching, compare_view, curves, inputs, messages, panels, rows, uploads
+from isoflop.plot import axes
+from isoflop.tables import COLUMNS, LossTable, family_names, list_datasets
+from isoflop.ui import caching, compare_view, inputs, messages, panels, rows, uploads
 from isoflop.ui.compare_view import Pair, View
 from isoflop.ui.state import TableChoice
 
@@ -70,7 +71,7 @@ def show(shown: View) -> None:
 def _sides(shown: View) -> tuple[Side, Side]:
     """Draw what is compared with what."""
     one, two, three = st.columns(3, vertical_alignment="bottom")
-    names = rows.families(shown.whole)
+    names = family_names(shown.whole)
     with one:
         first = inputs.choice(
             "Compare",
@@ -89,7 +90,7 @@ def _sides(shown: View) -> tuple[Side, Side]:
             help="The table that the other family is in.",
         )
     other_table = shown.whole if source == SAME else caching.table(TableChoice(id=source))
-    other_names = rows.families(other_table)
+    other_names = family_names(other_table)
     left = [name for name in other_names if source != SAME or name != first]
     with three:
         second = inputs.choice(
@@ -132,7 +133,7 @@ def _side(table: LossTable, family: str) -> Side:
 def _law(sides: tuple[Side, Side]) -> tuple[Law, str]:
     """Draw the law that both are fitted by and over what, and return both."""
     known = set(sides[0].table.included()) & set(sides[1].table.included())
-    scales = {name: curves.name(name) for name in SCALES if name in known}
+    scales = {name: axes.column_name(name) for name in SCALES if name in known}
     if not scales or "loss" not in known:
         raise FitError(
             "The two have no column in common that a law needs.",
@@ -213,12 +214,14 @@ def _curves(found: Pair, law: Law) -> None:
         compare_curves.figure(
             points,
             lines,
-            x_title=curves.title(found.multiplier.column),
+            x_title=axes.column_title(found.multiplier.column),
             x_is_compute=found.multiplier.column == "compute_flop",
-            y_title=curves.loss_title(found.sides[0].table.loss_unit),
+            y_title=axes.loss_title(found.sides[0].table.loss_unit),
             is_one_group=False,
         ),
-        alt=compare_curves.alt(points, lines, x_title=curves.name(found.multiplier.column).lower()),
+        alt=compare_curves.alt(
+            points, lines, x_title=axes.column_name(found.multiplier.column).lower()
+        ),
         key="compare.families",
     )
 
@@ -232,7 +235,7 @@ def _as_one(side: Side) -> LossTable:
 def _multiplier(found: Pair) -> None:
     one, other = (side.label for side in found.sides)
     drawn = compare_multiplier.Multiplier(
-        name=curves.name(found.multiplier.column),
+        name=axes.column_name(found.multiplier.column),
         unit=COLUMNS[found.multiplier.column].unit,
         scale=found.multiplier.scale,
         centre=found.multiplier.centre,

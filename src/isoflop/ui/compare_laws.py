@@ -23,7 +23,8 @@ from isoflop.fitting.compare import (
 )
 from isoflop.fitting.compare.ranking import Criterion
 from isoflop.laws import Law, law_for_role, laws_for, rebind
-from isoflop.ui import compare_view, controls, curves, inputs, messages, panels, rows
+from isoflop.plot import axes
+from isoflop.ui import compare_view, controls, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
 from isoflop.units import counted
 
@@ -60,7 +61,7 @@ def show(shown: View) -> None:
 
 def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
     """Draw which laws and how much is held out, and return them."""
-    axes = compare_view.axes(shown.table)
+    axes = compare_view.scale_axes(shown.table)
     has_both = {"params", "tokens"} <= set(axes)
     one, two, three = st.columns([3, 3, 4])
     with one:
@@ -158,7 +159,7 @@ def _curves(found: LawComparison) -> None:
     if column is None:
         _held_out_rows(found)
         return
-    axis = compare_view.axes(found.table)[column]
+    axis = compare_view.scale_axes(found.table)[column]
     lines = []
     for index, score in enumerate(found.fitted):
         fitted = score.held_out.fit if score.held_out else score.fit
@@ -181,7 +182,7 @@ def _curves(found: LawComparison) -> None:
             points,
             lines,
             x_title=axis.title,
-            y_title=curves.loss_title(found.table.loss_unit),
+            y_title=axes.loss_title(found.table.loss_unit),
             x_is_compute=axis.is_compute,
             cut=found.split.cut if is_scale and found.split else None,
         ),
@@ -219,7 +220,7 @@ def _held_out_rows(found: LawComparison) -> None:
     if not groups or found.split is None:
         st.info("No rows could be held out, so there is nothing to foretell.")
         return
-    axis = compare_view.axes(found.table)[found.split.column]
+    axis = compare_view.scale_axes(found.table)[found.split.column]
     panels.chart(
         compare_offsets.figure(
             groups,

@@ -12,9 +12,11 @@ from isoflop.errors import PlanError
 from isoflop.figures import compare_curves, compare_offsets
 from isoflop.fitting import Fit, predict
 from isoflop.fitting.compare import PublishedOver
+from isoflop.planning import trajectory
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
+from isoflop.plot import axes
 from isoflop.tables import LossTable
-from isoflop.ui import compare_view, curves, inputs, messages, panels, rows
+from isoflop.ui import compare_view, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
 from isoflop.units import format_number
 
@@ -37,7 +39,7 @@ def show(shown: View) -> None:
         return
     closest = _closest(able)
     chosen = _chosen(able, closest)
-    axes = compare_view.axes(shown.table)
+    axes = compare_view.scale_axes(shown.table)
     column = inputs.choice(
         "Against",
         {name: axis.name for name, axis in axes.items()},
@@ -102,7 +104,7 @@ def _lines(
     table: LossTable, drawn: list[PublishedOver], column: str
 ) -> Iterator[compare_curves.Line]:
     """Yield the loss under each fit along an axis: of the best models at each compute."""
-    low, high = curves.span(table, column)
+    low, high = table.span(column)
     grid = np.geomspace(low, high * BEYOND, N_POINTS)
     for place, over in enumerate(drawn):
         fitted = over.fit
@@ -129,19 +131,19 @@ def _path(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the best models at each compute; None for a law that has none."""
     try:
-        return curves.optimal_path(fitted, flop, {})
+        return trajectory.optimal_models(fitted, flop, {})
     except PlanError:  # it needs more than a size and tokens
         return None
 
 
-def _over_rows(table: LossTable, lines: list[compare_curves.Line], axis: curves.Axis) -> None:
+def _over_rows(table: LossTable, lines: list[compare_curves.Line], axis: axes.Axis) -> None:
     points = rows.losses(table, axis.column)
     panels.chart(
         compare_curves.figure(
             points,
             lines,
             x_title=axis.title,
-            y_title=curves.loss_title(table.loss_unit),
+            y_title=axes.loss_title(table.loss_unit),
             x_is_compute=axis.is_compute,
         ),
         alt=compare_curves.alt(points, lines, x_title=axis.name.lower()),
@@ -149,7 +151,7 @@ def _over_rows(table: LossTable, lines: list[compare_curves.Line], axis: curves.
     )
 
 
-def _offset_chart(table: LossTable, drawn: list[PublishedOver], axis: curves.Axis) -> None:
+def _offset_chart(table: LossTable, drawn: list[PublishedOver], axis: axes.Axis) -> None:
     groups = [_offsets(table, over, axis.column) for over in drawn]
     panels.chart(
         compare_offsets.figure(

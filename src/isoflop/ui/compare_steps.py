@@ -22,8 +22,9 @@ from isoflop.fitting.two_step import (
 from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.planning import compute_optimal
 from isoflop.planning.inputs import inputs_at
+from isoflop.plot import axes
 from isoflop.tables import LossTable, datasets_for
-from isoflop.ui import caching, compare_places, compare_view, curves, inputs, messages, panels
+from isoflop.ui import caching, compare_places, compare_view, inputs, messages, panels
 from isoflop.ui.compare_view import View
 from isoflop.ui.state import TableChoice
 from isoflop.units import format_number, format_quantity
@@ -186,7 +187,7 @@ def _metric_by_loss(found: TwoStep, name: str) -> None:
     st.subheader("From loss to accuracy", anchor=False)
     panels.chart(
         compare_metric.figure(
-            models, [curve], x_title=curves.loss_title(found.loss_fit.loss_unit), y_title=name
+            models, [curve], x_title=axes.loss_title(found.loss_fit.loss_unit), y_title=name
         ),
         alt=compare_metric.alt(models, [curve], x_title="loss", y_title=name),
         key="compare.second",

@@ -40,8 +40,9 @@ from isoflop.fitting.two_step import (
 )
 from isoflop.laws import Law
 from isoflop.planning import compute_optimal
-from isoflop.tables import LossTable
-from isoflop.ui import caching, controls, curves, inputs, messages, rows
+from isoflop.plot import axes
+from isoflop.tables import LossTable, family_names
+from isoflop.ui import caching, controls, curves, inputs, messages
 from isoflop.ui.fit_view import kept
 from isoflop.ui.state import TableChoice
 
@@ -82,7 +83,7 @@ def view() -> View:
     choice = controls.table_input()
     whole = caching.table(choice)
     families = controls.family_input(whole)
-    table = caching.rows_of(whole.fingerprint, families, whole)
+    table = caching.rows_of(whole, families)
     return View(choice=choice, whole=whole, table=table, options=controls.option_inputs(table))
 
 
@@ -91,7 +92,7 @@ def of_one_convention(shown: View) -> View:
 
     Losses of other units or tokenizers are other numbers, so that a law of all of them says little.
     """
-    names = rows.families(shown.table)
+    names = family_names(shown.table)
     if len(names) < 2:
         return shown
     family = shown.table.included()["family"].astype(str).to_numpy()
@@ -116,11 +117,11 @@ def of_one_convention(shown: View) -> View:
     return replace(shown, table=table)
 
 
-def axes(table: LossTable) -> dict[str, curves.Axis]:
+def scale_axes(table: LossTable) -> dict[str, axes.Axis]:
     """Return what losses may be laid out by, first what the scale of a run is."""
-    found = curves.axes(table)
+    found = axes.table_axes(table)
     first = scale_column(table)
-    usual = curves.Axis(column=first, name=curves.name(first), title=curves.title(first))
+    usual = axes.Axis(column=first, name=axes.column_name(first), title=axes.column_title(first))
     return {first: found.get(first, usual)} | found
 
 

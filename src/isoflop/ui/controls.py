@@ -13,9 +13,11 @@ from isoflop.fitting import FitOptions
 from isoflop.fitting.options import Bootstrap, Objective
 from isoflop.laws import Law, law_for_role, load_laws, load_published_fits, typed_law
 from isoflop.planning import Accelerator, Budget
-from isoflop.tables import LossTable, list_datasets
+from isoflop.planning.inputs import other_inputs
+from isoflop.plot import axes
+from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.synthetic import Design
-from isoflop.ui import caching, curves, inputs, messages, panels, rows, uploads
+from isoflop.ui import caching, inputs, messages, panels, rows, uploads
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -61,7 +63,7 @@ def fit_choice() -> FitChoice:
     table = table_input()
     whole = caching.table(table)
     families = family_input(whole)
-    chosen_rows = caching.rows_of(whole.fingerprint, families, whole)
+    chosen_rows = caching.rows_of(whole, families)
     st.subheader("Law", anchor=False)
     law_key, formula, column = law_inputs(chosen_rows)
     at = st.container()
@@ -95,14 +97,14 @@ def fixed_inputs(law: Law, source: LossTable) -> dict[str, float]:
     """Draw a value for each input of the law that a budget does not settle."""
     return {
         column: inputs.quantity(
-            curves.title(column),
+            axes.column_title(column),
             key=f"at.{column}",
             default=float(np.nanmedian(source.values(column))),
-            kind=inputs.over(*curves.span(source, column)),
+            kind=inputs.over(*source.span(column)),
             help="The curve, the surface and the answer are drawn at this value.",
             is_default_fixed=False,
         )
-        for column in curves.other_inputs(law)
+        for column in other_inputs(law)
     }
 
 
@@ -185,7 +187,7 @@ def synthetic_input() -> TableChoice:
 
 def family_input(source: LossTable) -> tuple[str, ...]:
     """Draw the choice of families to fit; nothing for a table that has at most one."""
-    names = rows.families(source)
+    names = family_names(source)
     if len(names) < 2:
         return ()
     meant = [entry.law_family for entry in list_datasets() if entry.id == source.id]
@@ -238,7 +240,7 @@ def _suits(law: Law, source: LossTable, may_lack: frozenset[str] = frozenset()) 
 
 def column_input(source: LossTable) -> str:
     """Draw the choice of the column that a law of one free input runs over."""
-    options = {name: axis.title for name, axis in curves.axes(source).items()}
+    options = {name: axis.title for name, axis in axes.table_axes(source).items()}
     return inputs.choice(
         "Input x",
         options,

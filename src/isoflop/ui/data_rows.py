@@ -13,10 +13,11 @@ import streamlit as st
 
 from isoflop.export import table_csv
 from isoflop.figures import table_points
+from isoflop.plot.axes import column_title
 from isoflop.tables import COLUMNS, Exclusion, LossTable
 from isoflop.tables.exclude import MAX_REASON_CHARACTERS, Rule, rules
 from isoflop.tables.load import table_id as file_stem
-from isoflop.ui import curves, data_table, inputs, messages, panels, prepared
+from isoflop.ui import data_table, inputs, messages, panels, prepared
 from isoflop.units import format_number
 
 MAX_POINTS = 6000
@@ -59,7 +60,7 @@ def _chart(table: LossTable) -> tuple[int, ...]:
         x = _axis("Across", axes, key="data.x")
         y = _axis("Up", [*responses, *(n for n in numeric if n not in responses)], key="data.y")
     included, excluded, every = _groups(table, x, y)
-    x_title, y_title = curves.title(x), curves.title(y)
+    x_title, y_title = column_title(x), column_title(y)
     figure = table_points.figure(
         included,
         excluded,

@@ -11,6 +11,7 @@ import streamlit as st
 
 from isoflop.errors import IsoflopError
 from isoflop.figures import table_picture
+from isoflop.plot import axes
 from isoflop.tables import (
     READERS,
     Dataset,
@@ -20,7 +21,7 @@ from isoflop.tables import (
     load_dataset,
     max_upload_bytes,
 )
-from isoflop.ui import curves, messages, panels, uploads
+from isoflop.ui import messages, panels, uploads
 
 MAX_PICTURES = 16
 TRACKERS = {"wandb": "Weights & Biases", "mlflow": "MLflow"}
@@ -203,7 +204,7 @@ def _draw_picture(dataset: Dataset, table: LossTable) -> None:
     scales = [n for n in ("tokens", "params", "params_active", "compute_flop") if n in frame]
     x = scales[0]
     y = next((name for name in scales[1:] if name != x), response)
-    x_title, y_title = curves.title(x), curves.title(y)
+    x_title, y_title = axes.column_title(x), axes.column_title(y)
     value_title = "Loss" if response == "loss" else "Score"
     figure = table_picture.figure(
         *(frame[name].to_numpy(np.float64) for name in (x, y, response)),

@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from isoflop import plot
 from isoflop.errors import PlanError
-from isoflop.figures import contours, loss_curve, residuals
 from isoflop.notices import Notice
-from isoflop.planning import Accelerator, load_accelerators
+from isoflop.planning import Accelerator, Budget, Plan, find_accelerator
+from isoflop.planning import plan as make_plan
+from isoflop.planning.trajectory import compute_range
+from isoflop.plot import APP, axes
 from isoflop.ui import (
     caching,
     controls,
@@ -22,13 +24,13 @@ from isoflop.ui import (
     messages,
     panels,
     reproduce,
-    rows,
     spending,
     uploads,
     words,
 )
 from isoflop.ui.caching import Fitted
-from isoflop.ui.curves import AXES, Answer
+from isoflop.ui.curves import Answer
+from isoflop.ui.spending import DEFAULT_ACCELERATOR
 from isoflop.ui.state import FitChoice, Selection
 
 GATHERING_S = 0.02
@@ -64,6 +66,14 @@ class View:
     accelerator: Accelerator
     answer: Answer | None
     problem: PlanError | None
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the budget buys."""
+        return None if self.answer is None else self.answer.plan
+
+
+_answer = caching.kept(curves.answer)
 
 
 def show() -> None:
@@ -109,20 +119,19 @@ def view(selection: Selection, fitted: Fitted) -> View:
     """Plan what is selected; a plan that cannot be made is in the view, too."""
     answer, problem = None, None
     try:
-        answer = caching.answer(
-            fitted.key,
-            selection.budget,
-            selection.accelerator,
-            selection.params,
-            selection.fixed,
+        answer = _answer(
             fitted.fit,
+            selection.budget,
+            find_accelerator(selection.accelerator),
+            params=selection.params,
+            fixed=selection.fixed,
         )
     except PlanError as error:
         problem = error
     return View(
         selection=selection,
         fitted=fitted,
-        accelerator=load_accelerators()[selection.accelerator],
+        accelerator=find_accelerator(selection.accelerator),
         answer=answer,
         problem=problem,
     )
@@ -142,11 +151,11 @@ def show_answer(shown: View) -> None:
 
 def show_losses(shown: View) -> None:
     """Draw loss against an axis of choice."""
-    fit, table, fixed = shown.fitted.fit, shown.fitted.table, shown.selection.fixed
-    choices = curves.law_axes(fit, table)
+    fit, table = shown.fitted.fit, shown.fitted.table
+    choices = axes.law_axes(fit, table)
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head-loss"):
         st.markdown("**Loss against**", width="content")
-        name = inputs.choice(
+        column = inputs.choice(
             "Loss against",
             {key: axis.name for key, axis in choices.items()},
             key="axis",
@@ -155,54 +164,23 @@ def show_losses(shown: View) -> None:
             style="row",
             is_label_shown=False,
         )
-    axis = choices[name]
-    plan = None if shown.answer is None else shown.answer.plan
-    if name in AXES:
-        span = curves.compute_range(table, None if plan is None else plan.compute_flop)
-        curve, reason = caching.curve(shown.fitted.key, name, span, fixed, fit)
-    elif plan is not None:
-        curve, reason = curves.curve_over(fit, name, curves.span(table, name), plan, fixed)
-    else:
-        return
-    points = caching.losses(table.fingerprint, name, fit.law.response, table)
-    marker = None if shown.answer is None else curves.marker(shown.answer, name, fixed)
-    figure = loss_curve.figure(
-        points,
-        curve,
-        marker,
-        x_title=axis.title,
-        y_title=curves.response_title(fit),
-        x_is_compute=axis.is_compute,
-        slice_curve=None if plan is None else curves.slice_at(fit, name, plan, fixed),
+    figure = plot.loss_curve(
+        fit, x=column, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
     )
-    panels.chart(
-        figure, alt=loss_curve.alt(points, curve, marker, x_title=axis.title), key="chart.loss"
-    )
-    if reason:
-        st.caption(f"No band: {messages.plain(reason)}")
+    panels.drawn(figure, key="chart.loss")
 
 
 def show_contours(shown: View) -> None:
-    """Draw the lines of equal loss over model size and data."""
-    fit, table, fixed = shown.fitted.fit, shown.fitted.table, shown.selection.fixed
+    """Draw the isoloss contours over model size and data."""
+    table = shown.fitted.table
     if not {"params", "tokens"} <= set(table.frame):
         return
-    plan = None if shown.answer is None else shown.answer.plan
-    surface = caching.surface(
-        shown.fitted.key,
-        curves.grid_range(table.values("params"), None if plan is None else plan.params),
-        curves.grid_range(table.values("tokens"), None if plan is None else plan.tokens),
-        fixed,
-        fit,
-    )
-    chosen = None
-    if shown.answer is not None:
-        chosen = curves.chosen_point(shown.answer, surface.params)
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head-contours"):
-        st.markdown("**Lines of equal loss**")
-    frontier = caching.frontier(shown.fitted.key, curves.compute_corners(surface), fixed, fit)
-    figure = contours.figure(surface, frontier, caching.runs(table.fingerprint, table), chosen)
-    panels.chart(figure, alt=contours.alt(chosen), key="chart.contours")
+        st.markdown("**Isoloss contours**")
+    figure = plot.contours(
+        shown.fitted.fit, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
+    )
+    panels.drawn(figure, key="chart.contours")
 
 
 def show_notices(shown: View) -> None:
@@ -213,11 +191,10 @@ def show_notices(shown: View) -> None:
         if shown.answer.assumption:
             messages.assumption(shown.answer.assumption)
         found += caching.influence(
-            shown.fitted.key,
-            shown.answer.plan.compute_flop,
-            shown.selection.fixed,
             shown.fitted.fit,
             shown.fitted.table,
+            shown.answer.plan.compute_flop,
+            fixed=shown.selection.fixed,
         )
     found += uploads.notices(shown.selection.table.id)
     messages.notices(found)
@@ -243,36 +220,15 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
 
 
 def _residual_chart(fitted: Fitted) -> None:
-    fit, table = fitted.fit, fitted.table
-    axis = next(iter(curves.axes(table).values()))
-    groups = rows.leftovers(table, fit, axis.column)
-    kind = "log loss" if fit.is_log else fit.loss_unit
-    figure = residuals.figure(
-        groups,
-        x_title=axis.title,
-        y_title=f"Observed minus fitted ({kind})",
-        x_is_compute=axis.is_compute,
-        residual_std=fit.residual_std,
-    )
-    panels.chart(figure, alt=residuals.alt(groups, x_title=axis.title), key="chart.residuals")
-    st.caption("Dotted: two standard deviations of the residuals.")
+    figure = plot.residuals(fitted.fit, table=fitted.table, theme=APP)
+    panels.drawn(figure, key="chart.residuals")
 
 
 def warm() -> None:
-    """Draw a figure of each kind, for nobody: Plotly loads its parts when they are first used."""
-    one, two = np.ones(1), np.ones(2)
-    flat = loss_curve.Curve(
-        x=two,
-        loss=two,
-        lower=two,
-        upper=two,
-        level=curves.LEVEL,
-        is_extrapolation=np.zeros(2, dtype=bool),
-        labels=("", ""),
-    )
-    marker = loss_curve.Marker(x=1.0, loss=1.0, label="")
-    loss_curve.figure([], flat, marker, x_title="", y_title="").to_json()
-    plane = contours.Surface(params=two, tokens=two, loss=np.ones((2, 2)))
-    contours.figure(plane, None, [], None).to_json()
-    row = residuals.Residuals(family="", x=one, residual=one, labels=("",))
-    residuals.figure([row], x_title="", y_title="", x_is_compute=True, residual_std=1.0).to_json()
+    """Draw the front page's figures, for nobody: Plotly loads its parts when first used."""
+    source, fit = caching.warm()
+    flop = compute_range(fit, source)[1]
+    plan = make_plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
+    plot.loss_curve(fit, plan=plan, table=source, theme=APP).to_json()
+    plot.contours(fit, plan=plan, table=source, theme=APP).to_json()
+    plot.residuals(fit, table=source, theme=APP).to_json()

@@ -14,9 +14,11 @@ from isoflop.figures import fit_bands as drawing
 from isoflop.fitting import Band, Fit, band, predict
 from isoflop.fitting.coverage import band_name
 from isoflop.fitting.result import BandKind
+from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
+from isoflop.plot import axes
 from isoflop.tables import LossTable
-from isoflop.ui import curves, fit_coverage, inputs, messages, panels
+from isoflop.ui import fit_coverage, inputs, messages, panels
 from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import format_quantity
 
@@ -56,8 +58,10 @@ def show(shown: View) -> None:
 
 def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
     fit, fixed = shown.fit, shown.target.fixed or {}
-    span = curves.compute_range(shown.fitted.table, shown.target.compute_flop)
-    flop, params, tokens, kind = curves.path(fit, np.geomspace(*span, N_POINTS), fixed)
+    span = trajectory.compute_range(fit, shown.fitted.table, shown.target.compute_flop)
+    flop, params, tokens, kind = trajectory.line_of_models(
+        fit, np.geomspace(*span, N_POINTS), fixed
+    )
     at = inputs_at(fit.law, params, tokens, fixed)
     ribbons, missing = [], []
     kinds: tuple[tuple[BandKind, str], ...] = (
@@ -77,7 +81,7 @@ def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
         ribbons,
         target_flop=shown.target.compute_flop,
         rows_flop=rows_span(shown.fitted.table),
-        y_title=curves.response_title(fit),
+        y_title=axes.response_title(fit),
         is_relative=is_relative,
     )
     panels.chart(figure, alt=drawing.alt(ribbons), key=f"chart.bands.{is_whole}.{is_relative}")
@@ -107,7 +111,7 @@ def rows_span(table: LossTable) -> tuple[float, float] | None:
 def _at_budget(shown: View) -> None:
     """List the intervals at the budget by every method that the fit allows."""
     fit, fixed, flop = shown.fit, shown.target.fixed or {}, shown.target.compute_flop
-    _, params, tokens, _ = curves.path(fit, np.array([flop]), fixed)
+    _, params, tokens, _ = trajectory.line_of_models(fit, np.array([flop]), fixed)
     at = inputs_at(fit.law, params, tokens, fixed)
     where = messages.plain(format_quantity(flop, "flop"))
     st.markdown(f"**{LEVEL:.0%} intervals of the {fit.law.response} at {where}**")

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from isoflop.figures import fit_before_after
 from isoflop.fitting import predict
+from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
-from isoflop.ui import curves, fit_view, panels
+from isoflop.plot import axes
+from isoflop.ui import fit_view, panels
 from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import counted, format_number
 
@@ -125,16 +127,16 @@ def _in_errors(values: list[float], draws: NDArray[np.float64] | None, is_log: b
 
 def _curves(before: View, after: View) -> None:
     fixed, target = before.target.fixed or {}, before.target.compute_flop
-    low, high = curves.compute_range(before.fitted.table, target)
+    low, high = trajectory.compute_range(before.fit, before.fitted.table, target)
     flop = np.geomspace(low, high, N_POINTS)
-    first = curves.optimal_path(before.fit, flop, fixed)
+    first = trajectory.optimal_models(before.fit, flop, fixed)
     if first is None:
         return
     flop, params, tokens = first
     states = []
     for name, view in (("All rows", before), ("Without", after)):
         at = inputs_at(view.fit.law, params, tokens, fixed)
-        band, _ = curves.best_band(view.fit, at)
+        band, _ = trajectory.band_or_reason(view.fit, at)
         states.append(
             fit_before_after.State(
                 name=name,
@@ -147,7 +149,7 @@ def _curves(before: View, after: View) -> None:
         flop,
         states,
         target_flop=target,
-        y_title=curves.response_title(before.fit),
+        y_title=axes.response_title(before.fit),
         level=LEVEL,
     )
     panels.chart(figure, alt=fit_before_after.alt(states), key="chart.before_after")

@@ -9,9 +9,11 @@ import streamlit as st
 
 from isoflop.figures import contours, fit_before_after
 from isoflop.figures import fit_design as drawing
+from isoflop.planning import trajectory
 from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Aim, Design, design_runs
 from isoflop.planning.outlook import Outlook, Runs, outlook
-from isoflop.ui import caching, curves, fit_view, inputs, messages, panels
+from isoflop.plot import axes
+from isoflop.ui import fit_view, inputs, messages, panels, rows
 from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import counted, format_number, format_quantity
 
@@ -185,7 +187,7 @@ def _band(shown: View, seen: Outlook) -> None:
         seen.curve_flop,
         states,
         target_flop=shown.target.compute_flop,
-        y_title=curves.response_title(shown.fit),
+        y_title=axes.response_title(shown.fit),
         level=LEVEL,
     )
     panels.chart(figure, alt=fit_before_after.alt(states), key="chart.design_band")
@@ -202,17 +204,19 @@ def _map(shown: View, proposal: Design) -> None:
     drawn = drawing.Proposed(
         params=kinds.params, tokens=kinds.tokens, count=count, labels=_labels(kinds, count)
     )
-    low, high = curves.compute_range(shown.fitted.table, shown.target.compute_flop)
-    path = caching.frontier(shown.key, (low, high), shown.target.fixed or {}, shown.fit)
+    low, high = trajectory.compute_range(shown.fit, shown.fitted.table, shown.target.compute_flop)
+    path = trajectory.optimal_models(
+        shown.fit, np.geomspace(low, high, trajectory.N_POINTS), shown.target.fixed or {}
+    )
     params = float(fit_view.best(shown).centre.params)
     tokens = float(shown.target.rule.tokens(params, shown.target.compute_flop))
     nothing = contours.Path(params=np.array([]), tokens=np.array([]))
     table = shown.fitted.table
     is_drawn = {"params", "tokens"} <= set(table.frame)
     figure = drawing.figure(
-        caching.runs(table.fingerprint, table) if is_drawn else [],
+        rows.runs(table) if is_drawn else [],
         drawn,
-        path or nothing,
+        nothing if path is None else contours.Path(params=path[1], tokens=path[2]),
         (params, tokens),
     )
     panels.chart(figure, alt=drawing.alt(drawn), key="chart.design_map")

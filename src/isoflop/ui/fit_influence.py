@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.figures import fit_influence as drawing
 from isoflop.figures import fit_sensitivity
-from isoflop.figures.theme import Scale
 from isoflop.fitting.diagnose import Unit, has_runs
 from isoflop.planning.sensitivity import Influence
+from isoflop.plot.theme import Scale
 from isoflop.ui import fit_compare, fit_drops, fit_view, inputs, messages, panels
 from isoflop.ui import fit_residuals as own_rows
 from isoflop.ui.fit_view import LEVEL, View

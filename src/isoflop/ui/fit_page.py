@@ -53,7 +53,7 @@ def show() -> None:
             *fitted.fit.notices,
             *fit_view.cautions(shown),
             *caching.influence(
-                fitted.key, shown.target.compute_flop, choice.fixed, fitted.fit, fitted.table
+                fitted.fit, fitted.table, shown.target.compute_flop, fixed=choice.fixed
             ),
         ]
     )

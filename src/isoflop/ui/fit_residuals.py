@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from isoflop.figures import fit_residuals as drawing
 from isoflop.figures import residuals
 from isoflop.fitting.diagnose import normal_quantiles, trend
+from isoflop.plot.axes import column_title
 from isoflop.tables import LossTable
-from isoflop.ui import curves, fit_view, inputs, panels, rows
+from isoflop.ui import fit_view, inputs, panels, rows
 from isoflop.ui.fit_view import View
 from isoflop.units import format_number
 
@@ -35,9 +36,9 @@ def show(shown: View) -> None:
             is_label_shown=False,
         )
         limit = N_SIGMA if place == "edge" else limit
-    axes = {item.column: curves.title(item.column) for item in shown.fit.law.inputs}
+    axes = {item.column: column_title(item.column) for item in shown.fit.law.inputs}
     if "compute_flop" in shown.fitted.table.frame:
-        axes.setdefault("compute_flop", curves.title("compute_flop"))
+        axes.setdefault("compute_flop", column_title("compute_flop"))
     cells = st.columns(2, gap="medium")
     for i, (column, title) in enumerate(axes.items()):
         with cells[i % 2]:

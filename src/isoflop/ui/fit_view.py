@@ -27,6 +27,7 @@ from isoflop.fitting.diagnose import (
 )
 from isoflop.fitting.table_notices import table_notices
 from isoflop.notices import Notice
+from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.reach import reach_notices
 from isoflop.planning.sensitivity import (
@@ -41,7 +42,6 @@ from isoflop.planning.sensitivity import (
 )
 from isoflop.tables import LossTable
 from isoflop.tables.exclude import Exclusion, exclude
-from isoflop.ui import curves
 from isoflop.ui.caching import Fitted
 from isoflop.ui.state import FitChoice
 
@@ -189,7 +189,7 @@ def _cautions(
     key: str, at: object, _fit: Fit, _table: LossTable, _target: Target
 ) -> tuple[Notice, ...]:
     fixed = _target.fixed or {}
-    _, params, tokens, _ = curves.path(_fit, np.array([_target.compute_flop]), fixed)
+    _, params, tokens, _ = trajectory.line_of_models(_fit, np.array([_target.compute_flop]), fixed)
     inputs = inputs_at(_fit.law, params, tokens, fixed)
     return (*table_notices(_fit, _table), *reach_notices(_fit, inputs, LEVEL))
 
@@ -246,7 +246,7 @@ def without(shown: View, rows: tuple[int, ...]) -> View:
     key = f"{shown.key} without {rows}"
     return View(
         choice=shown.choice,
-        fitted=Fitted(key=key, table=table, fit=refitted, published=None),
+        fitted=Fitted(table=table, fit=refitted, published=None),
         bench=_bench(key, refitted, table),
         target=shown.target,
     )

@@ -35,6 +35,14 @@ def chart(figure: Figure, *, alt: str, key: str) -> None:
     st.plotly_chart(figure, config=CHART_CONFIG, alt=alt, key=key)
 
 
+def drawn(figure: Figure, *, key: str) -> None:
+    """Draw a figure with the app's toolbar, and under it what a reader must know of it."""
+    words = figure.layout.meta
+    chart(figure, alt=words["alt"], key=key)
+    for note in words["notes"]:
+        st.caption(messages.plain(note))
+
+
 def side_by_side() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Return two places for charts: beside each other, or one below the other on a narrow page."""
     grid = st.grid(2, min_column_width=400, gap="medium")

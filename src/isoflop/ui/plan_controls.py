@@ -247,7 +247,7 @@ def fit_inputs(scenario: Scenario, params: float | None) -> Selection:
     table = controls.table_input()
     whole = caching.table(table)
     families = controls.family_input(whole)
-    chosen_rows = caching.rows_of(whole.fingerprint, families, whole)
+    chosen_rows = caching.rows_of(whole, families)
     law_key, formula, column = controls.law_inputs(chosen_rows)
     options: FitOptions = controls.option_inputs(chosen_rows)
     selection = Selection(

@@ -9,7 +9,8 @@ from isoflop.fitting import Fit
 from isoflop.notices import Notice
 from isoflop.planning import Interval, Plan
 from isoflop.planning.types import LimitUse
-from isoflop.ui import curves, messages, panels, plan_results, words
+from isoflop.plot import axes
+from isoflop.ui import messages, panels, plan_results, words
 from isoflop.ui.plan_results import View
 from isoflop.units import DAY_S, format_number, format_quantity
 
@@ -178,7 +179,7 @@ def _surface(shown: View) -> None:
         loss=found.loss,
         params=found.params,
         tokens=found.tokens,
-        loss_label=curves.response_title(shown.fitted.fit),
+        loss_label=axes.response_title(shown.fitted.fit),
     )
     chosen = plan_surface.Chosen(
         accelerators=budget.accelerators,

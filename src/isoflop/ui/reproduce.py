@@ -9,7 +9,8 @@ from typing import NamedTuple
 from isoflop import export
 from isoflop.errors import PlanError
 from isoflop.planning import compute_flop, find_accelerator
-from isoflop.ui import caching, curves, data_code
+from isoflop.planning.trajectory import compute_range, curve
+from isoflop.ui import caching, data_code
 from isoflop.ui.caching import Fitted
 from isoflop.ui.state import FitChoice, remembered
 
@@ -62,5 +63,5 @@ def _curve(choice: FitChoice, fitted: Fitted) -> str:
     if last is not None:
         with suppress(PlanError):
             flop = compute_flop(last.budget, find_accelerator(last.accelerator))
-    span = curves.compute_range(fitted.table, flop)
-    return export.curve_csv(curves.table_of_curve(fitted.fit, span, choice.fixed))
+    span = compute_range(fitted.fit, fitted.table, flop)
+    return curve(fitted.fit, span, fixed=choice.fixed).to_frame().to_csv(index=False)

@@ -64,10 +64,9 @@ def warm() -> None:
     # Streamlit remarks on every cached call outside a visit; this one is meant to be outside.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     try:
-        from isoflop.ui import caching, explore
+        from isoflop.ui import explore
 
         raise_upload_limit()
-        caching.warm()
         explore.warm()
     except Exception:
         logger.exception("the warm-up failed; the first visit will be slower, or show why")

@@ -8,8 +8,9 @@ import numpy as np
 import streamlit as st
 
 from isoflop.figures import table_points
+from isoflop.plot import axes
 from isoflop.tables import DatasetRole, dataset_for_role, load_dataset
-from isoflop.ui import curves, panels, shell
+from isoflop.ui import panels, shell
 
 COLUMNS = 3
 
@@ -133,7 +134,7 @@ def _draw_table() -> None:
         )
         for family, rows in frame.groupby("family", sort=False)
     ]
-    x_title, y_title = curves.title("compute_flop"), "Held-out loss (nats/byte)"
+    x_title, y_title = axes.column_title("compute_flop"), "Held-out loss (nats/byte)"
     figure = table_points.figure(
         groups, None, x_title=x_title, y_title=y_title, x_is_compute=True, y_is_loss=True
     )

@@ -13,12 +13,12 @@ from isoflop.figures import train_fit
 from isoflop.fitting import Fit, FitOptions, predict
 from isoflop.fitting.compare import LawComparison, compare_laws
 from isoflop.laws import law_for_role, laws_for, load_laws
-from isoflop.tables import LossTable, ReadResult
+from isoflop.tables import LossTable, ReadResult, family_names
 from isoflop.tables.select import of_families
 from isoflop.training.config import FAMILY_DEFAULTS
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
-from isoflop.ui import inputs, messages, panels, rows, train_state, uploads
+from isoflop.ui import inputs, messages, panels, train_state, uploads
 from isoflop.ui.train_predict import fit_ladder
 from isoflop.units import format_number
 
@@ -67,7 +67,7 @@ def law_input() -> str:
 
 def family_input(table: LossTable) -> LossTable:
     """Draw the choice of one family where there are several, and return its rows."""
-    names = rows.families(table)
+    names = family_names(table)
     if len(names) < 2:
         return table
     labels: dict[str, str] = {

@@ -6,7 +6,8 @@ import streamlit as st
 
 from isoflop.fitting import Fit
 from isoflop.planning import Accelerator, Interval
-from isoflop.ui import curves, messages
+from isoflop.plot import axes
+from isoflop.ui import messages
 from isoflop.ui.curves import Answer
 from isoflop.units import format_number, format_quantity
 
@@ -144,4 +145,4 @@ def _furthest(answer: Answer, fit: Fit) -> str:
     symbol = max(decades, key=lambda name: abs(decades[name]))
     column = next(item.column for item in fit.law.inputs if item.symbol == symbol)
     side = "above" if decades[symbol] > 0 else "below"
-    return f"{curves.name(column).lower()} {side} the rows"
+    return f"{axes.column_name(column).lower()} {side} the rows"

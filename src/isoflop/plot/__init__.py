@@ -1,0 +1,44 @@
+"""Figures: one function each, results in, a `plotly.graph_objects.Figure` out.
+
+>>> import isoflop as iso
+>>> fit = iso.fit(iso.load("pile-cerebras-pythia"))
+>>> figure = iso.plot.loss_curve(fit)
+>>> figure.layout.meta["alt"]
+'Loss against Training compute C (FLOP): ...'
+
+Each figure says what it shows in ``figure.layout.meta["alt"]``, and what a reader must know of it
+in ``figure.layout.meta["notes"]``. Nothing is imported until a figure is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isoflop.plot._contours import contours as contours
+    from isoflop.plot._loss_curve import loss_curve as loss_curve
+    from isoflop.plot._residuals import residuals as residuals
+    from isoflop.plot.theme import APP as APP
+    from isoflop.plot.theme import DARK as DARK
+    from isoflop.plot.theme import LIGHT as LIGHT
+    from isoflop.plot.theme import Theme as Theme
+
+_THEME = ("APP", "DARK", "LIGHT", "Theme")
+FIGURES = ("contours", "loss_curve", "residuals")
+"""Names of the functions that draw, each in a module of its name with an underscore before it."""
+
+__all__ = ["APP", "DARK", "FIGURES", "LIGHT", "Theme", "contours", "loss_curve", "residuals"]
+
+
+def __getattr__(name: str) -> Any:
+    # A module named like its function would be found here in place of the function.
+    if name in FIGURES:
+        return getattr(import_module(f"isoflop.plot._{name}"), name)
+    if name in _THEME:
+        return getattr(import_module("isoflop.plot.theme"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

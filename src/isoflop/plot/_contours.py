@@ -1,0 +1,343 @@
+"""Isoloss contours over model size and data, with the compute-optimal line and a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from isoflop.errors import FitError
+from isoflop.fitting import Fit, predict
+from isoflop.planning import Plan
+from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
+from isoflop.planning.rule import SIX_ND
+from isoflop.planning.trajectory import Fixed, equal_compute, optimal_models
+from isoflop.plot import rows
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.axes import AXES, response_title
+from isoflop.plot.rows import describe
+from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.tables import LossTable
+
+HEIGHT_PX = 410
+N_POINTS = 56
+N_FRONTIER = 120
+N_LEVELS = 14
+LABELS_AT = 0.93
+LABEL_ROOM = (0.09, 0.045)
+"""Shares of the chart's width and height that a label takes."""
+
+Range = tuple[float, float]
+
+
+def contours(
+    fit: Fit,
+    *,
+    plan: Plan | None = None,
+    table: LossTable | None = None,
+    fixed: Mapping[str, float] | None = None,
+    theme: Theme = LIGHT,
+) -> go.Figure:
+    """Draw lines of equal predicted loss over model size and tokens, and what lies among them.
+
+    Parameters
+    ----------
+    fit : Fit
+    plan : Plan, optional
+        The model that a budget is to train, with the models that cost the same.
+    table : LossTable, optional
+        Rows to draw; by default those that the fit still holds.
+    fixed : mapping of str to float, optional
+        Values of the law's other inputs, by table column.
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    return _draw(_prepare(fit, plan, table or fit.table, dict(fixed or {})), theme)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Path:
+    """A line in the plane of model size and tokens; shape (n,) each."""
+
+    params: NDArray[np.float64]
+    tokens: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Surface:
+    """Predicted loss on a grid.
+
+    Parameters
+    ----------
+    params : ndarray, shape (n,)
+    tokens : ndarray, shape (m,)
+    loss : ndarray, shape (m, n)
+    frontier : _Path or None
+        Compute-optimal models across it; None where the law has none.
+    """
+
+    params: NDArray[np.float64]
+    tokens: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    frontier: _Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """What is drawn: the surface, rows by family in the order of their colours, the plan."""
+
+    surface: _Surface
+    loss_label: str
+    groups: tuple[rows.Group, ...]
+    plan: Plan | None
+    same_budget: _Path | None
+
+    @property
+    def label(self) -> str:
+        """The plan in a few lines."""
+        plan = self.plan
+        if plan is None:
+            return ""
+        return describe(
+            loss=plan.loss, compute=plan.compute_flop, params=plan.params, tokens=plan.tokens
+        )
+
+
+def _prepare(
+    fit: Fit, plan: Plan | None, table: LossTable | None, fixed: Mapping[str, float]
+) -> _Picture:
+    has_rows = table is not None and {"params", "tokens"} <= set(table.frame)
+    ends = _ends_of(table) if table is not None and has_rows else _ends_of_inputs(fit)
+    surface = _surface(
+        fit,
+        _grid_range(ends[0], None if plan is None else plan.params),
+        _grid_range(ends[1], None if plan is None else plan.tokens),
+        tuple(sorted(fixed.items())),
+    )
+    others = None if plan is None else equal_compute(fit, plan.params, plan.tokens, fixed=fixed)
+    return _Picture(
+        surface=surface,
+        loss_label=response_title(fit),
+        groups=rows.groups(table) if table is not None and has_rows else (),
+        plan=plan,
+        same_budget=None if others is None else _Path(params=others.params, tokens=others.tokens),
+    )
+
+
+@lru_cache(maxsize=16)
+def _ends_of(table: LossTable) -> tuple[Range, Range]:
+    """Return the smallest and the largest positive model size and tokens of a table's rows."""
+    found = []
+    for column in ("params", "tokens"):
+        values = table.values(column)
+        values = values[np.isfinite(values) & (values > 0)]
+        found.append((float(values.min()), float(values.max())))
+    return found[0], found[1]
+
+
+def _ends_of_inputs(fit: Fit) -> tuple[Range, Range]:
+    """Return the ranges of model size and tokens among the fitted rows."""
+    ranges = {item.column: fit.input_ranges.get(item.symbol) for item in fit.law.inputs}
+    params = next((ranges[name] for name in PARAMS_COLUMNS if ranges.get(name)), None)
+    tokens = ranges.get("tokens")
+    if params is None or tokens is None:
+        raise FitError(
+            "There is no plane of model size and data to draw on.",
+            detail=f"{fit.law.label} takes {' and '.join(ranges)}.",
+            hint="Give the rows: contours(fit, table=...), or fit a law of parameters and tokens.",
+        )
+    return params, tokens
+
+
+def _grid_range(ends: Range, also: float | None) -> Range:
+    """Return a range around two values and one more, to quarter decades outside.
+
+    Whole steps keep the surface that is kept while a slider moves a little.
+    """
+    known = np.array([*ends, *([] if also is None else [also])])
+    low = np.floor(4 * np.log10(known.min()) - 1) / 4
+    high = np.ceil(4 * np.log10(known.max()) + 1) / 4
+    return float(10**low), float(10**high)
+
+
+@lru_cache(maxsize=64)
+def _surface(fit: Fit, params_range: Range, tokens_range: Range, fixed: Fixed) -> _Surface:
+    params = np.geomspace(*params_range, N_POINTS)
+    tokens = np.geomspace(*tokens_range, N_POINTS)
+    mesh_params, mesh_tokens = np.meshgrid(params, tokens)
+    inputs = inputs_at(fit.law, mesh_params.ravel(), mesh_tokens.ravel(), dict(fixed))
+    low, high = SIX_ND.training_flop(params[[0, -1]], tokens[[0, -1]])
+    best = optimal_models(fit, np.geomspace(low, high, N_FRONTIER), dict(fixed))
+    return _Surface(
+        params=params,
+        tokens=tokens,
+        loss=np.broadcast_to(predict(fit, inputs), mesh_params.size).reshape(mesh_params.shape),
+        frontier=None if best is None else _Path(params=best[1], tokens=best[2]),
+    )
+
+
+def _draw(picture: _Picture, theme: Theme) -> go.Figure:
+    surface, plan = picture.surface, picture.plan
+    levels = _levels(surface)
+    traces: list[Trace] = [
+        _contours(surface, levels, picture.loss_label),
+        _labels(surface, levels, theme),
+    ]
+    if picture.same_budget is not None:
+        line = {"color": look.ACCENT, "width": 1.5, "dash": "dot"}
+        traces.append(_line(picture.same_budget, "Same budget", line))
+    if surface.frontier is not None:
+        traces.append(_line(surface.frontier, "Compute-optimal", {"color": theme.ink, "width": 2}))
+    traces += [_markers(group, index) for index, group in enumerate(picture.groups)]
+    if plan is not None:
+        traces.append(_marker(plan, picture.label, theme))
+    layout = {
+        "xaxis": look.axis(AXES["params"].title, span=surface.params)
+        | {"range": np.log10(surface.params[[0, -1]]).tolist(), "showgrid": False},
+        "yaxis": look.axis(AXES["tokens"].title, span=surface.tokens)
+        | {"range": np.log10(surface.tokens[[0, -1]]).tolist(), "showgrid": False},
+    }
+    where = f" and the chosen model: {picture.label}" if plan is not None else ""
+    alt = f"Isoloss contours over model size and tokens, the compute-optimal line{where}."
+    return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
+
+
+def _levels(surface: _Surface) -> NDArray[np.float64]:
+    low, high = np.nanquantile(surface.loss, [0.0, 0.98])
+    return look.round_ticks(float(low), float(high), N_LEVELS)
+
+
+def _contours(surface: _Surface, levels: NDArray[np.float64], loss_label: str) -> Trace:
+    shares = np.linspace(0, 1, len(look.SEQUENTIAL)).tolist()
+    return {
+        "type": "contour",
+        "x": surface.params,
+        "y": surface.tokens,
+        "z": surface.loss.astype(np.float32),
+        "colorscale": [list(pair) for pair in zip(shares, look.SEQUENTIAL, strict=True)],
+        "contours": {
+            "start": float(levels[0]),
+            "end": float(levels[-1]),
+            "size": float(levels[1] - levels[0]) if len(levels) > 1 else 1.0,
+            "coloring": "heatmap",
+        },
+        "line": {"width": 0.75, "color": look.MUTED},
+        "showscale": False,
+        "name": loss_label,
+        "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<br>"
+        + loss_label
+        + " %{z:.3f}<extra></extra>",
+    }
+
+
+def _labels(surface: _Surface, levels: NDArray[np.float64], theme: Theme) -> Trace:
+    """Write the loss beside each line, near the right edge or else near the top.
+
+    Plotly's own labels look for the smoothest stretch of each line, which takes most of the time
+    of drawing the chart.
+    """
+    log_params, log_tokens = np.log10(surface.params), np.log10(surface.tokens)
+    column, row = (round(LABELS_AT * (size - 1)) for size in surface.loss.shape[::-1])
+    places: list[tuple[float, float, str, str]] = []
+    for level in levels:
+        right = _crossing(log_tokens, surface.loss[:, column], level)
+        top = _crossing(log_params, surface.loss[row], level)
+        if right is not None and right < log_tokens[row]:
+            places.append((log_params[column], right, f"{level:.4g}", "top center"))
+        elif top is not None and top < log_params[column]:
+            places.append((top, log_tokens[row], f"{level:.4g}", "middle right"))
+    places = _apart(places, np.ptp(log_params), np.ptp(log_tokens))
+    return {
+        "type": "scatter",
+        "x": np.array([10 ** place[0] for place in places]),
+        "y": np.array([10 ** place[1] for place in places]),
+        "text": [place[2] for place in places],
+        "textposition": [place[3] for place in places],
+        "mode": "text",
+        "textfont": {"size": 11, "color": theme.ink},
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "name": "Levels",
+    }
+
+
+def _crossing(x: NDArray[np.float64], loss: NDArray[np.float64], level: float) -> float | None:
+    """Return where a loss last passes a level along a line, or None."""
+    passes = np.flatnonzero(np.diff(loss > level))
+    if not len(passes):
+        return None
+    i = int(passes[-1])
+    return float(x[i] + (x[i + 1] - x[i]) * (level - loss[i]) / (loss[i + 1] - loss[i]))
+
+
+def _apart(
+    places: list[tuple[float, float, str, str]], width: float, height: float
+) -> list[tuple[float, float, str, str]]:
+    """Leave out labels that would overlap the one kept before them."""
+    kept: list[tuple[float, float, str, str]] = []
+    for place in places:
+        if not kept or (
+            abs(place[0] - kept[-1][0]) / width > LABEL_ROOM[0]
+            or abs(place[1] - kept[-1][1]) / height > LABEL_ROOM[1]
+        ):
+            kept.append(place)
+    return kept
+
+
+def _line(path: _Path, name: str, line: dict[str, object]) -> Trace:
+    return {
+        "type": "scatter",
+        "x": path.params,
+        "y": path.tokens,
+        "mode": "lines",
+        "name": name,
+        "line": line,
+        "hoverinfo": "skip",
+    }
+
+
+def _markers(group: rows.Group, index: int) -> Trace:
+    n_rows = len(group.frame)
+    return {
+        "type": look.marker_type(n_rows),
+        "x": group.values("params"),
+        "y": group.values("tokens"),
+        "mode": "markers",
+        "name": group.family,
+        "showlegend": False,
+        "marker": {
+            "color": look.colour(index),
+            "symbol": look.symbol(index),
+            "size": 8 if n_rows < 100 else 5,
+            "line": look.OUTLINE,
+        },
+        "text": group.labels,
+        "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
+    }
+
+
+def _marker(plan: Plan, label: str, theme: Theme) -> Trace:
+    return {
+        "type": "scatter",
+        "x": np.array([plan.params]),
+        "y": np.array([plan.tokens]),
+        "mode": "markers",
+        "name": "You are here",
+        "showlegend": False,
+        "marker": {
+            "color": look.ACCENT,
+            "symbol": "star-diamond",
+            "size": 17,
+            "line": {"width": 1.5, "color": theme.ink},
+        },
+        "text": [label],
+        "hovertemplate": "%{text}<extra>You are here</extra>",
+    }

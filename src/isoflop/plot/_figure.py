@@ -1,0 +1,38 @@
+"""How every figure is put together: common layout, and what it says in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from isoflop.plot import theme as look
+from isoflop.plot.theme import Theme, Trace
+
+
+def assemble(
+    traces: Sequence[Trace],
+    *,
+    theme: Theme,
+    height_px: int,
+    layout: Mapping[str, Any],
+    alt: str,
+    notes: Sequence[str] = (),
+) -> go.Figure:
+    """Return a figure with the common layout, an explicit template and its words.
+
+    Parameters
+    ----------
+    traces : sequence of dict
+    theme : Theme
+    height_px : int
+    layout : mapping
+        Added to the common one.
+    alt : str
+        What the figure shows, in one sentence, for those who do not see it.
+    notes : sequence of str
+        What a reader must know of it, such as why it has no band.
+    """
+    words = {"meta": {"alt": alt, "notes": list(notes)}}
+    return look.figure(traces, theme=theme, height_px=height_px, layout={**layout, **words})

@@ -1,0 +1,82 @@
+"""What an axis says: the name and the unit of a quantity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from isoflop.fitting import Fit
+from isoflop.planning.inputs import other_inputs
+from isoflop.tables import COLUMNS, LossTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """A quantity that others are drawn against: its column, its name, its name with unit."""
+
+    column: str
+    name: str
+    title: str
+    is_compute: bool = False
+
+
+AXES = MappingProxyType(
+    {
+        "compute_flop": Axis(
+            column="compute_flop",
+            name="Compute",
+            title="Training compute C (FLOP)",
+            is_compute=True,
+        ),
+        "params": Axis(column="params", name="Model size", title="Model size N (parameters)"),
+        "tokens": Axis(column="tokens", name="Data", title="Training data D (tokens)"),
+    }
+)
+"""What a scaling curve runs over, by table column."""
+
+
+def axis_of(column: str) -> Axis:
+    """Return the axis of a table column."""
+    if column in AXES:
+        return AXES[column]
+    return Axis(column=column, name=column_name(column), title=column_title(column))
+
+
+def table_axes(table: LossTable) -> dict[str, Axis]:
+    """Return the usual axes that a table has values for, by column."""
+    frame = table.included()
+    return {name: axis for name, axis in AXES.items() if name in frame}
+
+
+def law_axes(fit: Fit, table: LossTable) -> dict[str, Axis]:
+    """Return what the loss may be drawn against: the usual axes, and the law's other inputs."""
+    others = [column for column in other_inputs(fit.law) if column in table.frame]
+    return table_axes(table) | {column: axis_of(column) for column in others}
+
+
+def column_name(column: str) -> str:
+    """Return what a person calls a table column."""
+    if column in AXES:
+        return AXES[column].name
+    known = COLUMNS.get(column)
+    return column if known is None else known.label
+
+
+def column_title(column: str) -> str:
+    """Return what an axis of a table column says, with its unit."""
+    known = COLUMNS.get(column)
+    if known is None:
+        return column
+    return f"{known.label} ({known.unit})" if known.unit else known.label
+
+
+def response_title(fit: Fit) -> str:
+    """Return what the axis of a fit's response says, with its unit."""
+    if fit.law.response != "loss":
+        return column_title(fit.law.response)
+    return loss_title(fit.loss_unit)
+
+
+def loss_title(unit: str) -> str:
+    """Return what an axis of losses in a unit says."""
+    return f"Loss ({unit})" if unit != "unknown" else "Loss (unit unknown)"
