@@ -142,7 +142,7 @@ def test_script_makes_the_fit_again(case: str, table: LossTable, tmp_path: Path)
         families, law = ("Pythia",), load_laws()["power"]
         rows = of_families(table, families)
     result = fit(law, rows, options)
-    view = Fitted(key="", table=rows, fit=result, published=None)
+    view = Fitted(table=rows, fit=result, published=None)
     code = reproduce.script(select(TableChoice(id="pile-cerebras-pythia"), families), view)
     assert run_script(code, tmp_path) == pytest.approx(dict(result.values), rel=1e-9)
 
@@ -152,7 +152,7 @@ def test_script_of_a_synthetic_table(tmp_path: Path) -> None:
 
     rows = synthetic_table(noise=0.01, outliers=2, seed=5)
     result = fit(load_laws()["chinchilla"], rows, FitOptions(huber_delta=0.01))
-    view = Fitted(key="", table=rows, fit=result, published=None)
+    view = Fitted(table=rows, fit=result, published=None)
     choice = TableChoice(id="synthetic", noise=0.01, outliers=2, seed=5)
     code = reproduce.script(select(choice), view)
     assert run_script(code, tmp_path) == pytest.approx(dict(result.values), rel=1e-9)
@@ -160,7 +160,7 @@ def test_script_of_a_synthetic_table(tmp_path: Path) -> None:
 
 def test_script_of_a_published_fit(table: LossTable, tmp_path: Path) -> None:
     published = load_published_fits()["hoffmann"]
-    view = Fitted(key="", table=table, fit=hold_against(published, table), published=published)
+    view = Fitted(table=table, fit=hold_against(published, table), published=published)
     code = reproduce.script(select(TableChoice(id="pile-cerebras-pythia")), view)
     assert run_script(code, tmp_path) == dict(published.values)
 
