@@ -19,8 +19,9 @@ PACKAGE = ROOT / "src" / "isoflop"
 
 # Every component, lowest layer first. A component may import itself and any lower layer.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "notices"}),
-    frozenset({"data", "identity", "options", "store", "units"}),
+    frozenset({"errors"}),
+    frozenset({"notices"}),
+    frozenset({"data", "document", "identity", "options", "store", "text", "units"}),
     frozenset({"accounting", "tables"}),
     frozenset({"laws", "training"}),
     frozenset({"fitting"}),

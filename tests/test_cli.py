@@ -135,6 +135,22 @@ def test_a_prediction_without_a_band_says_why_and_how_to_get_one(
     assert len(document["prediction"]) == 1
 
 
+def test_a_saved_fit_predicts_and_plans_as_the_fit_did(
+    call: Call, runs_csv: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.json"
+    call("fit", runs_csv, "--bootstrap", 20, "--json", path)
+    for command in (("predict", "--at", "params=7B", "D=2T"), ("plan", "--flop", "1e22")):
+        code, out, _ = call(command[0], path, *command[1:])
+        assert code == 0
+        assert out == call(command[0], runs_csv, "--bootstrap", 20, *command[1:])[1]
+    code, _, err = call("predict", path, "--at", "N=7B", "D=2T", "--law", "kaplan_n")
+    assert code == 2
+    assert "is a saved fit, which --law cannot change" in err
+    path.write_text(path.read_text().replace("isoflop-fit-1", "isoflop-fit-9"))
+    assert "newer version" in call("predict", path, "--at", "N=7B", "D=2T")[2]
+
+
 def test_a_plan_names_size_time_and_money(call: Call, runs_csv: Path) -> None:
     code, out, err = call(
         "plan", runs_csv, "--time", "10 days", "--count", 64, "--accelerator", "a100-sxm-80gb",

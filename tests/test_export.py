@@ -18,7 +18,7 @@ from isoflop.errors import TableError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.published import hold_against
 from isoflop.laws import load_laws, load_published_fits, rebind, typed_law
-from isoflop.planning import Budget, find_accelerator, plan
+from isoflop.planning import Budget
 from isoflop.tables import LossTable, load_dataset, of_families, read_table
 from isoflop.ui import reproduce
 from isoflop.ui.caching import Fitted
@@ -49,60 +49,6 @@ def test_a_spreadsheet_runs_nothing(table: LossTable, start: str) -> None:
     text = export.table_csv(table.with_frame(frame))
     cells = pd.read_csv(io.StringIO(text), dtype=str)["family"]
     assert all(cell.startswith("'") for cell in cells)
-
-
-def test_fit_as_json_holds_all_that_identifies_and_judges_it(fitted: Fit) -> None:
-    document = json.loads(export.fit_to_json(fitted))
-    assert document["values"] == dict(fitted.values)
-    assert document["law"]["formula"] == fitted.law.formula
-    assert document["law"]["inputs"] == {"N": "params", "D": "tokens"}
-    assert document["table"]["fingerprint"] == fitted.table_fingerprint
-    assert document["options"]["n_bootstrap"] == 50
-    assert document["certificate"]["n_starts"] == fitted.certificate.n_starts
-    assert {notice["code"] for notice in document["notices"]} == {n.code for n in fitted.notices}
-    assert document["covariance"] is None
-    assert document["covariance_reason"] == fitted.covariance_reason
-
-
-def test_json_has_no_numbers_that_json_lacks(table: LossTable) -> None:
-    published = hold_against(load_published_fits()["hoffmann"], table)
-    document = json.loads(export.fit_to_json(published), parse_constant=pytest.fail)
-    assert document["certificate"]["condition_number"] is None
-
-
-def test_plan_as_json(fitted: Fit) -> None:
-    accelerator = find_accelerator("h100-sxm")
-    made = plan(fitted, Budget(compute_flop=1e23), accelerator)
-    document = json.loads(export.plan_to_json(made))
-    assert document["params"] == made.params
-    assert document["loss_interval"]["level"] == 0.9
-    assert document["usd"] == made.cost.usd
-
-
-def test_parameter_estimates_come_from_the_draws(fitted: Fit) -> None:
-    assert fitted.draws is not None
-    rows = export.parameter_estimates(fitted)
-    assert [row.name for row in rows] == list(fitted.law.param_names)
-    for index, row in enumerate(rows):
-        draws = fitted.draws[:, index]
-        assert row.standard_error == pytest.approx(np.std(draws, ddof=1))
-        assert (row.lower, row.upper) == pytest.approx(tuple(np.quantile(draws, [0.05, 0.95])))
-
-
-def test_parameter_estimates_without_draws(table: LossTable) -> None:
-    options = FitOptions(objective="least_squares_log")
-    rows = export.parameter_estimates(fit(load_laws()["kaplan_joint"], table, options))
-    for row in rows:
-        assert row.standard_error is not None
-        assert row.lower is not None
-        assert row.lower < row.value
-        assert "covariance" in row.basis
-
-
-def test_parameters_of_a_paper_have_no_error(table: LossTable) -> None:
-    rows = export.parameter_estimates(hold_against(load_published_fits()["hoffmann"], table))
-    assert {row.standard_error for row in rows} == {None}
-    assert "paper" in rows[0].basis
 
 
 # --- The script makes the fit again ---------------------------------------------------------------

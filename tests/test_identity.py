@@ -56,6 +56,7 @@ def test_equal_numbers_and_orders_are_alike() -> None:
     )
     assert content_key({"a": 1, "b": 2}) == content_key({"b": 2, "a": 1})
     assert content_key(0.0) == content_key(-0.0)
+    assert content_key(np.array(1.5)) == content_key(1.5) != content_key(np.array([1.5]))
     assert content_key(2**60 + 1) != content_key(2**60)
 
 

@@ -16,14 +16,20 @@
     │   ├── LossUnreachable   the target loss lies below the law's floor
     │   └── DoesNotFit        the model does not fit the memory given
     ├── TrainingError         a live training run cannot start or go on
+    ├── DocumentError         a saved result cannot be written or read back
+    ├── NoticeError           a result has notices that it was not to have
     └── StoreError            the database of saved documents cannot be opened, read or written
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class IsoflopError(Exception):
     """An expected failure: what went wrong, where, and what to do about it.
+
+    Each class has a ``code`` that stays the same, for programs.
 
     Parameters
     ----------
@@ -34,6 +40,8 @@ class IsoflopError(Exception):
     hint : str
         What to do about it.
     """
+
+    code: ClassVar[str] = "isoflop"
 
     def __init__(self, summary: str, *, detail: str = "", hint: str = "") -> None:
         super().__init__(summary)
@@ -48,54 +56,94 @@ class IsoflopError(Exception):
 class TableError(IsoflopError):
     """A loss table cannot be read, mapped or validated."""
 
+    code = "table"
+
 
 class UnitError(IsoflopError):
     """A quantity cannot be parsed or has the wrong unit."""
+
+    code = "unit"
 
 
 class FormulaError(IsoflopError):
     """A law's formula is malformed, unsafe or unusable."""
 
+    code = "formula"
+
 
 class CatalogError(IsoflopError):
     """A data file is malformed, or an entry or a download is missing."""
+
+    code = "catalog"
 
 
 class FitError(IsoflopError):
     """A law cannot be fitted to a table."""
 
+    code = "fit"
+
 
 class TooFewRows(FitError):
     """Fewer usable rows than the law has parameters."""
+
+    code = "too-few-rows"
 
 
 class NotIdentified(FitError):
     """The rows cannot tell the law's parameters apart."""
 
+    code = "not-identified"
+
 
 class NonFinite(FitError):
     """The law has no finite value anywhere on these rows."""
+
+    code = "non-finite"
 
 
 class PlanError(IsoflopError):
     """A plan cannot be made from these inputs."""
 
+    code = "plan"
+
 
 class ArchitectureError(PlanError):
     """A model shape is malformed, absurd or not supported."""
+
+    code = "architecture"
 
 
 class LossUnreachable(PlanError):
     """The target loss lies below the law's floor."""
 
+    code = "loss-unreachable"
+
 
 class DoesNotFit(PlanError):
     """The model does not fit the memory given."""
+
+    code = "does-not-fit"
 
 
 class TrainingError(IsoflopError):
     """A live training run cannot start or go on."""
 
+    code = "training"
+
+
+class DocumentError(IsoflopError):
+    """A saved result cannot be written or read back."""
+
+    code = "document"
+
+
+class NoticeError(IsoflopError):
+    """A result has notices that it was not to have."""
+
+    code = "notices"
+
 
 class StoreError(IsoflopError):
     """The database of saved documents cannot be opened, read or written."""
+
+    code = "store"

@@ -125,6 +125,9 @@ def _number(value: float | np.integer[Any] | np.floating[Any]) -> Iterator[bytes
 def _array(value: np.ndarray[Any, Any]) -> Iterator[bytes]:
     if value.dtype.kind not in "biufc":
         raise TypeError(f"An array of {value.dtype} has no key.")
+    if not value.ndim:  # alike the number that it holds: NumPy gives back either
+        yield from _parts(value[()])
+        return
     yield f"a{value.dtype.str}{value.shape}:".encode()
     yield np.ascontiguousarray(value).tobytes()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from isoflop.errors import NoticeError
 
 Severity = Literal["info", "warning", "serious"]
 
@@ -28,3 +31,26 @@ class Notice:
     severity: Severity
     text: str
     remedy: str
+
+
+def require_none(notices: Iterable[Notice], severity: Severity, subject: str) -> None:
+    """Refuse notices of a severity, and worse ones.
+
+    Raises
+    ------
+    NoticeError
+        Listing them, with what to do about each.
+    ValueError
+        If there is no such severity.
+    """
+    ranks = get_args(Severity)
+    if severity not in ranks:
+        raise ValueError(f"severity is one of {', '.join(ranks)}, not {severity!r}")
+    found = [item for item in notices if ranks.index(item.severity) >= ranks.index(severity)]
+    if found:
+        raise NoticeError(
+            f"{subject} has {len(found)} notice{'s' * (len(found) != 1)} of severity "
+            f"{severity} or worse.",
+            detail="\n".join(f"{item.severity}: {item.text} [{item.code}]" for item in found),
+            hint="\n".join(dict.fromkeys(item.remedy for item in found if item.remedy)),
+        )

@@ -13,7 +13,6 @@ from isoflop import fitting, planning
 from isoflop.cli import given, report
 from isoflop.data import app_root
 from isoflop.errors import CatalogError, FitError
-from isoflop.export import fit_to_json, plan_to_json, predictions_to_json
 from isoflop.fitting import backtest as backtests
 from isoflop.fitting.result import BandKind
 from isoflop.laws import load_laws
@@ -68,7 +67,7 @@ def backtest(parsed: argparse.Namespace) -> None:
 def fit(parsed: argparse.Namespace) -> None:
     """Fit a law and print or write it."""
     result = given.fitted(parsed)
-    if not report.wrote_json(parsed.json, lambda: fit_to_json(result)):
+    if not report.wrote_json(parsed.json, result.to_json):
         report.fit(result)
 
 
@@ -84,7 +83,7 @@ def predict(parsed: argparse.Namespace) -> None:
     except FitError as error:
         reason = " ".join(part for part in (error.summary, error.detail) if part)
     if not report.wrote_json(
-        parsed.json, lambda: predictions_to_json(result, inputs, losses, found, reason)
+        parsed.json, lambda: report.predictions_json(result, inputs, losses, found, reason)
     ):
         report.predictions(runs, losses, found, reason, result)
 
@@ -105,8 +104,8 @@ def plan(parsed: argparse.Namespace) -> None:
     )
     result = given.fitted(parsed)
     best = planning.plan(result, budget, accelerator, params=parsed.params, level=parsed.level)
-    if not report.wrote_json(parsed.json, lambda: plan_to_json(best)):
-        report.plan(best, result, accelerator)
+    if not report.wrote_json(parsed.json, best.to_json):
+        report.plan(best, result)
 
 
 def app(parsed: argparse.Namespace) -> int:

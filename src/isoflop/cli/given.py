@@ -1,4 +1,4 @@
-"""From what was typed to a table, a law and a fit."""
+"""From what was typed to a table, a law and a fit; or to a fit that was saved."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from isoflop import document
 from isoflop.cli import report
 from isoflop.errors import CatalogError, TableError
 from isoflop.fitting import Fit, FitOptions, fit
+from isoflop.fitting.points import points_of
 from isoflop.laws import Law, law_for_role, load_laws, rebind, typed_law
 from isoflop.tables import (
     LossTable,
@@ -18,24 +20,18 @@ from isoflop.tables import (
     open_dataset,
     read_table,
 )
-from isoflop.units import Dimension, parse_number, parse_quantity
-
-_DIMENSIONS: dict[str, Dimension] = {
-    "params": "params",
-    "tokens": "tokens",
-    "unique_tokens": "tokens",
-    "compute_flop": "flop",
-}
 
 
 def fitted(parsed: argparse.Namespace) -> Fit:
-    """Read the table, choose the law and fit it.
+    """Read the table, choose the law and fit it; or read a saved fit.
 
     Raises
     ------
     IsoflopError
         As reading, parsing a formula and fitting do.
     """
+    if document.format_of(parsed.table):
+        return _saved(parsed)
     table, suggested = _table(parsed.table)
     if parsed.family:
         table = of_families(table, parsed.family)
@@ -67,19 +63,34 @@ def run_inputs(law: Law, typed: Mapping[str, str]) -> dict[str, float]:
     UnitError
         If a value cannot be read.
     """
-    if set(typed) != set(law.symbols):
+    try:
+        found = points_of(law, typed, {})
+    except TableError as error:
         raise TableError(
-            f"{law.label} takes a value of {' and '.join(law.symbols)} for each run.",
-            detail=f"Given: {', '.join(typed)}.",
+            error.summary,
+            detail=error.detail,
             hint=f"Write: --at {' '.join(f'{symbol}=...' for symbol in law.symbols)}",
+        ) from None
+    return {symbol: float(values[0]) for symbol, values in found.items()}
+
+
+def _saved(parsed: argparse.Namespace) -> Fit:
+    """Read a saved fit, which is taken as it is.
+
+    Raises
+    ------
+    DocumentError
+        If it cannot be read.
+    CatalogError
+        If it is to be fitted in another way.
+    """
+    choices = ("law", "formula", "family", "input", "response", "bootstrap")
+    if given := [f"--{name}" for name in choices if getattr(parsed, name)]:
+        raise CatalogError(
+            f"{parsed.table} is a saved fit, which {' and '.join(given)} cannot change.",
+            hint="Give the table instead, to fit it again.",
         )
-    return {item.symbol: _value(item.column, typed[item.symbol]) for item in law.inputs}
-
-
-def _value(column: str, text: str) -> float:
-    if column in _DIMENSIONS:
-        return parse_quantity(text, _DIMENSIONS[column])
-    return parse_number(text)
+    return Fit.load(parsed.table)
 
 
 def _table(text: str) -> tuple[LossTable, Law]:

@@ -104,7 +104,7 @@ def _binding(text: str) -> tuple[str, str]:
 def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     default = FitOptions()
     add = parser.add_argument
-    add("table", help="a file, or the name of a table from `isoflop datasets`")
+    add("table", help="a file, a name from `isoflop datasets`, or a fit saved as JSON")
     add("--family", action="append", default=[], help="fit the rows of this family alone")
     law = parser.add_mutually_exclusive_group()
     law.add_argument("--law", help="a name from `isoflop laws` (default: what suits the table)")

@@ -10,14 +10,16 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop import __version__
+from isoflop.document import as_text
 from isoflop.errors import CatalogError
-from isoflop.export import parameter_estimates
 from isoflop.fitting import Band, Fit
 from isoflop.fitting.backtest import BacktestRow
 from isoflop.notices import Notice
-from isoflop.planning import Accelerator, Interval, Plan
+from isoflop.planning import Plan
 from isoflop.tables import Problem
-from isoflop.units import counted, format_number, format_quantity
+from isoflop.text import aligned, notice_lines
+from isoflop.units import format_number
 
 MAX_PROBLEMS = 10
 
@@ -53,11 +55,7 @@ class Progress:
 
 def rows(cells: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
     """Print aligned columns."""
-    lines = [*([header] if header else []), *cells]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(padded).rstrip())
+    print(aligned(cells, header))
 
 
 def wrote_json(path: Path | None, make: Callable[[], str]) -> bool:
@@ -86,32 +84,7 @@ def wrote_json(path: Path | None, make: Callable[[], str]) -> bool:
 
 def fit(result: Fit) -> None:
     """Print a fit."""
-    options, certificate = result.options, result.certificate
-    print(f"{result.law.label}: {result.law.response} = {result.law.formula}")
-    print(f"{counted(result.n_rows, 'row')} of {result.table_id}, objective {options.objective}")
-    print()
-    estimates = parameter_estimates(result)
-    rows(
-        [
-            (
-                item.name,
-                f"{item.value:.6g}",
-                "" if item.standard_error is None else f"{item.standard_error:.3g}",
-                ""
-                if item.lower is None or item.upper is None
-                else f"{item.lower:.4g} to {item.upper:.4g}",
-            )
-            for item in estimates
-        ],
-        header=("parameter", "value", "std. error", "90% interval"),
-    )
-    print()
-    print(estimates[0].basis)
-    print(
-        f"Objective {result.objective_value:.10g}; {certificate.share_at_optimum:.0%} of "
-        f"{certificate.n_starts} starts reached it, "
-        f"{counted(certificate.n_minima, 'minimum', 'minima')} found."
-    )
+    print(result.summary(notices=False))
     notices(result.notices)
 
 
@@ -144,33 +117,42 @@ def predictions(
     notices(result.notices)
 
 
-def plan(best: Plan, result: Fit, accelerator: Accelerator) -> None:
-    """Print a plan."""
-    cost = best.cost
-    rows(
-        [
-            ("parameters", format_number(best.params), _span(best.params_interval)),
-            ("tokens", format_number(best.tokens), _span(best.tokens_interval)),
-            ("tokens per parameter", format_number(best.tokens_per_param), ""),
-            (f"predicted {result.law.response}", f"{best.loss:.4f}", _span(best.loss_interval, 4)),
-            ("compute", format_quantity(best.compute_flop, "flop"), ""),
-            ("accelerators", f"{cost.accelerators:,} {accelerator.label}", ""),
-            ("wall time", format_quantity(cost.wall_time_s, "seconds"), ""),
-            ("accelerator-hours", format_number(cost.accelerator_hours), ""),
-            ("money", "no price" if cost.usd is None else format_quantity(cost.usd, "usd"), ""),
-            ("energy", _energy(cost.energy_j), ""),
-            ("storage", format_quantity(best.storage.total_bytes, "bytes"), ""),
-        ]
+def predictions_json(
+    result: Fit,
+    inputs: Mapping[str, NDArray[np.float64]],
+    losses: NDArray[np.float64],
+    found: Band | None,
+    reason: str,
+) -> str:
+    """Return what a fit predicts at some points as JSON, with the band or why there is none."""
+    return as_text(
+        {
+            "isoflop": __version__,
+            "law": result.law.key,
+            "fit": result.key,
+            "table_fingerprint": result.table_fingerprint,
+            "response": result.law.response,
+            "loss_unit": result.loss_unit,
+            "inputs": inputs,
+            "prediction": losses,
+            "band": found,
+            "band_reason": reason,
+        }
     )
+
+
+def plan(best: Plan, result: Fit) -> None:
+    """Print a plan."""
+    print(best.summary(notices=False))
     if best.interval_reason:
-        print(f"\nNo intervals: {best.interval_reason} Add --bootstrap 1000.")
+        print("Add --bootstrap 1000.")
     notices((*result.notices, *best.notices))
 
 
 def notices(found: Sequence[Notice]) -> None:
     """Print soft findings on standard error."""
-    for notice in found:
-        print(f"{notice.severity}: {notice.text} {notice.remedy} [{notice.code}]", file=sys.stderr)
+    for line in notice_lines(found):
+        print(line, file=sys.stderr)
 
 
 def problems(found: Sequence[Problem]) -> None:
@@ -179,20 +161,6 @@ def problems(found: Sequence[Problem]) -> None:
         print(f"left out: {problem}", file=sys.stderr)
     if len(found) > MAX_PROBLEMS:
         print(f"left out: {len(found) - MAX_PROBLEMS:,} more like these", file=sys.stderr)
-
-
-def _span(interval: Interval | None, decimals: int | None = None) -> str:
-    if interval is None:
-        return ""
-    if decimals is None:
-        ends = f"{format_number(interval.lower)} to {format_number(interval.upper)}"
-    else:
-        ends = f"{interval.lower:.{decimals}f} to {interval.upper:.{decimals}f}"
-    return f"{ends} at {interval.level:.0%}"
-
-
-def _energy(joules: float | None) -> str:
-    return "unknown" if joules is None else format_quantity(joules, "joules")
 
 
 def backtest(found: Sequence[BacktestRow]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
 from isoflop.errors import FitError
+from isoflop.fitting.bands import Band, BandKind
 from isoflop.fitting.objective import Array
 from isoflop.fitting.options import BY_ROW
-from isoflop.fitting.result import Band, BandKind, Fit
+
+if TYPE_CHECKING:
+    from isoflop.fitting.result import Fit
 
 _CHUNK = 400_000
 
@@ -95,6 +99,7 @@ def band(
         kind=kind,
         is_extrapolation=np.any(outside, axis=0) if outside else np.zeros(len(centre), bool),
         is_simultaneous=is_simultaneous,
+        inputs=points,
     )
 
 

@@ -1,21 +1,33 @@
-"""What comes out of a fit: plain immutable data."""
+"""What comes out of a fit: immutable data that predicts, describes itself, and can be saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop import document
+from isoflop.errors import DocumentError, IsoflopError
+from isoflop.fitting.bands import Band, BandKind
 from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
+from isoflop.fitting.points import points_of
+from isoflop.fitting.predict import band, predict
+from isoflop.fitting.summary import fit_html, fit_text, params_frame, uncertainty
 from isoflop.identity import NOT_IDENTITY, Keyed
-from isoflop.laws.law import Law
-from isoflop.notices import Notice
+from isoflop.laws.formula import parse
+from isoflop.laws.law import Law, derive
+from isoflop.notices import Notice, Severity, require_none
 from isoflop.tables.schema import LossTable
+from isoflop.units import counted
 
-BandKind = Literal["confidence", "prediction"]
+__all__ = ["Band", "BandKind", "Certificate", "Fit"]
+
+FORMAT = "isoflop-fit-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +64,7 @@ class Certificate:
     n_grid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Fit(Keyed):
     """One fitted law. Everything needed to predict from it, reproduce it and judge it.
 
@@ -131,30 +143,185 @@ class Fit(Keyed):
         """Parameter estimates as a vector, shape (n_params,)."""
         return np.array([self.values[param.name] for param in self.law.params])
 
+    @property
+    def uncertainty(self) -> str:
+        """What standard errors and intervals rest on, or why there are none."""
+        return uncertainty(self)
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Band(Keyed):
-    """An interval around a prediction at each of n points.
+    def __repr__(self) -> str:
+        return f"<Fit {self.law.label}: {counted(self.n_rows, 'row')} of {self.table_id}>"
 
-    Parameters
-    ----------
-    lower, centre, upper : ndarray, shape (n,)
-        In the unit of the loss.
-    level : float
-        Nominal coverage, such as 0.9.
-    kind : {"confidence", "prediction"}
-        Of the mean curve, or of one new run.
-    is_extrapolation : ndarray of bool, shape (n,)
-        Whether the point lies outside the range of any input of the fitted rows.
-    is_simultaneous : bool
-        Whether the level is that of the whole curve at once instead of each point alone.
-    """
+    def summary(self, *, notices: bool = True) -> str:
+        """Return the fit as text: law, rows, parameters with intervals, certificate, notices.
 
-    lower: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    level: float
-    kind: BandKind
-    is_extrapolation: NDArray[np.bool_]
-    is_simultaneous: bool = False
-    key: str = field(init=False, repr=False)
+        Parameters
+        ----------
+        notices : bool
+            Whether the notices stand below.
+        """
+        return fit_text(self, notices=notices)
+
+    def params(self, level: float = 0.9) -> pd.DataFrame:
+        """Return a row a parameter: value, std_error, lower, upper, unit and help.
+
+        Parameters
+        ----------
+        level : float
+            Nominal coverage of the interval.
+
+        Raises
+        ------
+        FitError
+            If the level does not lie between 0 and 1.
+        """
+        return params_frame(self, level)
+
+    def predict(
+        self, inputs: Mapping[str, Any] | pd.DataFrame | None = None, /, **named: Any
+    ) -> NDArray[np.float64]:
+        """Return the fitted loss.
+
+        Parameters
+        ----------
+        inputs : mapping or DataFrame, optional
+            Value of every input, by its symbol in the law or by its column; a frame may have other
+            columns as well. Numbers in canonical units, or quantities as text.
+        **named
+            The same, by keyword, such as ``N="70B", D="1.4T"``.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        TableError
+            If an input is missing or unknown.
+        UnitError
+            If a value cannot be read.
+        """
+        return predict(self, points_of(self.law, inputs, named))
+
+    def band(
+        self,
+        inputs: Mapping[str, Any] | pd.DataFrame | None = None,
+        /,
+        *,
+        level: float = 0.9,
+        kind: BandKind = "confidence",
+        is_simultaneous: bool = False,
+        **named: Any,
+    ) -> Band:
+        """Return an interval around the predicted loss at each point.
+
+        Parameters
+        ----------
+        inputs, **named
+            As `predict`.
+        level : float
+            Nominal coverage.
+        kind : {"confidence", "prediction"}
+            Of the mean curve, or of one new run.
+        is_simultaneous : bool
+            Let the level be that of the whole curve at once.
+
+        Raises
+        ------
+        FitError
+            If there are neither draws nor a covariance, with the reason.
+        TableError, UnitError
+            As `predict`.
+        """
+        points = points_of(self.law, inputs, named)
+        return band(self, points, level, kind, is_simultaneous=is_simultaneous)
+
+    def raise_for_notices(self, severity: Severity = "serious") -> None:
+        """Refuse the fit if it has a notice of this severity, or a worse one.
+
+        Raises
+        ------
+        NoticeError
+            Listing them.
+        """
+        require_none(self.notices, severity, f"The fit of {self.law.label} to {self.table_id}")
+
+    def to_json(self, *, derived: Mapping[str, Any] | None = None) -> str:
+        """Return the fit as JSON that `from_json` reads; the rows stay behind.
+
+        Parameters
+        ----------
+        derived : mapping, optional
+            Plain data for other readers, beside the intervals of the parameters.
+        """
+        parameters = self.params().reset_index().to_dict("records")
+        return document.to_json(self, FORMAT, derived={"parameters": parameters, **(derived or {})})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Fit:
+        """Read what `to_json` wrote.
+
+        Returns
+        -------
+        Fit
+            Equal to the one that was written, without its rows.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else, or of a newer version.
+        """
+        return _checked(document.from_json(cls, text, FORMAT))
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to a file that `load` reads.
+
+        Raises
+        ------
+        DocumentError
+            If it cannot be written.
+        """
+        document.save(self.to_json(), path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fit:
+        """Read a fit that `save` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If the file cannot be read or holds anything else.
+        """
+        return cls.from_json(document.load(path))
+
+    def _repr_html_(self) -> str:
+        return fit_html(self)
+
+
+def _checked(fit: Fit) -> Fit:
+    """Refuse a fit from outside whose parts do not belong together."""
+    names, n_params = fit.law.param_names, len(fit.law.params)
+    faults = []
+    try:
+        if set(parse(fit.law.formula).names) != set(names) | set(fit.law.symbols):
+            faults.append("law: the formula's names are not its inputs and parameters")
+        else:
+            derive(fit.law.formula, fit.law.symbols, names)  # what a prediction needs
+    except IsoflopError as error:
+        faults.append(f"law.formula: {error.summary}")
+    if tuple(fit.values) != names:
+        faults.append(f"values: they must be of {', '.join(names)}, in that order")
+    if fit.draws is not None and (fit.draws.ndim != 2 or fit.draws.shape[1] != n_params):
+        faults.append(f"draws: {fit.draws.shape}, with {n_params} parameters")
+    if fit.covariance is not None and fit.covariance.shape != (n_params, n_params):
+        faults.append(f"covariance: {fit.covariance.shape}, with {n_params} parameters")
+    if not fit.residuals.shape == fit.row_index.shape == (fit.n_rows,):
+        faults.append(f"residuals and row_index: they must be of {fit.n_rows} rows")
+    if not set(fit.input_ranges) <= set(fit.law.symbols):
+        faults.append("input_ranges: an input that the law does not have")
+    if faults:
+        raise DocumentError(
+            "This saved fit does not hold together.",
+            detail="\n".join(faults)[:1000],
+            hint="Give the file as Isoflop saved it.",
+        )
+    return fit

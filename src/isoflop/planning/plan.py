@@ -149,6 +149,10 @@ def plan_within(
         epochs=tokens / unique,
         notices=_notices(fit, decades, spread, tokens / unique),
         assumptions=_assumptions(setting),
+        basis="compute-optimal" if best is not None else "chosen",
+        accelerator=setting.accelerator.label,
+        response=fit.law.response,
+        loss_unit=fit.loss_unit,
     )
 
 

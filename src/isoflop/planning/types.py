@@ -1,4 +1,4 @@
-"""What a plan is made of: plain immutable data in canonical units."""
+"""What a plan is made of: immutable data in canonical units, and the results made of it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,35 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop import document
 from isoflop.errors import PlanError
 from isoflop.fitting import Band
-from isoflop.fitting.result import BandKind
-from isoflop.notices import Notice
+from isoflop.fitting.bands import BandKind
+from isoflop.identity import Keyed
+from isoflop.notices import Notice, Severity, require_none
 from isoflop.planning.storage import StorageNeed
-from isoflop.units import Dimension
+from isoflop.planning.summary import (
+    frontier_frame,
+    frontier_text,
+    optimum_frame,
+    plan_frame,
+    plan_html,
+    plan_text,
+)
+from isoflop.text import as_html
+from isoflop.units import Dimension, format_number, format_quantity
+
+PLAN_FORMAT = "isoflop-plan-1"
+OPTIMUM_FORMAT = "isoflop-optimum-1"
+FRONTIER_FORMAT = "isoflop-frontier-1"
 
 Dtype = Literal["bf16", "fp16", "fp8", "tf32", "fp32"]
 AcceleratorKind = Literal["gpu", "tpu", "asic", "cpu"]
+Basis = Literal["compute-optimal", "chosen", "assumed"]
+"""Where a plan's size comes from; assumed where the law has no optimum."""
 
 TRAINING_DTYPES: tuple[Dtype, ...] = ("bf16", "fp16", "fp32")
 """Types a model is trained in when nothing else is asked for, best first."""
@@ -221,8 +239,8 @@ def _budget_problems(budget: Budget) -> list[str]:
     return problems
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimum:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Optimum(Keyed):
     """The compute-optimal model and data size of one or many parameter vectors.
 
     Parameters
@@ -242,10 +260,36 @@ class Optimum:
     loss: NDArray[np.float64]
     compute_flop: NDArray[np.float64]
     is_interior: NDArray[np.bool_]
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Optimum: {np.size(self.params)} parameter vectors>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a parameter vector: compute_flop, params, tokens, loss, is_interior."""
+        return optimum_frame(self)
+
+    def to_json(self) -> str:
+        """Return the optima as JSON that `from_json` reads."""
+        return document.to_json(self, OPTIMUM_FORMAT)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Optimum:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else.
+        """
+        return document.from_json(cls, text, OPTIMUM_FORMAT)
+
+    def _repr_html_(self) -> str:
+        return as_html("Compute-optimal models", self.to_frame())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frontier:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Frontier(Keyed):
     """The compute-optimal models over a range of compute, with their uncertainty.
 
     Parameters
@@ -270,6 +314,37 @@ class Frontier:
     loss_band: Band | None
     is_extrapolation: NDArray[np.bool_]
     reason: str = ""
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Frontier: {len(self.compute_flop)} amounts of compute>"
+
+    def summary(self) -> str:
+        """Return the models as text, a line an amount of compute, with their intervals."""
+        return frontier_text(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row an amount of compute: params, tokens and loss, each with its interval."""
+        return frontier_frame(self)
+
+    def to_json(self) -> str:
+        """Return the models as JSON that `from_json` reads."""
+        return document.to_json(self, FRONTIER_FORMAT)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Frontier:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else.
+        """
+        return document.from_json(cls, text, FRONTIER_FORMAT)
+
+    def _repr_html_(self) -> str:
+        why = f"No intervals: {self.reason}" if self.reason else ""
+        return as_html("Compute-optimal models", self.to_frame(), why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,8 +433,8 @@ class LimitUse:
     gain: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Plan(Keyed):
     """What to train, what it will reach, and what it takes.
 
     Parameters
@@ -389,6 +464,16 @@ class Plan:
     notices : tuple of Notice
     assumptions : mapping of str to str
         What the figures rest on, in words with units.
+    basis : {"compute-optimal", "chosen", "assumed"}
+        Where the size comes from; assumed where the law has no optimum.
+    assumption : str
+        What an assumed size rests on; empty otherwise.
+    accelerator : str
+        Its label.
+    response, loss_unit : str
+        What is predicted, and in which unit.
+    key : str
+        Of all that is said above.
     """
 
     params: float
@@ -407,6 +492,12 @@ class Plan:
     epochs: float = 1.0
     notices: tuple[Notice, ...] = ()
     assumptions: Mapping[str, str] = field(default_factory=dict)
+    basis: Basis = "compute-optimal"
+    assumption: str = ""
+    accelerator: str = ""
+    response: str = "loss"
+    loss_unit: str = "unknown"
+    key: str = field(init=False, repr=False)
 
     @property
     def tokens_per_param(self) -> float:
@@ -418,3 +509,56 @@ class Plan:
         """The limits that keep the loss from falling, the most worth relaxing first."""
         binding = [limit for limit in self.limits if limit.is_binding]
         return tuple(sorted(binding, key=lambda limit: -limit.gain))
+
+    def __repr__(self) -> str:
+        model = f"{format_number(self.params)} parameters on {format_number(self.tokens)} tokens"
+        return f"<Plan: {model}, {self.response} {self.loss:.4g}>"
+
+    def summary(self, *, notices: bool = True) -> str:
+        """Return the plan as text: the run, its loss, what it takes, notices.
+
+        Parameters
+        ----------
+        notices : bool
+            Whether the notices stand below.
+        """
+        return plan_text(self, notices=notices)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the plan's figures in canonical units, one row."""
+        return plan_frame(self)
+
+    def raise_for_notices(self, severity: Severity = "serious") -> None:
+        """Refuse the plan if it has a notice of this severity, or a worse one.
+
+        Raises
+        ------
+        NoticeError
+            Listing them.
+        """
+        require_none(
+            self.notices, severity, f"The plan at {format_quantity(self.compute_flop, 'flop')}"
+        )
+
+    def to_json(self) -> str:
+        """Return the plan as JSON, in canonical units, that `from_json` reads."""
+        derived = {
+            "tokens_per_param": self.tokens_per_param,
+            "usd": self.cost.usd,
+            "accelerator_hours": self.cost.accelerator_hours,
+        }
+        return document.to_json(self, PLAN_FORMAT, derived=derived)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else, or of a newer version.
+        """
+        return document.from_json(cls, text, PLAN_FORMAT)
+
+    def _repr_html_(self) -> str:
+        return plan_html(self)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from isoflop.export import parameter_estimates
 from isoflop.figures import Figure
 from isoflop.fitting import Certificate, Fit
 from isoflop.laws import Law
@@ -66,27 +66,27 @@ def equation(fit: Fit) -> None:
 
 def parameters(fit: Fit) -> None:
     """Draw the table of parameters: value, standard error, interval."""
-    rows = parameter_estimates(fit)
+    found = fit.params()
     st.dataframe(
         {
-            "Parameter": [row.name for row in rows],
-            "Value": [f"{row.value:.6g}" for row in rows],
-            "Standard error": [_or_none(row.standard_error) for row in rows],
+            "Parameter": list(found.index),
+            "Value": [f"{value:.6g}" for value in found["value"]],
+            "Standard error": [_or_none(value) for value in found["std_error"]],
             "90% interval": [
-                "none" if row.lower is None else f"{row.lower:.4g} to {row.upper:.4g}"
-                for row in rows
+                "none" if isnan(lower) else f"{lower:.4g} to {upper:.4g}"
+                for lower, upper in zip(found["lower"], found["upper"], strict=True)
             ],
-            "Unit": [row.unit for row in rows],
-            "Meaning": [row.help for row in rows],
+            "Unit": list(found["unit"]),
+            "Meaning": list(found["help"]),
         },
         hide_index=True,
         alt="Fitted parameters with standard error and interval",
     )
-    st.caption(messages.plain(rows[0].basis))
+    st.caption(messages.plain(fit.uncertainty))
 
 
-def _or_none(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}"
+def _or_none(value: float) -> str:
+    return "none" if isnan(value) else f"{value:.3g}"
 
 
 def certificate(fit: Fit) -> None:

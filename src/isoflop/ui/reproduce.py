@@ -48,12 +48,10 @@ def script(choice: FitChoice, fitted: Fitted) -> str:
 
 def _fit(fitted: Fitted) -> str:
     published = fitted.published
-    extra = (
-        {}
-        if published is None
-        else {"published": {"key": published.key, "source": published.source}}
-    )
-    return export.fit_to_json(fitted.fit, extra=extra)
+    if published is None:
+        return fitted.fit.to_json()
+    origin = {"published": {"key": published.key, "source": published.source}}
+    return fitted.fit.to_json(derived=origin)
 
 
 def _curve(choice: FitChoice, fitted: Fitted) -> str:

@@ -1,0 +1,126 @@
+"""A fit for a reader: its parameters with their uncertainty, as a frame, as text, as HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from isoflop.errors import FitError
+from isoflop.text import aligned, as_html, with_notices
+from isoflop.units import counted
+
+if TYPE_CHECKING:
+    from isoflop.fitting.result import Fit
+
+LEVEL = 0.9
+"""Coverage of the intervals in a summary."""
+
+
+def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
+    """Return each parameter with its standard error and interval.
+
+    Both come from the bootstrap draws (percentiles), else from the covariance (Student's t); NaN
+    where there is neither.
+
+    Raises
+    ------
+    FitError
+        If the level does not lie between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise FitError(f"The level of an interval must lie between 0 and 1, not {level:g}.")
+    theta = fit.theta
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    if fit.draws is not None:
+        error = np.std(fit.draws, axis=0, ddof=1)
+        lower, upper = np.quantile(fit.draws, tails, axis=0)
+    elif fit.covariance is not None:
+        error = np.sqrt(np.diagonal(fit.covariance))
+        reach = error * stdtrit(fit.n_rows - len(theta), tails[1])
+        lower, upper = theta - reach, theta + reach
+    else:
+        error = lower = upper = np.full(len(theta), np.nan)
+    return pd.DataFrame(
+        {
+            "value": theta,
+            "std_error": error,
+            "lower": lower,
+            "upper": upper,
+            "unit": [param.unit for param in fit.law.params],
+            "help": [param.help for param in fit.law.params],
+        },
+        index=pd.Index(fit.law.param_names, name="parameter"),
+    )
+
+
+def uncertainty(fit: Fit) -> str:
+    """Say what standard errors and intervals rest on, or why there are none."""
+    if fit.draws is not None:
+        return f"From {len(fit.draws):,} bootstrap resamples of {fit.options.bootstrap}."
+    if fit.covariance is not None:
+        return "From the covariance of the residuals, without resampling."
+    return f"No uncertainty: {fit.covariance_reason}"
+
+
+def fit_text(fit: Fit, *, notices: bool) -> str:
+    """Return a fit as text, with its notices if asked."""
+    found = params_frame(fit)
+    numbers = found[["value", "std_error", "lower", "upper"]].to_numpy(np.float64)
+    parameters = [
+        (
+            name,
+            f"{value:.6g}",
+            _finite(error, ".3g"),
+            _finite(lower, ".4g") and f"{lower:.4g} to {upper:.4g}",
+        )
+        for name, (value, error, lower, upper) in zip(fit.law.param_names, numbers, strict=True)
+    ]
+    lines = [
+        _title(fit),
+        _rows(fit),
+        "",
+        aligned(parameters, ("parameter", "value", "std. error", f"{LEVEL:.0%} interval")),
+        "",
+        uncertainty(fit),
+        _proof(fit),
+    ]
+    return with_notices("\n".join(lines), fit.notices if notices else ())
+
+
+def fit_html(fit: Fit) -> str:
+    """Return a fit for a notebook."""
+    return as_html(
+        _title(fit),
+        _rows(fit),
+        params_frame(fit),
+        uncertainty(fit),
+        _proof(fit),
+        notices=fit.notices,
+    )
+
+
+def _title(fit: Fit) -> str:
+    return f"{fit.law.label}: {fit.law.response} = {' '.join(fit.law.formula.split())}"
+
+
+def _rows(fit: Fit) -> str:
+    return f"{counted(fit.n_rows, 'row')} of {fit.table_id}, objective {fit.options.objective}"
+
+
+def _proof(fit: Fit) -> str:
+    """Say how sure it is that this is the global optimum."""
+    certificate = fit.certificate
+    if not certificate.n_starts:
+        return "Published parameters: nothing was searched for here."
+    return (
+        f"Objective {fit.objective_value:.10g}; {certificate.share_at_optimum:.0%} of "
+        f"{certificate.n_starts} starts reached it, "
+        f"{counted(certificate.n_minima, 'minimum', 'minima')} found."
+    )
+
+
+def _finite(value: float, spec: str) -> str:
+    return f"{value:{spec}}" if np.isfinite(value) else ""
