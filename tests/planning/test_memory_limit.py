@@ -1,11 +1,11 @@
 import pytest
 
 from isoflop.accounting import find_family, load_families
+from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import PlanError
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer, training_memory
 from isoflop.planning.memory_limit import SIZES, largest_params, memory_limit
-from isoflop.planning.shapes import propose_shape
 
 LLAMA = find_family("llama-3")
 ADAM = find_optimizer("adam-16")

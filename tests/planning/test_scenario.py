@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from isoflop.accounting import find_family
+from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import CatalogError, PlanError
 from isoflop.planning import Budget, Site, find_accelerator
 from isoflop.planning.plan import plan_within
@@ -21,7 +22,6 @@ from isoflop.planning.scenario import (
     setting_of,
     to_document,
 )
-from isoflop.planning.shapes import propose_shape
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.store import Store
 

@@ -17,9 +17,9 @@ from isoflop.accounting import (
     count_parameters,
     find_family,
 )
+from isoflop.accounting.shapes import CountedParams, counted, propose_shape
 from isoflop.errors import PlanError
 from isoflop.planning.rule import ComputeRule, Correction
-from isoflop.planning.shapes import CountedParams, counted, propose_shape
 
 SIZES = np.geomspace(1e6, 1e14, 33)
 CONVENTIONS: dict[FlopConvention, str] = {

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from isoflop.accounting import Architecture, Family, find_family
+from isoflop.accounting.shapes import CountedParams, propose_shape
 from isoflop.errors import PlanError
 from isoflop.planning.memory import DEFAULT_HEADROOM, TrainingSetup, training_memory
-from isoflop.planning.shapes import CountedParams, propose_shape
 
 SIZES = np.geomspace(1e6, 1e14, 1201)
 """Sizes tried: steps of 1.5%, about those in which padded shapes grow."""

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from isoflop.accounting import Family, FlopConvention, Recompute, find_family
+from isoflop.accounting.shapes import CountedParams
 from isoflop.errors import CatalogError, PlanError
 from isoflop.planning.constraints import Setting
 from isoflop.planning.cost import Site
@@ -17,7 +18,6 @@ from isoflop.planning.hardware import describe_accelerator, parse_accelerator
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import DEFAULT_HEADROOM, TrainingSetup, find_optimizer
 from isoflop.planning.memory_limit import largest_params
-from isoflop.planning.shapes import CountedParams
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.planning.types import Accelerator, Budget
 

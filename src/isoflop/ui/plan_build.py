@@ -8,10 +8,11 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop.accounting import Architecture, ParameterCount, count_flop, find_family
+from isoflop.accounting.config_import import import_config
+from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError, PlanError
 from isoflop.figures import plan_bars
 from isoflop.planning.budget import effective_mfu
-from isoflop.planning.config_import import import_config
 from isoflop.planning.hyperparameters import HyperparameterHint, hyperparameter_hints
 from isoflop.planning.inference import (
     ServingSetup,
@@ -21,7 +22,6 @@ from isoflop.planning.inference import (
 from isoflop.planning.memory import TrainingSetup, training_memory
 from isoflop.planning.remedies import MemoryReport, report_memory
 from isoflop.planning.scenario import setup_of
-from isoflop.planning.shapes import counted, nearest_released
 from isoflop.ui import inputs, messages, panels, plan_results
 from isoflop.ui.plan_results import View
 from isoflop.units import format_number, format_quantity

@@ -13,6 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from isoflop.accounting import Architecture, find_family
+from isoflop.accounting.shapes import CountedParams, ProposedShape, propose_shape
 from isoflop.fitting import Fit
 from isoflop.planning import Frontier, Plan
 from isoflop.planning import frontier as frontier_of
@@ -26,7 +27,6 @@ from isoflop.planning.inverse import (
 )
 from isoflop.planning.plan import plan_within
 from isoflop.planning.scenario import count_of, setting_for_count, setting_of
-from isoflop.planning.shapes import CountedParams, ProposedShape, propose_shape
 from isoflop.planning.surface import Surface, loss_surface
 from isoflop.planning.tornado import Sensitivity, sensitivity
 from isoflop.planning.types import Optimum

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoflop.accounting import find_model, load_families
+from isoflop.accounting.config_import import import_config
 from isoflop.errors import ArchitectureError, IsoflopError
-from isoflop.planning.config_import import import_config
 
 LLAMA_3_8B = {
     "architectures": ["LlamaForCausalLM"],

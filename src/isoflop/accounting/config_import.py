@@ -7,15 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isoflop.accounting import (
-    Architecture,
-    Experts,
-    Family,
-    LatentAttention,
-    ParameterCount,
-    count_parameters,
-    load_families,
-)
+from isoflop.accounting.architecture import Architecture, Experts, LatentAttention
+from isoflop.accounting.counts import ParameterCount
+from isoflop.accounting.families import Family, load_families
+from isoflop.accounting.parameters import count_parameters
 from isoflop.errors import ArchitectureError
 
 MAX_CONFIG_BYTES = 1_000_000

@@ -9,13 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from isoflop.accounting import (
-    Architecture,
-    Family,
-    ParameterCount,
-    ReleasedModel,
-    count_parameters,
-)
+from isoflop.accounting.architecture import Architecture
+from isoflop.accounting.counts import ParameterCount
+from isoflop.accounting.families import Family, ReleasedModel
+from isoflop.accounting.parameters import count_parameters
 from isoflop.errors import PlanError
 
 CountedParams = Literal["total", "active", "nonembedding"]

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoflop.accounting import count_parameters, find_family, load_families
+from isoflop.accounting.shapes import counted, nearest_released, propose_shape
 from isoflop.errors import PlanError
-from isoflop.planning.shapes import counted, nearest_released, propose_shape
 
 FAMILIES = list(load_families())
 
