@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isoflop.plot._contours import contours as contours
     from isoflop.plot._loss_curve import loss_curve as loss_curve
+    from isoflop.plot._overview import overview as overview
     from isoflop.plot._residuals import residuals as residuals
+    from isoflop.plot._runs import runs as runs
     from isoflop.plot.theme import APP as APP
     from isoflop.plot.theme import DARK as DARK
     from isoflop.plot.theme import LIGHT as LIGHT
     from isoflop.plot.theme import Theme as Theme
 
 _THEME = ("APP", "DARK", "LIGHT", "Theme")
-FIGURES = ("contours", "loss_curve", "residuals")
+FIGURES = ("contours", "loss_curve", "overview", "residuals", "runs")
 """Names of the functions that draw, each in a module of its name with an underscore before it."""
 
-__all__ = ["APP", "DARK", "FIGURES", "LIGHT", "Theme", "contours", "loss_curve", "residuals"]
+__all__ = [*_THEME, "FIGURES", *FIGURES]
 
 
 def __getattr__(name: str) -> Any:

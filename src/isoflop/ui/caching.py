@@ -1,23 +1,15 @@
-"""What is kept between runs of a page: tables, fits, curves.
-
-Every cache is bounded and shared by all sessions. What is kept is found again by the content of
-the arguments: the key of a fit, the fingerprint of a table. Results are frozen: pages and figures
-never write into them.
-"""
+"""From what was chosen to a table, a law and a fit, each made once for all sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from isoflop.fitting import Fit, FitOptions, fit
+from isoflop.fitting import Fit, fit
 from isoflop.fitting.published import hold_against
-from isoflop.identity import Keyed, content_key
+from isoflop.identity import content_key
 from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
-from isoflop.planning import Accelerator, Budget, Plan
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import (
     LossTable,
@@ -30,6 +22,7 @@ from isoflop.tables import (
 )
 from isoflop.tables.fetch import fetch
 from isoflop.ui import messages, prepared, uploads
+from isoflop.ui.keeping import MAX_FITS, MAX_TABLES, kept
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -39,43 +32,6 @@ from isoflop.ui.state import (
     FitChoice,
     TableChoice,
 )
-
-MAX_TABLES = 16
-MAX_FITS = 64
-MAX_RESULTS = 128
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
-
-HASHES: Mapping[str | type, Callable[[Any], Any]] = {
-    LossTable: lambda table: (table.id, table.fingerprint),
-    **dict.fromkeys((Keyed, Fit, Plan), lambda result: result.key),
-    **dict.fromkeys((Law, FitOptions, Accelerator, Budget), content_key),
-}
-"""How arguments are told apart."""
-
-
-def kept(
-    function: Callable[Arguments, Result],
-    *,
-    max_entries: int = MAX_RESULTS,
-    spinner: str | bool = False,
-) -> Callable[Arguments, Result]:
-    """Return a function that is computed once for equal arguments, by all sessions together.
-
-    For what shows a spinner, takes longer than a slider may wait, or must be made only once when
-    several sessions ask; figures and functions of the package keep their own dear parts.
-
-    Parameters
-    ----------
-    function : callable
-        A function of the package, by its own name; its arguments and result are not changed later.
-    max_entries : int
-    spinner : str or bool
-        What the page says meanwhile; False for nothing.
-    """
-    keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=dict(HASHES))
-    return keep(function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +101,7 @@ def read_result(choice: TableChoice) -> ReadResult | None:
     if choice.id not in opened:
         _bring(choice.id)
         opened.add(choice.id)
-    return _catalog_table(choice.id)
+    return catalog_table(choice.id)
 
 
 def _bring(dataset_id: str) -> None:
@@ -163,7 +119,7 @@ def _bring(dataset_id: str) -> None:
             bar.empty()
 
 
-_catalog_table = kept(open_dataset, max_entries=MAX_TABLES)
+catalog_table = kept(open_dataset, max_entries=MAX_TABLES)
 _synthetic_table = kept(synthetic_table, max_entries=MAX_TABLES)
 _of_families = kept(of_families, max_entries=MAX_TABLES)
 
@@ -220,5 +176,5 @@ def key_of(*parts: object) -> str:
 def warm() -> tuple[LossTable, Fit]:
     """Make the front page's table and fit, so that the first visit finds them made."""
     dataset = list_datasets()[0]
-    source = _catalog_table(dataset.id).table
+    source = catalog_table(dataset.id).table
     return source, fit_to(load_laws()[dataset.law], source, DEFAULT_OPTIONS)

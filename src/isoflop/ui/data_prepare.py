@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,7 @@ from isoflop.tables.shapes import (
     metrics,
 )
 from isoflop.ui import prepared
+from isoflop.ui.keeping import MAX_TABLES, kept
 
 CURVES: dict[Curves, str] = {
     "last": "Last step",
@@ -32,7 +34,6 @@ SEEDS: dict[Seeds, str] = {
     "mean": "Their mean",
 }
 LOSS = ""
-MAX_TABLES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +46,20 @@ class _Open:
     conventions: tuple[ParamConvention, ...]
 
 
-@st.cache_resource(max_entries=MAX_TABLES, show_spinner=False)
-def _open(key: str, _full: LossTable) -> _Open:
+@partial(kept, max_entries=MAX_TABLES)
+def _open(full: LossTable) -> _Open:
     return _Open(
-        metrics=metrics(_full),
-        has_curves=has_curves(_full),
-        has_repetitions=has_repetitions(_full),
-        conventions=conventions(_full),
+        metrics=metrics(full),
+        has_curves=has_curves(full),
+        has_repetitions=has_repetitions(full),
+        conventions=conventions(full),
     )
 
 
 def controls(table_id: str, full: LossTable) -> None:
     """Draw the decisions that this table leaves open, and keep what is chosen."""
     current = prepared.of(table_id, full)
-    found = _open(full.fingerprint, full)
+    found = _open(full)
     drawn = 0
     options = found.metrics
     if options:

@@ -7,8 +7,8 @@ import streamlit as st
 from isoflop.notices import Notice
 from isoflop.tables import Exclusion, Finding, LossTable, quality_report
 from isoflop.ui import messages, panels, prepared
+from isoflop.ui.keeping import MAX_TABLES, kept
 
-MAX_REPORTS = 16
 _COLOURS = {"serious": "red", "warning": "orange", "info": "gray"}
 _ICONS = {
     "serious": ":material/error:",
@@ -17,14 +17,12 @@ _ICONS = {
 }
 
 
-@st.cache_resource(max_entries=MAX_REPORTS, show_spinner="Checking the table")
-def _report(key: str, _table: LossTable) -> tuple[Finding, ...]:
-    return quality_report(_table)
+_report = kept(quality_report, max_entries=MAX_TABLES, spinner="Checking the table")
 
 
 def show(table_id: str, full: LossTable, table: LossTable) -> None:
     """Draw the findings, each with a button that leaves its rows out."""
-    found = _report(table.fingerprint, table)
+    found = _report(table)
     for finding in found:
         _draw(table_id, full, finding)
     with st.expander("Where the rows come from", icon=":material/history_edu:"):

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
+from isoflop import plot
 from isoflop.export import table_csv
-from isoflop.figures import table_points
-from isoflop.plot.axes import column_title
-from isoflop.tables import COLUMNS, Exclusion, LossTable
+from isoflop.plot import APP
+from isoflop.plot._runs import across, upwards
+from isoflop.plot.axes import column_name
+from isoflop.tables import Exclusion, LossTable
 from isoflop.tables.exclude import MAX_REASON_CHARACTERS, Rule, rules
 from isoflop.tables.load import table_id as file_stem
 from isoflop.ui import data_table, inputs, messages, panels, prepared
-from isoflop.units import format_number
 
-MAX_POINTS = 6000
-"""More markers than this slow the browser down: an even sample is drawn."""
-OTHERS = "Other families"
 _REASON, _RULE = "data.reason", "data.rule"
 CHART_CONFIG = panels.CHART_CONFIG | {
     "modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
-_X = ("compute_flop", "params", "tokens", "step", "unique_tokens", "params_active", "n_experts")
 
 
 def show(table_id: str, full: LossTable, table: LossTable) -> None:
@@ -51,34 +45,17 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
 
 def _chart(table: LossTable) -> tuple[int, ...]:
     """Draw the rows and return the numbers of those picked."""
-    frame = table.frame
-    responses = [name for name in ("loss", "accuracy") if name in frame]
-    numeric = [str(name) for name in frame.select_dtypes("number").columns]
-    axes = [name for name in _X if name in frame]
-    axes += [name for name in numeric if name not in {*axes, *responses}]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        x = _axis("Across", axes, key="data.x")
-        y = _axis("Up", [*responses, *(n for n in numeric if n not in responses)], key="data.y")
-    included, excluded, every = _groups(table, x, y)
-    x_title, y_title = column_title(x), column_title(y)
-    figure = table_points.figure(
-        included,
-        excluded,
-        x_title=x_title,
-        y_title=y_title,
-        x_is_compute=x == "compute_flop",
-        y_is_loss=y == "loss",
-    )
-    event: Any = st.plotly_chart(
+        x = _axis("Across", across(table), key="data.x")
+        y = _axis("Up", upwards(table), key="data.y")
+    figure = plot.runs(table, x=x, y=y, theme=APP)
+    event = panels.drawn(
         figure,
-        config=CHART_CONFIG,
-        alt=table_points.alt(included, excluded, x_title=x_title, y_title=y_title),
         key=f"chart.rows.{table.fingerprint[:16]}.{x}.{y}",
+        config=CHART_CONFIG,
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
     )
-    if every > 1:
-        st.caption(f"One row in {every:,} is drawn; rules and the quality report see all of them.")
     points = event.selection.points if event else []
     return tuple(sorted({int(_number(point)) for point in points}))
 
@@ -91,63 +68,10 @@ def _number(point: Mapping[str, Any]) -> Any:
 def _axis(label: str, names: Sequence[str], *, key: str) -> str:
     return inputs.choice(
         label,
-        {name: COLUMNS[name].label if name in COLUMNS else name for name in names},
+        {name: column_name(name) for name in names},
         key=key,
         default=names[0],
         help="Column that runs along this axis.",
-    )
-
-
-def _groups(
-    table: LossTable, x: str, y: str
-) -> tuple[list[table_points.Rows], table_points.Rows | None, int]:
-    """Return the rows to draw, by family, those left out, and how thinly they are sampled."""
-    frame = table.frame[table.frame[[x, y]].notna().all(axis=1)]
-    every = max(1, -(-len(frame) // MAX_POINTS))
-    frame = frame.iloc[::every]
-    is_out = (
-        frame["is_excluded"].to_numpy(dtype=bool)
-        if "is_excluded" in frame
-        else np.zeros(len(frame), bool)
-    )
-    kept = frame[~is_out]
-    names = _families(kept)
-    groups = [_rows(html.escape(name), kept[names == name], x, y) for name in dict.fromkeys(names)]
-    excluded = _rows("Left out", frame[is_out], x, y) if is_out.any() else None
-    return groups, excluded, every
-
-
-def _families(frame: pd.DataFrame) -> pd.Series[str]:
-    """Return the family of each row; beyond nine, small ones go together."""
-    if "family" not in frame:
-        return pd.Series("Rows", index=frame.index, dtype="str")
-    names = frame["family"].fillna("No family").astype("str")
-    counts = names.value_counts()
-    if len(counts) <= table_points.MAX_FAMILIES:
-        return names
-    largest = set(counts.index[: table_points.MAX_FAMILIES - 1])
-    return names.where(names.isin(largest), OTHERS)
-
-
-def _rows(name: str, frame: pd.DataFrame, x: str, y: str) -> table_points.Rows:
-    return table_points.Rows(
-        name=name,
-        x=frame[x].to_numpy(np.float64),
-        y=frame[y].to_numpy(np.float64),
-        labels=_labels(frame, x, y),
-        numbers=frame.index.to_numpy(np.int64),
-    )
-
-
-def _labels(frame: pd.DataFrame, x: str, y: str) -> tuple[str, ...]:
-    runs = frame["run_id"] if "run_id" in frame else pd.Series("", index=frame.index)
-    reasons = frame.get("exclusion_reason", pd.Series("", index=frame.index))
-    return tuple(
-        f"row {row}"
-        + (f", {html.escape(str(run))[:60]}" if isinstance(run, str) and run else "")
-        + f"<br>{html.escape(x)} {format_number(a, 4)}<br>{html.escape(y)} {b:.4g}"
-        + (f"<br>{html.escape(str(why))[:80]}" if isinstance(why, str) and why else "")
-        for row, run, a, b, why in zip(frame.index, runs, frame[x], frame[y], reasons, strict=True)
     )
 
 

@@ -6,24 +6,20 @@ import importlib.util
 import os
 from collections.abc import Callable
 
-import numpy as np
 import streamlit as st
 
+from isoflop import plot
 from isoflop.errors import IsoflopError
-from isoflop.figures import table_picture
-from isoflop.plot import axes
+from isoflop.plot import APP
 from isoflop.tables import (
     READERS,
     Dataset,
-    LossTable,
     RawTable,
     list_datasets,
-    load_dataset,
     max_upload_bytes,
 )
-from isoflop.ui import messages, panels, uploads
+from isoflop.ui import caching, messages, panels, uploads
 
-MAX_PICTURES = 16
 TRACKERS = {"wandb": "Weights & Biases", "mlflow": "MLflow"}
 
 
@@ -187,31 +183,7 @@ def _picture(dataset: Dataset) -> None:
         if not st.button("Download to see", key=key, icon=":material/download:"):
             return
     try:
-        _draw_picture(dataset, _rows(dataset.id))
+        table = caching.catalog_table(dataset.id).table
+        panels.drawn(plot.overview(table, theme=APP), key=f"chart.source.{dataset.id}")
     except IsoflopError as problem:
         messages.show(problem)
-
-
-@st.cache_resource(max_entries=MAX_PICTURES, show_spinner="Reading the table")
-def _rows(dataset_id: str) -> LossTable:
-    return load_dataset(dataset_id)
-
-
-def _draw_picture(dataset: Dataset, table: LossTable) -> None:
-    """Draw size against data coloured by loss, or the best that the table offers."""
-    frame = table.included()
-    response = "loss" if "loss" in frame else "accuracy"
-    scales = [n for n in ("tokens", "params", "params_active", "compute_flop") if n in frame]
-    x = scales[0]
-    y = next((name for name in scales[1:] if name != x), response)
-    x_title, y_title = axes.column_title(x), axes.column_title(y)
-    value_title = "Loss" if response == "loss" else "Score"
-    figure = table_picture.figure(
-        *(frame[name].to_numpy(np.float64) for name in (x, y, response)),
-        x_title=x_title,
-        y_title=y_title,
-        value_title=value_title,
-        x_is_compute=x == "compute_flop",
-    )
-    alt = table_picture.alt(len(frame), x_title=x_title, y_title=y_title, value_title=value_title)
-    panels.chart(figure, alt=alt, key=f"chart.picture.{dataset.id}")

@@ -30,6 +30,7 @@ from isoflop.ui import (
 )
 from isoflop.ui.caching import Fitted
 from isoflop.ui.curves import Answer
+from isoflop.ui.keeping import kept
 from isoflop.ui.spending import DEFAULT_ACCELERATOR
 from isoflop.ui.state import FitChoice, Selection
 
@@ -73,7 +74,7 @@ class View:
         return None if self.answer is None else self.answer.plan
 
 
-_answer = caching.kept(curves.answer)
+_answer = kept(curves.answer)
 
 
 def show() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -35,12 +36,29 @@ def chart(figure: Figure, *, alt: str, key: str) -> None:
     st.plotly_chart(figure, config=CHART_CONFIG, alt=alt, key=key)
 
 
-def drawn(figure: Figure, *, key: str) -> None:
-    """Draw a figure with the app's toolbar, and under it what a reader must know of it."""
+def drawn(figure: Figure, *, key: str, **settings: Any) -> Any:
+    """Draw a figure with the app's toolbar, and under it what a reader must know of it.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Made by `isoflop.plot`, which says in it what it shows.
+    key : str
+    **settings
+        Of ``st.plotly_chart``, such as what happens on a selection.
+
+    Returns
+    -------
+    object
+        What ``st.plotly_chart`` returns: the selection, where that was asked for.
+    """
     words = figure.layout.meta
-    chart(figure, alt=words["alt"], key=key)
+    event = st.plotly_chart(
+        figure, **{"config": CHART_CONFIG, "alt": words["alt"], "key": key, **settings}
+    )
     for note in words["notes"]:
         st.caption(messages.plain(note))
+    return event
 
 
 def side_by_side() -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -18,11 +18,11 @@ from isoflop.tables.prepare import (
     prepare,
 )
 from isoflop.ui import messages
+from isoflop.ui.keeping import MAX_TABLES, kept
 from isoflop.ui.state import SYNTHETIC, UPLOAD_PREFIX
 
 PARAMETER = "prep"
 """Of the address."""
-MAX_PREPARED = 16
 _HELD = "preparations"
 _READ = "preparation read"
 
@@ -30,14 +30,12 @@ _READ = "preparation read"
 def usual(table_id: str, full: LossTable) -> Preparation:
     """Return what is done to a table unless a person says otherwise."""
     if table_id == SYNTHETIC or table_id.startswith(UPLOAD_PREFIX):
-        return _default(full.fingerprint, full)
+        return _default(full)
     dataset = find_dataset(table_id)
     return Preparation(curves=dataset.curves, exclusions=dataset.exclusions)
 
 
-@st.cache_resource(max_entries=MAX_PREPARED, show_spinner=False)
-def _default(key: str, _full: LossTable) -> Preparation:
-    return default_preparation(_full)
+_default = kept(default_preparation, max_entries=MAX_TABLES)
 
 
 def of(table_id: str, full: LossTable) -> Preparation:
@@ -98,7 +96,7 @@ def table(table_id: str, full: LossTable) -> LossTable:
     preparation = of(table_id, full)
     _mirror(preparation, usual(table_id, full))
     try:
-        return _prepare(full.fingerprint, preparation_to_text(preparation), full)
+        return _prepare(full, preparation)
     except TableError as problem:
         messages.show(problem)
         return full
@@ -113,6 +111,4 @@ def _mirror(preparation: Preparation, usual_one: Preparation) -> None:
         st.query_params[PARAMETER] = text
 
 
-@st.cache_resource(max_entries=MAX_PREPARED, show_spinner="Preparing the table")
-def _prepare(key: str, text: str, _full: LossTable) -> LossTable:
-    return prepare(_full, preparation_from_text(text))
+_prepare = kept(prepare, max_entries=MAX_TABLES, spinner="Preparing the table")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import streamlit as st
 
-from isoflop.figures import table_points
-from isoflop.plot import axes
-from isoflop.tables import DatasetRole, dataset_for_role, load_dataset
-from isoflop.ui import panels, shell
+from isoflop import plot
+from isoflop.plot import APP
+from isoflop.tables import DatasetRole, dataset_for_role, family_names
+from isoflop.ui import caching, panels, shell
 
 COLUMNS = 3
 
@@ -72,7 +71,7 @@ STEPS = (
     Step(
         page="compare",
         question="Which law, which architecture?",
-        text="Laws are ranked by what they foretell of larger runs that they have not seen. "
+        text="Laws are ranked by how well they predict larger runs that they have not seen. "
         "**Families** says how much more compute one architecture needs than another.",
         view=_BY_RUN,
         is_one_family=True,
@@ -89,7 +88,7 @@ STEPS = (
         page="train",
         question="Does it hold on my machine?",
         text="Train such a ladder here in half a minute, see the law appear from its losses, then "
-        "bet on a larger run before it is trained.",
+        "forecast a larger run before it is trained.",
     ),
 )
 
@@ -123,21 +122,7 @@ def show() -> None:
 
 def _draw_table() -> None:
     """Draw the losses of the table against compute, by family."""
-    frame = load_dataset(dataset_for_role("small-runs").id).included()
-    groups = [
-        table_points.Rows(
-            name=str(family),
-            x=rows["compute_flop"].to_numpy(np.float64),
-            y=rows["loss"].to_numpy(np.float64),
-            labels=tuple(rows["run_id"].astype(str)),
-            numbers=rows.index.to_numpy(np.int64),
-        )
-        for family, rows in frame.groupby("family", sort=False)
-    ]
-    x_title, y_title = axes.column_title("compute_flop"), "Held-out loss (nats/byte)"
-    figure = table_points.figure(
-        groups, None, x_title=x_title, y_title=y_title, x_is_compute=True, y_is_loss=True
-    )
-    alt = table_points.alt(groups, None, x_title=x_title, y_title=y_title)
-    st.markdown(f"**The table: {len(frame)} losses, {len(groups)} families of models**")
-    panels.chart(figure, alt=alt, key="chart.tour")
+    table = caching.catalog_table(dataset_for_role("small-runs").id).table
+    n_losses, n_families = len(table.included()), len(family_names(table))
+    st.markdown(f"**The table: {n_losses} losses, {n_families} families of models**")
+    panels.drawn(plot.runs(table, x="compute_flop", y="loss", theme=APP), key="chart.tour")
