@@ -21,7 +21,8 @@ PACKAGE = ROOT / "src" / "isoflop"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"notices"}),
-    frozenset({"data", "document", "identity", "options", "store", "text", "units"}),
+    frozenset({"data", "document", "identity", "store", "text", "units"}),
+    frozenset({"options"}),
     frozenset({"accounting", "tables"}),
     frozenset({"laws", "training"}),
     frozenset({"fitting"}),

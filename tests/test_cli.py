@@ -164,6 +164,55 @@ def test_a_plan_names_size_time_and_money(call: Call, runs_csv: Path) -> None:
     assert "[" in err  # notices carry their code
 
 
+def test_a_plan_takes_every_option_of_the_page(call: Call, runs_csv: Path, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    code, _, _ = call(
+        "plan", runs_csv, "--time", "10 days", "--count", 64, "--usd", "50k", "--storage", "1 TB",
+        "--dtype", "fp8", "--unique-tokens", "100B", "--no-may-repeat", "--model-family", "llama-3",
+        "--convention", "6N_attention", "--pue", 1.5, "--checkpoints", 5, "--json", path,
+    )  # fmt: skip
+    assert code == 0
+    document = json.loads(path.read_text())
+    assert "1.5" in document["assumptions"]["Power"]
+    assert "FP8" in document["assumptions"]["Dense peak"]
+    assert "5 checkpoints" in document["assumptions"]["Storage"]
+    assert document["assumptions"]["Unique tokens"] == "100B tokens, seen once"
+    keys = {limit["key"] for limit in document["limits"]}
+    assert keys == {"time", "money", "storage", "unique_tokens", "memory"}
+
+
+def test_an_input_that_no_budget_settles_is_given(call: Call, tmp_path: Path) -> None:
+    sizes = (1e8, 4e8, 1e9, 5e9)
+    lines = ["params,tokens,width,loss"] + [
+        f"{n},{d},{w},{1.7 + 400 / n**0.34 + 410 / d**0.28 + 1 / w}"
+        for n, d, w in itertools.product(sizes, (1e9, 1e10, 1e11), (512, 2048))
+    ]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join(lines))
+    asked = ("plan", path, "--formula", "E + A/N**alpha + B/D**beta + c/width", "--flop", "1e21")
+    losses = [
+        json.loads(call(*asked, "--fixed", f"width={width}", "--json", "-")[1])["loss"]
+        for width in ("512", "2k")
+    ]
+    assert losses[0] - losses[1] == pytest.approx(1 / 512 - 1 / 2000, rel=1e-3)
+
+
+def test_a_prediction_of_one_new_run(call: Call, runs_csv: Path) -> None:
+    text = runs_csv.read_text().splitlines()
+    noisy = [text[0]] + [
+        f"{line.rpartition(',')[0]},{float(line.rpartition(',')[2]) * (1 + 0.01 * (-1) ** i)}"
+        for i, line in enumerate(text[1:])
+    ]
+    runs_csv.write_text("\n".join(noisy))
+    run = ("predict", runs_csv, "--at", "N=1e9", "D=1e10", "--bootstrap", 50)
+    spans = []
+    for kind in ("confidence", "prediction"):
+        document = json.loads(call(*run, "--kind", kind, "--level", "90%", "--json", "-")[1])
+        assert (document["band"]["kind"], document["band"]["level"]) == (kind, 0.9)
+        spans.append(document["band"]["upper"][0] - document["band"]["lower"][0])
+    assert spans[1] > spans[0]
+
+
 def test_a_plan_without_resamples_says_how_to_get_intervals(call: Call, runs_csv: Path) -> None:
     _, out, _ = call("plan", runs_csv, "--flop", "1e21")
     assert "Add --bootstrap 1000" in out
@@ -192,7 +241,9 @@ def test_rows_that_are_left_out_are_named(call: Call, runs_csv: Path) -> None:
         (["predict", "{runs}", "--at", "N=many", "D=1"], ["many"]),
         (["plan", "{runs}"], ["FLOP, money or time is needed"]),
         (["plan", "{runs}", "--flop", "1e21", "--accelerator", "abacus"], ["abacus"]),
-        (["plan", "{runs}", "--flop", "1e21", "--count", "0"], ["At least one accelerator"]),
+        (["plan", "{runs}", "--flop", "1e21", "--mfu", "90%"], ["more than NVIDIA H100"]),
+        (["plan", "{runs}", "--flop", "1e21", "--model-family", "none"], ["none"]),
+        (["plan", "{runs}", "--flop", "1e21", "--causal"], ["for a model family only"]),
     ],
 )
 def test_errors_say_what_and_what_to_do(
@@ -212,6 +263,9 @@ def test_errors_say_what_and_what_to_do(
         ([], "COMMAND"),
         (["fit"], "table"),
         (["plan", "x.csv", "--time", "fast"], "fast"),
+        (["plan", "x.csv", "--flop", "1e21", "--count", "0"], "number at least 1 is needed, got 0"),
+        (["fit", "x.csv", "--asymmetry", "0"], "a number above 0 is needed, got 0"),
+        (["fit", "x.csv", "--resample", "columns"], "columns is none of auto, smooth, rows"),
         (["predict", "x.csv", "--at", "N"], "'N' is not NAME=VALUE"),
         (["fit", "x.csv", "--law", "a", "--formula", "b"], "not allowed with"),
     ],

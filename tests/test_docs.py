@@ -15,7 +15,10 @@ import pytest
 
 from isoflop import errors
 from isoflop.cli.main import build_parser
+from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.laws import FIT_ROLES, ROLES, load_laws, load_published_fits
+from isoflop.options import markdown
+from isoflop.planning import Budget, PlanOptions
 from isoflop.tables import DATASET_ROLES, list_datasets
 from isoflop.ui.shell import PAGES as PAGES_OF_THE_APP
 
@@ -145,6 +148,13 @@ def test_every_notice_is_documented_and_every_documented_notice_is_made() -> Non
     undocumented = [p.pattern for p in patterns if not any(map(p.fullmatch, codes))]
     assert undocumented == []
     assert [code for code in codes if not any(p.fullmatch(code) for p in patterns)] == []
+
+
+@pytest.mark.parametrize("owner", [FitOptions, PredictOptions, Budget, PlanOptions])
+def test_the_tables_of_options_are_those_of_the_code(owner: type) -> None:
+    text = text_of("options.md")
+    assert f"`{owner.__name__}`" in text
+    assert markdown(owner) in text, f"docs/options.md should hold:\n{markdown(owner)}"
 
 
 def settings_in(paths: list[Path]) -> set[str]:

@@ -71,7 +71,7 @@ def main() -> None:
 
     table = load_dataset("chinchilla")
     law = load_laws()["chinchilla"]
-    draws = FitOptions(n_bootstrap=4000)
+    draws = FitOptions(n_bootstrap=4000, bootstrap="rows")
     fit_s = median_cpu(lambda: fit(law, table), 9)
     bootstrap_s = median_cpu(lambda: fit(law, table, draws), 3) - fit_s
     value = fit(law, table).objective_value

@@ -5,6 +5,7 @@
     IsoflopError
     ├── TableError            a loss table cannot be read, mapped or validated
     ├── UnitError             a quantity cannot be parsed or has the wrong unit
+    ├── OptionError           options are unknown or cannot be read
     ├── FormulaError          a law's formula is malformed, unsafe or unusable
     ├── CatalogError          a data file is malformed, or an entry or download is missing
     ├── FitError              a law cannot be fitted to a table
@@ -63,6 +64,10 @@ class UnitError(IsoflopError):
     """A quantity cannot be parsed or has the wrong unit."""
 
     code = "unit"
+
+
+class OptionError(IsoflopError):
+    """Options of a fit, a prediction or a plan are unknown or cannot be read."""
 
 
 class FormulaError(IsoflopError):

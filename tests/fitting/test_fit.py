@@ -152,16 +152,31 @@ def test_log_objective_refuses_values_that_are_not_positive():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("given", "message"),
     [
-        (FitOptions(objective="median"), "The objective median is not known."),
-        (FitOptions(huber_delta=0.0), "The Huber delta and the asymmetry must be positive."),
-        (FitOptions(n_bootstrap=10**6), "The number of bootstrap draws must be between 1 and"),
+        ({"objective": "median"}, "Objective: median is none of huber_log, least_squares_log, "),
+        ({"huber_delta": 0.0}, "Huber δ: a number above 0 is needed, got 0.0."),
+        ({"asymmetry": -1.0}, "Asymmetry: a number above 0 is needed, got -1.0."),
+        ({"asymmetry": np.nan}, "Asymmetry: a number above 0 is needed, got nan."),
+        (
+            {"n_bootstrap": 10**6},
+            "Bootstrap resamples: a whole number from 0 to 20000 is needed, got 1000000.",
+        ),
+        ({"n_bootstrap": -1}, "Bootstrap resamples: a whole number from 0 to 20000 is needed"),
+        ({"bootstrap": "columns"}, "Resample: columns is none of auto, smooth, rows, clusters"),
+        ({"seed": -1}, "Seed: a whole number at least 0 is needed, got -1."),
     ],
 )
-def test_options_out_of_range(options, message):
-    with pytest.raises(FitError, match=message):
-        fit(CHINCHILLA, chinchilla_table(), options)
+def test_options_out_of_range(given, message):
+    with pytest.raises(FitError, match="These fit options cannot be used") as error:
+        FitOptions(**given)
+    assert message in error.value.detail
+
+
+def test_all_options_out_of_range_are_named_at_once():
+    with pytest.raises(FitError) as error:
+        FitOptions(huber_delta=0.0, seed=-1, objective="median")
+    assert len(error.value.detail.splitlines()) == 3
 
 
 def test_excluded_rows_are_left_out():

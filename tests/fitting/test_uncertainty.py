@@ -212,7 +212,7 @@ def test_row_weights_have_the_moments_of_resampling_and_leave_no_row_out():
 
 
 def test_rows_are_drawn_with_replacement_as_papers_do():
-    weights = resample_weights(np.arange(40), FitOptions(n_bootstrap=400))
+    weights = resample_weights(np.arange(40), FitOptions(n_bootstrap=400, bootstrap="rows"))
     assert set(np.unique(weights)) <= set(range(41))
     np.testing.assert_array_equal(weights.sum(axis=1), 40)
 
@@ -280,3 +280,15 @@ def test_simultaneous_bands_hold_the_whole_truth():
         whole = band(found, line, is_simultaneous=True)
         n_inside += bool(np.all((whole.lower <= truth) & (truth <= whole.upper)))
     assert 64 <= n_inside <= 79
+
+
+def test_whole_runs_are_resampled_by_themselves_where_they_share_rows():
+    auto = FitOptions(n_bootstrap=20, bootstrap="auto")
+    table = chinchilla_table(noise=0.01)
+    assert fit(CHINCHILLA, table, auto).options == replace(auto, bootstrap="smooth")
+    runs = table.with_frame(table.frame.assign(run_id=[f"run-{i // 3}" for i in range(30)]))
+    result = fit(CHINCHILLA, runs, auto)
+    assert result.options == replace(auto, bootstrap="clusters")
+    assert result == fit(CHINCHILLA, runs, replace(auto, bootstrap="clusters"))
+    two = table.with_frame(table.frame.assign(run_id=[f"run-{i % 2}" for i in range(30)]))
+    assert fit(CHINCHILLA, two, auto).options.bootstrap == "smooth"  # too few runs to resample

@@ -91,7 +91,7 @@ def test_least_squares_on_log_loss(chinchilla, rows240):
 
 
 def test_row_bootstrap_standard_errors(chinchilla, rows240):
-    draws = fit(chinchilla, rows240, FitOptions(n_bootstrap=4000)).draws
+    draws = fit(chinchilla, rows240, FitOptions(n_bootstrap=4000, bootstrap="rows")).draws
     alpha, beta = draws[:, 3], draws[:, 4]
     # Another random stream: 3% or so; B's draws have a heavy tail, and six streams of 4,000 gave
     # 1270 to 1454 with every draw at its optimum to 1e-11.

@@ -3,7 +3,7 @@ import pytest
 from tests.planning.conftest import D, law
 
 from isoflop.errors import PlanError
-from isoflop.planning import Budget, find_accelerator, plan
+from isoflop.planning import Budget, PlanOptions, find_accelerator, plan
 
 H100 = find_accelerator("h100-sxm")
 
@@ -31,7 +31,7 @@ def test_a_plan_spends_its_budget(chinchilla, draws, make_fit) -> None:
 
 def test_a_plan_of_given_size_trains_that_size(chinchilla, make_fit) -> None:
     budget = Budget(compute_flop=6e21)
-    given = plan(make_fit(chinchilla), budget, H100, params=1e9)
+    given = plan(make_fit(chinchilla), budget, H100, PlanOptions(params=1e9))
     assert given.params == 1e9
     assert given.tokens == pytest.approx(1e12)
     assert given.tokens_per_param == pytest.approx(1000)
@@ -76,4 +76,6 @@ def test_a_law_of_one_input_needs_the_size(make_fit) -> None:
     fit = make_fit(data, np.array([1.7, 400.0, 0.3]))
     with pytest.raises(PlanError, match="no compute-optimal model size"):
         plan(fit, Budget(compute_flop=6e20), H100)
-    assert plan(fit, Budget(compute_flop=6e20), H100, params=1e9).tokens == pytest.approx(1e11)
+    assert plan(
+        fit, Budget(compute_flop=6e20), H100, PlanOptions(params=1e9)
+    ).tokens == pytest.approx(1e11)

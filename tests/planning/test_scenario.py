@@ -5,8 +5,9 @@ import pytest
 from isoflop.accounting import find_family
 from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import CatalogError, PlanError
-from isoflop.planning import Budget, Site, find_accelerator
-from isoflop.planning.plan import plan_within
+from isoflop.planning import Budget, PlanOptions, Site, find_accelerator, plan_within
+from isoflop.planning import plan as best_plan
+from isoflop.planning.rule import SIX_ND
 from isoflop.planning.saved import (
     all_accelerators,
     own_accelerators,
@@ -30,13 +31,19 @@ DAY = 86400.0
 SCENARIO = Scenario(
     accelerator=H100,
     budget=Budget(wall_time_s=30 * DAY, accelerators=512, usd=2e6, unique_tokens=5e12),
-    site=Site(pue=1.1),
-    family="qwen-3",
-    tensor=4,
-    pipeline=2,
-    zero_stage=1,
-    checkpoints=CheckpointPolicy(n_saved=5),
+    options=PlanOptions(
+        site=Site(pue=1.1),
+        family="qwen-3",
+        tensor=4,
+        pipeline=2,
+        zero_stage=1,
+        checkpoints=CheckpointPolicy(n_saved=5),
+    ),
 )
+
+
+def with_options(scenario: Scenario, **given: object) -> Scenario:
+    return replace(scenario, options=replace(scenario.options, **given))
 
 
 @pytest.fixture
@@ -50,7 +57,24 @@ def test_a_scenario_survives_being_written_down() -> None:
     assert from_document(to_document(plain)) == plain
 
 
-@pytest.mark.parametrize("change", [{"budget": None}, {"colour": 3}, {"accelerator": {}}])
+def test_a_scenario_that_was_saved_before_a_plan_had_options_can_be_read() -> None:
+    flat = {k: v for k, v in to_document(SCENARIO).items() if k not in {"params", "level"}}
+    flat["checkpoints"].pop("keep_weights")
+    assert from_document(flat) == SCENARIO
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"budget": None},
+        {"budget": {"mfu": 2}},
+        {"budget": {}},
+        {"colour": 3},
+        {"accelerator": {}},
+        {"zero_stage": "four"},
+        {"convention": "6N_attention", "family": None},
+    ],
+)
 def test_what_is_not_a_scenario_is_refused(change: dict) -> None:
     with pytest.raises(CatalogError):
         from_document(to_document(SCENARIO) | change)
@@ -64,31 +88,62 @@ def test_data_parallelism_takes_the_accelerators_that_remain() -> None:
 
 def test_accelerators_that_cannot_be_cut_are_refused() -> None:
     with pytest.raises(PlanError, match="512 accelerators cannot be cut into groups of 24"):
-        layout_of(replace(SCENARIO, tensor=8, pipeline=3))
+        layout_of(with_options(SCENARIO, tensor=8, pipeline=3))
     assert setting_for_count(SCENARIO, "total", 12) is None
 
 
 def test_memory_limits_the_size_unless_it_need_not_fit(chinchilla, make_fit) -> None:
     small = replace(
-        SCENARIO, budget=Budget(wall_time_s=300 * DAY, accelerators=4), tensor=1, pipeline=1
+        with_options(SCENARIO, tensor=1, pipeline=1),
+        budget=Budget(wall_time_s=300 * DAY, accelerators=4),
     )
     fit = make_fit(chinchilla)
     bound = plan_within(fit, setting_of(small))
     assert {limit.key for limit in bound.binding} == {"memory", "time"}
-    free = plan_within(fit, setting_of(replace(small, must_fit=False)))
+    free = plan_within(fit, setting_of(with_options(small, must_fit=False)))
     assert free.params > bound.params
     assert "memory" not in [limit.key for limit in free.limits]
 
 
+def test_without_a_family_six_flop_a_parameter_and_token_and_no_limit_of_memory(
+    chinchilla, make_fit
+) -> None:
+    plain = setting_of(with_options(SCENARIO, family=None))
+    assert plain.rule == SIX_ND
+    assert plain.largest_params is None
+    assert plain.storage.policy.n_saved == 5
+    fit, budget = make_fit(chinchilla), Budget(wall_time_s=300 * DAY, accelerators=4)
+    assert "memory" not in [limit.key for limit in best_plan(fit, budget, H100).limits]
+    family = PlanOptions(family="qwen-3")
+    assert "memory" in [limit.key for limit in best_plan(fit, budget, H100, family).limits]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"convention": "appendix_f"}, "for a model family only"),
+        ({"causal": True}, "for a model family only"),
+        ({"params": -1.0}, "Parameters: a number of parameters above 0 is needed, got -1.0."),
+        ({"level": 1.0}, "Level: a share above 0 and below 1 is needed, got 1.0."),
+        ({"tensor": 0}, "Tensor parallel: a whole number at least 1 is needed, got 0."),
+        ({"zero_stage": 4}, "ZeRO stage: 4 is none of 0, 1, 2, 3."),
+    ],
+)
+def test_plan_options_that_cannot_be_are_refused(given: dict, message: str) -> None:
+    with pytest.raises(PlanError, match="These plan options cannot be used") as error:
+        PlanOptions(**given)
+    assert message in error.value.detail
+
+
 def test_the_vocabulary_of_the_family_decides_the_bytes_of_a_token() -> None:
     assert setting_of(SCENARIO).storage.bytes_per_token == 4
-    assert setting_of(replace(SCENARIO, family="gpt-2")).storage.bytes_per_token == 2
+    assert setting_of(with_options(SCENARIO, family="gpt-2")).storage.bytes_per_token == 2
 
 
 def test_experts_compute_and_predict_by_active_parameters_and_are_stored_in_full(
     chinchilla, make_fit
 ) -> None:
-    mixtral = replace(SCENARIO, family="mixtral", tensor=1, pipeline=1, must_fit=False)
+    mixtral = with_options(SCENARIO, family="mixtral", tensor=1, pipeline=1, must_fit=False)
     plan = plan_within(make_fit(chinchilla), setting_of(mixtral))
     assert plan.compute_flop == pytest.approx(6 * plan.params * plan.tokens, rel=0.01)
     shape = propose_shape(find_family("mixtral"), plan.params, count="active")

@@ -14,9 +14,10 @@ from isoflop.cli import given, report
 from isoflop.data import app_root
 from isoflop.errors import CatalogError, FitError
 from isoflop.fitting import backtest as backtests
-from isoflop.fitting.result import BandKind
+from isoflop.fitting.options import PredictOptions
 from isoflop.laws import load_laws
-from isoflop.planning import Budget, find_accelerator, load_accelerators
+from isoflop.options import from_flags
+from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
 from isoflop.tables import list_datasets
 from isoflop.units import format_quantity
 
@@ -76,10 +77,12 @@ def predict(parsed: argparse.Namespace) -> None:
     result = given.fitted(parsed)
     runs = [given.run_inputs(result.law, dict(run)) for run in parsed.at]
     inputs = {symbol: np.array([run[symbol] for run in runs]) for symbol in result.law.symbols}
-    kind: BandKind = "prediction" if parsed.new_run else "confidence"
+    asked = from_flags(PredictOptions, parsed)
     losses, found, reason = fitting.predict(result, inputs), None, ""
     try:
-        found = fitting.band(result, inputs, level=parsed.level, kind=kind)
+        found = fitting.band(
+            result, inputs, asked.level, asked.kind, is_simultaneous=asked.is_simultaneous
+        )
     except FitError as error:
         reason = " ".join(part for part in (error.summary, error.detail) if part)
     if not report.wrote_json(
@@ -91,19 +94,10 @@ def predict(parsed: argparse.Namespace) -> None:
 def plan(parsed: argparse.Namespace) -> None:
     """Fit a law and print or write the best run of a budget."""
     accelerator = find_accelerator(parsed.accelerator)
-    budget = Budget(
-        compute_flop=parsed.flop,
-        usd=parsed.usd,
-        wall_time_s=parsed.time,
-        accelerators=parsed.count,
-        mfu=parsed.mfu,
-        goodput=parsed.goodput,
-        price_usd_per_hour=parsed.price,
-        unique_tokens=parsed.unique_tokens,
-        lifetime_inference_tokens=parsed.inference_tokens,
-    )
+    budget, options = from_flags(Budget, parsed), from_flags(PlanOptions, parsed)
+    fixed = {column: given.column_value(column, text) for column, text in parsed.fixed}
     result = given.fitted(parsed)
-    best = planning.plan(result, budget, accelerator, params=parsed.params, level=parsed.level)
+    best = planning.plan(result, budget, accelerator, options, fixed=fixed)
     if not report.wrote_json(parsed.json, best.to_json):
         report.plan(best, result)
 

@@ -12,7 +12,9 @@ from isoflop.errors import CatalogError, TableError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, law_for_role, load_laws, rebind, typed_law
+from isoflop.options import from_flags, typed_flags
 from isoflop.tables import (
+    COLUMNS,
     LossTable,
     find_dataset,
     list_datasets,
@@ -20,6 +22,7 @@ from isoflop.tables import (
     open_dataset,
     read_table,
 )
+from isoflop.units import parse_number, parse_quantity
 
 
 def fitted(parsed: argparse.Namespace) -> Fit:
@@ -42,13 +45,7 @@ def fitted(parsed: argparse.Namespace) -> Fit:
         law = _named_law(parsed.law) if parsed.law else suggested
     if parsed.input or parsed.response:
         law = rebind(law, dict(parsed.input), parsed.response)
-    options = FitOptions(
-        objective=parsed.objective,
-        huber_delta=parsed.huber_delta,
-        n_bootstrap=parsed.bootstrap,
-        bootstrap=parsed.resample,
-        seed=parsed.seed,
-    )
+    options = from_flags(FitOptions, parsed)
     with report.Progress() as progress:
         return fit(law, table, options, progress=lambda share: progress(share, "Fitting"))
 
@@ -84,13 +81,28 @@ def _saved(parsed: argparse.Namespace) -> Fit:
     CatalogError
         If it is to be fitted in another way.
     """
-    choices = ("law", "formula", "family", "input", "response", "bootstrap")
-    if given := [f"--{name}" for name in choices if getattr(parsed, name)]:
+    choices = ("law", "formula", "family", "input", "response")
+    given = [f"--{name}" for name in choices if getattr(parsed, name)]
+    if given := [*given, *typed_flags(FitOptions, parsed)]:
         raise CatalogError(
             f"{parsed.table} is a saved fit, which {' and '.join(given)} cannot change.",
             hint="Give the table instead, to fit it again.",
         )
     return Fit.load(parsed.table)
+
+
+def column_value(column: str, text: str) -> float:
+    """Return a typed value of a table's column, in its canonical unit.
+
+    Raises
+    ------
+    UnitError
+        If it cannot be read.
+    """
+    known = COLUMNS.get(column)
+    if known is None or known.dimension is None:
+        return parse_number(text)
+    return parse_quantity(text, known.dimension)
 
 
 def _table(text: str) -> tuple[LossTable, Law]:

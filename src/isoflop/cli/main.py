@@ -7,15 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
 
 from isoflop import __version__
 from isoflop.cli import commands
-from isoflop.errors import IsoflopError, UnitError
-from isoflop.fitting import OBJECTIVES, FitOptions
-from isoflop.fitting.options import Bootstrap
-from isoflop.planning.types import DEFAULT_GOODPUT
-from isoflop.units import Dimension, parse_quantity
+from isoflop.errors import IsoflopError
+from isoflop.fitting import FitOptions, PredictOptions
+from isoflop.options import add_flags
+from isoflop.planning import Budget, PlanOptions
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -70,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_prediction_options(predicting)
     planning = command("plan", commands.plan, "Find the best run that a budget buys.")
     _add_fit_options(planning)
-    _add_budget_options(planning)
+    _add_plan_options(planning)
     testing = command(
         "backtest", commands.backtest, "Hold out the largest decade of tables; say how laws did."
     )
@@ -82,18 +80,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _quantity(dimension: Dimension) -> Callable[[str], float]:
-    """Return a parser of typed quantities, such as ``"10 days"``, to the canonical unit."""
-
-    def parse(text: str) -> float:
-        try:
-            return parse_quantity(text, dimension)
-        except UnitError as error:
-            raise argparse.ArgumentTypeError(" ".join(str(error).splitlines())) from None
-
-    return parse
-
-
 def _binding(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not (separator and name and value):
@@ -102,7 +88,6 @@ def _binding(text: str) -> tuple[str, str]:
 
 
 def _add_fit_options(parser: argparse.ArgumentParser) -> None:
-    default = FitOptions()
     add = parser.add_argument
     add("table", help="a file, a name from `isoflop datasets`, or a fit saved as JSON")
     add("--family", action="append", default=[], help="fit the rows of this family alone")
@@ -118,17 +103,8 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
         help="let an input of the law stand for another column",
     )
     add("--response", help="column to predict instead of the law's own")
-    add("--objective", choices=list(OBJECTIVES), default=default.objective)
-    add("--huber-delta", type=float, default=default.huber_delta)
-    add("--bootstrap", type=int, default=0, metavar="N", help="resamples, for intervals")
-    add(
-        "--resample",
-        choices=get_args(Bootstrap),
-        default="smooth",
-        help="rows by smooth weights, rows drawn as papers do, or whole runs",
-    )
-    add("--seed", type=int, default=default.seed)
     add("--json", type=Path, metavar="FILE", help="write the result as JSON; - for the screen")
+    add_flags(parser, FitOptions, "how to fit")
 
 
 def _add_prediction_options(parser: argparse.ArgumentParser) -> None:
@@ -141,23 +117,19 @@ def _add_prediction_options(parser: argparse.ArgumentParser) -> None:
         metavar="SYMBOL=VALUE",
         help="one run, such as: --at N=7B D=1T; give --at again for another",
     )
-    parser.add_argument("--level", type=float, default=0.9, help="coverage of the interval")
-    parser.add_argument(
-        "--new-run", action="store_true", help="interval of one new run, not of the mean"
-    )
+    add_flags(parser, PredictOptions, "the interval")
 
 
-def _add_budget_options(parser: argparse.ArgumentParser) -> None:
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--flop", type=_quantity("flop"), help="such as 1e21 or '1 ZFLOP'")
-    add("--usd", type=_quantity("usd"), help="such as 250k")
-    add("--time", type=_quantity("seconds"), help="such as '10 days'")
     add("--accelerator", default="h100-sxm", help="a name from `isoflop accelerators`")
-    add("--count", type=int, default=1, help="accelerators side by side")
-    add("--mfu", type=float, help="share of the dense peak while running")
-    add("--goodput", type=float, default=DEFAULT_GOODPUT, help="share of the time that trains")
-    add("--price", type=float, help="USD for one accelerator-hour")
-    add("--unique-tokens", type=_quantity("tokens"), help="distinct tokens there are")
-    add("--inference-tokens", type=_quantity("tokens"), default=0.0, help="over its lifetime")
-    add("--params", type=_quantity("params"), help="train a model of this size")
-    add("--level", type=float, default=0.9, help="coverage of the intervals")
+    add(
+        "--fixed",
+        type=_binding,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="value of an input of the law that no budget settles",
+    )
+    add_flags(parser, Budget, "the budget: FLOP, money or time is needed")
+    add_flags(parser, PlanOptions, "the plan")

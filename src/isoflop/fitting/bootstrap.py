@@ -21,7 +21,6 @@ CELLS_AT_ONCE = 2_000_000
 TOLERANCE = 1e-8
 """Share of the objective: moves an estimate by less than a hundredth of its standard error."""
 
-MAX_DRAWS = 20_000
 FEWEST_CLUSTERS = 3
 
 _WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)])
@@ -127,10 +126,8 @@ def bootstrap_draws(
     Raises
     ------
     FitError
-        If the number of draws is out of range or fewer than half of them can be fitted.
+        If fewer than half of the draws can be fitted.
     """
-    if not 0 < options.n_bootstrap <= MAX_DRAWS:
-        raise FitError(f"The number of bootstrap draws must be between 1 and {MAX_DRAWS}.")
     weights = shifts = None
     if options.bootstrap == "wild":
         shifts = wild_shifts(problem, candidates[0], clusters, options)

@@ -16,7 +16,7 @@ from isoflop.fitting.notices import fit_notices
 from isoflop.fitting.objective import Array, Evaluation, Problem, make_problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Certificate, Fit
-from isoflop.fitting.rows import Rows, usable_rows
+from isoflop.fitting.rows import Rows, settled, usable_rows
 from isoflop.fitting.seeds import Surface, make_surface, project_linear, surface_around
 from isoflop.fitting.solve import Coordinates, Projector, Solution, anneal
 from isoflop.laws.law import Law
@@ -49,6 +49,7 @@ def fit(
     table : LossTable
         Excluded rows are left out.
     options : FitOptions, optional
+        The fit holds them with what ``bootstrap="auto"`` came to.
     starts : sequence of mapping, optional
         Places to search around, within two decades, instead of the law's own search ranges.
     progress : callable, optional
@@ -64,8 +65,8 @@ def fit(
     1973 for variable projection; Besiroglu et al. 2024 (arXiv 2404.10102) for the failures of
     fits that stop early.
     """
-    options = options or FitOptions()
     rows = usable_rows(law, table)
+    options = settled(options or FitOptions(), rows)
     problem = make_problem(law.derived, rows.inputs, rows.target, options)
     coordinates = law_coordinates(law)
     given = _given(law, starts) if starts else None

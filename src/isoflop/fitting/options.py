@@ -1,17 +1,42 @@
-"""How to fit: what is minimised, and how its uncertainty is found."""
+"""How to fit and how to predict: what is minimised, and how uncertainty is found and shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from isoflop.errors import FitError
+from isoflop.fitting.bands import BandKind
+from isoflop.options import Option, problems
 
 Objective = Literal["huber_log", "least_squares_log", "least_squares", "huber", "asymmetric_mae"]
 LOG_OBJECTIVES = frozenset({"huber_log", "least_squares_log"})
 """Objectives on the logarithm of the loss."""
+OBJECTIVES: dict[Objective, str] = {
+    "huber_log": "Huber, log loss",
+    "least_squares_log": "Least squares, log loss",
+    "least_squares": "Least squares, loss",
+    "huber": "Huber, loss",
+    "asymmetric_mae": "Asymmetric absolute",
+}
+"""Every objective, with its label."""
 
-Bootstrap = Literal["rows", "smooth", "clusters", "wild"]
+Bootstrap = Literal["auto", "smooth", "rows", "clusters", "wild"]
 BY_ROW: frozenset[Bootstrap] = frozenset({"rows", "smooth"})
 """Ways to resample that take rows as independent."""
+MAX_DRAWS = 20_000
+
+Level = Annotated[
+    float,
+    Option(
+        label="Level",
+        help="Share of such intervals that should hold the true value.",
+        dimension="fraction",
+        gt=0.0,
+        lt=1.0,
+    ),
+]
+"""Nominal coverage of an interval, an option of several classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +57,118 @@ class FitOptions:
         Weight of a point below the curve under ``"asymmetric_mae"``.
     n_bootstrap : int
         Number of resamples; 0 for none.
-    bootstrap : {"rows", "smooth", "clusters", "wild"}
-        Whether rows are drawn with replacement, as papers do; or each counts by a smooth random
-        weight, which is better calibrated on small tables; or whole runs (``run_id``) are drawn;
-        or the residuals of whole runs change size and sign (wild cluster bootstrap).
+    bootstrap : {"smooth", "rows", "clusters", "wild", "auto"}
+        Whether each row counts by a smooth random weight; or rows are drawn with replacement, as
+        papers do, which is less well calibrated on small tables; or whole runs (``run_id``) are
+        drawn; or the residuals of whole runs change size and sign (wild cluster bootstrap).
+        ``"auto"`` is settled by the rows, by `isoflop.fitting.rows.settled`.
     seed : int
         Seed of the resampling.
+
+    Raises
+    ------
+    FitError
+        Naming every option that is out of range.
     """
 
-    objective: Objective = "huber_log"
-    huber_delta: float = 1e-3
-    asymmetry: float = 10.0
-    n_bootstrap: int = 0
-    bootstrap: Bootstrap = "rows"
-    seed: int = 0
+    objective: Annotated[
+        Objective,
+        Option(
+            label="Objective",
+            help="What is minimised. Huber resists outliers; least squares on log loss does not; "
+            "asymmetric absolute residuals fit the floor of the points.",
+            choices=OBJECTIVES,
+        ),
+    ] = "huber_log"
+    huber_delta: Annotated[
+        float,
+        Option(
+            label="Huber δ",
+            help="Residuals above δ count linearly, those below by their square.",
+            gt=0.0,
+        ),
+    ] = 1e-3
+    asymmetry: Annotated[
+        float,
+        Option(
+            label="Asymmetry",
+            help="How many times as much a point below the curve weighs as one above, under the "
+            "asymmetric objective.",
+            gt=0.0,
+        ),
+    ] = 10.0
+    n_bootstrap: Annotated[
+        int,
+        Option(
+            label="Bootstrap resamples",
+            help="How many refits the bands rest on; 0 for none.",
+            flag="bootstrap",
+            ge=0,
+            le=MAX_DRAWS,
+        ),
+    ] = 0
+    bootstrap: Annotated[
+        Bootstrap,
+        Option(
+            label="Resample",
+            help="Automatic: whole runs where several rows come from one run, else rows with "
+            "smooth random weights. With replacement: as papers do. Wild: every row stays, and the "
+            "residuals of each run change size and sign (for least squares).",
+            flag="resample",
+            choices={
+                "auto": "Automatic",
+                "smooth": "Rows, smooth weights",
+                "rows": "Rows, with replacement",
+                "clusters": "Whole runs",
+                "wild": "Whole runs, wild",
+            },
+        ),
+    ] = "smooth"
+    seed: Annotated[int, Option(label="Seed", help="Another seed draws other resamples.", ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if wrong := problems(self):
+            raise FitError("These fit options cannot be used.", detail="\n".join(wrong))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictOptions:
+    """How sure a predicted loss is said to be.
+
+    Parameters
+    ----------
+    level : float
+        Nominal coverage of the band.
+    kind : {"confidence", "prediction"}
+        Of the mean, or of one new run.
+    is_simultaneous : bool
+        Whether the level is that of all points at once.
+
+    Raises
+    ------
+    FitError
+        If an option is out of range.
+    """
+
+    level: Level = 0.9
+    kind: Annotated[
+        BandKind,
+        Option(
+            label="Band",
+            help="Of the mean of such runs, or of one new run, its own scatter included.",
+            choices={"confidence": "Mean", "prediction": "One new run"},
+        ),
+    ] = "confidence"
+    is_simultaneous: Annotated[
+        bool,
+        Option(
+            label="All points at once",
+            help="Let the level be that of all points together instead of each alone; needs "
+            "resamples.",
+            flag="simultaneous",
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        if wrong := problems(self):
+            raise FitError("This band cannot be made.", detail="\n".join(wrong))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isoflop.errors import TooFewRows
+from isoflop.fitting.bootstrap import FEWEST_CLUSTERS
 from isoflop.fitting.objective import Array
+from isoflop.fitting.options import FitOptions
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
 from isoflop.units import counted
@@ -74,3 +76,16 @@ def usable_rows(law: Law, table: LossTable) -> Rows:
         index=frame.index.to_numpy()[is_usable].astype(np.int64),
         n_dropped=int((~is_usable).sum()),
     )
+
+
+def settled(options: FitOptions, rows: Rows) -> FitOptions:
+    """Return the options with what ``bootstrap="auto"`` comes to on these rows.
+
+    Rows of one run are not independent: whole runs are resampled where several rows come from one,
+    and there are enough runs for it; else rows, by smooth random weights.
+    """
+    if options.bootstrap != "auto":
+        return options
+    n_runs = len(np.unique(rows.clusters))
+    by_run = FEWEST_CLUSTERS <= n_runs < len(rows.clusters)
+    return replace(options, bootstrap="clusters" if by_run else "smooth")

@@ -6,6 +6,7 @@ from isoflop.planning.cost import Site, cost
 from isoflop.planning.frontier import compute_optimal, frontier
 from isoflop.planning.hardware import find_accelerator, load_accelerators
 from isoflop.planning.inverse import least_compute
+from isoflop.planning.options import PlanOptions
 from isoflop.planning.plan import plan, plan_within
 from isoflop.planning.rule import ComputeRule
 from isoflop.planning.surface import loss_surface
@@ -28,6 +29,7 @@ __all__ = [
     "Interval",
     "Optimum",
     "Plan",
+    "PlanOptions",
     "Setting",
     "Site",
     "compute_flop",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from isoflop.errors import PlanError
+from isoflop.options import Option
 from isoflop.planning import budget as sums
 from isoflop.planning.types import Accelerator, Budget, Cost
 from isoflop.units import HOUR_S, WATT_HOUR_J
@@ -37,11 +39,50 @@ class Site:
         Naming every figure that is impossible.
     """
 
-    pue: float = 1.2
-    carbon_kg_per_kwh: float = 0.436
-    electricity_usd_per_kwh: float = 0.0
-    storage_usd_per_gb_month: float = 0.023
-    storage_months: float = 3.0
+    pue: Annotated[
+        float,
+        Option(
+            label="PUE",
+            help="Energy of the whole site over that of the accelerators. OLMo 2 7B reports 1.2.",
+            ge=1.0,
+        ),
+    ] = 1.2
+    carbon_kg_per_kwh: Annotated[
+        float,
+        Option(
+            label="Carbon (kg/kWh)",
+            help="Of the electricity. The default is the world's average of 2022 (Ember).",
+            flag="carbon",
+            ge=0.0,
+        ),
+    ] = 0.436
+    electricity_usd_per_kwh: Annotated[
+        float,
+        Option(
+            label="Electricity ($/kWh)",
+            help="Price of electricity; zero where that of an accelerator-hour includes it.",
+            flag="electricity",
+            ge=0.0,
+        ),
+    ] = 0.0
+    storage_usd_per_gb_month: Annotated[
+        float,
+        Option(
+            label="Disk ($/GB/month)",
+            help="Price of storage. The default is that of AWS S3 Standard, US East.",
+            flag="disk",
+            ge=0.0,
+        ),
+    ] = 0.023
+    storage_months: Annotated[
+        float,
+        Option(
+            label="Kept for (months)",
+            help="How long data and checkpoints are paid for.",
+            flag="months",
+            ge=0.0,
+        ),
+    ] = 3.0
 
     def __post_init__(self) -> None:
         problems = [] if self.pue >= 1 else [f"A PUE of {self.pue:g} is below 1."]

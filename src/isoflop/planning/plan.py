@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit, band
-from isoflop.fitting.result import BandKind
+from isoflop.fitting.bands import BandKind
 from isoflop.notices import Notice
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import (
@@ -24,10 +24,12 @@ from isoflop.planning.constraints import (
     require_within,
     tokens_along,
 )
-from isoflop.planning.cost import Site, cost
+from isoflop.planning.cost import cost
 from isoflop.planning.frontier import NO_DRAWS, SMALLEST_TOKENS, require_interior
 from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
+from isoflop.planning.options import PlanOptions
 from isoflop.planning.reach import extrapolation_notices
+from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan
 from isoflop.units import format_quantity
 
@@ -40,10 +42,8 @@ def plan(
     fit: Fit,
     budget: Budget,
     accelerator: Accelerator,
+    options: PlanOptions | None = None,
     *,
-    params: float | None = None,
-    level: float = 0.9,
-    site: Site | None = None,
     fixed: Mapping[str, float] | None = None,
 ) -> Plan:
     """Work out what a budget buys: the best model and data size, its loss, time and money.
@@ -53,12 +53,9 @@ def plan(
     fit : Fit
     budget : Budget
     accelerator : Accelerator
-    params : float, optional
-        Train a model of this size instead of the best one.
-    level : float
-        Nominal coverage of the intervals.
-    site : Site, optional
-        Power usage effectiveness, carbon intensity, prices of electricity and storage.
+    options : PlanOptions, optional
+        A size of one's own, the level of the intervals, the model's family and how it is trained,
+        the site, and what is kept on disk.
     fixed : mapping of str to float, optional
         Values of the law's other inputs, by table column.
 
@@ -69,11 +66,15 @@ def plan(
     Raises
     ------
     PlanError
-        If the budget buys no run, the law has no best size and none is given, or an input is
-        missing.
+        If the budget buys no run, the law has no best size and none is given, an input is
+        missing, or the accelerators cannot be cut as the layout says.
+    DoesNotFit
+        If the memory holds no model of the family, or not one of the size given.
     """
-    setting = Setting(budget=budget, accelerator=accelerator, site=site or Site())
-    return plan_within(fit, setting, params=params, level=level, fixed=fixed)
+    options = options or PlanOptions()
+    scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
+    setting = setting_of(scenario, fit.param_convention)
+    return plan_within(fit, setting, params=options.params, level=options.level, fixed=fixed)
 
 
 def plan_within(
@@ -90,8 +91,12 @@ def plan_within(
     ----------
     fit : Fit
     setting : Setting
-    params, level, fixed
-        As `plan`.
+    params : float, optional
+        Train a model of this size instead of the best one.
+    level : float
+        Nominal coverage of the intervals.
+    fixed : mapping of str to float, optional
+        Values of the law's other inputs, by table column.
 
     Returns
     -------

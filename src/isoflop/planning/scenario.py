@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from isoflop.accounting import Family, FlopConvention, Recompute, find_family
+from isoflop.accounting import Family, find_family
 from isoflop.accounting.shapes import CountedParams
-from isoflop.errors import CatalogError, PlanError
+from isoflop.errors import CatalogError, OptionError, PlanError
+from isoflop.options import from_mapping
 from isoflop.planning.constraints import Setting
-from isoflop.planning.cost import Site
 from isoflop.planning.disk import StorageRule
 from isoflop.planning.family_rule import family_rule, total_params
 from isoflop.planning.hardware import describe_accelerator, parse_accelerator
 from isoflop.planning.layout import Layout
-from isoflop.planning.memory import DEFAULT_HEADROOM, TrainingSetup, find_optimizer
+from isoflop.planning.memory import TrainingSetup, find_optimizer
 from isoflop.planning.memory_limit import largest_params
-from isoflop.planning.storage import CheckpointPolicy
+from isoflop.planning.options import PlanOptions
 from isoflop.planning.types import Accelerator, Budget
 
 COUNT_OF: dict[str, CountedParams] = {
@@ -42,54 +42,18 @@ def count_of(family: Family, param_convention: str) -> CountedParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A run's hardware, limits, model family and how it is trained and kept.
+    """A run's hardware and limits, and how it is planned, trained and kept.
 
     Parameters
     ----------
     accelerator : Accelerator
     budget : Budget
-    site : Site
-    family : str
-        Key of the model family whose proportions the model takes.
-    convention : str
-        How FLOP are counted.
-    context : int or None
-        Sequence length in tokens; None takes the family's.
-    causal : bool
-        Whether attention counts the positions up to each token only.
-    optimizer : str
-    zero_stage, tensor, pipeline, expert : int
-        Sharding and parallel degrees; data parallelism takes the accelerators that remain.
-    sequence_parallel : bool
-    micro_batch : int
-    recompute : {"none", "selective", "full"}
-    flash_attention : bool
-    headroom : float
-        Share of the memory left free.
-    must_fit : bool
-        Whether memory limits the size.
-    checkpoints : CheckpointPolicy
+    options : PlanOptions
     """
 
     accelerator: Accelerator
     budget: Budget
-    site: Site = field(default_factory=Site)
-    family: str = "llama-3"
-    convention: FlopConvention = "6N"
-    context: int | None = None
-    causal: bool = False
-    optimizer: str = "adam-16"
-    zero_stage: int = 3
-    tensor: int = 1
-    pipeline: int = 1
-    expert: int = 1
-    sequence_parallel: bool = True
-    micro_batch: int = 1
-    recompute: Recompute = "full"
-    flash_attention: bool = True
-    headroom: float = DEFAULT_HEADROOM
-    must_fit: bool = True
-    checkpoints: CheckpointPolicy = field(default_factory=CheckpointPolicy)
+    options: PlanOptions = field(default_factory=PlanOptions)
 
 
 def layout_of(scenario: Scenario) -> Layout:
@@ -100,21 +64,21 @@ def layout_of(scenario: Scenario) -> Layout:
     PlanError
         If the accelerators cannot be cut as the degrees say.
     """
-    count = scenario.budget.accelerators
-    group = scenario.tensor * scenario.pipeline
-    if group < 1 or count % group:
+    count, options = scenario.budget.accelerators, scenario.options
+    group = options.tensor * options.pipeline
+    if count % group:
         raise PlanError(
             f"{count:,} accelerators cannot be cut into groups of {group:,}.",
-            detail=f"tensor {scenario.tensor} x pipeline {scenario.pipeline} = {group}",
+            detail=f"tensor {options.tensor} x pipeline {options.pipeline} = {group}",
             hint="Choose degrees whose product divides the number of accelerators.",
         )
     return Layout(
         data=count // group,
-        tensor=scenario.tensor,
-        pipeline=scenario.pipeline,
-        expert=scenario.expert,
-        sequence_parallel=scenario.sequence_parallel,
-        zero_stage=scenario.zero_stage,
+        tensor=options.tensor,
+        pipeline=options.pipeline,
+        expert=options.expert,
+        sequence_parallel=options.sequence_parallel,
+        zero_stage=options.zero_stage,
     )
 
 
@@ -126,13 +90,14 @@ def setup_of(scenario: Scenario) -> TrainingSetup:
     PlanError
         As `layout_of`.
     """
+    options = scenario.options
     return TrainingSetup(
-        optimizer=find_optimizer(scenario.optimizer),
+        optimizer=find_optimizer(options.optimizer),
         layout=layout_of(scenario),
-        micro_batch=scenario.micro_batch,
-        context=scenario.context,
-        recompute=scenario.recompute,
-        flash_attention=scenario.flash_attention,
+        micro_batch=options.micro_batch,
+        context=options.context,
+        recompute=options.recompute,
+        flash_attention=options.flash_attention,
     )
 
 
@@ -152,28 +117,32 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
     PlanError
         As `layout_of`.
     """
-    family = find_family(scenario.family)
-    count = count_of(family, param_convention)
-    setup = setup_of(scenario)
-    vocab = family.models[-1].architecture.vocab
-    return Setting(
+    options, setup = scenario.options, setup_of(scenario)
+    setting = Setting(
         budget=scenario.budget,
         accelerator=scenario.accelerator,
+        site=options.site,
+        storage=StorageRule(optimizer=setup.optimizer, policy=options.checkpoints),
+    )
+    if options.family is None:
+        return setting
+    key, headroom = options.family, options.headroom
+    family = find_family(key)
+    count = count_of(family, param_convention)
+    return replace(
+        setting,
         rule=family_rule(
             family,
-            scenario.convention,
-            context=scenario.context,
-            causal=scenario.causal,
+            options.convention,
+            context=options.context,
+            causal=options.causal,
             count=count,
         ),
-        site=scenario.site,
-        storage=StorageRule(
-            optimizer=find_optimizer(scenario.optimizer), policy=scenario.checkpoints, vocab=vocab
-        ),
+        storage=replace(setting.storage, vocab=family.models[-1].architecture.vocab),
         total_params=total_params(family, count),
         largest_params=(
-            (lambda memory: _largest(scenario.family, setup, memory, scenario.headroom, count))
-            if scenario.must_fit
+            (lambda memory: _largest(key, setup, memory, headroom, count))
+            if options.must_fit
             else None
         ),
     )
@@ -206,19 +175,12 @@ def _largest(
 
 def to_document(scenario: Scenario) -> dict[str, Any]:
     """Return a scenario as plain values that JSON can hold."""
-    plain = {
-        entry.name: getattr(scenario, entry.name)
-        for entry in fields(scenario)
-        if entry.name not in {"accelerator", "budget", "site", "checkpoints"}
-    }
-    return plain | {
+    return asdict(scenario.options) | {
         "accelerator": {
             "key": scenario.accelerator.key,
             **describe_accelerator(scenario.accelerator),
         },
         "budget": asdict(scenario.budget),
-        "site": asdict(scenario.site),
-        "checkpoints": asdict(scenario.checkpoints),
     }
 
 
@@ -235,12 +197,10 @@ def from_document(document: Mapping[str, Any]) -> Scenario:
         device = dict(values.pop("accelerator"))
         return Scenario(
             accelerator=parse_accelerator(device.pop("key"), device),
-            budget=Budget(**values.pop("budget")),
-            site=Site(**values.pop("site")),
-            checkpoints=CheckpointPolicy(**values.pop("checkpoints")),
-            **values,
+            budget=from_mapping(Budget, values.pop("budget")),
+            options=from_mapping(PlanOptions, values),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OptionError, PlanError) as error:
         raise CatalogError(
             "This saved scenario cannot be read.",
             detail=f"{type(error).__name__}: {error}",

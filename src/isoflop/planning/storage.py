@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, isfinite
+from typing import Annotated
 
 from isoflop.errors import PlanError
+from isoflop.options import Option
 from isoflop.planning.memory import Optimizer
 
 LOG_BYTES_PER_STEP = 1_000.0
@@ -31,9 +33,29 @@ class CheckpointPolicy:
         If nothing is saved, or more are kept than saved.
     """
 
-    n_saved: int = 20
-    n_resumable: int = 2
-    keep_weights: bool = True
+    n_saved: Annotated[
+        int,
+        Option(
+            label="Checkpoints saved",
+            help="Times that the run is saved, evenly spread.",
+            flag="checkpoints",
+            ge=1,
+        ),
+    ] = 20
+    n_resumable: Annotated[
+        int,
+        Option(
+            label="Of them resumable",
+            help="How many of the last ones keep optimiser states; earlier ones keep weights "
+            "alone.",
+            flag="resumable",
+            ge=1,
+        ),
+    ] = 2
+    keep_weights: Annotated[
+        bool,
+        Option(label="Keep all weights", help="Keep the weights of all earlier checkpoints."),
+    ] = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_resumable <= self.n_saved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from isoflop.fitting import Band
 from isoflop.fitting.bands import BandKind
 from isoflop.identity import Keyed
 from isoflop.notices import Notice, Severity, require_none
+from isoflop.options import Option
 from isoflop.planning.storage import StorageNeed
 from isoflop.planning.summary import (
     frontier_frame,
@@ -36,6 +37,15 @@ Dtype = Literal["bf16", "fp16", "fp8", "tf32", "fp32"]
 AcceleratorKind = Literal["gpu", "tpu", "asic", "cpu"]
 Basis = Literal["compute-optimal", "chosen", "assumed"]
 """Where a plan's size comes from; assumed where the law has no optimum."""
+
+DTYPES: dict[Dtype, str] = {
+    "bf16": "BF16",
+    "fp16": "FP16",
+    "fp8": "FP8",
+    "tf32": "TF32",
+    "fp32": "FP32",
+}
+"""Every type to compute in, with its label."""
 
 TRAINING_DTYPES: tuple[Dtype, ...] = ("bf16", "fp16", "fp32")
 """Types a model is trained in when nothing else is asked for, best first."""
@@ -191,18 +201,117 @@ class Budget:
         Naming every value that makes no sense.
     """
 
-    compute_flop: float | None = None
-    usd: float | None = None
-    wall_time_s: float | None = None
-    accelerators: int = 1
-    mfu: float | None = None
-    goodput: float = DEFAULT_GOODPUT
-    dtype: Dtype | None = None
-    price_usd_per_hour: float | None = None
-    storage_bytes: float | None = None
-    unique_tokens: float | None = None
-    may_repeat: bool = True
-    lifetime_inference_tokens: float = 0.0
+    compute_flop: Annotated[
+        float | None,
+        Option(
+            label="Compute",
+            help="Most model FLOP to spend, for training and inference together, such as 2e21 or "
+            "40 ZFLOP.",
+            dimension="flop",
+            flag="flop",
+            gt=0.0,
+        ),
+    ] = None
+    usd: Annotated[
+        float | None,
+        Option(
+            label="Money",
+            help="Most to spend on accelerators, electricity and storage, in US dollars, such as "
+            "$2M.",
+            dimension="usd",
+            gt=0.0,
+        ),
+    ] = None
+    wall_time_s: Annotated[
+        float | None,
+        Option(
+            label="Duration",
+            help="Wall time of the run, such as 30 days or 12 h.",
+            dimension="seconds",
+            flag="time",
+            gt=0.0,
+        ),
+    ] = None
+    accelerators: Annotated[
+        int, Option(label="Accelerators", help="How many work side by side.", flag="count", ge=1)
+    ] = 1
+    mfu: Annotated[
+        float | None,
+        Option(
+            label="Utilisation (MFU)",
+            help="Share of the dense peak that the model's own FLOP reach while the run is up; the "
+            "accelerator's own unless given.",
+            dimension="fraction",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = None
+    goodput: Annotated[
+        float,
+        Option(
+            label="Goodput",
+            help="Share of the wall time that trains; the rest is failures, restarts, evaluation.",
+            dimension="fraction",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = DEFAULT_GOODPUT
+    dtype: Annotated[
+        Dtype | None,
+        Option(
+            label="Computing in",
+            help="Type of the matrix products; it decides the peak. The accelerator's own unless "
+            "given.",
+            choices=DTYPES,
+        ),
+    ] = None
+    price_usd_per_hour: Annotated[
+        float | None,
+        Option(
+            label="Price of one",
+            help="US dollars for one accelerator-hour; the accelerator's own unless given.",
+            dimension="usd_per_hour",
+            flag="price",
+            ge=0.0,
+        ),
+    ] = None
+    storage_bytes: Annotated[
+        float | None,
+        Option(
+            label="Storage",
+            help="Most disk for tokenised data, checkpoints and logs, such as 100 TB.",
+            dimension="bytes",
+            flag="storage",
+            gt=0.0,
+        ),
+    ] = None
+    unique_tokens: Annotated[
+        float | None,
+        Option(
+            label="Unique tokens",
+            help="Distinct tokens there are to train on, such as 3T.",
+            dimension="tokens",
+            gt=0.0,
+        ),
+    ] = None
+    may_repeat: Annotated[
+        bool,
+        Option(
+            label="May repeat",
+            help="Train on the same tokens again, each time for less (Muennighoff et al. 2023).",
+        ),
+    ] = True
+    lifetime_inference_tokens: Annotated[
+        float,
+        Option(
+            label="Inference",
+            help="Tokens that the model will process later, paid from the same FLOP and money "
+            "(Sardana et al. 2024).",
+            dimension="tokens",
+            flag="inference-tokens",
+            ge=0.0,
+        ),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         problems = list(_budget_problems(self))

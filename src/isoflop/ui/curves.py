@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from isoflop.fitting import Fit
-from isoflop.planning import Accelerator, Budget, Plan, compute_flop, plan
+from isoflop.planning import Accelerator, Budget, Plan, PlanOptions, compute_flop, plan
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
 
 Basis = Literal["compute-optimal", "chosen", "assumed"]
@@ -62,5 +62,5 @@ def answer(
                 f"{fit.law.label} says nothing of the best size: {TOKENS_PER_PARAM:g} tokens per "
                 "parameter are assumed."
             )
-    result = plan(fit, budget, accelerator, params=params, level=LEVEL, fixed=fixed)
+    result = plan(fit, budget, accelerator, PlanOptions(params=params, level=LEVEL), fixed=fixed)
     return Answer(plan=result, basis=basis, assumption=assumption)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.figures import fit_bands as drawing
 from isoflop.fitting import Band, Fit, band, predict
+from isoflop.fitting.bands import BandKind
 from isoflop.fitting.coverage import band_name
-from isoflop.fitting.result import BandKind
 from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
 from isoflop.plot import axes

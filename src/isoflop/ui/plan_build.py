@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from isoflop.accounting import Architecture, ParameterCount, count_flop, find_family
+from isoflop.accounting import Architecture, ParameterCount, count_flop
 from isoflop.accounting.config_import import import_config
 from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError, PlanError
@@ -35,7 +35,7 @@ def memory(shown: View) -> None:
     shape = plan_results.shape(shown).architecture
     setup = setup_of(scenario)
     capacity = scenario.accelerator.memory_bytes
-    report = report_memory(shape, setup, capacity, headroom=scenario.headroom)
+    report = report_memory(shape, setup, capacity, headroom=scenario.options.headroom)
     rows = {"As laid out": report.memory.by_component} | _alternatives(shape, setup)
     figure = plan_bars.stacks(
         rows,
@@ -95,8 +95,8 @@ def _hardware_utilisation(shown: View, shape: Architecture) -> str:
         shape,
         convention="matmul",
         context=plan_results.context(shown, shape),
-        causal=scenario.causal,
-        recompute=scenario.recompute,
+        causal=scenario.options.causal,
+        recompute=scenario.options.recompute,
     )
     mfu = effective_mfu(shown.setting.budget, scenario.accelerator)
     hfu = mfu * count.hfu_per_mfu
@@ -123,7 +123,7 @@ def _alternatives(shape: Architecture, setup: TrainingSetup) -> dict[str, Mappin
 
 def shape(shown: View) -> None:
     """Show the nearest released model, a new shape of the size, and an imported one."""
-    family = find_family(shown.chosen.scenario.family)
+    family = shown.family
     nearest = nearest_released(family, shown.plan.params, count=shown.count)
     proposed = plan_results.shape(shown)
     ratio = counted(nearest.parameters, shown.count) / shown.plan.params
@@ -228,10 +228,10 @@ def hyperparameters(shown: View) -> None:
     )
     layout = setup_of(shown.chosen.scenario).layout
     context = plan_results.context(shown, proposed.architecture)
-    least = layout.data * shown.chosen.scenario.micro_batch * context
+    least = layout.data * shown.chosen.scenario.options.micro_batch * context
     st.caption(
         f"Hints, not optima: tune around them. This layout takes at least {format_number(least)} "
-        f"tokens a step ({layout.data:,} replicas x {shown.chosen.scenario.micro_batch} x "
+        f"tokens a step ({layout.data:,} replicas x {shown.chosen.scenario.options.micro_batch} x "
         f"{context:,}), {plan.tokens / least:,.0f} steps."
     )
     critical = [h.value for h in hints if h.rule.quantity == "critical_batch_tokens"]

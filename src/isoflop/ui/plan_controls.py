@@ -9,7 +9,7 @@ from typing import cast
 import streamlit as st
 
 from isoflop.fitting import FitOptions
-from isoflop.planning import Accelerator, Budget, find_accelerator
+from isoflop.planning import Accelerator, Budget, PlanOptions, find_accelerator
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.types import DEFAULT_GOODPUT, Dtype
 from isoflop.ui import caching, controls, inputs, plan_model, plan_saved, spending
@@ -37,13 +37,10 @@ class Inputs:
     selection : Selection
         Table, law and fit options; its budget is the scenario's.
     scenario : Scenario
-    params : float or None
-        Model size asked for; None for the best one.
     """
 
     selection: Selection
     scenario: Scenario
-    params: float | None
 
 
 def everything() -> Inputs:
@@ -58,14 +55,13 @@ def everything() -> Inputs:
     accelerator = accelerator_input()
     hardware = hardware_inputs(accelerator)
     st.subheader("Limits", anchor=False)
-    scenario = Scenario(accelerator=accelerator, budget=limit_inputs(hardware))
+    budget = limit_inputs(hardware)
     st.subheader("Model", anchor=False)
-    params = spending.size_input()
-    scenario = plan_model.model_inputs(scenario)
-    scenario = plan_model.site_inputs(scenario)
+    options = plan_model.model_inputs(PlanOptions(params=spending.size_input()))
+    options = plan_model.site_inputs(options)
+    scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     st.subheader("Losses", anchor=False)
-    selection = fit_inputs(scenario, params)
-    return Inputs(selection=selection, scenario=scenario, params=params)
+    return Inputs(selection=fit_inputs(scenario), scenario=scenario)
 
 
 def accelerator_input() -> Accelerator:
@@ -236,7 +232,7 @@ def limit(
     )
 
 
-def fit_inputs(scenario: Scenario, params: float | None) -> Selection:
+def fit_inputs(scenario: Scenario) -> Selection:
     """Draw table, families, law and fit options, and return the selection.
 
     Raises
@@ -259,7 +255,7 @@ def fit_inputs(scenario: Scenario, params: float | None) -> Selection:
         options=options,
         accelerator=scenario.accelerator.key,
         budget=scenario.budget,
-        params=params,
+        params=scenario.options.params,
     )
     fixed: Mapping[str, float] = controls.fixed_inputs(
         caching.law(selection, chosen_rows)[0], chosen_rows

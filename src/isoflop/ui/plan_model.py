@@ -7,11 +7,10 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop.accounting import Recompute, find_family, load_families
-from isoflop.planning import Site
+from isoflop.planning import PlanOptions, Site
 from isoflop.planning.family_rule import CONVENTIONS
 from isoflop.planning.layout import ZERO_HELP
 from isoflop.planning.memory import DEFAULT_HEADROOM, load_optimizers
-from isoflop.planning.scenario import Scenario
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.ui import inputs
 from isoflop.ui.inputs import Quantity
@@ -62,8 +61,8 @@ def switch(label: str, *, key: str, default: bool, help: str) -> bool:
     return st.toggle(label, value=default, key=key, help=help, bind="query-params")
 
 
-def model_inputs(scenario: Scenario) -> Scenario:
-    """Draw the family and how it is trained; return the scenario with it."""
+def model_inputs(options: PlanOptions) -> PlanOptions:
+    """Draw the family and how it is trained; return the options with it."""
     families = {key: family.label for key, family in load_families().items()}
     family = inputs.choice(
         "Model family",
@@ -79,11 +78,11 @@ def model_inputs(scenario: Scenario) -> Scenario:
         help="Let memory limit the model's size.",
     )
     with st.expander("Layout and memory", icon=":material/memory:"):
-        scenario = replace(scenario, family=family, must_fit=must_fit)
-        return _memory_inputs(_parallel_inputs(_counting_inputs(scenario)))
+        options = replace(options, family=family, must_fit=must_fit)
+        return _memory_inputs(_parallel_inputs(_counting_inputs(options)))
 
 
-def _counting_inputs(scenario: Scenario) -> Scenario:
+def _counting_inputs(options: PlanOptions) -> PlanOptions:
     """Draw how FLOP are counted and over what context."""
     convention = inputs.choice(
         "FLOP counted as",
@@ -99,15 +98,15 @@ def _counting_inputs(scenario: Scenario) -> Scenario:
         help="Count the positions up to each token, half of the context on average; the published "
         "conventions count all.",
     )
-    own = find_family(scenario.family).models[-1].architecture.context
+    own = find_family(options.family or DEFAULT_FAMILY).models[-1].architecture.context
     contexts = {"0": f"As the family ({own:,})"} | {name: f"{int(name):,}" for name in CONTEXTS}
     context = inputs.choice(
         "Context (tokens)", contexts, key="context", default="0", help="Training sequence length."
     )
-    return replace(scenario, convention=convention, causal=causal, context=int(context) or None)
+    return replace(options, convention=convention, causal=causal, context=int(context) or None)
 
 
-def _parallel_inputs(scenario: Scenario) -> Scenario:
+def _parallel_inputs(options: PlanOptions) -> PlanOptions:
     """Draw how the model is spread over accelerators."""
     zero = inputs.choice(
         "ZeRO stage",
@@ -125,7 +124,7 @@ def _parallel_inputs(scenario: Scenario) -> Scenario:
         "Sequence parallel", key="sequence", default=True, help="With tensor parallelism."
     )
     return replace(
-        scenario,
+        options,
         zero_stage=int(zero),
         tensor=tensor,
         pipeline=pipeline,
@@ -134,7 +133,7 @@ def _parallel_inputs(scenario: Scenario) -> Scenario:
     )
 
 
-def _memory_inputs(scenario: Scenario) -> Scenario:
+def _memory_inputs(options: PlanOptions) -> PlanOptions:
     """Draw what fills the memory besides the model."""
     optimizer = inputs.choice(
         "Optimiser",
@@ -169,7 +168,7 @@ def _memory_inputs(scenario: Scenario) -> Scenario:
         help="Share of the card for the driver, communication buffers and fragmentation.",
     )
     return replace(
-        scenario,
+        options,
         optimizer=optimizer,
         recompute=recompute,
         flash_attention=flash,
@@ -185,8 +184,8 @@ _DEGREES = (
 )
 
 
-def site_inputs(scenario: Scenario) -> Scenario:
-    """Draw the site and what is kept on disk; return the scenario with it."""
+def site_inputs(options: PlanOptions) -> PlanOptions:
+    """Draw the site and what is kept on disk; return the options with it."""
     default = Site()
     with st.expander("Site and storage", icon=":material/bolt:"):
         pue = inputs.quantity(
@@ -226,4 +225,4 @@ def site_inputs(scenario: Scenario) -> Scenario:
         storage_months=months,
     )
     policy = CheckpointPolicy(n_saved=int(saved), n_resumable=min(int(resumable), int(saved)))
-    return replace(scenario, site=site, checkpoints=policy)
+    return replace(options, site=site, checkpoints=policy)

@@ -34,7 +34,7 @@ def show_answer(shown: View) -> None:
 def _sentence(shown: View) -> str:
     plan, fit = shown.plan, shown.fitted.fit
     device = shown.chosen.scenario.accelerator
-    is_chosen = shown.chosen.params is not None
+    is_chosen = shown.chosen.scenario.options.params is not None
     time = messages.plain(format_quantity(plan.cost.wall_time_s, "seconds"))
     text = (
         f"Train **{format_number(plan.params)} parameters** on **{format_number(plan.tokens)} "

@@ -12,10 +12,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from isoflop.accounting import Architecture, find_family
+from isoflop.accounting import Architecture, Family, find_family
 from isoflop.accounting.shapes import CountedParams, ProposedShape, propose_shape
 from isoflop.fitting import Fit
-from isoflop.planning import Frontier, Plan
+from isoflop.planning import Frontier, Plan, PlanOptions
 from isoflop.planning import frontier as frontier_of
 from isoflop.planning.constraints import Setting, fixed_for, law_for
 from isoflop.planning.inverse import (
@@ -33,6 +33,7 @@ from isoflop.planning.types import Optimum
 from isoflop.ui import caching
 from isoflop.ui.caching import Fitted
 from isoflop.ui.plan_controls import Inputs
+from isoflop.ui.plan_model import DEFAULT_FAMILY
 from isoflop.units import DAY_S, HOUR_S, YEAR_S
 
 MAX_RESULTS = 64
@@ -76,8 +77,12 @@ class View:
     @property
     def count(self) -> CountedParams:
         """What N counts."""
-        family = find_family(self.chosen.scenario.family)
-        return count_of(family, self.fitted.fit.param_convention)
+        return count_of(self.family, self.fitted.fit.param_convention)
+
+    @property
+    def family(self) -> Family:
+        """The family whose proportions the model takes."""
+        return find_family(self.chosen.scenario.options.family or DEFAULT_FAMILY)
 
 
 def view(chosen: Inputs) -> View:
@@ -90,8 +95,8 @@ def view(chosen: Inputs) -> View:
     """
     fitted = caching.fitted(chosen.selection)
     setting = setting_of(chosen.scenario, fitted.fit.param_convention)
-    key = repr((fitted.key, chosen.scenario, chosen.params, dict(chosen.selection.fixed)))
-    plan = _plan(key, fitted.fit, setting, chosen.params, chosen.selection.fixed)
+    key = repr((fitted.key, chosen.scenario, dict(chosen.selection.fixed)))
+    plan = _plan(key, fitted.fit, setting, chosen.scenario.options, chosen.selection.fixed)
     return View(chosen=chosen, fitted=fitted, setting=setting, plan=plan, key=key)
 
 
@@ -100,10 +105,10 @@ def _plan(
     key: str,
     _fit: Fit,
     _setting: Setting,
-    _params: float | None,
+    _options: PlanOptions,
     _fixed: Mapping[str, float],
 ) -> Plan:
-    return plan_within(_fit, _setting, params=_params, fixed=_fixed)
+    return plan_within(_fit, _setting, params=_options.params, level=_options.level, fixed=_fixed)
 
 
 def surface(shown: View) -> Surface:
@@ -124,7 +129,7 @@ def _surface(key: str, _shown: View) -> Surface:
     return loss_surface(
         _shown.fitted.fit,
         _shown.setting,
-        _counts(budget.accelerators, scenario.tensor * scenario.pipeline),
+        _counts(budget.accelerators, scenario.options.tensor * scenario.options.pipeline),
         _times(budget.wall_time_s or 30 * DAY_S),
         setting_for=setting_for,
         fixed=_shown.chosen.selection.fixed,
@@ -238,13 +243,13 @@ def shape(shown: View) -> ProposedShape:
     """
     scenario = shown.chosen.scenario
     return propose_shape(
-        find_family(scenario.family),
+        shown.family,
         shown.plan.params,
         count=shown.count,
-        heads_multiple=scenario.tensor,
+        heads_multiple=scenario.options.tensor,
     )
 
 
 def context(shown: View, architecture: Architecture) -> int:
     """Return the sequence length of the run, in tokens."""
-    return shown.chosen.scenario.context or architecture.context
+    return shown.chosen.scenario.options.context or architecture.context

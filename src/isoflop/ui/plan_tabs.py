@@ -295,7 +295,7 @@ def _assumptions(shown: View) -> None:
         limit = shown.setting.budget.storage_bytes
         figure = plan_bars.stacks(rows, capacity_bytes=limit, usable_bytes=None, title="Disk")
         panels.chart(figure, alt=plan_bars.stacks_alt(rows, "Disk"), key="chart.disk")
-        need, policy = shown.plan.storage, shown.chosen.scenario.checkpoints
+        need, policy = shown.plan.storage, shown.chosen.scenario.options.checkpoints
         every = shown.plan.cost.wall_time_s / policy.n_saved
         st.caption(
             f"A checkpoint every {messages.plain(format_quantity(every, 'seconds'))}: "

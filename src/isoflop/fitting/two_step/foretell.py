@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
+from isoflop.fitting.bands import BandKind
 from isoflop.fitting.fit import Progress
-from isoflop.fitting.result import BandKind, Fit
+from isoflop.fitting.result import Fit
 from isoflop.fitting.two_step.families import (
     MIN_MODELS,
     FamilyCurves,

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FitError, TooFewRows
+from isoflop.fitting.bands import BandKind
 from isoflop.fitting.bootstrap import resample_weights
 from isoflop.fitting.compare.held_out import Split, split_by_scale, subset
 from isoflop.fitting.diagnose import workbench
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
-from isoflop.fitting.result import Band, BandKind, Fit
+from isoflop.fitting.result import Band, Fit
 from isoflop.laws import Law, law_for_role, rebind
 from isoflop.tables.schema import LossTable
 
@@ -192,7 +193,7 @@ def fit_two_step(
     metric_law = rebind(law_for_role("metric-of-loss"), {}, response=metric)
     first = workbench(fit(loss_law, both, options), both)
     second = workbench(fit(metric_law, both, replace(options, objective="least_squares")), both)
-    weights = resample_weights(first.rows.clusters, replace(options, n_bootstrap=n_draws))
+    weights = resample_weights(first.rows.clusters, replace(first.fit.options, n_bootstrap=n_draws))
     loss_draws, metric_draws = first.refit(weights), second.refit(weights)
     is_fitted = np.isfinite(loss_draws).all(axis=1) & np.isfinite(metric_draws).all(axis=1)
     if is_fitted.mean() < MIN_SHARE_OF_DRAWS:

@@ -1,0 +1,247 @@
+"""Options are said once: flags, bodies, code, tables and widgets all come from the dataclass."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from isoflop.errors import FitError, OptionError, PlanError, UnitError
+from isoflop.fitting import FitOptions, PredictOptions
+from isoflop.options import (
+    Option,
+    add_flags,
+    code,
+    from_flags,
+    from_mapping,
+    markdown,
+    option,
+    options_of,
+)
+from isoflop.planning import Budget, PlanOptions, Site
+from isoflop.planning.storage import CheckpointPolicy
+
+ALL = (FitOptions, PredictOptions, Budget, PlanOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inner:
+    share: Annotated[float, Option(label="Share", help="Of all.", dimension="fraction")] = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Some:
+    """One option of each kind."""
+
+    name: Annotated[str, Option(label="Name", help="Any text, 100% of it.")] = "x"
+    way: Annotated[Literal["left", "right"], Option(label="Way", help="Where to.")] = "left"
+    count: Annotated[int, Option(label="Count", help="How many.", ge=1, le=9)] = 1
+    time_s: Annotated[
+        float | None,
+        Option(label="Time", help="How long.", dimension="seconds", flag="for", gt=0.0),
+    ] = None
+    is_on: Annotated[bool, Option(label="On", help="Whether.")] = True
+    inner: Inner = field(default_factory=Inner)
+
+
+def parsed(owner: type, *arguments: str) -> Any:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, owner, "group")
+    return from_flags(owner, parser.parse_args(arguments))
+
+
+def test_a_description_is_completed_by_the_field() -> None:
+    time = option(Some, "time_s")
+    assert (time.kind, time.is_optional, time.default, time.flag) == (float, True, None, "for")
+    way = option(Some, "way")
+    assert (way.choices, way.default) == ({"left": "left", "right": "right"}, "left")
+    assert option(Some, "inner.share").flag == "share"
+    assert option(Some, "is_on").kind is bool
+
+
+def test_a_field_that_says_nothing_is_a_fault() -> None:
+    @dataclass
+    class Mute:
+        level: float = 0.9
+
+    with pytest.raises(TypeError, match=r"Mute\.level has no Option"):
+        options_of(Mute)
+
+
+def test_flags_read_quantities_as_people_write_them() -> None:
+    assert parsed(Some) == Some()
+    given = parsed(Some, "--for", "2 h", "--no-is-on", "--share", "40%", "--count", "3")
+    assert given == Some(time_s=7200.0, is_on=False, count=3, inner=Inner(share=0.4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--count", "0"], "argument --count: a whole number from 1 to 9 is needed, got 0."),
+        (["--way", "up"], "argument --way: up is none of left, right."),
+        (["--for", "2 GB"], "argument --for: "),
+        (["--for", "-1 h"], "a time above 0 is needed, got -1 h."),
+        (["--share", "2"], None),
+    ],
+)
+def test_flags_out_of_range_are_told_before_any_work(
+    arguments: list[str], message: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if message is None:  # a dimension alone sets no range
+        assert parsed(Some, *arguments).inner.share == 2
+        return
+    with pytest.raises(SystemExit):
+        parsed(Some, *arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_help_of_a_flag_says_what_it_does_and_the_default(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parsed(Some, "--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--name NAME Any text, 100% of it. Default: x." in text
+    assert "--is-on, --no-is-on Whether. Default: yes." in text
+    assert "--for FOR How long. --is-on" in text
+
+
+def test_a_body_may_hold_text_numbers_switches_and_parts() -> None:
+    body = {"way": "right", "count": 3, "time_s": "2 h", "is_on": "no", "inner": {"share": "40%"}}
+    expected = Some(way="right", count=3, time_s=7200.0, is_on=False, inner=Inner(share=0.4))
+    assert from_mapping(Some, body) == expected
+    assert from_mapping(Some, {"inner.share": 0.4, "time_s": None}) == Some(inner=Inner(share=0.4))
+    assert from_mapping(Some, {"time_s": "", "count": "3", "is_on": False}).count == 3
+
+
+def test_everything_wrong_with_a_body_is_said_at_once() -> None:
+    body = {
+        "name": 3, "way": ["left"], "count": 2.5, "time_s": True, "is_on": "perhaps",
+        "inner": {"share": "much"}, "colour": "red",
+    }  # fmt: skip
+    with pytest.raises(OptionError) as error:
+        from_mapping(Some, body)
+    assert error.value.summary == "7 of the options cannot be used."
+    assert error.value.detail.splitlines() == [
+        "name: 3 is not a text.",
+        "way: ['left'] is none of left, right.",
+        "count: a whole number from 1 to 9 is needed, got 2.5.",
+        "time_s: True is not a number.",
+        "is_on: perhaps is neither yes nor no.",
+        'inner.share: "much" is not a number.',
+        "colour: there is no such option.",
+    ]
+    assert "inner.share" in error.value.hint
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, None, [], {}])
+def test_what_is_no_finite_number_is_refused(value: object) -> None:
+    with pytest.raises(UnitError):
+        option(Some, "count").read(value)
+
+
+def test_a_switch_is_no_choice_among_numbers() -> None:
+    with pytest.raises(UnitError, match="True is none of 0, 1, 2, 3"):
+        option(PlanOptions, "zero_stage").read(True)
+
+
+def test_code_holds_what_differs_from_the_defaults() -> None:
+    assert code(FitOptions()) == "FitOptions()"
+    options = PlanOptions(params=7e9, site=Site(pue=1.1), checkpoints=CheckpointPolicy())
+    assert code(options) == "PlanOptions(params=7000000000.0, site=Site(pue=1.1))"
+
+
+def test_the_classes_themselves_still_refuse() -> None:
+    with pytest.raises(PlanError, match="budget makes no sense"):
+        from_mapping(Budget, {"mfu": 0.4})
+    with pytest.raises(FitError):
+        FitOptions(seed=-1)
+
+
+# --- Every option is reachable --------------------------------------------------------------------
+
+OTHER: dict[str, object] = {
+    "usd": 250e3, "mfu": 0.41, "goodput": 0.8, "level": 0.8, "headroom": 0.2, "family": "qwen-3",
+    "optimizer": "adam-8", "dtype": "fp8", "convention": "6N_attention", "pue": 1.3,
+}  # fmt: skip
+
+
+def other(entry: Option) -> Any:
+    """Return a value that is not the default."""
+    name = entry.name.rpartition(".")[2]
+    if name in OTHER:
+        return OTHER[name]
+    if entry.choices:
+        return next(value for value in entry.choices if value != entry.default)
+    if entry.kind is bool:
+        return not entry.default
+    return entry.kind((entry.default or 1) + 3)
+
+
+def build(owner: type, entry: Option, value: object) -> tuple[Any, dict[str, Any]]:
+    """Build the options by hand, with what else the class needs."""
+    needs: dict[str, Any] = {}
+    if entry.name in {"convention", "causal"}:
+        needs = {"family": "qwen-3"}
+    if owner is Budget:
+        needs = {"usd": 1e3} if entry.name == "compute_flop" else {"compute_flop": 1e21}
+    first, _, rest = entry.name.partition(".")
+    if rest:
+        part = next(item for item in fields(owner) if item.name == first).default_factory
+        value = type(part())(**{rest: value})  # type: ignore[misc]  # a factory is there
+    return owner(**{first: value, **needs}), needs
+
+
+def typed(flag: str, value: object) -> str:
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    return f"--{flag}={value}"
+
+
+def run(node: ast.expr) -> Any:
+    """Do what an expression of calls and constants says."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        made = {kind.__name__: kind for kind in (*ALL, Site, CheckpointPolicy)}[node.func.id]
+        return made(**{str(item.arg): run(item.value) for item in node.keywords})
+    return ast.literal_eval(node)
+
+
+CASES = [
+    pytest.param(owner, entry, id=f"{owner.__name__}.{entry.name}")
+    for owner in ALL
+    for entry in options_of(owner)
+]
+
+
+@pytest.mark.parametrize(("owner", "entry"), CASES)
+def test_every_option_comes_from_flag_query_body_and_code(owner: type, entry: Option) -> None:
+    value = other(entry)
+    expected, needs = build(owner, entry, value)
+    assert expected != build(owner, entry, entry.default)[0]
+    flags = {option(owner, name).flag: held for name, held in needs.items()} | {entry.flag: value}
+    assert parsed(owner, *(typed(flag, held) for flag, held in flags.items())) == expected
+    assert from_mapping(owner, needs | {entry.name: value}) == expected
+    assert from_mapping(owner, {k: str(v) for k, v in (needs | {entry.name: value}).items()}) == (
+        expected
+    )
+    assert run(ast.parse(code(expected), mode="eval").body) == expected
+
+
+@pytest.mark.parametrize("owner", ALL)
+def test_options_are_described_for_a_person(owner: type) -> None:
+    for entry in options_of(owner):
+        assert entry.label[0].isupper() or entry.label.startswith(("ZeRO", "FLOP"))
+        assert entry.help.endswith("."), entry.name
+        assert entry.default is None or entry.read(entry.default) == entry.default
+        assert f"`{entry.name}`" in markdown(owner)
+    flags = [entry.flag for entry in options_of(owner)]
+    assert len(flags) == len(set(flags))
+
+
+def test_labels_are_given_to_every_value_of_a_literal() -> None:
+    for owner in ALL:
+        for entry in options_of(owner):
+            assert entry.kind is not str or not entry.choices or all(entry.choices.values())
