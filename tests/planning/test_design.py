@@ -28,7 +28,7 @@ TARGET = Target(compute_flop=1e24)
 def small() -> Workbench:
     """A fit to runs up to 1e20 FLOP, whose band at 1e24 is wide."""
     table = synthetic_table(n_rows=40, noise=0.005, compute_flop=(1e18, 1e20), seed=2)
-    options = FitOptions(objective="least_squares_log", n_bootstrap=400)
+    options = FitOptions(objective="least_squares_log", n_bootstrap=400, bootstrap="rows")
     return workbench(fit(CHINCHILLA, table, options), table)
 
 
