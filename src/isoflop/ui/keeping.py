@@ -7,30 +7,37 @@ never write into them.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import wraps
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from isoflop.fitting import Fit, FitOptions
+from isoflop.fitting import FitOptions
 from isoflop.identity import Keyed, content_key
 from isoflop.laws import Law
-from isoflop.planning import Accelerator, Budget, Plan
+from isoflop.planning import Accelerator, Budget
 from isoflop.tables import LossTable
 
 MAX_TABLES = 16
 MAX_FITS = 64
 MAX_RESULTS = 128
+MAX_LONG = 32
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 HASHES: Mapping[str | type, Callable[[Any], Any]] = {
     LossTable: lambda table: (table.id, table.fingerprint),
-    **dict.fromkeys((Keyed, Fit, Plan), lambda result: result.key),
     **dict.fromkeys((Law, FitOptions, Accelerator, Budget), content_key),
 }
-"""How arguments are told apart."""
+"""How arguments are told apart, besides results, which have a key."""
+
+
+def _key(result: Any) -> str:
+    return str(result.key)
 
 
 def kept(
@@ -52,5 +59,52 @@ def kept(
     spinner : str or bool
         What the page says meanwhile; False for nothing.
     """
-    keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=dict(HASHES))
+    # Streamlit looks for the very class of an argument, not for what it derives from.
+    hashes = dict(HASHES)
+    hashes.update(dict.fromkeys(Keyed.__subclasses__(), _key))
+    keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=hashes)
     return keep(function)
+
+
+def kept_with_progress(
+    function: Callable[Arguments, Result], doing: str, *, max_entries: int = MAX_LONG
+) -> Callable[Arguments, Result]:
+    """Return a function of some seconds that is computed once, behind a bar that shows how far.
+
+    The Stop button ends it: every report of progress is a place to stop at.
+
+    Parameters
+    ----------
+    function : callable
+        As for `kept`; it also takes ``progress``, a function to report the share done to.
+    doing : str
+        What is going on, for the bar.
+    max_entries : int
+    """
+    results: OrderedDict[str, Result] = OrderedDict()
+    lock = Lock()
+    make: Callable[..., Result] = function
+
+    @wraps(function)
+    def once(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        key = content_key((args, kwargs))
+        with lock:
+            if key in results:
+                results.move_to_end(key)
+                return results[key]
+        bar = st.progress(0.0, text=doing)
+        try:
+            made = make(
+                *args,
+                progress=lambda share: bar.progress(min(share, 1.0), text=doing),
+                **kwargs,
+            )
+        finally:
+            bar.empty()
+        with lock:
+            results[key] = made
+            if len(results) > max_entries:
+                results.popitem(last=False)
+        return made
+
+    return once

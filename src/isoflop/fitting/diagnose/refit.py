@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from isoflop.fitting.objective import Array, Problem, make_problem
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import Rows, usable_rows
 from isoflop.fitting.solve import Coordinates, minimise
+from isoflop.identity import NOT_IDENTITY, Keyed
 from isoflop.tables.schema import LossTable
 
 TOLERANCE = 1e-10
@@ -22,8 +23,8 @@ AT_OPTIMUM = 1e-5
 """Relative excess of the objective above its minimum up to which a fit counts as an optimum."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workbench:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Workbench(Keyed):
     """A fit with the rows and the objective that it minimises.
 
     Parameters
@@ -33,12 +34,15 @@ class Workbench:
         In the order of ``fit.row_index``.
     problem : Problem
     coordinates : Coordinates
+    key : str
+        Of the fit, from which all else follows.
     """
 
     fit: Fit
-    rows: Rows
-    problem: Problem
-    coordinates: Coordinates
+    rows: Rows = field(repr=False, metadata=NOT_IDENTITY)
+    problem: Problem = field(repr=False, metadata=NOT_IDENTITY)
+    coordinates: Coordinates = field(repr=False, metadata=NOT_IDENTITY)
+    key: str = field(init=False, repr=False)
 
     @property
     def n_params(self) -> int:
