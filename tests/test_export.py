@@ -16,7 +16,7 @@ import pytest
 from isoflop import export
 from isoflop.errors import TableError
 from isoflop.fitting import Fit, FitOptions, fit
-from isoflop.fitting.published import hold_against
+from isoflop.fitting.published import evaluate_published
 from isoflop.laws import load_laws, load_published_fits, rebind, typed_law
 from isoflop.planning import Budget
 from isoflop.tables import LossTable, load_dataset, of_families, read_table
@@ -106,7 +106,7 @@ def test_script_of_a_synthetic_table(tmp_path: Path) -> None:
 
 def test_script_of_a_published_fit(table: LossTable, tmp_path: Path) -> None:
     published = load_published_fits()["hoffmann"]
-    view = Fitted(table=table, fit=hold_against(published, table), published=published)
+    view = Fitted(table=table, fit=evaluate_published(published, table), published=published)
     code = reproduce.script(select(TableChoice(id="pile-cerebras-pythia")), view)
     assert run_script(code, tmp_path) == dict(published.values)
 
@@ -116,7 +116,7 @@ def test_script_of_a_published_fit(table: LossTable, tmp_path: Path) -> None:
 
 def test_published_parameters_are_held_against_the_rows(table: LossTable) -> None:
     published = load_published_fits()["besiroglu"]
-    held = hold_against(published, table)
+    held = evaluate_published(published, table)
     inputs = {"N": table.values("params"), "D": table.values("tokens")}
     expected = np.log(table.values("loss")) - np.log(published.law.loss(published.theta, inputs))
     np.testing.assert_allclose(held.residuals, expected, rtol=1e-12)
@@ -128,7 +128,7 @@ def test_published_parameters_are_held_against_the_rows(table: LossTable) -> Non
 
 def test_repetition_is_none_where_unique_tokens_are_not_given(table: LossTable) -> None:
     published = load_published_fits()["muennighoff"]
-    held = hold_against(published, table)
+    held = evaluate_published(published, table)
     inputs = {
         "N": table.values("params"), "D": table.values("tokens"), "U": table.values("tokens")
     }  # fmt: skip
@@ -139,7 +139,8 @@ def test_repetition_is_none_where_unique_tokens_are_not_given(table: LossTable) 
 def test_other_units_and_conventions_are_warned_about(table: LossTable) -> None:
     other = replace(table, loss_unit="bits/byte", param_convention="non-embedding")
     codes = {
-        n.code: n.severity for n in hold_against(load_published_fits()["hoffmann"], other).notices
+        n.code: n.severity
+        for n in evaluate_published(load_published_fits()["hoffmann"], other).notices
     }
     assert codes["units-differ"] == "serious"
     assert codes["conventions-differ"] == "warning"

@@ -11,30 +11,30 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.fitting.helpers import chinchilla_table, table_of
-from tests.fitting.test_compare_families import fitted_pair, side
+from tests.fitting.test_compare_families import fitted_pair, group
+from tests.fitting.test_downstream import runs as accuracy_runs
 from tests.fitting.test_isoflop import learning_curves
-from tests.fitting.test_two_step import runs as accuracy_runs
 
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.compare import (
-    Side,
+    Group,
     compute_multiplier,
     family_notices,
     require_comparable,
     shared_test,
     subset,
 )
+from isoflop.fitting.downstream import (
+    downstream_notices,
+    family_curve_notices,
+    fit_downstream,
+    fit_families,
+)
 from isoflop.fitting.isoflop import compare_approaches
 from isoflop.fitting.notices import fit_notices
-from isoflop.fitting.published import hold_against
+from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.rows import usable_rows
 from isoflop.fitting.table_notices import table_notices
-from isoflop.fitting.two_step import (
-    family_curve_notices,
-    fit_families,
-    fit_two_step,
-    two_step_notices,
-)
 from isoflop.laws import load_laws, load_published_fits, typed_law
 from isoflop.notices import Notice
 from isoflop.planning import Budget, find_accelerator, plan
@@ -219,7 +219,7 @@ def published(**changes: object) -> Found:
     fits = load_published_fits()
     one = replace(fits["hoffmann"], is_verified=bool(changes.pop("is_verified", True)))
     table = replace(chinchilla_table(), loss_unit="nats/token", param_convention="total")
-    return hold_against(one, replace(table, **changes)).notices
+    return evaluate_published(one, replace(table, **changes)).notices
 
 
 def approaches(table: LossTable, options: FitOptions = SQUARES) -> Found:
@@ -254,44 +254,44 @@ def bent_profiles() -> LossTable:
 
 
 def unequal_families() -> Found:
-    sides, _ = fitted_pair()
+    groups, _ = fitted_pair()
     random = np.random.default_rng(3)
     noisy = changed(
-        sides[1].table,
+        groups[1].table,
         loss=lambda f: f["loss"] * np.exp(0.1 * random.standard_normal(len(f))),
     )
-    sides = [sides[0], replace(sides[1], table=noisy)]
-    fits = [fit(LAWS["power_floor"], each.table, BOOTED) for each in sides]
-    return family_notices(sides, shared_test(LAWS["power_floor"], sides, fits), None)
+    groups = [groups[0], replace(groups[1], table=noisy)]
+    fits = [fit(LAWS["power_floor"], each.table, BOOTED) for each in groups]
+    return family_notices(groups, shared_test(LAWS["power_floor"], groups, fits), None)
 
 
 def recipes() -> Found:
     table = load_dataset("pile-cerebras-pythia")
     names, family = ("Cerebras-GPT", "Pythia"), table.frame["family"].to_numpy()
     return family_notices(
-        [Side(label=name, table=subset(table, family == name)) for name in names], None, None
+        [Group(label=name, table=subset(table, family == name)) for name in names], None, None
     )
 
 
 def apart() -> Found:
-    sides, (one, _) = fitted_pair()
-    high = changed(sides[0].table, loss=lambda f: f["loss"] + 4)
+    groups, (one, _) = fitted_pair()
+    high = changed(groups[0].table, loss=lambda f: f["loss"] + 4)
     other = fit(LAWS["power_floor"], high, one.options)
     ranges = ((1e18, 1e22), (1e18, 1e22))
     found = compute_multiplier(one, other, np.geomspace(1e20, 1e22, 5), ranges=ranges)
-    return family_notices([replace(each, table=high) for each in sides], None, found)
+    return family_notices([replace(each, table=high) for each in groups], None, found)
 
 
 def across(aspect: str, **changes: str) -> Found:
-    sides = [side("a", tokenizer="GPT-2"), side("b", **({"tokenizer": "GPT-2"} | changes))]
-    return require_comparable(sides, {aspect: "both were converted"})
+    groups = [group("a", tokenizer="GPT-2"), group("b", **({"tokenizer": "GPT-2"} | changes))]
+    return require_comparable(groups, {aspect: "both were converted"})
 
 
-def two_steps(best: float, **columns: object) -> Found:
+def through_loss(best: float, **columns: object) -> Found:
     table = accuracy_runs()
     low = table.with_frame(table.frame[table.frame["accuracy"] < best])
-    return two_step_notices(
-        fit_two_step(changed(low, **columns), "accuracy", LAWS["power_floor"], n_draws=60)
+    return downstream_notices(
+        fit_downstream(changed(low, **columns), "accuracy", LAWS["power_floor"], n_draws=60)
     )
 
 
@@ -327,10 +327,10 @@ COMPARING: dict[str, Callable[[], Found]] = {
     "recipes-differ": recipes,
     "unequal-noise": unequal_families,
     "no-common-loss": apart,
-    "metric-hardly-moves": lambda: two_steps(
+    "metric-hardly-moves": lambda: through_loss(
         1.0, accuracy=lambda f: 0.25 + 0.01 * np.sin(np.arange(len(f)))
     ),
-    "top-not-identified": lambda: two_steps(0.5),
+    "top-not-identified": lambda: through_loss(0.5),
     "loss-not-measured": families_by_loss,
     "family-at-chance": families_by_loss,
 }

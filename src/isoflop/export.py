@@ -76,10 +76,10 @@ def published_snippet(key: str, *, table_code: str) -> str:
     """
     return f'''"""Published fit {key}, with Isoflop {version("isoflop")}."""
 
-from isoflop.fitting.published import hold_against
+from isoflop.fitting.published import evaluate_published
 from isoflop.laws import load_published_fits
 {table_code}
-result = hold_against(load_published_fits()[{key!r}], table)
+result = evaluate_published(load_published_fits()[{key!r}], table)
 
 for name, value in result.values.items():
     print(f"{{name:>12}} = {{value:.8g}}")

@@ -220,8 +220,8 @@ def test_what_was_foretold_stands_against_what_was_measured():
         labels=("a", "b"),
     )
     found = traces(compare_proof.figure(proof, name="Accuracy"))
-    assert list(found["foretold, inside the interval"].text) == ["a"]
-    assert list(found["foretold, outside it"].text) == ["b"]
+    assert list(found["predicted, inside the interval"].text) == ["a"]
+    assert list(found["predicted, outside it"].text) == ["b"]
     assert "from compute alone" in found
     assert "off by 6.0 points" in compare_proof.alt(proof, name="Accuracy")
 

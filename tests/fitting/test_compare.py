@@ -9,8 +9,8 @@ from tests.fitting.helpers import chinchilla_table, table_of
 from isoflop.errors import FitError, TooFewRows
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.compare import (
-    claims,
     compare_laws,
+    functional_forms,
     in_words,
     information_criteria,
     predict_held_out,
@@ -213,7 +213,7 @@ def test_without_an_interval_the_reason_is_given():
 )
 def test_the_claim_that_made_the_data_wins(truth, winner):
     table = line_table(truth, noise=0.002, n_rows=40, seed=3)
-    found = compare_laws(table, claims("compute_flop"), LEAST_SQUARES, decades=0.7)
+    found = compare_laws(table, functional_forms("compute_flop"), LEAST_SQUARES, decades=0.7)
     ranking = rank(found)
     assert ranking.criterion == "held_out"
     tied = [place.score.law.key for place in ranking.places if place.is_tied]
@@ -249,7 +249,7 @@ def test_a_law_that_cannot_take_part_says_why_and_the_others_go_on():
 
 def test_without_a_decade_to_spare_rows_are_left_out_one_by_one():
     table = line_table(floor_law(), lower=1e20, upper=5e20)
-    found = compare_laws(table, claims("compute_flop"), LEAST_SQUARES)
+    found = compare_laws(table, functional_forms("compute_flop"), LEAST_SQUARES)
     assert found.split is None
     assert rank(found).criterion == "leave_one_out"
     text = in_words(found)[0]
@@ -269,7 +269,7 @@ def test_checkpoints_are_left_out_by_run():
 def test_a_wild_error_does_not_make_a_tie():
     """A law that is 70% off is not 'as good' because one of five errors is huge."""
     table = load_dataset("pile-cerebras-pythia")
-    found = compare_laws(table, claims("compute_flop"), LEAST_SQUARES)
+    found = compare_laws(table, functional_forms("compute_flop"), LEAST_SQUARES)
     places = {place.score.law.key: place for place in rank(found).places}
     assert not places["linear"].is_tied
 
@@ -283,6 +283,9 @@ def test_no_common_rows_is_refused():
 def test_progress_is_told():
     seen = []
     compare_laws(
-        line_table(floor_law()), claims("compute_flop"), LEAST_SQUARES, progress=seen.append
+        line_table(floor_law()),
+        functional_forms("compute_flop"),
+        LEAST_SQUARES,
+        progress=seen.append,
     )
     assert seen == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])

@@ -9,15 +9,15 @@ from tests.fitting.helpers import chinchilla_table, table_of
 from isoflop.errors import FitError
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.compare import (
-    Side,
+    Group,
+    compare_published,
     compute_multiplier,
     exponents,
+    exponents_summary,
     family_notices,
     mismatches,
-    multiplier_in_words,
-    published_over,
+    multiplier_summary,
     require_comparable,
-    shared_in_words,
     shared_test,
     subset,
 )
@@ -31,15 +31,15 @@ LAWS = load_laws()
 # --- May losses be compared?
 
 
-def side(label, *, tokenizer="", loss_unit="nats/token", param_convention="total", id=""):
+def group(label, *, tokenizer="", loss_unit="nats/token", param_convention="total", id=""):
     table = line_table(floor_law(), name=id or label)
     table = replace(table, loss_unit=loss_unit, param_convention=param_convention)
     frame = table.frame.assign(tokenizer=tokenizer) if tokenizer else table.frame
-    return Side(label=label, table=table.with_frame(frame))
+    return Group(label=label, table=table.with_frame(frame))
 
 
 def test_sides_that_agree_are_comparable():
-    assert mismatches([side("a", tokenizer="GPT-2"), side("b", tokenizer="GPT-2")]) == ()
+    assert mismatches([group("a", tokenizer="GPT-2"), group("b", tokenizer="GPT-2")]) == ()
 
 
 @pytest.mark.parametrize(
@@ -52,33 +52,33 @@ def test_sides_that_agree_are_comparable():
     ],
 )
 def test_sides_that_differ_are_refused_unless_told_why(changes, what):
-    sides = [side("a", tokenizer="GPT-2"), side("b", **({"tokenizer": "GPT-2"} | changes))]
+    groups = [group("a", tokenizer="GPT-2"), group("b", **({"tokenizer": "GPT-2"} | changes))]
     with pytest.raises(FitError, match="a and b cannot be compared as they stand") as caught:
-        require_comparable(sides)
+        require_comparable(groups)
     assert f"The {what} differs or is not known to agree" in caught.value.detail
-    (aspect,) = (mismatch.aspect for mismatch in mismatches(sides))
+    (aspect,) = (mismatch.aspect for mismatch in mismatches(groups))
     with pytest.raises(FitError):
-        require_comparable(sides, {aspect: "   "})
-    (notice,) = require_comparable(sides, {aspect: "both were converted"})
+        require_comparable(groups, {aspect: "   "})
+    (notice,) = require_comparable(groups, {aspect: "both were converted"})
     assert "because: both were converted" in notice.text
     assert notice.code == f"compared-across-{aspect.replace('_', '-')}"
 
 
 def test_what_two_tables_do_not_state_is_not_taken_to_agree():
-    found = mismatches([side("a"), side("b")])
+    found = mismatches([group("a"), group("b")])
     assert [mismatch.aspect for mismatch in found] == ["tokenizer"]
     assert "not stated" in found[0].text
 
 
 def test_families_of_one_silent_table_agree():
-    assert mismatches([side("a", id="one"), side("b", id="one")]) == ()
+    assert mismatches([group("a", id="one"), group("b", id="one")]) == ()
 
 
 def test_the_shipped_families_have_different_tokenizers():
     table = load_dataset("pile-cerebras-pythia")
     family = table.frame["family"].to_numpy()
-    sides = [Side(label=name, table=subset(table, family == name)) for name in set(family)]
-    (found,) = mismatches(sides)
+    groups = [Group(label=name, table=subset(table, family == name)) for name in set(family)]
+    (found,) = mismatches(groups)
     assert found.aspect == "tokenizer"
 
 
@@ -91,9 +91,9 @@ def fitted_pair(multiplier=3.0, a_other=0.16, noise=0.003, n_bootstrap=200, n_ro
     scale = 1500.0 * (1e20 / multiplier) ** -0.16 / 1e20**-a_other
     law = floor_law(k=scale, a=a_other)
     other = line_table(law, noise=noise, seed=2 * seed + 1, n_rows=n_rows, name="other")
-    sides = [Side(label="One", table=one), Side(label="Other", table=other)]
+    groups = [Group(label="One", table=one), Group(label="Other", table=other)]
     options = FitOptions(objective="least_squares_log", n_bootstrap=n_bootstrap)
-    return sides, [fit(LAWS["power_floor"], s.table, options) for s in sides]
+    return groups, [fit(LAWS["power_floor"], s.table, options) for s in groups]
 
 
 RANGES = ((1e18, 1e22), (1e18, 1e22))
@@ -108,7 +108,7 @@ def test_a_constant_multiplier_is_found_with_its_band():
     np.testing.assert_allclose(found.centre[inside], 3.0, rtol=0.2)
     assert np.mean((found.lower <= 3) & (found.upper >= 3)) > 0.8
     assert np.all(found.lower < found.upper)
-    assert "Other needs" in multiplier_in_words(found, "One", "Other")
+    assert "Other needs" in multiplier_summary(found, "One", "Other")
 
 
 @pytest.mark.parametrize("n_rows", [10, 24])
@@ -124,16 +124,16 @@ def test_the_band_of_a_multiplier_covers_for_few_rows_too(n_rows):
 
 
 def test_a_multiplier_may_be_of_data_or_size():
-    sides, _ = fitted_pair()
+    groups, _ = fitted_pair()
     law = rebind(LAWS["power_floor"], {"x": "tokens"})
     tables = [
-        s.table.with_frame(s.table.frame.rename(columns={"compute_flop": "tokens"})) for s in sides
+        s.table.with_frame(s.table.frame.rename(columns={"compute_flop": "tokens"})) for s in groups
     ]
     options = FitOptions(objective="least_squares_log", n_bootstrap=100)
     fits = [fit(law, table, options) for table in tables]
     found = compute_multiplier(*fits, np.array([1e20, 2e20]), column="tokens", ranges=RANGES)
     np.testing.assert_allclose(found.centre, 3.0, rtol=0.2)
-    text = multiplier_in_words(found, "One", "Other")
+    text = multiplier_summary(found, "One", "Other")
     assert re.match(r"For what One reaches with 2e20 tokens, Other needs [\d.]+ times", text)
     assert text.endswith("the tokens.")
 
@@ -153,14 +153,14 @@ def test_a_loss_below_the_others_floor_is_never_reached():
     found = compute_multiplier(one, other, np.geomspace(1e20, 1e22, 5), ranges=RANGES)
     assert np.isinf(found.centre[-1])
     assert found.is_extrapolation[-1]
-    assert "more than 10,000" in multiplier_in_words(found, "One", "Other")
+    assert "more than 10,000" in multiplier_summary(found, "One", "Other")
 
 
 def test_a_multiplier_changes_with_scale_where_exponents_differ():
     _, fits = fitted_pair(multiplier=2.0, a_other=0.13)
     found = compute_multiplier(*fits, np.geomspace(1e18, 1e22, 9), ranges=RANGES)
     assert found.centre[-1] > 3 * found.centre[0]
-    assert "rises from" in multiplier_in_words(found, "One", "Other")
+    assert "rises from" in multiplier_summary(found, "One", "Other")
 
 
 def test_a_multiplier_needs_draws_and_a_law_of_one_input():
@@ -196,7 +196,7 @@ def test_a_joint_law_is_each_familys_own():
 def test_a_joint_table_keeps_runs_of_different_families_apart():
     table = chinchilla_table()
     named = table.with_frame(table.frame.assign(run_id="run 1"))
-    joint = joint_table(LAWS["chinchilla"], [Side(label="a", table=named)] * 2)
+    joint = joint_table(LAWS["chinchilla"], [Group(label="a", table=named)] * 2)
     assert set(joint.frame["run_id"]) == {"1: run 1", "2: run 1"}
     assert joint.frame["group_1"].sum() == 30
 
@@ -205,56 +205,56 @@ def test_equal_exponents_are_rejected_as_often_as_promised():
     """A level of 10% over 40 pairs that share their exponent: three standard errors are 6."""
     rejected = 0
     for seed in range(40):
-        sides, fits = fitted_pair(n_bootstrap=0, n_rows=14, seed=seed)
-        rejected += shared_test(LAWS["power_floor"], sides, fits).p_value < 0.1
+        groups, fits = fitted_pair(n_bootstrap=0, n_rows=14, seed=seed)
+        rejected += shared_test(LAWS["power_floor"], groups, fits).p_value < 0.1
     assert rejected <= 10
 
 
 def test_different_exponents_are_told_apart():
-    sides, fits = fitted_pair(a_other=0.3, noise=0.002)
-    found = shared_test(LAWS["power_floor"], sides, fits)
+    groups, fits = fitted_pair(a_other=0.3, noise=0.002)
+    found = shared_test(LAWS["power_floor"], groups, fits)
     assert found.p_value < 0.01
     (difference,) = found.differences
     assert difference.upper < 0
     assert difference.p_value < 0.02
-    assert "do not share the exponent a" in shared_in_words(found)
-    assert f"a is {fits[0].values['a']:.3f} for One" in shared_in_words(found)
+    assert "do not share the exponent a" in exponents_summary(found)
+    assert f"a is {fits[0].values['a']:.3f} for One" in exponents_summary(found)
 
 
 def test_tests_that_disagree_leave_it_open():
-    sides, fits = fitted_pair(a_other=0.3, noise=0.002)
-    found = shared_test(LAWS["power_floor"], sides, fits)
+    groups, fits = fitted_pair(a_other=0.3, noise=0.002)
+    found = shared_test(LAWS["power_floor"], groups, fits)
     (difference,) = found.differences
     wide = replace(found, differences=(replace(difference, lower=-1.0, upper=1.0),))
-    assert "It stays open whether the families share the exponent a" in shared_in_words(wide)
+    assert "It stays open whether the families share the exponent a" in exponents_summary(wide)
     none = replace(found, differences=(replace(difference, lower=np.nan, upper=np.nan),))
-    assert "do not share the exponent a" in shared_in_words(none)
+    assert "do not share the exponent a" in exponents_summary(none)
 
 
 def test_equality_is_never_claimed():
-    sides, fits = fitted_pair()
-    text = shared_in_words(shared_test(LAWS["power_floor"], sides, fits))
+    groups, fits = fitted_pair()
+    text = exponents_summary(shared_test(LAWS["power_floor"], groups, fits))
     assert "do not tell the exponent a of the families apart" in text
     assert "no proof that they are equal" in text
 
 
 def test_a_law_without_exponents_cannot_be_tested():
-    sides, fits = fitted_pair()
+    groups, fits = fitted_pair()
     with pytest.raises(FitError, match="has no exponents to compare"):
-        shared_test(LAWS["logarithmic"], sides, fits)
+        shared_test(LAWS["logarithmic"], groups, fits)
 
 
 def test_clustered_rows_are_judged_by_the_bootstrap():
-    sides, _ = fitted_pair()
+    groups, _ = fitted_pair()
     clustered = []
-    for each in sides:
+    for each in groups:
         frame = each.table.frame.assign(run_id=np.repeat([f"r{i}" for i in range(8)], 3))
         clustered.append(replace(each, table=each.table.with_frame(frame)))
     options = FitOptions(objective="least_squares_log", n_bootstrap=100, bootstrap="clusters")
     fits = [fit(LAWS["power_floor"], each.table, options) for each in clustered]
     found = shared_test(LAWS["power_floor"], clustered, fits)
     assert found.has_clusters
-    assert "bootstrap, p =" in shared_in_words(found)
+    assert "bootstrap, p =" in exponents_summary(found)
     codes = [notice.code for notice in family_notices(clustered, found, None)]
     assert codes == ["clustered-rows"]
 
@@ -262,10 +262,11 @@ def test_clustered_rows_are_judged_by_the_bootstrap():
 def test_families_scaled_by_different_recipes_are_named():
     table = load_dataset("pile-cerebras-pythia")
     family = table.frame["family"].to_numpy()
-    sides = [
-        Side(label=name, table=subset(table, family == name)) for name in ("Cerebras-GPT", "Pythia")
+    groups = [
+        Group(label=name, table=subset(table, family == name))
+        for name in ("Cerebras-GPT", "Pythia")
     ]
-    (notice,) = family_notices(sides, None, None)
+    (notice,) = family_notices(groups, None, None)
     assert notice.code == "recipes-differ"
     assert "Cerebras-GPT: D grows as N to the 1.0; Pythia: D grows as N to the 0.0" in notice.text
 
@@ -275,8 +276,8 @@ def test_families_without_a_common_loss_are_named():
     high = line_table(floor_law(E=4.0), name="high")
     other = fit(LAWS["power_floor"], high, one.options)
     found = compute_multiplier(one, other, np.geomspace(1e20, 1e22, 5), ranges=RANGES)
-    sides = [Side(label="One", table=high), Side(label="Other", table=high)]
-    assert [n.code for n in family_notices(sides, None, found)] == ["no-common-loss"]
+    groups = [Group(label="One", table=high), Group(label="Other", table=high)]
+    assert [n.code for n in family_notices(groups, None, found)] == ["no-common-loss"]
 
 
 # --- Published fits
@@ -284,7 +285,7 @@ def test_families_without_a_common_loss_are_named():
 
 def test_published_fits_are_held_against_rows_with_range_and_conflicts():
     table = load_dataset("pile-cerebras-pythia")
-    found = {over.published.key: over for over in published_over(table)}
+    found = {over.published.key: over for over in compare_published(table)}
     hoffmann = found["hoffmann"]
     assert hoffmann.n_in_range == 14
     assert hoffmann.conflicts == {}
@@ -303,7 +304,7 @@ def test_an_offset_is_a_share_and_an_unstated_unit_is_no_agreement():
     published = load_published_fits()["kaplan_d"]
     tokens = np.geomspace(1e8, 1e10, 9)
     loss = 0.1 * published.law.loss(published.theta, {"D": tokens})
-    (over,) = published_over(table_of(tokens=tokens, loss=loss), [published])
+    (over,) = compare_published(table_of(tokens=tokens, loss=loss), [published])
     assert over.offset == pytest.approx(-0.9)
     assert list(over.conflicts) == ["loss unit"]
     (notice,) = [n for n in over.fit.notices if n.code == "fitted-elsewhere"]
@@ -314,7 +315,7 @@ def test_a_published_fit_on_its_own_data_has_no_offset():
     published = load_published_fits()["besiroglu"]
     params, tokens = np.geomspace(1e8, 1e10, 9), np.geomspace(6e9, 1e11, 9)
     loss = published.law.loss(published.theta, {"N": params, "D": tokens})
-    (over,) = published_over(table_of(params=params, tokens=tokens, loss=loss), [published])
+    (over,) = compare_published(table_of(params=params, tokens=tokens, loss=loss), [published])
     assert over.offset == pytest.approx(0, abs=1e-12)
     assert over.spread == pytest.approx(0, abs=1e-12)
     assert over.n_in_range == 9

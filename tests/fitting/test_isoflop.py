@@ -244,7 +244,7 @@ def test_an_envelope_of_few_sizes_is_refused():
 
 
 def test_the_lucky_runs_bias_the_envelope_and_most_of_it_is_foreseen():
-    """Luck of 1% drags the exponent down by 0.07 on average; the fit foretells three quarters."""
+    """Luck of 1% drags the exponent down by 0.07 on average; the fit predicts three quarters."""
     found = []
     for seed in range(10):
         table = learning_curves(noise=0.01, seed=seed)

@@ -27,7 +27,7 @@ from isoflop.errors import (
 )
 from isoflop.fitting import Band, Fit, FitOptions, fit
 from isoflop.fitting.bands import FORMAT as BAND_FORMAT
-from isoflop.fitting.published import hold_against
+from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import FORMAT
 from isoflop.laws import load_laws, load_published_fits
 from isoflop.notices import Notice
@@ -50,7 +50,7 @@ def fitted(table: LossTable) -> Fit:
 
 @pytest.fixture(scope="module")
 def published(table: LossTable) -> Fit:
-    return hold_against(load_published_fits()["hoffmann"], table)
+    return evaluate_published(load_published_fits()["hoffmann"], table)
 
 
 # --- What it says of itself

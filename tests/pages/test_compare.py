@@ -15,7 +15,7 @@ from tests.pages.helpers import figures, healthy, text
 
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.backtest import load_backtest
-from isoflop.fitting.compare import claims, compare_laws, in_words, rank, subset
+from isoflop.fitting.compare import compare_laws, functional_forms, in_words, rank, subset
 from isoflop.fitting.isoflop import compare_approaches, verdict
 from isoflop.laws import load_laws
 from isoflop.plot import theme as look
@@ -41,7 +41,7 @@ def test_first_visit_ranks_the_claims_on_rows_of_one_tokenizer() -> None:
     at = healthy(open_page())
     table = load_dataset("pile-cerebras-pythia")
     pythia = subset(table, (table.frame["family"] == "Pythia").to_numpy())
-    expected = compare_laws(pythia, claims("compute_flop"), FitOptions(n_bootstrap=300))
+    expected = compare_laws(pythia, functional_forms("compute_flop"), FitOptions(n_bootstrap=300))
     for sentence in in_words(expected):
         assert sentence in texts(at)
     assert columns(at)["Law"] == [place.score.law.label for place in rank(expected).places]
@@ -240,7 +240,7 @@ def test_families_are_placed_without_losses(mirror: Path) -> None:
     assert "No loss was measured for these 97 models" in texts(at)
     assert "Pythia" in columns(at)["Family"]
     _, proof = figures(at)
-    held = [trace for trace in proof["data"] if trace["name"].startswith("foretold, ")]
+    held = [trace for trace in proof["data"] if trace["name"].startswith("predicted, ")]
     assert sum(len(trace["text"]) for trace in held) == 13
 
 

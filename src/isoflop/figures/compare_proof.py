@@ -1,4 +1,4 @@
-"""What was foretold against what was measured: a marker with its interval for each run."""
+"""What was predicted against what was measured: a marker with its interval for each run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Proof:
 
 
 def figure(proof: Proof, *, name: str, theme: Theme = APP) -> Figure:
-    """Draw foretold over measured values; on the diagonal the two are equal.
+    """Draw predicted over measured values; on the diagonal the two are equal.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def figure(proof: Proof, *, name: str, theme: Theme = APP) -> Figure:
             "x": ends,
             "y": ends,
             "mode": "lines",
-            "name": "foretold as measured",
+            "name": "predicted as measured",
             "line": {"color": look.MUTED, "width": 1.5, "dash": "dot"},
             "hoverinfo": "skip",
         }
@@ -83,7 +83,7 @@ def figure(proof: Proof, *, name: str, theme: Theme = APP) -> Figure:
         )
     layout = {
         "xaxis": look.axis(f"{name}, measured", "linear") | {"tickformat": ".0%"},
-        "yaxis": look.axis(f"{name}, foretold", "linear") | {"tickformat": ".0%"},
+        "yaxis": look.axis(f"{name}, predicted", "linear") | {"tickformat": ".0%"},
     }
     return look.figure(traces, theme=theme, height_px=HEIGHT_PX, layout=layout)
 
@@ -92,7 +92,7 @@ def alt(proof: Proof, *, name: str) -> str:
     """Say in one sentence what the figure shows, for those who do not see it."""
     off = float(np.mean(np.abs(proof.predicted - proof.observed)))
     return (
-        f"{name} foretold against measured for {len(proof.observed)} held-out runs: off by "
+        f"{name} predicted against measured for {len(proof.observed)} held-out runs: off by "
         f"{100 * off:.1f} points on average."
     )
 
@@ -121,7 +121,7 @@ def _markers(proof: Proof, rows: NDArray[np.bool_], what: str) -> Trace:
             "color": look.colour(0),
         },
         "mode": "markers",
-        "name": f"foretold, {what}",
+        "name": f"predicted, {what}",
         "marker": {
             "color": look.CLEAR if is_hollow else look.colour(0),
             "size": 9,

@@ -1,4 +1,4 @@
-"""How laws and objectives would have done: the largest decade of every catalog table foretold.
+"""How laws and objectives would have done: the largest decade of every catalog table held out.
 
 Families of a table are fitted apart. The result ships as ``data/backtest.csv``, made by
 ``isoflop backtest --csv data/backtest.csv``; nothing in it is typed by hand.

@@ -1,4 +1,4 @@
-"""A paper's parameters held against a table's rows."""
+"""A paper's parameters evaluated on a table's rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_SEARCH = Certificate(
 """The certificate of parameters that nobody searched for here."""
 
 
-def hold_against(published: PublishedFit, table: LossTable) -> Fit:
+def evaluate_published(published: PublishedFit, table: LossTable) -> Fit:
     """Return published parameters as a fit whose residuals are those of a table's rows.
 
     Parameters

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from isoflop.fitting import Fit, fit
-from isoflop.fitting.published import hold_against
+from isoflop.fitting.published import evaluate_published
 from isoflop.identity import content_key
 from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
 from isoflop.planning.influence import optimum_notices
@@ -160,7 +160,7 @@ def fitted(choice: FitChoice) -> Fitted:
     part = rows_of(table(choice.table), choice.families)
     chosen, published = law(choice, part)
     if published is not None:
-        return Fitted(table=part, fit=hold_against(published, part), published=published)
+        return Fitted(table=part, fit=evaluate_published(published, part), published=published)
     return Fitted(table=part, fit=fit_to(chosen, part, choice.options), published=None)
 
 

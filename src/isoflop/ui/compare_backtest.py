@@ -1,4 +1,4 @@
-"""The backtest report: how every law would have foretold the largest decade of every table."""
+"""The backtest report: how every law would have predicted the largest decade of every table."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def show() -> None:
     st.markdown(messages.plain(_what_matters(report.rows)))
     st.caption(
         f"The largest decade of compute of each table (of tokens or active parameters where it "
-        f"has no compute) foretold by fits to the rest, families apart. {MEANING[measure]} Grey, "
+        f"has no compute) predicted by fits to the rest, families apart. {MEANING[measure]} Grey, "
         f"in brackets: some families could not be fitted, so the figure is not ranked. Blank: no "
         f"figure. Laws that could be judged on half of the tables come first. Made "
         f"{messages.plain(report.made)} by `isoflop backtest --csv`."
@@ -183,7 +183,7 @@ def _one_table(rows: tuple[BacktestRow, ...], tables: list[str], labels: dict[st
             "Bias": [row.bias for row in own],
             "In 90% interval": [row.coverage for row in own],
             "Rows fitted": [row.rows_fitted for row in own],
-            "Rows foretold": [row.rows_predicted for row in own],
+            "Rows predicted": [row.rows_predicted for row in own],
             "Families": [f"{row.groups_predicted} of {row.groups}" for row in own],
         }
         | ({"Not fitted": [row.reason for row in own]} if any(row.reason for row in own) else {}),

@@ -16,12 +16,12 @@ from isoflop.fitting.compare import (
     ASPECTS,
     SCALES,
     WHY,
-    Side,
+    Group,
+    exponents_summary,
     family_notices,
     mismatches,
-    multiplier_in_words,
+    multiplier_summary,
     require_comparable,
-    shared_in_words,
     subset,
 )
 from isoflop.laws import Law, law_for_role, laws_for, rebind
@@ -36,39 +36,39 @@ SAME = "same"
 
 
 def show(shown: View) -> None:
-    """Draw the choice of two sides, then their comparison, or why it is refused.
+    """Draw the choice of two groups, then their comparison, or why it is refused.
 
     Raises
     ------
     IsoflopError
-        If the law does not fit the sides.
+        If the law does not fit the groups.
     """
-    sides = _sides(shown)
-    law, column = _law(sides)
+    groups = _sides(shown)
+    law, column = _law(groups)
     place = st.container()
-    reasons = _reasons(sides)
+    reasons = _reasons(groups)
     try:
-        given = require_comparable(sides, reasons)
+        given = require_comparable(groups, reasons)
     except FitError as refusal:
         with place:
             messages.refusal(refusal)
         return
-    found = compare_view.pair(sides, law, column, _options(shown, sides))
-    one, other = (side.label for side in sides)
+    found = compare_view.pair(groups, law, column, _options(shown, groups))
+    one, other = (group.label for group in groups)
     with st.container(key="answer"):
-        st.markdown(messages.plain(multiplier_in_words(found.multiplier, one, other)))
+        st.markdown(messages.plain(multiplier_summary(found.multiplier, one, other)))
     if found.test is not None:
-        st.markdown(messages.plain(shared_in_words(found.test)))
+        st.markdown(messages.plain(exponents_summary(found.test)))
     left, right = panels.side_by_side()
     with left:
         _multiplier(found)
     with right:
         _curves(found, law)
-    messages.notices([*given, *family_notices(sides, found.test, found.multiplier)])
+    messages.notices([*given, *family_notices(groups, found.test, found.multiplier)])
     _table(found)
 
 
-def _sides(shown: View) -> tuple[Side, Side]:
+def _sides(shown: View) -> tuple[Group, Group]:
     """Draw what is compared with what."""
     one, two, three = st.columns(3, vertical_alignment="bottom")
     names = family_names(shown.whole)
@@ -100,10 +100,10 @@ def _sides(shown: View) -> tuple[Side, Side]:
             default=left[0] if left else WHOLE,
             help="The family whose compute for the same loss is sought.",
         )
-    sides = _side(shown.whole, first), _side(other_table, second)
-    if sides[0].label != sides[1].label:
-        return sides
-    full = [replace(s, label=f"{s.label} ({s.table.provenance.title})") for s in sides]
+    groups = _side(shown.whole, first), _side(other_table, second)
+    if groups[0].label != groups[1].label:
+        return groups
+    full = [replace(s, label=f"{s.label} ({s.table.provenance.title})") for s in groups]
     return full[0], full[1]
 
 
@@ -123,16 +123,16 @@ def _family_options(names: tuple[str, ...]) -> dict[str, str]:
     return {name: name for name in names} if names else {WHOLE: "the whole table"}
 
 
-def _side(table: LossTable, family: str) -> Side:
+def _side(table: LossTable, family: str) -> Group:
     if family == WHOLE:
-        return Side(label=table.provenance.title, table=table)
+        return Group(label=table.provenance.title, table=table)
     names = table.included()["family"].astype(str).to_numpy()
-    return Side(label=family, table=subset(table, names == family))
+    return Group(label=family, table=subset(table, names == family))
 
 
-def _law(sides: tuple[Side, Side]) -> tuple[Law, str]:
+def _law(groups: tuple[Group, Group]) -> tuple[Law, str]:
     """Draw the law that both are fitted by and over what, and return both."""
-    known = set(sides[0].table.included()) & set(sides[1].table.included())
+    known = set(groups[0].table.included()) & set(groups[1].table.included())
     scales = {name: axes.column_name(name) for name in SCALES if name in known}
     if not scales or "loss" not in known:
         raise FitError(
@@ -166,17 +166,17 @@ def _law(sides: tuple[Side, Side]) -> tuple[Law, str]:
     return able[chosen], column
 
 
-def _options(shown: View, sides: tuple[Side, Side]) -> FitOptions:
+def _options(shown: View, groups: tuple[Group, Group]) -> FitOptions:
     """Return how to fit: whole runs are resampled where rows share them."""
-    frames = [side.table.included() for side in sides]
+    frames = [group.table.included() for group in groups]
     is_clustered = all("run_id" in frame and frame["run_id"].duplicated().any() for frame in frames)
     return replace(shown.options, bootstrap="clusters") if is_clustered else shown.options
 
 
-def _reasons(sides: tuple[Side, Side]) -> Mapping[str, str]:
+def _reasons(groups: tuple[Group, Group]) -> Mapping[str, str]:
     """Draw a field for each mismatch, and return what was written."""
     given: dict[str, str] = {}
-    for mismatch in mismatches(sides):
+    for mismatch in mismatches(groups):
         given[mismatch.aspect] = st.text_input(
             f"Why the {ASPECTS[mismatch.aspect]} does no harm here",
             key=f"compare.why.{mismatch.aspect}",
@@ -191,18 +191,18 @@ def _reasons(sides: tuple[Side, Side]) -> Mapping[str, str]:
 def _curves(found: Pair, law: Law) -> None:
     """Draw both families' rows and curves."""
     points, lines = [], []
-    for index, (side, fitted, span) in enumerate(
-        zip(found.sides, found.fits, found.ranges, strict=True)
+    for index, (group, fitted, span) in enumerate(
+        zip(found.groups, found.fits, found.ranges, strict=True)
     ):
-        (group, *_) = rows.losses(_as_one(side), found.multiplier.column)
-        points.append(replace(group, family=html.escape(side.label)))
+        (drawn, *_) = rows.losses(_as_one(group), found.multiplier.column)
+        points.append(replace(drawn, family=html.escape(group.label)))
         x = np.geomspace(span[0], span[1] * 10, compare_view.N_GRID)
         draws = fitted.draws if fitted.draws is not None else fitted.theta[None]
         spread = compare_view.best_loss(fitted, draws[:200], x)
         low, high = np.percentile(spread, [5, 95], axis=0)
         lines.append(
             compare_curves.Line(
-                name=f"{html.escape(side.label)}: {law.label}",
+                name=f"{html.escape(group.label)}: {law.label}",
                 x=x,
                 loss=compare_view.best_loss(fitted, fitted.theta[None], x)[0],
                 lower=low,
@@ -216,7 +216,7 @@ def _curves(found: Pair, law: Law) -> None:
             lines,
             x_title=axes.column_title(found.multiplier.column),
             x_is_compute=found.multiplier.column == "compute_flop",
-            y_title=axes.loss_title(found.sides[0].table.loss_unit),
+            y_title=axes.loss_title(found.groups[0].table.loss_unit),
             is_one_group=False,
         ),
         alt=compare_curves.alt(
@@ -226,14 +226,14 @@ def _curves(found: Pair, law: Law) -> None:
     )
 
 
-def _as_one(side: Side) -> LossTable:
-    """Return a side's rows under its own name."""
-    frame = side.table.frame.assign(family=side.label)
-    return side.table.with_frame(frame)
+def _as_one(group: Group) -> LossTable:
+    """Return a group's rows under its own name."""
+    frame = group.table.frame.assign(family=group.label)
+    return group.table.with_frame(frame)
 
 
 def _multiplier(found: Pair) -> None:
-    one, other = (side.label for side in found.sides)
+    one, other = (group.label for group in found.groups)
     drawn = compare_multiplier.Multiplier(
         name=axes.column_name(found.multiplier.column),
         unit=COLUMNS[found.multiplier.column].unit,
@@ -252,21 +252,21 @@ def _multiplier(found: Pair) -> None:
 
 
 def _table(found: Pair) -> None:
-    """Draw the parameters of both side by side."""
+    """Draw the parameters of both group by group."""
     names = found.fits[0].law.param_names
     st.dataframe(
         {"Parameter": list(names)}
         | {
-            side.label: [f"{fitted.values[name]:.5g}" for name in names]
-            for side, fitted in zip(found.sides, found.fits, strict=True)
+            group.label: [f"{fitted.values[name]:.5g}" for name in names]
+            for group, fitted in zip(found.groups, found.fits, strict=True)
         }
         | {"Meaning": [param.help for param in found.fits[0].law.params]},
         hide_index=True,
         alt="Parameters of both families",
     )
     counts = ", ".join(
-        f"{side.label} {fitted.n_rows} rows"
-        for side, fitted in zip(found.sides, found.fits, strict=True)
+        f"{group.label} {fitted.n_rows} rows"
+        for group, fitted in zip(found.groups, found.fits, strict=True)
     )
     st.caption(
         f"{messages.plain(counts)}. Each family has its own fit and its own resamples; the band "

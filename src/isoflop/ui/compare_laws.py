@@ -1,4 +1,4 @@
-"""Which law: claims and laws on the rows, ranked by what they foretell of larger runs."""
+"""Which law: claims and laws on the rows, ranked by what they predict of larger runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from isoflop.fitting.compare import (
     LawComparison,
     LawScore,
     Ranking,
-    claims,
+    functional_forms,
     in_words,
     rank,
 )
@@ -89,12 +89,12 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
             DECADES,
             key="compare.held",
             default="1",
-            help="How far the part that is foretold reaches down from the largest scale; a decade "
+            help="How far the part that is predicted reaches down from the largest scale; a decade "
             "is a factor of ten.",
             style="row",
         )
     if kind == "claims":
-        return claims(column), float(decades)
+        return functional_forms(column), float(decades)
     known = set(shown.table.included())
     chosen = [
         law for law in laws_for("size-and-data") if {item.column for item in law.inputs} <= known
@@ -218,7 +218,7 @@ def _held_out_rows(found: LawComparison) -> None:
             )
         )
     if not groups or found.split is None:
-        st.info("No rows could be held out, so there is nothing to foretell.")
+        st.info("No rows could be held out, so there is nothing to predict.")
         return
     axis = compare_view.scale_axes(found.table)[found.split.column]
     panels.chart(

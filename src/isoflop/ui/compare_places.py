@@ -7,7 +7,7 @@ import streamlit as st
 
 from isoflop.figures import compare_metric, compare_proof
 from isoflop.fitting import FitOptions
-from isoflop.fitting.two_step import (
+from isoflop.fitting.downstream import (
     FamilyCurves,
     LargestHeldOut,
     family_curve_notices,
@@ -70,7 +70,7 @@ def _family_sentence(found: FamilyCurves, held: LargestHeldOut) -> str:
     return (
         f"One sigmoid for {len(found.families)} families, each in its own place, explains "
         f"{found.r_squared:.0%} of the variance of {found.metric}. The largest model of each of "
-        f"{len(held.families)} families, held out, was foretold within "
+        f"{len(held.families)} families, held out, was predicted within "
         f"{100 * held.mean_absolute:.1f} points on average, {held.coverage:.0%} of them inside "
         "the 90% interval."
     )
@@ -106,7 +106,7 @@ def _family_curves(found: FamilyCurves, chosen: list[str]) -> None:
                 labels=tuple(own["run_id"].astype(str)) if "run_id" in own else ("",) * len(own),
             )
         )
-        if not found.is_placed(family):
+        if not found.has_offset(family):
             continue
         params = own["params"].to_numpy(np.float64)
         ratio = float(np.exp(np.mean(np.log(own["tokens"].to_numpy(np.float64) / params))))
@@ -137,7 +137,7 @@ def _family_curves(found: FamilyCurves, chosen: list[str]) -> None:
 
 def _places(found: FamilyCurves) -> None:
     """Draw how much effort each family needs to be half-way up, the least first."""
-    places = {name: found.place(name) for name in found.families}
+    places = {name: found.offset(name) for name in found.families}
     order = sorted(found.families, key=lambda name: -places[name][0])
     names = found.table.frame["family"].astype(str)
     st.dataframe(
@@ -145,7 +145,7 @@ def _places(found: FamilyCurves) -> None:
             "Family": order,
             "Models": [int((names == name).sum()) for name in order],
             "Half-way at reference loss": [
-                places[name][0] if found.is_placed(name) else np.nan for name in order
+                places[name][0] if found.has_offset(name) else np.nan for name in order
             ],
             "90% interval": [f"{places[name][1]:.3f} to {places[name][2]:.3f}" for name in order],
         },
@@ -162,7 +162,7 @@ def _places(found: FamilyCurves) -> None:
 
 
 def _family_proof(held: LargestHeldOut, name: str) -> None:
-    """Draw the largest model of each family, foretold and measured."""
+    """Draw the largest model of each family, predicted and measured."""
     proof = compare_proof.Proof(
         observed=held.observed,
         predicted=held.predicted,

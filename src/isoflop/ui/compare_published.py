@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isoflop.errors import PlanError
 from isoflop.figures import compare_curves, compare_offsets
 from isoflop.fitting import Fit, predict
-from isoflop.fitting.compare import PublishedOver
+from isoflop.fitting.compare import PublishedComparison
 from isoflop.planning import trajectory
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
 from isoflop.plot import axes
@@ -73,7 +73,7 @@ def show(shown: View) -> None:
             st.markdown("\n".join(f"- {messages.plain(text)}" for text in refused))
 
 
-def _closest(able: Mapping[str, PublishedOver]) -> list[str]:
+def _closest(able: Mapping[str, PublishedComparison]) -> list[str]:
     """Return the fits that the rows may be held against, the closest shape first."""
     fair = {
         key: over
@@ -83,7 +83,7 @@ def _closest(able: Mapping[str, PublishedOver]) -> list[str]:
     return sorted(fair, key=lambda key: fair[key].spread)
 
 
-def _chosen(able: Mapping[str, PublishedOver], closest: list[str]) -> list[str]:
+def _chosen(able: Mapping[str, PublishedComparison], closest: list[str]) -> list[str]:
     """Draw which fits are drawn, and return them."""
     first = (closest or list(able))[:N_FIRST]
     picked = st.multiselect(
@@ -101,7 +101,7 @@ def _chosen(able: Mapping[str, PublishedOver], closest: list[str]) -> list[str]:
 
 
 def _lines(
-    table: LossTable, drawn: list[PublishedOver], column: str
+    table: LossTable, drawn: list[PublishedComparison], column: str
 ) -> Iterator[compare_curves.Line]:
     """Yield the loss under each fit along an axis: of the best models at each compute."""
     low, high = table.span(column)
@@ -151,7 +151,7 @@ def _over_rows(table: LossTable, lines: list[compare_curves.Line], axis: axes.Ax
     )
 
 
-def _offset_chart(table: LossTable, drawn: list[PublishedOver], axis: axes.Axis) -> None:
+def _offset_chart(table: LossTable, drawn: list[PublishedComparison], axis: axes.Axis) -> None:
     groups = [_offsets(table, over, axis.column) for over in drawn]
     panels.chart(
         compare_offsets.figure(
@@ -166,7 +166,7 @@ def _offset_chart(table: LossTable, drawn: list[PublishedOver], axis: axes.Axis)
     )
 
 
-def _offsets(table: LossTable, over: PublishedOver, column: str) -> compare_offsets.Offsets:
+def _offsets(table: LossTable, over: PublishedComparison, column: str) -> compare_offsets.Offsets:
     assert over.fit is not None
     frame = table.frame.loc[over.fit.row_index]
     return compare_offsets.Offsets(
@@ -181,7 +181,7 @@ def _offsets(table: LossTable, over: PublishedOver, column: str) -> compare_offs
     )
 
 
-def _sentence(able: Mapping[str, PublishedOver], closest: list[str]) -> str:
+def _sentence(able: Mapping[str, PublishedComparison], closest: list[str]) -> str:
     """Say which published shape comes closest, without ranking the values."""
     if not closest:
         return (
@@ -198,7 +198,7 @@ def _sentence(able: Mapping[str, PublishedOver], closest: list[str]) -> str:
     )
 
 
-def _table(found: list[PublishedOver]) -> None:
+def _table(found: list[PublishedComparison]) -> None:
     st.dataframe(
         {
             "Published fit": [over.published.label for over in found],
@@ -218,11 +218,11 @@ def _table(found: list[PublishedOver]) -> None:
     )
 
 
-def _n_rows(over: PublishedOver) -> int:
+def _n_rows(over: PublishedComparison) -> int:
     return 0 if over.fit is None else over.fit.n_rows
 
 
-def _sources(found: list[PublishedOver]) -> None:
+def _sources(found: list[PublishedComparison]) -> None:
     with st.expander("What each was fitted to, and where it was published"):
         st.dataframe(
             {
@@ -239,13 +239,13 @@ def _sources(found: list[PublishedOver]) -> None:
         )
 
 
-def _counts(over: PublishedOver) -> str:
+def _counts(over: PublishedComparison) -> str:
     columns = {item.column for item in over.published.law.inputs}
     own = ", as here" if "params_nonembedding" in columns else ""
     return f"{over.published.param_convention}{own}"
 
 
-def _range(over: PublishedOver) -> str:
+def _range(over: PublishedComparison) -> str:
     ranges = over.published.input_ranges
     if not ranges:
         return "not published"

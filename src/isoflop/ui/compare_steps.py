@@ -10,14 +10,14 @@ from isoflop.errors import FitError
 from isoflop.figures import compare_metric, compare_proof
 from isoflop.fitting import FitOptions
 from isoflop.fitting.compare import SCALES, write_scale
-from isoflop.fitting.two_step import (
+from isoflop.fitting.downstream import (
+    Downstream,
     MetricBand,
     MetricHeldOut,
-    TwoStep,
-    error_in_words,
+    downstream_notices,
+    error_source,
     metrics,
-    predict_two_step,
-    two_step_notices,
+    predict_downstream,
 )
 from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.planning import compute_optimal
@@ -90,19 +90,19 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
     found, held = compare_view.two_steps(table, metric, law, options)
     flop = _range(table)
     path = _path(found, law, flop)
-    band = predict_two_step(found, path)
+    band = predict_downstream(found, path)
     last = len(flop) - 1
     at = int(np.argmin(np.abs(np.log(flop / (10 * _largest(table))))))
     name = metric.rpartition("/")[2]
     with st.container(key="answer"):
         st.markdown(messages.plain(_sentence(name, flop, band, held, at)))
-    st.markdown(messages.plain(error_in_words(band, min(at, last))))
+    st.markdown(messages.plain(error_source(band, min(at, last))))
     left, right = panels.side_by_side()
     with left:
         _metric_by_compute(table, metric, name, flop, band, law)
     with right:
         _metric_by_loss(found, name)
-    messages.notices(list(two_step_notices(found)))
+    messages.notices(list(downstream_notices(found)))
     _proof(held, name)
 
 
@@ -135,7 +135,7 @@ def _range(table: LossTable) -> NDArray[np.float64]:
     return np.geomspace(np.nanmin(values), np.nanmax(values) * REACH, N_POINTS)
 
 
-def _path(found: TwoStep, law: Law, flop: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def _path(found: Downstream, law: Law, flop: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the inputs of the best run at each compute, at the tokens a parameter of the rows."""
     columns = {item.column for item in law.inputs}
     if columns == {"compute_flop"}:
@@ -164,7 +164,7 @@ def _sentence(
     return text + "."
 
 
-def _metric_by_loss(found: TwoStep, name: str) -> None:
+def _metric_by_loss(found: Downstream, name: str) -> None:
     losses = np.linspace(found.losses.min() * 0.85, found.losses.max() * 1.02, N_POINTS)
     law = found.metric_fit.law
     spread = law.loss(found.metric_draws, {"L": losses})
@@ -241,7 +241,7 @@ def _metric_by_compute(
 
 
 def _proof(held: MetricHeldOut, name: str) -> None:
-    """Draw what was foretold of the runs held out."""
+    """Draw what was predicted of the runs held out."""
     scale = held.split.upper.values(held.split.column)
     labels = tuple(write_scale(value, held.split.column) for value in scale)
     proof = compare_proof.Proof(
@@ -265,16 +265,16 @@ def _proof(held: MetricHeldOut, name: str) -> None:
             {
                 "Run": [labels[i] for i in order],
                 "Measured": held.observed[order],
-                "Foretold in two steps": held.predicted[order],
+                "Predicted in two steps": held.predicted[order],
                 "90% interval": [
                     f"{100 * held.lower[i]:.1f} to {100 * held.upper[i]:.1f}%" for i in order
                 ],
                 proof.rival_name.capitalize(): held.one_step[order],
             },
             column_config=dict.fromkeys(
-                ("Measured", "Foretold in two steps", proof.rival_name.capitalize()),
+                ("Measured", "Predicted in two steps", proof.rival_name.capitalize()),
                 st.column_config.NumberColumn(format="percent"),
             ),
             hide_index=True,
-            alt="Held-out runs with what was foretold",
+            alt="Held-out runs with what was predicted",
         )

@@ -12,32 +12,32 @@ from numpy.typing import NDArray
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.compare import (
     WHY,
+    Group,
     LawComparison,
     Multiplier,
-    PublishedOver,
+    PublishedComparison,
     SharedTest,
-    Side,
     compare_laws,
+    compare_published,
     compute_multiplier,
     exponents,
     loss_of_one_input,
     mismatches,
-    published_over,
     scale_column,
     shared_test,
     subset,
 )
-from isoflop.fitting.isoflop import Approaches, Curve, compare_approaches
-from isoflop.fitting.two_step import (
+from isoflop.fitting.downstream import (
+    Downstream,
     FamilyCurves,
     LargestHeldOut,
     MetricHeldOut,
-    TwoStep,
+    downstream_held_out,
     families_held_out,
+    fit_downstream,
     fit_families,
-    fit_two_step,
-    two_step_held_out,
 )
+from isoflop.fitting.isoflop import Approaches, Curve, compare_approaches
 from isoflop.laws import Law
 from isoflop.planning import compute_optimal
 from isoflop.plot import axes
@@ -96,11 +96,11 @@ def of_one_convention(shown: View) -> View:
     if len(names) < 2:
         return shown
     family = shown.table.included()["family"].astype(str).to_numpy()
-    sides = [Side(label=name, table=subset(shown.table, family == name)) for name in names]
-    found = mismatches(sides)
+    groups = [Group(label=name, table=subset(shown.table, family == name)) for name in names]
+    found = mismatches(groups)
     if not found:
         return shown
-    largest = max(sides, key=lambda side: len(side.table.frame)).label
+    largest = max(groups, key=lambda group: len(group.table.frame)).label
     chosen = inputs.choice(
         "Rows of",
         {name: name for name in names} | {ALL: "all families as one"},
@@ -113,7 +113,7 @@ def of_one_convention(shown: View) -> View:
         for mismatch in found:
             messages.assumption(f"{mismatch.text} {WHY[mismatch.aspect]}")
         return shown
-    (table,) = (side.table for side in sides if side.label == chosen)
+    (table,) = (group.table for group in groups if group.label == chosen)
     return replace(shown, table=table)
 
 
@@ -149,7 +149,7 @@ class Pair:
 
     Parameters
     ----------
-    sides : (Side, Side)
+    groups : (Group, Group)
     fits : (Fit, Fit)
     ranges : ((float, float), (float, float))
         Scale of the rows of each.
@@ -158,14 +158,14 @@ class Pair:
         None for a law without exponents.
     """
 
-    sides: tuple[Side, Side]
+    groups: tuple[Group, Group]
     fits: tuple[Fit, Fit]
     ranges: tuple[tuple[float, float], tuple[float, float]]
     multiplier: Multiplier
     test: SharedTest | None
 
 
-def pair(sides: tuple[Side, Side], law: Law, column: str, options: FitOptions) -> Pair:
+def pair(groups: tuple[Group, Group], law: Law, column: str, options: FitOptions) -> Pair:
     """Return two families compared over a measure of scale.
 
     Raises
@@ -173,20 +173,20 @@ def pair(sides: tuple[Side, Side], law: Law, column: str, options: FitOptions) -
     IsoflopError
         If the law cannot be fitted to either, or tells no loss from that scale.
     """
-    key = caching.key_of(*(side.table.fingerprint for side in sides), law, column, options)
-    return _pair(key, sides, law, column, options)
+    key = caching.key_of(*(group.table.fingerprint for group in groups), law, column, options)
+    return _pair(key, groups, law, column, options)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Comparing the families")
 def _pair(
-    key: str, _sides: tuple[Side, Side], _law: Law, _column: str, _options: FitOptions
+    key: str, _sides: tuple[Group, Group], _law: Law, _column: str, _options: FitOptions
 ) -> Pair:
     options = replace(_options, n_bootstrap=max(_options.n_bootstrap, 200))
-    one, other = (fit(_law, side.table, options) for side in _sides)
-    first, second = (_range(side.table, _column) for side in _sides)
+    one, other = (fit(_law, group.table, options) for group in _sides)
+    first, second = (_range(group.table, _column) for group in _sides)
     grid = np.geomspace(min(first[0], second[0]), max(first[1], second[1]) * 10, N_GRID)
     return Pair(
-        sides=_sides,
+        groups=_sides,
         fits=(one, other),
         ranges=(first, second),
         multiplier=compute_multiplier(
@@ -220,20 +220,20 @@ def _range(table: LossTable, column: str) -> tuple[float, float]:
 # --- Published fits and approaches
 
 
-def published(shown: View) -> tuple[PublishedOver, ...]:
+def published(shown: View) -> tuple[PublishedComparison, ...]:
     """Return every published fit held against the rows."""
     return _published(shown.table.fingerprint, shown.table)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner=False)
-def _published(key: str, _table: LossTable) -> tuple[PublishedOver, ...]:
-    return published_over(_table)
+def _published(key: str, _table: LossTable) -> tuple[PublishedComparison, ...]:
+    return compare_published(_table)
 
 
 def approaches(
     table: LossTable, fitted: Fit | None, fit_key: str, curve: Curve, tolerance: float
 ) -> Approaches:
-    """Return the three approaches side by side.
+    """Return the three approaches group by group.
 
     Raises
     ------
@@ -255,15 +255,15 @@ def _approaches(
 
 def two_steps(
     table: LossTable, metric: str, law: Law, options: FitOptions
-) -> tuple[TwoStep, MetricHeldOut]:
-    """Return both steps on measured losses, and how they foretell the largest decade."""
+) -> tuple[Downstream, MetricHeldOut]:
+    """Return both steps on measured losses, and how they predict the largest decade."""
     key = caching.key_of(table.fingerprint, metric, law, replace(options, n_bootstrap=0))
 
-    def make(report: Callable[[float], None]) -> tuple[TwoStep, MetricHeldOut]:
+    def make(report: Callable[[float], None]) -> tuple[Downstream, MetricHeldOut]:
         report(0.0)
-        both = fit_two_step(table, metric, law, options)
+        both = fit_downstream(table, metric, law, options)
         report(0.5)
-        return both, two_step_held_out(table, metric, law, options)
+        return both, downstream_held_out(table, metric, law, options)
 
     return kept("compare.steps", key, "Resampling both steps", make)
 
@@ -271,7 +271,7 @@ def two_steps(
 def by_family(
     table: LossTable, metric: str, reference: Fit, reference_key: str
 ) -> tuple[FamilyCurves, LargestHeldOut]:
-    """Return curves by family against a reference loss, and how they foretell the largest."""
+    """Return curves by family against a reference loss, and how they predict the largest."""
     key = caching.key_of(table.fingerprint, metric, reference_key)
 
     def make(report: Callable[[float], None]) -> tuple[FamilyCurves, LargestHeldOut]:

@@ -3,8 +3,8 @@
 from isoflop.fitting.compare.comparable import (
     ASPECTS,
     WHY,
+    Group,
     Mismatch,
-    Side,
     mismatches,
     require_comparable,
 )
@@ -20,11 +20,11 @@ from isoflop.fitting.compare.held_out import (
     subset,
     write_scale,
 )
-from isoflop.fitting.compare.laws import LawComparison, LawScore, claims, compare_laws
-from isoflop.fitting.compare.published import PublishedOver, published_over
+from isoflop.fitting.compare.laws import LawComparison, LawScore, compare_laws, functional_forms
+from isoflop.fitting.compare.published import PublishedComparison, compare_published
 from isoflop.fitting.compare.ranking import CRITERIA, Place, Ranking, in_words, rank
 from isoflop.fitting.compare.score import Criteria, Errors, information_criteria
-from isoflop.fitting.compare.words import family_notices, multiplier_in_words, shared_in_words
+from isoflop.fitting.compare.summary import exponents_summary, family_notices, multiplier_summary
 
 __all__ = [
     "ASPECTS",
@@ -34,33 +34,33 @@ __all__ = [
     "Criteria",
     "Difference",
     "Errors",
+    "Group",
     "HeldOut",
     "LawComparison",
     "LawScore",
     "Mismatch",
     "Multiplier",
     "Place",
-    "PublishedOver",
+    "PublishedComparison",
     "Ranking",
     "SharedTest",
-    "Side",
     "Split",
-    "claims",
     "compare_laws",
+    "compare_published",
     "compute_multiplier",
     "exponents",
+    "exponents_summary",
     "family_notices",
+    "functional_forms",
     "in_words",
     "information_criteria",
     "loss_of_one_input",
     "mismatches",
-    "multiplier_in_words",
+    "multiplier_summary",
     "predict_held_out",
-    "published_over",
     "rank",
     "require_comparable",
     "scale_column",
-    "shared_in_words",
     "shared_test",
     "split_by_scale",
     "subset",

@@ -26,7 +26,7 @@ UNKNOWN = "not stated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Group:
     """One of the things compared: a table, or a family of one.
 
     Parameters
@@ -40,7 +40,7 @@ class Side:
     table: LossTable
 
     def value(self, aspect: Aspect) -> str:
-        """Return what the side says of an aspect; `UNKNOWN` where it says nothing."""
+        """Return what the group says of an aspect; `UNKNOWN` where it says nothing."""
         if aspect == "loss_unit":
             value = str(self.table.loss_unit)
         elif aspect == "param_convention":
@@ -52,13 +52,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """An aspect in which sides differ, or may differ.
+    """An aspect in which groups differ, or may differ.
 
     Parameters
     ----------
     aspect : {"loss_unit", "tokenizer", "param_convention"}
     values : tuple of (str, str)
-        Label and value of each side.
+        Label and value of each group.
     """
 
     aspect: Aspect
@@ -71,19 +71,19 @@ class Mismatch:
         return f"The {ASPECTS[self.aspect]} differs or is not known to agree ({named})."
 
 
-def mismatches(sides: Sequence[Side]) -> tuple[Mismatch, ...]:
-    """Return every aspect in which the sides are not known to agree.
+def mismatches(groups: Sequence[Group]) -> tuple[Mismatch, ...]:
+    """Return every aspect in which the groups are not known to agree.
 
     Sides of one source that states nothing agree with each other: a table is in one unit.
 
     Parameters
     ----------
-    sides : sequence of Side
+    groups : sequence of Group
     """
-    has_one_source = len({side.table.id for side in sides}) == 1
+    has_one_source = len({group.table.id for group in groups}) == 1
     found = []
     for aspect in ASPECTS:
-        values = tuple((side.label, side.value(aspect)) for side in sides)
+        values = tuple((group.label, group.value(aspect)) for group in groups)
         stated = {value for _, value in values}
         if len(stated) > 1 or (stated == {UNKNOWN} and not has_one_source):
             found.append(Mismatch(aspect=aspect, values=values))
@@ -91,13 +91,13 @@ def mismatches(sides: Sequence[Side]) -> tuple[Mismatch, ...]:
 
 
 def require_comparable(
-    sides: Sequence[Side], reasons: Mapping[str, str] | None = None
+    groups: Sequence[Group], reasons: Mapping[str, str] | None = None
 ) -> tuple[Notice, ...]:
-    """Refuse sides that are not known to agree, unless told why that is fine.
+    """Refuse groups that are not known to agree, unless told why that is fine.
 
     Parameters
     ----------
-    sides : sequence of Side
+    groups : sequence of Group
     reasons : mapping of str to str, optional
         Why a mismatch does no harm, by aspect.
 
@@ -112,11 +112,11 @@ def require_comparable(
         Naming every mismatch without a reason.
     """
     given = {aspect: reason.strip() for aspect, reason in (reasons or {}).items()}
-    found = mismatches(sides)
+    found = mismatches(groups)
     open_ones = [mismatch for mismatch in found if not given.get(mismatch.aspect)]
     if open_ones:
         raise FitError(
-            f"{' and '.join(side.label for side in sides)} cannot be compared as they stand.",
+            f"{' and '.join(group.label for group in groups)} cannot be compared as they stand.",
             detail="\n".join(f"{m.text} {WHY[m.aspect]}" for m in open_ones),
             hint="Convert them to one convention, or say why the difference does no harm here.",
         )

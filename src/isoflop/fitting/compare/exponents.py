@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from isoflop.errors import FitError
-from isoflop.fitting.compare.comparable import Side
+from isoflop.fitting.compare.comparable import Group
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
@@ -144,31 +144,31 @@ def joint_law(law: Law, n_groups: int, shared: Sequence[str]) -> Law:
     )
 
 
-def joint_table(law: Law, sides: Sequence[Side]) -> LossTable:
-    """Return the usable rows of all sides with columns that say whose each is."""
+def joint_table(law: Law, groups: Sequence[Group]) -> LossTable:
+    """Return the usable rows of all groups with columns that say whose each is."""
     frames = []
-    few = replace(law, params=())  # a side may have fewer rows than the law has parameters
-    for k, side in enumerate(sides, start=1):
-        frame = side.table.included().loc[usable_rows(few, side.table).index].copy()
+    few = replace(law, params=())  # a group may have fewer rows than the law has parameters
+    for k, group in enumerate(groups, start=1):
+        frame = group.table.included().loc[usable_rows(few, group.table).index].copy()
         if "run_id" in frame:
             frame["run_id"] = f"{k}: " + frame["run_id"].astype(str)
-        for other in range(1, len(sides) + 1):
+        for other in range(1, len(groups) + 1):
             frame[f"group_{other}"] = float(other == k)
         frames.append(frame)
     frame = pd.concat(frames, ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    first = sides[0].table
+    first = groups[0].table
     return LossTable(
-        id="+".join(dict.fromkeys(side.table.id for side in sides)),
+        id="+".join(dict.fromkeys(group.table.id for group in groups)),
         frame=frame,
-        provenance=Provenance(title=" and ".join(side.label for side in sides)),
+        provenance=Provenance(title=" and ".join(group.label for group in groups)),
         param_convention=first.param_convention,
         loss_unit=first.loss_unit,
     )
 
 
 def shared_test(
-    law: Law, sides: Sequence[Side], fits: Sequence[Fit], shared: Sequence[str] = ()
+    law: Law, groups: Sequence[Group], fits: Sequence[Fit], shared: Sequence[str] = ()
 ) -> SharedTest:
     """Test whether families share parameters, by default all exponents.
 
@@ -179,9 +179,9 @@ def shared_test(
     Parameters
     ----------
     law : Law
-    sides : sequence of Side
+    groups : sequence of Group
     fits : sequence of Fit
-        Of the law to each side; draws give the differences their intervals.
+        Of the law to each group; draws give the differences their intervals.
     shared : sequence of str
         Parameters to share.
 
@@ -200,13 +200,13 @@ def shared_test(
             f"{law.label} has no exponents to compare.",
             hint="Choose a law with a power in it.",
         )
-    separate = [fit(law, side.table, _TEST_OPTIONS) for side in sides]
-    table = joint_table(law, sides)
-    joint = joint_law(law, len(sides), names)
+    separate = [fit(law, group.table, _TEST_OPTIONS) for group in groups]
+    table = joint_table(law, groups)
+    joint = joint_law(law, len(groups), names)
     together = fit(joint, table, _TEST_OPTIONS, starts=_starts(law, separate, names))
     apart = sum(one.objective_value for one in separate)
-    n_params = len(law.params) * len(sides)
-    freedom = ((len(sides) - 1) * len(names), len(table.frame) - n_params)
+    n_params = len(law.params) * len(groups)
+    freedom = ((len(groups) - 1) * len(names), len(table.frame) - n_params)
     statistic = p_value = float("nan")
     if freedom[1] > 0 and apart > 0:
         extra = max(together.objective_value - apart, 0.0)
@@ -219,7 +219,7 @@ def shared_test(
         p_value=p_value,
         freedom=freedom,
         shared_fit=together,
-        differences=_differences(names, sides, fits),
+        differences=_differences(names, groups, fits),
         has_clusters="run_id" in table.frame and bool(table.frame["run_id"].duplicated().any()),
         spread_ratio=max(spreads) / min(spreads) if min(spreads) > 0 else float("nan"),
     )
@@ -239,10 +239,10 @@ def _starts(law: Law, separate: Sequence[Fit], shared: Sequence[str]) -> list[Ma
 
 
 def _differences(
-    names: Sequence[str], sides: Sequence[Side], fits: Sequence[Fit], level: float = 0.9
+    names: Sequence[str], groups: Sequence[Group], fits: Sequence[Fit], level: float = 0.9
 ) -> tuple[Difference, ...]:
     found = []
-    for (side, one), (side_2, other) in itertools.combinations(zip(sides, fits, strict=True), 2):
+    for (group, one), (group_2, other) in itertools.combinations(zip(groups, fits, strict=True), 2):
         for name in names:
             lower = upper = p_value = float("nan")
             if one.draws is not None and other.draws is not None:
@@ -255,7 +255,7 @@ def _differences(
             found.append(
                 Difference(
                     name=name,
-                    labels=(side.label, side_2.label),
+                    labels=(group.label, group_2.label),
                     values=(one.values[name], other.values[name]),
                     lower=float(lower),
                     upper=float(upper),

@@ -1,4 +1,4 @@
-"""Several laws on one table: which describes it, and which foretells larger runs."""
+"""Several laws on one table: which describes it, and which predicts larger runs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class LawComparison:
         return tuple(score for score in self.scores if score.fit is not None)
 
 
-def claims(column: str) -> tuple[Law, ...]:
+def functional_forms(column: str) -> tuple[Law, ...]:
     """Return the laws of one input that are commonly claimed, over a column.
 
     Parameters

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError
-from isoflop.fitting.published import hold_against
+from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import Fit
 from isoflop.laws import PublishedFit, load_published_fits, rebind
 from isoflop.tables.schema import LossTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedOver:
+class PublishedComparison:
     """One published fit held against a table.
 
     Parameters
@@ -51,9 +51,9 @@ class PublishedOver:
         return int(self.is_in_range.sum())
 
 
-def published_over(
+def compare_published(
     table: LossTable, fits: Iterable[PublishedFit] | None = None
-) -> tuple[PublishedOver, ...]:
+) -> tuple[PublishedComparison, ...]:
     """Hold published fits against a table's rows, in the order given.
 
     They are not ranked: each was fitted to other text, and a loss on other text is another number.
@@ -67,13 +67,13 @@ def published_over(
     return tuple(_over(table, p) for p in fits or load_published_fits().values())
 
 
-def _over(table: LossTable, published: PublishedFit) -> PublishedOver:
+def _over(table: LossTable, published: PublishedFit) -> PublishedComparison:
     published = _in_its_convention(published, table)
     try:
-        held = hold_against(published, table)
+        held = evaluate_published(published, table)
     except IsoflopError as problem:
         nowhere = np.zeros(0, dtype=bool)
-        return PublishedOver(
+        return PublishedComparison(
             published=published, fit=None, is_in_range=nowhere, refusal=problem.summary
         )
     is_in_range = np.ones(held.n_rows, dtype=bool)
@@ -85,7 +85,7 @@ def _over(table: LossTable, published: PublishedFit) -> PublishedOver:
             is_in_range &= (values >= low) & (values <= high)
     residuals = held.residuals[is_in_range] if is_in_range.any() else held.residuals
     middle = float(np.median(residuals))
-    return PublishedOver(
+    return PublishedComparison(
         published=published,
         fit=held,
         is_in_range=is_in_range,

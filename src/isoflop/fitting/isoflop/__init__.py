@@ -13,8 +13,8 @@ from isoflop.fitting.isoflop.profiles import (
     approach_2,
     isoflop_profiles,
 )
+from isoflop.fitting.isoflop.summary import verdict
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias
-from isoflop.fitting.isoflop.words import verdict
 
 __all__ = [
     "CURVES",

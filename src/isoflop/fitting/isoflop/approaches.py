@@ -13,8 +13,8 @@ from isoflop.fitting.isoflop.envelope import Envelope, envelope_corners, lower_e
 from isoflop.fitting.isoflop.line import Lines, less
 from isoflop.fitting.isoflop.parametric import optimum_lines
 from isoflop.fitting.isoflop.profiles import Curve, Profiles, approach_2, isoflop_profiles
+from isoflop.fitting.isoflop.summary import notices_of
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias, Key
-from isoflop.fitting.isoflop.words import notices_of
 from isoflop.fitting.result import Fit
 from isoflop.tables.schema import LossTable
 

@@ -2,8 +2,8 @@
 
 The loss of each model is what a law fitted to other runs gives for its size and tokens: a common
 scale of effort, not the loss it had. A sigmoid in that loss, of one shape for all families and a
-place of its own for each, says how much of the metric each family makes of it. Tokenizer, data and
-recipe of a family all go into its place, so that only models of one family are extrapolated.
+offset of its own for each, says how much of the metric each family makes of it. Tokenizer, data and
+recipe of a family all go into its offset, so that only models of one family are extrapolated.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FitError, TooFewRows
+from isoflop.fitting.downstream.measured import check_metric
 from isoflop.fitting.fit import Progress, law_coordinates
 from isoflop.fitting.objective import Problem, make_problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.solve import minimise
-from isoflop.fitting.two_step.measured import check_metric
 from isoflop.laws import Input, Law, Param
 from isoflop.tables.schema import LossTable
 
@@ -33,7 +33,7 @@ TOLERANCE, MAX_ITERATIONS = 1e-6, 25
 """Of each draw, which starts close to where it ends."""
 N_FLOORS = 6
 """Places of the common floor that the fit starts from."""
-WIDEST_PLACE = 0.5
+WIDEST_OFFSET = 0.5
 """Width of the interval of a half-way point, in nats, from which it is not determined."""
 REACH = 2.0
 """How far beyond the reference losses the half-way point of a family is looked for, in nats."""
@@ -85,7 +85,7 @@ class FamilyCurves:
         values = self.table.values(self.metric)
         return float(1 - np.sum(self.residuals**2) / np.sum((values - values.mean()) ** 2))
 
-    def place(self, family: str, level: float = 0.9) -> tuple[float, float, float]:
+    def offset(self, family: str, level: float = 0.9) -> tuple[float, float, float]:
         """Return the reference loss at which a family is half-way up, and its interval.
 
         A higher one is better: the family needs less of the common effort.
@@ -95,13 +95,13 @@ class FamilyCurves:
         lower, upper = np.percentile(self.draws[:, column], tails)
         return float(self.theta[column]), float(lower), float(upper)
 
-    def is_placed(self, family: str, level: float = 0.9) -> bool:
-        """Say whether a family's models determine its place: not if all are at chance."""
-        _, lower, upper = self.place(family, level)
-        return upper - lower < WIDEST_PLACE
+    def has_offset(self, family: str, level: float = 0.9) -> bool:
+        """Say whether a family's models determine its offset: not if all are at chance."""
+        _, lower, upper = self.offset(family, level)
+        return upper - lower < WIDEST_OFFSET
 
     def _column(self, family: str) -> int:
-        return self.law.param_names.index(_place_of(self.families.index(family)))
+        return self.law.param_names.index(_offset_of(self.families.index(family)))
 
 
 def fit_families(
@@ -114,7 +114,7 @@ def fit_families(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> FamilyCurves:
-    """Fit one sigmoid of the reference loss to all families, each in its own place.
+    """Fit one sigmoid of the reference loss to all families, each with its own offset.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def fit_families(
 
     References
     ----------
-    Ruan et al. 2024 (arXiv 2405.10938), for families in places of their own; Rubin 1981, The
+    Ruan et al. 2024 (arXiv 2405.10938), for families with offsets of their own; Rubin 1981, The
     Bayesian bootstrap.
     """
     if reference.draws is None:
@@ -187,19 +187,19 @@ def fit_families(
     )
 
 
-def _place_of(position: int) -> str:
+def _offset_of(position: int) -> str:
     return f"L0_{position + 1}"
 
 
 def _joint_sigmoid(n_families: int, loss: Array, metric: str) -> Law:
     """Return the law of all families: one floor and steepness, a half-way point for each."""
     numbers = range(n_families)
-    place = " + ".join(f"{_place_of(k)}*group_{k + 1}" for k in numbers)
+    offset = " + ".join(f"{_offset_of(k)}*group_{k + 1}" for k in numbers)
     low, high = float(loss.min()) - REACH, float(loss.max()) + REACH
     return Law(
         key="sigmoid_families",
         label="Sigmoid in the loss, by family",
-        formula=f"floor + (1 - floor)/(1 + exp(k*(L - ({place}))))",
+        formula=f"floor + (1 - floor)/(1 + exp(k*(L - ({offset}))))",
         inputs=(
             Input(symbol="L", column="loss"),
             *(Input(symbol=f"group_{k + 1}", column=f"group_{k + 1}") for k in numbers),
@@ -207,7 +207,7 @@ def _joint_sigmoid(n_families: int, loss: Array, metric: str) -> Law:
         params=(
             Param(name="floor", lower=0.0, upper=1.0),
             Param(name="k", lower=0.0, upper=100.0, scale="log"),
-            *(Param(name=_place_of(k), lower=low, upper=high, unit="loss") for k in numbers),
+            *(Param(name=_offset_of(k), lower=low, upper=high, unit="loss") for k in numbers),
         ),
         response=metric,
     )

@@ -35,7 +35,7 @@ NOT_METRICS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TwoStep:
+class Downstream:
     """A law of the loss, and a sigmoid of a bounded metric in that loss.
 
     Parameters
@@ -151,14 +151,14 @@ def metrics(table: LossTable) -> tuple[str, ...]:
     return tuple(found)
 
 
-def fit_two_step(
+def fit_downstream(
     table: LossTable,
     metric: str,
     loss_law: Law,
     options: FitOptions | None = None,
     *,
     n_draws: int = N_DRAWS,
-) -> TwoStep:
+) -> Downstream:
     """Fit both steps and resample them together.
 
     Parameters
@@ -204,7 +204,7 @@ def fit_two_step(
     log_residuals = first.fit.residuals
     if not first.fit.is_log:
         log_residuals = np.log(first.rows.target / (first.rows.target - log_residuals))
-    return TwoStep(
+    return Downstream(
         metric=metric,
         loss_fit=first.fit,
         metric_fit=second.fit,
@@ -247,8 +247,8 @@ def _rows_with(table: LossTable, columns: tuple[str, ...]) -> LossTable:
     return table if known.all() else subset(table, known)
 
 
-def predict_two_step(
-    found: TwoStep,
+def predict_downstream(
+    found: Downstream,
     inputs: Mapping[str, ArrayLike],
     *,
     level: float = 0.9,
@@ -258,7 +258,7 @@ def predict_two_step(
 
     Parameters
     ----------
-    found : TwoStep
+    found : Downstream
     inputs : mapping of str to array_like, shape (n,)
         Of the law of the loss.
     level : float
@@ -307,7 +307,7 @@ def predict_two_step(
     )
 
 
-def _run_noise(found: TwoStep) -> Array:
+def _run_noise(found: Downstream) -> Array:
     """Draw both residuals of a run for each draw, widened for the parameters that were fitted."""
     n_rows = len(found.residuals)
     freedom = [max(n_rows - len(one.law.params), 1) for one in (found.loss_fit, found.metric_fit)]
@@ -321,7 +321,7 @@ def _ends(draws: Array, level: float) -> tuple[Array, Array]:
     return lower, upper
 
 
-def two_step_held_out(
+def downstream_held_out(
     table: LossTable,
     metric: str,
     loss_law: Law,
@@ -335,7 +335,7 @@ def two_step_held_out(
     Parameters
     ----------
     table, metric, loss_law, options
-        As `fit_two_step`.
+        As `fit_downstream`.
     decades : float
         How far the held-out part reaches down from the largest compute.
     level : float
@@ -343,14 +343,14 @@ def two_step_held_out(
     Raises
     ------
     IsoflopError
-        As `fit_two_step`, or if there is no lower part.
+        As `fit_downstream`, or if there is no lower part.
     """
     columns = (metric, loss_law.response, *(item.column for item in loss_law.inputs))
     rows = _rows_with(table, columns)
     split = split_by_scale(rows, decades)
-    found = fit_two_step(split.lower, metric, loss_law, options)
+    found = fit_downstream(split.lower, metric, loss_law, options)
     inputs = {item.symbol: split.upper.values(item.column) for item in loss_law.inputs}
-    predicted = predict_two_step(found, inputs, level=level, kind="prediction").metric
+    predicted = predict_downstream(found, inputs, level=level, kind="prediction").metric
     return MetricHeldOut(
         split=split,
         observed=split.upper.values(metric),

@@ -1,4 +1,4 @@
-"""What curves by family foretell: models of a family, and how well they did when held out."""
+"""What curves by family predict: models of a family, and how far off held-out ones are."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.bands import BandKind
-from isoflop.fitting.fit import Progress
-from isoflop.fitting.result import Fit
-from isoflop.fitting.two_step.families import (
+from isoflop.fitting.downstream.families import (
     MIN_MODELS,
     FamilyCurves,
     families_of,
@@ -20,6 +18,8 @@ from isoflop.fitting.two_step.families import (
     inputs_of,
     with_reference_loss,
 )
+from isoflop.fitting.fit import Progress
+from isoflop.fitting.result import Fit
 from isoflop.tables.schema import LossTable
 
 Array = NDArray[np.float64]

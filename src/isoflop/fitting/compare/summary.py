@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from isoflop.fitting.compare.comparable import Side
+from isoflop.fitting.compare.comparable import Group
 from isoflop.fitting.compare.exponents import Difference, SharedTest
 from isoflop.fitting.compare.families import Multiplier
 from isoflop.fitting.compare.held_out import SCALES, write_scale
@@ -21,7 +21,7 @@ PATH_WIDTH = 0.2
 UNEQUAL_SPREAD = 3.0
 
 
-def multiplier_in_words(found: Multiplier, one: str, other: str) -> str:
+def multiplier_summary(found: Multiplier, one: str, other: str) -> str:
     """Say how much more compute, or data, one family needs, in the middle and from end to end.
 
     Parameters
@@ -62,7 +62,7 @@ def _times(value: float) -> str:
     return "less than 1/10,000" if value == 0 else format_number(value, 2)
 
 
-def shared_in_words(found: SharedTest) -> str:
+def exponents_summary(found: SharedTest) -> str:
     """Say whether the families share the tested parameters, and how surely."""
     names = f"the exponent{'s' if len(found.shared) > 1 else ''} {' and '.join(found.shared)}"
     differences = "; ".join(_difference(difference) for difference in found.differences)
@@ -111,14 +111,14 @@ def _difference(difference: Difference) -> str:
 
 
 def family_notices(
-    sides: Sequence[Side], test: SharedTest | None, multiplier: Multiplier | None
+    groups: Sequence[Group], test: SharedTest | None, multiplier: Multiplier | None
 ) -> Iterator[Notice]:
     """Yield what to be careful about when two families are compared."""
-    slopes = [_path_slope(side) for side in sides]
+    slopes = [_path_slope(group) for group in groups]
     if np.ptp(slopes) > PATH_SLOPE:
         named = "; ".join(
-            f"{side.label}: D grows as N to the {abs(slope) if abs(slope) < 0.05 else slope:.1f}"
-            for side, slope in zip(sides, slopes, strict=True)
+            f"{group.label}: D grows as N to the {abs(slope) if abs(slope) < 0.05 else slope:.1f}"
+            for group, slope in zip(groups, slopes, strict=True)
         )
         yield Notice(
             code="recipes-differ",
@@ -152,9 +152,9 @@ def family_notices(
         )
 
 
-def _path_slope(side: Side) -> float:
+def _path_slope(group: Group) -> float:
     """Return how tokens grow with size along a family, as a power; NaN if by no one rule."""
-    frame = side.table.included()
+    frame = group.table.included()
     if not {"params", "tokens"} <= set(frame):
         return float("nan")
     x, y = (np.log(frame[name].to_numpy(np.float64)) for name in ("params", "tokens"))

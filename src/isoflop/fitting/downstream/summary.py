@@ -1,4 +1,4 @@
-"""What to be careful about when accuracy is foretold through the loss."""
+"""What to be careful about when a metric is predicted through the loss."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from isoflop.fitting.two_step.families import FamilyCurves
-from isoflop.fitting.two_step.measured import MetricBand, TwoStep
+from isoflop.fitting.downstream.families import FamilyCurves
+from isoflop.fitting.downstream.measured import Downstream, MetricBand
 from isoflop.notices import Notice
 from isoflop.units import counted
 
@@ -17,7 +17,7 @@ LARGEST_SHARE = 2.0
 """How many times as wide one step's interval must be to be named the main source of error."""
 
 
-def two_step_notices(found: TwoStep) -> Iterator[Notice]:
+def downstream_notices(found: Downstream) -> Iterator[Notice]:
     """Yield what to know of two steps fitted to measured losses."""
     if found.r_squared < LITTLE_EXPLAINED:
         yield Notice(
@@ -25,7 +25,7 @@ def two_step_notices(found: TwoStep) -> Iterator[Notice]:
             severity="serious",
             text=f"The loss explains {max(found.r_squared, 0.0):.0%} of the variance of "
             f"{found.name}: these runs may all be at chance.",
-            remedy="Nothing can be foretold of it from these runs; choose a metric that moves, or "
+            remedy="Nothing can be predicted of it from these runs; choose a metric that moves, or "
             "add larger runs.",
         )
     names = found.metric_fit.law.param_names
@@ -55,17 +55,18 @@ def family_curve_notices(found: FamilyCurves) -> Iterator[Notice]:
         remedy="Read it as a common scale of effort, and compare within a family; across families "
         "it also holds data, tokenizer and recipe.",
     )
-    unplaced = [name for name in found.families if not found.is_placed(name)]
-    if unplaced:
+    undetermined = [name for name in found.families if not found.has_offset(name)]
+    if undetermined:
         yield Notice(
             code="family-at-chance",
             severity="info",
-            text=f"{', '.join(unplaced)}: too close to chance on {found.metric} to be placed.",
+            text=f"{', '.join(undetermined)}: too close to chance on {found.metric} to have an "
+            "offset.",
             remedy="Their curves are not drawn beyond their models.",
         )
 
 
-def error_in_words(band: MetricBand, i: int = 0) -> str:
+def error_source(band: MetricBand, i: int = 0) -> str:
     """Say which of the two steps most of the interval at a point comes from.
 
     Parameters
