@@ -3,7 +3,14 @@ import pytest
 from tests.planning.conftest import D, law
 
 from isoflop.errors import PlanError
-from isoflop.planning import Budget, PlanOptions, find_accelerator, plan
+from isoflop.planning import (
+    Budget,
+    PlanOptions,
+    Setting,
+    find_accelerator,
+    plan,
+    plan_within,
+)
 
 H100 = find_accelerator("h100-sxm")
 
@@ -11,6 +18,7 @@ H100 = find_accelerator("h100-sxm")
 def test_a_plan_spends_its_budget(chinchilla, draws, make_fit) -> None:
     budget = Budget(wall_time_s=30 * 86400.0, accelerators=64)
     result = plan(make_fit(chinchilla, draws=draws), budget, H100)
+    assert result.basis == "compute-optimal"
     assert 6 * result.params * result.tokens == pytest.approx(result.compute_flop)
     assert result.cost.wall_time_s == pytest.approx(30 * 86400.0)
     assert result.cost.accelerator_hours == pytest.approx(64 * 720)
@@ -71,11 +79,16 @@ def test_inference_is_paid_from_the_same_budget(chinchilla, make_fit) -> None:
     assert "1T tokens" in result.assumptions["Inference"]
 
 
-def test_a_law_of_one_input_needs_the_size(make_fit) -> None:
+def test_the_size_of_a_law_of_one_input_is_assumed_or_given(make_fit) -> None:
     data = law("E + A/D**alpha", (D,), "E A alpha")
     fit = make_fit(data, np.array([1.7, 400.0, 0.3]))
     with pytest.raises(PlanError, match="no compute-optimal model size"):
-        plan(fit, Budget(compute_flop=6e20), H100)
-    assert plan(
-        fit, Budget(compute_flop=6e20), H100, PlanOptions(params=1e9)
-    ).tokens == pytest.approx(1e11)
+        plan_within(fit, Setting(budget=Budget(compute_flop=6e20), accelerator=H100))
+    assumed = plan(fit, Budget(compute_flop=6e20), H100)
+    assert assumed.basis == "assumed"
+    assert assumed.assumption.endswith("20 tokens per parameter are assumed.")
+    assert assumed.assumption in assumed.summary()
+    assert assumed.tokens_per_param == pytest.approx(20)
+    given = plan(fit, Budget(compute_flop=6e20), H100, PlanOptions(params=1e9))
+    assert given.tokens == pytest.approx(1e11)
+    assert (given.basis, given.assumption) == ("chosen", "")

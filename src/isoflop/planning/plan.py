@@ -30,6 +30,7 @@ from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.reach import extrapolation_notices
 from isoflop.planning.scenario import Scenario, setting_of
+from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
 from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan
 from isoflop.units import format_quantity
 
@@ -47,6 +48,8 @@ def plan(
     fixed: Mapping[str, float] | None = None,
 ) -> Plan:
     """Work out what a budget buys: the best model and data size, its loss, time and money.
+
+    Where the law has no best size, that of `TOKENS_PER_PARAM` is assumed, and the plan says so.
 
     Parameters
     ----------
@@ -66,15 +69,24 @@ def plan(
     Raises
     ------
     PlanError
-        If the budget buys no run, the law has no best size and none is given, an input is
-        missing, or the accelerators cannot be cut as the layout says.
+        If the budget buys no run, an input is missing, or the accelerators cannot be cut as the
+        layout says.
     DoesNotFit
         If the memory holds no model of the family, or not one of the size given.
     """
     options = options or PlanOptions()
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     setting = setting_of(scenario, fit.param_convention)
-    return plan_within(fit, setting, params=options.params, level=options.level, fixed=fixed)
+    flop = np.array([sums.compute_flop(budget, accelerator)])
+    if options.params is not None or optimal_models(fit, flop, fixed) is not None:
+        return plan_within(fit, setting, params=options.params, level=options.level, fixed=fixed)
+    params = float(assumed_params(flop)[0])
+    return replace(
+        plan_within(fit, setting, params=params, level=options.level, fixed=fixed),
+        basis="assumed",
+        assumption=f"{fit.law.label} says nothing of the best size: {TOKENS_PER_PARAM:g} tokens "
+        "per parameter are assumed.",
+    )
 
 
 def plan_within(
@@ -85,7 +97,7 @@ def plan_within(
     level: float = 0.9,
     fixed: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Work out the best run within every limit of a setting.
+    """Work out the best run within every limit of a setting; nothing is assumed.
 
     Parameters
     ----------
@@ -107,7 +119,7 @@ def plan_within(
     DoesNotFit
         If the memory holds no model, or not one of the size given.
     PlanError
-        As `plan`.
+        As `plan`, and if the law has no best size and none is given.
     """
     budget, rule = setting.budget, setting.rule
     best, spread = None, None

@@ -42,7 +42,7 @@ from isoflop.laws import Law
 from isoflop.planning import compute_optimal
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names
-from isoflop.ui import caching, controls, curves, inputs, messages
+from isoflop.ui import caching, controls, inputs, messages
 from isoflop.ui.fit_view import kept
 from isoflop.ui.state import TableChoice
 
@@ -196,7 +196,6 @@ def _pair(
             column=_column,
             ranges=(first, second),
             loss_at=best_loss,
-            level=curves.LEVEL,
         ),
         test=shared_test(_law, _sides, (one, other)) if exponents(_law) else None,
     )

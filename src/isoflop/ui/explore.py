@@ -12,14 +12,12 @@ from streamlit.delta_generator import DeltaGenerator
 from isoflop import plot
 from isoflop.errors import PlanError
 from isoflop.notices import Notice
-from isoflop.planning import Accelerator, Budget, Plan, find_accelerator
-from isoflop.planning import plan as make_plan
+from isoflop.planning import Accelerator, Budget, Plan, PlanOptions, find_accelerator, plan
 from isoflop.planning.trajectory import compute_range
 from isoflop.plot import APP, axes
 from isoflop.ui import (
     caching,
     controls,
-    curves,
     inputs,
     messages,
     panels,
@@ -29,7 +27,6 @@ from isoflop.ui import (
     words,
 )
 from isoflop.ui.caching import Fitted
-from isoflop.ui.curves import Answer
 from isoflop.ui.keeping import kept
 from isoflop.ui.spending import DEFAULT_ACCELERATOR
 from isoflop.ui.state import FitChoice, Selection
@@ -57,24 +54,20 @@ class View:
     selection : Selection
     fitted : Fitted
     accelerator : Accelerator
-    answer : Answer or None
+    plan : Plan or None
+        What the budget buys.
     problem : PlanError or None
-        Why there is no answer.
+        Why there is none.
     """
 
     selection: Selection
     fitted: Fitted
     accelerator: Accelerator
-    answer: Answer | None
+    plan: Plan | None
     problem: PlanError | None
 
-    @property
-    def plan(self) -> Plan | None:
-        """What the budget buys."""
-        return None if self.answer is None else self.answer.plan
 
-
-_answer = kept(curves.answer)
+_plan = kept(plan)
 
 
 def show() -> None:
@@ -118,13 +111,13 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
 
 def view(selection: Selection, fitted: Fitted) -> View:
     """Plan what is selected; a plan that cannot be made is in the view, too."""
-    answer, problem = None, None
+    planned, problem = None, None
     try:
-        answer = _answer(
+        planned = _plan(
             fitted.fit,
             selection.budget,
             find_accelerator(selection.accelerator),
-            params=selection.params,
+            PlanOptions(params=selection.params),
             fixed=selection.fixed,
         )
     except PlanError as error:
@@ -133,21 +126,21 @@ def view(selection: Selection, fitted: Fitted) -> View:
         selection=selection,
         fitted=fitted,
         accelerator=find_accelerator(selection.accelerator),
-        answer=answer,
+        plan=planned,
         problem=problem,
     )
 
 
 def show_answer(shown: View) -> None:
     """Write the answer in words, then in large figures."""
-    answer, fit = shown.answer, shown.fitted.fit
-    if answer is None:
+    fit = shown.fitted.fit
+    if shown.plan is None:
         if shown.problem is not None:
             messages.show(shown.problem)
         return
     with st.container(key="answer"):
-        st.markdown(words.sentence(answer, fit, shown.accelerator))
-    words.figures(answer, fit)
+        st.markdown(words.sentence(shown.plan, fit, shown.accelerator))
+    words.figures(shown.plan, fit)
 
 
 def show_losses(shown: View) -> None:
@@ -187,14 +180,14 @@ def show_contours(shown: View) -> None:
 def show_notices(shown: View) -> None:
     """List everything that should make a reader doubt the answer."""
     found: list[Notice] = list(shown.fitted.fit.notices)
-    if shown.answer is not None:
-        found += shown.answer.plan.notices
-        if shown.answer.assumption:
-            messages.assumption(shown.answer.assumption)
+    if shown.plan is not None:
+        found += shown.plan.notices
+        if shown.plan.assumption:
+            messages.assumption(shown.plan.assumption)
         found += caching.influence(
             shown.fitted.fit,
             shown.fitted.table,
-            shown.answer.plan.compute_flop,
+            shown.plan.compute_flop,
             fixed=shown.selection.fixed,
         )
     found += uploads.notices(shown.selection.table.id)
@@ -229,7 +222,7 @@ def warm() -> None:
     """Draw the front page's figures, for nobody: Plotly loads its parts when first used."""
     source, fit = caching.warm()
     flop = compute_range(fit, source)[1]
-    plan = make_plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
-    plot.loss_curve(fit, plan=plan, table=source, theme=APP).to_json()
-    plot.contours(fit, plan=plan, table=source, theme=APP).to_json()
+    made = plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
+    plot.loss_curve(fit, plan=made, table=source, theme=APP).to_json()
+    plot.contours(fit, plan=made, table=source, theme=APP).to_json()
     plot.residuals(fit, table=source, theme=APP).to_json()

@@ -5,29 +5,27 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop.fitting import Fit
-from isoflop.planning import Accelerator, Interval
+from isoflop.planning import Accelerator, Interval, Plan
 from isoflop.plot import axes
 from isoflop.ui import messages
-from isoflop.ui.curves import Answer
 from isoflop.units import format_number, format_quantity
 
 
-def sentence(answer: Answer, fit: Fit, accelerator: Accelerator) -> str:
-    """Return the answer as one paragraph of Markdown.
+def sentence(plan: Plan, fit: Fit, accelerator: Accelerator) -> str:
+    """Return a plan as one paragraph of Markdown.
 
     Parameters
     ----------
-    answer : Answer
+    plan : Plan
     fit : Fit
     accelerator : Accelerator
     """
-    plan = answer.plan
     cost = plan.cost
     time = messages.plain(format_quantity(cost.wall_time_s, "seconds"))
     means = f"With **{cost.accelerators:,} {messages.plain(accelerator.label)} for {time}**"
     model = f"**{format_number(plan.params)} parameters**"
     tokens = f"**{format_number(plan.tokens)} tokens**"
-    if answer.basis == "compute-optimal":
+    if plan.basis == "compute-optimal":
         run = f"the best model has {model} and sees {tokens}"
     else:
         run = f"a model of {model} sees {tokens}"
@@ -36,7 +34,7 @@ def sentence(answer: Answer, fit: Fit, accelerator: Accelerator) -> str:
     if plan.loss_interval is not None:
         span = _span(plan.loss_interval, ".3f")
         text += f" ({span} at {plan.loss_interval.level:.0%})"
-    return f"{text}. {reach(answer)}"
+    return f"{text}. {reach(plan)}"
 
 
 def unit(fit: Fit) -> str:
@@ -46,16 +44,15 @@ def unit(fit: Fit) -> str:
     return "(unit unknown)" if fit.loss_unit == "unknown" else fit.loss_unit
 
 
-def reach(answer: Answer) -> str:
+def reach(plan: Plan) -> str:
     """Say how far the run lies beyond the fitted rows."""
-    if beyond(answer) == 0:
+    if beyond(plan) == 0:
         return "That is within the fitted rows."
-    return f"That is **{beyond(answer):.1f} decades** beyond the fitted rows."
+    return f"That is **{beyond(plan):.1f} decades** beyond the fitted rows."
 
 
-def figures(answer: Answer, fit: Fit) -> None:
+def figures(plan: Plan, fit: Fit) -> None:
     """Draw the large figures, each with its unit and interval."""
-    plan = answer.plan
     cost = plan.cost
     hourly = None if cost.usd_compute is None else cost.usd_compute / cost.accelerator_hours
     with st.container(key="figures"), st.grid(4, min_column_width=140, gap="small"):
@@ -68,13 +65,13 @@ def figures(answer: Answer, fit: Fit) -> None:
         _metric(
             "Model size N",
             format_number(plan.params),
-            _span_of(plan.params_interval) or f"parameters, {answer.basis}",
+            _span_of(plan.params_interval) or f"parameters, {plan.basis}",
             "Parameters, with their interval over the resampled fits.",
         )
         _metric(
             "Training data D",
             format_number(plan.tokens),
-            _span_of(plan.tokens_interval) or f"tokens, {answer.basis}",
+            _span_of(plan.tokens_interval) or f"tokens, {plan.basis}",
             "Tokens, with their interval over the resampled fits.",
         )
         _metric(
@@ -105,15 +102,15 @@ def figures(answer: Answer, fit: Fit) -> None:
         )
         _metric(
             "Beyond the data",
-            f"{beyond(answer):.1f} decades",
-            _furthest(answer, fit),
+            f"{beyond(plan):.1f} decades",
+            _furthest(plan, fit),
             "Furthest distance of any input from the fitted rows, in powers of ten.",
         )
 
 
-def beyond(answer: Answer) -> float:
+def beyond(plan: Plan) -> float:
     """Return how far the run lies beyond the fitted rows, in decades."""
-    return max((abs(value) for value in answer.plan.extrapolation_decades.values()), default=0.0)
+    return max((abs(value) for value in plan.extrapolation_decades.values()), default=0.0)
 
 
 def _span(interval: Interval | None, spec: str) -> str:
@@ -137,9 +134,9 @@ def _span_of(interval: Interval | None) -> str:
     return f"{format_number(interval.lower)} to {format_number(interval.upper)}"
 
 
-def _furthest(answer: Answer, fit: Fit) -> str:
+def _furthest(plan: Plan, fit: Fit) -> str:
     """Name the input that lies furthest beyond the rows."""
-    decades = answer.plan.extrapolation_decades
+    decades = plan.extrapolation_decades
     if not any(decades.values()):
         return "within the rows"
     symbol = max(decades, key=lambda name: abs(decades[name]))
