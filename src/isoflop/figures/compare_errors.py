@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.figures import Figure
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Theme, Trace
 
@@ -72,7 +71,7 @@ def figure(
         )
     values = np.concatenate([kind.error for kind in kinds]) if kinds else np.array([])
     layout = {
-        "xaxis": narrow_log_axis(x_title, values[np.isfinite(values) & (values > 0)]),
+        "xaxis": look.narrow_log_axis(x_title, values[np.isfinite(values) & (values > 0)]),
         "yaxis": {
             "type": "category",
             "categoryorder": "array",

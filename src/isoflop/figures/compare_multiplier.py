@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.figures import Figure
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Theme, Trace
 
@@ -93,7 +92,7 @@ def figure(found: Multiplier, *, one: str, other: str, theme: Theme = APP) -> Fi
         "xaxis": look.axis(
             f"{found.name} of {one} ({found.unit})", is_power=found.unit == "FLOP", span=x
         ),
-        "yaxis": narrow_log_axis(
+        "yaxis": look.narrow_log_axis(
             "Times as much for the same loss", np.concatenate([*edges, found.centre[shown], [1.0]])
         ),
         "shapes": [

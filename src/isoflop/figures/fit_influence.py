@@ -9,7 +9,6 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Theme, Trace
 from isoflop.units import counted
@@ -91,7 +90,7 @@ def figure(groups: Sequence[Rows], *, n_params: int, theme: Theme = APP) -> go.F
     ]
     everything = np.concatenate([group.leverage for group in groups])
     layout = {
-        "xaxis": narrow_log_axis(
+        "xaxis": look.narrow_log_axis(
             "Leverage (weight of a row in its own fitted value)",
             np.array([everything.min() / 1.1, everything.max() * 1.2]),
         ),

@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Theme, Trace
 
@@ -115,7 +114,7 @@ def _axis(column: Column, *, is_labelled: bool) -> dict[str, object]:
     title = column.name if is_labelled else ""
     settings: dict[str, object] = look.axis(title, "linear")
     if column.is_log:
-        settings = narrow_log_axis(title, 10.0 ** np.array(ends), count=3)
+        settings = look.narrow_log_axis(title, 10.0 ** np.array(ends), count=3)
     return settings | {
         "range": ends,
         "showticklabels": is_labelled,

@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Theme, Trace
 
@@ -114,7 +113,7 @@ def interval(profile: Profile) -> str:
 def _x_axis(profile: Profile) -> dict[str, Any]:
     span = np.concatenate([profile.value, profile.resampled or ()])
     if profile.is_log:
-        return narrow_log_axis(profile.name, span)
+        return look.narrow_log_axis(profile.name, span)
     margin = 0.03 * float(np.ptp(span))
     ends = [float(span.min()) - margin, float(span.max()) + margin]
     return look.axis(profile.name, "linear") | {"nticks": 5, "range": ends}

@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Scale, Theme, Trace
 
@@ -141,7 +140,7 @@ def _size_axis(params: NDArray[np.float64], band: tuple[float, float] | None) ->
     title = "Optimal size N* (parameters)"
     if not len(known) or known.max() <= known.min():
         return look.axis(title)
-    return narrow_log_axis(title, known)
+    return look.narrow_log_axis(title, known)
 
 
 def alt(line: Line, *, x_title: str) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.figures import Figure
-from isoflop.figures.fit_ticks import narrow_log_axis
 from isoflop.plot import theme as look
 from isoflop.plot.theme import APP, Theme, Trace
 
@@ -65,7 +64,7 @@ def figure(
     y = np.concatenate([line.params for line in lines])
     layout = {
         "xaxis": look.axis("Training compute C (FLOP)", is_power=True, span=x),
-        "yaxis": narrow_log_axis("Best model size (parameters)", y),
+        "yaxis": look.narrow_log_axis("Best model size (parameters)", y),
         "shapes": [
             {
                 "type": "rect",

@@ -193,6 +193,26 @@ def _power(value: float) -> str:
     return f"10<sup>{exponent}</sup>" if factor == "1" else f"{factor}×10<sup>{exponent}</sup>"
 
 
+def narrow_log_axis(title: str, span: NDArray[np.float64], *, count: int = 5) -> dict[str, Any]:
+    """Return a logarithmic axis with a few round ticks, however narrow it is.
+
+    Parameters
+    ----------
+    title : str
+        With unit.
+    span : ndarray
+        Smallest and largest value shown, among others.
+    count : int
+        About how many ticks.
+    """
+    low, high = float(np.min(span)), float(np.max(span))
+    margin = max(0.03 * np.log10(high / low), 0.01)
+    settings = axis(title, "log") | {
+        "range": [float(np.log10(low) - margin), float(np.log10(high) + margin)]
+    }
+    return settings | log_ticks(low, high, count=count)
+
+
 def loss_axis(title: str, losses: NDArray[np.float64], scale: Scale = "log") -> dict[str, Any]:
     """Return an axis for losses, which span less than a decade: round ticks, a tight range.
 
