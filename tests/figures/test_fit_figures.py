@@ -19,7 +19,7 @@ from isoflop.figures import (
     fit_sensitivity,
     residuals,
 )
-from isoflop.figures.fit_ticks import narrow_log_axis
+from isoflop.plot.theme import narrow_log_axis
 
 AXIS = np.linspace(0.1, 1.0, 20)
 
