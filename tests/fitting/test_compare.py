@@ -19,7 +19,7 @@ from isoflop.fitting.compare import (
     subset,
 )
 from isoflop.fitting.compare.score import cross_validate, folds, prediction_errors
-from isoflop.fitting.diagnose import workbench
+from isoflop.fitting.diagnose import diagnostics
 from isoflop.laws import laws_for, load_laws, typed_law
 from isoflop.tables import load_dataset
 
@@ -33,7 +33,7 @@ def test_criteria_of_least_squares_are_those_of_a_normal_linear_model():
     table = line_table(floor_law())
     law = typed_law("a + b*log(compute_flop)", ["compute_flop", "loss"])
     fitted = fit(law, table, FitOptions(objective="least_squares"))
-    criteria = information_criteria(workbench(fitted, table).problem, fitted.theta)
+    criteria = information_criteria(diagnostics(fitted, table).problem, fitted.theta)
     design = np.stack([np.ones(24), np.log(table.frame["compute_flop"])], axis=1)
     _, rss, *_ = np.linalg.lstsq(design, table.frame["loss"])
     scale = np.sqrt(rss[0] / 24)
@@ -57,7 +57,7 @@ def test_the_implied_density_integrates_to_one_and_its_scale_is_the_best(objecti
     table = line_table(floor_law(), noise=0.02)
     options = FitOptions(objective=objective, huber_delta=delta)
     fitted = fit(LAWS["power_floor"], table, options)
-    problem = workbench(fitted, table).problem
+    problem = diagnostics(fitted, table).problem
     residuals = -fitted.residuals  # predicted less observed, as penalties take them
 
     def penalty(r):
@@ -87,7 +87,7 @@ def test_the_implied_density_integrates_to_one_and_its_scale_is_the_best(objecti
 def test_too_few_rows_for_aicc_give_infinity():
     table = line_table(floor_law(), n_rows=4)
     fitted = fit(LAWS["power_floor"], table, LEAST_SQUARES)
-    assert information_criteria(workbench(fitted, table).problem, fitted.theta).aicc == np.inf
+    assert information_criteria(diagnostics(fitted, table).problem, fitted.theta).aicc == np.inf
 
 
 # --- Cross-validation
@@ -96,7 +96,7 @@ def test_too_few_rows_for_aicc_give_infinity():
 def test_leave_one_out_equals_fitting_without_each_row():
     table = chinchilla_table(noise=0.01)
     fitted = fit(LAWS["chinchilla"], table, LEAST_SQUARES)
-    errors = cross_validate(workbench(fitted, table), folds(np.arange(30)))
+    errors = cross_validate(diagnostics(fitted, table), folds(np.arange(30)))
     for row in (0, 13, 29):
         rest = subset(table, np.arange(30) != row)
         own = fit(LAWS["chinchilla"], rest, LEAST_SQUARES)
@@ -109,7 +109,7 @@ def test_leave_one_out_of_a_linear_law_is_the_hat_matrix():
     table = line_table(lambda flop: 4 - 0.05 * np.log(flop))
     law = typed_law("a + b*log(compute_flop)", ["compute_flop", "loss"])
     fitted = fit(law, table, FitOptions(objective="least_squares"))
-    errors = cross_validate(workbench(fitted, table), folds(np.arange(24)))
+    errors = cross_validate(diagnostics(fitted, table), folds(np.arange(24)))
     design = np.stack([np.ones(24), np.log(table.frame["compute_flop"])], axis=1)
     leverage = np.diag(design @ np.linalg.inv(design.T @ design) @ design.T)
     expected = -fitted.residuals / (1 - leverage) / table.frame["loss"]

@@ -1,4 +1,4 @@
-"""How far a fit may be believed: refits, profiles, landscape, residuals, influence."""
+"""How far a fit may be believed: refits, profiles, objective surface, residuals, influence."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from scipy import stats
 from isoflop.errors import FitError
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.diagnose import (
+    diagnostics,
     drawn_parameters,
     has_runs,
-    landscape,
     leave_out,
-    leftover,
+    multistart,
     normal_quantiles,
+    objective_surface,
     one_step,
     profiles,
-    search,
+    residuals,
     trend,
     weights_without,
-    workbench,
 )
 from isoflop.fitting.diagnose.conditional import hold, minimise_held
 from isoflop.laws import load_laws, typed_law
@@ -65,17 +65,17 @@ LINE = typed_law("b0 + b1*params", ["params", "loss"])
 
 
 def test_refit_with_every_row_is_the_fit(made: LossTable) -> None:
-    bench = workbench(fit(CHINCHILLA, made), made)
-    (theta,) = bench.refit(np.ones((1, bench.problem.n_rows)))
-    assert theta == pytest.approx(bench.fit.theta, rel=1e-5)
-    assert bench.is_optimum()
+    setup = diagnostics(fit(CHINCHILLA, made), made)
+    (theta,) = setup.refit(np.ones((1, setup.problem.n_rows)))
+    assert theta == pytest.approx(setup.fit.theta, rel=1e-5)
+    assert setup.is_optimum()
 
 
 @pytest.mark.parametrize("objective", ["huber_log", "least_squares_log", "least_squares"])
 def test_leaving_out_is_fitting_without(made: LossTable, objective: str) -> None:
     options = FitOptions(objective=objective)  # type: ignore[arg-type]  # parametrised text
-    bench = workbench(fit(CHINCHILLA, made, options), made)
-    left_out = leave_out(bench)
+    setup = diagnostics(fit(CHINCHILLA, made, options), made)
+    left_out = leave_out(setup)
     assert left_out.is_exact.all()
     for row in (0, 17, 40):
         without = fit(CHINCHILLA, dropped(made, np.array([row])), options)
@@ -83,26 +83,26 @@ def test_leaving_out_is_fitting_without(made: LossTable, objective: str) -> None
 
 
 def test_one_newton_step_is_close_to_leaving_out(made: LossTable) -> None:
-    bench = workbench(fit(CHINCHILLA, made, LEAST_SQUARES), made)
-    exact = leave_out(bench).theta - bench.fit.theta
-    step = bench.stepped(one_step(bench)) - bench.fit.theta
-    for j in range(bench.n_params):
+    setup = diagnostics(fit(CHINCHILLA, made, LEAST_SQUARES), made)
+    exact = leave_out(setup).theta - setup.fit.theta
+    step = setup.stepped(one_step(setup)) - setup.fit.theta
+    for j in range(setup.n_params):
         assert np.corrcoef(exact[:, j], step[:, j])[0, 1] > 0.98
 
 
 def test_refit_on_too_few_rows_says_nothing(made: LossTable) -> None:
-    bench = workbench(fit(CHINCHILLA, made), made)
-    most = np.arange(4, bench.problem.n_rows)
-    assert np.isnan(bench.refit(weights_without([most], bench.problem.n_rows))).all()
+    setup = diagnostics(fit(CHINCHILLA, made), made)
+    most = np.arange(4, setup.problem.n_rows)
+    assert np.isnan(setup.refit(weights_without([most], setup.problem.n_rows))).all()
 
 
 def test_a_run_is_left_out_whole(made: LossTable) -> None:
     runs = np.arange(len(made.frame)) // 3
     frame = made.frame.assign(run_id=[f"run {run}" for run in runs])
     table = made.with_frame(frame)
-    bench = workbench(fit(CHINCHILLA, table), table)
-    assert has_runs(bench)
-    left_out = leave_out(bench, unit="runs")
+    setup = diagnostics(fit(CHINCHILLA, table), table)
+    assert has_runs(setup)
+    left_out = leave_out(setup, unit="runs")
     assert len(left_out.members) == runs.max() + 1
     without = fit(CHINCHILLA, dropped(made, left_out.members[4]))
     assert left_out.theta[4] == pytest.approx(without.theta, rel=1e-4)
@@ -110,12 +110,12 @@ def test_a_run_is_left_out_whole(made: LossTable) -> None:
 
 def test_only_promising_rows_of_a_large_table_are_refitted(monkeypatch: pytest.MonkeyPatch) -> None:
     table = synthetic_table(design="random", n_rows=200, noise=0.01)
-    bench = workbench(fit(CHINCHILLA, table, LEAST_SQUARES), table)
-    exact = leave_out(bench).theta
+    setup = diagnostics(fit(CHINCHILLA, table, LEAST_SQUARES), table)
+    exact = leave_out(setup).theta
     monkeypatch.setattr("isoflop.fitting.diagnose.influence.MAX_EXACT", 20)
-    some = leave_out(bench)
+    some = leave_out(setup)
     assert some.is_exact.sum() == 20
-    furthest = np.argsort(-np.abs(exact[:, 0] - bench.fit.theta[0]))[:5]
+    furthest = np.argsort(-np.abs(exact[:, 0] - setup.fit.theta[0]))[:5]
     assert some.is_exact[furthest].all()
     assert some.theta[some.is_exact] == pytest.approx(exact[some.is_exact])
 
@@ -125,8 +125,8 @@ def test_only_promising_rows_of_a_large_table_are_refitted(monkeypatch: pytest.M
 
 def test_profile_of_a_straight_line_is_the_t_interval(straight: LossTable) -> None:
     """On a linear law the profile is a parabola and its interval the textbook one."""
-    bench = workbench(fit(LINE, straight, LEAST_SQUARES), straight)
-    found = {profile.name: profile for profile in profiles(bench, level=0.9)}
+    setup = diagnostics(fit(LINE, straight, LEAST_SQUARES), straight)
+    found = {profile.name: profile for profile in profiles(setup, level=0.9)}
     textbook = stats.linregress(straight.values("params"), straight.values("loss"))
     reach = stats.t.ppf(0.95, 28)
     for name, centre, error in (
@@ -142,8 +142,8 @@ def test_profile_of_a_straight_line_is_the_t_interval(straight: LossTable) -> No
 def test_each_point_of_a_profile_is_a_constrained_optimum(made: LossTable, objective: str) -> None:
     """Holding E at a point of its profile and fitting the rest from scratch ends there too."""
     options = FitOptions(objective=objective)  # type: ignore[arg-type]  # parametrised text
-    bench = workbench(fit(CHINCHILLA, made, options), made)
-    profile = next(iter(profiles(bench)))
+    setup = diagnostics(fit(CHINCHILLA, made, options), made)
+    profile = next(iter(profiles(setup)))
     assert profile.name == "E"
     assert np.all(np.diff(profile.root) > 0)
     for i in (3, len(profile.value) - 4):
@@ -151,23 +151,23 @@ def test_each_point_of_a_profile_is_a_constrained_optimum(made: LossTable, objec
             f"{float(profile.value[i])!r} + A/N**alpha + B/D**beta", ["params", "tokens", "loss"]
         )
         restricted = fit(held, made, options)
-        here = float(bench.problem.value(profile.theta[i][None])[0])
+        here = float(setup.problem.value(profile.theta[i][None])[0])
         assert here == pytest.approx(restricted.objective_value, rel=1e-5)
 
 
 def test_profile_agrees_with_the_covariance_where_the_objective_is_smooth() -> None:
     table = synthetic_table(n_rows=150, noise=0.002)
-    bench = workbench(fit(CHINCHILLA, table, FitOptions(objective="least_squares_log")), table)
-    errors = np.sqrt(np.diagonal(bench.fit.covariance))
-    for profile, error in zip(profiles(bench), errors, strict=True):
+    setup = diagnostics(fit(CHINCHILLA, table, FitOptions(objective="least_squares_log")), table)
+    errors = np.sqrt(np.diagonal(setup.fit.covariance))
+    for profile, error in zip(profiles(setup), errors, strict=True):
         own = profile.standard_error * (profile.estimate if profile.is_log else 1.0)
         assert own == pytest.approx(error, rel=0.05)
 
 
 def test_profile_stops_at_a_bound_and_says_that_side_is_open(mirror: Path) -> None:
     table = load_dataset("sardana")  # E hangs on the tail: no lower end
-    bench = workbench(fit(CHINCHILLA, table), table)
-    found = {profile.name: profile for profile in profiles(bench)}
+    setup = diagnostics(fit(CHINCHILLA, table), table)
+    found = {profile.name: profile for profile in profiles(setup)}
     assert found["E"].lower is None
     assert found["E"].value[0] == 0.0
     assert found["E"].upper is not None
@@ -175,9 +175,9 @@ def test_profile_stops_at_a_bound_and_says_that_side_is_open(mirror: Path) -> No
 
 def test_profile_of_a_parameter_at_its_bound_is_one_sided() -> None:
     table = load_dataset("pile-cerebras-pythia")
-    bench = workbench(fit(CHINCHILLA, table), table)
-    assert bench.fit.certificate.at_bound == ("E",)
-    profile = next(iter(profiles(bench)))
+    setup = diagnostics(fit(CHINCHILLA, table), table)
+    assert setup.fit.certificate.at_bound == ("E",)
+    profile = next(iter(profiles(setup)))
     assert (profile.name, profile.lower) == ("E", None)
     assert profile.root.min() >= 0
     assert profile.upper is not None
@@ -190,9 +190,9 @@ def test_profile_refuses_what_has_no_likelihood(made: LossTable) -> None:
         (FitOptions(objective="asymmetric_mae"), made, "asymmetric objective has none"),
         (FitOptions(), table, "11 rows are too few to see how dense"),
     ):
-        bench = workbench(fit(CHINCHILLA, rows, options), rows)
+        setup = diagnostics(fit(CHINCHILLA, rows, options), rows)
         with pytest.raises(FitError, match=reason):
-            next(iter(profiles(bench)))
+            next(iter(profiles(setup)))
 
 
 def test_a_narrow_delta_gives_nearly_the_intervals_of_a_wide_one() -> None:
@@ -200,8 +200,8 @@ def test_a_narrow_delta_gives_nearly_the_intervals_of_a_wide_one() -> None:
     table = synthetic_table(n_rows=120, noise=0.01, seed=5)
     widths = []
     for delta in (1e-5, 3e-3):
-        bench = workbench(fit(CHINCHILLA, table, FitOptions(huber_delta=delta)), table)
-        profile = next(iter(profiles(bench)))
+        setup = diagnostics(fit(CHINCHILLA, table, FitOptions(huber_delta=delta)), table)
+        profile = next(iter(profiles(setup)))
         assert profile.lower is not None
         assert profile.upper is not None
         widths.append(profile.upper - profile.lower)
@@ -210,84 +210,84 @@ def test_a_narrow_delta_gives_nearly_the_intervals_of_a_wide_one() -> None:
 
 def test_profile_refuses_a_perfect_fit() -> None:
     table = synthetic_table(noise=0.0)
-    bench = workbench(fit(CHINCHILLA, table, FitOptions(objective="least_squares_log")), table)
+    setup = diagnostics(fit(CHINCHILLA, table, FitOptions(objective="least_squares_log")), table)
     with pytest.raises(FitError, match="fits these rows without error"):
-        next(iter(profiles(bench)))
+        next(iter(profiles(setup)))
 
 
-# --- The landscape --------------------------------------------------------------------------------
+# --- The objective surface ------------------------------------------------------------------------
 
 
 def test_held_parameters_stay_and_the_rest_settles(made: LossTable) -> None:
-    bench = workbench(fit(CHINCHILLA, made), made)
-    start = np.tile(bench.fit.theta, (3, 1))
-    start[:, 3] = (0.3, bench.fit.theta[3], 0.4)
-    found = minimise_held(bench.problem, bench.coordinates, start, 3)
+    setup = diagnostics(fit(CHINCHILLA, made), made)
+    start = np.tile(setup.fit.theta, (3, 1))
+    start[:, 3] = (0.3, setup.fit.theta[3], 0.4)
+    found = minimise_held(setup.problem, setup.coordinates, start, 3)
     assert found.theta[:, 3] == pytest.approx(start[:, 3], rel=1e-12)
-    best = bench.fit.objective_value
+    best = setup.fit.objective_value
     assert found.value[1] == pytest.approx(best, rel=1e-6)
     assert (found.value[[0, 2]] > best).all()
-    point = hold(bench.problem, 3).evaluate(found.theta)
+    point = hold(setup.problem, 3).evaluate(found.theta)
     assert not point.gradient[:, 3].any()
 
 
 def test_search_repeats_the_certificate(made: LossTable, mirror: Path) -> None:
     runs = load_dataset("chinchilla")
     for law, table in (("chinchilla", made), ("kaplan_joint", runs)):
-        bench = workbench(fit(load_laws()[law], table), table)
-        found = search(bench)
-        certificate = bench.fit.certificate
+        setup = diagnostics(fit(load_laws()[law], table), table)
+        found = multistart(setup)
+        certificate = setup.fit.certificate
         assert len(found.starts) == certificate.n_starts
         assert len(found.minima) == certificate.n_minima
         assert np.mean(found.excess <= 1e-6) == pytest.approx(certificate.share_at_optimum)
         assert np.all(np.diff(found.excess) >= 0)
 
 
-def test_landscape_is_lowest_at_the_optimum(made: LossTable) -> None:
-    bench = workbench(fit(CHINCHILLA, made), made)
-    found = search(bench)
+def test_objective_surface_is_lowest_at_the_optimum(made: LossTable) -> None:
+    setup = diagnostics(fit(CHINCHILLA, made), made)
+    found = multistart(setup)
     for extent in ("search", "near"):
-        surface = landscape(bench, found, ("alpha", "beta"), extent=extent)
+        surface = objective_surface(setup, found, ("alpha", "beta"), extent=extent)
         assert surface.excess.shape == (len(surface.axes[1]), len(surface.axes[0]))
         assert np.nanmin(surface.excess) >= 0
         row, column = np.unravel_index(np.nanargmin(surface.excess), surface.excess.shape)
         step = [axis[1] - axis[0] for axis in surface.axes]
-        assert abs(surface.axes[0][column] - bench.fit.values["alpha"]) <= 2 * step[0]
-        assert abs(surface.axes[1][row] - bench.fit.values["beta"]) <= 2 * step[1]
-    assert surface.axes[0][0] < bench.fit.values["alpha"] < surface.axes[0][-1]
+        assert abs(surface.axes[0][column] - setup.fit.values["alpha"]) <= 2 * step[0]
+        assert abs(surface.axes[1][row] - setup.fit.values["beta"]) <= 2 * step[1]
+    assert surface.axes[0][0] < setup.fit.values["alpha"] < surface.axes[0][-1]
 
 
-def test_landscape_of_one_parameter_and_of_none_nonlinear(straight: LossTable) -> None:
+def test_objective_surface_of_one_parameter_and_of_none_nonlinear(straight: LossTable) -> None:
     assert drawn_parameters(CHINCHILLA) == ("alpha", "beta")
     assert drawn_parameters(load_laws()["interaction"])[:2] == ("alpha", "beta")
     assert drawn_parameters(LINE) == ("b0", "b1")
-    bench = workbench(fit(LINE, straight, LEAST_SQUARES), straight)
-    line = landscape(bench, search(bench), ("b1",), extent="near")
+    setup = diagnostics(fit(LINE, straight, LEAST_SQUARES), straight)
+    line = objective_surface(setup, multistart(setup), ("b1",), extent="near")
     # One parameter of a parabola: the excess is the squared distance in standard errors.
-    covariance = bench.fit.covariance
+    covariance = setup.fit.covariance
     assert covariance is not None
-    scaled = (line.axes[0] - bench.fit.values["b1"]) ** 2 / covariance[1, 1]
+    scaled = (line.axes[0] - setup.fit.values["b1"]) ** 2 / covariance[1, 1]
     assert line.excess == pytest.approx(scaled / 28, rel=1e-4, abs=1e-9)
 
 
-def test_landscape_refuses_other_parameters(made: LossTable) -> None:
-    bench = workbench(fit(CHINCHILLA, made), made)
+def test_objective_surface_refuses_other_parameters(made: LossTable) -> None:
+    setup = diagnostics(fit(CHINCHILLA, made), made)
     with pytest.raises(FitError, match="over one or two parameters of Chinchilla"):
-        landscape(bench, search(bench), ("alpha", "gamma"))
+        objective_surface(setup, multistart(setup), ("alpha", "gamma"))
 
 
 # --- Residuals ------------------------------------------------------------------------------------
 
 
 def test_leverages_add_up_to_the_number_of_parameters(made: LossTable) -> None:
-    left = leftover(workbench(fit(CHINCHILLA, made), made))
+    left = residuals(diagnostics(fit(CHINCHILLA, made), made))
     assert left.leverage.sum() == pytest.approx(5)
     assert ((left.leverage > 0) & (left.leverage <= 1)).all()
     assert made.values("loss") == pytest.approx(left.fitted * np.exp(left.residual))
 
 
 def test_leverage_of_a_straight_line_is_the_textbook_one(straight: LossTable) -> None:
-    left = leftover(workbench(fit(LINE, straight, LEAST_SQUARES), straight))
+    left = residuals(diagnostics(fit(LINE, straight, LEAST_SQUARES), straight))
     x = straight.values("params")
     textbook = 1 / 30 + (x - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2)
     assert left.leverage == pytest.approx(textbook, rel=1e-8)

@@ -14,7 +14,7 @@ from tests.pages.helpers import figures, healthy, metrics, text, trace_names
 
 from isoflop.laws import load_laws
 from isoflop.tables import load_dataset
-from isoflop.ui import fit_drops
+from isoflop.ui import fit_exclusions
 from isoflop.ui.fit_page import SECTIONS
 
 open_page = partial(helpers.open_page, "fit", bootstrap="200")
@@ -171,7 +171,7 @@ def test_leaving_out_too_many_rows_is_explained() -> None:
 
 
 def test_a_click_leaves_out_and_takes_back() -> None:
-    drops = fit_drops.Drops(table_key="x")
+    drops = fit_exclusions.Drops(table_key="x")
     drops = drops.changed([3, 1]).changed([3, 1, 1])
     assert (drops.rows, drops.history) == ((1, 3), ((),))
     assert drops.undone().rows == ()

@@ -11,11 +11,11 @@ import pytest
 
 from isoflop.errors import PlanError
 from isoflop.fitting import FitOptions, fit
-from isoflop.fitting.diagnose import Workbench, workbench
+from isoflop.fitting.diagnose import Diagnostics, diagnostics
 from isoflop.laws import load_laws, typed_law
-from isoflop.planning.choose import AsFitted, OverDraws, best_set
 from isoflop.planning.design import design_runs, noise_of_one_run
-from isoflop.planning.outlook import Runs, outlook, refit_with
+from isoflop.planning.gain import Runs, expected_gain, refit_with
+from isoflop.planning.selection import AsFitted, OverDraws, best_set
 from isoflop.planning.sensitivity import Target
 from isoflop.tables import LossTable, synthetic_table
 from isoflop.tables.schema import Provenance
@@ -25,15 +25,15 @@ TARGET = Target(compute_flop=1e24)
 
 
 @pytest.fixture(scope="module")
-def small() -> Workbench:
+def small() -> Diagnostics:
     """A fit to runs up to 1e20 FLOP, whose band at 1e24 is wide."""
     table = synthetic_table(n_rows=40, noise=0.005, compute_flop=(1e18, 1e20), seed=2)
     options = FitOptions(objective="least_squares_log", n_bootstrap=400, bootstrap="rows")
-    return workbench(fit(CHINCHILLA, table, options), table)
+    return diagnostics(fit(CHINCHILLA, table, options), table)
 
 
 @pytest.fixture(scope="module")
-def proposal(small: Workbench):
+def proposal(small: Diagnostics):
     return design_runs(small, TARGET, spend_flop=1e21)
 
 
@@ -112,21 +112,21 @@ def test_refits_leave_the_variance_that_theory_says() -> None:
     table = LossTable(id="line", frame=frame, provenance=Provenance(title=""))
     law = typed_law("b0 + b1*N", ["params", "tokens", "loss"])
     options = FitOptions(objective="least_squares", n_bootstrap=2000)
-    bench = workbench(fit(law, table, options), table)
+    setup = diagnostics(fit(law, table, options), table)
     runs = Runs(params=np.full(10, 4.0), tokens=np.ones(10), compute_flop=np.full(10, 24.0))
-    truths, refits = refit_with(bench, runs, TARGET, n_draws=2000)
+    truths, refits = refit_with(setup, runs, TARGET, n_draws=2000)
     rows = np.column_stack([np.ones(40), size])
     added = np.column_stack([np.ones(10), runs.params])
     inverse = np.linalg.inv(rows.T @ rows + added.T @ added)
     score = rows.T @ rows @ np.cov(truths, rowvar=False) @ rows.T @ rows
-    noise = noise_of_one_run(bench)
+    noise = noise_of_one_run(setup)
     expected = inverse @ (score + noise**2 * added.T @ added) @ inverse
     assert np.cov(refits - truths, rowvar=False) == pytest.approx(expected, rel=0.1)
 
 
-def test_outlook_before_is_the_band_of_the_draws(small: Workbench) -> None:
+def test_outlook_before_is_the_band_of_the_draws(small: Diagnostics) -> None:
     runs = Runs(params=np.array([1e9]), tokens=np.array([2e10]), compute_flop=np.array([1.2e20]))
-    found = outlook(small, runs, TARGET)
+    found = expected_gain(small, runs, TARGET)
     assert small.fit.draws is not None
     best = {"N": 1.0, "D": 1.0}
     best["N"] = float(found.size.centre[0])
@@ -138,9 +138,9 @@ def test_outlook_before_is_the_band_of_the_draws(small: Workbench) -> None:
     assert after[0] < found.loss.centre[0] < after[1]
 
 
-def test_the_same_seed_gives_the_same_outlook(small: Workbench) -> None:
+def test_the_same_seed_gives_the_same_outlook(small: Diagnostics) -> None:
     runs = Runs(params=np.array([1e9]), tokens=np.array([2e10]), compute_flop=np.array([1.2e20]))
-    first, second = (outlook(small, runs, TARGET, n_draws=100) for _ in range(2))
+    first, second = (expected_gain(small, runs, TARGET, n_draws=100) for _ in range(2))
     assert first.loss_left == second.loss_left
 
 
@@ -157,23 +157,23 @@ def test_proposed_runs_keep_to_the_budget_and_the_range(proposal) -> None:
 
 
 def test_proposed_runs_shrink_the_band_more_than_one_optimal_run(
-    small: Workbench, proposal
+    small: Diagnostics, proposal
 ) -> None:
-    confirmed = outlook(small, proposal.runs, TARGET)
+    confirmed = expected_gain(small, proposal.runs, TARGET)
     assert confirmed.loss_left < 0.75
     assert proposal.left.min() < proposal.left_single + 0.01
     width = np.diff(confirmed.loss.after, axis=0) / np.diff(confirmed.loss.before, axis=0)
     assert confirmed.loss_left == pytest.approx(width.item(), rel=0.05)
 
 
-def test_more_budget_leaves_less_doubt(small: Workbench) -> None:
+def test_more_budget_leaves_less_doubt(small: Diagnostics) -> None:
     left = [
         design_runs(small, TARGET, spend_flop=flop, n_runs=3).left.min() for flop in (1e20, 1e22)
     ]
     assert left[1] < left[0] - 0.1
 
 
-def test_runs_for_the_size_vary_the_ratio(small: Workbench) -> None:
+def test_runs_for_the_size_vary_the_ratio(small: Diagnostics) -> None:
     """What the optimal size hangs on is told by runs off the optimum, not along it."""
     found = design_runs(small, TARGET, spend_flop=1e21, n_runs=4, aim="size")
     ratio = found.runs.tokens / found.runs.params
@@ -191,20 +191,20 @@ def test_runs_for_the_size_vary_the_ratio(small: Workbench) -> None:
     ],
 )
 def test_senseless_wishes_are_refused(
-    small: Workbench, change: dict[str, object], message: str
+    small: Diagnostics, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(PlanError, match=message):
         design_runs(small, TARGET, **({"spend_flop": 1e21} | change))  # type: ignore[arg-type]  # bad on purpose
 
 
-def test_fits_that_cannot_tell_are_refused(small: Workbench) -> None:
+def test_fits_that_cannot_tell_are_refused(small: Diagnostics) -> None:
     without = replace(small, fit=replace(small.fit, draws=None))
     with pytest.raises(PlanError, match="0 usable bootstrap draws"):
         design_runs(without, TARGET, spend_flop=1e21)
     table = synthetic_table(n_rows=40)
     options = FitOptions(n_bootstrap=100)
-    bench = workbench(fit(load_laws()["kaplan_n"], table, options), table)
+    setup = diagnostics(fit(load_laws()["kaplan_n"], table, options), table)
     with pytest.raises(PlanError, match="no compute-optimal model size"):
-        design_runs(bench, TARGET, spend_flop=1e21)
+        design_runs(setup, TARGET, spend_flop=1e21)
     with pytest.raises(PlanError, match="below a single training step"):
         design_runs(small, TARGET, spend_flop=10.0)

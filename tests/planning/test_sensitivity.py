@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from isoflop.fitting import FitOptions, fit
-from isoflop.fitting.diagnose import Workbench, workbench
+from isoflop.fitting.diagnose import Diagnostics, diagnostics
 from isoflop.laws import load_laws
 from isoflop.planning import compute_optimal
-from isoflop.planning.sensitivity import Target, delta_curve, drop_curve, influence, optima
+from isoflop.planning.sensitivity import Target, delta_curve, influence, leave_out_curve, optima
 from isoflop.tables import LossTable, load_dataset, synthetic_table
 
 CHINCHILLA = load_laws()["chinchilla"]
@@ -19,16 +19,16 @@ TARGET = Target(compute_flop=5.76e23)
 
 
 @pytest.fixture
-def runs(mirror: Path) -> Workbench:
+def runs(mirror: Path) -> Diagnostics:
     table = load_dataset("chinchilla")
-    return workbench(fit(CHINCHILLA, table), table)
+    return diagnostics(fit(CHINCHILLA, table), table)
 
 
 def without(table: LossTable, rows: np.ndarray) -> LossTable:
     return table.with_frame(table.frame.drop(index=rows))
 
 
-def test_exponent_of_the_optimal_size_is_that_of_the_law(runs: Workbench) -> None:
+def test_exponent_of_the_optimal_size_is_that_of_the_law(runs: Diagnostics) -> None:
     """For Chinchilla's form, a = beta / (alpha + beta) at any budget."""
     found = optima(runs, np.stack([runs.fit.theta, 1.1 * runs.fit.theta]), TARGET)
     alpha, beta = runs.fit.values["alpha"], runs.fit.values["beta"]
@@ -36,15 +36,15 @@ def test_exponent_of_the_optimal_size_is_that_of_the_law(runs: Workbench) -> Non
     assert found.params[0] == pytest.approx(1.1868e11, rel=1e-4)
 
 
-def test_unknown_parameters_and_laws_without_optimum_give_nothing(runs: Workbench) -> None:
+def test_unknown_parameters_and_laws_without_optimum_give_nothing(runs: Diagnostics) -> None:
     theta = np.stack([runs.fit.theta, np.full(5, np.nan)])
     assert np.isnan(optima(runs, theta, TARGET).params).tolist() == [False, True]
     table = synthetic_table()
-    bench = workbench(fit(load_laws()["kaplan_n"], table), table)
-    assert np.isnan(optima(bench, bench.fit.theta, TARGET).params)
+    setup = diagnostics(fit(load_laws()["kaplan_n"], table), table)
+    assert np.isnan(optima(setup, setup.fit.theta, TARGET).params)
 
 
-def test_influence_of_a_row_on_the_optimum_is_that_of_a_fit_without(runs: Workbench) -> None:
+def test_influence_of_a_row_on_the_optimum_is_that_of_a_fit_without(runs: Diagnostics) -> None:
     found = influence(runs, TARGET)
     table = load_dataset("chinchilla")
     furthest = int(np.argmax(np.abs(np.log(found.without.params / found.with_all.params))))
@@ -54,9 +54,9 @@ def test_influence_of_a_row_on_the_optimum_is_that_of_a_fit_without(runs: Workbe
     assert found.without.params[furthest] == pytest.approx(exact, rel=1e-4)
 
 
-def test_dropping_the_highest_losses_one_by_one(runs: Workbench) -> None:
+def test_dropping_the_highest_losses_one_by_one(runs: Diagnostics) -> None:
     """Without the five that the authors dropped, the optimum is at the published 73B."""
-    curve = drop_curve(runs, TARGET)
+    curve = leave_out_curve(runs, TARGET)
     assert curve.optima.params[0] == pytest.approx(1.1868e11, rel=1e-4)
     assert curve.optima.params[5] == pytest.approx(7.3190e10, rel=1e-4)
     table = load_dataset("chinchilla")
@@ -67,7 +67,7 @@ def test_dropping_the_highest_losses_one_by_one(runs: Workbench) -> None:
         assert curve.optima.params[count] == pytest.approx(exact, rel=1e-4)
 
 
-def test_delta_runs_from_absolute_values_to_least_squares(runs: Workbench) -> None:
+def test_delta_runs_from_absolute_values_to_least_squares(runs: Diagnostics) -> None:
     curve = delta_curve(runs, TARGET)
     assert curve is not None
     assert np.all(np.diff(curve.x) > 0)
@@ -88,4 +88,4 @@ def test_delta_runs_from_absolute_values_to_least_squares(runs: Workbench) -> No
 def test_the_asymmetric_objective_has_no_delta() -> None:
     table = synthetic_table()
     found = fit(CHINCHILLA, table, FitOptions(objective="asymmetric_mae"))
-    assert delta_curve(workbench(found, table), TARGET) is None
+    assert delta_curve(diagnostics(found, table), TARGET) is None

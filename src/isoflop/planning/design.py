@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError, PlanError
-from isoflop.fitting.diagnose import TO_SIGMA, Workbench, residual_scale
+from isoflop.fitting.diagnose import TO_SIGMA, Diagnostics, residual_scale
 from isoflop.fitting.result import Fit
-from isoflop.planning.choose import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.frontier import compute_optimal, require_interior
+from isoflop.planning.gain import Progress, Runs, expected_gain
 from isoflop.planning.inputs import inputs_at
-from isoflop.planning.outlook import Progress, Runs, outlook
+from isoflop.planning.selection import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.sensitivity import Target, optima
 from isoflop.planning.types import Optimum
 
@@ -77,7 +77,7 @@ class Design:
 
 
 def design_runs(
-    bench: Workbench,
+    setup: Diagnostics,
     target: Target,
     *,
     spend_flop: float,
@@ -93,7 +93,7 @@ def design_runs(
 
     Parameters
     ----------
-    bench : Workbench
+    setup : Diagnostics
         Of a fit with bootstrap draws.
     target : Target
         The run that they are to inform.
@@ -118,12 +118,12 @@ def design_runs(
     Chaloner and Verdinelli 1995, Bayesian experimental design: a review, for the expected variance
     of one quantity (c-optimality).
     """
-    _check(bench.fit, spend_flop, target, n_runs, tokens_per_param)
-    optimum = partial(compute_optimal, bench.fit.law, rule=target.rule, fixed=target.fixed)
-    best, alone = (optimum(bench.fit.theta, flop) for flop in (target.compute_flop, spend_flop))
-    require_interior(bench.fit.law, best)
+    _check(setup.fit, spend_flop, target, n_runs, tokens_per_param)
+    optimum = partial(compute_optimal, setup.fit.law, rule=target.rule, fixed=target.fixed)
+    best, alone = (optimum(setup.fit.theta, flop) for flop in (target.compute_flop, spend_flop))
+    require_interior(setup.fit.law, best)
     candidates = _candidates(spend_flop, target, tokens_per_param)
-    criteria = _criteria(bench, target, aim, candidates, best)
+    criteria = _criteria(setup, target, aim, candidates, best)
     counts = COUNTS if n_runs is None else (n_runs,)
     sets = [
         candidates.part(best_set(criterion, candidates.compute_flop, spend_flop, count))
@@ -137,7 +137,7 @@ def design_runs(
     )
     measured = []
     for runs in (*sets, single):
-        seen = outlook(bench, runs, target, n_draws=N_SCREENING)
+        seen = expected_gain(setup, runs, target, n_draws=N_SCREENING)
         measured.append(seen.loss_left if aim == "loss" else seen.size_left)
         if progress:
             progress(len(measured) / (len(sets) + 1))
@@ -155,7 +155,7 @@ def design_runs(
     )
 
 
-def noise_of_one_run(bench: Workbench) -> float:
+def noise_of_one_run(setup: Diagnostics) -> float:
     """Return the scatter with which one more run enters the fit, in the unit of its residuals.
 
     Where the objective has no noise of its own to tell, the robust standard deviation of the
@@ -167,9 +167,9 @@ def noise_of_one_run(bench: Workbench) -> float:
         If the residuals leave no noise to learn against.
     """
     try:
-        return residual_scale(bench).noise
+        return residual_scale(setup).noise
     except FitError as problem:
-        robust = TO_SIGMA * float(np.median(np.abs(bench.fit.residuals)))
+        robust = TO_SIGMA * float(np.median(np.abs(setup.fit.residuals)))
         if not robust > 0:
             raise PlanError(
                 "The fit leaves no residuals to judge a new run's scatter by.",
@@ -219,35 +219,35 @@ def _candidates(spend_flop: float, target: Target, tokens_per_param: tuple[float
 
 
 def _criteria(
-    bench: Workbench, target: Target, aim: Aim, candidates: Runs, best: Optimum
+    setup: Diagnostics, target: Target, aim: Aim, candidates: Runs, best: Optimum
 ) -> tuple[Criterion, ...]:
     """Return the criteria by which sets of runs are proposed."""
-    draws = _settled(bench)
-    noise_variance = noise_of_one_run(bench) ** 2
+    draws = _settled(setup)
+    noise_variance = noise_of_one_run(setup) ** 2
     at_best = inputs_at(
-        bench.fit.law, np.atleast_1d(best.params), np.atleast_1d(best.tokens), target.fixed
+        setup.fit.law, np.atleast_1d(best.params), np.atleast_1d(best.tokens), target.fixed
     )
-    at_runs = inputs_at(bench.fit.law, candidates.params, candidates.tokens, target.fixed)
+    at_runs = inputs_at(setup.fit.law, candidates.params, candidates.tokens, target.fixed)
     if aim == "loss":
-        wanted = bench.response(draws, at_best)
+        wanted = setup.response(draws, at_best)
     else:
-        wanted = np.log(optima(bench, draws, target).params)[:, None]
-    together = np.column_stack([wanted, bench.response(draws, at_runs)])
+        wanted = np.log(optima(setup, draws, target).params)[:, None]
+    together = np.column_stack([wanted, setup.response(draws, at_runs)])
     together = together[np.isfinite(together).all(axis=1)]
     over_draws = OverDraws(covariance=np.cov(together, rowvar=False), noise_variance=noise_variance)
-    fit = bench.fit
+    fit = setup.fit
     at_bound = fit.certificate.at_bound
     free = np.array([j for j, name in enumerate(fit.law.param_names) if name not in at_bound])
-    own = np.where(bench.coordinates.is_log, fit.theta, 1.0)
-    jacobian = (bench.problem.linearise(fit.theta)[0] * own)[:, free]
+    own = np.where(setup.coordinates.is_log, fit.theta, 1.0)
+    jacobian = (setup.problem.linearise(fit.theta)[0] * own)[:, free]
     size = np.sqrt(np.sum(jacobian**2, axis=0))
-    pull = _derivative(fit, at_best)[0] * own if aim == "loss" else _size_derivative(bench, target)
+    pull = _derivative(fit, at_best)[0] * own if aim == "loss" else _size_derivative(setup, target)
     as_fitted = AsFitted(
         target=pull[free] / size,
         runs=(_derivative(fit, at_runs) * own)[:, free] / size,
         information=(jacobian / size).T @ (jacobian / size),
         covariance=np.outer(size, size)
-        * np.cov(bench.coordinates.inward(draws)[:, free], rowvar=False),
+        * np.cov(setup.coordinates.inward(draws)[:, free], rowvar=False),
         noise_variance=noise_variance,
     )
     return over_draws, as_fitted
@@ -259,16 +259,16 @@ def _derivative(fit: Fit, inputs: Mapping[str, NDArray[np.float64]]) -> NDArray[
     return gradient / fit.law.loss(fit.theta, inputs)[:, None] if fit.is_log else gradient
 
 
-def _size_derivative(bench: Workbench, target: Target) -> NDArray[np.float64]:
+def _size_derivative(setup: Diagnostics, target: Target) -> NDArray[np.float64]:
     """Return the derivative of log N* by the solver's own parameters."""
-    centre = bench.coordinates.inward(bench.fit.theta)
-    steps = np.concatenate([STEP * np.eye(bench.n_params), -STEP * np.eye(bench.n_params)])
-    found = optima(bench, bench.coordinates.outward(centre + steps), target)
+    centre = setup.coordinates.inward(setup.fit.theta)
+    steps = np.concatenate([STEP * np.eye(setup.n_params), -STEP * np.eye(setup.n_params)])
+    found = optima(setup, setup.coordinates.outward(centre + steps), target)
     up, down = np.split(np.log(found.params), 2)
     return np.asarray((up - down) / (2 * STEP))
 
 
-def _settled(bench: Workbench) -> NDArray[np.float64]:
+def _settled(setup: Diagnostics) -> NDArray[np.float64]:
     """Return the draws without those in which a parameter ran off.
 
     Raises
@@ -276,10 +276,10 @@ def _settled(bench: Workbench) -> NDArray[np.float64]:
     PlanError
         If too few are left.
     """
-    draws = np.empty((0, bench.n_params)) if bench.fit.draws is None else bench.fit.draws
+    draws = np.empty((0, setup.n_params)) if setup.fit.draws is None else setup.fit.draws
     kept = draws
     if len(draws):
-        internal = bench.coordinates.inward(draws)
+        internal = setup.coordinates.inward(draws)
         middle = np.median(internal, axis=0)
         reach = FAR * np.median(np.abs(internal - middle), axis=0)
         kept = draws[(np.abs(internal - middle) <= reach).all(axis=1)]

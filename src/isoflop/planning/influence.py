@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.fitting.diagnose import Workbench, one_step, weights_without, workbench
+from isoflop.fitting.diagnose import Diagnostics, diagnostics, one_step, weights_without
 from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -94,20 +94,20 @@ def optimum_notices(
     FitError
         If the fit was made on another table.
     """
-    bench = workbench(fit, table)
+    setup = diagnostics(fit, table)
     target = Target(compute_flop=compute_flop, rule=rule, fixed=fixed)
-    with_all = float(optima(bench, fit.theta, target).params)
-    if not np.isfinite(with_all) or not bench.is_optimum():
+    with_all = float(optima(setup, fit.theta, target).params)
+    if not np.isfinite(with_all) or not setup.is_optimum():
         return ()
-    groups = _few_rows(bench)
-    singles = _likely_rows(bench, target, with_all)
-    words = [*groups, *((f"Row {bench.rows.index[i]}", np.array([i])) for i in singles)]
-    weights = weights_without([positions for _, positions in words], bench.problem.n_rows)
-    without = optima(bench, bench.refit(weights), target).params
+    groups = _few_rows(setup)
+    singles = _likely_rows(setup, target, with_all)
+    words = [*groups, *((f"Row {setup.rows.index[i]}", np.array([i])) for i in singles)]
+    weights = weights_without([positions for _, positions in words], setup.problem.n_rows)
+    without = optima(setup, setup.refit(weights), target).params
     moves = [
         Move(
             what=what,
-            rows=bench.rows.index[positions],
+            rows=setup.rows.index[positions],
             params_with=with_all,
             params_without=float(value),
         )
@@ -123,16 +123,16 @@ def optimum_notices(
     return ()
 
 
-def _few_rows(bench: Workbench) -> list[tuple[str, NDArray[np.intp]]]:
+def _few_rows(setup: Diagnostics) -> list[tuple[str, NDArray[np.intp]]]:
     """Return sets of few rows that a person would suspect, in words and positions."""
-    n_rows = bench.problem.n_rows
-    largest = min(int(np.ceil(SMALL_SHARE * n_rows)), n_rows - bench.n_params)
+    n_rows = setup.problem.n_rows
+    largest = min(int(np.ceil(SMALL_SHARE * n_rows)), n_rows - setup.n_params)
     if largest < 1:
         return []
     counts = np.unique(np.geomspace(1, largest, N_COUNTS).round().astype(int))
     orders = {
-        "of highest loss": np.argsort(-bench.rows.target, kind="stable"),
-        "furthest from the curve": np.argsort(-np.abs(bench.fit.residuals), kind="stable"),
+        "of highest loss": np.argsort(-setup.rows.target, kind="stable"),
+        "furthest from the curve": np.argsort(-np.abs(setup.fit.residuals), kind="stable"),
     }
     return [
         (f"The {count} rows {which}" if count > 1 else f"The row {which}", order[:count])
@@ -141,11 +141,11 @@ def _few_rows(bench: Workbench) -> list[tuple[str, NDArray[np.intp]]]:
     ]
 
 
-def _likely_rows(bench: Workbench, target: Target, with_all: float) -> NDArray[np.intp]:
+def _likely_rows(setup: Diagnostics, target: Target, with_all: float) -> NDArray[np.intp]:
     """Return the rows that move the optimum most, to first order."""
-    if bench.problem.n_rows <= bench.n_params:
+    if setup.problem.n_rows <= setup.n_params:
         return np.array([], dtype=np.intp)
-    without = optima(bench, bench.stepped(one_step(bench)), target)
+    without = optima(setup, setup.stepped(one_step(setup)), target)
     moved = np.abs(np.log(without.params / with_all))
     return np.argsort(-np.nan_to_num(moved, nan=np.inf), kind="stable")[:N_SINGLE]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
-from isoflop.fitting.diagnose import LeaveOut, Unit, Workbench, leave_out, weights_without
+from isoflop.fitting.diagnose import Diagnostics, LeaveOut, Unit, leave_out, weights_without
 from isoflop.fitting.solve import anneal, minimise
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -99,7 +99,7 @@ class Curve:
     here: float
 
 
-def optima(bench: Workbench, theta: ArrayLike, target: Target) -> Optima:
+def optima(setup: Diagnostics, theta: ArrayLike, target: Target) -> Optima:
     """Return the optimum and the exponent of its size under many parameter vectors.
 
     Parameters
@@ -109,11 +109,11 @@ def optima(bench: Workbench, theta: ArrayLike, target: Target) -> Optima:
     """
     vectors = np.asarray(theta, dtype=np.float64)
     is_fitted = np.all(np.isfinite(vectors), axis=-1)
-    known = np.where(is_fitted[..., None], vectors, bench.fit.theta)
+    known = np.where(is_fitted[..., None], vectors, setup.fit.theta)
     steps = np.exp(SLOPE_STEP * np.array([-1.0, 0.0, 1.0]))
     try:
         found = compute_optimal(
-            bench.fit.law,
+            setup.fit.law,
             known[..., None, :],
             target.compute_flop * steps,
             rule=target.rule,
@@ -128,17 +128,17 @@ def optima(bench: Workbench, theta: ArrayLike, target: Target) -> Optima:
     )
 
 
-def influence(bench: Workbench, target: Target, *, unit: Unit = "rows") -> Influence:
+def influence(setup: Diagnostics, target: Target, *, unit: Unit = "rows") -> Influence:
     """Leave out each row, or each run, in turn."""
-    left_out = leave_out(bench, unit=unit)
+    left_out = leave_out(setup, unit=unit)
     return Influence(
         left_out=left_out,
-        with_all=optima(bench, bench.fit.theta, target),
-        without=optima(bench, left_out.theta, target),
+        with_all=optima(setup, setup.fit.theta, target),
+        without=optima(setup, left_out.theta, target),
     )
 
 
-def drop_curve(bench: Workbench, target: Target, *, by: Ranking = "loss") -> Curve:
+def leave_out_curve(setup: Diagnostics, target: Target, *, by: Ranking = "loss") -> Curve:
     """Return the optimum against the number of rows dropped, the most suspect first.
 
     Parameters
@@ -146,24 +146,24 @@ def drop_curve(bench: Workbench, target: Target, *, by: Ranking = "loss") -> Cur
     by : {"loss", "residual"}
         The highest losses first, or the rows furthest from the curve of all rows.
     """
-    n_rows = bench.problem.n_rows
-    size = bench.rows.target if by == "loss" else np.abs(bench.fit.residuals)
+    n_rows = setup.problem.n_rows
+    size = setup.rows.target if by == "loss" else np.abs(setup.fit.residuals)
     order = np.argsort(-size, kind="stable")
     most = min(int(np.ceil(MAX_DROPPED_SHARE * n_rows)), MAX_DROPPED)
-    most = max(most, min(3, n_rows - bench.n_params - 1), 0)
+    most = max(most, min(3, n_rows - setup.n_params - 1), 0)
     counts = np.arange(most + 1)
-    theta = bench.refit(weights_without([order[:count] for count in counts], n_rows))
+    theta = setup.refit(weights_without([order[:count] for count in counts], n_rows))
     return Curve(
-        x=counts.astype(np.float64), optima=optima(bench, theta, target), theta=theta, here=0.0
+        x=counts.astype(np.float64), optima=optima(setup, theta, target), theta=theta, here=0.0
     )
 
 
-def delta_curve(bench: Workbench, target: Target) -> Curve | None:
+def delta_curve(setup: Diagnostics, target: Target) -> Curve | None:
     """Return the optimum against the Huber delta, from absolute values to least squares.
 
     Parameters
     ----------
-    bench : Workbench
+    setup : Diagnostics
     target : Target
 
     Returns
@@ -171,25 +171,25 @@ def delta_curve(bench: Workbench, target: Target) -> Curve | None:
     Curve or None
         In the unit of the fit's residuals; None for the asymmetric objective, which has no delta.
     """
-    if bench.problem.below != 1.0:
+    if setup.problem.below != 1.0:
         return None
-    own = bench.problem.delta
-    widest = anneal(bench.problem.with_delta(np.inf), bench.coordinates, bench.fit.theta[None])
-    furthest = float(np.max(np.abs(bench.residuals(widest.theta[0]))))
+    own = setup.problem.delta
+    widest = anneal(setup.problem.with_delta(np.inf), setup.coordinates, setup.fit.theta[None])
+    furthest = float(np.max(np.abs(setup.residuals(widest.theta[0]))))
     # Wider than the furthest residual, the objective is least squares.
     deltas = np.unique(np.concatenate([DELTAS[furthest > DELTAS], [own, np.inf]]))
-    theta = np.tile(bench.fit.theta, (len(deltas), 1))
+    theta = np.tile(setup.fit.theta, (len(deltas), 1))
     value = np.full(len(deltas), np.inf)
     is_own = deltas == own
     for order in (range(len(deltas))[::-1], range(len(deltas))):
         previous = widest.theta[0]
         for i in order:
-            problem = bench.problem.with_delta(float(deltas[i]))
-            start = np.stack([previous, bench.fit.theta, theta[i]])
-            found = minimise(problem, bench.coordinates, start, max_iterations=200)
+            problem = setup.problem.with_delta(float(deltas[i]))
+            start = np.stack([previous, setup.fit.theta, theta[i]])
+            found = minimise(problem, setup.coordinates, start, max_iterations=200)
             best = int(np.argmin(found.value))
             if found.value[best] < value[i]:
                 theta[i], value[i] = found.theta[best], found.value[best]
             previous = theta[i]
-    theta[is_own] = bench.fit.theta
-    return Curve(x=deltas, optima=optima(bench, theta, target), theta=theta, here=float(own))
+    theta[is_own] = setup.fit.theta
+    return Curve(x=deltas, optima=optima(setup, theta, target), theta=theta, here=float(own))

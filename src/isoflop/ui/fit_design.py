@@ -11,7 +11,7 @@ from isoflop.figures import contours, fit_before_after
 from isoflop.figures import fit_design as drawing
 from isoflop.planning import trajectory
 from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Aim, Design, design_runs
-from isoflop.planning.outlook import Outlook, Runs, outlook
+from isoflop.planning.gain import ExpectedGain, Runs, expected_gain
 from isoflop.plot import axes
 from isoflop.ui import fit_view, inputs, messages, panels, rows
 from isoflop.ui.fit_view import LEVEL, View
@@ -108,9 +108,9 @@ def _propose(
     aim: Aim,
     ratio: tuple[float, float],
     report: Callable[[float], None],
-) -> tuple[Design, Outlook]:
+) -> tuple[Design, ExpectedGain]:
     proposal = design_runs(
-        shown.bench,
+        shown.setup,
         shown.target,
         spend_flop=spend_flop,
         n_runs=n_runs,
@@ -118,8 +118,8 @@ def _propose(
         tokens_per_param=ratio,
         progress=lambda share: report(0.7 * share),
     )
-    seen = outlook(
-        shown.bench,
+    seen = expected_gain(
+        shown.setup,
         proposal.runs,
         shown.target,
         level=LEVEL,
@@ -128,7 +128,7 @@ def _propose(
     return proposal, seen
 
 
-def _say(shown: View, proposal: Design, seen: Outlook) -> None:
+def _say(shown: View, proposal: Design, seen: ExpectedGain) -> None:
     """Say what the runs would do, in a sentence and in figures."""
     spent = float(proposal.runs.compute_flop.sum())
     is_loss = proposal.aim == "loss"
@@ -176,7 +176,7 @@ def _sizes(ends: np.ndarray) -> str:
     return f"{format_number(float(ends[0, 0]))} to {format_number(float(ends[1, 0]))}"
 
 
-def _band(shown: View, seen: Outlook) -> None:
+def _band(shown: View, seen: ExpectedGain) -> None:
     st.markdown("**Band before and after**")
     curve = seen.curve
     states = [

@@ -16,7 +16,7 @@ from isoflop.figures import fit_sensitivity
 from isoflop.fitting.diagnose import Unit, has_runs
 from isoflop.planning.sensitivity import Influence
 from isoflop.plot.theme import Scale
-from isoflop.ui import fit_compare, fit_drops, fit_view, inputs, messages, panels
+from isoflop.ui import fit_compare, fit_exclusions, fit_view, inputs, messages, panels
 from isoflop.ui import fit_residuals as own_rows
 from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import counted, format_number
@@ -63,7 +63,7 @@ def show(shown: View) -> None:
             help="The parameters, the best size at the budget, and its growth with compute.",
             is_label_shown=False,
         )
-        if has_runs(shown.bench):
+        if has_runs(shown.setup):
             unit = inputs.choice(
                 "Left out",
                 {"rows": "Each row", "runs": "Each run"},
@@ -121,7 +121,7 @@ def quantities(shown: View, found: Influence) -> dict[str, Quantity]:
 
 def _clickable(shown: View, quantity: Quantity) -> None:
     """Draw leverage against residual; a click or a lasso leaves rows out or takes them back."""
-    rest, drops = fit_view.remainder(shown), fit_drops.current(shown.fitted.table)
+    rest, drops = fit_view.remainder(shown), fit_exclusions.current(shown.fitted.table)
     size = np.abs(np.nan_to_num(quantity.change, nan=np.nanmax(np.abs(quantity.change), initial=0)))
     weight = size / max(float(size.max()), 1e-300)
     frame = own_rows.fitted_rows(shown).frame
@@ -147,7 +147,7 @@ def _clickable(shown: View, quantity: Quantity) -> None:
                 ),
             )
         )
-    figure = drawing.figure(groups, n_params=shown.bench.n_params)
+    figure = drawing.figure(groups, n_params=shown.setup.n_params)
     key = f"fit.click.{len(drops.history)}.{hash(drops.rows)}"
     st.plotly_chart(
         figure,
@@ -167,7 +167,7 @@ def _take_click(shown: View, key: str) -> None:
     points = st.session_state[key].selection.points
     rows = [int(np.ravel(point["customdata"])[0]) for point in points if "customdata" in point]
     if rows:
-        fit_drops.toggle(shown.fitted.table, rows)
+        fit_exclusions.toggle(shown.fitted.table, rows)
 
 
 def _bars(shown: View, found: Influence, quantity: Quantity) -> None:
@@ -202,7 +202,7 @@ def _unit_name(shown: View, rows: NDArray[np.int64]) -> str:
 def _dropped(shown: View) -> None:
     """Draw the buttons around what is left out, and both fits side by side."""
     table = shown.fitted.table
-    drops = fit_drops.current(table)
+    drops = fit_exclusions.current(table)
     n_few = max(1, int(np.ceil(0.02 * shown.fit.n_rows)))
     st.markdown("**Leave rows out and fit again**")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -212,13 +212,13 @@ def _dropped(shown: View) -> None:
             icon=":material/vertical_align_top:",
             disabled=set(few) <= set(drops.rows),
         ):
-            fit_drops.keep(drops.changed((*drops.rows, *few)))
+            fit_exclusions.keep(drops.changed((*drops.rows, *few)))
             st.rerun()
         if st.button("Undo", icon=":material/undo:", disabled=not drops.history):
-            fit_drops.keep(drops.undone())
+            fit_exclusions.keep(drops.undone())
             st.rerun()
         if st.button("Take all back", icon=":material/restart_alt:", disabled=not drops.rows):
-            fit_drops.keep(drops.changed(()))
+            fit_exclusions.keep(drops.changed(()))
             st.rerun()
     if not drops.rows:
         st.caption("Nothing is left out yet.")
@@ -236,7 +236,7 @@ def _dropped(shown: View) -> None:
 
 
 def _highest(shown: View, count: int) -> list[int]:
-    order = np.argsort(-shown.bench.rows.target, kind="stable")[:count]
+    order = np.argsort(-shown.setup.rows.target, kind="stable")[:count]
     return [int(row) for row in shown.fit.row_index[order]]
 
 

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, fit
 from isoflop.fitting.diagnose import (
+    Diagnostics,
     Extent,
-    Landscape,
-    Leftover,
+    Multistart,
+    ObjectiveSurface,
     Profile,
-    Search,
+    Residuals,
     Unit,
-    Workbench,
-    landscape,
-    leftover,
+    diagnostics,
+    multistart,
+    objective_surface,
     profiles,
-    search,
-    workbench,
+    residuals,
 )
 from isoflop.fitting.table_notices import table_notices
 from isoflop.notices import Notice
@@ -36,8 +36,8 @@ from isoflop.planning.sensitivity import (
     Optima,
     Target,
     delta_curve,
-    drop_curve,
     influence,
+    leave_out_curve,
     optima,
 )
 from isoflop.tables import LossTable
@@ -60,13 +60,13 @@ class View:
     ----------
     choice : FitChoice
     fitted : Fitted
-    bench : Workbench
+    setup : Diagnostics
     target : Target
     """
 
     choice: FitChoice
     fitted: Fitted
-    bench: Workbench
+    setup: Diagnostics
     target: Target
 
     @property
@@ -90,33 +90,35 @@ def view(choice: FitChoice, fitted: Fitted, compute_flop: float) -> View:
     return View(
         choice=choice,
         fitted=fitted,
-        bench=_bench(fitted.key, fitted.fit, fitted.table),
+        setup=_bench(fitted.key, fitted.fit, fitted.table),
         target=Target(compute_flop=compute_flop, fixed=dict(choice.fixed)),
     )
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner=False)
-def _bench(key: str, _fit: Fit, _table: LossTable) -> Workbench:
-    return workbench(_fit, _table)
+def _bench(key: str, _fit: Fit, _table: LossTable) -> Diagnostics:
+    return diagnostics(_fit, _table)
 
 
-def found(shown: View) -> Search:
+def found(shown: View) -> Multistart:
     """Return every start of the search and its end."""
-    return _search(shown.key, shown.bench)
+    return _search(shown.key, shown.setup)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Searching again from every start")
-def _search(key: str, _bench: Workbench) -> Search:
-    return search(_bench)
+def _search(key: str, _bench: Diagnostics) -> Multistart:
+    return multistart(_bench)
 
 
-def relief(shown: View, names: tuple[str, ...], extent: Extent) -> Landscape:
+def relief(shown: View, names: tuple[str, ...], extent: Extent) -> ObjectiveSurface:
     """Return the objective over one or two parameters."""
     return kept(
         f"landscape.{'.'.join(names)}.{extent}",
         shown.key,
         "Drawing the objective",
-        lambda report: landscape(shown.bench, found(shown), names, extent=extent, progress=report),
+        lambda report: objective_surface(
+            shown.setup, found(shown), names, extent=extent, progress=report
+        ),
     )
 
 
@@ -128,11 +130,11 @@ def traced(shown: View) -> tuple[Profile, ...]:
     FitError
         If the residuals give no likelihood.
     """
-    count = shown.bench.n_params
+    count = shown.setup.n_params
 
     def trace(report: Callable[[float], None]) -> tuple[Profile, ...]:
         done = []
-        for profile in profiles(shown.bench, level=LEVEL):
+        for profile in profiles(shown.setup, level=LEVEL):
             done.append(profile)
             report(len(done) / count)
         return tuple(done)
@@ -194,43 +196,43 @@ def _cautions(
     return (*table_notices(_fit, _table), *reach_notices(_fit, inputs, LEVEL))
 
 
-def remainder(shown: View) -> Leftover:
+def remainder(shown: View) -> Residuals:
     """Return residuals, fitted values and leverages."""
-    return _leftover(shown.key, shown.bench)
+    return _leftover(shown.key, shown.setup)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner=False)
-def _leftover(key: str, _bench: Workbench) -> Leftover:
-    return leftover(_bench)
+def _leftover(key: str, _bench: Diagnostics) -> Residuals:
+    return residuals(_bench)
 
 
 def moved(shown: View, unit: Unit) -> Influence:
     """Return what each row, or run, does to the fit and the optimum."""
-    return _influence(shown.key, shown.at, unit, shown.bench, shown.target)
+    return _influence(shown.key, shown.at, unit, shown.setup, shown.target)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Leaving out each row in turn")
-def _influence(key: str, at: object, unit: Unit, _bench: Workbench, _target: Target) -> Influence:
+def _influence(key: str, at: object, unit: Unit, _bench: Diagnostics, _target: Target) -> Influence:
     return influence(_bench, _target, unit=unit)
 
 
 def dropping(shown: View) -> Curve:
     """Return the optimum against the number of highest losses dropped."""
-    return _drop_curve(shown.key, shown.at, shown.bench, shown.target)
+    return _leave_out(shown.key, shown.at, shown.setup, shown.target)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner=False)
-def _drop_curve(key: str, at: object, _bench: Workbench, _target: Target) -> Curve:
-    return drop_curve(_bench, _target)
+def _leave_out(key: str, at: object, _bench: Diagnostics, _target: Target) -> Curve:
+    return leave_out_curve(_bench, _target)
 
 
 def narrowing(shown: View) -> Curve | None:
     """Return the optimum against the Huber delta."""
-    return _delta_curve(shown.key, shown.at, shown.bench, shown.target)
+    return _delta_curve(shown.key, shown.at, shown.setup, shown.target)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner="Refitting under every delta")
-def _delta_curve(key: str, at: object, _bench: Workbench, _target: Target) -> Curve | None:
+def _delta_curve(key: str, at: object, _bench: Diagnostics, _target: Target) -> Curve | None:
     return delta_curve(_bench, _target)
 
 
@@ -247,7 +249,7 @@ def without(shown: View, rows: tuple[int, ...]) -> View:
     return View(
         choice=shown.choice,
         fitted=Fitted(table=table, fit=refitted, published=None),
-        bench=_bench(key, refitted, table),
+        setup=_bench(key, refitted, table),
         target=shown.target,
     )
 
@@ -284,11 +286,11 @@ class OptimumSpread:
 
 def best(shown: View) -> OptimumSpread:
     """Return the optimum at the budget under the fit and its draws."""
-    return _best(shown.key, shown.at, shown.bench, shown.target)
+    return _best(shown.key, shown.at, shown.setup, shown.target)
 
 
 @st.cache_resource(max_entries=MAX_ENTRIES, show_spinner=False)
-def _best(key: str, at: object, _bench: Workbench, _target: Target) -> OptimumSpread:
+def _best(key: str, at: object, _bench: Diagnostics, _target: Target) -> OptimumSpread:
     draws = _bench.fit.draws
     return OptimumSpread(
         centre=optima(_bench, _bench.fit.theta, _target),

@@ -23,7 +23,7 @@ from isoflop.fitting.compare.score import (
     folds,
     information_criteria,
 )
-from isoflop.fitting.diagnose import workbench
+from isoflop.fitting.diagnose import diagnostics
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
@@ -189,8 +189,8 @@ def _score(law: Law, table: LossTable, split: Split | None, options: FitOptions)
         found = fit(law, table, replace(options, n_bootstrap=0))
     except IsoflopError as problem:
         return LawScore(law=law, refusal=problem.summary)
-    bench = workbench(found, table)
-    unit = bench.rows.clusters
+    setup = diagnostics(found, table)
+    unit = setup.rows.clusters
     has_runs = len(np.unique(unit)) < len(unit)
     held_out, held_out_refusal = None, ""
     if split is not None:
@@ -201,9 +201,9 @@ def _score(law: Law, table: LossTable, split: Split | None, options: FitOptions)
     return LawScore(
         law=law,
         fit=found,
-        criteria=information_criteria(bench.problem, found.theta),
-        leave_one_out=cross_validate(bench, folds(np.arange(len(unit)))),
-        leave_run_out=cross_validate(bench, folds(unit)) if has_runs else None,
+        criteria=information_criteria(setup.problem, found.theta),
+        leave_one_out=cross_validate(setup, folds(np.arange(len(unit)))),
+        leave_run_out=cross_validate(setup, folds(unit)) if has_runs else None,
         held_out=held_out,
         held_out_refusal=held_out_refusal,
     )

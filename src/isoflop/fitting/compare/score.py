@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import erf
 
-from isoflop.fitting.diagnose import Workbench, weights_without
+from isoflop.fitting.diagnose import Diagnostics, weights_without
 from isoflop.fitting.objective import Problem
 
 Array = NDArray[np.float64]
@@ -183,12 +183,12 @@ def folds(unit: NDArray[np.intp], seed: int = 0) -> list[NDArray[np.intp]]:
     return np.split(order, np.flatnonzero(np.diff(fold[order])) + 1)
 
 
-def cross_validate(bench: Workbench, left_out: Sequence[NDArray[np.intp]]) -> Errors | None:
+def cross_validate(setup: Diagnostics, left_out: Sequence[NDArray[np.intp]]) -> Errors | None:
     """Predict each set of rows by a fit to all others; every fit in one batch.
 
     Parameters
     ----------
-    bench : Workbench
+    setup : Diagnostics
     left_out : sequence of ndarray of int
         Row positions; each row in one set.
 
@@ -197,15 +197,15 @@ def cross_validate(bench: Workbench, left_out: Sequence[NDArray[np.intp]]) -> Er
     Errors or None
         None if the others do not determine the law in more than a tenth of the sets.
     """
-    law, rows = bench.fit.law, bench.rows
-    theta = bench.refit(weights_without(left_out, bench.problem.n_rows))
+    law, rows = setup.fit.law, setup.rows
+    theta = setup.refit(weights_without(left_out, setup.problem.n_rows))
     is_fitted = np.asarray(np.isfinite(theta).all(axis=1))
     if is_fitted.mean() < MIN_SHARE_OF_FOLDS:
         return None
-    fold = np.empty(bench.problem.n_rows, dtype=np.intp)
+    fold = np.empty(setup.problem.n_rows, dtype=np.intp)
     for number, positions in enumerate(left_out):
         fold[positions] = number
     inputs = {s: x[:, None] for s, x in zip(law.symbols, rows.inputs, strict=True)}
-    predicted = law.loss(np.where(is_fitted[:, None], theta, bench.fit.theta)[fold], inputs)[:, 0]
+    predicted = law.loss(np.where(is_fitted[:, None], theta, setup.fit.theta)[fold], inputs)[:, 0]
     predicted[~is_fitted[fold]] = np.nan
     return prediction_errors(predicted, rows.target, rows.clusters, n_folds=len(left_out))

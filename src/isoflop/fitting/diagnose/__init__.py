@@ -1,51 +1,51 @@
 """How far a fit may be believed: its optimum, its residuals, and what each row does to it."""
 
 from isoflop.fitting.diagnose.influence import LeaveOut, Unit, has_runs, leave_out
-from isoflop.fitting.diagnose.landscape import (
-    Extent,
-    Landscape,
-    Search,
-    drawn_parameters,
-    landscape,
-    search,
-)
 from isoflop.fitting.diagnose.profile import Profile, profiles
-from isoflop.fitting.diagnose.refit import Workbench, one_step, weights_without, workbench
+from isoflop.fitting.diagnose.refit import Diagnostics, diagnostics, one_step, weights_without
 from isoflop.fitting.diagnose.residuals import (
     TO_SIGMA,
-    Leftover,
     Quantiles,
+    Residuals,
     Trend,
-    leftover,
     normal_quantiles,
+    residuals,
     trend,
 )
 from isoflop.fitting.diagnose.scale import Scale, residual_scale
+from isoflop.fitting.diagnose.surface import (
+    Extent,
+    Multistart,
+    ObjectiveSurface,
+    drawn_parameters,
+    multistart,
+    objective_surface,
+)
 
 __all__ = [
     "TO_SIGMA",
+    "Diagnostics",
     "Extent",
-    "Landscape",
     "LeaveOut",
-    "Leftover",
+    "Multistart",
+    "ObjectiveSurface",
     "Profile",
     "Quantiles",
+    "Residuals",
     "Scale",
-    "Search",
     "Trend",
     "Unit",
-    "Workbench",
+    "diagnostics",
     "drawn_parameters",
     "has_runs",
-    "landscape",
     "leave_out",
-    "leftover",
+    "multistart",
     "normal_quantiles",
+    "objective_surface",
     "one_step",
     "profiles",
     "residual_scale",
-    "search",
+    "residuals",
     "trend",
     "weights_without",
-    "workbench",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from isoflop.fitting.diagnose.refit import Workbench, one_step, weights_without
+from isoflop.fitting.diagnose.refit import Diagnostics, one_step, weights_without
 from isoflop.fitting.objective import Array
 
 Unit = Literal["rows", "runs"]
@@ -37,40 +37,40 @@ class LeaveOut:
     is_exact: Array
 
 
-def has_runs(bench: Workbench) -> bool:
+def has_runs(setup: Diagnostics) -> bool:
     """Say whether several rows come from one run."""
-    return int(bench.rows.clusters.max()) + 1 < bench.problem.n_rows
+    return int(setup.rows.clusters.max()) + 1 < setup.problem.n_rows
 
 
-def leave_out(bench: Workbench, *, unit: Unit = "rows") -> LeaveOut:
+def leave_out(setup: Diagnostics, *, unit: Unit = "rows") -> LeaveOut:
     """Fit without each row, or without each run, in turn.
 
     Parameters
     ----------
-    bench : Workbench
+    setup : Diagnostics
     unit : {"rows", "runs"}
         Rows of one run share its noise, so that single rows of it can hide each other.
     """
-    n_rows = bench.problem.n_rows
-    clusters = np.arange(n_rows) if unit == "rows" else bench.rows.clusters
+    n_rows = setup.problem.n_rows
+    clusters = np.arange(n_rows) if unit == "rows" else setup.rows.clusters
     n_units = int(clusters.max()) + 1
     order = np.argsort(clusters, kind="stable")
     counts = np.bincount(clusters, minlength=n_units)
     members = tuple(np.split(order, np.cumsum(counts)[:-1]))
-    change = np.zeros((n_units, bench.n_params))
-    np.add.at(change, clusters, one_step(bench))
-    theta = bench.stepped(change)
+    change = np.zeros((n_units, setup.n_params))
+    np.add.at(change, clusters, one_step(setup))
+    theta = setup.stepped(change)
     is_exact = np.zeros(n_units, dtype=bool)
-    is_exact[_most_promising(bench, change)] = True
+    is_exact[_most_promising(setup, change)] = True
     chosen = np.flatnonzero(is_exact)
-    theta[chosen] = bench.refit(weights_without([members[i] for i in chosen], n_rows))
+    theta[chosen] = setup.refit(weights_without([members[i] for i in chosen], n_rows))
     return LeaveOut(unit=unit, members=members, theta=theta, is_exact=is_exact)
 
 
-def _most_promising(bench: Workbench, change: Array) -> Array:
+def _most_promising(setup: Diagnostics, change: Array) -> Array:
     """Return the units whose removal moves the predictions most, to first order."""
     if len(change) <= MAX_EXACT:
         return np.arange(len(change))
-    jacobian, _, _ = bench.problem.linearise(bench.fit.theta)
+    jacobian, _, _ = setup.problem.linearise(setup.fit.theta)
     size = np.einsum("uj,jk,uk->u", change, jacobian.T @ jacobian, change)
     return np.argsort(-size, kind="stable")[:MAX_EXACT]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from isoflop.fitting.diagnose.conditional import minimise_held, response_of_others
-from isoflop.fitting.diagnose.refit import Workbench
+from isoflop.fitting.diagnose.refit import Diagnostics
 from isoflop.fitting.diagnose.scale import residual_scale
 from isoflop.fitting.objective import Array
 
@@ -81,12 +81,12 @@ class Profile:
         return np.asarray((shift / self.standard_error) ** 2)
 
 
-def profiles(bench: Workbench, *, level: float = 0.9) -> Iterator[Profile]:
+def profiles(setup: Diagnostics, *, level: float = 0.9) -> Iterator[Profile]:
     """Trace the profile of each parameter, one after the other.
 
     Parameters
     ----------
-    bench : Workbench
+    setup : Diagnostics
     level : float
         Nominal coverage of the intervals.
 
@@ -105,21 +105,21 @@ def profiles(bench: Workbench, *, level: float = 0.9) -> Iterator[Profile]:
     ----------
     Schrader and Hettmansperger 1980, Biometrika 67, 93-101, for the robust likelihood ratio.
     """
-    theta = bench.fit.theta
-    point = bench.coordinates.pull_back(theta[None], bench.problem.evaluate(theta[None]))
-    at_bound = bench.fit.certificate.at_bound
-    is_held = np.array([name in at_bound for name in bench.fit.law.param_names])
+    theta = setup.fit.theta
+    point = setup.coordinates.pull_back(theta[None], setup.problem.evaluate(theta[None]))
+    at_bound = setup.fit.certificate.at_bound
+    is_held = np.array([name in at_bound for name in setup.fit.law.param_names])
     tracer = _Tracer(
-        bench=bench,
+        setup=setup,
         level=level,
-        scale=residual_scale(bench).likelihood,
-        centre=bench.coordinates.inward(theta),
+        scale=residual_scale(setup).likelihood,
+        centre=setup.coordinates.inward(theta),
         hessian=point.hessian[0],
         floor=float(point.value[0]),
         is_held=is_held,
     )
     # A logarithm that ran off to where it changes nothing has no scale to trace it on.
-    for j in np.flatnonzero(~(is_held & bench.coordinates.is_log)):
+    for j in np.flatnonzero(~(is_held & setup.coordinates.is_log)):
         yield tracer.trace(int(j))
 
 
@@ -127,7 +127,7 @@ def profiles(bench: Workbench, *, level: float = 0.9) -> Iterator[Profile]:
 class _Tracer:
     """Traces profiles in the solver's own coordinates."""
 
-    bench: Workbench
+    setup: Diagnostics
     level: float
     scale: float
     centre: Array
@@ -141,7 +141,7 @@ class _Tracer:
         slope[free] = response_of_others(self.hessian[np.ix_(free, free)], free.index(j))
         error = float(np.sqrt(self.scale / max(float(self.hessian[j] @ slope), 1e-300)))
         steps = np.concatenate([-LADDER[::-1], [0.0], LADDER]) * error
-        start = self.bench.coordinates.project(self.centre + np.outer(steps, slope))
+        start = self.setup.coordinates.project(self.centre + np.outer(steps, slope))
         coarse, objective = self._settle(j, start)
         root = self._root(coarse[:, j] - self.centre[j], objective)
         is_known = np.isfinite(root)
@@ -180,9 +180,9 @@ class _Tracer:
 
     def _lower(self, j: int, at: Array, start: Array, place: Array, objective: Array) -> Array:
         """Minimise from more starts, put what is lower in place, and return where it is by much."""
-        coordinates = self.bench.coordinates
+        coordinates = self.setup.coordinates
         theta = coordinates.outward(coordinates.project(start))
-        found = minimise_held(self.bench.problem, coordinates, theta, j)
+        found = minimise_held(self.setup.problem, coordinates, theta, j)
         before = objective[at]
         is_lower = found.value < before
         place[at[is_lower]] = coordinates.inward(found.theta[is_lower])
@@ -194,24 +194,24 @@ class _Tracer:
         return np.asarray(np.sign(side) * np.sqrt(2 * excess / self.scale))
 
     def _profile(self, j: int, fine: Array, objective: Array, error: float) -> Profile:
-        theta = self.bench.coordinates.outward(fine)
+        theta = self.setup.coordinates.outward(fine)
         root = self._root(fine[:, j] - self.centre[j], objective)
         n_free = int(np.sum(~self.is_held))
-        quantile = float(stdtrit(self.bench.problem.n_rows - n_free, 0.5 + self.level / 2))
+        quantile = float(stdtrit(self.setup.problem.n_rows - n_free, 0.5 + self.level / 2))
         is_known = np.isfinite(root)
         ends = [_crossing(theta[is_known, j], root[is_known], sign * quantile) for sign in (-1, 1)]
-        tolerance = LOWER_FOUND * self.floor + self.bench.problem.rounding
+        tolerance = LOWER_FOUND * self.floor + self.setup.problem.rounding
         return Profile(
-            name=self.bench.fit.law.param_names[j],
+            name=self.setup.fit.law.param_names[j],
             value=theta[is_known, j],
             root=root[is_known],
-            estimate=float(self.bench.fit.theta[j]),
+            estimate=float(self.setup.fit.theta[j]),
             lower=ends[0],
             upper=ends[1],
             level=self.level,
             threshold=quantile**2,
             standard_error=error,
-            is_log=bool(self.bench.coordinates.is_log[j]),
+            is_log=bool(self.setup.coordinates.is_log[j]),
             theta=theta[is_known],
             is_lower_found=bool(np.nanmin(objective) < self.floor - tolerance),
         )

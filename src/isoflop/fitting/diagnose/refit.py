@@ -24,7 +24,7 @@ AT_OPTIMUM = 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Workbench(Keyed):
+class Diagnostics(Keyed):
     """A fit with the rows and the objective that it minimises.
 
     Parameters
@@ -133,7 +133,7 @@ class Workbench(Keyed):
         return bool(here <= best * (1 + AT_OPTIMUM) + self.problem.rounding)
 
 
-def workbench(fit: Fit, table: LossTable) -> Workbench:
+def diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
     """Lay out what a fit was made of.
 
     Parameters
@@ -154,7 +154,7 @@ def workbench(fit: Fit, table: LossTable) -> Workbench:
             hint="Fit the law to this table first.",
         )
     rows = usable_rows(fit.law, table)
-    return Workbench(
+    return Diagnostics(
         fit=fit,
         rows=rows,
         problem=make_problem(fit.law.derived, rows.inputs, rows.target, fit.options),
@@ -176,7 +176,7 @@ def weights_without(sets: Iterable[Array], n_rows: int) -> Array:
     return weights
 
 
-def one_step(bench: Workbench) -> Array:
+def one_step(setup: Diagnostics) -> Array:
     """Return the change of the parameters when each row is left out, to first order.
 
     One Newton step from the fit on the rows that remain: cheap enough for any table, and the order
@@ -192,11 +192,11 @@ def one_step(bench: Workbench) -> Array:
     Giordano et al. 2019, A Swiss army infinitesimal jackknife, arXiv 1806.00550; Cook and Weisberg
     1982, Residuals and influence in regression, for the step on the remaining rows.
     """
-    theta = bench.fit.theta
-    jacobian, slope, inside = bench.problem.linearise(theta)
-    point = bench.problem.evaluate(theta[None])
+    theta = setup.fit.theta
+    jacobian, slope, inside = setup.problem.linearise(theta)
+    point = setup.problem.evaluate(theta[None])
     spread = np.sqrt(np.maximum(np.diagonal(point.gauss_newton[0]), 1e-300))
-    is_free = np.array([n not in bench.fit.certificate.at_bound for n in bench.fit.law.param_names])
+    is_free = np.array([n not in setup.fit.certificate.at_bound for n in setup.fit.law.param_names])
     scale = np.where(is_free, 1.0 / spread, 0.0)
     scaled = jacobian * scale
     hessian = point.hessian[0] * np.outer(scale, scale)

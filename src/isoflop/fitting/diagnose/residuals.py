@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv, ndtri
 
-from isoflop.fitting.diagnose.refit import Workbench
+from isoflop.fitting.diagnose.refit import Diagnostics
 from isoflop.fitting.objective import Array
 
 TO_SIGMA = 1.4826
@@ -18,7 +18,7 @@ MIN_PER_WINDOW = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
+class Residuals:
     """What the law leaves unexplained, row by row.
 
     Parameters
@@ -85,17 +85,17 @@ class Trend:
     upper: Array
 
 
-def leftover(bench: Workbench) -> Leftover:
+def residuals(setup: Diagnostics) -> Residuals:
     """Return residuals, fitted values and leverages of a fit."""
-    jacobian, _, _ = bench.problem.linearise(bench.fit.theta)
-    at_bound = bench.fit.certificate.at_bound
-    free = [j for j, name in enumerate(bench.fit.law.param_names) if name not in at_bound]
+    jacobian, _, _ = setup.problem.linearise(setup.fit.theta)
+    at_bound = setup.fit.certificate.at_bound
+    free = [j for j, name in enumerate(setup.fit.law.param_names) if name not in at_bound]
     leverage = _leverage(jacobian[:, free])
-    residual = bench.fit.residuals
+    residual = setup.fit.residuals
     scale = TO_SIGMA * float(np.median(np.abs(residual)))
     own = scale * np.sqrt(np.maximum(1 - leverage, 1e-6))
-    return Leftover(
-        fitted=bench.fit.law.loss(bench.fit.theta, bench.inputs),
+    return Residuals(
+        fitted=setup.fit.law.loss(setup.fit.theta, setup.inputs),
         residual=residual,
         leverage=leverage,
         standardised=np.divide(residual, own, out=np.zeros_like(residual), where=own > 0),

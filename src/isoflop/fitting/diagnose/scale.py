@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoflop.errors import FitError
-from isoflop.fitting.diagnose.refit import Workbench
+from isoflop.fitting.diagnose.refit import Diagnostics
 from isoflop.units import counted
 
 FEWEST, WINDOW_SHARE = 8, 0.3
@@ -47,7 +47,7 @@ class Scale:
         return self.correction * float(np.sqrt(self.slope_variance)) / self.curvature
 
 
-def residual_scale(bench: Workbench) -> Scale:
+def residual_scale(setup: Diagnostics) -> Scale:
     """Measure the noise of a fit's objective.
 
     Where the Huber delta holds too few residuals to see how dense they lie, more are taken: the
@@ -63,10 +63,10 @@ def residual_scale(bench: Workbench) -> Scale:
     Huber 1981, Robust Statistics, section 7.6; Koenker and Bassett 1982, Econometrica 50, for the
     likelihood ratio of absolute deviations, to which a narrow delta leads.
     """
-    problem = bench.problem
-    n_free = bench.n_params - len(bench.fit.certificate.at_bound)
+    problem = setup.problem
+    n_free = setup.n_params - len(setup.fit.certificate.at_bound)
     freedom = problem.n_rows - n_free
-    _, slope, _ = problem.linearise(bench.fit.theta)
+    _, slope, _ = problem.linearise(setup.fit.theta)
     reason = ""
     if freedom <= 0:
         reason = (
@@ -87,7 +87,7 @@ def residual_scale(bench: Workbench) -> Scale:
         )
     inside = curvature = 1.0
     if np.isfinite(problem.delta):
-        size = np.sort(np.abs(bench.fit.residuals))
+        size = np.sort(np.abs(setup.fit.residuals))
         needed = n_free + max(FEWEST, int(WINDOW_SHARE * freedom))
         window = max(problem.delta, float(size[needed - 1]))
         inside = (int(np.sum(size <= window)) - n_free) / freedom

@@ -17,7 +17,7 @@ from isoflop.errors import FitError, TooFewRows
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.bootstrap import resample_weights
 from isoflop.fitting.compare.held_out import Split, split_by_scale, subset
-from isoflop.fitting.diagnose import workbench
+from isoflop.fitting.diagnose import diagnostics
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Band, Fit
@@ -191,8 +191,8 @@ def fit_downstream(
     check_metric(table, metric)
     both = _rows_with(table, (metric, loss_law.response, *(i.column for i in loss_law.inputs)))
     metric_law = rebind(law_for_role("metric-of-loss"), {}, response=metric)
-    first = workbench(fit(loss_law, both, options), both)
-    second = workbench(fit(metric_law, both, replace(options, objective="least_squares")), both)
+    first = diagnostics(fit(loss_law, both, options), both)
+    second = diagnostics(fit(metric_law, both, replace(options, objective="least_squares")), both)
     weights = resample_weights(first.rows.clusters, replace(first.fit.options, n_bootstrap=n_draws))
     loss_draws, metric_draws = first.refit(weights), second.refit(weights)
     is_fitted = np.isfinite(loss_draws).all(axis=1) & np.isfinite(metric_draws).all(axis=1)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
 from isoflop.fitting.bootstrap import CELLS_AT_ONCE
-from isoflop.fitting.diagnose import Workbench
+from isoflop.fitting.diagnose import Diagnostics
 from isoflop.fitting.objective import Problem
 from isoflop.fitting.solve import minimise
 from isoflop.planning.frontier import compute_optimal
@@ -63,7 +63,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class ExpectedGain:
     """The bands before some runs and after.
 
     Parameters
@@ -93,20 +93,20 @@ class Outlook:
     n_draws: int
 
 
-def outlook(
-    bench: Workbench,
+def expected_gain(
+    setup: Diagnostics,
     runs: Runs,
     target: Target,
     *,
     level: float = 0.9,
     n_draws: int = 1000,
     progress: Progress | None = None,
-) -> Outlook:
+) -> ExpectedGain:
     """Return the bands before some runs and after, by refits.
 
     Parameters
     ----------
-    bench : Workbench
+    setup : Diagnostics
         Of a fit with bootstrap draws.
     runs : Runs
         To be trained once each.
@@ -124,9 +124,9 @@ def outlook(
     PlanError
         If there are too few draws, or most have no optimum at the target.
     """
-    fit = bench.fit
+    fit = setup.fit
     optimum = partial(compute_optimal, fit.law, rule=target.rule, fixed=target.fixed)
-    truths, refits = refit_with(bench, runs, target, n_draws=n_draws, progress=progress)
+    truths, refits = refit_with(setup, runs, target, n_draws=n_draws, progress=progress)
     best = optimum(fit.theta, target.compute_flop)
     low, high = sorted((float(np.sum(runs.compute_flop)), target.compute_flop))
     flop = np.geomspace(low / 10, high * 3, N_CURVE_POINTS)
@@ -145,7 +145,7 @@ def outlook(
     size, size_left = _spread(
         np.atleast_1d(best.params), sizes(truths), sizes(refits), level=level, is_log=True
     )
-    return Outlook(
+    return ExpectedGain(
         level=level,
         loss=loss,
         size=size,
@@ -158,7 +158,7 @@ def outlook(
 
 
 def refit_with(
-    bench: Workbench,
+    setup: Diagnostics,
     runs: Runs,
     target: Target,
     *,
@@ -177,10 +177,10 @@ def refit_with(
     PlanError
         If there are too few draws.
     """
-    fit, n_old = bench.fit, bench.problem.n_rows
-    draws = np.empty((0, bench.n_params)) if fit.draws is None else fit.draws[:n_draws]
+    fit, n_old = setup.fit, setup.problem.n_rows
+    draws = np.empty((0, setup.n_params)) if fit.draws is None else fit.draws[:n_draws]
     inputs = inputs_at(fit.law, runs.params, runs.tokens, target.fixed)
-    expected, shown = (bench.response(theta, inputs) for theta in (fit.theta, draws))
+    expected, shown = (setup.response(theta, inputs) for theta in (fit.theta, draws))
     is_usable = np.isfinite(shown).all(axis=1)
     truths, shown = draws[is_usable], shown[is_usable]
     if len(truths) < MIN_DRAWS:
@@ -190,43 +190,46 @@ def refit_with(
             hint="Fit with more bootstrap resamples.",
         )
     random = np.random.default_rng([fit.options.seed, 1])
-    widened = fit.residuals * np.sqrt(n_old / max(n_old - bench.n_params, 1))
+    widened = fit.residuals * np.sqrt(n_old / max(n_old - setup.n_params, 1))
     scatter = random.choice(widened, size=shown.shape)
     # Residuals are predicted minus observed: what a run shows more lowers its residual.
     shift = np.zeros((len(truths), n_old + len(runs.params)))
     shift[:, n_old:] = expected - shown - scatter
-    extended = _extended(bench, inputs, len(runs.params))
+    extended = _extended(setup, inputs, len(runs.params))
     refits = np.empty_like(truths)
     size = max(1, CELLS_AT_ONCE // extended.n_rows)
     for i in range(0, len(truths), size):
         part = slice(i, i + size)
-        refits[part] = _lowest(bench, extended, truths[part], shift[part])
+        refits[part] = _lowest(setup, extended, truths[part], shift[part])
         if progress:
             progress(min(i + size, len(truths)) / len(truths))
     return truths, refits
 
 
-def _extended(bench: Workbench, inputs: Mapping[str, NDArray[np.float64]], n_new: int) -> Problem:
+def _extended(setup: Diagnostics, inputs: Mapping[str, NDArray[np.float64]], n_new: int) -> Problem:
     """Return the problem with more rows, at the losses that the fit expects."""
-    law = bench.fit.law
+    law = setup.fit.law
     added = {symbol: np.broadcast_to(inputs[symbol], n_new) for symbol in law.symbols}
     return replace(
-        bench.problem,
+        setup.problem,
         inputs=[
             np.concatenate([old, added[symbol]])
-            for old, symbol in zip(bench.rows.inputs, law.symbols, strict=True)
+            for old, symbol in zip(setup.rows.inputs, law.symbols, strict=True)
         ],
-        target=np.concatenate([bench.rows.target, law.loss(bench.fit.theta, inputs)]),
+        target=np.concatenate([setup.rows.target, law.loss(setup.fit.theta, inputs)]),
     )
 
 
 def _lowest(
-    bench: Workbench, problem: Problem, truths: NDArray[np.float64], shift: NDArray[np.float64]
+    setup: Diagnostics,
+    problem: Problem,
+    truths: NDArray[np.float64],
+    shift: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Fit from the truth and from the present fit; return the lower end of each."""
     ends = [
-        minimise(problem, bench.coordinates, start, None, shift, tolerance=TOLERANCE, damping=1e-2)
-        for start in (truths, np.tile(bench.fit.theta, (len(truths), 1)))
+        minimise(problem, setup.coordinates, start, None, shift, tolerance=TOLERANCE, damping=1e-2)
+        for start in (truths, np.tile(setup.fit.theta, (len(truths), 1)))
     ]
     is_first = ends[0].value <= ends[1].value
     theta = np.where(is_first[:, None], ends[0].theta, ends[1].theta)

@@ -11,7 +11,7 @@ import numpy as np
 from isoflop.errors import FitError
 from isoflop.fitting.certificate import SAME_OPTIMUM
 from isoflop.fitting.diagnose.conditional import minimise_held
-from isoflop.fitting.diagnose.refit import Workbench
+from isoflop.fitting.diagnose.refit import Diagnostics
 from isoflop.fitting.fit import _choose_seeds, _polish
 from isoflop.fitting.objective import Array, Problem
 from isoflop.fitting.seeds import make_surface, project_linear, thin
@@ -39,7 +39,7 @@ TOLERANCE, MAX_ITERATIONS = 1e-4, 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class Multistart:
     """Every start of a fit and where it ended, lowest end first.
 
     Parameters
@@ -60,7 +60,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Landscape:
+class ObjectiveSurface:
     """The objective over one or two parameters, all others at their best.
 
     Parameters
@@ -84,19 +84,19 @@ class Landscape:
     n_rows: int
 
 
-def search(bench: Workbench) -> Search:
+def multistart(setup: Diagnostics) -> Multistart:
     """Repeat the search of a fit, keeping every start and its end."""
-    law, problem = bench.fit.law, bench.problem
+    law, problem = setup.fit.law, setup.problem
     starts = _choose_seeds(law, make_surface(law, problem))
-    solution = _polish(law, problem, bench.coordinates, starts)
-    best = bench.fit.objective_value if problem.below == 1.0 else float(np.min(solution.value))
+    solution = _polish(law, problem, setup.coordinates, starts)
+    best = setup.fit.objective_value if problem.below == 1.0 else float(np.min(solution.value))
     excess = (solution.value - best) / max(best, problem.rounding)
     order = np.argsort(excess, kind="stable")
     starts, ends, excess = starts[order], solution.theta[order], excess[order]
     is_other = (excess > SAME_OPTIMUM) & solution.is_converged[order] & np.isfinite(excess)
     others = np.flatnonzero(is_other)
     distinct = np.diff(excess[others], prepend=-np.inf) > 1e-4 * (1 + excess[others])
-    return Search(
+    return Multistart(
         starts=starts,
         ends=ends,
         excess=np.where(np.isfinite(excess), np.maximum(excess, 0.0), np.inf),
@@ -114,20 +114,20 @@ def drawn_parameters(law: Law) -> tuple[str, ...]:
     return tuple(param.name for param in sorted(nonlinear, key=lambda p: p.scale == "log"))
 
 
-def landscape(
-    bench: Workbench,
-    found: Search,
+def objective_surface(
+    setup: Diagnostics,
+    found: Multistart,
     names: tuple[str, ...],
     *,
     extent: Extent = "search",
     progress: Progress | None = None,
-) -> Landscape:
+) -> ObjectiveSurface:
     """Evaluate the objective over one or two parameters, all others at their best.
 
     Parameters
     ----------
-    bench : Workbench
-    found : Search
+    setup : Diagnostics
+    found : Multistart
         Of the same fit.
     names : tuple of str
         One parameter or two.
@@ -141,24 +141,24 @@ def landscape(
     FitError
         If the law has no such parameters.
     """
-    law = bench.fit.law
+    law = setup.fit.law
     if not 1 <= len(set(names)) == len(names) <= 2 or not set(names) <= set(law.param_names):
         raise FitError(
             f"A picture of the objective is drawn over one or two parameters of {law.label}.",
             detail=f"Given: {', '.join(names) or 'none'}. It has {', '.join(law.param_names)}.",
         )
     held = [law.param_names.index(name) for name in names]
-    is_log = tuple(bool(bench.coordinates.is_log[j]) for j in held)
+    is_log = tuple(bool(setup.coordinates.is_log[j]) for j in held)
     count = N_SIDE if len(held) == 2 else N_ALONG
     axes = []
     for j, by_ratio in zip(held, is_log, strict=True):
-        low, high = _span(bench, found, j, extent)
+        low, high = _span(setup, found, j, extent)
         spaced = np.geomspace if by_ratio else np.linspace
         axes.append(spaced(low, high, count))
     grid = np.stack([part.ravel() for part in np.meshgrid(*axes)], axis=1)
-    problem = thin(bench.problem)
-    excess = _conditional_excess(bench, problem, found, held, grid, progress or _silent)
-    return Landscape(
+    problem = thin(setup.problem)
+    excess = _conditional_excess(setup, problem, found, held, grid, progress or _silent)
+    return ObjectiveSurface(
         names=names,
         axes=tuple(axes),
         is_log=is_log,
@@ -167,12 +167,12 @@ def landscape(
     )
 
 
-def _span(bench: Workbench, found: Search, j: int, extent: Extent) -> tuple[float, float]:
+def _span(setup: Diagnostics, found: Multistart, j: int, extent: Extent) -> tuple[float, float]:
     """Return the range of one parameter that the picture is to show."""
-    param, centre = bench.fit.law.params[j], float(bench.fit.theta[j])
-    is_log = bool(bench.coordinates.is_log[j])
+    param, centre = setup.fit.law.params[j], float(setup.fit.theta[j])
+    is_log = bool(setup.coordinates.is_log[j])
     if extent == "near":
-        error = _error(bench, j)
+        error = _error(setup, j)
         reach = NEAR_SIGMAS * error / abs(centre) if is_log else NEAR_SIGMAS * error
         low, high = centre - reach, centre + reach
         if is_log:
@@ -193,9 +193,9 @@ def _span(bench: Workbench, found: Search, j: int, extent: Extent) -> tuple[floa
     return max(low, param.lower, smallest), min(high, param.upper)
 
 
-def _error(bench: Workbench, j: int) -> float:
+def _error(setup: Diagnostics, j: int) -> float:
     """Return a standard error of one parameter, or a tenth of it where none is known."""
-    fit = bench.fit
+    fit = setup.fit
     if fit.covariance is not None and np.isfinite(fit.covariance[j, j]):
         return float(np.sqrt(fit.covariance[j, j]))
     if fit.draws is not None:
@@ -204,17 +204,17 @@ def _error(bench: Workbench, j: int) -> float:
 
 
 def _conditional_excess(
-    bench: Workbench,
+    setup: Diagnostics,
     problem: Problem,
-    found: Search,
+    found: Multistart,
     held: list[int],
     grid: Array,
     progress: Progress,
 ) -> Array:
     """Return the relative excess of the objective at each grid point, the others at their best."""
-    law = bench.fit.law
-    best = float(minimise(problem, bench.coordinates, bench.fit.theta[None]).value[0])
-    place, lowest = np.tile(bench.fit.theta, (len(grid), 1)), np.full(len(grid), np.inf)
+    law = setup.fit.law
+    best = float(minimise(problem, setup.coordinates, setup.fit.theta[None]).value[0])
+    place, lowest = np.tile(setup.fit.theta, (len(grid), 1)), np.full(len(grid), np.inf)
     place[:, held] = grid
     everywhere = np.arange(len(grid))
     bases = found.ends[found.minima][:N_BASES]
@@ -224,7 +224,7 @@ def _conditional_excess(
         if not set(held) & set(law.derived.projected):
             start = project_linear(law, problem, start)
         for part in np.array_split(everywhere, max(1, len(everywhere) // AT_ONCE)):
-            _settle(bench, problem, held, part, start[part], place, lowest)
+            _settle(setup, problem, held, part, start[part], place, lowest)
             progress(SHARE_OF_BASES * (done + (part[-1] + 1) / len(everywhere)) / len(bases))
     steps = (1, -1) if len(held) == 1 else (1, -1, N_SIDE, -N_SIDE)
     for sweep in range(N_SWEEPS):
@@ -235,7 +235,7 @@ def _conditional_excess(
             start = np.roll(place, step, axis=0)
             start[:, held] = grid
             better = np.flatnonzero(problem.value(start) < lowest * (1 - TOLERANCE))
-            _settle(bench, problem, held, better, start[better], place, lowest)
+            _settle(setup, problem, held, better, start[better], place, lowest)
             n_better += len(better)
         if not n_better:
             break
@@ -248,7 +248,7 @@ def _silent(_: float) -> None:
 
 
 def _settle(
-    bench: Workbench,
+    setup: Diagnostics,
     problem: Problem,
     held: list[int],
     at: Array,
@@ -261,7 +261,7 @@ def _settle(
         return
     ends = minimise_held(
         problem,
-        bench.coordinates,
+        setup.coordinates,
         start,
         *held,
         tolerance=TOLERANCE,
