@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 from tests.tables.workbooks import xlsx
 
 from isoflop.errors import IsoflopError, TableError
@@ -126,9 +128,10 @@ def far_cell(column: str, row: int) -> bytes:
 
 def repeated_text() -> bytes:
     """Return a Parquet file that holds a long text once, and says it in every row."""
+    once = pa.DictionaryArray.from_arrays(np.zeros(20_000, dtype=np.int32), ["x" * 100_000])
     buffer = io.BytesIO()
-    frame = pd.DataFrame({"family": ["x" * 100_000] * 20_000, "loss": np.ones(20_000)})
-    frame.to_parquet(buffer)
+    table = pa.table({"family": once, "loss": np.ones(20_000)})
+    pq.write_table(table, buffer, store_schema=False)  # so that it is read as plain text
     return buffer.getvalue()
 
 
