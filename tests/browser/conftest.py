@@ -1,4 +1,4 @@
-"""One server for the session, and browsers that notice every failure."""
+"""One server and one browser for all tests here, and pages that notice every failure."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from isoflop.training.queue import RunQueue
+from isoflop.training.runs import FOLDER_SETTING, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-PATIENCE_MS = 120_000
+PATIENCE_MS = 180_000
 
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the app for all tests, with downloads from the local mirror; yield its address."""
+    """Serve the app, with downloads from the local mirror and real workers; yield its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("served")
@@ -39,6 +41,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_DATA_HOME": str(home / "data"),
         "ISOFLOP_DATA_MIRROR": str(ROOT.parent / "shared" / "datasets"),
+        FOLDER_SETTING: str(home / "runs"),
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     with (home / "log.txt").open("w") as log:
@@ -55,6 +58,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=30)
+            _end_runs(RunQueue(home / "runs"))
     assert "Traceback" not in (home / "log.txt").read_text(encoding="utf-8")
 
 
@@ -70,45 +74,58 @@ def _wait_until_healthy(url: str) -> None:
             return
 
 
+def _end_runs(queue: RunQueue) -> None:
+    queue.stop(list_runs(queue.root))
+    for worker in queue.workers():
+        worker.kill_group()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("ISOFLOP_TEST_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("needs Chromium")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
-def visit(app: str) -> Iterator[Visit]:
-    """Return a function that opens an address of the app in a browser of its own.
+def visit(app: str, chromium: Browser) -> Iterator[Visit]:
+    """Return a function that opens an address of the app as a person of its own.
 
     Whatever was opened must end without an exception on the page, an error in its scripts, or a
     request to another host.
     """
-    path = os.environ.get("ISOFLOP_TEST_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        pytest.skip("needs Chromium")
     failures: list[str] = []
-    opened: list[Page] = []
-    expect.set_options(timeout=PATIENCE_MS)
-    with ExitStack() as stack:
-        driver = stack.enter_context(sync_playwright())
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        stack.callback(browser.close)
+    people: list[BrowserContext] = []
 
-        def open_address(
-            address: str = "/", *, width: int = 1280, height: int = 800, is_dark: bool = False
-        ) -> Page:
-            page = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if is_dark else "light",
-                has_touch=width < 500,
-                accept_downloads=True,
-            ).new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            page.on("pageerror", lambda error: failures.append(f"script: {error}"))
-            page.on("request", lambda request: failures.extend(_elsewhere(request.url)))
-            page.goto(app + address)
-            settle(page)
-            opened.append(page)
-            return page
+    def open_address(
+        address: str = "/", *, width: int = 1280, height: int = 800, is_dark: bool = False
+    ) -> Page:
+        person = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if is_dark else "light",
+            has_touch=width < 500,
+            accept_downloads=True,
+        )
+        people.append(person)
+        page = person.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: failures.append(f"script: {error}"))
+        page.on("request", lambda request: failures.extend(_elsewhere(request.url)))
+        page.goto(app + address)
+        settle(page)
+        return page
 
-        yield open_address
-        for page in opened:
-            assert page.locator("[data-testid=stException]").count() == 0
-        assert failures == []
+    yield open_address
+    shown = [page.locator("[data-testid=stException]").count() for p in people for page in p.pages]
+    for person in people:
+        person.close()
+    assert not any(shown)
+    assert failures == []
 
 
 def _elsewhere(url: str) -> list[str]:
