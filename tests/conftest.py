@@ -162,18 +162,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` picks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of pages and of the browser by the folder that they are in.
-
-    Those of the browser share a server, and those of PostgreSQL a database: one process runs them.
-    """
+    """Mark the tests of pages and of the browser by the folder that they are in."""
     for item in items:
         for name in FOLDER_MARKERS:
             if item.path.is_relative_to(Path(__file__).parent / name):
                 item.add_marker(name)
-        if item.get_closest_marker("browser"):
+        if item.get_closest_marker("browser"):  # they share a server, so one process runs them
             item.add_marker(pytest.mark.xdist_group("browser"))
-        elif "postgres_url" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("postgres"))
 
 
 def _used_cpu_s() -> float:

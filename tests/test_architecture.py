@@ -14,6 +14,8 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "isoflop"
 
@@ -112,6 +114,7 @@ for name in {packages!r}:
 """
 
 
+@pytest.mark.slow
 def test_importing_stays_light() -> None:
     """What each package imports, after the packages below it, in one fresh process."""
     drawing = [name for name in ("figures", "plot") if (PACKAGE / name).is_dir()]

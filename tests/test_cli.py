@@ -311,6 +311,7 @@ def test_the_app_without_its_libraries_says_how_to_get_them(
     assert "pip install 'isoflop[app]'" in err
 
 
+@pytest.mark.slow
 def test_the_installed_command_answers_and_a_closed_pipe_is_no_error() -> None:
     program = Path(sys.executable).with_name("isoflop")
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)

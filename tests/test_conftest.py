@@ -18,6 +18,7 @@ def test_loopback_is_allowed() -> None:
         socket.create_connection(server.getsockname()).close()
 
 
+@pytest.mark.slow
 def test_other_hosts_are_refused_even_if_the_code_hides_it(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
@@ -43,6 +44,7 @@ def test_user_folders_are_replaced() -> None:
     assert "user" in Path.home().name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ci", "failed"), [("true", 1), ("", 0)])
 def test_a_skip_fails_only_under_ci(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str, failed: int
@@ -68,6 +70,7 @@ def test_a_skip_fails_only_under_ci(
         result.stdout.fnmatch_lines(["*may not be skipped under CI: *no database here*"])
 
 
+@pytest.mark.slow
 def test_a_skipped_module_fails_under_ci(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +85,7 @@ def test_a_skipped_module_fails_under_ci(
 BUSY = "import time\nend_s = time.process_time() + 0.3\nwhile time.process_time() < end_s: pass"
 
 
+@pytest.mark.slow
 def test_a_test_that_takes_long_fails_unless_marked(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nmarkers =\n    slow\n    pages")
     pytester.makeconftest(CONFTEST)

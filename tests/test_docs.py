@@ -239,6 +239,7 @@ def test_every_part_of_the_repository_that_is_named_exists() -> None:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.slow
 def test_the_python_example_runs_as_printed(mirror: Path, tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     run = subprocess.run(

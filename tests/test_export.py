@@ -76,6 +76,7 @@ def select(choice: TableChoice, families: tuple[str, ...] = ()) -> Selection:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["shipped", "rebound", "typed", "families"])
 def test_script_makes_the_fit_again(case: str, table: LossTable, tmp_path: Path) -> None:
     families: tuple[str, ...] = ()

@@ -283,6 +283,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(name=st.sampled_from(sorted(CONFIGS)), data=st.data())
 def test_junk_in_any_field_is_a_clear_error_or_a_model(name, data):

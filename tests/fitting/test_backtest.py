@@ -141,6 +141,7 @@ def test_a_bad_report_is_an_error(tmp_path, monkeypatch, content, message):
         load_backtest.__wrapped__()
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "laws_for", lambda table, scale: (LAWS["power"],))
     assert main(["backtest", "pile-cerebras-pythia"]) == 0
@@ -156,6 +157,7 @@ def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
 # --- Fits that the backtest broke
 
 
+@pytest.mark.slow
 def test_a_parameter_that_runs_off_breaks_no_fit(mirror):
     """Each raised a numpy warning or a LinAlgError in the middle of a fit."""
     ablations = splits(load_dataset("datablations"))[0].lower

@@ -178,6 +178,7 @@ def test_everything_held_out_is_refused():
         split_by_scale(line_table(floor_law()), decades=9)
 
 
+@pytest.mark.slow
 def test_the_true_law_predicts_the_held_out_rows_and_its_interval_covers():
     covered, n_rows, errors = 0.0, 0, []
     for seed in range(40):

@@ -111,6 +111,7 @@ def test_a_constant_multiplier_is_found_with_its_band():
     assert "Other needs" in multiplier_summary(found, "One", "Other")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [10, 24])
 def test_the_band_of_a_multiplier_covers_for_few_rows_too(n_rows):
     """Of 90% bands over 40 pairs of families: three standard errors are 0.14."""
@@ -201,6 +202,7 @@ def test_a_joint_table_keeps_runs_of_different_families_apart():
     assert joint.frame["group_1"].sum() == 30
 
 
+@pytest.mark.slow
 def test_equal_exponents_are_rejected_as_often_as_promised():
     """A level of 10% over 40 pairs that share their exponent: three standard errors are 6."""
     rejected = 0

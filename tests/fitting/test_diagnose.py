@@ -138,6 +138,7 @@ def test_profile_of_a_straight_line_is_the_t_interval(straight: LossTable) -> No
         assert found[name].statistic == pytest.approx(found[name].parabola, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["huber_log", "least_squares_log"])
 def test_each_point_of_a_profile_is_a_constrained_optimum(made: LossTable, objective: str) -> None:
     """Holding E at a point of its profile and fitting the rest from scratch ends there too."""
@@ -164,6 +165,7 @@ def test_profile_agrees_with_the_covariance_where_the_objective_is_smooth() -> N
         assert own == pytest.approx(error, rel=0.05)
 
 
+@pytest.mark.slow
 def test_profile_stops_at_a_bound_and_says_that_side_is_open(mirror: Path) -> None:
     table = load_dataset("sardana")  # E hangs on the tail: no lower end
     setup = diagnostics(fit(CHINCHILLA, table), table)

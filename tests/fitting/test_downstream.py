@@ -45,6 +45,7 @@ def truth_at(flop):
 # --- Measured losses
 
 
+@pytest.mark.slow
 def test_two_steps_find_the_sigmoid_and_its_band_holds_the_truth():
     held, flop = 0, np.array([1e20, 1e21, 1e22, 1e23])
     for seed in range(20):
@@ -55,6 +56,7 @@ def test_two_steps_find_the_sigmoid_and_its_band_holds_the_truth():
     assert list(band.is_extrapolation) == [False, False, False, True]
 
 
+@pytest.mark.slow
 def test_prediction_bands_cover_new_runs():
     covered = []
     for seed in range(20):

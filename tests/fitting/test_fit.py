@@ -25,6 +25,7 @@ def test_noise_free_rows_give_back_the_law(objective):
     assert result.residuals == pytest.approx(np.zeros(30), abs=1e-8)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(range(30)), st.sampled_from(SMOOTH))
 def test_row_order_does_not_matter(order, objective):
@@ -247,6 +248,7 @@ def test_a_fit_can_be_cancelled_from_its_progress():
 PEAKS = "floor + a*exp(-(width - m1)**2/s1**2) + b*exp(-(width - m2)**2/s2**2)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m1", "m2"), [(60.0, 180.0), (110.0, 140.0), (20.0, 230.0)])
 def test_two_narrow_terms_are_found_without_starts(m1, m2):
     """A lattice over four parameters has no point with both peaks in place."""

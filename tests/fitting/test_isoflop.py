@@ -186,6 +186,7 @@ def test_an_unknown_curve_is_refused():
         isoflop_profiles(profile_table([0.0]), curve="spline")
 
 
+@pytest.mark.slow
 def test_learning_curves_are_read_at_common_budgets():
     covered, narrower = 0, 0
     for seed in range(30):
@@ -243,6 +244,7 @@ def test_an_envelope_of_few_sizes_is_refused():
     assert "of 2 sizes" in caught.value.detail
 
 
+@pytest.mark.slow
 def test_the_lucky_runs_bias_the_envelope_and_most_of_it_is_foreseen():
     """Luck of 1% drags the exponent down by 0.07 on average; the fit predicts three quarters."""
     found = []

@@ -33,6 +33,7 @@ def test_the_seed_decides_the_text(run):
     assert len(first) == 50  # longer than the context of 32
 
 
+@pytest.mark.slow
 def test_zero_temperature_takes_the_likeliest_whatever_the_seed(run):
     tokens = write(run, temperature=0.0)
     assert tokens == write(run, temperature=0.0, seed=7)

@@ -48,6 +48,7 @@ def untimed(records):
     return [{k: v for k, v in record.items() if k not in timed} for record in records]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns_more_than_letter_frequencies(family, data, tiny):
     config = tiny(family=family, width=16, token_budgets=(32_768,), context=64)
