@@ -84,7 +84,7 @@ def test_memory_bounds_the_size(chinchilla, make_fit) -> None:
     setting = Setting(
         budget=Budget(compute_flop=1e24),
         accelerator=H100,
-        largest_params=lambda memory_bytes: memory_bytes / 20,
+        largest_params=lambda memory_bytes, count: memory_bytes / 20,
     )
     plan = plan_within(make_fit(chinchilla), setting)
     assert plan.params == pytest.approx(4e9)
@@ -96,12 +96,12 @@ def test_memory_bounds_the_size(chinchilla, make_fit) -> None:
 
 def test_a_size_beyond_the_memory_is_refused(chinchilla, make_fit) -> None:
     setting = Setting(
-        budget=Budget(compute_flop=1e24), accelerator=H100, largest_params=lambda _: 4e9
+        budget=Budget(compute_flop=1e24), accelerator=H100, largest_params=lambda *_: 4e9
     )
     with pytest.raises(DoesNotFit, match=r"model of 5e\+09 parameters does not fit"):
         plan_within(make_fit(chinchilla), setting, params=5e9)
     with pytest.raises(DoesNotFit, match="hold no model at all"):
-        plan_within(make_fit(chinchilla), replace(setting, largest_params=lambda _: 0.0))
+        plan_within(make_fit(chinchilla), replace(setting, largest_params=lambda *_: 0.0))
 
 
 def test_inference_is_paid_in_flop_and_money_but_not_in_time(chinchilla, make_fit) -> None:

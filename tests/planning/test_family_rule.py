@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from isoflop.accounting import count_flop, find_family, find_model
+from isoflop.identity import content_key
 from isoflop.planning.family_rule import family_rule
 
 LLAMA, MIXTRAL = find_family("llama-3"), find_family("mixtral")
@@ -11,6 +12,13 @@ def test_dense_six_nd_needs_no_correction() -> None:
     rule = family_rule(LLAMA, "6N")
     assert rule.correction is None
     assert rule.flop_per_token(7e9) == 42e9
+
+
+def test_rules_of_one_family_and_count_are_equal_and_have_a_key() -> None:
+    rules = [family_rule(LLAMA, "appendix_f", context=context) for context in (2048, 2048, 4096)]
+    assert rules[0] == rules[1] != rules[2]
+    keys = [content_key(rule) for rule in rules]
+    assert keys[0] == keys[1] != keys[2]
 
 
 @pytest.mark.parametrize("convention", ["6N_attention", "appendix_f"])

@@ -5,7 +5,7 @@ from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import PlanError
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer, training_memory
-from isoflop.planning.memory_limit import SIZES, largest_params, memory_limit
+from isoflop.planning.memory_limit import SIZES, MemoryLimit, largest_params
 
 LLAMA = find_family("llama-3")
 ADAM = find_optimizer("adam-16")
@@ -38,10 +38,16 @@ def test_a_memory_too_small_for_anything_holds_nothing() -> None:
     assert largest_params(LLAMA, setup(), 1e6) == 0
 
 
-def test_the_limit_is_a_function_of_the_memory() -> None:
-    limit = memory_limit(LLAMA, setup(data=8, zero_stage=3), headroom=0.2)
-    assert limit(80e9) == largest_params(LLAMA, setup(data=8, zero_stage=3), 80e9, headroom=0.2)
-    assert limit(160e9) > limit(80e9)
+def test_the_limit_is_a_function_of_memory_and_number() -> None:
+    limit = MemoryLimit(family="llama-3", setup=setup(zero_stage=3), headroom=0.2)
+    assert limit(80e9, 8) == largest_params(LLAMA, setup(data=8, zero_stage=3), 80e9, headroom=0.2)
+    assert limit(160e9, 8) > limit(80e9, 8)
+
+
+def test_accelerators_that_cannot_be_cut_hold_nothing() -> None:
+    limit = MemoryLimit(family="llama-3", setup=setup(tensor=8, zero_stage=3))
+    assert limit(80e9, 12) == 0
+    assert limit(80e9, 16) > limit(80e9, 8) > 0
 
 
 def test_active_and_total_are_told_apart() -> None:

@@ -19,7 +19,6 @@ from isoflop.planning.scenario import (
     Scenario,
     from_document,
     layout_of,
-    setting_for_count,
     setting_of,
     to_document,
 )
@@ -89,7 +88,6 @@ def test_data_parallelism_takes_the_accelerators_that_remain() -> None:
 def test_accelerators_that_cannot_be_cut_are_refused() -> None:
     with pytest.raises(PlanError, match="512 accelerators cannot be cut into groups of 24"):
         layout_of(with_options(SCENARIO, tensor=8, pipeline=3))
-    assert setting_for_count(SCENARIO, "total", 12) is None
 
 
 def test_memory_limits_the_size_unless_it_need_not_fit(chinchilla, make_fit) -> None:

@@ -33,14 +33,35 @@ def test_equal_accelerator_hours_reach_equal_loss(chinchilla, make_fit) -> None:
 
 
 def test_what_cannot_be_trained_is_left_open(chinchilla, make_fit) -> None:
-    setting = Setting(budget=Budget(wall_time_s=DAY), accelerator=H100)
-
-    def shared(base: Setting, count: int) -> Setting:
-        return replace(base, largest_params=lambda memory: 1e9 if count > 100 else 0.0)
-
-    surface = loss_surface(
-        make_fit(chinchilla), setting, [64, 512], [1e-12, DAY], setting_for=shared
+    setting = Setting(
+        budget=Budget(wall_time_s=DAY),
+        accelerator=H100,
+        largest_params=lambda memory, count: 1e9 if count > 100 else 0.0,
     )
+    surface = loss_surface(make_fit(chinchilla), setting, [64, 512], [1e-12, DAY])
     assert np.isnan(surface.loss[:, 0]).all()
     assert np.isnan(surface.loss[0, 1])
     assert surface.params[1, 1] == pytest.approx(1e9)
+
+
+def test_accelerators_that_hold_no_whole_group_are_left_open(chinchilla, make_fit) -> None:
+    setting = Setting(budget=Budget(wall_time_s=DAY, accelerators=24), accelerator=H100, group=8)
+    fit = make_fit(chinchilla)
+    surface = loss_surface(fit, setting, [12, 16], [DAY])
+    assert np.isnan(surface.loss).tolist() == [[True, False]]
+    around = loss_surface(fit, setting)
+    assert not np.any(around.accelerators % 8)
+    assert np.isfinite(around.loss).all()
+
+
+def test_the_surface_spans_what_the_setting_gives_and_holds_it(chinchilla, make_fit) -> None:
+    setting = Setting(budget=Budget(wall_time_s=10 * DAY, accelerators=64), accelerator=H100)
+    surface = loss_surface(make_fit(chinchilla), setting)
+    assert (surface.accelerators[0], surface.accelerators[-1]) == (2, 2048)
+    assert 64 in surface.accelerators
+    assert 10 * DAY in surface.wall_time_s
+    frame = surface.to_frame()
+    assert len(frame) == surface.loss.size
+    row = frame[(frame["accelerators"] == 64) & (frame["wall_time_s"] == 10 * DAY)].iloc[0]
+    plan = plan_within(make_fit(chinchilla), setting)
+    assert row["loss"] == pytest.approx(plan.loss)

@@ -26,7 +26,7 @@ from isoflop.planning.types import Accelerator, Budget, LimitKey, LimitUse, Opti
 from isoflop.units import Dimension
 
 Array = NDArray[np.float64]
-Largest = Callable[[float], float]
+Largest = Callable[[float, int], float]
 
 RELAXATION = 1.1
 TOUCHING = 1e-6
@@ -73,8 +73,10 @@ class Setting:
     total_params : callable, optional
         Maps N to all parameters, where N counts only some of them; checkpoints hold them all.
     largest_params : callable, optional
-        Maps the memory of one accelerator, in bytes, to the largest model that can be trained on
-        all of them; without it memory is no limit.
+        Maps the memory of one accelerator, in bytes, and their number to the largest model that
+        can be trained on all of them; without it memory is no limit.
+    group : int
+        Accelerators that share a copy of the model: their number is a multiple of it.
     """
 
     budget: Budget
@@ -84,6 +86,7 @@ class Setting:
     storage: StorageRule = field(default_factory=StorageRule)
     total_params: Correction | None = None
     largest_params: Largest | None = None
+    group: int = 1
 
     def __post_init__(self) -> None:
         inference = self.budget.lifetime_inference_tokens
@@ -294,7 +297,7 @@ def params_limit(setting: Setting) -> float:
     """
     if setting.largest_params is None:
         return LARGEST_PARAMS
-    largest = setting.largest_params(setting.accelerator.memory_bytes)
+    largest = setting.largest_params(setting.accelerator.memory_bytes, setting.budget.accelerators)
     if largest <= SMALLEST_PARAMS:
         raise DoesNotFit(
             f"{setting.budget.accelerators} x {setting.accelerator.label} hold no model at all.",

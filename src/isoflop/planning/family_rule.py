@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -61,13 +62,37 @@ def family_rule(
     """
     if convention == "6N" and not family.is_moe:
         return ComputeRule()
-    log_sizes, log_factors = _factors(family.key, convention, context, causal, count)
-
-    def correction(params: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.exp(np.interp(np.log(params), log_sizes, log_factors))
-
+    factor = FamilyFactor(
+        family=family.key, convention=convention, context=context, causal=causal, count=count
+    )
     where = f"{family.label} shapes" + (f" at {context:,} tokens" if context else "")
-    return ComputeRule(correction=correction, label=f"{CONVENTIONS[convention]}, {where}")
+    return ComputeRule(correction=factor, label=f"{CONVENTIONS[convention]}, {where}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyFactor:
+    """FLOP of models on a family's proportions over k N for each token, as a function of N.
+
+    Parameters
+    ----------
+    family : str
+        Its key.
+    convention, context, causal, count
+        As `family_rule`.
+    """
+
+    family: str
+    convention: FlopConvention
+    context: int | None
+    causal: bool
+    count: CountedParams
+
+    def __call__(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the factor for models of these sizes."""
+        log_sizes, log_factors = _factors(
+            self.family, self.convention, self.context, self.causal, self.count
+        )
+        return np.exp(np.interp(np.log(params), log_sizes, log_factors))
 
 
 def total_params(family: Family, count: CountedParams) -> Correction | None:
@@ -83,20 +108,41 @@ def total_params(family: Family, count: CountedParams) -> Correction | None:
     callable or None
         None where N counts them all already.
     """
-    if count == "total":
-        return None
-    points = _shapes(family.key, count)
-    log_sizes = np.log(sorted(points))
-    totals = [count_parameters(points[size]).total for size in sorted(points)]
-    log_totals = np.log(totals)
+    return None if count == "total" else FamilyTotal(family=family.key, count=count)
 
-    def total_of(params: NDArray[np.float64]) -> NDArray[np.float64]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyTotal:
+    """All parameters of models on a family's proportions, as a function of N.
+
+    Parameters
+    ----------
+    family : str
+        Its key.
+    count : {"active", "nonembedding"}
+        What N counts.
+    """
+
+    family: str
+    count: CountedParams
+
+    def __call__(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return all parameters of models of these sizes."""
+        log_sizes, log_ratios = _ratios(self.family, self.count)
         # Beyond the sizes that can be built the ratio stays, not the total.
         inside = np.clip(np.log(params), log_sizes[0], log_sizes[-1])
-        log_ratio = np.interp(inside, log_sizes, log_totals - log_sizes)
-        return np.asarray(params * np.exp(log_ratio))
+        return np.asarray(params * np.exp(np.interp(inside, log_sizes, log_ratios)))
 
-    return total_of
+
+@lru_cache(maxsize=64)
+def _ratios(
+    family_key: str, count: CountedParams
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return log sizes, and the log of all parameters over them."""
+    points = _shapes(family_key, count)
+    log_sizes = np.log(sorted(points))
+    totals = [count_parameters(points[size]).total for size in sorted(points)]
+    return log_sizes, np.log(totals) - log_sizes
 
 
 @lru_cache(maxsize=64)

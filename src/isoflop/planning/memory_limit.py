@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -83,14 +83,51 @@ def _shape(family_key: str, index: int, count: CountedParams, tensor: int) -> Ar
     return propose_shape(family, size, count=count, heads_multiple=tensor).architecture
 
 
-def memory_limit(
-    family: Family,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLimit:
+    """The largest model of a family that so many accelerators of a memory can train.
+
+    Parameters
+    ----------
+    family : str
+        Its key.
+    setup : TrainingSetup
+        How the model is trained; data parallelism takes the accelerators that remain.
+    headroom : float
+        Share of the memory to leave free.
+    count : {"total", "active", "nonembedding"}
+        What N counts.
+    """
+
+    family: str
+    setup: TrainingSetup
+    headroom: float = DEFAULT_HEADROOM
+    count: CountedParams = "total"
+
+    def __call__(self, memory_bytes: float, accelerators: int) -> float:
+        """Return the largest model; 0 where none fits, or the accelerators cannot be cut so.
+
+        Raises
+        ------
+        PlanError
+            As `largest_params`.
+        """
+        layout = self.setup.layout
+        group = layout.tensor * layout.pipeline
+        data = accelerators // group
+        if accelerators % group or data % layout.expert:
+            return 0.0
+        setup = replace(self.setup, layout=replace(layout, data=data))
+        return _largest(self.family, setup, memory_bytes, self.headroom, self.count)
+
+
+@lru_cache(maxsize=1024)
+def _largest(
+    family: str,
     setup: TrainingSetup,
-    *,
-    headroom: float = DEFAULT_HEADROOM,
-    count: CountedParams = "total",
-) -> Callable[[float], float]:
-    """Return the function from memory in bytes to the largest model, for a plan's `Setting`."""
-    return lambda memory_bytes: largest_params(
-        family, setup, memory_bytes, headroom=headroom, count=count
-    )
+    memory_bytes: float,
+    headroom: float,
+    count: CountedParams,
+) -> float:
+    """Find the largest size that fits, once for each way of training."""
+    return largest_params(find_family(family), setup, memory_bytes, headroom=headroom, count=count)

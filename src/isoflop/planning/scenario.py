@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from isoflop.accounting import Family, find_family
@@ -17,7 +16,7 @@ from isoflop.planning.family_rule import family_rule, total_params
 from isoflop.planning.hardware import describe_accelerator, parse_accelerator
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer
-from isoflop.planning.memory_limit import largest_params
+from isoflop.planning.memory_limit import MemoryLimit
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.types import Accelerator, Budget
 
@@ -123,11 +122,11 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
         accelerator=scenario.accelerator,
         site=options.site,
         storage=StorageRule(optimizer=setup.optimizer, policy=options.checkpoints),
+        group=setup.layout.tensor * setup.layout.pipeline,
     )
     if options.family is None:
         return setting
-    key, headroom = options.family, options.headroom
-    family = find_family(key)
+    family = find_family(options.family)
     count = count_of(family, param_convention)
     return replace(
         setting,
@@ -141,35 +140,10 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
         storage=replace(setting.storage, vocab=family.models[-1].architecture.vocab),
         total_params=total_params(family, count),
         largest_params=(
-            (lambda memory: _largest(key, setup, memory, headroom, count))
+            MemoryLimit(family=family.key, setup=setup, headroom=options.headroom, count=count)
             if options.must_fit
             else None
         ),
-    )
-
-
-def setting_for_count(
-    scenario: Scenario, param_convention: str, accelerators: int
-) -> Setting | None:
-    """Return the setting with another number of accelerators; None where it cannot be cut so."""
-    budget = replace(scenario.budget, accelerators=accelerators)
-    try:
-        return setting_of(replace(scenario, budget=budget), param_convention)
-    except PlanError:
-        return None
-
-
-@lru_cache(maxsize=1024)
-def _largest(
-    family_key: str,
-    setup: TrainingSetup,
-    memory_bytes: float,
-    headroom: float,
-    count: CountedParams,
-) -> float:
-    """Find the largest size that fits, once for each way of training."""
-    return largest_params(
-        find_family(family_key), setup, memory_bytes, headroom=headroom, count=count
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import DoesNotFit
 from isoflop.fitting import Fit
+from isoflop.identity import Keyed
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import (
     Setting,
@@ -21,10 +23,15 @@ from isoflop.planning.constraints import (
 )
 from isoflop.planning.frontier import SMALLEST_PARAMS, best_along
 from isoflop.planning.inputs import has_column
+from isoflop.units import HOUR_S, MONTH_S, YEAR_S
+
+N_COUNTS, N_TIMES = 25, 25
+SPAN = 32.0
+"""How far around the setting's own accelerators and time the surface reaches, as a factor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surface:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface(Keyed):
     """The best loss over numbers of accelerators and times.
 
     Parameters
@@ -33,6 +40,8 @@ class Surface:
     wall_time_s : ndarray, shape (n_times,)
     loss, params, tokens : ndarray, shape (n_times, n_counts)
         NaN where nothing can be trained.
+    response, loss_unit : str
+        What is predicted, and in which unit.
     """
 
     accelerators: NDArray[np.float64]
@@ -40,15 +49,33 @@ class Surface:
     loss: NDArray[np.float64]
     params: NDArray[np.float64]
     tokens: NDArray[np.float64]
+    response: str = "loss"
+    loss_unit: str = "unknown"
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        shape = f"{len(self.accelerators)} numbers of accelerators, {len(self.wall_time_s)} times"
+        return f"<Surface: {shape}>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a point: accelerators, wall_time_s, params, tokens and the response."""
+        counts, times = np.meshgrid(self.accelerators, self.wall_time_s)
+        columns = {
+            "accelerators": counts,
+            "wall_time_s": times,
+            "params": self.params,
+            "tokens": self.tokens,
+            self.response: self.loss,
+        }
+        return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
 def loss_surface(
     fit: Fit,
     setting: Setting,
-    accelerators: ArrayLike,
-    wall_time_s: ArrayLike,
+    accelerators: ArrayLike | None = None,
+    wall_time_s: ArrayLike | None = None,
     *,
-    setting_for: Callable[[Setting, int], Setting] | None = None,
     fixed: Mapping[str, float] | None = None,
 ) -> Surface:
     """Work out the best loss at every number of accelerators and time.
@@ -59,12 +86,10 @@ def loss_surface(
     ----------
     fit : Fit
     setting : Setting
-        Its own number of accelerators and time are ignored.
-    accelerators : array_like, shape (n_counts,)
-    wall_time_s : array_like, shape (n_times,)
-    setting_for : callable, optional
-        Maps the setting and a number of accelerators to the setting for that number, where its
-        memory depends on how many share the model.
+    accelerators : array_like, shape (n_counts,), optional
+        By default around the setting's own, whole groups each.
+    wall_time_s : array_like, shape (n_times,), optional
+        By default around the setting's own, from an hour to five years.
     fixed : mapping of str to float, optional
 
     Returns
@@ -76,17 +101,38 @@ def loss_surface(
     PlanError
         If the MFU exceeds the ceiling, or money is to buy accelerators without a price.
     """
-    counts = np.asarray(accelerators, dtype=np.float64)
-    times = np.asarray(wall_time_s, dtype=np.float64)
+    counts = np.asarray(_counts(setting) if accelerators is None else accelerators, np.float64)
+    times = np.asarray(_times(setting) if wall_time_s is None else wall_time_s, np.float64)
     columns = []
     for count in counts:
         budget = replace(setting.budget, accelerators=round(float(count)), wall_time_s=times[-1])
-        here = replace(setting, budget=budget)
-        if setting_for is not None:
-            here = setting_for(here, budget.accelerators)
-        columns.append(_column(fit, here, times, fixed))
+        columns.append(_column(fit, replace(setting, budget=budget), times, fixed))
     loss, params, tokens = np.stack(columns, axis=-1)
-    return Surface(accelerators=counts, wall_time_s=times, loss=loss, params=params, tokens=tokens)
+    return Surface(
+        accelerators=counts,
+        wall_time_s=times,
+        loss=loss,
+        params=params,
+        tokens=tokens,
+        response=fit.law.response,
+        loss_unit=fit.loss_unit,
+    )
+
+
+def _counts(setting: Setting) -> NDArray[np.float64]:
+    """Return numbers of accelerators around the setting's, whole groups each."""
+    chosen, group = setting.budget.accelerators, setting.group
+    low, high = max(group, chosen / SPAN), chosen * SPAN
+    groups = np.round(np.geomspace(low, high, N_COUNTS) / group)
+    return np.unique(np.append(np.maximum(groups, 1) * group, chosen))
+
+
+def _times(setting: Setting) -> NDArray[np.float64]:
+    """Return times around the setting's, from an hour to five years."""
+    chosen = setting.budget.wall_time_s or MONTH_S
+    low, high = max(HOUR_S, chosen / SPAN), min(5 * YEAR_S, chosen * SPAN)
+    around = np.geomspace(min(low, chosen), max(high, chosen), N_TIMES)
+    return np.unique(np.append(around, chosen))
 
 
 def _column(
@@ -96,6 +142,8 @@ def _column(
     fixed: Mapping[str, float] | None,
 ) -> NDArray[np.float64]:
     """Return loss, params and tokens at each time, shape (3, n_times)."""
+    if setting.budget.accelerators % setting.group:
+        return np.full((3, len(times)), np.nan)
     law, rule = law_for(fit.law, setting.budget), setting.rule
     is_repeating = has_column(law, "unique_tokens")
     others = [
