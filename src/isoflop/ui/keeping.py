@@ -18,7 +18,7 @@ import streamlit as st
 from isoflop.fitting import FitOptions
 from isoflop.identity import Keyed, content_key
 from isoflop.laws import Law
-from isoflop.planning import Accelerator, Budget, PlanOptions
+from isoflop.planning import Accelerator, Budget, ComputeRule, PlanOptions, Setting
 from isoflop.tables import LossTable
 
 MAX_TABLES = 16
@@ -31,7 +31,9 @@ Result = TypeVar("Result")
 
 HASHES: Mapping[str | type, Callable[[Any], Any]] = {
     LossTable: lambda table: (table.id, table.fingerprint),
-    **dict.fromkeys((Law, FitOptions, Accelerator, Budget, PlanOptions), content_key),
+    **dict.fromkeys(
+        (Law, FitOptions, Accelerator, Budget, PlanOptions, ComputeRule, Setting), content_key
+    ),
 }
 """How arguments are told apart, besides results, which have a key."""
 

@@ -26,19 +26,17 @@ from isoflop.planning.inverse import (
     smaller_models,
 )
 from isoflop.planning.plan import plan_within
-from isoflop.planning.scenario import count_of, setting_for_count, setting_of
+from isoflop.planning.scenario import count_of, setting_of
 from isoflop.planning.surface import Surface, loss_surface
 from isoflop.planning.tornado import Sensitivity, sensitivity
 from isoflop.planning.types import Optimum
 from isoflop.ui import caching
 from isoflop.ui.caching import Fitted
+from isoflop.ui.keeping import kept
 from isoflop.ui.plan_controls import Inputs
 from isoflop.ui.plan_model import DEFAULT_FAMILY
-from isoflop.units import DAY_S, HOUR_S, YEAR_S
 
 MAX_RESULTS = 64
-N_COUNTS, N_TIMES = 25, 25
-SPAN = 32.0
 FACTORS = np.append(np.geomspace(1.0, 16.0, 33), [3.0, 6.0, 12.0])
 """How many times smaller than the plan's the models are that are trained longer."""
 
@@ -111,43 +109,12 @@ def _plan(
     return plan_within(_fit, _setting, params=_options.params, level=_options.level, fixed=_fixed)
 
 
+_surface = kept(loss_surface)
+
+
 def surface(shown: View) -> Surface:
     """Return the best loss over accelerators and times around the plan."""
-    return _surface(shown.key, shown)
-
-
-@st.cache_resource(max_entries=MAX_RESULTS, show_spinner=False)
-def _surface(key: str, _shown: View) -> Surface:
-    scenario, budget = _shown.chosen.scenario, _shown.setting.budget
-    convention = _shown.fitted.fit.param_convention
-
-    def setting_for(base: Setting, count: int) -> Setting:
-        return setting_for_count(scenario, convention, count) or replace(
-            base, largest_params=lambda _: 0.0
-        )
-
-    return loss_surface(
-        _shown.fitted.fit,
-        _shown.setting,
-        _counts(budget.accelerators, scenario.options.tensor * scenario.options.pipeline),
-        _times(budget.wall_time_s or 30 * DAY_S),
-        setting_for=setting_for,
-        fixed=_shown.chosen.selection.fixed,
-    )
-
-
-def _counts(chosen: int, group: int) -> NDArray[np.float64]:
-    """Return numbers of accelerators around the chosen one, whole groups each."""
-    low, high = max(group, chosen / SPAN), chosen * SPAN
-    groups = np.round(np.geomspace(low, high, N_COUNTS) / group)
-    return np.unique(np.append(np.maximum(groups, 1) * group, chosen))
-
-
-def _times(chosen: float) -> NDArray[np.float64]:
-    """Return times around the chosen one, from an hour to five years."""
-    low, high = max(HOUR_S, chosen / SPAN), min(5 * YEAR_S, chosen * SPAN)
-    around = np.geomspace(min(low, chosen), max(high, chosen), N_TIMES)
-    return np.unique(np.append(around, chosen))
+    return _surface(shown.fitted.fit, shown.setting, fixed=shown.chosen.selection.fixed)
 
 
 def frontier(shown: View) -> Frontier:
