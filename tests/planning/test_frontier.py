@@ -4,9 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planning.conftest import HOFFMANN, D, N, law
 
+from isoflop.accounting import find_family
 from isoflop.errors import PlanError
 from isoflop.laws.law import Input
 from isoflop.planning import ComputeRule, compute_optimal, frontier
+from isoflop.planning.family_rule import family_rule
 
 C = 5.76e23
 
@@ -103,6 +105,28 @@ def test_a_law_of_one_input_is_flagged(formula, inputs, make_fit) -> None:
     assert not compute_optimal(one, theta, C).is_interior
     with pytest.raises(PlanError, match=r"no compute-optimal model size.*\n.*alone"):
         frontier(make_fit(one, theta), [C])
+
+
+@pytest.mark.parametrize("convention", ["6N", "6N_attention", "appendix_f"])
+def test_a_law_of_compute_has_no_best_size_under_any_rule(convention) -> None:
+    """A line of constant compute is one under the rule that it was drawn by."""
+    one = law("E + k*x**(-a)", (Input(symbol="x", column="compute_flop"),), "E k a")
+    rule = family_rule(find_family("llama-3"), convention)
+    flop = np.geomspace(1e16, 1e27, 200)
+    best = compute_optimal(one, np.array([1.7, 400.0, 0.1]), flop, rule=rule)
+    assert not np.any(best.is_interior)
+    np.testing.assert_allclose(best.loss, 1.7 + 400.0 * flop**-0.1, rtol=1e-12)
+
+
+def test_a_law_of_size_and_compute_is_asked_at_the_compute_of_the_rule(chinchilla) -> None:
+    """Fitted to compute of another convention, it means other tokens; the optimum is the same."""
+    rule = ComputeRule(flop_per_param_token=8.0)
+    c = Input(symbol="C", column="compute_flop")
+    same = law("E + A/N**alpha + B/(C/(8*N))**beta", (N, c), "E A alpha B beta")
+    expected = compute_optimal(chinchilla, HOFFMANN, C, rule=rule)
+    best = compute_optimal(same, HOFFMANN, C, rule=rule)
+    assert best.params == pytest.approx(expected.params, rel=1e-9)
+    assert best.loss == pytest.approx(expected.loss, rel=1e-12)
 
 
 def test_a_law_that_never_turns_is_flagged(chinchilla, make_fit) -> None:

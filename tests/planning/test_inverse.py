@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from tests.planning.conftest import HOFFMANN, D, N, law
 
-from isoflop.errors import LossUnreachable
+from isoflop.accounting import find_family
+from isoflop.errors import LossUnreachable, PlanError
+from isoflop.laws.law import Input
 from isoflop.planning import ComputeRule, compute_optimal
+from isoflop.planning.family_rule import family_rule
 from isoflop.planning.inverse import (
     cheapest,
     least_compute,
@@ -28,6 +31,25 @@ def test_tokens_for_a_loss_agree_with_the_closed_form(chinchilla) -> None:
     np.testing.assert_allclose(
         tokens_for_loss(chinchilla, HOFFMANN, sizes, 2.2), expected, rtol=1e-12
     )
+
+
+def test_a_law_of_compute_needs_the_tokens_that_the_rule_takes_for_it() -> None:
+    one = law("E + k*x**(-a)", (Input(symbol="x", column="compute_flop"),), "E k a")
+    rule = family_rule(find_family("llama-3"), "6N_attention")
+    sizes = np.array([1e8, 7e9])
+    tokens = tokens_for_loss(one, np.array([1.7, 400.0, 0.1]), sizes, 2.2, rule=rule)
+    expected = (400.0 / (2.2 - 1.7)) ** 10
+    np.testing.assert_allclose(rule.training_flop(sizes, tokens), expected, rtol=1e-12)
+
+
+def test_a_law_of_compute_is_not_called_unreachable(make_fit) -> None:
+    """Its loss is reached at one compute, by any size."""
+    one = law("E + k*x**(-a)", (Input(symbol="x", column="compute_flop"),), "E k a")
+    fit = make_fit(one, np.array([1.7, 400.0, 0.1]))
+    with pytest.raises(PlanError, match="no compute-optimal model size"):
+        least_compute(fit, 2.2)
+    with pytest.raises(LossUnreachable):
+        least_compute(fit, 1.6)
 
 
 def test_a_size_too_small_for_the_loss_needs_infinitely_many_tokens(chinchilla) -> None:

@@ -49,6 +49,14 @@ def test_a_constant_has_no_interior_minimum() -> None:
     assert not minimise(np.zeros_like, -1, 1).is_interior
 
 
+def test_rounding_makes_no_minimum() -> None:
+    """A sum that is constant but for its last digit has its least value somewhere by chance."""
+    dip = 1e-3
+    assert minimise(lambda x: np.where(np.abs(x) < 0.5, 2 - dip, 2.0), -1, 1).is_interior
+    dip = 2 * np.spacing(2.0)
+    assert not minimise(lambda x: np.where(np.abs(x) < 0.5, 2 - dip, 2.0), -1, 1).is_interior
+
+
 def test_values_that_are_not_finite_are_never_chosen() -> None:
     with np.errstate(invalid="ignore"):
         found = minimise(lambda x: np.where(x < 0, np.nan, (x - 1) ** 2), -3, 3)

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.planning.conftest import D, law
 
+from isoflop.accounting import find_family
 from isoflop.errors import PlanError
+from isoflop.laws.law import Input
 from isoflop.planning import (
     Budget,
     PlanOptions,
@@ -11,7 +15,9 @@ from isoflop.planning import (
     plan,
     plan_within,
 )
+from isoflop.planning.family_rule import family_rule
 
+C = Input(symbol="x", column="compute_flop")
 H100 = find_accelerator("h100-sxm")
 
 
@@ -77,6 +83,24 @@ def test_inference_is_paid_from_the_same_budget(chinchilla, make_fit) -> None:
     result = plan(make_fit(chinchilla), budget, H100)
     assert result.compute_flop + 2 * result.params * 1e12 == pytest.approx(6e22)
     assert "1T tokens" in result.assumptions["Inference"]
+
+
+@pytest.mark.parametrize("convention", ["6N", "6N_attention", "appendix_f"])
+def test_a_law_of_compute_is_asked_at_the_compute_that_the_plan_prints(
+    convention, make_fit
+) -> None:
+    """Attention makes a small model dearer than 6 N D: the law must not be asked at 6 N D."""
+    theta = np.array([1.7, 400.0, 0.1])
+    fit = make_fit(law("E + k*x**(-a)", (C,), "E k a"), theta)
+    fit = replace(fit, input_ranges={"x": (1e18, 1e20)})
+    rule = family_rule(find_family("llama-3"), convention)
+    setting = Setting(budget=Budget(compute_flop=1e21), accelerator=H100, rule=rule)
+    result = plan_within(fit, setting, params=1e7)
+    assert result.compute_flop == pytest.approx(1e21, rel=1e-12)
+    is_six = convention == "6N"
+    assert (6 * result.params * result.tokens == pytest.approx(1e21, rel=0.1)) is is_six
+    assert result.loss == pytest.approx(1.7 + 400.0 * 1e21**-0.1, rel=1e-12)
+    assert result.extrapolation_decades == {"x": pytest.approx(1.0, rel=1e-12)}
 
 
 def test_the_size_of_a_law_of_one_input_is_assumed_or_given(make_fit) -> None:

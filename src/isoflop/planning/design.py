@@ -224,10 +224,9 @@ def _criteria(
     """Return the criteria by which sets of runs are proposed."""
     draws = _settled(setup)
     noise_variance = noise_of_one_run(setup) ** 2
-    at_best = inputs_at(
-        setup.fit.law, np.atleast_1d(best.params), np.atleast_1d(best.tokens), target.fixed
-    )
-    at_runs = inputs_at(setup.fit.law, candidates.params, candidates.tokens, target.fixed)
+    at = partial(inputs_at, setup.fit.law, fixed=target.fixed, rule=target.rule)
+    at_best = at(np.atleast_1d(best.params), np.atleast_1d(best.tokens))
+    at_runs = at(candidates.params, candidates.tokens)
     if aim == "loss":
         wanted = setup.response(draws, at_best)
     else:

@@ -20,7 +20,7 @@ from isoflop.accounting import (
 )
 from isoflop.accounting.shapes import CountedParams, counted, propose_shape
 from isoflop.errors import PlanError
-from isoflop.planning.rule import ComputeRule, Correction
+from isoflop.planning.rule import SIX_ND, ComputeRule, Correction
 
 SIZES = np.geomspace(1e6, 1e14, 33)
 CONVENTIONS: dict[FlopConvention, str] = {
@@ -160,7 +160,8 @@ def _factors(
         count_flop(points[size], convention=convention, context=context, causal=causal)
         for size in sizes
     ]
-    factors = [each.training_flop / (6 * size) for each, size in zip(flop, sizes, strict=True)]
+    rule = SIX_ND.flop_per_token(sizes)
+    factors = np.array([each.training_flop for each in flop]) / rule
     return np.log(sizes), np.log(factors)
 
 

@@ -101,7 +101,7 @@ def best_along(
         Maps sizes, shape (..., m) or (m,), to the most tokens each may be trained on, shape
         (..., m); not increasing in the size.
     rule : ComputeRule
-        To say what the optimum spends.
+        To say what the optimum spends, and where a law of compute is asked.
     may_be_empty : bool
         Return NaN, instead of an error, where no size leaves enough tokens.
 
@@ -127,7 +127,7 @@ def best_along(
 
     def loss_at(log_params: NDArray[np.float64]) -> NDArray[np.float64]:
         params = np.exp(log_params)
-        return law.loss(theta, inputs_at(law, params, tokens_of(params), fixed))
+        return law.loss(theta, inputs_at(law, params, tokens_of(params), fixed, rule=rule))
 
     found = minimise(loss_at, np.log(lower), np.log(upper))
     params = np.where(is_empty, np.nan, np.exp(found.x))
@@ -233,7 +233,7 @@ def frontier(
     centre = optimum_of(fit.theta, flop)
     if not np.any(centre.is_interior):
         require_interior(fit.law, centre)
-    is_outside = _is_extrapolation(fit, centre, fixed)
+    is_outside = _is_extrapolation(fit, centre, rule, fixed)
     bands: dict[str, Band | None] = dict.fromkeys(("params", "tokens", "loss"))
     if fit.draws is not None:
         step = max(1, len(fit.draws) // N_FRONTIER_DRAWS)
@@ -263,9 +263,9 @@ def frontier(
 
 
 def _is_extrapolation(
-    fit: Fit, optimum: Optimum, fixed: Mapping[str, float] | None
+    fit: Fit, optimum: Optimum, rule: ComputeRule, fixed: Mapping[str, float] | None
 ) -> NDArray[np.bool_]:
     """Say which optima lie outside the fitted rows in any input."""
-    inputs = inputs_at(fit.law, optimum.params, optimum.tokens, fixed)
+    inputs = inputs_at(fit.law, optimum.params, optimum.tokens, fixed, rule=rule)
     outside = [decades != 0 for decades in extrapolation_decades(fit, inputs).values()]
     return np.asarray(np.any(np.broadcast_arrays(*outside), axis=0), dtype=np.bool_)

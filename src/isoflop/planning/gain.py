@@ -133,7 +133,7 @@ def expected_gain(
     path = optimum(fit.theta, flop)
 
     def losses(params: ArrayLike, tokens: ArrayLike) -> tuple[Spread, float]:
-        inputs = inputs_at(fit.law, np.atleast_1d(params), np.atleast_1d(tokens), target.fixed)
+        inputs = inputs_at(fit.law, *np.atleast_1d(params, tokens), target.fixed, rule=target.rule)
         centre, *draws = (fit.law.loss(theta, inputs) for theta in (fit.theta, truths, refits))
         return _spread(centre, *draws, level=level, is_log=fit.is_log)
 
@@ -179,7 +179,7 @@ def refit_with(
     """
     fit, n_old = setup.fit, setup.problem.n_rows
     draws = np.empty((0, setup.n_params)) if fit.draws is None else fit.draws[:n_draws]
-    inputs = inputs_at(fit.law, runs.params, runs.tokens, target.fixed)
+    inputs = inputs_at(fit.law, runs.params, runs.tokens, target.fixed, rule=target.rule)
     expected, shown = (setup.response(theta, inputs) for theta in (fit.theta, draws))
     is_usable = np.isfinite(shown).all(axis=1)
     truths, shown = draws[is_usable], shown[is_usable]

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
+from isoflop.planning.rule import SIX_ND
 
 HYPERPARAMETERS_FILE = "hyperparameters.toml"
 
@@ -141,7 +142,7 @@ def hyperparameter_hints(
     given = {
         "params_nonembedding": params_nonembedding,
         "tokens": tokens,
-        "compute_flop": compute_flop or 6 * params_nonembedding * tokens,
+        "compute_flop": compute_flop or float(SIX_ND.training_flop(params_nonembedding, tokens)),
     }
     if loss_nats_per_token is not None:
         given["loss_nats_per_token"] = loss_nats_per_token

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isoflop.errors import PlanError
 from isoflop.fitting.result import Fit
 from isoflop.laws import Input, Law, published_fit_for_role
+from isoflop.planning.rule import SIX_ND, ComputeRule
 
 PARAMS_COLUMNS = frozenset({"params", "params_nonembedding", "params_active"})
 DATA_COLUMNS = frozenset({"tokens", "unique_tokens", "compute_flop", "tokens_per_param"})
@@ -37,6 +38,8 @@ def inputs_at(
     params: NDArray[np.float64],
     tokens: NDArray[np.float64],
     fixed: Mapping[str, float] | None = None,
+    *,
+    rule: ComputeRule = SIX_ND,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the value of every input of a law for models of given size and tokens.
 
@@ -48,6 +51,8 @@ def inputs_at(
     fixed : mapping of str to float, optional
         Values of the other inputs, by table column. Unique tokens default to the tokens: no
         repetition.
+    rule : ComputeRule
+        How size and tokens make the compute that a law of compute is asked at: that of training.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def inputs_at(
         **dict.fromkeys(PARAMS_COLUMNS, params),
         "tokens": tokens,
         "unique_tokens": tokens,
-        "compute_flop": 6.0 * params * tokens,
+        "compute_flop": rule.training_flop(params, tokens),
         "tokens_per_param": tokens / params,
     }
     for column, value in (fixed or {}).items():

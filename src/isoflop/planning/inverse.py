@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import LossUnreachable
 from isoflop.fitting.result import Fit
 from isoflop.laws import Law
-from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS
+from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS, require_interior
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.minimise import minimise
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -65,6 +65,8 @@ def tokens_for_loss(
     theta: ArrayLike,
     params: ArrayLike,
     target_loss: float,
+    *,
+    rule: ComputeRule = SIX_ND,
     fixed: Mapping[str, float] | None = None,
 ) -> Array:
     """Return the fewest tokens on which a model of given size reaches a loss.
@@ -76,6 +78,8 @@ def tokens_for_loss(
     theta : array_like, shape (..., n_params)
     params : array_like, shape (..., m)
     target_loss : float
+    rule : ComputeRule
+        Where a law of compute is asked.
     fixed : mapping of str to float, optional
         The law's other inputs, by table column.
 
@@ -87,7 +91,7 @@ def tokens_for_loss(
     theta, size = np.asarray(theta, dtype=np.float64), np.asarray(params, dtype=np.float64)
 
     def loss_at(log_tokens: Array) -> Array:
-        return law.loss(theta, inputs_at(law, size, np.exp(log_tokens), fixed))
+        return law.loss(theta, inputs_at(law, size, np.exp(log_tokens), fixed, rule=rule))
 
     highest = np.full(size.shape, np.log(LARGEST_TOKENS))
     is_reached = loss_at(highest) <= target_loss
@@ -137,12 +141,13 @@ def cheapest(
 
     def log_cost(log_params: Array) -> Array:
         params = np.exp(log_params)
-        tokens = tokens_for_loss(law, theta, params, target_loss, fixed)
+        tokens = tokens_for_loss(law, theta, params, target_loss, rule=rule, fixed=fixed)
         return np.log(rule.training_flop(params, tokens + served[..., None]))
 
     found = minimise(log_cost, np.log(SMALLEST_PARAMS), np.log(LARGEST_PARAMS))
     params = np.exp(found.x)
-    tokens = tokens_for_loss(law, theta, params[..., None], target_loss, fixed)[..., 0]
+    needed = tokens_for_loss(law, theta, params[..., None], target_loss, rule=rule, fixed=fixed)
+    tokens = needed[..., 0]
     return Optimum(
         params=params,
         tokens=tokens,
@@ -167,7 +172,8 @@ def loss_floor(law: Law, theta: ArrayLike, fixed: Mapping[str, float] | None = N
     ndarray, shape (...)
     """
     most = np.array([1e100])
-    return law.loss(theta, inputs_at(law, most, most, fixed))[..., 0]
+    # Whatever the rule, compute grows without bound too.
+    return law.loss(theta, inputs_at(law, most, most, fixed, rule=SIX_ND))[..., 0]
 
 
 def least_compute(
@@ -198,11 +204,15 @@ def least_compute(
     ------
     LossUnreachable
         If no size and data reach it: with the floor and its interval.
+    PlanError
+        If it is reached, but the law prefers no size, such as a law of compute alone.
     """
     centre = cheapest(fit.law, fit.theta, target_loss, rule=rule, fixed=fixed)
     floor = float(loss_floor(fit.law, fit.theta, fixed))
     draws = None if fit.draws is None else fit.draws[:: max(1, len(fit.draws) // MAX_DRAWS)]
     if not centre.is_interior:
+        if np.isfinite(centre.compute_flop):  # reached, but by no size more cheaply than by others
+            require_interior(fit.law, centre)
         raise _unreachable(fit, target_loss, floor, draws, level, fixed)
     spread = None
     if draws is not None:
@@ -310,10 +320,10 @@ def smaller_models(
         One for every factor.
     """
     factor = np.asarray(factors, dtype=np.float64)
-    inputs = inputs_at(fit.law, np.array([params]), np.array([tokens]), fixed)
+    inputs = inputs_at(fit.law, np.array([params]), np.array([tokens]), fixed, rule=rule)
     target = float(fit.law.loss(fit.theta, inputs)[0])
     size = params / factor
-    needed = tokens_for_loss(fit.law, fit.theta, size, target, fixed)
+    needed = tokens_for_loss(fit.law, fit.theta, size, target, rule=rule, fixed=fixed)
     flop, flop_of_best = rule.training_flop(size, needed), rule.training_flop(params, tokens)
     saved_per_token = (rule.flop_per_token(params) - rule.flop_per_token(size)) / 3
     with np.errstate(divide="ignore", invalid="ignore"):

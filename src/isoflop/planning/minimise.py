@@ -20,6 +20,8 @@ COARSE_WIDTH, FINE_WIDTH = 2e-3, 1e-8
 STENCIL_STEP = 0.04
 N_NEWTON = 3
 AGREEMENT = 1e-8
+FLAT = 1e-12
+"""Relative depth of a minimum below the ends that may be rounding."""
 
 _OFFSETS = np.arange(-3.0, 4.0)
 _FIRST = np.array([-1 / 60, 3 / 20, -3 / 4, 0.0, 3 / 4, -3 / 20, 1 / 60])
@@ -36,7 +38,7 @@ class Minimum:
     ----------
     x, value : ndarray, shape (...)
     is_interior : ndarray of bool, shape (...)
-        False where the smallest value lies at an end of the range.
+        False where the smallest value lies at an end of the range, or no deeper than rounding.
     """
 
     x: NDArray[np.float64]
@@ -66,7 +68,7 @@ def minimise(function: Function, lower: ArrayLike, upper: ArrayLike) -> Minimum:
     grid = lower[..., None] + (upper - lower)[..., None] * steps
     values = _finite(function, grid)
     best = np.argmin(values, axis=-1)
-    is_interior = (best > 0) & (best < N_GRID - 1) & np.isfinite(np.min(values, axis=-1))
+    is_interior = (best > 0) & (best < N_GRID - 1) & _is_below_the_ends(values)
     grid = np.broadcast_to(grid, values.shape)
     left = _take(grid, np.maximum(best - 1, 0))
     right = _take(grid, np.minimum(best + 1, N_GRID - 1))
@@ -77,6 +79,16 @@ def minimise(function: Function, lower: ArrayLike, upper: ArrayLike) -> Minimum:
         x = np.where(is_smooth, x, fine)
     x = np.where(is_interior, x, _take(grid, best))
     return Minimum(x=x, value=function(x[..., None])[..., 0], is_interior=is_interior)
+
+
+def _is_below_the_ends(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say where the smallest value along the last axis is deeper than rounding makes a flat line.
+
+    A law of compute is flat along a line of constant compute.
+    """
+    lowest = np.min(values, axis=-1)
+    end = np.minimum(values[..., 0], values[..., -1])
+    return np.isfinite(lowest) & (lowest + FLAT * np.abs(lowest) < end)
 
 
 def _golden(

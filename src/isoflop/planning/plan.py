@@ -133,7 +133,8 @@ def plan_within(
     else:
         tokens = _tokens_for(fit, setting, params)
     law = law_for(fit.law, budget)
-    inputs = inputs_at(law, np.array([params]), np.array([tokens]), fixed_for(budget, fixed))
+    known = fixed_for(budget, fixed)
+    inputs = inputs_at(law, np.array([params]), np.array([tokens]), known, rule=rule)
     decades = {
         symbol: float(np.ravel(value)[0])
         for symbol, value in extrapolation_decades(fit, inputs).items()

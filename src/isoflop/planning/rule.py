@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
+
 Correction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -30,7 +32,7 @@ class ComputeRule:
         The convention in words.
     """
 
-    flop_per_param_token: float = 6.0
+    flop_per_param_token: float = FLOP_PER_PARAM_TOKEN
     correction: Correction | None = None
     lifetime_inference_tokens: float = 0.0
     label: str = "6 FLOP a parameter and token"
@@ -60,3 +62,4 @@ class ComputeRule:
 
 
 SIX_ND = ComputeRule()
+"""The convention of tables that give no compute of their own, and the rule unless one is given."""

@@ -12,6 +12,7 @@ from isoflop.accounting import count_flop, find_model
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.planning.hardware import find_accelerator
+from isoflop.planning.rule import SIX_ND
 from isoflop.planning.types import DEFAULT_GOODPUT, Accelerator
 from isoflop.units import HOUR_S
 
@@ -151,7 +152,7 @@ def load_runs() -> Mapping[str, PublishedRun]:
 
 def check_run(run: PublishedRun) -> RunCheck:
     """Sum up one run as Isoflop would and compare with what was published."""
-    flop = 6.0 * run.params_active * run.tokens
+    flop = float(SIX_ND.training_flop(run.params_active, run.tokens))
     attention, exact = run.attention_flop_per_token, run.exact_flop_per_token
     with_attention = None if attention is None else flop + attention * run.tokens
     flop_exact = None if exact is None else exact * run.tokens

@@ -14,6 +14,7 @@ from isoflop.fitting import Fit, predict
 from isoflop.fitting.compare import PublishedComparison
 from isoflop.planning import trajectory
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
+from isoflop.planning.rule import SIX_ND
 from isoflop.plot import axes
 from isoflop.tables import LossTable
 from isoflop.ui import compare_view, inputs, messages, panels, rows
@@ -113,7 +114,7 @@ def _lines(
             x, asked = grid, {fitted.law.symbols[0]: grid}
         elif column == "compute_flop" and (path := _path(fitted, grid)) is not None:
             x, params, tokens = path
-            asked = inputs_at(fitted.law, params, tokens)
+            asked = inputs_at(fitted.law, params, tokens, rule=SIX_ND)
         else:
             continue
         beyond = extrapolation_decades(fitted, asked).values()

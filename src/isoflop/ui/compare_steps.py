@@ -22,6 +22,7 @@ from isoflop.fitting.downstream import (
 from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.planning import compute_optimal
 from isoflop.planning.inputs import inputs_at
+from isoflop.planning.rule import SIX_ND
 from isoflop.plot import axes
 from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import caching, compare_places, compare_view, inputs, messages, panels
@@ -141,7 +142,7 @@ def _path(found: Downstream, law: Law, flop: NDArray[np.float64]) -> dict[str, N
     if columns == {"compute_flop"}:
         return {law.symbols[0]: flop}
     best = compute_optimal(law, found.loss_fit.theta, flop)
-    return inputs_at(law, best.params, best.tokens)
+    return inputs_at(law, best.params, best.tokens, rule=SIX_ND)
 
 
 def _sentence(

@@ -16,6 +16,7 @@ from isoflop.fitting.bands import BandKind
 from isoflop.fitting.coverage import band_name
 from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
+from isoflop.planning.rule import SIX_ND
 from isoflop.plot import axes
 from isoflop.tables import LossTable
 from isoflop.ui import fit_coverage, inputs, messages, panels
@@ -62,7 +63,7 @@ def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
     flop, params, tokens, kind = trajectory.line_of_models(
         fit, np.geomspace(*span, N_POINTS), fixed
     )
-    at = inputs_at(fit.law, params, tokens, fixed)
+    at = inputs_at(fit.law, params, tokens, fixed, rule=shown.target.rule)
     ribbons, missing = [], []
     kinds: tuple[tuple[BandKind, str], ...] = (
         ("prediction", "One new run (prediction)"),
@@ -101,7 +102,7 @@ def rows_span(table: LossTable) -> tuple[float, float] | None:
     if "compute_flop" in frame:
         flop = frame["compute_flop"].to_numpy(np.float64)
     elif {"params", "tokens"} <= set(frame):
-        flop = 6 * frame["params"].to_numpy(np.float64) * frame["tokens"].to_numpy(np.float64)
+        flop = SIX_ND.training_flop(frame["params"], frame["tokens"])
     else:
         return None
     flop = flop[np.isfinite(flop) & (flop > 0)]
@@ -112,7 +113,7 @@ def _at_budget(shown: View) -> None:
     """List the intervals at the budget by every method that the fit allows."""
     fit, fixed, flop = shown.fit, shown.target.fixed or {}, shown.target.compute_flop
     _, params, tokens, _ = trajectory.line_of_models(fit, np.array([flop]), fixed)
-    at = inputs_at(fit.law, params, tokens, fixed)
+    at = inputs_at(fit.law, params, tokens, fixed, rule=shown.target.rule)
     where = messages.plain(format_quantity(flop, "flop"))
     st.markdown(f"**{LEVEL:.0%} intervals of the {fit.law.response} at {where}**")
     rows = [(method, *_both(source, at)) for method, source in _methods(fit)]

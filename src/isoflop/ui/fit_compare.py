@@ -76,8 +76,10 @@ def _optimum_rows(before: View, after: View) -> list[Row]:
 
 
 def _loss_at_optimum(view: View, params: float) -> float:
-    tokens = view.target.rule.tokens(params, view.target.compute_flop)
-    at = inputs_at(view.fit.law, np.array([params]), np.atleast_1d(tokens), view.target.fixed)
+    target = view.target
+    tokens = target.rule.tokens(params, target.compute_flop)
+    size = np.array([params])
+    at = inputs_at(view.fit.law, size, np.atleast_1d(tokens), target.fixed, rule=target.rule)
     return float(predict(view.fit, at)[0])
 
 
@@ -135,7 +137,7 @@ def _curves(before: View, after: View) -> None:
     flop, params, tokens = first
     states = []
     for name, view in (("All rows", before), ("Without", after)):
-        at = inputs_at(view.fit.law, params, tokens, fixed)
+        at = inputs_at(view.fit.law, params, tokens, fixed, rule=before.target.rule)
         band, _ = trajectory.band_or_reason(view.fit, at)
         states.append(
             fit_before_after.State(

@@ -192,7 +192,7 @@ def _cautions(
 ) -> tuple[Notice, ...]:
     fixed = _target.fixed or {}
     _, params, tokens, _ = trajectory.line_of_models(_fit, np.array([_target.compute_flop]), fixed)
-    inputs = inputs_at(_fit.law, params, tokens, fixed)
+    inputs = inputs_at(_fit.law, params, tokens, fixed, rule=_target.rule)
     return (*table_notices(_fit, _table), *reach_notices(_fit, inputs, LEVEL))
 
 

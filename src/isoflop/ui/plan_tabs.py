@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from isoflop.errors import IsoflopError, LossUnreachable
+from isoflop.errors import IsoflopError, PlanError
 from isoflop.figures import plan_bars, plan_frontier, plan_longer
 from isoflop.planning import Interval
 from isoflop.planning.budget import accelerator_hours, price_usd_per_hour, wall_time_s
@@ -165,7 +165,7 @@ def _target(shown: View) -> None:
     )
     try:
         found = plan_results.target(shown, loss)
-    except LossUnreachable as error:
+    except PlanError as error:
         messages.show(error)
         return
     budget, device = shown.setting.budget, shown.setting.accelerator
