@@ -95,3 +95,43 @@ def test_no_page_names_a_data_set() -> None:
         if text in ids
     ]
     assert not offenders, "\n".join(offenders)
+
+
+def sixes(source: str) -> list[int]:
+    """Return the lines on which something is multiplied or divided by the number 6."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.BinOp):
+            operands = [node.left, node.right]
+        elif isinstance(node, ast.AugAssign):
+            operands = [node.value]
+        else:
+            continue
+        is_product = isinstance(node.op, ast.Mult | ast.Div)
+        if is_product and any(isinstance(o, ast.Constant) and o.value == 6 for o in operands):
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "n_found"),
+    [
+        ("flop = 6 * n * d", 1),
+        ("flop = n * d * 6.0", 1),
+        ("d = flop / (6 * n)", 1),
+        ("flop *= 6", 1),
+        ("n = 6\nmargin = 60 * n + 6", 0),
+    ],
+)
+def test_a_factor_of_six_is_found(source: str, n_found: int) -> None:
+    assert len(sixes(source)) == n_found
+
+
+def test_no_code_assumes_six_flop_a_parameter_and_token() -> None:
+    """Compute is a `ComputeRule`'s, or by ``FLOP_PER_PARAM_TOKEN`` that of tables without one."""
+    offenders = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in SOURCES
+        for line in sixes(path.read_text(encoding="utf-8"))
+    ]
+    assert not offenders, "\n".join(offenders)

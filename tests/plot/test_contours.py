@@ -11,6 +11,7 @@ from tests.plot.helpers import n_markers, small_fit, small_plan, two_families
 from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.planning.inputs import inputs_at
+from isoflop.planning.rule import SIX_ND
 from isoflop.plot import LIGHT
 from isoflop.plot._contours import _draw, _Picture, _Surface
 
@@ -54,7 +55,7 @@ def test_labels_lie_on_the_lines_they_name() -> None:
     fit = small_fit()
     labels = plot.contours(fit).data[1]
     assert len(labels.text) >= 5
-    inputs = inputs_at(fit.law, np.array(labels.x), np.array(labels.y))
+    inputs = inputs_at(fit.law, np.array(labels.x), np.array(labels.y), rule=SIX_ND)
     np.testing.assert_allclose(
         fit.law.loss(fit.theta, inputs), [float(text) for text in labels.text], rtol=2e-3
     )

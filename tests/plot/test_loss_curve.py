@@ -11,8 +11,13 @@ import pytest
 from tests.plot.helpers import n_markers, named, small_fit, small_plan, two_families
 
 from isoflop import plot
+from isoflop.accounting import find_family
 from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws
+from isoflop.planning import Budget, find_accelerator
+from isoflop.planning.constraints import Setting
+from isoflop.planning.family_rule import family_rule
+from isoflop.planning.plan import plan_within
 from isoflop.planning.trajectory import compute_range, curve
 from isoflop.plot import theme
 
@@ -39,6 +44,22 @@ def test_pieces_of_the_curve_meet() -> None:
     joined = np.unique(np.concatenate([piece.x for piece in pieces]))
     span = compute_range(small_fit(), two_families(), small_plan().compute_flop)
     np.testing.assert_array_equal(joined, np.unique(curve(small_fit(), span).compute_flop))
+
+
+def test_a_plan_lies_among_models_of_equal_compute_under_its_own_rule() -> None:
+    rule = family_rule(find_family("llama-3"), "appendix_f")
+    setting = Setting(
+        budget=Budget(compute_flop=1e22), accelerator=find_accelerator("h100-sxm"), rule=rule
+    )
+    plan = plan_within(small_fit(), setting, params=4e8)
+    figure = plot.loss_curve(small_fit(), x="params", plan=plan, rule=rule)
+    (others,) = named(figure, "Same budget, other sizes")
+    at_plan = np.argmin(np.abs(np.log(np.asarray(others.x) / plan.params)))
+    assert others.x[at_plan] == pytest.approx(plan.params)
+    assert others.y[at_plan] == pytest.approx(plan.loss)
+    middle = np.argmin(np.abs(np.log(np.asarray(others.x) / (3 * plan.params))))
+    larger = plan_within(small_fit(), setting, params=float(others.x[middle]))
+    assert others.y[middle] == pytest.approx(larger.loss)
 
 
 def test_no_band_means_no_band_and_the_reason_is_told() -> None:

@@ -208,7 +208,7 @@ def _candidates(spend_flop: float, target: Target, tokens_per_param: tuple[float
     """Return runs of every twelfth of the budget and every shape."""
     low, high = tokens_per_param
     cost = spend_flop * np.arange(1, PARTS + 1)[:, None] / PARTS
-    params = np.sqrt(cost / target.rule.flop_per_param_token / np.geomspace(low, high, N_SHAPES))
+    params = target.rule.params(cost, np.geomspace(low, high, N_SHAPES))
     tokens = target.rule.tokens(params, cost)
     is_real = tokens > 0
     return Runs(

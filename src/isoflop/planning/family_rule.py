@@ -160,8 +160,8 @@ def _factors(
         count_flop(points[size], convention=convention, context=context, causal=causal)
         for size in sizes
     ]
-    rule = SIX_ND.flop_per_token(sizes)
-    factors = np.array([each.training_flop for each in flop]) / rule
+    by_rule = SIX_ND.flop_per_token(sizes)
+    factors = np.array([each.training_flop for each in flop]) / by_rule
     return np.log(sizes), np.log(factors)
 
 

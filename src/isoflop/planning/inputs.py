@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isoflop.errors import PlanError
 from isoflop.fitting.result import Fit
 from isoflop.laws import Input, Law, published_fit_for_role
-from isoflop.planning.rule import SIX_ND, ComputeRule
+from isoflop.planning.rule import ComputeRule
 
 PARAMS_COLUMNS = frozenset({"params", "params_nonembedding", "params_active"})
 DATA_COLUMNS = frozenset({"tokens", "unique_tokens", "compute_flop", "tokens_per_param"})
@@ -39,7 +39,7 @@ def inputs_at(
     tokens: NDArray[np.float64],
     fixed: Mapping[str, float] | None = None,
     *,
-    rule: ComputeRule = SIX_ND,
+    rule: ComputeRule,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the value of every input of a law for models of given size and tokens.
 

@@ -88,7 +88,7 @@ def _is_below_the_ends(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     lowest = np.min(values, axis=-1)
     end = np.minimum(values[..., 0], values[..., -1])
-    return np.isfinite(lowest) & (lowest + FLAT * np.abs(lowest) < end)
+    return np.asarray(np.isfinite(lowest) & (lowest + FLAT * np.abs(lowest) < end))
 
 
 def _golden(

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
+PARAMS_SEARCHED, N_HALVINGS = (1.0, 1e30), 60
+
 Correction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -59,6 +61,23 @@ class ComputeRule:
         """
         affordable = np.asarray(compute_flop) / self.flop_per_token(params)
         return np.asarray(affordable - self.lifetime_inference_tokens / 3)
+
+    def params(self, compute_flop: ArrayLike, tokens_per_param: ArrayLike) -> NDArray[np.float64]:
+        """Return the size of models that the compute trains on so many tokens for each parameter.
+
+        Parameters
+        ----------
+        compute_flop, tokens_per_param : array_like
+            Broadcast against each other.
+        """
+        flop, ratio = np.broadcast_arrays(compute_flop, tokens_per_param)
+        low, high = (np.full(flop.shape, np.log(end)) for end in PARAMS_SEARCHED)
+        for _ in range(N_HALVINGS):
+            middle = (low + high) / 2
+            size = np.exp(middle)
+            is_affordable = self.lifetime_flop(size, ratio * size) <= flop
+            low, high = np.where(is_affordable, middle, low), np.where(is_affordable, high, middle)
+        return np.asarray(np.exp(low))
 
 
 SIX_ND = ComputeRule()

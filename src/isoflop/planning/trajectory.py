@@ -24,7 +24,7 @@ from isoflop.planning.inputs import (
     inputs_at,
     trades_size_for_data,
 )
-from isoflop.planning.rule import SIX_ND
+from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.tables import LossTable
 
 TOKENS_PER_PARAM = 20.0
@@ -95,7 +95,11 @@ class Curve(Keyed):
 
 
 def line_of_models(
-    fit: Fit, compute_flop: NDArray[np.float64], fixed: Mapping[str, float] | None = None
+    fit: Fit,
+    compute_flop: NDArray[np.float64],
+    fixed: Mapping[str, float] | None = None,
+    *,
+    rule: ComputeRule = SIX_ND,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], str]:
     """Return compute, sizes and tokens of the models along a curve, and what models they are.
 
@@ -108,18 +112,24 @@ def line_of_models(
     compute_flop : ndarray, shape (n,)
     fixed : mapping of str to float, optional
         Values of the law's other inputs, by table column.
+    rule : ComputeRule
+        How size and tokens make compute.
     """
-    best = optimal_models(fit, compute_flop, fixed)
+    best = optimal_models(fit, compute_flop, fixed, rule=rule)
     if best is not None:
         return *best, "best N and D"
-    params = assumed_params(compute_flop)
+    params = assumed_params(compute_flop, rule)
     columns = {item.column for item in fit.law.inputs}
     models = "" if columns == {"compute_flop"} else f"{TOKENS_PER_PARAM:g} tokens/param"
-    return compute_flop, params, SIX_ND.tokens(params, compute_flop), models
+    return compute_flop, params, rule.tokens(params, compute_flop), models
 
 
 def optimal_models(
-    fit: Fit, compute_flop: NDArray[np.float64], fixed: Mapping[str, float] | None = None
+    fit: Fit,
+    compute_flop: NDArray[np.float64],
+    fixed: Mapping[str, float] | None = None,
+    *,
+    rule: ComputeRule = SIX_ND,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
     """Return compute, sizes and tokens of the compute-optimal models; None where there are none.
 
@@ -127,16 +137,18 @@ def optimal_models(
     """
     if not trades_size_for_data(fit.law):
         return None
-    best = compute_optimal(fit.law, fit.theta, compute_flop, fixed=fixed)
+    best = compute_optimal(fit.law, fit.theta, compute_flop, rule=rule, fixed=fixed)
     kept = best.is_interior
     if 2 * kept.sum() < len(compute_flop):
         return None
     return compute_flop[kept], best.params[kept], best.tokens[kept]
 
 
-def assumed_params(compute_flop: NDArray[np.float64]) -> NDArray[np.float64]:
+def assumed_params(
+    compute_flop: NDArray[np.float64], rule: ComputeRule = SIX_ND
+) -> NDArray[np.float64]:
     """Return the model size that is assumed where a law says nothing of it."""
-    return np.sqrt(compute_flop / (SIX_ND.flop_per_param_token * TOKENS_PER_PARAM))
+    return rule.params(compute_flop, TOKENS_PER_PARAM)
 
 
 def curve(
@@ -144,6 +156,7 @@ def curve(
     compute_range: tuple[float, float],
     *,
     fixed: Mapping[str, float] | None = None,
+    rule: ComputeRule = SIX_ND,
     level: float = 0.9,
 ) -> Curve:
     """Return the predicted loss along the line of models over a range of compute.
@@ -155,17 +168,22 @@ def curve(
         In FLOP.
     fixed : mapping of str to float, optional
         Values of the law's other inputs, by table column.
+    rule : ComputeRule
+        How size and tokens make compute.
     level : float
         Nominal coverage of the band.
     """
-    return _curve(fit, compute_range, tuple(sorted((fixed or {}).items())), level)
+    return _curve(fit, compute_range, tuple(sorted((fixed or {}).items())), rule, level)
 
 
 @lru_cache(maxsize=128)
-def _curve(fit: Fit, compute_range: tuple[float, float], fixed: Fixed, level: float) -> Curve:
+def _curve(
+    fit: Fit, compute_range: tuple[float, float], fixed: Fixed, rule: ComputeRule, level: float
+) -> Curve:
     given = dict(fixed)
-    _, params, tokens, models = line_of_models(fit, np.geomspace(*compute_range, N_POINTS), given)
-    return curve_through(fit, params, tokens, fixed=given, level=level, models=models)
+    flop = np.geomspace(*compute_range, N_POINTS)
+    _, params, tokens, models = line_of_models(fit, flop, given, rule=rule)
+    return curve_through(fit, params, tokens, fixed=given, rule=rule, level=level, models=models)
 
 
 def curve_over(
@@ -176,6 +194,7 @@ def curve_over(
     params: float,
     tokens: float,
     fixed: Mapping[str, float] | None = None,
+    rule: ComputeRule = SIX_ND,
     level: float = 0.9,
 ) -> Curve:
     """Return the predicted loss of one model size and data size over a range of another input.
@@ -187,7 +206,7 @@ def curve_over(
         Table column of the input.
     span : (float, float)
     params, tokens : float
-    fixed, level
+    fixed, rule, level
         As `curve`.
     """
     x = np.geomspace(*span, N_POINTS) if span[0] > 0 else np.linspace(*span, N_POINTS)
@@ -196,6 +215,7 @@ def curve_over(
         np.full_like(x, params),
         np.full_like(x, tokens),
         fixed={**(fixed or {}), column: x},
+        rule=rule,
         level=level,
         models="chosen N and D",
     )
@@ -207,17 +227,18 @@ def curve_through(
     tokens: NDArray[np.float64],
     *,
     fixed: Mapping[str, Any] | None = None,
+    rule: ComputeRule = SIX_ND,
     level: float = 0.9,
     models: str = "",
 ) -> Curve:
     """Return the predicted loss of models of given size and tokens, shape (n,) each."""
     given = dict(fixed or {})
-    inputs = inputs_at(fit.law, params, tokens, given)
+    inputs = inputs_at(fit.law, params, tokens, given, rule=rule)
     found, reason = band_or_reason(fit, inputs, level)
     decades = extrapolation_decades(fit, inputs).values()
     return Curve(
         fit=fit,
-        compute_flop=SIX_ND.training_flop(params, tokens),
+        compute_flop=rule.training_flop(params, tokens),
         params=params,
         tokens=tokens,
         loss=np.broadcast_to(predict(fit, inputs), params.shape),
@@ -230,19 +251,24 @@ def curve_through(
 
 
 def equal_compute(
-    fit: Fit, params: float, tokens: float, *, fixed: Mapping[str, float] | None = None
+    fit: Fit,
+    params: float,
+    tokens: float,
+    *,
+    fixed: Mapping[str, float] | None = None,
+    rule: ComputeRule = SIX_ND,
 ) -> Curve:
     """Return smaller and larger models that cost as much as one, without a band."""
     sizes = np.geomspace(params / EQUAL_COMPUTE_FACTOR, params * EQUAL_COMPUTE_FACTOR, 61)
-    flop = SIX_ND.training_flop(params, tokens)
-    others = SIX_ND.tokens(sizes, flop)
+    others = rule.tokens(sizes, rule.lifetime_flop(params, tokens))
+    sizes, others = sizes[others > 0], others[others > 0]
     given = dict(fixed or {})
     return Curve(
         fit=fit,
-        compute_flop=np.full_like(sizes, flop),
+        compute_flop=rule.training_flop(sizes, others),
         params=sizes,
         tokens=others,
-        loss=predict(fit, inputs_at(fit.law, sizes, others, given)),
+        loss=predict(fit, inputs_at(fit.law, sizes, others, given, rule=rule)),
         models="equal compute",
         fixed=given,
         band=None,

@@ -14,7 +14,7 @@ from isoflop.errors import FitError
 from isoflop.fitting import Fit, predict
 from isoflop.planning import Plan
 from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
-from isoflop.planning.rule import SIX_ND
+from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import Fixed, equal_compute, optimal_models
 from isoflop.plot import rows
 from isoflop.plot import theme as look
@@ -41,6 +41,7 @@ def contours(
     plan: Plan | None = None,
     table: LossTable | None = None,
     fixed: Mapping[str, float] | None = None,
+    rule: ComputeRule = SIX_ND,
     theme: Theme = LIGHT,
 ) -> go.Figure:
     """Draw lines of equal predicted loss over model size and tokens, and what lies among them.
@@ -54,13 +55,15 @@ def contours(
         Rows to draw; by default those that the fit still holds.
     fixed : mapping of str to float, optional
         Values of the law's other inputs, by table column.
+    rule : ComputeRule
+        How size and tokens make compute: that of the plan.
     theme : Theme
 
     Returns
     -------
     plotly.graph_objects.Figure
     """
-    return _draw(_prepare(fit, plan, table or fit.table, dict(fixed or {})), theme)
+    return _draw(_prepare(fit, plan, table or fit.table, dict(fixed or {}), rule), theme)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,11 @@ class _Picture:
 
 
 def _prepare(
-    fit: Fit, plan: Plan | None, table: LossTable | None, fixed: Mapping[str, float]
+    fit: Fit,
+    plan: Plan | None,
+    table: LossTable | None,
+    fixed: Mapping[str, float],
+    rule: ComputeRule,
 ) -> _Picture:
     has_rows = table is not None and {"params", "tokens"} <= set(table.frame)
     ends = _ends_of(table) if table is not None and has_rows else _ends_of_inputs(fit)
@@ -121,8 +128,11 @@ def _prepare(
         _grid_range(ends[0], None if plan is None else plan.params),
         _grid_range(ends[1], None if plan is None else plan.tokens),
         tuple(sorted(fixed.items())),
+        rule,
     )
-    others = None if plan is None else equal_compute(fit, plan.params, plan.tokens, fixed=fixed)
+    others = None
+    if plan is not None:
+        others = equal_compute(fit, plan.params, plan.tokens, fixed=fixed, rule=rule)
     return _Picture(
         surface=surface,
         loss_label=response_title(fit),
@@ -169,13 +179,15 @@ def _grid_range(ends: Range, also: float | None) -> Range:
 
 
 @lru_cache(maxsize=64)
-def _surface(fit: Fit, params_range: Range, tokens_range: Range, fixed: Fixed) -> _Surface:
+def _surface(
+    fit: Fit, params_range: Range, tokens_range: Range, fixed: Fixed, rule: ComputeRule
+) -> _Surface:
     params = np.geomspace(*params_range, N_POINTS)
     tokens = np.geomspace(*tokens_range, N_POINTS)
     mesh_params, mesh_tokens = np.meshgrid(params, tokens)
-    inputs = inputs_at(fit.law, mesh_params.ravel(), mesh_tokens.ravel(), dict(fixed))
-    low, high = SIX_ND.training_flop(params[[0, -1]], tokens[[0, -1]])
-    best = optimal_models(fit, np.geomspace(low, high, N_FRONTIER), dict(fixed))
+    inputs = inputs_at(fit.law, mesh_params.ravel(), mesh_tokens.ravel(), dict(fixed), rule=rule)
+    low, high = rule.training_flop(params[[0, -1]], tokens[[0, -1]])
+    best = optimal_models(fit, np.geomspace(low, high, N_FRONTIER), dict(fixed), rule=rule)
     return _Surface(
         params=params,
         tokens=tokens,

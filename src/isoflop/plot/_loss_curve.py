@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
 from isoflop.planning import Plan
+from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import (
     Curve,
     compute_range,
@@ -39,6 +40,7 @@ def loss_curve(
     plan: Plan | None = None,
     table: LossTable | None = None,
     fixed: Mapping[str, float] | None = None,
+    rule: ComputeRule = SIX_ND,
     level: float = 0.9,
     theme: Theme = LIGHT,
 ) -> go.Figure:
@@ -56,6 +58,8 @@ def loss_curve(
         Rows to draw; by default those that the fit still holds.
     fixed : mapping of str to float, optional
         Values of the law's inputs that compute does not settle, by table column.
+    rule : ComputeRule
+        How size and tokens make compute: that of the plan.
     level : float
         Nominal coverage of the band.
     theme : Theme
@@ -64,7 +68,7 @@ def loss_curve(
     -------
     plotly.graph_objects.Figure
     """
-    picture = _prepare(fit, x, plan, table or fit.table, dict(fixed or {}), level)
+    picture = _prepare(fit, x, plan, table or fit.table, dict(fixed or {}), rule, level)
     return _draw(picture, theme)
 
 
@@ -117,10 +121,11 @@ def _prepare(
     plan: Plan | None,
     table: LossTable | None,
     fixed: Mapping[str, float],
+    rule: ComputeRule,
     level: float,
 ) -> _Picture:
     column = x or next(iter({} if table is None else law_axes(fit, table)), "compute_flop")
-    along = _along(fit, column, plan, table, fixed, level)
+    along = _along(fit, column, plan, table, fixed, rule, level)
     origin = "Fitted law" if fit.certificate.n_starts else "Published law"
     has_rows = table is not None and column in table.frame
     return _Picture(
@@ -134,7 +139,7 @@ def _prepare(
         plan_x=float("nan") if plan is None else _place(plan, column, fixed),
         equal_compute=None
         if plan is None or column not in {"params", "tokens"}
-        else equal_compute(fit, plan.params, plan.tokens, fixed=fixed),
+        else equal_compute(fit, plan.params, plan.tokens, fixed=fixed, rule=rule),
     )
 
 
@@ -144,16 +149,17 @@ def _along(
     plan: Plan | None,
     table: LossTable | None,
     fixed: Mapping[str, float],
+    rule: ComputeRule,
     level: float,
 ) -> Curve:
     """Return the curve: along compute, or at the plan's size and tokens along another input."""
     flop = None if plan is None else plan.compute_flop
     span = compute_range(fit, table, flop)
     if column in AXES:
-        return curve(fit, span, fixed=fixed, level=level)
+        return curve(fit, span, fixed=fixed, rule=rule, level=level)
     if plan is None:  # the models of a budget in the middle of the rows stand in
         middle = np.sqrt([span[0] * span[1]])
-        _, params, tokens, _ = line_of_models(fit, middle, fixed)
+        _, params, tokens, _ = line_of_models(fit, middle, fixed, rule=rule)
     else:
         params, tokens = np.array([plan.params]), np.array([plan.tokens])
     return curve_over(
@@ -163,6 +169,7 @@ def _along(
         params=float(params[0]),
         tokens=float(tokens[0]),
         fixed=fixed,
+        rule=rule,
         level=level,
     )
 

@@ -61,7 +61,7 @@ def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
     fit, fixed = shown.fit, shown.target.fixed or {}
     span = trajectory.compute_range(fit, shown.fitted.table, shown.target.compute_flop)
     flop, params, tokens, kind = trajectory.line_of_models(
-        fit, np.geomspace(*span, N_POINTS), fixed
+        fit, np.geomspace(*span, N_POINTS), fixed, rule=shown.target.rule
     )
     at = inputs_at(fit.law, params, tokens, fixed, rule=shown.target.rule)
     ribbons, missing = [], []
@@ -112,7 +112,9 @@ def rows_span(table: LossTable) -> tuple[float, float] | None:
 def _at_budget(shown: View) -> None:
     """List the intervals at the budget by every method that the fit allows."""
     fit, fixed, flop = shown.fit, shown.target.fixed or {}, shown.target.compute_flop
-    _, params, tokens, _ = trajectory.line_of_models(fit, np.array([flop]), fixed)
+    _, params, tokens, _ = trajectory.line_of_models(
+        fit, np.array([flop]), fixed, rule=shown.target.rule
+    )
     at = inputs_at(fit.law, params, tokens, fixed, rule=shown.target.rule)
     where = messages.plain(format_quantity(flop, "flop"))
     st.markdown(f"**{LEVEL:.0%} intervals of the {fit.law.response} at {where}**")

@@ -131,7 +131,7 @@ def _curves(before: View, after: View) -> None:
     fixed, target = before.target.fixed or {}, before.target.compute_flop
     low, high = trajectory.compute_range(before.fit, before.fitted.table, target)
     flop = np.geomspace(low, high, N_POINTS)
-    first = trajectory.optimal_models(before.fit, flop, fixed)
+    first = trajectory.optimal_models(before.fit, flop, fixed, rule=before.target.rule)
     if first is None:
         return
     flop, params, tokens = first

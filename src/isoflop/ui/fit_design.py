@@ -206,7 +206,10 @@ def _map(shown: View, proposal: Design) -> None:
     )
     low, high = trajectory.compute_range(shown.fit, shown.fitted.table, shown.target.compute_flop)
     path = trajectory.optimal_models(
-        shown.fit, np.geomspace(low, high, trajectory.N_POINTS), shown.target.fixed or {}
+        shown.fit,
+        np.geomspace(low, high, trajectory.N_POINTS),
+        shown.target.fixed,
+        rule=shown.target.rule,
     )
     params = float(fit_view.best(shown).centre.params)
     tokens = float(shown.target.rule.tokens(params, shown.target.compute_flop))

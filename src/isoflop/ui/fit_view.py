@@ -191,7 +191,8 @@ def _cautions(
     key: str, at: object, _fit: Fit, _table: LossTable, _target: Target
 ) -> tuple[Notice, ...]:
     fixed = _target.fixed or {}
-    _, params, tokens, _ = trajectory.line_of_models(_fit, np.array([_target.compute_flop]), fixed)
+    flop = np.array([_target.compute_flop])
+    _, params, tokens, _ = trajectory.line_of_models(_fit, flop, fixed, rule=_target.rule)
     inputs = inputs_at(_fit.law, params, tokens, fixed, rule=_target.rule)
     return (*table_notices(_fit, _table), *reach_notices(_fit, inputs, LEVEL))
 
