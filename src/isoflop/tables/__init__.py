@@ -21,7 +21,7 @@ from isoflop.tables.catalog import (
     load_dataset,
     open_dataset,
 )
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.columns import COLUMNS, Column, LossUnit, ParamConvention
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.tables.guess import guess_mapping
 from isoflop.tables.load import ReadResult, build_table, read_table
@@ -36,13 +36,7 @@ from isoflop.tables.problems import Problem
 from isoflop.tables.quality import Finding, quality_report
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import READERS, Reader, read_raw
-from isoflop.tables.schema import (
-    Column,
-    LossTable,
-    LossUnit,
-    ParamConvention,
-    Provenance,
-)
+from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.select import family_names, of_families
 from isoflop.tables.shapes import (
     merge_seeds,

@@ -16,7 +16,7 @@ import pandas as pd
 
 from isoflop.data import data_root, read_toml, require_keys
 from isoflop.errors import CatalogError
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.columns import COLUMNS, LossUnit, ParamConvention
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.tables.fetch import cached_path, fetch
 from isoflop.tables.guess import guess_mapping
@@ -24,7 +24,7 @@ from isoflop.tables.load import ReadResult, build_table
 from isoflop.tables.mapping import ColumnMapping, ColumnRole
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import read_raw
-from isoflop.tables.schema import LossTable, LossUnit, ParamConvention, Provenance
+from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.shapes import Curves, reduce_curves
 from isoflop.tables.source import Progress
 

@@ -3,10 +3,54 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
-from isoflop.tables.schema import Column
 from isoflop.units import Dimension
+
+ParamConvention = Literal["total", "non-embedding", "active", "unknown"]
+LossUnit = Literal[
+    "nats/token", "bits/token", "nats/byte", "bits/byte", "nats/character", "unknown"
+]
+ColumnKind = Literal["number", "text", "flag"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One canonical column.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name, as in ``LossTable.frame``.
+    label : str
+        What a person reads on an axis, such as ``"Tokens D"``.
+    unit : str
+        Canonical unit; empty for text and flags.
+    lower, upper : float or None
+        Plausible values lie strictly above ``lower`` and at most at ``upper``.
+    required : bool
+        Whether a table without it is refused.
+    aliases : tuple of str
+        Other headers that mean this column, compared without case and punctuation.
+    help : str
+        One line for a person.
+    kind : {"number", "text", "flag"}
+    dimension : str or None
+        Of a number, as ``isoflop.units`` parses and formats it.
+    """
+
+    name: str
+    label: str
+    unit: str
+    lower: float | None = None
+    upper: float | None = None
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+    help: str = ""
+    kind: ColumnKind = "number"
+    dimension: Dimension | None = None
 
 
 def normalise(header: str) -> str:

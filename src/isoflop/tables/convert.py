@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError
 from isoflop.tables.cells import own_dimension, to_flags, to_numbers, to_text
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.columns import COLUMNS, Column, LossUnit
 from isoflop.tables.headers import PERPLEXITY, loss_unit
 from isoflop.tables.mapping import ColumnMapping, ColumnRole, role_factor
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
-from isoflop.tables.schema import Column, LossUnit
 from isoflop.units import NATS_PER_BIT, Dimension, format_quantity
 
 # Without a usable value in one of these a row cannot be fitted or planned from.

@@ -6,9 +6,9 @@ it away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError
 from isoflop.tables.convert import ESSENTIAL
-from isoflop.tables.schema import LossTable
 from isoflop.tables.shapes import exclusions_of
 from isoflop.units import format_number
+
+if TYPE_CHECKING:
+    from isoflop.tables.schema import LossTable
 
 Rule = Literal[
     "rows",
@@ -201,6 +203,26 @@ def exclude(table: LossTable, exclusions: Sequence[Exclusion]) -> LossTable:
         )
     frame["is_excluded"], frame["exclusion_reason"] = excluded, reasons
     return table.with_frame(frame)
+
+
+def exclude_rows(table: LossTable, rows: Iterable[int], reason: str) -> LossTable:
+    """Leave rows out by their numbers.
+
+    Raises
+    ------
+    TableError
+        If there is no such row, no reason, or no row is left.
+    """
+    chosen = tuple(int(row) for row in rows)
+    unknown = sorted(set(chosen) - set(table.frame.index))
+    if unknown:
+        raise TableError(
+            f"The table {table.id} has no row {', '.join(map(str, unknown[:5]))}.",
+            detail=f"It has rows {table.frame.index.min()} to {table.frame.index.max()}.",
+        )
+    if not reason.strip():
+        raise TableError("A row is left out with a reason.", hint="Say why: reason=...")
+    return exclude(table, [Exclusion(rule="rows", rows=chosen, reason=reason)])
 
 
 def _chosen(

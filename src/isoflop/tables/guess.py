@@ -10,12 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.tables.cells import own_dimension, to_numbers
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.columns import COLUMNS, ParamConvention
 from isoflop.tables.headers import Reading, Transform, loss_unit, readings
 from isoflop.tables.mapping import ColumnMapping, ColumnRole, Question, own_name, role_factor
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
-from isoflop.tables.schema import ParamConvention
 
 _SAMPLE_ROWS = 1000
 # Medians below these are plausible only in another unit, such as billions.

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from isoflop.tables.columns import COLUMNS, normalise
-from isoflop.tables.schema import LossUnit
+from isoflop.tables.columns import COLUMNS, LossUnit, normalise
 from isoflop.units import NATS_PER_BIT, Dimension, unit_factor
 
 Transform = Literal["", "log10", "log2", "ln", "log"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import numpy as np
@@ -20,6 +20,24 @@ from isoflop.tables.shapes import use_metric
 from isoflop.tables.source import Progress, Source
 from isoflop.tables.validate import NOT_LOGGED, validate
 from isoflop.units import counted, format_quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file was understood.
+
+    Parameters
+    ----------
+    mapping : ColumnMapping
+        What each column was taken for, in which unit, and why.
+    problems : tuple of Problem
+        Every cell and line that could not be used, ordered by row.
+    notices : tuple of Notice
+    """
+
+    mapping: ColumnMapping
+    problems: tuple[Problem, ...]
+    notices: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +134,14 @@ def build_table(
         table = use_metric(table, mapping.response)
     if progress:
         progress(1.0, "Done")
+    notices = _notices(table, mapping, problems)
+    reading = Reading(mapping=mapping, problems=problems, notices=notices)
     return ReadResult(
-        table=table,
+        table=replace(table, reading=reading),
         problems=problems,
         mapping=mapping,
         raw=raw,
-        notices=_notices(table, mapping, problems),
+        notices=notices,
     )
 
 

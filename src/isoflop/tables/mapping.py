@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from isoflop.errors import TableError
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.columns import COLUMNS, LossUnit, ParamConvention
 from isoflop.tables.headers import PERPLEXITY, Transform, bare_factor, loss_unit
-from isoflop.tables.schema import LossUnit, ParamConvention
 
 FORMAT_VERSION = 1
 

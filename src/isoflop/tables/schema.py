@@ -1,61 +1,26 @@
-"""The canonical columns of a loss table, and the table itself."""
+"""The loss table: rows in canonical columns that know where they come from and what they are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.identity import NOT_IDENTITY
+from isoflop.tables.columns import LossUnit, ParamConvention
+from isoflop.tables.condition import fulfils
+from isoflop.tables.exclude import exclude_rows
 from isoflop.tables.fingerprint import fingerprint
-from isoflop.units import Dimension
+from isoflop.tables.select import of_families
+from isoflop.tables.summary import table_html, table_text
 
-ParamConvention = Literal["total", "non-embedding", "active", "unknown"]
-LossUnit = Literal[
-    "nats/token", "bits/token", "nats/byte", "bits/byte", "nats/character", "unknown"
-]
-ColumnKind = Literal["number", "text", "flag"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One canonical column.
-
-    Parameters
-    ----------
-    name : str
-        Canonical name, as in ``LossTable.frame``.
-    label : str
-        What a person reads on an axis, such as ``"Tokens D"``.
-    unit : str
-        Canonical unit; empty for text and flags.
-    lower, upper : float or None
-        Plausible values lie strictly above ``lower`` and at most at ``upper``.
-    required : bool
-        Whether a table without it is refused.
-    aliases : tuple of str
-        Other headers that mean this column, compared without case and punctuation.
-    help : str
-        One line for a person.
-    kind : {"number", "text", "flag"}
-    dimension : str or None
-        Of a number, as ``isoflop.units`` parses and formats it.
-    """
-
-    name: str
-    label: str
-    unit: str
-    lower: float | None = None
-    upper: float | None = None
-    required: bool = False
-    aliases: tuple[str, ...] = ()
-    help: str = ""
-    kind: ColumnKind = "number"
-    dimension: Dimension | None = None
+if TYPE_CHECKING:
+    from isoflop.tables.load import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +59,9 @@ class LossTable:
     param_convention : str
         What ``params`` counts.
     loss_unit : str
+    reading : Reading or None
+        How the file was read: what each column was taken for, and every cell left out; None for a
+        table that was not read from one. No part of the identity.
     """
 
     id: str
@@ -101,6 +69,7 @@ class LossTable:
     provenance: Provenance
     param_convention: ParamConvention = "unknown"
     loss_unit: LossUnit = "unknown"
+    reading: Reading | None = field(default=None, metadata=NOT_IDENTITY)
     _fingerprint: str = field(default="", init=False)
 
     @property
@@ -153,6 +122,78 @@ class LossTable:
             known = {**provenance.derived_columns, **derived}
             provenance = replace(provenance, derived_columns=known)
         return replace(self, **{"frame": frame, "provenance": provenance, **changes})
+
+    def exclude(self, rows: Iterable[int], *, reason: str) -> LossTable:
+        """Leave rows out of every fit; they stay in the table, with the reason.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            Row numbers of the frame's index.
+        reason : str
+            Written beside every row.
+
+        Raises
+        ------
+        TableError
+            If there is no such row, no reason, or no row is left.
+
+        Examples
+        --------
+        >>> from isoflop.tables import load_dataset
+        >>> table = load_dataset("pile-cerebras-pythia").exclude([3], reason="diverged")
+        >>> len(table.included()), len(table.frame)
+        (14, 15)
+        """
+        return exclude_rows(self, rows, reason)
+
+    def where(self, condition: str) -> LossTable:
+        """Leave every row out that does not fulfil a condition; they stay, with it as the reason.
+
+        Parameters
+        ----------
+        condition : str
+            Comparisons of columns, numbers, quantities and texts, with ``and``, ``or``, ``not`` and
+            arithmetic, such as ``"tokens > 1e9 and family == 'Pythia'"`` or ``"params <= '7B'"``. A
+            row without a value fulfils no comparison.
+
+        Raises
+        ------
+        TableError
+            If it is anything else, names no column of the table, or no row is left.
+
+        Examples
+        --------
+        >>> from isoflop.tables import load_dataset
+        >>> len(load_dataset("pile-cerebras-pythia").where("params > '1B'").included())
+        9
+        """
+        frame = self.included()
+        left_out = frame.index[~fulfils(frame, condition)]
+        if len(left_out) == 0:
+            return self
+        return exclude_rows(self, left_out.tolist(), f"not {condition}")
+
+    def families(self, *names: str) -> LossTable:
+        """Return the rows of some families as a table of their own.
+
+        Raises
+        ------
+        TableError
+            If the table names no families, or none of these.
+        """
+        return of_families(self, names)
+
+    def summary(self) -> str:
+        """Return the table as text: its source, rows and columns, and what was left out."""
+        return table_text(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the rows that are not excluded."""
+        return self.included().copy()
+
+    def _repr_html_(self) -> str:
+        return table_html(self)
 
     def included(self) -> pd.DataFrame:
         """Return the rows that are not excluded."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from isoflop.errors import TableError
-from isoflop.tables.schema import LossTable
+
+if TYPE_CHECKING:
+    from isoflop.tables.schema import LossTable
 
 
 def family_names(table: LossTable) -> tuple[str, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.columns import COLUMNS, ParamConvention
 from isoflop.tables.derive import COMPUTE_FORMULA, FLOP_PER_PARAM_TOKEN
-from isoflop.tables.schema import LossTable, ParamConvention
+
+if TYPE_CHECKING:
+    from isoflop.tables.schema import LossTable
 
 Curves = Literal["all", "last", "best", "smoothed"]
 Seeds = Literal["all", "clustered", "mean"]
