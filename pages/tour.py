@@ -1,4 +1,4 @@
-"""Tour: the whole way from a table to a bet, on the ladder that ships."""
+"""Tour: the whole way from a table to a forecast, on the ladder that ships."""
 
 from isoflop.ui import shell, tour
 

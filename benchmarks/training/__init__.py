@@ -1,1 +1,1 @@
-"""Live training beside nanoGPT's shapes, and bets on its scaling law."""
+"""Live training beside nanoGPT's shapes, and forecasts by its scaling law."""

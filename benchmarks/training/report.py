@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from isoflop.fitting import Fit, predict
+from isoflop.forecast import LAWS, fit_ladder
 from isoflop.tables import load_dataset
 from isoflop.tables.select import of_families
 from isoflop.training.benchmark_table import DATASET, SEED_WIDTH
 from isoflop.training.config import FAMILIES
-from isoflop.ui.train_predict import LAWS, fit_ladder
 
 COMPUTE_FLOP = (1e10, 3e10, 1e11, 3e11, 1e12)
 

@@ -1,6 +1,6 @@
 """What a person saves: small JSON documents, by kind and key, in SQLite or PostgreSQL.
 
-Saved scenarios, remembered column mappings, own accelerators and bets are all documents. The
+Saved scenarios, remembered column mappings, own accelerators and forecasts are all documents. The
 default is one SQLite file in the person's data folder; ``ISOFLOP_DATABASE_URL`` names another
 database, for a team that shares one. Importing this module imports SQLAlchemy, which start-up need
 not wait for: import it where a document is first needed.

@@ -1,4 +1,4 @@
-"""From a click on Start to text, files and a bet, in a real browser with real workers."""
+"""From a click on Start to text, files and a forecast, in a real browser with real workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def see(page: Page, text: str) -> None:
     expect(page.get_by_text(re.compile(text)).first).to_be_visible()
 
 
-def test_from_start_to_bet(visit: Visit) -> None:
+def test_from_start_to_forecast(visit: Visit) -> None:
     page = visit(f"/train?{GRID}", **SIZE)
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".js-plotly-plot .scatterlayer path").first).to_be_visible()
@@ -42,8 +42,8 @@ def test_from_start_to_bet(visit: Visit) -> None:
         page.get_by_role("button", name=re.compile(r"Download \(")).click()
     assert download.value.suggested_filename.endswith(".zip")
 
-    open_stage(page, "Bet")
-    page.get_by_role("button", name="Place the bet and train").click()
+    open_stage(page, "Forecast")
+    page.get_by_role("button", name="Record the forecast and train").click()
     decided = page.get_by_test_id("stMetric").filter(has_text="Decided").first
     expect(decided.get_by_test_id("stMetricValue")).to_have_text("1")
 

@@ -29,7 +29,7 @@ open_page = partial(helpers.open_page, "train")
 def root(tmp_path, monkeypatch):
     """Keep runs in a folder of the test, with workers that never come."""
     monkeypatch.setenv(FOLDER_SETTING, str(tmp_path / "runs"))
-    monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path / 'bets.sqlite3'}")
+    monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path / 'forecasts.sqlite3'}")
     monkeypatch.setattr(
         queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=0.0)
     )
@@ -236,28 +236,30 @@ def test_as_many_points_as_parameters_are_too_few(root):
     assert "nan" not in {metric.label: metric.value for metric in at.metric}["Residual"]
 
 
-def test_a_bet_is_placed_and_settled(ladder, root):
-    at = healthy(open_page(stage="Bet", run=ladder.id, ladder_law="Chinchilla"))
+def test_a_forecast_is_placed_and_settled(ladder, root):
+    at = healthy(open_page(stage="Forecast", run=ladder.id, ladder_law="Chinchilla"))
     assert "will reach" in words(at)
-    at = healthy(press(at, "Place the bet and train"))
+    at = healthy(press(at, "Record the forecast and train"))
     assert at.dataframe[0].value["Result"].tolist() == ["open"]
     (run,) = [run for run in map(Run, (root / "runs").iterdir()) if run.config().width == 64]
     assert run.config().token_budgets == (2**20,)
     write_run(run)
-    at = healthy(open_page(stage="Bet", run=ladder.id))
+    at = healthy(open_page(stage="Forecast", run=ladder.id))
     decided = [metric.value for metric in at.metric if metric.label == "Decided"]
     assert decided == ["1", "20"]  # one's own, and those that ship
-    again = healthy(open_page(stage="Bet", run=ladder.id, ladder_law="Chinchilla"))
-    assert "its outcome may be known" in press(again, "Place the bet and train").error[0].value
+    again = healthy(open_page(stage="Forecast", run=ladder.id, ladder_law="Chinchilla"))
+    assert (
+        "its outcome may be known" in press(again, "Record the forecast and train").error[0].value
+    )
 
 
-def test_the_bets_that_ship_are_shown_before_any_own(root):
-    at = healthy(open_page(stage="Bet"))
+def test_the_forecasts_that_ship_are_shown_before_any_own(root):
+    at = healthy(open_page(stage="Forecast"))
     metrics = {metric.label: metric.value for metric in at.metric}
-    assert (metrics["Decided"], metrics["Hit rate"], metrics["Median error"]) == (
+    assert (metrics["Decided"], metrics["Coverage"], metrics["Median error"]) == (
         *("20", "90%", "1.06%"),
     )
-    assert at.dataframe[-1].value["Result"].value_counts().to_dict() == {"hit": 18, "miss": 2}
+    assert at.dataframe[-1].value["Result"].value_counts().to_dict() == {"inside": 18, "outside": 2}
 
 
 def test_the_points_are_chosen_on_every_page_with_one_press(ladder):

@@ -139,6 +139,11 @@ class Fit(Keyed):
         return self.options.objective in LOG_OBJECTIVES
 
     @property
+    def largest_residual(self) -> float:
+        """The largest absolute residual."""
+        return float(np.max(np.abs(self.residuals), initial=0.0))
+
+    @property
     def theta(self) -> NDArray[np.float64]:
         """Parameter estimates as a vector, shape (n_params,)."""
         return np.array([self.values[param.name] for param in self.law.params])

@@ -16,18 +16,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isoflop.plot._components import components as components
     from isoflop.plot._contours import contours as contours
+    from isoflop.plot._forecasts import forecasts as forecasts
+    from isoflop.plot._ladder import ladder as ladder
+    from isoflop.plot._learning_rates import learning_rates as learning_rates
     from isoflop.plot._loss_curve import loss_curve as loss_curve
+    from isoflop.plot._next_token import next_token as next_token
     from isoflop.plot._overview import overview as overview
     from isoflop.plot._residuals import residuals as residuals
     from isoflop.plot._runs import runs as runs
+    from isoflop.plot._token_frequencies import token_frequencies as token_frequencies
+    from isoflop.plot._training import training as training
     from isoflop.plot.theme import APP as APP
     from isoflop.plot.theme import DARK as DARK
     from isoflop.plot.theme import LIGHT as LIGHT
     from isoflop.plot.theme import Theme as Theme
 
 _THEME = ("APP", "DARK", "LIGHT", "Theme")
-FIGURES = ("contours", "loss_curve", "overview", "residuals", "runs")
+FIGURES = (
+    "components",
+    "contours",
+    "forecasts",
+    "ladder",
+    "learning_rates",
+    "loss_curve",
+    "next_token",
+    "overview",
+    "residuals",
+    "runs",
+    "token_frequencies",
+    "training",
+)
 """Names of the functions that draw, each in a module of its name with an underscore before it."""
 
 __all__ = [*_THEME, "FIGURES", *FIGURES]

@@ -117,7 +117,8 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
 
 
 def _alt(picture: _Picture) -> str:
-    n_rows, largest = len(picture.residuals), float(np.max(np.abs(picture.residuals), initial=0.0))
+    n_rows = len(picture.residuals)
+    largest = float(np.max(np.abs(picture.residuals), initial=0.0))
     return (
         f"Residuals of {counted(n_rows, 'row')} against {picture.axis.title}; the largest is "
         f"{largest:.3g}."

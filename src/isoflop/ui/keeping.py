@@ -20,6 +20,9 @@ from isoflop.identity import Keyed, content_key
 from isoflop.laws import Law
 from isoflop.planning import Accelerator, Budget, ComputeRule, PlanOptions, Setting
 from isoflop.tables import LossTable
+from isoflop.training.corpus import Corpus
+from isoflop.training.runs import Run
+from isoflop.training.tokenizer import BpeTokenizer, ByteTokenizer
 
 MAX_TABLES = 16
 MAX_FITS = 64
@@ -34,6 +37,9 @@ HASHES: Mapping[str | type, Callable[[Any], Any]] = {
     **dict.fromkeys(
         (Law, FitOptions, Accelerator, Budget, PlanOptions, ComputeRule, Setting), content_key
     ),
+    Run: lambda run: str(run.folder),
+    Corpus: lambda corpus: (corpus.key, corpus.fingerprint),
+    **dict.fromkeys((ByteTokenizer, BpeTokenizer), lambda t: content_key((t.name, t.token_bytes))),
 }
 """How arguments are told apart, besides results, which have a key."""
 

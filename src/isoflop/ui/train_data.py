@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
+from isoflop import plot
 from isoflop.accounting import count_small_flop, count_small_parameters
-from isoflop.figures import train_bars, train_corpus
+from isoflop.plot import APP
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
-from isoflop.training.corpus import Corpus
 from isoflop.training.queue import nominal_vocab_size
-from isoflop.training.tokenizer import Tokenizer
+from isoflop.training.token_counts import count_tokens
 from isoflop.ui import messages, panels, train_state
+from isoflop.ui.keeping import kept
 from isoflop.ui.train_controls import Setup
 from isoflop.units import format_number
 
 SAMPLE_BYTES = 1200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """A corpus in tokens.
-
-    Parameters
-    ----------
-    train_tokens, validation_tokens : int
-    bytes_per_token : float
-    counts : ndarray of int, shape (vocab_size,)
-        Occurrences in the training text.
-    """
-
-    train_tokens: int
-    validation_tokens: int
-    bytes_per_token: float
-    counts: NDArray[np.int64]
-
-
-@st.cache_resource(max_entries=8, show_spinner="Counting tokens")
-def _sizes(name: str, fingerprint: str, _corpus: Corpus, _tokenizer: Tokenizer) -> Sizes:
-    train, validation = _corpus.split()
-    ids, held_out = _tokenizer.encode(train), _tokenizer.encode(validation)
-    return Sizes(
-        train_tokens=len(ids),
-        validation_tokens=len(held_out),
-        bytes_per_token=len(train) / max(1, len(ids)),
-        counts=np.bincount(ids, minlength=len(_tokenizer.token_bytes)),
-    )
+_count_tokens = kept(count_tokens, max_entries=8, spinner="Counting tokens")
 
 
 def show_corpus(asked: Setup) -> None:
@@ -60,8 +30,8 @@ def show_corpus(asked: Setup) -> None:
         If the text is not on this machine.
     """
     corpus = train_state.corpus(asked.base.corpus)
-    tokenizer = train_state.tokenizer(asked.base.tokenizer, corpus.fingerprint, corpus)
-    sizes = _sizes(asked.base.tokenizer, corpus.fingerprint, corpus, tokenizer)
+    tokenizer = train_state.tokenizer(asked.base.tokenizer, corpus)
+    sizes = _count_tokens(corpus, tokenizer)
     with st.grid(4, min_column_width=150):
         st.metric("Text", f"{len(corpus.text) / 1e6:.2f} MB", help=messages.plain(corpus.source))
         st.metric(
@@ -88,10 +58,7 @@ def show_corpus(asked: Setup) -> None:
         st.code(sample, language="python" if corpus.key == "stdlib" else None, height=300)
     with right:
         st.markdown("**How often each token occurs**")
-        labels = [train_state.readable(piece) for piece in tokenizer.token_bytes]
-        figure = train_corpus.figure(sizes.counts, labels)
-        alt = f"Share of the text against the rank of each of {len(labels)} tokens."
-        panels.chart(figure, alt=alt, key="chart.tokens")
+        panels.drawn(plot.token_frequencies(sizes, theme=APP), key="chart.tokens")
 
 
 def _documents(count: int) -> str:
@@ -113,19 +80,12 @@ def show_models(asked: Setup) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Parameters by component**")
-        sizes = {names[config]: params[config].by_component for config in configs}
-        figure = train_bars.components(sizes, x_title="Parameters")
-        panels.chart(figure, alt=_alt("Parameters", configs), key="chart.params")
+        figure = plot.components({names[c]: params[c] for c in configs}, theme=APP)
+        panels.drawn(figure, key="chart.params")
     with right:
         st.markdown("**Training FLOP per token by component**")
-        parts = {
-            names[config]: {
-                name: 3 * value for name, value in flop[config].forward_by_component_flop.items()
-            }
-            for config in configs
-        }
-        figure = train_bars.components(parts, x_title="FLOP per trained token")
-        panels.chart(figure, alt=_alt("FLOP per token", configs), key="chart.flop")
+        figure = plot.components({names[c]: flop[c] for c in configs}, theme=APP)
+        panels.drawn(figure, key="chart.flop")
     st.dataframe(
         {
             "Model": list(names.values()),
@@ -153,7 +113,3 @@ def show_models(asked: Setup) -> None:
 
 def _has_heads(config: RunConfig) -> bool:
     return config.family == "transformer"
-
-
-def _alt(what: str, configs: list[RunConfig]) -> str:
-    return f"{what} of {len(configs)} models, stacked by component."

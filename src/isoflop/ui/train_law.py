@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
+from isoflop import plot
 from isoflop.errors import IsoflopError
-from isoflop.figures import train_fit
-from isoflop.fitting import Fit, FitOptions, predict
-from isoflop.fitting.compare import LawComparison, compare_laws
+from isoflop.fitting import FitOptions
+from isoflop.fitting.compare import compare_laws
+from isoflop.forecast import fit_ladder
 from isoflop.laws import law_for_role, laws_for, load_laws
+from isoflop.plot import APP
 from isoflop.tables import LossTable, ReadResult, family_names
 from isoflop.tables.select import of_families
 from isoflop.training.config import FAMILY_DEFAULTS
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
 from isoflop.ui import inputs, messages, panels, train_state, uploads
-from isoflop.ui.train_predict import fit_ladder
-from isoflop.units import format_number
+from isoflop.ui.keeping import kept
 
 POLL_S = 2.0
 NAME = "own-ladder.csv"
-N_CURVE_POINTS = 60
 HELD_OUT_DECADES = 0.5
-REACH = 4.0
-"""How far beyond the largest budget the curves are drawn."""
 
 
 def show_law(ladder: Ladder) -> None:
@@ -91,23 +87,19 @@ def _fitted(table: LossTable, law_key: str) -> None:
             f"{n_points} points so far: the fit of this law starts with {n_needed}.",
             icon=":material/hourglass_top:",
         )
-        shown = sizes(None, table)
-        panels.chart(train_fit.figure(shown), alt=train_fit.alt(shown), key="chart.ladder")
+        panels.drawn(plot.ladder(table, theme=APP), key="chart.ladder")
         return
-    fitted = fitted_law(table.fingerprint, law_key, 0, table)
+    fitted = fit_law(law_key, table)
     with st.grid(4, min_column_width=150):
         st.metric("Points", f"{fitted.n_rows}", help="Budgets reached so far.")
         st.metric("Residual", f"{fitted.residual_std:.2%}", help="Standard deviation of log loss.")
-        st.metric(
-            "Largest residual", f"{float(np.abs(fitted.residuals).max()):.2%}", help="Of any point."
-        )
+        st.metric("Largest residual", f"{fitted.largest_residual:.2%}", help="Of any point.")
         st.metric(
             "Floor E",
             f"{fitted.values['E']:.2f}" if "E" in fitted.values else "none",
             help="A small ladder does not identify it: it is not the entropy of the text.",
         )
-    shown = sizes(fitted, table)
-    panels.chart(train_fit.figure(shown), alt=train_fit.alt(shown), key="chart.ladder")
+    panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.ladder")
     panels.equation(fitted)
     with st.expander("Parameters and certificate", key="train.parameters"):
         panels.parameters(fitted)
@@ -118,10 +110,12 @@ def _fitted(table: LossTable, law_key: str) -> None:
 def _law_table(table: LossTable) -> None:
     """Set the laws side by side: on these points, and on the largest from the smaller ones."""
     try:
-        scores = _compared(table.fingerprint, table).fitted
+        options = FitOptions(objective="least_squares_log")
+        laws = laws_for("small-runs")
+        scores = _compare_laws(table, laws, options, decades=HELD_OUT_DECADES).fitted
     except IsoflopError:
         return  # too few points yet; the fit above says so
-    aicc = [score.criteria.aicc if score.criteria else np.inf for score in scores]
+    aicc = [score.criteria.aicc if score.criteria else math.inf for score in scores]
     held_out = [score.held_out.errors.mean_absolute if score.held_out else None for score in scores]
     st.dataframe(
         {
@@ -144,47 +138,8 @@ def _law_table(table: LossTable) -> None:
     )
 
 
-@st.cache_resource(max_entries=16, show_spinner="Comparing laws")
-def _compared(fingerprint: str, _table: LossTable) -> LawComparison:
-    options = FitOptions(objective="least_squares_log")
-    return compare_laws(_table, laws_for("small-runs"), options, decades=HELD_OUT_DECADES)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Fitting the law")
-def fitted_law(fingerprint: str, law_key: str, n_draws: int, _table: LossTable) -> Fit:
-    """Return the fit of a ladder's points.
-
-    Raises
-    ------
-    FitError
-        If there are too few.
-    """
-    return fit_ladder(law_key, _table, n_draws=n_draws)
-
-
-def sizes(fitted: Fit | None, table: LossTable) -> list[train_fit.Size]:
-    """Return points and fitted curve, if there is one, of every model size, the smallest first."""
-    frame = table.included()
-    reach = np.geomspace(frame["tokens"].min(), REACH * frame["tokens"].max(), N_CURVE_POINTS)
-    tokens = reach if fitted else np.empty(0)
-    found = []
-    for params in sorted(set(table.values("params").tolist())):
-        group = frame[frame["params"] == params]
-        at = {"params": np.full(len(tokens), params), "tokens": tokens}
-        found.append(
-            train_fit.Size(
-                label=f"{format_number(params)} parameters",
-                tokens=group["tokens"].to_numpy(float),
-                loss=group["loss"].to_numpy(float),
-                curve_tokens=tokens,
-                curve_loss=_curve(fitted, at) if fitted else tokens,
-            )
-        )
-    return found
-
-
-def _curve(fitted: Fit, at: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    return predict(fitted, {item.symbol: at[item.column] for item in fitted.law.inputs})
+fit_law = kept(fit_ladder, spinner="Fitting the law")
+_compare_laws = kept(compare_laws, spinner="Comparing laws")
 
 
 def _use_everywhere(points: ReadResult) -> None:

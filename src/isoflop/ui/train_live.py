@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
-from isoflop.figures import train_curves, train_rates
+from isoflop import plot
+from isoflop.plot import APP
+from isoflop.training import following
 from isoflop.training.config import FAMILY_DEFAULTS, Family, RunConfig
+from isoflop.training.following import Seen
 from isoflop.training.ladders import Ladder, delete_ladder
 from isoflop.training.progress import overall
 from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE
 from isoflop.ui import messages, panels, train_controls, train_state
 from isoflop.ui.train_controls import Setup
-from isoflop.ui.train_state import Seen
 from isoflop.units import format_number, format_quantity
 
 POLL_S = 1.0
@@ -112,19 +113,14 @@ def _delete(ladder: Ladder) -> None:
 
 
 def _loss_chart(seen: Sequence[Seen]) -> None:
-    curves = train_state.curves(seen)
-    if not any(len(curve.tokens) > 1 for curve in curves):
+    curves = following.run_curves(seen)
+    if not any(curve.is_started for curve in curves):
         st.info(
             "The workers are starting: the first losses arrive within a few seconds.",
             icon=":material/hourglass_top:",
         )
         return
-    figure = train_curves.figure(curves, y_title="Loss (nats/byte)")
-    panels.chart(figure, alt=train_curves.alt(curves), key="chart.training")
-    st.caption(
-        "Lines: training loss of the trunk and of the branch that decays to each budget. "
-        "Dots: held-out loss at the budgets."
-    )
+    panels.drawn(plot.training(curves, theme=APP), key="chart.training")
 
 
 def _run_table(seen: Sequence[Seen]) -> None:
@@ -245,17 +241,10 @@ def _sweep_button(asked: Setup) -> None:
 
 
 def _sweep_chart(seen: Sequence[Seen]) -> None:
-    sweeps = _sweeps(seen)
+    sweeps = following.learning_rate_sweeps(seen)
     if not sweeps:
         return
-    alt = f"Held-out loss against the learning rate for {len(sweeps)} families."
-    panels.chart(train_rates.figure(sweeps), alt=alt, key="chart.sweep")
-    said = [
-        f"{sweep.label}: best {float(sweep.rates[int(np.argmin(sweep.loss))]):.2g}, "
-        f"own {sweep.default:.2g}"
-        for sweep in sweeps
-    ]
-    st.caption(messages.plain(f"{'; '.join(said)}. Dotted: the family's own rate."))
+    panels.drawn(plot.learning_rates(sweeps, theme=APP), key="chart.sweep")
 
 
 def _start_sweep(asked: Setup, families: Sequence[Family]) -> None:
@@ -274,25 +263,3 @@ def _swept(base: RunConfig, family: Family, factor: float) -> RunConfig:
         token_budgets=(SWEEP_BUDGET,),
         learning_rate=FAMILY_DEFAULTS[family].learning_rate * factor,
     )
-
-
-def _sweeps(seen: Sequence[Seen]) -> list[train_rates.Sweep]:
-    """Group finished runs that differ in their rate alone."""
-    groups: dict[RunConfig, list[Seen]] = {}
-    for one in seen:
-        if one.config.learning_rate is not None and one.history.of_kind("point"):
-            groups.setdefault(replace(one.config, learning_rate=None), []).append(one)
-    found = []
-    for config, members in groups.items():
-        if len(members) > 1:
-            members.sort(key=lambda one: one.config.peak_learning_rate)
-            losses = [one.history.of_kind("point")[-1]["nats_per_byte"] for one in members]
-            found.append(
-                train_rates.Sweep(
-                    label=f"{FAMILY_DEFAULTS[config.family].label}, width {config.width}",
-                    rates=np.array([one.config.peak_learning_rate for one in members]),
-                    loss=np.array(losses),
-                    default=FAMILY_DEFAULTS[config.family].learning_rate,
-                )
-            )
-    return found

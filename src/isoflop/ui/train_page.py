@@ -6,17 +6,18 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from isoflop import plot
 from isoflop.errors import IsoflopError
-from isoflop.figures import train_fit
-from isoflop.tables import dataset_for_role, load_dataset
-from isoflop.tables.select import of_families
+from isoflop.plot import APP
+from isoflop.tables import dataset_for_role
 from isoflop.training.ladders import Ladder
 from isoflop.ui import (
+    caching,
     messages,
     panels,
-    train_bet,
     train_controls,
     train_data,
+    train_forecast,
     train_law,
     train_live,
     train_state,
@@ -24,7 +25,7 @@ from isoflop.ui import (
 )
 from isoflop.ui.train_controls import Setup
 
-STAGES = ("Corpus", "Model", "Train", "Evaluate", "Generate", "Deploy", "Law", "Bet")
+STAGES = ("Corpus", "Model", "Train", "Evaluate", "Generate", "Deploy", "Law", "Forecast")
 FIRST = "Train"
 
 
@@ -106,7 +107,7 @@ def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[]
         "Generate": with_ladder(train_use.show_generation),
         "Deploy": with_ladder(train_use.show_deployment),
         "Law": with_ladder(train_law.show_law),
-        "Bet": lambda: train_bet.show_bets(ladder),
+        "Forecast": lambda: train_forecast.show_forecasts(ladder),
     }
 
 
@@ -115,8 +116,8 @@ def _invite() -> None:
     st.markdown(
         "**Train a ladder of small language models on this machine and watch a scaling law "
         "appear.** Choose a ladder on the left and start it: losses arrive within seconds, the "
-        "law is fitted to the points as they come, and then you can bet on a larger run: its loss "
-        "is predicted with a band before it is trained."
+        "law is fitted to the points as they come, and then you can forecast a larger run: its "
+        "loss is predicted with a band before it is trained."
     )
     st.caption(
         "Nothing leaves this machine. Training runs beside the server at low priority and goes on "
@@ -128,11 +129,10 @@ def _invite() -> None:
 def _example() -> None:
     """Show the ladder that ships, as what to expect."""
     example = dataset_for_role("small-runs")
-    table = of_families(load_dataset(example.id), [example.law_family])
-    fitted = train_law.fitted_law(table.fingerprint, example.law, 0, table)
-    shown = train_law.sizes(fitted, table)
+    table = caching.rows_of(caching.catalog_table(example.id).table, (example.law_family,))
+    fitted = train_law.fit_law(example.law, table)
     st.markdown("**What to expect: the ladder of transformers that ships**")
-    panels.chart(train_fit.figure(shown), alt=train_fit.alt(shown), key="chart.example")
+    panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.example")
     st.caption(
         f"{fitted.n_rows} points, one size with three seeds; the law leaves a residual of "
         f"{fitted.residual_std:.2%}. All five families are in the list of loss tables."

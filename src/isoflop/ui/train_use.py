@@ -7,14 +7,15 @@ from pathlib import Path
 
 import streamlit as st
 
+from isoflop import plot
 from isoflop.errors import TrainingError
-from isoflop.figures import train_bars
+from isoflop.plot import APP
+from isoflop.training.following import Seen
 from isoflop.training.jobs import Job, start_export, start_generation
 from isoflop.training.ladders import Ladder
 from isoflop.training.records import Record
 from isoflop.training.runs import default_root
 from isoflop.ui import messages, panels, train_state
-from isoflop.ui.train_state import Seen
 from isoflop.units import format_number, format_quantity
 
 POLL_S = 0.4
@@ -92,12 +93,9 @@ def _candidates(tokens: Sequence[Record], *, is_done: bool) -> None:
             "Distribution of token", 1, len(tokens), len(tokens), key=f"train.place.{len(tokens)}"
         )
     record = tokens[place - 1]
-    pieces = [piece for piece, _ in record["candidates"]]
-    labels = [train_state.readable(piece.encode("latin-1")) for piece in pieces]
-    chosen = pieces.index(record["piece"]) if record["piece"] in pieces else None
-    figure = train_bars.next_token(labels, [s for _, s in record["candidates"]], chosen=chosen)
-    alt = f"The {len(labels)} likeliest tokens at place {place}; {labels[0]} leads."
-    panels.chart(figure, alt=alt, key="chart.candidates")
+    candidates = [(piece.encode("latin-1"), share) for piece, share in record["candidates"]]
+    figure = plot.next_token(candidates, drawn=record["piece"].encode("latin-1"), theme=APP)
+    panels.drawn(figure, key="chart.candidates")
     st.caption(
         "How likely each next token was, after temperature and top k. Orange: the one that was "
         "drawn. \u2423 is a space, \u21b5 a line's end."

@@ -1,4 +1,4 @@
-"""The prediction that a bet is made on."""
+"""The prediction that a forecast is made on."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from isoflop.errors import FitError
+from isoflop.forecast import few_runs_factor, fit_ladder, predict_run
 from isoflop.laws import laws_for
 from isoflop.tables import load_dataset
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import of_families
 from isoflop.training.benchmark_table import DATASET, SEED_WIDTH, benchmark_configs
 from isoflop.training.config import FAMILIES, RunConfig
-from isoflop.ui.train_predict import few_runs_factor, fit_ladder, predict_run
 
 
 @pytest.fixture(scope="module")

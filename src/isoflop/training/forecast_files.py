@@ -1,4 +1,4 @@
-"""Decided bets as a CSV file: how the evidence that ships is written and read."""
+"""Decided forecasts as a CSV file: how the evidence that ships is written and read."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from pathlib import Path
 
 from isoflop.data import data_root
 from isoflop.training.benchmark_table import DATASET
-from isoflop.training.bets import Bet, Prediction
+from isoflop.training.forecasts import Forecast, Prediction
 
 COLUMNS = (
     *("run", "made_utc", "settled_utc", "law", "rows", "params", "tokens", "compute_flop"),
-    *("extrapolation", "predicted", "lower", "upper", "level", "outcome", "hit"),
+    *("extrapolation", "predicted", "lower", "upper", "level", "outcome", "inside"),
 )
 
 
 def evidence_path() -> Path:
-    """Return the file of the bets that ship, beside the table of the same recipe."""
-    return data_root() / "datasets" / DATASET / "bets.csv"
+    """Return the file of the forecasts that ship, beside the table of the same recipe."""
+    return data_root() / "datasets" / DATASET / "forecasts.csv"
 
 
-def write_bets(bets: Sequence[Bet], path: Path) -> None:
-    """Write decided bets, one a row."""
+def write_forecasts(forecasts: Sequence[Forecast], path: Path) -> None:
+    """Write decided forecasts, one a row."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for bet in bets:
-            made = bet.prediction
+        for forecast in forecasts:
+            made = forecast.prediction
             writer.writerow(
-                [bet.label, bet.made, bet.settled, made.law_key, made.n_rows, made.params,
-                 made.tokens, f"{made.compute_flop:.6g}", f"{made.extrapolation:.3f}",
+                [forecast.label, forecast.made, forecast.settled, made.law_key, made.n_rows,
+                 made.params, made.tokens, f"{made.compute_flop:.6g}", f"{made.extrapolation:.3f}",
                  f"{made.loss:.6f}", f"{made.lower:.6f}", f"{made.upper:.6f}", made.level,
-                 f"{bet.outcome_loss:.6f}", int(bool(bet.is_hit))]
+                 f"{forecast.outcome_loss:.6f}", int(bool(forecast.is_inside))]
             )  # fmt: skip
 
 
-def read_bets(path: Path) -> list[Bet]:
-    """Read what ``write_bets`` wrote; ids and fingerprints are not part of it."""
+def read_forecasts(path: Path) -> list[Forecast]:
+    """Read what ``write_forecasts`` wrote; ids and fingerprints are not part of it."""
     with path.open(encoding="utf-8", newline="") as file:
-        return [_bet(row) for row in csv.DictReader(file)]
+        return [_forecast(row) for row in csv.DictReader(file)]
 
 
-def _bet(row: dict[str, str]) -> Bet:
-    return Bet(
+def _forecast(row: dict[str, str]) -> Forecast:
+    return Forecast(
         id="",
         run_id="",
         made=row["made_utc"],

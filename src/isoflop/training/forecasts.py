@@ -1,6 +1,6 @@
-"""Bets on the law: a prediction written down before the larger run starts, and what came of it.
+"""Forecasts: predictions written down before the larger run starts, and what came of them.
 
-The prediction is made by the caller, from whatever law was fitted to the small runs. A bet is
+The prediction is made by the caller, from whatever law was fitted to the small runs. A forecast is
 stored with its time before its run exists, and is refused once a run of that configuration exists.
 """
 
@@ -23,7 +23,7 @@ KIND = "training-bet"
 
 
 class DocumentStore(Protocol):
-    """What bets need of ``isoflop.store.Store``."""
+    """What forecasts need of ``isoflop.store.Store``."""
 
     def put(self, kind: str, key: str, body: dict[str, Any]) -> Any:
         """Save a document."""
@@ -69,7 +69,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bet:
+class Forecast:
     """A prediction, when it was made, and the outcome once there is one.
 
     Parameters
@@ -97,7 +97,7 @@ class Bet:
     settled: str = ""
 
     @property
-    def is_hit(self) -> bool | None:
+    def is_inside(self) -> bool | None:
         """Whether the outcome lies in the band; None before there is one."""
         if self.outcome_loss is None:
             return None
@@ -111,9 +111,9 @@ class Bet:
         return self.outcome_loss / self.prediction.loss - 1.0
 
 
-def place_bet(
+def register_forecast(
     store: DocumentStore, queue: RunQueue, config: RunConfig, prediction: Prediction
-) -> Bet:
+) -> Forecast:
     """Store a prediction, then queue the run that decides it.
 
     Parameters
@@ -148,86 +148,90 @@ def place_bet(
     if any(run.config() == config for run in list_runs(queue.root)):
         raise TrainingError(
             "A run of this configuration exists already: its outcome may be known.",
-            hint="Bet on another size, budget or seed.",
+            hint="Forecast another size, budget or seed.",
         )
-    bet = Bet(
+    forecast = Forecast(
         id=secrets.token_hex(6),
         run_id="",
         made=datetime.now(UTC).isoformat(timespec="milliseconds"),
         label=config.label,
         prediction=prediction,
     )
-    store.put(KIND, bet.id, asdict(bet))
+    store.put(KIND, forecast.id, asdict(forecast))
     try:
         [run] = queue.submit([config])
     except TrainingError:
-        store.delete(KIND, bet.id)
+        store.delete(KIND, forecast.id)
         raise
-    bet = replace(bet, run_id=run.id)
-    store.put(KIND, bet.id, asdict(bet))
-    return bet
+    forecast = replace(forecast, run_id=run.id)
+    store.put(KIND, forecast.id, asdict(forecast))
+    return forecast
 
 
-def list_bets(store: DocumentStore) -> list[Bet]:
-    """Return every bet, the latest first."""
+def list_forecasts(store: DocumentStore) -> list[Forecast]:
+    """Return every forecast, the latest first."""
     found = [_from_body(document.body) for document in store.find(KIND)]
-    return sorted(found, key=lambda bet: bet.made, reverse=True)
+    return sorted(found, key=lambda forecast: forecast.made, reverse=True)
 
 
-def settle_bets(store: DocumentStore, queue: RunQueue) -> list[Bet]:
-    """Read the outcomes that have arrived; return every bet, the latest first."""
-    bets = []
-    for bet in list_bets(store):
-        outcome = _outcome(bet, queue) if bet.outcome_loss is None else None
+def settle_forecasts(store: DocumentStore, queue: RunQueue) -> list[Forecast]:
+    """Read the outcomes that have arrived; return every forecast, the latest first."""
+    forecasts = []
+    for forecast in list_forecasts(store):
+        outcome = _outcome(forecast, queue) if forecast.outcome_loss is None else None
         if outcome is not None:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            bet = replace(bet, outcome_loss=outcome, settled=now)
-            store.put(KIND, bet.id, asdict(bet))
-        bets.append(bet)
-    return bets
+            forecast = replace(forecast, outcome_loss=outcome, settled=now)
+            store.put(KIND, forecast.id, asdict(forecast))
+        forecasts.append(forecast)
+    return forecasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoreboard:
-    """How the bets went.
+    """How the forecasts went.
 
     Parameters
     ----------
-    n_settled, n_hits, n_open : int
+    n_settled, n_inside, n_open : int
     median_absolute_error : float
         Median of the absolute relative errors; NaN without outcomes.
     """
 
     n_settled: int
-    n_hits: int
+    n_inside: int
     n_open: int
     median_absolute_error: float
 
     @property
-    def hit_rate(self) -> float:
-        """Share of the settled bets that hit; NaN without any."""
-        return self.n_hits / self.n_settled if self.n_settled else math.nan
+    def coverage(self) -> float:
+        """Share of the settled forecasts inside their band; NaN without any."""
+        return self.n_inside / self.n_settled if self.n_settled else math.nan
 
 
-def score(bets: Sequence[Bet]) -> Scoreboard:
-    """Count hits and errors."""
-    errors = [abs(bet.relative_error) for bet in bets if bet.relative_error is not None]
+def score(forecasts: Sequence[Forecast]) -> Scoreboard:
+    """Count outcomes inside their bands, and errors."""
+    errors = [
+        abs(forecast.relative_error)
+        for forecast in forecasts
+        if forecast.relative_error is not None
+    ]
     return Scoreboard(
         n_settled=len(errors),
-        n_hits=sum(bet.is_hit is True for bet in bets),
-        n_open=len(bets) - len(errors),
+        n_inside=sum(forecast.is_inside is True for forecast in forecasts),
+        n_open=len(forecasts) - len(errors),
         median_absolute_error=statistics.median(errors) if errors else math.nan,
     )
 
 
-def _outcome(bet: Bet, queue: RunQueue) -> float | None:
+def _outcome(forecast: Forecast, queue: RunQueue) -> float | None:
     try:
-        run = find_run(bet.run_id, root=queue.root)
+        run = find_run(forecast.run_id, root=queue.root)
     except TrainingError:
         return None  # deleted, or trained on another machine
     points = run.history().of_kind("point")
     return float(points[-1]["nats_per_byte"]) if points else None
 
 
-def _from_body(body: dict[str, Any]) -> Bet:
-    return Bet(**{**body, "prediction": Prediction(**body["prediction"])})
+def _from_body(body: dict[str, Any]) -> Forecast:
+    return Forecast(**{**body, "prediction": Prediction(**body["prediction"])})

@@ -1,4 +1,4 @@
-"""What the small runs say of a larger one: the fit and the band that a bet is made on."""
+"""What the small runs say of a larger one: the fit and the band that a forecast rests on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
 from isoflop.laws import load_laws
 from isoflop.tables import LossTable
-from isoflop.training.bets import Prediction
 from isoflop.training.config import RunConfig, small_model
+from isoflop.training.forecasts import Prediction
 
 LEVEL = 0.9
 N_DRAWS = 1000

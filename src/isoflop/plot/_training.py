@@ -1,0 +1,98 @@
+"""Live training: loss against tokens, one line a run, with the budgets reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.axes import loss_title
+from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.training.following import RunCurve
+from isoflop.units import counted
+
+HEIGHT_PX = 400
+LEGEND = "Lines: training loss of the trunk and of the branch that decays to each budget. Dots: "
+LEGEND += "held-out loss at the budgets."
+SETTLED_SHARE = 0.02
+"""Of the tokens: the steep first stretch of training is left out of the axis's range."""
+
+
+def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
+    """Draw the losses of runs on logarithmic axes, while they train or later.
+
+    Parameters
+    ----------
+    curves : sequence of RunCurve
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    traces = [trace for curve in curves for trace in _traces(curve)]
+    shown = [curve.loss[_is_settled(curve)] for curve in curves]
+    shown += [curve.point_loss for curve in curves]
+    losses = np.concatenate([*shown, np.empty(0)])
+    tokens = np.concatenate([*(curve.tokens for curve in curves), np.empty(0)])
+    layout = {
+        "xaxis": look.axis("Training tokens", span=tokens),
+        "yaxis": look.loss_axis(loss_title("nats/byte"), losses),
+    }
+    return assemble(
+        traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(curves), notes=[LEGEND]
+    )
+
+
+def _alt(curves: Sequence[RunCurve]) -> str:
+    n_points = sum(len(curve.point_loss) for curve in curves)
+    losses = [float(curve.point_loss.min()) for curve in curves if len(curve.point_loss)]
+    best = f"; the lowest held-out loss is {min(losses):.3f}" if losses else ""
+    return (
+        f"Training loss of {counted(len(curves), 'run')} against tokens, {n_points} budgets "
+        f"reached{best}."
+    )
+
+
+def _traces(curve: RunCurve) -> list[Trace]:
+    colour = look.colour(curve.group)
+    line: Trace = {
+        "type": "scatter",
+        "x": curve.tokens,
+        "y": curve.loss,
+        "mode": "lines",
+        "name": curve.label,
+        "legendgroup": curve.label,
+        "line": {"color": colour, "width": 1.5},
+        "opacity": 0.75,
+        "connectgaps": False,
+        "hovertemplate": "%{x:.3s} tokens<br>training loss %{y:.3f}<extra>%{fullData.name}</extra>",
+    }
+    points: Trace = {
+        "type": "scatter",
+        "x": curve.point_tokens,
+        "y": curve.point_loss,
+        "mode": "markers",
+        "name": curve.label,
+        "legendgroup": curve.label,
+        "showlegend": False,
+        "marker": {
+            "color": colour,
+            "symbol": look.symbol(curve.group),
+            "size": 10,
+            "line": look.OUTLINE,
+        },
+        "hovertemplate": "%{x:.3s} tokens<br>held-out loss %{y:.4f}<extra>%{fullData.name}</extra>",
+    }
+    return [line, points]
+
+
+def _is_settled(curve: RunCurve) -> NDArray[np.bool_]:
+    is_known = np.isfinite(curve.loss)
+    if not is_known.any():
+        return is_known
+    return np.asarray(is_known & (curve.tokens > SETTLED_SHARE * curve.tokens[is_known].max()))
