@@ -50,10 +50,8 @@ def main() -> None:
             forecast = decided(store, queue, family, seed, options.workers)
             error = forecast.relative_error
             assert error is not None
-            print(
-                f"{forecast.label}: {error:+.2%} {'inside' if forecast.is_inside else 'outside'} its band",
-                flush=True,
-            )
+            where = "inside" if forecast.is_inside else "outside"
+            print(f"{forecast.label}: {error:+.2%}, {where} its band", flush=True)
     forecasts = sorted(list_forecasts(store), key=lambda forecast: forecast.made)
     write_forecasts(forecasts, options.output)
     report(forecasts)
