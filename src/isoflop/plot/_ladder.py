@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, predict
 from isoflop.planning.inputs import inputs_at
+from isoflop.planning.rule import SIX_ND
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, loss_title
@@ -80,7 +81,7 @@ def _prepare(table: LossTable, fit: Fit | None) -> tuple[_Size, ...]:
         is_size = params == size
         curve = along
         if fit is not None:
-            curve = predict(fit, inputs_at(fit.law, np.full(len(along), size), along))
+            curve = predict(fit, inputs_at(fit.law, np.full(len(along), size), along, rule=SIX_ND))
         found.append(
             _Size(
                 label=f"{format_number(float(size))} parameters",
