@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -25,6 +26,7 @@ from isoflop.planning import Budget, PlanOptions, Site
 from isoflop.planning.storage import CheckpointPolicy
 
 ALL = (FitOptions, PredictOptions, Budget, PlanOptions)
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +230,62 @@ def test_every_option_comes_from_flag_query_body_and_code(owner: type, entry: Op
         expected
     )
     assert run(ast.parse(code(expected), mode="eval").body) == expected
+
+
+# What no widget asks for, and why.
+NO_WIDGET = {
+    (FitOptions, "seed"): "a link shows the same figures to all",
+    (PredictOptions, "level"): "every band of the app is drawn at one level, which it names",
+    (PlanOptions, "level"): "as of a prediction",
+}
+
+
+def asked_by_widgets() -> set[tuple[str, str]]:
+    """Return class and name of the options that pages ask for, as the source names them."""
+    found = set()
+    for path in (ROOT / "src" / "isoflop" / "ui").glob("**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(args=[ast.Name(id=owner), ast.Constant(value=str(name)), *_]):
+                    found.add((owner, name))
+                case ast.Call(func=ast.Name(id="limit"), args=[ast.Constant(value=str(name)), *_]):
+                    found.add(("Budget", name))
+    return found
+
+
+def test_every_option_has_a_widget_or_a_reason_for_none() -> None:
+    asked = asked_by_widgets()
+    without = {
+        (owner, entry.name)
+        for owner in ALL
+        for entry in options_of(owner)
+        if (owner.__name__, entry.name) not in asked
+    }
+    assert without == set(NO_WIDGET)
+
+
+def test_widgets_ask_for_options_that_there_are() -> None:
+    named = {owner.__name__: {entry.name for entry in options_of(owner)} for owner in ALL}
+    asked = asked_by_widgets()
+    assert {(owner, name) for owner, name in asked if name not in named.get(owner, {name})} == set()
+
+
+def test_no_second_copy_of_a_label_or_help_stands_in_the_pages() -> None:
+    texts = {
+        text
+        for owner in ALL
+        for entry in options_of(owner)
+        for text in (entry.help, *(entry.choices.values() if entry.kind is str else ()))
+        if " " in text
+    }
+    copies = [
+        f"{path.name}: {text}"
+        for path in (ROOT / "src" / "isoflop" / "ui").glob("**/*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for text in texts
+        if isinstance(node, ast.Constant) and node.value == text
+    ]
+    assert copies == []
 
 
 @pytest.mark.parametrize("owner", ALL)

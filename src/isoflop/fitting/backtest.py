@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -166,10 +166,11 @@ def backtest_table(
     cut = splits(table)
     for law in laws_for(table, scale) if laws is None else laws:
         for objective in objectives:
+            options = FitOptions(objective=objective, n_bootstrap=N_BOOTSTRAP, bootstrap="auto")
             held, reasons = [], []
             for split in cut:
                 try:
-                    held.append(predict_held_out(law, split, _options(split, objective), LEVEL))
+                    held.append(predict_held_out(law, split, options, LEVEL))
                 except IsoflopError as problem:
                     reasons.append(_whose(split, len(cut)) + problem.summary)
             yield _row(table, law, objective, scale, len(cut), held, reasons)
@@ -178,13 +179,6 @@ def backtest_table(
 def _whose(split: Split, n_groups: int) -> str:
     """Name the family that a reason is about, where there are several."""
     return f"{split.lower.included()['family'].iloc[0]}: " if n_groups > 1 else ""
-
-
-def _options(split: Split, objective: Objective) -> FitOptions:
-    frame = split.lower.included()
-    is_clustered = "run_id" in frame and 3 <= frame["run_id"].nunique() < len(frame)
-    options = FitOptions(objective=objective, n_bootstrap=N_BOOTSTRAP, bootstrap="smooth")
-    return replace(options, bootstrap="clusters") if is_clustered else options
 
 
 def _row(

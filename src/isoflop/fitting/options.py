@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from isoflop.options import Option, problems
 Objective = Literal["huber_log", "least_squares_log", "least_squares", "huber", "asymmetric_mae"]
 LOG_OBJECTIVES = frozenset({"huber_log", "least_squares_log"})
 """Objectives on the logarithm of the loss."""
-OBJECTIVES: dict[Objective, str] = {
+OBJECTIVES: Mapping[str, str] = {
     "huber_log": "Huber, log loss",
     "least_squares_log": "Least squares, log loss",
     "least_squares": "Least squares, loss",
@@ -156,15 +157,15 @@ class PredictOptions:
         Option(
             label="Band",
             help="Of the mean of such runs, or of one new run, its own scatter included.",
-            choices={"confidence": "Mean", "prediction": "One new run"},
+            choices={"confidence": "Mean of such runs", "prediction": "One new run"},
         ),
     ] = "confidence"
     is_simultaneous: Annotated[
         bool,
         Option(
             label="All points at once",
-            help="Let the level be that of all points together instead of each alone; needs "
-            "resamples.",
+            help="Let the level be that of all points together (simultaneous, sup-t), which is "
+            "wider, instead of each alone; needs resamples.",
             flag="simultaneous",
         ),
     ] = False

@@ -10,11 +10,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from isoflop.figures import compare_backtest as picture
+from isoflop.fitting import OBJECTIVES, FitOptions
 from isoflop.fitting.backtest import BacktestRow, load_backtest
 from isoflop.laws import load_laws
 from isoflop.tables import list_datasets
-from isoflop.ui import inputs, messages, panels
-from isoflop.ui.controls import OBJECTIVE_LABELS
+from isoflop.ui import inputs, messages, option_inputs, panels
 
 MEASURES = {"error": "Error", "coverage": "Coverage"}
 MEANING = {
@@ -29,13 +29,7 @@ def show() -> None:
     report = load_backtest()
     left, right = st.columns(2)
     with left:
-        objective = inputs.choice(
-            "Objective",
-            OBJECTIVE_LABELS,
-            key="compare.objective",
-            default="huber_log",
-            help="What the fits to the lower part minimised.",
-        )
+        objective = option_inputs.choice(FitOptions, "objective", key="compare.objective")
     with right:
         measure = inputs.choice(
             "Show",
@@ -177,7 +171,7 @@ def _one_table(rows: tuple[BacktestRow, ...], tables: list[str], labels: dict[st
     st.dataframe(
         {
             "Law": [labels.get(row.law, row.law) for row in own],
-            "Objective": [OBJECTIVE_LABELS.get(row.objective, row.objective) for row in own],
+            "Objective": [OBJECTIVES.get(row.objective, row.objective) for row in own],
             "Mean error": [row.mean_abs_error for row in own],
             "Median error": [row.median_abs_error for row in own],
             "Bias": [row.bias for row in own],

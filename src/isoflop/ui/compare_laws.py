@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from isoflop.figures import compare_curves, compare_errors, compare_offsets
-from isoflop.fitting import predict
+from isoflop.fitting import OBJECTIVES, predict
 from isoflop.fitting.compare import (
     CRITERIA,
     Criteria,
@@ -24,7 +24,7 @@ from isoflop.fitting.compare import (
 from isoflop.fitting.compare.ranking import Criterion
 from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.plot import axes
-from isoflop.ui import compare_view, controls, inputs, messages, panels, rows
+from isoflop.ui import compare_view, inputs, messages, panels, rows
 from isoflop.ui.compare_view import View
 from isoflop.units import counted
 
@@ -279,7 +279,7 @@ def _table(found: LawComparison, ranking: Ranking) -> None:
         alt="Errors and information criteria of every law",
     )
     objective = next((item.fit.options.objective for item in found.fitted if item.fit), None)
-    implied = f" ({controls.OBJECTIVES[objective]})" if objective else ""
+    implied = f" ({OBJECTIVES[objective]})" if objective else ""
     st.caption(
         "Errors are predicted over observed loss, minus 1, averaged without sign; bias is averaged "
         "with it. AICc and BIC are above the best law's and rest on the error distribution that "

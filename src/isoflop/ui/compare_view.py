@@ -84,7 +84,7 @@ def view() -> View:
     whole = caching.table(choice)
     families = controls.family_input(whole)
     table = caching.rows_of(whole, families)
-    return View(choice=choice, whole=whole, table=table, options=controls.option_inputs(table))
+    return View(choice=choice, whole=whole, table=table, options=controls.fit_options())
 
 
 def of_one_convention(shown: View) -> View:

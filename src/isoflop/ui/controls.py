@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Literal
 
 import numpy as np
 import streamlit as st
 
 from isoflop.errors import FormulaError
 from isoflop.fitting import FitOptions
-from isoflop.fitting.options import Bootstrap, Objective
 from isoflop.laws import Law, law_for_role, load_laws, load_published_fits, typed_law
+from isoflop.options import from_mapping
 from isoflop.planning import Accelerator, Budget
 from isoflop.planning.inputs import other_inputs
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.synthetic import Design
-from isoflop.ui import caching, inputs, messages, panels, rows, uploads
+from isoflop.ui import caching, inputs, messages, option_inputs, panels, uploads
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -33,22 +32,10 @@ from isoflop.ui.state import (
 FREE_INPUT = "x"
 """Symbol of the input that may stand for any column."""
 
-OBJECTIVES: dict[Objective, str] = {
-    "huber_log": "Huber, log loss",
-    "least_squares_log": "Least squares, log loss",
-    "least_squares": "Least squares, loss",
-    "huber": "Huber, loss",
-    "asymmetric_mae": "Asymmetric absolute",
-}
-OBJECTIVE_LABELS: dict[str, str] = {str(key): label for key, label in OBJECTIVES.items()}
-RESAMPLED: dict[Bootstrap | Literal["auto"], str] = {
-    "auto": "Automatic",
-    "smooth": "Rows, smooth weights",
-    "rows": "Rows, with replacement",
-    "clusters": "Whole runs",
-    "wild": "Whole runs, wild",
-}
 RESAMPLES = {"0": "None", "200": "200", "1000": "1000", "4000": "4000"}
+ASYMMETRY = replace(
+    inputs.DELTA, stops=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0), upper=1e6
+)
 
 
 def fit_choice() -> FitChoice:
@@ -73,7 +60,7 @@ def fit_choice() -> FitChoice:
         law=law_key,
         formula=formula,
         input_column=column,
-        options=option_inputs(chosen_rows),
+        options=fit_options(),
     )
     with at:
         fixed = fixed_inputs(caching.law(choice, chosen_rows)[0], chosen_rows)
@@ -279,50 +266,29 @@ def _formula_field(columns: tuple[str, ...]) -> None:
         st.rerun()
 
 
-def option_inputs(source: LossTable) -> FitOptions:
+def fit_options() -> FitOptions:
     """Draw how to fit, folded away, and return it."""
     with st.expander("Fit options", icon=":material/tune:"):
-        objective = inputs.choice(
-            "Objective",
-            OBJECTIVES,
-            key="objective",
-            default=DEFAULT_OPTIONS.objective,
-            help="What is minimised. Huber resists outliers; least squares on log loss does not.",
-        )
-        delta = DEFAULT_OPTIONS.huber_delta
-        if objective in {"huber_log", "huber"}:
-            delta = inputs.quantity(
-                "Huber δ",
-                key="delta",
-                default=delta,
-                kind=inputs.DELTA,
-                help="Residuals above δ count linearly, those below by their square.",
+        given: dict[str, object] = {
+            "objective": option_inputs.choice(FitOptions, "objective", key="objective")
+        }
+        if given["objective"] in {"huber_log", "huber"}:
+            given["huber_delta"] = option_inputs.quantity(
+                FitOptions, "huber_delta", key="delta", kind=inputs.DELTA
             )
-        resamples = inputs.choice(
-            "Bootstrap resamples",
-            RESAMPLES,
+        if given["objective"] == "asymmetric_mae":
+            given["asymmetry"] = option_inputs.quantity(
+                FitOptions, "asymmetry", key="asymmetry", kind=ASYMMETRY
+            )
+        given["n_bootstrap"] = option_inputs.choice(
+            FitOptions,
+            "n_bootstrap",
             key="bootstrap",
-            default=str(DEFAULT_OPTIONS.n_bootstrap),
-            help="How many refits the bands rest on.",
+            default=DEFAULT_OPTIONS.n_bootstrap,
+            offered=RESAMPLES,
             style="row",
         )
-        unit = inputs.choice(
-            "Resample",
-            RESAMPLED,
-            key="resample",
-            default="auto",
-            help="Automatic: whole runs where several rows come from one run, else rows with "
-            "smooth random weights. With replacement: as papers do. Wild: every row stays, and the "
-            "residuals of each run change size and sign (for least squares).",
+        given["bootstrap"] = option_inputs.choice(
+            FitOptions, "bootstrap", key="resample", default=DEFAULT_OPTIONS.bootstrap
         )
-    return FitOptions(
-        objective=objective,
-        huber_delta=delta,
-        n_bootstrap=int(resamples),
-        bootstrap=resampled_by_default(source) if unit == "auto" else unit,
-    )
-
-
-def resampled_by_default(source: LossTable) -> Bootstrap:
-    """Return what the bootstrap resamples unless a person says: runs where they share rows."""
-    return "clusters" if rows.has_runs_of_several_rows(source) else "smooth"
+    return from_mapping(FitOptions, given)

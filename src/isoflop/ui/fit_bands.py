@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.figures import fit_bands as drawing
-from isoflop.fitting import Band, Fit, band, predict
+from isoflop.fitting import Band, Fit, PredictOptions, band, predict
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.coverage import band_name
+from isoflop.options import option
 from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND
@@ -24,6 +25,7 @@ from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import format_quantity
 
 N_POINTS = 80
+KINDS = option(PredictOptions, "kind").choices
 Inputs = Mapping[str, NDArray[np.float64]]
 
 
@@ -32,11 +34,11 @@ def show(shown: View) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head-bands"):
         st.markdown(f"**{LEVEL:.0%} confidence band holds**", width="content")
         whole = inputs.choice(
-            "What the confidence band holds at once",
+            option(PredictOptions, "is_simultaneous").label,
             {"each": "Each point", "whole": "The whole curve"},
             key="fit.band",
             default="each",
-            help="Each point alone, or the whole curve at once (simultaneous, sup-t): wider.",
+            help=option(PredictOptions, "is_simultaneous").help,
             style="row",
             is_label_shown=False,
         )
@@ -66,8 +68,8 @@ def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
     at = inputs_at(fit.law, params, tokens, fixed, rule=shown.target.rule)
     ribbons, missing = [], []
     kinds: tuple[tuple[BandKind, str], ...] = (
-        ("prediction", "One new run (prediction)"),
-        ("confidence", "Mean of such runs (confidence" + (", whole curve)" if is_whole else ")")),
+        ("prediction", f"{KINDS['prediction']} (prediction)"),
+        ("confidence", f"{KINDS['confidence']} (confidence{', whole curve' if is_whole else ''})"),
     )
     for one, name in kinds:
         try:
@@ -122,8 +124,8 @@ def _at_budget(shown: View) -> None:
     st.dataframe(
         {
             "Method": [row[0] for row in rows],
-            "Mean of such runs": [row[1] for row in rows],
-            "One new run": [row[2] for row in rows],
+            KINDS["confidence"]: [row[1] for row in rows],
+            KINDS["prediction"]: [row[2] for row in rows],
         },
         hide_index=True,
         alt="Confidence and prediction intervals at the budget by method",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from isoflop.fitting import OBJECTIVES
 from isoflop.fitting.coverage import NOMINAL, TARGETS, Coverage, coverage_like, load_coverage
 from isoflop.fitting.result import Fit
-from isoflop.ui.controls import OBJECTIVE_LABELS
 
 
 def show(fit: Fit) -> None:
@@ -16,7 +16,7 @@ def show(fit: Fit) -> None:
     st.dataframe(
         {
             "Simulated tables": [row.setting for row in load_coverage()],
-            "Objective": [OBJECTIVE_LABELS[row.objective] for row in load_coverage()],
+            "Objective": [OBJECTIVES[row.objective] for row in load_coverage()],
             "90% band": [row.band for row in load_coverage()],
             "Read": [TARGETS[row.target] for row in load_coverage()],
             "Band held the truth": [f"{row.coverage:.1%}" for row in load_coverage()],

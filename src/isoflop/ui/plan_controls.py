@@ -8,17 +8,16 @@ from typing import cast
 
 import streamlit as st
 
-from isoflop.fitting import FitOptions
+from isoflop.options import from_mapping, option
 from isoflop.planning import Accelerator, Budget, PlanOptions, find_accelerator
 from isoflop.planning.scenario import Scenario
-from isoflop.planning.types import DEFAULT_GOODPUT, Dtype
-from isoflop.ui import caching, controls, inputs, plan_model, plan_saved, spending
+from isoflop.planning.types import Dtype
+from isoflop.ui import caching, controls, inputs, option_inputs, plan_model, plan_saved, spending
 from isoflop.ui.inputs import Quantity
 from isoflop.ui.state import Selection, remember
-from isoflop.units import DAY_S
 
 GOODPUT = replace(inputs.SHARE, stops=tuple(round(0.5 + 0.01 * step, 2) for step in range(51)))
-PRICE = replace(inputs.PRICE, stops=(0.0, *inputs.PRICE.stops), lower=0.0)
+PRICE = replace(inputs.PRICE, stops=(0.0, *inputs.PRICE.stops))
 BYTES = Quantity(
     dimension="bytes",
     stops=tuple(m * 10.0**p for p in range(11, 17) for m in (1, 2, 5)),
@@ -57,8 +56,8 @@ def everything() -> Inputs:
     st.subheader("Limits", anchor=False)
     budget = limit_inputs(hardware)
     st.subheader("Model", anchor=False)
-    options = plan_model.model_inputs(PlanOptions(params=spending.size_input()))
-    options = plan_model.site_inputs(options)
+    size = {"params": spending.size_input()}
+    options = from_mapping(PlanOptions, size | plan_model.model_inputs() | plan_model.site_inputs())
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     st.subheader("Losses", anchor=False)
     return Inputs(selection=fit_inputs(scenario), scenario=scenario)
@@ -88,49 +87,34 @@ def _accelerator_label(accelerator: Accelerator) -> str:
 
 def hardware_inputs(accelerator: Accelerator) -> Budget:
     """Draw how many work for how long and how well, and return that as a budget."""
-    count = inputs.quantity(
-        "Accelerators S",
-        key="count",
-        default=512,
-        kind=inputs.COUNT,
-        help="How many work side by side.",
-    )
-    time_s = inputs.quantity(
-        "Time R",
-        key="time",
-        default=30 * DAY_S,
-        kind=inputs.TIME,
-        help="Wall time of the run, such as 30 days or 12 h.",
+    count = spending.count_input()
+    time_s = option_inputs.quantity(
+        Budget, "wall_time_s", key="time", default=spending.DEFAULT_TIME_S, kind=inputs.TIME
     )
     dtype = _dtype_input(accelerator)
-    mfu = inputs.quantity(
-        "Utilisation (MFU)",
+    mfu = option_inputs.quantity(
+        Budget,
+        "mfu",
         key="mfu",
         default=accelerator.default_mfu_for(dtype),
         kind=inputs.SHARE,
-        help="Share of the dense peak that the model's own FLOP reach while the run is up. "
-        f"Default: {accelerator.mfu_evidence}.",
+        note=f"Default: {accelerator.mfu_evidence}.",
         is_default_fixed=False,
     )
-    goodput = inputs.quantity(
-        "Goodput",
-        key="goodput",
-        default=DEFAULT_GOODPUT,
-        kind=GOODPUT,
-        help="Share of the wall time that trains; the rest is failures, restarts, evaluation.",
-    )
+    goodput = option_inputs.quantity(Budget, "goodput", key="goodput", kind=GOODPUT)
     known = accelerator.price_usd_per_hour
-    price = inputs.quantity(
-        "Price of one",
+    price = option_inputs.quantity(
+        Budget,
+        "price_usd_per_hour",
         key="price",
         default=1.0 if known is None else known,
         kind=PRICE,
-        help=f"US dollars an accelerator-hour. {_price_help(accelerator)}",
+        note=_price_note(accelerator),
         is_default_fixed=False,
     )
     has_price = known is not None or bool(st.session_state.get("price"))
     return Budget(
-        accelerators=int(count),
+        accelerators=count,
         wall_time_s=time_s,
         mfu=mfu,
         goodput=goodput,
@@ -139,7 +123,7 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
     )
 
 
-def _price_help(accelerator: Accelerator) -> str:
+def _price_note(accelerator: Accelerator) -> str:
     if accelerator.price_usd_per_hour is None:
         return "No price is known: the slider counts only once you move it."
     source = f"{accelerator.price_source}, {accelerator.price_date}".strip(", ")
@@ -149,65 +133,32 @@ def _price_help(accelerator: Accelerator) -> str:
 
 def _dtype_input(accelerator: Accelerator) -> Dtype:
     """Draw the choice of the type to compute in, where there is one."""
-    options = {dtype: dtype.upper() for dtype in accelerator.peak_flop_per_s}
-    chosen = inputs.choice(
-        "Computing in",
-        options,
+    chosen = option_inputs.choice(
+        Budget,
+        "dtype",
         key="dtype",
         default=accelerator.training_dtype,
-        help="Type of the matrix products; it decides the peak.",
+        offered={dtype: dtype.upper() for dtype in accelerator.peak_flop_per_s},
     )
     return cast(Dtype, chosen)
 
 
 def limit_inputs(hardware: Budget) -> Budget:
     """Draw the limits beside hardware and time, and return the budget with them."""
-    money = limit(
-        "Limit money",
-        key="money",
-        default=2e6,
-        kind=inputs.MONEY,
-        help="Most to spend on accelerators, electricity and storage, in US dollars.",
-        is_on=True,
-    )
+    money = limit("usd", key="money", default=2e6, kind=inputs.MONEY, is_on=True)
     if money is not None and hardware.price_usd_per_hour is None:
         st.caption("No price is known: money is no limit until you give one.")
         money = None
-    storage = limit(
-        "Limit storage T",
-        key="storage",
-        default=100e12,
-        kind=BYTES,
-        help="Most disk for tokenised data, checkpoints and logs.",
-        is_on=True,
-    )
-    compute = limit(
-        "Limit compute",
-        key="flop",
-        default=1e24,
-        kind=inputs.COMPUTE,
-        help="Most model FLOP, for training and inference together.",
-    )
-    unique = limit(
-        "Limit unique tokens",
-        key="unique",
-        default=1e12,
-        kind=inputs.TOKENS,
-        help="Distinct tokens there are to train on.",
-    )
-    may_repeat = unique is None or plan_model.switch(
-        "May repeat",
-        key="repeat",
-        default=True,
-        help="Train on the same tokens again, each time for less (Muennighoff et al. 2023).",
-    )
+    storage = limit("storage_bytes", key="storage", default=100e12, kind=BYTES, is_on=True)
+    compute = limit("compute_flop", key="flop", default=1e24, kind=inputs.COMPUTE)
+    unique = limit("unique_tokens", key="unique", default=1e12, kind=inputs.TOKENS)
+    may_repeat = unique is None or option_inputs.switch(Budget, "may_repeat", key="repeat")
     inference = limit(
-        "Pay for inference",
+        "lifetime_inference_tokens",
         key="inference",
         default=1e13,
         kind=inputs.TOKENS,
-        help="Tokens that the model will process later, paid from the same FLOP and money "
-        "(Sardana et al. 2024).",
+        verb="Pay for",
     )
     return replace(
         hardware,
@@ -221,15 +172,20 @@ def limit_inputs(hardware: Budget) -> Budget:
 
 
 def limit(
-    label: str, *, key: str, default: float, kind: Quantity, help: str, is_on: bool = False
+    name: str,
+    *,
+    key: str,
+    default: float,
+    kind: Quantity,
+    verb: str = "Limit",
+    is_on: bool = False,
 ) -> float | None:
-    """Draw a switch and, where it is on, a quantity; return that, or None."""
-    if not plan_model.switch(label, key=f"limit.{key}", default=is_on, help=help):
+    """Draw a switch for a part of the budget and, where it is on, how much; or return None."""
+    entry = option(Budget, name)
+    label = f"{verb} {entry.label.lower()}"
+    if not option_inputs.toggle(label, key=f"limit.{key}", default=is_on, help=entry.help):
         return None
-    name = label.removeprefix("Limit ").removeprefix("Pay for ")
-    return inputs.quantity(
-        name[0].upper() + name[1:], key=key, default=default, kind=kind, help=help
-    )
+    return option_inputs.quantity(Budget, name, key=key, default=default, kind=kind)
 
 
 def fit_inputs(scenario: Scenario) -> Selection:
@@ -245,14 +201,13 @@ def fit_inputs(scenario: Scenario) -> Selection:
     families = controls.family_input(whole)
     chosen_rows = caching.rows_of(whole, families)
     law_key, formula, column = controls.law_inputs(chosen_rows)
-    options: FitOptions = controls.option_inputs(chosen_rows)
     selection = Selection(
         table=table,
         families=families,
         law=law_key,
         formula=formula,
         input_column=column,
-        options=options,
+        options=controls.fit_options(),
         accelerator=scenario.accelerator.key,
         budget=scenario.budget,
         params=scenario.options.params,

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from isoflop.figures import contours, loss_curve, residuals
 from isoflop.fitting import Fit
-from isoflop.fitting.bootstrap import FEWEST_CLUSTERS
 from isoflop.tables import LossTable
 from isoflop.units import format_number, format_quantity
 
@@ -103,12 +102,3 @@ _WRITE = {
     "tokens": lambda value: f"{format_number(value)} tokens",
     "compute_flop": lambda value: format_quantity(value, "flop"),
 }
-
-
-def has_runs_of_several_rows(table: LossTable) -> bool:
-    """Say whether several rows come from one run, in at least as many runs as can be resampled."""
-    frame = table.included()
-    if "run_id" not in frame:
-        return False
-    runs = frame["run_id"].dropna()
-    return bool(runs.duplicated().any()) and runs.nunique() >= FEWEST_CLUSTERS

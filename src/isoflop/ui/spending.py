@@ -9,12 +9,14 @@ from typing import Any
 import streamlit as st
 
 from isoflop.errors import PlanError
-from isoflop.planning import Accelerator, Budget, compute_flop, load_accelerators
+from isoflop.planning import Accelerator, Budget, PlanOptions, compute_flop, load_accelerators
 from isoflop.planning.budget import model_flop_per_s
-from isoflop.ui import inputs, messages
+from isoflop.ui import inputs, messages, option_inputs
 from isoflop.units import DAY_S, format_quantity, parse_quantity
 
 DEFAULT_ACCELERATOR = "h100-sxm"
+DEFAULT_COUNT = 512
+DEFAULT_TIME_S = 30 * DAY_S
 
 
 def spent_inputs() -> tuple[Accelerator, Budget, float | None]:
@@ -59,32 +61,26 @@ def budget_inputs() -> tuple[Accelerator, Budget]:
             help="What the run is trained on.",
         )
     ]
-    count = inputs.quantity(
-        "Accelerators",
-        key="count",
-        default=512,
-        kind=inputs.COUNT,
-        help="How many work side by side.",
-    )
-    mfu = inputs.quantity(
-        "Utilisation (MFU)",
+    count = count_input()
+    mfu = option_inputs.quantity(
+        Budget,
+        "mfu",
         key="mfu",
         default=accelerator.default_mfu,
         kind=inputs.SHARE,
-        help="Share of the dense peak that the model's own FLOP reach.",
         is_default_fixed=False,
     )
     price = accelerator.price_usd_per_hour
     if mode == "money" or price is None:
-        price = inputs.quantity(
-            "Price of one",
+        price = option_inputs.quantity(
+            Budget,
+            "price_usd_per_hour",
             key="price",
             default=price or 1.0,
             kind=inputs.PRICE,
-            help="US dollars for one accelerator-hour.",
             is_default_fixed=False,
         )
-    rest = {"accelerators": int(count), "mfu": mfu, "price_usd_per_hour": price}
+    rest = {"accelerators": count, "mfu": mfu, "price_usd_per_hour": price}
     with amount:
         budget = amount_input(mode, accelerator, rest)
     try:
@@ -94,6 +90,15 @@ def budget_inputs() -> tuple[Accelerator, Budget]:
         with amount:
             messages.show(problem)
     return accelerator, budget
+
+
+def count_input() -> int:
+    """Draw how many accelerators there are, and return it."""
+    return int(
+        option_inputs.quantity(
+            Budget, "accelerators", key="count", default=DEFAULT_COUNT, kind=inputs.COUNT
+        )
+    )
 
 
 def amount_input(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> Budget:
@@ -107,13 +112,7 @@ def amount_input(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -
         The budget's other fields.
     """
     if mode == "money":
-        spent = inputs.quantity(
-            "Money",
-            key="money",
-            default=1e6,
-            kind=inputs.MONEY,
-            help="To spend on accelerators, in US dollars, such as $2M.",
-        )
+        spent = option_inputs.quantity(Budget, "usd", key="money", default=1e6, kind=inputs.MONEY)
         return Budget(usd=spent, **rest)
     second = Budget(wall_time_s=1.0, **rest)
 
@@ -121,23 +120,25 @@ def amount_input(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -
         return parse_quantity(text, "accelerator_seconds") / second.accelerators
 
     if mode == "flop":
-        made = inputs.quantity(
-            "Compute",
+        made = option_inputs.quantity(
+            Budget,
+            "compute_flop",
             key="flop",
             default=1e23,
             kind=replace(
                 inputs.COMPUTE,
                 also=lambda text: device_time(text) * model_flop_per_s(second, accelerator),
             ),
-            help="Training compute, such as 2e21, 40 ZFLOP or 500 GPU-days.",
+            note="Or 500 GPU-days.",
         )
         return Budget(compute_flop=made, **rest)
-    time_s = inputs.quantity(
-        "Duration",
+    time_s = option_inputs.quantity(
+        Budget,
+        "wall_time_s",
         key="time",
-        default=30 * DAY_S,
+        default=DEFAULT_TIME_S,
         kind=replace(inputs.TIME, also=device_time),
-        help="Wall time, such as 30 days or 12 h; or 500 GPU-days for all of them together.",
+        note="Or 500 GPU-days, for all accelerators together.",
     )
     return Budget(wall_time_s=time_s, **rest)
 
@@ -154,10 +155,6 @@ def size_input() -> float | None:
     )
     if mode == "optimal":
         return None
-    return inputs.quantity(
-        "Parameters",
-        key="params",
-        default=7e9,
-        kind=inputs.PARAMS,
-        help="Model size N, such as 7B.",
+    return option_inputs.quantity(
+        PlanOptions, "params", key="params", default=7e9, kind=inputs.PARAMS
     )

@@ -16,7 +16,7 @@ PUBLISHED_PREFIX = "published-"
 TYPED_LAW = "typed"
 SYNTHETIC = "synthetic"
 
-DEFAULT_OPTIONS = FitOptions(n_bootstrap=1000, bootstrap="smooth")
+DEFAULT_OPTIONS = FitOptions(n_bootstrap=1000, bootstrap="auto")
 """How the front page fits before anyone says otherwise."""
 
 _SELECTION = "selection"
