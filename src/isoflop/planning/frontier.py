@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
 from isoflop.fitting.result import Band, Fit
-from isoflop.laws import Law
+from isoflop.laws import Law, law_for_role
 from isoflop.planning.inputs import PARAMS_COLUMNS, extrapolation_decades, inputs_at
 from isoflop.planning.minimise import minimise
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -192,7 +192,8 @@ def require_interior(law: Law, optimum: Optimum) -> None:
     raise PlanError(
         f"The law {law.label} has no compute-optimal model size.",
         detail=detail,
-        hint="Choose a law of both parameters and tokens, such as Chinchilla, or give the size.",
+        hint="Choose a law of both parameters and tokens, such as "
+        f"{law_for_role('default').label}, or give the size.",
     )
 
 

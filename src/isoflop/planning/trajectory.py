@@ -302,7 +302,7 @@ def compute_range(
     compute_flop : float, optional
         Of a budget.
     """
-    rows = _compute_of_ranges(fit) if table is None else _compute_of(table)
+    rows = _compute_of_ranges(fit) if table is None else compute_of_rows(table) or ()
     known = np.append(rows, [] if compute_flop is None else [compute_flop])
     return (
         float(10 ** (np.floor(2 * np.log10(known.min()) - 0.2) / 2)),
@@ -324,14 +324,14 @@ def _compute_of_ranges(fit: Fit) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=16)
-def _compute_of(table: LossTable) -> NDArray[np.float64]:
-    """Return the least and the most compute of a table's rows; nothing where it is not known."""
+def compute_of_rows(table: LossTable) -> tuple[float, float] | None:
+    """Return the least and the most compute of a table's rows; None where it is not known."""
     frame = table.included()
     if "compute_flop" in frame:
         flop = frame["compute_flop"].to_numpy(np.float64)
     elif {"params", "tokens"} <= set(frame):
         flop = SIX_ND.training_flop(table.values("params"), table.values("tokens"))
     else:
-        return np.array([])
+        return None
     usable = flop[np.isfinite(flop) & (flop > 0)]
-    return np.array([usable.min(), usable.max()]) if len(usable) else usable
+    return (float(usable.min()), float(usable.max())) if len(usable) else None

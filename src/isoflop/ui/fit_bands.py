@@ -17,9 +17,7 @@ from isoflop.fitting.coverage import band_name
 from isoflop.options import option
 from isoflop.planning import trajectory
 from isoflop.planning.inputs import inputs_at
-from isoflop.planning.rule import SIX_ND
 from isoflop.plot import axes
-from isoflop.tables import LossTable
 from isoflop.ui import fit_coverage, inputs, messages, panels
 from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import format_quantity
@@ -83,7 +81,7 @@ def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
         predict(fit, at),
         ribbons,
         target_flop=shown.target.compute_flop,
-        rows_flop=rows_span(shown.fitted.table),
+        rows_flop=trajectory.compute_of_rows(shown.fitted.table),
         y_title=axes.response_title(fit),
         is_relative=is_relative,
     )
@@ -96,19 +94,6 @@ def _picture(shown: View, *, is_whole: bool, is_relative: bool) -> None:
         "one, whose own scatter it adds. Both take the law for true: beyond the fitted rows that "
         "is an assumption."
     )
-
-
-def rows_span(table: LossTable) -> tuple[float, float] | None:
-    """Return the least and the most compute of a table's rows; None where it is not known."""
-    frame = table.included()
-    if "compute_flop" in frame:
-        flop = frame["compute_flop"].to_numpy(np.float64)
-    elif {"params", "tokens"} <= set(frame):
-        flop = SIX_ND.training_flop(frame["params"], frame["tokens"])
-    else:
-        return None
-    flop = flop[np.isfinite(flop) & (flop > 0)]
-    return (float(flop.min()), float(flop.max())) if len(flop) else None
 
 
 def _at_budget(shown: View) -> None:

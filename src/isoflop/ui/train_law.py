@@ -57,7 +57,7 @@ def law_input() -> str:
         labels,
         key="ladder_law",
         default=law_for_role("small-runs-default").key,
-        help="Small runs have an interaction of size and data that Chinchilla's form lacks.",
+        help="Small runs have an interaction of size and data that a sum of two terms lacks.",
     )
 
 
