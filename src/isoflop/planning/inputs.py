@@ -68,9 +68,10 @@ def inputs_at(
         **dict.fromkeys(PARAMS_COLUMNS, params),
         "tokens": tokens,
         "unique_tokens": tokens,
-        "compute_flop": rule.training_flop(params, tokens),
         "tokens_per_param": tokens / params,
     }
+    if has_column(law, "compute_flop"):  # a correction is dear where many draws are planned
+        known["compute_flop"] = rule.training_flop(params, tokens)
     for column, value in (fixed or {}).items():
         known[column] = np.asarray(value, dtype=np.float64)
     if fixed and "unique_tokens" in fixed:
