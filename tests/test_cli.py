@@ -79,6 +79,16 @@ def test_json_on_the_screen_is_only_json(call: Call, runs_csv: Path) -> None:
         assert json.loads(out)["isoflop"]
 
 
+def test_a_name_that_reads_like_a_column_is_asked_about(call: Call, runs_csv: Path) -> None:
+    code, _, err = call("fit", runs_csv, "--formula", "E + A/D**alpha + b/n**beta")
+    assert code != 0
+    assert "What n stands for is not certain" in err
+    assert "--parameter n" in err
+    code, out, _ = call("fit", runs_csv, "--formula", "a + n*D**(-b)", "--parameter", "n")
+    assert code == 0
+    assert "loss = a + n*D**(-b)" in out
+
+
 def test_a_typed_formula_and_another_objective(call: Call, runs_csv: Path) -> None:
     options = ("--formula", "a + b*N**(-c)", "--objective", "least_squares")
     code, out, _ = call("fit", runs_csv, *options)

@@ -36,7 +36,7 @@ def snippet(fit: Fit, *, table_code: str, law_code: str) -> str:
     table_code : str
         Statements that bind ``table``, imports included.
     law_code : str
-        Statements that bind ``law``, imports included; see `law_snippet`.
+        Statements that bind ``law`` where ``table`` is known, imports included; see `law_snippet`.
     """
     changed = {
         name: value
@@ -49,8 +49,8 @@ def snippet(fit: Fit, *, table_code: str, law_code: str) -> str:
     return f'''"""Fit of {fit.law.label} to {fit.table_id}, {made}."""
 
 from isoflop.fitting import FitOptions, fit
-{law_code}
 {table_code}
+{law_code}
 options = FitOptions({options})
 result = fit(law, table, options)
 
@@ -87,12 +87,13 @@ for name, value in result.values.items():
 
 
 def law_snippet(law: Law) -> str:
-    """Return statements that bind ``law``."""
+    """Return statements that bind ``law``, behind those that bind ``table``."""
     columns = {item.symbol: item.column for item in law.inputs}
     if law.key == "typed":
         return (
             "from isoflop.laws import typed_law\n\n"
-            f"law = typed_law({law.formula!r}, {sorted(set(columns.values()))!r})"
+            f"law = typed_law({law.formula!r}, table, response={law.response!r}, "
+            f"params={law.param_names!r})"
         )
     lines = ["from isoflop.laws import load_laws", "", f"law = load_laws()[{law.key!r}]"]
     if list(columns) == ["x"]:

@@ -91,6 +91,20 @@ def test_formula_is_previewed_while_it_is_typed_and_fitted_when_asked(visit: Vis
     assert "formula=" in page.url
 
 
+def test_a_name_that_reads_like_a_column_is_answered_by_a_click(visit: Visit) -> None:
+    page = visit("/?law=typed&bootstrap=0")
+    page.get_by_role("textbox", name="Formula").fill("E + A/D**alpha + b/n**beta")
+    expect(page.get_by_text("n reads like params.")).to_be_visible()
+    expect(page.get_by_role("button", name="Use the column params")).to_be_visible()
+    page.get_by_role("button", name="It is a parameter").click()
+    expect(page.get_by_text("Fits E, A, alpha, b, n, beta.")).to_be_visible()
+    settle(page)
+    assert "parameter=n" in page.url
+    again = visit(page.evaluate("() => location.pathname + location.search"))
+    assert answer(again) == answer(page)
+    assert again.get_by_text("reads like").count() == 0
+
+
 def test_upload_is_drawn_and_its_bad_rows_are_listed(visit: Visit, tmp_path: Path) -> None:
     rows = [f"{n}e6,{20 * n}e6,{1.7 + 900 / (n * 1e6) ** 0.34:.4f}" for n in (40, 90, 200, 500)]
     rows += [f"{n}e6,{90 * n}e6,{1.7 + 700 / (n * 1e6) ** 0.34:.4f}" for n in (40, 90, 200, 500)]

@@ -111,8 +111,16 @@ def test_names_that_are_columns_are_inputs():
 def test_the_response_is_never_an_input():
     law = typed_law("a + b*loss", COLUMNS, response="width")
     assert law.symbols == ("loss",)
-    with pytest.raises(FormulaError, match="uses no column"):
+    with pytest.raises(FormulaError, match="loss is what the law predicts"):
         typed_law("a + b*loss", COLUMNS)
+
+
+def test_a_formula_without_a_column_is_refused():
+    with pytest.raises(FormulaError, match="uses no column of the table") as caught:
+        typed_law("alpha + beta", COLUMNS)
+    assert caught.value.detail == (
+        "Names that stand for columns here: params, tokens, compute_flop, width, N, D, C."
+    )
 
 
 def test_a_formula_without_parameters_is_refused():

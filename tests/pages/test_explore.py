@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages import helpers
-from tests.pages.helpers import figures, healthy, metrics, trace_names
+from tests.pages.helpers import figures, healthy, metrics, press, text, trace_names
 
 from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws
@@ -255,6 +255,28 @@ def test_hostile_and_wrong_formulas_get_a_clear_message(formula: str, message: s
     assert message in error.value.replace("\\", "")
     assert "Reference" not in error.value
     assert at.text_input(key="formula").value == formula
+
+
+DOUBTFUL = {"law": "typed", "formula": "E + A/D**alpha + b/n**beta", "bootstrap": "0"}
+
+
+def test_a_name_that_reads_like_a_column_is_asked_about_and_its_column_taken() -> None:
+    at = open_page(**DOUBTFUL)
+    (error,) = at.error
+    assert "What n stands for is not certain" in error.value
+    assert "**n** reads like params" in text(at.markdown)
+    healthy(press(at, "Use the column params"))
+    assert at.text_input(key="formula").value == "E + A/D**alpha + b/params**beta"
+    assert "Fits E, A, alpha, b, beta. D stands for tokens." in text(at.caption)
+    assert "parameter" not in at.query_params
+
+
+def test_a_name_said_to_be_a_parameter_is_fitted_and_stays_in_the_address() -> None:
+    at = healthy(press(open_page(**DOUBTFUL), "It is a parameter"))
+    assert "Fits E, A, alpha, b, n, beta. D stands for tokens." in text(at.caption)
+    assert at.query_params["parameter"] == "n"
+    again = healthy(open_page(**DOUBTFUL, parameter="n"))
+    assert metrics(again) == metrics(at)
 
 
 def test_typed_formula_is_previewed_and_fitted() -> None:

@@ -39,8 +39,8 @@ def fitted(parsed: argparse.Namespace) -> Fit:
     if parsed.family:
         table = of_families(table, parsed.family)
     if parsed.formula:
-        numeric = [str(name) for name in table.frame.select_dtypes("number").columns]
-        law = typed_law(parsed.formula, numeric, response=parsed.response or "loss")
+        response = parsed.response or "loss"
+        law = typed_law(parsed.formula, table, response=response, params=parsed.parameter)
     else:
         law = _named_law(parsed.law) if parsed.law else suggested
     if parsed.input or parsed.response:

@@ -95,6 +95,13 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     law.add_argument("--law", help="a name from `isoflop laws` (default: what suits the table)")
     law.add_argument("--formula", help="a law of your own, such as 'E + A/N**alpha'")
     add(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="fit this name of the formula, though it reads like a column",
+    )
+    add(
         "--input",
         type=_binding,
         action="append",

@@ -1,8 +1,8 @@
 """Scaling laws as formulas, and everything derived from a formula."""
 
 from isoflop.laws.catalog import (
-    INPUT_COLUMNS,
     PublishedFit,
+    formula_names,
     law_for_role,
     laws_for,
     load_laws,
@@ -14,6 +14,7 @@ from isoflop.laws.catalog import (
 from isoflop.laws.formula import parse
 from isoflop.laws.latex import formula_latex
 from isoflop.laws.law import Input, Law, Param
+from isoflop.laws.names import INPUT_COLUMNS, NameQuestion, Names, identifier, rename
 from isoflop.laws.roles import FIT_ROLES, ROLES, FitRole, Role
 
 __all__ = [
@@ -23,10 +24,14 @@ __all__ = [
     "FitRole",
     "Input",
     "Law",
+    "NameQuestion",
+    "Names",
     "Param",
     "PublishedFit",
     "Role",
     "formula_latex",
+    "formula_names",
+    "identifier",
     "law_for_role",
     "laws_for",
     "load_laws",
@@ -34,5 +39,6 @@ __all__ = [
     "parse",
     "published_fit_for_role",
     "rebind",
+    "rename",
     "typed_law",
 ]

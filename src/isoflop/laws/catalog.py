@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
@@ -15,7 +15,9 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, FormulaError
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
+from isoflop.laws.names import NameQuestion, Names, read_names
 from isoflop.laws.roles import FIT_ROLES, ROLES, FitRole, Role
+from isoflop.tables.schema import LossTable
 
 _LAW_KEYS = {"label", "formula", "inputs", "params", "help", "source"}
 _LAW_OPTIONAL = {"response", "roles"}
@@ -33,11 +35,6 @@ _FIT_KEYS = {
     "retrieved",
 }
 _FIT_OPTIONAL = {"note", "roles", "reduces_to"}
-
-INPUT_COLUMNS = MappingProxyType(
-    {"N": "params", "D": "tokens", "C": "compute_flop", "U": "unique_tokens"}
-)
-"""Symbols that always mean a canonical column when that column is present."""
 
 INPUT_LABELS = MappingProxyType(
     {
@@ -315,66 +312,127 @@ def rebind(law: Law, columns: Mapping[str, str], response: str | None = None) ->
     return replace(law, inputs=inputs, response=response or law.response)
 
 
-def typed_law(formula: str, columns: tuple[str, ...] | list[str], *, response: str = "loss") -> Law:
-    """Make a law of a formula that a person typed.
+def formula_names(
+    formula: str,
+    source: LossTable | Collection[str],
+    *,
+    response: str = "loss",
+    params: Collection[str] = (),
+) -> Names:
+    """Tell the inputs, the parameters and the doubtful names of a typed formula apart.
 
-    Names that are columns, or the symbols N, D, C and U of columns that are present, are inputs;
-    all other names are parameters. A formula that ships takes the shipped law's bounds.
-
-    Parameters
-    ----------
-    formula : str
-    columns : sequence of str
-        Numeric columns of the table at hand.
-    response : str
-        Column to predict; it cannot be an input.
+    Parameters are those of `typed_law`.
 
     Raises
     ------
     FormulaError
-        If the formula is malformed, has no parameters or uses no input.
+        If the formula is malformed.
+    """
+    parsed = parse(formula)
+    usual = _known_params(parsed.text)
+    return read_names(parsed.names, source, response=response, params=params, usual=usual)
+
+
+def _known_params(text: str) -> dict[str, Param]:
+    """Return the parameters of a shipped law of the same formula, by name."""
+    same = [law for law in load_laws().values() if parse(law.formula).text == text]
+    return {param.name: param for law in same for param in law.params}
+
+
+def typed_law(
+    formula: str,
+    source: LossTable | Collection[str],
+    *,
+    response: str = "loss",
+    params: Collection[str] = (),
+) -> Law:
+    """Make a law of a formula that a person typed.
+
+    Names that are written as columns, as headers of the table's file, or as the symbols N, D, C
+    and U, are inputs; all other names are parameters. A name that only reads like a column, such
+    as ``lr`` where there is a learning rate, is neither until a person says which. A formula that
+    ships takes the shipped law's bounds.
+
+    Parameters
+    ----------
+    formula : str
+    source : LossTable or collection of str
+        The table at hand, or its numeric columns.
+    response : str
+        Column to predict; it cannot be an input.
+    params : collection of str
+        Names that are parameters, whatever they read like.
+
+    Raises
+    ------
+    FormulaError
+        If the formula is malformed, has no parameters or uses no input, or a name may be either.
 
     Examples
     --------
     >>> law = typed_law("E + A/N**a", ["params", "loss"])
     >>> law.symbols, law.param_names
     (('N',), ('E', 'A', 'a'))
+    >>> typed_law("E + A/N**a + b*log(lr)", ["params", "learning_rate", "loss"])
+    Traceback (most recent call last):
+    isoflop.errors.FormulaError: What lr stands for is not certain.
+    lr reads like learning_rate.
+    Write learning_rate for the column. For a parameter to fit, say so: below the formula on the \
+page, --parameter lr on the command line, params=["lr"] in Python.
     """
     parsed = parse(formula)
-    meaning = {c: c for c in columns} | {s: c for s, c in INPUT_COLUMNS.items() if c in columns}
-    meaning = {symbol: column for symbol, column in meaning.items() if column != response}
-    inputs = tuple(
-        Input(symbol=name, column=meaning[name], label=INPUT_LABELS.get(meaning[name], name))
-        for name in parsed.names
-        if name in meaning
-    )
-    params = tuple(name for name in parsed.names if name not in meaning)
-    available = ", ".join(sorted(meaning)) or "none"
-    if not inputs:
-        raise FormulaError(
-            "The formula uses no column of the table.",
-            detail=f"Names that stand for columns here: {available}.",
-            hint="Write at least one of them into the formula.",
-        )
-    if not params:
-        raise FormulaError(
-            "The formula has no parameters to fit.",
-            detail=f"Every name in it is a column: {', '.join(i.symbol for i in inputs)}.",
-            hint="Add names that are not columns, such as E, A or alpha.",
-        )
-    known = {
-        param.name: param
-        for law in load_laws().values()
-        if parse(law.formula).text == parsed.text
-        for param in law.params
-    }
+    known = _known_params(parsed.text)
+    found = formula_names(formula, source, response=response, params=params)
+    _require_certain(parsed.names, found, params)
     return Law(
         key="typed",
         label="Typed formula",
         formula=parsed.text,
-        inputs=inputs,
-        params=tuple(known.get(name, Param(name=name)) for name in params),
+        inputs=tuple(
+            Input(symbol=name, column=column, label=INPUT_LABELS.get(column, name))
+            for name, column in found.inputs.items()
+        ),
+        params=tuple(known.get(name, Param(name=name)) for name in found.params),
         response=response,
         help="A formula of your own.",
         source="typed",
+    )
+
+
+def _require_certain(names: Sequence[str], found: Names, params: Collection[str]) -> None:
+    """Refuse a formula whose names do not make a law."""
+    missing = [name for name in params if name not in names]
+    if missing:
+        raise FormulaError(
+            f"The formula has no {missing[0]} that could be a parameter.",
+            detail=f"Names in it: {', '.join(names)}.",
+        )
+    if found.questions:
+        raise _uncertain(found.questions)
+    if not found.inputs:
+        raise FormulaError(
+            "The formula uses no column of the table.",
+            detail=f"Names that stand for columns here: {', '.join(found.usable) or 'none'}.",
+            hint="Write at least one of them into the formula.",
+        )
+    if not found.params:
+        raise FormulaError(
+            "The formula has no parameters to fit.",
+            detail=f"Every name in it is a column: {', '.join(found.inputs)}.",
+            hint="Add names that are not columns, such as E, A or alpha.",
+        )
+
+
+def _uncertain(questions: Sequence[NameQuestion]) -> FormulaError:
+    """Return the error that asks what names stand for."""
+    names = [question.name for question in questions]
+    columns = [f"{' or '.join(q.instead)} for the column" for q in questions if q.instead]
+    write = f"Write {', '.join(columns)}. " if columns else ""
+    quoted = ", ".join(f'"{name}"' for name in names)
+    flags = " ".join(f"--parameter {name}" for name in names)
+    return FormulaError(
+        f"What {', '.join(names)} {'stands' if len(names) == 1 else 'stand'} for is not certain.",
+        detail="\n".join(f"{question.name} {question.why}." for question in questions),
+        hint=f"{write}For a parameter to fit, say so: below the formula on the page, "
+        f"{flags} on the command line, params=[{quoted}] in Python.",
     )

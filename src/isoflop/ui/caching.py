@@ -138,8 +138,7 @@ def law(choice: FitChoice, source: LossTable) -> tuple[Law, PublishedFit | None]
         If a typed formula is not a law.
     """
     if choice.law == TYPED_LAW:
-        numeric = [str(name) for name in source.frame.select_dtypes("number").columns]
-        return typed_law(choice.formula, numeric), None
+        return typed_law(choice.formula, source, params=choice.parameters), None
     if choice.law.startswith(PUBLISHED_PREFIX):
         published = load_published_fits()[choice.law.removeprefix(PUBLISHED_PREFIX)]
         return published.law, published

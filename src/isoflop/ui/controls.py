@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,7 +10,17 @@ import streamlit as st
 
 from isoflop.errors import FormulaError
 from isoflop.fitting import FitOptions
-from isoflop.laws import Law, law_for_role, load_laws, load_published_fits, typed_law
+from isoflop.laws import (
+    Law,
+    NameQuestion,
+    formula_names,
+    law_for_role,
+    load_laws,
+    load_published_fits,
+    parse,
+    rename,
+    typed_law,
+)
 from isoflop.options import from_mapping
 from isoflop.planning import Accelerator, Budget
 from isoflop.planning.inputs import other_inputs
@@ -29,6 +40,10 @@ from isoflop.ui.state import (
     remember,
 )
 
+PARAMETERS = "parameter"
+"""Of the address: names of a typed formula that are parameters, though they read like a column."""
+_DECLARED = "formula.parameters"
+_ANSWERED = "formula.answered"
 FREE_INPUT = "x"
 """Symbol of the input that may stand for any column."""
 
@@ -52,7 +67,7 @@ def fit_choice() -> FitChoice:
     families = family_input(whole)
     chosen_rows = caching.rows_of(whole, families)
     st.subheader("Law", anchor=False)
-    law_key, formula, column = law_inputs(chosen_rows)
+    law_key, formula, column, parameters = law_inputs(chosen_rows)
     at = st.container()
     choice = FitChoice(
         table=table,
@@ -60,6 +75,7 @@ def fit_choice() -> FitChoice:
         law=law_key,
         formula=formula,
         input_column=column,
+        parameters=parameters,
         options=fit_options(),
     )
     with at:
@@ -187,8 +203,16 @@ def family_input(source: LossTable) -> tuple[str, ...]:
     )
 
 
-def law_inputs(source: LossTable) -> tuple[str, str, str]:
-    """Draw the choice of a law, and return its key, typed formula and free column."""
+def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
+    """Draw the choice of a law.
+
+    Returns
+    -------
+    key, formula, column : str
+        Key of the law; text of a typed one; column of the input of a law that has a free one.
+    parameters : tuple of str
+        Names of a typed formula that are parameters, though they read like a column.
+    """
     laws, published = load_laws(), load_published_fits()
     options = {key: law.label for key, law in laws.items() if _suits(law, source)}
     options |= {
@@ -207,8 +231,9 @@ def law_inputs(source: LossTable) -> tuple[str, str, str]:
         help="The formula that is fitted; a published fit is drawn over your rows as it stands.",
     )
     formula = column = ""
+    parameters: tuple[str, ...] = ()
     if chosen == TYPED_LAW:
-        formula = formula_input(source)
+        formula, parameters = formula_input(source)
     elif chosen in laws:
         st.caption(messages.plain(laws[chosen].help))
         if laws[chosen].symbols == (FREE_INPUT,):
@@ -216,7 +241,8 @@ def law_inputs(source: LossTable) -> tuple[str, str, str]:
     else:
         fit = published[chosen.removeprefix(PUBLISHED_PREFIX)]
         st.caption(messages.plain(f"{fit.source}. Fitted to {fit.data}."))
-    return chosen, formula, column
+    inputs.write_address(PARAMETERS, parameters)
+    return chosen, formula, column, parameters
 
 
 def _suits(law: Law, source: LossTable, may_lack: frozenset[str] = frozenset()) -> bool:
@@ -237,15 +263,36 @@ def column_input(source: LossTable) -> str:
     )
 
 
-def formula_input(source: LossTable) -> str:
-    """Draw the field for a typed formula with its preview, and return the formula."""
-    _formula_field(tuple(str(name) for name in source.frame.select_dtypes("number").columns))
-    return str(st.session_state.get("formula") or law_for_role("default").formula)
+def formula_input(source: LossTable) -> tuple[str, tuple[str, ...]]:
+    """Draw the field for a typed formula with its preview.
+
+    Returns
+    -------
+    formula : str
+    parameters : tuple of str
+        Names in it that are parameters, though they read like a column.
+    """
+    if _DECLARED not in st.session_state or inputs.came_back():
+        st.session_state[_DECLARED] = tuple(st.query_params.get_all(PARAMETERS))
+    _formula_field(source)
+    formula = str(st.session_state.get("formula") or law_for_role("default").formula)
+    return formula, _declared(formula)
+
+
+def _declared(formula: str) -> tuple[str, ...]:
+    """Return which names of a formula a person said to be parameters."""
+    try:
+        names = parse(formula).names
+    except FormulaError:  # which whoever makes a law of it says
+        return ()
+    return tuple(name for name in st.session_state[_DECLARED] if name in names)
 
 
 @st.fragment
-def _formula_field(columns: tuple[str, ...]) -> None:
+def _formula_field(source: LossTable) -> None:
     """Preview the formula while it is typed; the page follows when it is applied."""
+    if st.session_state.pop(_ANSWERED, False):
+        st.rerun()
     text = st.text_input(
         "Formula",
         value=law_for_role("default").formula,
@@ -253,17 +300,56 @@ def _formula_field(columns: tuple[str, ...]) -> None:
         bind="query-params",
         live="300ms",
         max_chars=500,
-        help="N, D, C and the table's columns are inputs; every other name is fitted.",
+        help="N, D, C, the table's columns and its file's headers are inputs; every other name is "
+        "fitted.",
     )
     try:
-        law = typed_law(text or "", columns)
+        found = formula_names(text or "", source, params=_declared(text or ""))
+        if found.questions:
+            _ask(text or "", found.questions)
+            return
+        law = typed_law(text or "", source, params=_declared(text or ""))
     except FormulaError as error:
         messages.show_briefly(error)
         return
     panels.law(law)
-    st.caption(f"Fits {messages.plain(', '.join(law.param_names))}.")
+    renamed = [f"{i.symbol} stands for {i.column}." for i in law.inputs if i.symbol != i.column]
+    st.caption(messages.plain(" ".join([f"Fits {', '.join(law.param_names)}.", *renamed])))
     if st.button("Fit this law", type="primary", icon=":material/play_arrow:", width="stretch"):
         st.rerun()
+
+
+def _ask(formula: str, questions: Sequence[NameQuestion]) -> None:
+    """Ask what names of a formula stand for, one click an answer."""
+    for question in questions:
+        name = question.name
+        st.markdown(f":orange[**{messages.plain(name)}** {messages.plain(question.why)}.]")
+        for written in question.instead:
+            st.button(
+                f"Use {'the column ' if written.isidentifier() else ''}{messages.plain(written)}",
+                key=f"formula.use.{name}.{written}",
+                on_click=_write_column,
+                args=(formula, name, written),
+                width="stretch",
+            )
+        st.button(
+            "It is a parameter",
+            key=f"formula.fit.{name}",
+            help=f"Fit {messages.plain(name)} as a number that is the same in all rows.",
+            on_click=_declare,
+            args=(name,),
+            width="stretch",
+        )
+
+
+def _write_column(formula: str, name: str, written: str) -> None:
+    st.session_state["formula"] = rename(formula, name, written)
+    st.session_state[_ANSWERED] = True
+
+
+def _declare(name: str) -> None:
+    st.session_state[_DECLARED] = (*st.session_state[_DECLARED], name)
+    st.session_state[_ANSWERED] = True
 
 
 def fit_options() -> FitOptions:

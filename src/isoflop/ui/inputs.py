@@ -325,7 +325,7 @@ def choice(
         )
     if chosen not in options:
         chosen = default
-    _write_address(key, () if chosen == default else (chosen,))
+    write_address(key, () if chosen == default else (chosen,))
     return chosen
 
 
@@ -352,7 +352,7 @@ def several(
         persist_state="session",
     )
     kept = tuple(option for option in options if option in set(chosen or options))
-    _write_address(key, () if list(kept) == first else kept)
+    write_address(key, () if list(kept) == first else kept)
     return () if len(kept) == len(options) else kept
 
 
@@ -377,9 +377,9 @@ def _to_choose(
     first : list of str
         Chosen unless somebody says otherwise.
     """
-    came_back = _came_back()
-    if held is None or came_back:  # the address is opened, or gone back to
-        return _asked(key, options) or (first if came_back else None)
+    is_back = came_back()
+    if held is None or is_back:  # the address is opened, or gone back to
+        return _asked(key, options) or (first if is_back else None)
     kept = [value for value in options if value in held]
     if len(kept) < len(held):  # of another table, perhaps
         return kept or first
@@ -407,13 +407,13 @@ def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
     return [values[text] for text in asked if text in values]
 
 
-def _came_back() -> bool:
+def came_back() -> bool:
     """Return whether the browser's back or forward button brought the address."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
 
 
-def _write_address(key: str, values: Sequence[str]) -> None:
+def write_address(key: str, values: Sequence[str]) -> None:
     """Let the address hold these values; nothing for the default."""
     if st.query_params.get_all(key) == list(values):
         return

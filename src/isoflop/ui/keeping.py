@@ -33,7 +33,12 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 HASHES: Mapping[str | type, Callable[[Any], Any]] = {
-    LossTable: lambda table: (table.id, table.fingerprint),
+    # What its headers were taken for, too: names in a typed formula are read by it.
+    LossTable: lambda table: (
+        table.id,
+        table.fingerprint,
+        table.reading and hash(table.reading.mapping),
+    ),
     **dict.fromkeys(
         (Law, FitOptions, Accelerator, Budget, PlanOptions, ComputeRule, Setting), content_key
     ),

@@ -33,7 +33,7 @@ def plain(text: str) -> str:
 def plain_option(text: str) -> str:
     """Return an option's text so that Markdown shows it as it stands.
 
-    The address holds what an option reads as: no more is escaped than would be drawn otherwise.
+    No more is escaped than would be drawn otherwise.
     """
     return _MARKDOWN_OF_OPTIONS.sub(r"\\\1", text)
 

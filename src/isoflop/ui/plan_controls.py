@@ -200,13 +200,14 @@ def fit_inputs(scenario: Scenario) -> Selection:
     whole = caching.table(table)
     families = controls.family_input(whole)
     chosen_rows = caching.rows_of(whole, families)
-    law_key, formula, column = controls.law_inputs(chosen_rows)
+    law_key, formula, column, parameters = controls.law_inputs(chosen_rows)
     selection = Selection(
         table=table,
         families=families,
         law=law_key,
         formula=formula,
         input_column=column,
+        parameters=parameters,
         options=controls.fit_options(),
         accelerator=scenario.accelerator.key,
         budget=scenario.budget,

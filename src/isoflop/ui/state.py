@@ -57,6 +57,8 @@ class FitChoice:
         Catalog key, ``published-`` and the key of a published fit, or ``typed``.
     formula : str
         Of a typed law; empty otherwise.
+    parameters : tuple of str
+        Names of a typed formula that are parameters, though they read like a column.
     input_column : str
         Column that the ``x`` of a law of one free input stands for; empty for other laws.
     options : FitOptions
@@ -70,6 +72,7 @@ class FitChoice:
     formula: str
     input_column: str
     options: FitOptions
+    parameters: tuple[str, ...] = ()
     fixed: Mapping[str, float] = field(default_factory=dict)
 
 
