@@ -20,6 +20,9 @@ from hypothesis import settings
 settings.register_profile("isoflop", deadline=None)
 settings.load_profile("isoflop")
 
+# The tests run in as many processes as there are cores: more threads in each would only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # --- No connection beyond this machine ------------------------------------------------------------

@@ -2,14 +2,29 @@
 
 import sysconfig
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from isoflop.training import processes
 from isoflop.training.config import RunConfig
 from isoflop.training.corpus import store_upload
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import ACTIVE, Run
+
+
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """Wait for what the test started, so that its CPU time is not counted as the next one's."""
+    _await_children()
+    yield
+    _await_children()
+
+
+def _await_children() -> None:
+    for child in processes._children:
+        child.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from isoflop.training.jobs import start_export, start_generation
 from isoflop.training.ladder import work_off
 from isoflop.training.queue import RunQueue
 
+pytestmark = pytest.mark.slow  # what is tested is trained first, and each job starts a process
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, text):

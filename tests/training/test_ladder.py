@@ -39,6 +39,7 @@ def test_an_empty_grid_is_refused():
         LadderGrid(families=(), widths=(8,), token_budgets=(4096,)).configs()
 
 
+@pytest.mark.slow
 def test_a_ladder_becomes_a_table_and_is_not_trained_twice(root, tiny):
     queue = RunQueue(root)
     grid = LadderGrid(families=("lstm",), widths=(8, 16), token_budgets=(2048, 4096), base=tiny())
@@ -61,6 +62,7 @@ def test_no_point_yet_is_no_table(root, tiny):
         read_ladder(runs)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_named(root, tiny):
     config = tiny(corpus="upload:0123456789abcdef")
     with pytest.raises(TrainingError, match="1 of 1 runs did not finish") as caught:

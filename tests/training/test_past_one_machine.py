@@ -11,29 +11,31 @@ import pytest
 from isoflop.errors import TrainingError
 from isoflop.training.cluster import ClusterSettings, submit_to_cluster
 from isoflop.training.engine.parallel import process_group
-from isoflop.training.ladder import ladder_rows
+from isoflop.training.ladder import ladder_rows, work_off
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import read_new_records
 from isoflop.training.runs import Run
 
 
-def torchrun(root, run, n_processes):
+def torchrun(root, run):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc-per-node={n_processes}", "-m", "isoflop.training.distributed"]
-    return subprocess.run(
+    command += ["--nproc-per-node=2", "-m", "isoflop.training.distributed"]
+    result = subprocess.run(
         [*command, "--root", str(root), "--run-id", run.id],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
+    assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_loss_of_one(root, tiny):
     config = tiny(family="transformer", width=16, token_budgets=(4096, 8192))
+    [alone] = work_off(RunQueue(root), [config], n_workers=1, poll_s=0.05)
+    shared = Run.create(root, config)
+    torchrun(root, shared)
     rows = []
-    for n_processes in (1, 2):
-        run = Run.create(root, config)
-        result = torchrun(root, run, n_processes)
-        assert result.returncode == 0, result.stderr
+    for run in (alone, shared):
         assert run.state().status == "finished", run.state()
         rows.append(ladder_rows([run]))
         steps = [record["loss"] for record in run.history().of_kind("step")]
@@ -54,6 +56,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(tiny, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_a_ladder_through_the_executor_with_one_task_taken_away(root, tiny):
     """A task that is preempted is queued again and goes on; the other finishes."""
     settings = ClusterSettings(executor="local", time_min=5)

@@ -41,6 +41,7 @@ def queue(root):
     wait_for(lambda: not made.workers())
 
 
+@pytest.mark.slow
 def test_stopped_and_killed_and_resumed_as_if_nothing_had_happened(queue, tiny, finish):
     """Stop by file, then kill -9, then finish: the same losses as a run that nobody touched."""
     config = tiny(token_budgets=(4096, 250_000), width=16)
@@ -72,6 +73,7 @@ def test_stopped_and_killed_and_resumed_as_if_nothing_had_happened(queue, tiny, 
     assert not run.checkpoint_path.exists()
 
 
+@pytest.mark.slow
 def test_a_terminated_worker_puts_its_checkpoint_away(queue, tiny):
     [run] = queue.submit([tiny(**LONG)])
     queue.ensure_workers(1)
@@ -82,6 +84,7 @@ def test_a_terminated_worker_puts_its_checkpoint_away(queue, tiny):
     assert run.checkpoint_path.is_file()
 
 
+@pytest.mark.slow
 def test_what_ends_a_run_does_not_end_its_worker(queue, tiny, finish):
     timed, large, lost, disk, well = runs = queue.submit(
         [
@@ -108,6 +111,7 @@ def test_what_ends_a_run_does_not_end_its_worker(queue, tiny, finish):
     assert well.state().status == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_that_reached_its_time_limit_has_as_much_again(queue, tiny, finish):
     [run] = queue.submit([tiny(**LONG, time_limit_s=1.0)])
     reached = []
@@ -120,6 +124,7 @@ def test_a_run_that_reached_its_time_limit_has_as_much_again(queue, tiny, finish
     assert reached[1] > reached[0]
 
 
+@pytest.mark.slow
 def test_stop_before_the_start_and_stop_while_starting(queue, tiny, finish):
     waiting, starting = queue.submit([tiny(seed=1), tiny(**LONG)])
     queue.stop([waiting])

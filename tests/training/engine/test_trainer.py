@@ -61,6 +61,7 @@ def test_every_family_learns_more_than_letter_frequencies(family, data, tiny):
     assert point["perplexity"] == pytest.approx(math.exp(point["nats_per_token"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["lstm", "transformer"])
 @pytest.mark.parametrize("stop_after", [3, 13, 14, 30, 51, 61])
 def test_stopped_and_resumed_is_bit_identical(family, stop_after, data, tiny, tmp_path):
