@@ -18,7 +18,15 @@ from isoflop.errors import TableError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.published import evaluate_published
 from isoflop.laws import load_laws, load_published_fits, rebind, typed_law
-from isoflop.planning import Budget
+from isoflop.planning import (
+    Budget,
+    CheckpointPolicy,
+    PlanOptions,
+    Site,
+    find_accelerator,
+    plan,
+)
+from isoflop.planning.scenario import Scenario
 from isoflop.tables import LossTable, load_dataset, of_families, read_table
 from isoflop.ui import reproduce
 from isoflop.ui.caching import Fitted
@@ -110,6 +118,35 @@ def test_script_of_a_published_fit(table: LossTable, tmp_path: Path) -> None:
     view = Fitted(table=table, fit=evaluate_published(published, table), published=published)
     code = reproduce.script(select(TableChoice(id="pile-cerebras-pythia")), view)
     assert run_script(code, tmp_path) == dict(published.values)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["shipped", "own"])
+def test_script_makes_the_plan_again(device: str, table: LossTable, tmp_path: Path) -> None:
+    h100 = find_accelerator("h100-sxm")
+    scenario = Scenario(
+        accelerator=h100 if device == "shipped" else replace(h100, key="own-x", power_w=600.0),
+        budget=Budget(wall_time_s=864_000.0, accelerators=64, unique_tokens=1e11),
+        options=PlanOptions(
+            family="llama-3", level=0.8, site=Site(pue=1.1), checkpoints=CheckpointPolicy(n_saved=5)
+        ),
+    )
+    result = fit(load_laws()["chinchilla"], table)
+    expected = plan(result, scenario.budget, scenario.accelerator, scenario.options)
+    view = Fitted(table=table, fit=result, published=None)
+    code = reproduce.plan_script(select(TableChoice(id=table.id)), view, scenario)
+    assert "PlanOptions(level=0.8, family='llama-3', site=Site(pue=1.1)" in code
+    path = tmp_path / "isoflop_plan.py"
+    path.write_text(code + "\nprint('@' + best.to_json())\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", path.name],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    again = json.loads(done.stdout.split("@")[-1])
+    for name in ("params", "tokens", "loss"):
+        assert again[name] == pytest.approx(getattr(expected, name), rel=1e-6)
+    assert again["cost"]["energy_j"] == pytest.approx(expected.cost.energy_j, rel=1e-6)
 
 
 # --- What it is made from -------------------------------------------------------------------------

@@ -1,14 +1,18 @@
-"""What leaves the app: tables as CSV, and code that makes a fit again."""
+"""What leaves the app: tables as CSV, and code that makes a fit or a plan again."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import pandas as pd
 
-from isoflop.fitting import Fit, FitOptions
+from isoflop.fitting import Fit
 from isoflop.laws import Law
+from isoflop.options import classes_in, code
+from isoflop.planning import load_accelerators
+from isoflop.planning.hardware import describe_accelerator
+from isoflop.planning.scenario import Scenario
 from isoflop.tables import LossTable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -38,12 +42,6 @@ def snippet(fit: Fit, *, table_code: str, law_code: str) -> str:
     law_code : str
         Statements that bind ``law`` where ``table`` is known, imports included; see `law_snippet`.
     """
-    changed = {
-        name: value
-        for name, value in asdict(fit.options).items()
-        if value != getattr(FitOptions(), name)
-    }
-    options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
     values = "\n".join(f"    {name!r}: {value!r}," for name, value in fit.values.items())
     made = f"made with Isoflop {version('isoflop')}"
     return f'''"""Fit of {fit.law.label} to {fit.table_id}, {made}."""
@@ -51,7 +49,7 @@ def snippet(fit: Fit, *, table_code: str, law_code: str) -> str:
 from isoflop.fitting import FitOptions, fit
 {table_code}
 {law_code}
-options = FitOptions({options})
+options = {code(fit.options)}
 result = fit(law, table, options)
 
 for name, value in result.values.items():
@@ -84,6 +82,36 @@ result = evaluate_published(load_published_fits()[{key!r}], table)
 for name, value in result.values.items():
     print(f"{{name:>12}} = {{value:.8g}}")
 '''
+
+
+def plan_snippet(scenario: Scenario, fixed: Mapping[str, float]) -> str:
+    """Return statements that plan from ``result``, a fit, as a scenario says.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    fixed : mapping of str to float
+        Values of the law's other inputs, by table column.
+    """
+    device, budget, options = scenario.accelerator, scenario.budget, scenario.options
+    names = classes_in(budget) | classes_in(options)
+    lines = []
+    if load_accelerators().get(device.key) == device:
+        names.add("find_accelerator")
+        made = f"find_accelerator({device.key!r})"
+    else:
+        lines.append("from isoflop.planning.hardware import parse_accelerator")
+        made = f"parse_accelerator({device.key!r}, {describe_accelerator(device)!r})"
+    lines = [f"from isoflop.planning import {', '.join(sorted(names))}, plan", *lines, ""]
+    given = f", fixed={dict(fixed)!r}" if fixed else ""
+    lines += [
+        f"budget = {code(budget)}",
+        f"accelerator = {made}",
+        f"options = {code(options)}",
+        f"best = plan(result, budget, accelerator, options{given})",
+        "print(best.summary())",
+    ]
+    return "\n".join(lines)
 
 
 def law_snippet(law: Law) -> str:

@@ -346,6 +346,12 @@ def code(options: Any) -> str:
     return f"{type(options).__name__}({', '.join(given)})"
 
 
+def classes_in(options: Any) -> set[str]:
+    """Return the names of the classes that `code` calls, to be imported."""
+    parts = (value for value in changed(options).values() if is_dataclass(value))
+    return {type(options).__name__}.union(*map(classes_in, parts))
+
+
 def markdown(owner: type) -> str:
     """Return the table of a class's options for the documentation."""
     lines = ["| Option | Flag | Default | Values | What it does |", "|---|---|---|---|---|"]

@@ -9,6 +9,7 @@ from isoflop.planning.inverse import least_compute
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.plan import plan, plan_within
 from isoflop.planning.rule import ComputeRule
+from isoflop.planning.storage import CheckpointPolicy
 from isoflop.planning.surface import loss_surface
 from isoflop.planning.types import (
     Accelerator,
@@ -23,6 +24,7 @@ from isoflop.planning.types import (
 __all__ = [
     "Accelerator",
     "Budget",
+    "CheckpointPolicy",
     "ComputeRule",
     "Cost",
     "Frontier",

@@ -15,7 +15,16 @@ from isoflop.planning.budget import accelerator_hours, price_usd_per_hour, wall_
 from isoflop.planning.frontier import N_FRONTIER_DRAWS
 from isoflop.planning.saved import save_scenario
 from isoflop.planning.tornado import STEP, Sensitivity
-from isoflop.ui import inputs, messages, panels, plan_build, plan_results, plan_saved, words
+from isoflop.ui import (
+    inputs,
+    messages,
+    panels,
+    plan_build,
+    plan_results,
+    plan_saved,
+    reproduce,
+    words,
+)
 from isoflop.ui.plan_results import View
 from isoflop.units import DAY_S, format_number, format_quantity
 
@@ -289,6 +298,7 @@ def _assumptions(shown: View) -> None:
             hide_index=True,
             alt="Assumptions of the plan",
         )
+        panels.downloads([("Python", "isoflop_plan.py", "text/x-python", lambda: _script(shown))])
     with right:
         st.markdown("**What fills the disk**")
         rows = {"This run": shown.plan.storage.by_component}
@@ -302,6 +312,11 @@ def _assumptions(shown: View) -> None:
             f"{format_quantity(need.resumable_checkpoint_bytes, 'bytes')} to resume from, "
             f"{format_quantity(need.weights_checkpoint_bytes, 'bytes')} of weights alone."
         )
+
+
+def _script(shown: View) -> str:
+    chosen = shown.chosen
+    return reproduce.plan_script(chosen.selection, shown.fitted, chosen.scenario)
 
 
 def _compare(shown: View) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from isoflop import export
 from isoflop.errors import PlanError
 from isoflop.planning import compute_flop, find_accelerator
+from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range, curve
 from isoflop.ui import caching, data_code
 from isoflop.ui.caching import Fitted
@@ -44,6 +45,11 @@ def script(choice: FitChoice, fitted: Fitted) -> str:
     return export.snippet(
         fitted.fit, table_code=table_code, law_code=export.law_snippet(fitted.fit.law)
     )
+
+
+def plan_script(choice: FitChoice, fitted: Fitted, scenario: Scenario) -> str:
+    """Return a Python script that makes the fit and the plan again with the package."""
+    return f"{script(choice, fitted)}\n{export.plan_snippet(scenario, choice.fixed)}\n"
 
 
 def _fit(fitted: Fitted) -> str:
