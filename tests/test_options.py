@@ -116,6 +116,7 @@ def test_a_body_may_hold_text_numbers_switches_and_parts() -> None:
     expected = Some(way="right", count=3, time_s=7200.0, is_on=False, inner=Inner(share=0.4))
     assert from_mapping(Some, body) == expected
     assert from_mapping(Some, {"inner.share": 0.4, "time_s": None}) == Some(inner=Inner(share=0.4))
+    assert from_mapping(Some, {"inner": Inner(share=0.4)}) == Some(inner=Inner(share=0.4))
     assert from_mapping(Some, {"time_s": "", "count": "3", "is_on": False}).count == 3
 
 

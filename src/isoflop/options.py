@@ -218,7 +218,8 @@ def from_mapping(owner: type[Options], values: Mapping[str, object]) -> Options:
     owner : type
     values : mapping of str to object
         Text as a person writes it, numbers in canonical units, switches, None, and mappings of
-        these for the options of a part: ``{"site": {"pue": 1.1}}`` is ``{"site.pue": 1.1}``.
+        these, or the dataclass itself, for the options of a part: ``{"site": {"pue": 1.1}}`` is
+        ``{"site.pue": 1.1}`` and ``{"site": Site(pue=1.1)}``.
 
     Raises
     ------
@@ -247,6 +248,8 @@ def from_mapping(owner: type[Options], values: Mapping[str, object]) -> Options:
 
 def _flat(values: Mapping[str, object]) -> Iterable[tuple[str, object]]:
     for name, value in values.items():
+        if is_dataclass(value) and not isinstance(value, type):
+            value = changed(value)
         if isinstance(value, Mapping):
             yield from ((f"{name}.{inner}", held) for inner, held in _flat(value))
         else:

@@ -87,6 +87,7 @@ def test_answer_is_the_engines() -> None:
         ({"families": "Pythia", "law": "power_floor"}, "Predicted loss"),
         ({"objective": "least_squares_log"}, "Predicted loss"),
         ({"delta": "0.1"}, "Predicted loss"),
+        ({"objective": "asymmetric_mae", "asymmetry": "3"}, "Predicted loss"),
         ({"accelerator": "v100-sxm2-32gb"}, "Training data D"),
         ({"count": "1024"}, "Accelerator-hours"),
         ({"time": "500 GPU-days"}, "Wall time"),

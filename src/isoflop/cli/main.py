@@ -13,7 +13,7 @@ from isoflop.cli import commands
 from isoflop.errors import IsoflopError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.options import add_flags
-from isoflop.planning import Budget, PlanOptions
+from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -129,7 +129,11 @@ def _add_prediction_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--accelerator", default="h100-sxm", help="a name from `isoflop accelerators`")
+    add(
+        "--accelerator",
+        default=DEFAULT_ACCELERATOR,
+        help="a name from `isoflop accelerators`; by default %(default)s",
+    )
     add(
         "--fixed",
         type=_binding,

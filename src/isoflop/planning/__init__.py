@@ -4,7 +4,11 @@ from isoflop.planning.budget import compute_flop
 from isoflop.planning.constraints import Setting
 from isoflop.planning.cost import Site, cost
 from isoflop.planning.frontier import compute_optimal, frontier
-from isoflop.planning.hardware import find_accelerator, load_accelerators
+from isoflop.planning.hardware import (
+    DEFAULT_ACCELERATOR,
+    find_accelerator,
+    load_accelerators,
+)
 from isoflop.planning.inverse import least_compute
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.plan import plan, plan_within
@@ -22,6 +26,7 @@ from isoflop.planning.types import (
 )
 
 __all__ = [
+    "DEFAULT_ACCELERATOR",
     "Accelerator",
     "Budget",
     "CheckpointPolicy",

@@ -9,10 +9,11 @@ from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
-from isoflop.planning.types import Accelerator
+from isoflop.planning.types import DTYPES, Accelerator
 
 ACCELERATORS_FILE = "accelerators.toml"
-DTYPES = frozenset({"bf16", "fp16", "fp8", "tf32", "fp32"})
+DEFAULT_ACCELERATOR = "h100-sxm"
+"""What a run is planned on where nothing is said."""
 
 _REQUIRED = frozenset(
     {

@@ -12,7 +12,15 @@ from streamlit.delta_generator import DeltaGenerator
 from isoflop import plot
 from isoflop.errors import PlanError
 from isoflop.notices import Notice
-from isoflop.planning import Accelerator, Budget, Plan, PlanOptions, find_accelerator, plan
+from isoflop.planning import (
+    DEFAULT_ACCELERATOR,
+    Accelerator,
+    Budget,
+    Plan,
+    PlanOptions,
+    find_accelerator,
+    plan,
+)
 from isoflop.planning.trajectory import compute_range
 from isoflop.plot import APP, axes
 from isoflop.ui import (
@@ -28,7 +36,6 @@ from isoflop.ui import (
 )
 from isoflop.ui.caching import Fitted
 from isoflop.ui.keeping import kept
-from isoflop.ui.spending import DEFAULT_ACCELERATOR
 from isoflop.ui.state import FitChoice, Selection
 
 GATHERING_S = 0.02

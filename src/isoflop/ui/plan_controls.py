@@ -9,7 +9,7 @@ from typing import cast
 import streamlit as st
 
 from isoflop.options import from_mapping, option
-from isoflop.planning import Accelerator, Budget, PlanOptions, find_accelerator
+from isoflop.planning import DEFAULT_ACCELERATOR, Accelerator, Budget, PlanOptions, find_accelerator
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.types import Dtype
 from isoflop.ui import caching, controls, inputs, option_inputs, plan_model, plan_saved, spending
@@ -71,10 +71,10 @@ def accelerator_input() -> Accelerator:
         "Accelerator",
         {key: _accelerator_label(entry) for key, entry in catalog.items()},
         key="accelerator",
-        default=spending.DEFAULT_ACCELERATOR,
+        default=DEFAULT_ACCELERATOR,
         help="What the run is trained on.",
     )
-    accelerator = catalog.get(chosen) or find_accelerator(spending.DEFAULT_ACCELERATOR)
+    accelerator = catalog.get(chosen) or find_accelerator(DEFAULT_ACCELERATOR)
     plan_saved.accelerator_details(accelerator)
     return accelerator
 

@@ -9,12 +9,18 @@ from typing import Any
 import streamlit as st
 
 from isoflop.errors import PlanError
-from isoflop.planning import Accelerator, Budget, PlanOptions, compute_flop, load_accelerators
+from isoflop.planning import (
+    DEFAULT_ACCELERATOR,
+    Accelerator,
+    Budget,
+    PlanOptions,
+    compute_flop,
+    load_accelerators,
+)
 from isoflop.planning.budget import model_flop_per_s
 from isoflop.ui import inputs, messages, option_inputs
 from isoflop.units import DAY_S, format_quantity, parse_quantity
 
-DEFAULT_ACCELERATOR = "h100-sxm"
 DEFAULT_COUNT = 512
 DEFAULT_TIME_S = 30 * DAY_S
 
