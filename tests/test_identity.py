@@ -113,3 +113,8 @@ def test_making_the_same_fit_again_gives_an_equal_one(made: Fit) -> None:
     again = fit(made.law, chinchilla_table(noise=0.01), made.options)
     assert again == made
     assert hash(again) == hash(made)
+
+
+def test_what_a_law_is_for_is_no_part_of_a_fit(made: Fit) -> None:
+    assert replace(made, law=replace(made.law, roles=())) == made
+    assert replace(made, law=replace(made.law, help="Another.")) != made

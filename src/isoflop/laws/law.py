@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FormulaError
+from isoflop.identity import NOT_IDENTITY
 from isoflop.laws.formula import parse
 from isoflop.laws.graph import build
 from isoflop.laws.latex import formula_latex
@@ -94,7 +95,7 @@ class Law:
     response: str = "loss"
     help: str = ""
     source: str = ""
-    roles: tuple[Role, ...] = ()
+    roles: tuple[Role, ...] = field(default=(), metadata=NOT_IDENTITY)
 
     @property
     def symbols(self) -> tuple[str, ...]:
