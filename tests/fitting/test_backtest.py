@@ -10,6 +10,7 @@ from isoflop.errors import CatalogError
 from isoflop.fitting import OBJECTIVES, fit
 from isoflop.fitting import backtest as module
 from isoflop.fitting.backtest import (
+    Backtest,
     BacktestRow,
     backtest_table,
     datasets,
@@ -173,3 +174,18 @@ def test_tables_without_a_lower_part_are_skipped():
     assert splits(table) == ()
     (row,) = backtest_table(table, [LAWS["power"]], ("huber_log",))
     assert row.groups == row.groups_predicted == 0
+
+
+def test_a_backtest_shows_itself_and_comes_back() -> None:
+    found = load_backtest()
+    again = Backtest.from_json(found.to_json())
+    assert again == found
+    assert replace(found, made="2020-01-01") != found
+    frame = found.to_frame()
+    assert len(frame) == len(found.rows)
+    one = frame[frame["dataset"] == frame["dataset"][0]]
+    complete = one[one["groups_predicted"] == one["groups"]]
+    assert complete["mean_abs_error"].is_monotonic_increasing
+    assert found.summary().splitlines()[0].split()[:3] == ["table", "law", "objective"]
+    assert "mean_abs_error" in found._repr_html_()
+    assert repr(found).startswith(f"<Backtest of {found.made}: ")

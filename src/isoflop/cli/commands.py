@@ -60,7 +60,7 @@ def backtest(parsed: argparse.Namespace) -> None:
     with report.Progress() as progress:
         rows = list(backtests.backtest(parsed.table or None, progress))
     if parsed.csv is None:
-        report.backtest(rows)
+        print(backtests.Backtest(made=backtests.today(), rows=tuple(rows)).summary())
     else:
         backtests.write_backtest(rows, parsed.csv)
 

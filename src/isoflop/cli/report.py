@@ -14,7 +14,6 @@ from isoflop import __version__
 from isoflop.document import as_text
 from isoflop.errors import CatalogError
 from isoflop.fitting import Band, Fit
-from isoflop.fitting.backtest import BacktestRow
 from isoflop.notices import Notice
 from isoflop.planning import Plan
 from isoflop.tables import Problem
@@ -161,23 +160,3 @@ def problems(found: Sequence[Problem]) -> None:
         print(f"left out: {problem}", file=sys.stderr)
     if len(found) > MAX_PROBLEMS:
         print(f"left out: {len(found) - MAX_PROBLEMS:,} more like these", file=sys.stderr)
-
-
-def backtest(found: Sequence[BacktestRow]) -> None:
-    """Print how every law did on held-out rows, the best first for each table."""
-    order = sorted(found, key=lambda row: (row.dataset, not row.is_complete, row.mean_abs_error))
-    rows(
-        [
-            (
-                row.dataset,
-                row.law,
-                row.objective,
-                f"{row.groups_predicted}/{row.groups}",
-                str(row.rows_predicted),
-                *(f"{value:.2%}" for value in (row.mean_abs_error, row.bias)),
-                f"{row.coverage:.0%}",
-            )
-            for row in order
-        ],
-        ("table", "law", "objective", "families", "rows", "error", "bias", "in 90% interval"),
-    )

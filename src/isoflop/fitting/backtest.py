@@ -9,14 +9,16 @@ from __future__ import annotations
 import csv
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop import document
 from isoflop.data import data_root
 from isoflop.errors import CatalogError, IsoflopError
 from isoflop.fitting.compare.held_out import (
@@ -27,11 +29,15 @@ from isoflop.fitting.compare.held_out import (
     split_by_scale,
 )
 from isoflop.fitting.options import FitOptions, Objective
+from isoflop.identity import Keyed
 from isoflop.laws import Law, load_laws, rebind
 from isoflop.tables import list_datasets, load_dataset
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import of_families
+from isoflop.text import aligned, as_html
+from isoflop.units import counted
 
+FORMAT = "isoflop-backtest-1"
 FILE = "backtest.csv"
 DECADES = 1.0
 LEVEL = 0.9
@@ -87,19 +93,75 @@ class BacktestRow:
         return self.groups_predicted == self.groups > 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backtest:
-    """The shipped report.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Backtest(Keyed):
+    """How laws and objectives did on held-out rows of tables.
 
     Parameters
     ----------
     made : str
         Date.
     rows : tuple of BacktestRow
+    key : str
+        Of all that is said above.
     """
 
     made: str
     rows: tuple[BacktestRow, ...]
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        tables = len({row.dataset for row in self.rows})
+        return f"<Backtest of {self.made}: {counted(len(self.rows), 'row')} on {tables} tables>"
+
+    @property
+    def ranked(self) -> tuple[BacktestRow, ...]:
+        """The rows, the best first for each table, those that lack families last."""
+        return tuple(
+            sorted(self.rows, key=lambda r: (r.dataset, not r.is_complete, r.mean_abs_error))
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each table, law and objective, the best first for each table."""
+        names = [item.name for item in fields(BacktestRow)]
+        return pd.DataFrame(
+            [[getattr(row, name) for name in names] for row in self.ranked], columns=names
+        )
+
+    def summary(self) -> str:
+        """Return the rows as text, the best first for each table."""
+        cells = [
+            (
+                row.dataset,
+                row.law,
+                row.objective,
+                f"{row.groups_predicted}/{row.groups}",
+                str(row.rows_predicted),
+                *(f"{value:.2%}" for value in (row.mean_abs_error, row.bias)),
+                f"{row.coverage:.0%}",
+            )
+            for row in self.ranked
+        ]
+        header = ("table", "law", "objective", "families", "rows", "error", "bias")
+        return aligned(cells, (*header, f"in {LEVEL:.0%} interval"))
+
+    def to_json(self) -> str:
+        """Return the backtest as JSON that `from_json` reads."""
+        return document.to_json(self, FORMAT)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Backtest:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else.
+        """
+        return document.from_json(cls, text, FORMAT)
+
+    def _repr_html_(self) -> str:
+        return as_html(f"Backtest of {self.made}", self.to_frame())
 
 
 def datasets() -> tuple[str, ...]:
@@ -240,6 +302,11 @@ def backtest(
         yield from backtest_table(load_dataset(id))
 
 
+def today() -> str:
+    """Return the date, as reports say when they were made."""
+    return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+
+
 # --- The file
 
 
@@ -251,11 +318,10 @@ def write_backtest(rows: Iterable[BacktestRow], path: Path) -> None:
     rows : iterable of BacktestRow
     path : Path
     """
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    names = [field.name for field in fields(BacktestRow)]
+    names = [item.name for item in fields(BacktestRow)]
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(
-            f"# Made {today} by `isoflop backtest`: the largest decade of each table held out. "
+            f"# Made {today()} by `isoflop backtest`: the largest decade of each table held out. "
             "Errors are predicted over observed loss minus 1, without unit; sources in "
             "data/datasets.\n"
         )
@@ -293,5 +359,5 @@ def load_backtest() -> Backtest:
 def _read(cells: dict[str, str]) -> BacktestRow:
     kinds = {"int": int, "float": float, "str": str}
     return BacktestRow(
-        **{field.name: kinds[str(field.type)](cells[field.name]) for field in fields(BacktestRow)}
+        **{item.name: kinds[str(item.type)](cells[item.name]) for item in fields(BacktestRow)}
     )
