@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"laws", "training"}),
     frozenset({"fitting"}),
     frozenset({"planning"}),
-    frozenset({"export", "forecast", "plot"}),
+    frozenset({"export", "forecast", "html_report", "plot"}),
     frozenset({"figures"}),
     frozenset({"api"}),
     frozenset({"cli", "server", "ui"}),

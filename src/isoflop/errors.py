@@ -69,6 +69,8 @@ class UnitError(IsoflopError):
 class OptionError(IsoflopError):
     """Options of a fit, a prediction or a plan are unknown or cannot be read."""
 
+    code = "option"
+
 
 class FormulaError(IsoflopError):
     """A law's formula is malformed, unsafe or unusable."""

@@ -111,8 +111,8 @@ class Backtest(Keyed):
     key: str = field(init=False, repr=False)
 
     def __repr__(self) -> str:
-        tables = len({row.dataset for row in self.rows})
-        return f"<Backtest of {self.made}: {counted(len(self.rows), 'row')} on {tables} tables>"
+        tables = counted(len({row.dataset for row in self.rows}), "table")
+        return f"<Backtest of {self.made}: {counted(len(self.rows), 'row')} on {tables}>"
 
     @property
     def ranked(self) -> tuple[BacktestRow, ...]:
@@ -137,8 +137,8 @@ class Backtest(Keyed):
                 row.objective,
                 f"{row.groups_predicted}/{row.groups}",
                 str(row.rows_predicted),
-                *(f"{value:.2%}" for value in (row.mean_abs_error, row.bias)),
-                f"{row.coverage:.0%}",
+                *(_share(value, 2) for value in (row.mean_abs_error, row.bias)),
+                _share(row.coverage, 0),
             )
             for row in self.ranked
         ]
@@ -162,6 +162,10 @@ class Backtest(Keyed):
 
     def _repr_html_(self) -> str:
         return as_html(f"Backtest of {self.made}", self.to_frame())
+
+
+def _share(value: float, decimals: int) -> str:
+    return "" if np.isnan(value) else f"{value:.{decimals}%}"
 
 
 def datasets() -> tuple[str, ...]:

@@ -1,10 +1,19 @@
-"""Scaling laws as formulas, and everything derived from a formula."""
+"""Scaling laws as formulas, and everything derived from a formula.
+
+Called as a function, ``isoflop.laws()``, it lists the shipped laws as a frame.
+"""
+
+import sys
+from types import ModuleType
+
+import pandas as pd
 
 from isoflop.laws.catalog import (
     PublishedFit,
     formula_names,
     law_for_role,
     laws_for,
+    laws_frame,
     load_laws,
     load_published_fits,
     published_fit_for_role,
@@ -42,3 +51,14 @@ __all__ = [
     "rename",
     "typed_law",
 ]
+
+
+class _Laws(ModuleType):
+    """The package as a function: the name ``isoflop.laws`` is both."""
+
+    def __call__(self) -> pd.DataFrame:
+        """Return the shipped laws as a frame by key."""
+        return laws_frame()
+
+
+sys.modules[__name__].__class__ = _Laws

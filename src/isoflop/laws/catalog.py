@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.data import read_toml, require_keys
@@ -170,6 +171,23 @@ def load_laws() -> Mapping[str, Law]:
     'E + A/N**alpha + B/D**beta'
     """
     return MappingProxyType({k: _law(k, entry) for k, entry in read_toml("laws.toml").items()})
+
+
+def laws_frame() -> pd.DataFrame:
+    """Return the shipped laws as a frame by key: label, formula, inputs, source and help."""
+    rows = [
+        {
+            "key": law.key,
+            "label": law.label,
+            "formula": " ".join(law.formula.split()),
+            "inputs": ", ".join(f"{item.symbol}: {item.column}" for item in law.inputs),
+            "response": law.response,
+            "source": law.source,
+            "help": law.help,
+        }
+        for law in load_laws().values()
+    ]
+    return pd.DataFrame(rows).set_index("key")
 
 
 def laws_for(role: Role) -> tuple[Law, ...]:

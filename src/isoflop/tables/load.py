@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -69,6 +70,9 @@ def read_table(
     *,
     name: str = "",
     mapping: ColumnMapping | None = None,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    loss_unit: str = "",
     provenance: Provenance | None = None,
     progress: Progress | None = None,
 ) -> ReadResult:
@@ -81,6 +85,8 @@ def read_table(
         File name, where the source has none; the table's id is made from it.
     mapping : ColumnMapping or None
         How to understand the columns; guessed from headers and cells if None.
+    columns, units, loss_unit
+        What a person says of it, as `ColumnMapping.with_answers`.
     provenance : Provenance or None
         Made from the name if None.
     progress : callable or None
@@ -103,7 +109,7 @@ def read_table(
         raw = read_raw(source, name, _within(progress, 0.0, 0.7))
     if progress:
         progress(0.7, "Understanding the columns")
-    mapping = mapping or guess_mapping(raw)
+    mapping = (mapping or guess_mapping(raw)).with_answers(columns, units, loss_unit)
     return build_table(raw, mapping, provenance=provenance, progress=progress)
 
 

@@ -120,7 +120,8 @@ class ColumnMapping:
             If there is no such header.
         """
         if header not in {role.header for role in self.roles}:
-            raise TableError(f"The file has no column {header!r}.")
+            headers = ", ".join(role.header for role in self.roles)
+            raise TableError(f"The file has no column {header!r}.", detail=f"It has {headers}.")
         column = changes.get("column")
         roles = []
         for role in self.roles:
@@ -134,6 +135,42 @@ class ColumnMapping:
                 roles.append(role)
         questions = tuple(q for q in self.questions if q.header != header)
         return replace(self, roles=tuple(roles), questions=questions)
+
+    def with_answers(
+        self,
+        columns: Mapping[str, str] | None = None,
+        units: Mapping[str, str] | None = None,
+        loss_unit: str = "",
+    ) -> ColumnMapping:
+        """Return the mapping with what a person says of the columns and their units.
+
+        Parameters
+        ----------
+        columns : mapping of str to str, optional
+            Canonical column by header; empty for a header that is left out.
+        units : mapping of str to str, optional
+            Unit of bare numbers, by header or canonical column.
+        loss_unit : str
+            Of the loss.
+
+        Raises
+        ------
+        TableError
+            If there is no such header or canonical column.
+        """
+        found = self
+        for header, column in (columns or {}).items():
+            if column and column not in COLUMNS:
+                raise TableError(
+                    f"There is no canonical column {column!r}.",
+                    detail=f"Canonical columns: {', '.join(COLUMNS)}.",
+                    hint="A column of another meaning keeps its own header.",
+                )
+            found = found.with_role(header, column=column)
+        for name, unit in (*(units or {}).items(), *([("loss", loss_unit)] if loss_unit else [])):
+            role = found.role_of(name)
+            found = found.with_role(name if role is None else role.header, unit=unit)
+        return found
 
     def with_header(self, header: str, chosen: str) -> ColumnMapping:
         """Return the mapping with the role of one header given to another, by hand."""

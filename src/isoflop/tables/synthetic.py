@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.units import format_number
 
+Array = NDArray[np.float64]
 Design = Literal["isoflop", "grid", "random"]
 
 CHINCHILLA_VALUES: Mapping[str, float] = {
@@ -63,11 +64,68 @@ def synthetic_table(
     TableError
         If a value is missing, unknown, negative or not finite, or there are too few rows.
     """
-    _check(law_values, noise=noise, outliers=outliers, n_rows=n_rows, compute_flop=compute_flop)
-    rng = np.random.default_rng(seed)
+    _check(
+        _value_faults(law_values),
+        noise=noise,
+        outliers=outliers,
+        n_rows=n_rows,
+        compute_flop=compute_flop,
+    )
     E, A, B, alpha, beta = (law_values[name] for name in ("E", "A", "B", "alpha", "beta"))
-    params, tokens, family = _design(design, n_rows, compute_flop, law_values, rng)
-    loss = E + A / params**alpha + B / tokens**beta
+    truth = ", ".join(f"{name} = {law_values[name]:g}" for name in sorted(_NAMES))
+    return simulated_table(
+        lambda params, tokens: E + A / params**alpha + B / tokens**beta,
+        lambda flop: _optimal_params(flop, law_values),
+        truth=truth,
+        noise=noise,
+        outliers=outliers,
+        seed=seed,
+        design=design,
+        n_rows=n_rows,
+        compute_flop=compute_flop,
+    )
+
+
+def simulated_table(
+    loss_of: Callable[[Array, Array], Array],
+    optimal_params: Callable[[Array], Array],
+    *,
+    truth: str,
+    noise: float,
+    outliers: int,
+    seed: int,
+    design: Design,
+    n_rows: int,
+    compute_flop: tuple[float, float],
+) -> LossTable:
+    """Return a table drawn from any law of parameters and tokens.
+
+    Parameters
+    ----------
+    loss_of : callable
+        Maps params and tokens, shape (n,) each, to losses.
+    optimal_params : callable
+        Maps compute in FLOP, shape (n,), to the sizes that the design lies around.
+    truth : str
+        The law and its values, for the provenance.
+    noise, outliers, seed, design, n_rows, compute_flop
+        As `synthetic_table`.
+
+    Raises
+    ------
+    TableError
+        If an option is out of range, or the law has no positive loss at some run.
+    """
+    _check([], noise=noise, outliers=outliers, n_rows=n_rows, compute_flop=compute_flop)
+    rng = np.random.default_rng(seed)
+    params, tokens, family = _design(design, n_rows, compute_flop, optimal_params, rng)
+    loss = loss_of(params, tokens)
+    if not (np.isfinite(loss) & (loss > 0)).all():
+        raise TableError(
+            "A synthetic table cannot be made.",
+            detail="The law has no positive loss at some of its runs.",
+            hint="Check the values of its parameters.",
+        )
     loss = loss * np.exp(noise * rng.standard_normal(len(loss)))
     spoilt = rng.choice(len(loss), size=min(outliers, len(loss)), replace=False)
     loss[spoilt] *= 1.0 + rng.uniform(0.05, 0.25, size=len(spoilt))
@@ -84,7 +142,6 @@ def synthetic_table(
         }
     )
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    truth = ", ".join(f"{name} = {law_values[name]:g}" for name in sorted(_NAMES))
     return LossTable(
         id=f"synthetic-{design}",
         frame=frame,
@@ -100,8 +157,18 @@ def synthetic_table(
     )
 
 
+def _value_faults(law_values: Mapping[str, float]) -> list[str]:
+    faults = [f"{name} is missing" for name in sorted(_NAMES - set(law_values))]
+    faults += [f"{name} is not a parameter of the law" for name in sorted(set(law_values) - _NAMES)]
+    return faults + [
+        f"{name} is {value}; it must be positive"
+        for name, value in law_values.items()
+        if not (np.isfinite(value) and value > 0)
+    ]
+
+
 def _check(
-    law_values: Mapping[str, float],
+    faults: list[str],
     *,
     noise: float,
     outliers: int,
@@ -109,13 +176,6 @@ def _check(
     compute_flop: tuple[float, float],
 ) -> None:
     low, high = compute_flop
-    faults = [f"{name} is missing" for name in sorted(_NAMES - set(law_values))]
-    faults += [f"{name} is not a parameter of the law" for name in sorted(set(law_values) - _NAMES)]
-    faults += [
-        f"{name} is {value}; it must be positive"
-        for name, value in law_values.items()
-        if not (np.isfinite(value) and value > 0)
-    ]
     if not (np.isfinite(noise) and 0 <= noise <= 1):
         faults.append(f"noise is {noise}; it must lie between 0 and 1")
     if outliers < 0:
@@ -132,7 +192,7 @@ def _design(
     design: Design,
     n_rows: int,
     compute_flop: tuple[float, float],
-    law_values: Mapping[str, float],
+    optimal_params: Callable[[Array], Array],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Return parameters, tokens and family of every run."""
@@ -143,7 +203,7 @@ def _design(
         runs = np.diff(np.linspace(0, n_rows, n_lines + 1).round().astype(int))
         flop = np.repeat(lines, runs)
         offsets = np.concatenate([np.linspace(-0.6, 0.6, n) for n in runs])
-        params = _optimal_params(flop, law_values) * 10**offsets
+        params = optimal_params(flop) * 10**offsets
         family = [f"{format_number(value)} FLOP" for value in flop]
         return params, flop / (FLOP_PER_PARAM_TOKEN * params), family
     # Sizes and budgets span half the decades of compute each, around 20 tokens per parameter.

@@ -1,0 +1,638 @@
+"""What a user calls: functions that start from a name, a file, or several results.
+
+``import isoflop as iso`` gives all of them; what needs one result alone is a method of that result.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isoflop import fitting, planning
+from isoflop.errors import CatalogError, OptionError, TableError
+from isoflop.fitting import Fit, FitOptions
+from isoflop.fitting import backtest as backtests
+from isoflop.fitting.backtest import Backtest
+from isoflop.fitting.compare import (
+    LawComparison,
+    PublishedComparison,
+    compare_laws,
+    functional_forms,
+    scale_column,
+)
+from isoflop.fitting.compare import compare_published as published_comparison
+from isoflop.fitting.options import Objective
+from isoflop.html_report import report
+from isoflop.laws import (
+    Law,
+    law_for_role,
+    laws_for,
+    load_laws,
+    load_published_fits,
+    rebind,
+    typed_law,
+)
+from isoflop.laws.catalog import laws_frame as laws
+from isoflop.options import from_mapping, options_of
+from isoflop.planning import (
+    Accelerator,
+    Budget,
+    Frontier,
+    Plan,
+    PlanOptions,
+    compute_optimal,
+    find_accelerator,
+    load_accelerators,
+)
+from isoflop.planning.families import FamilyComparison
+from isoflop.planning.families import compare_families as family_comparison
+from isoflop.planning.inputs import inputs_at, trades_size_for_data
+from isoflop.planning.rule import SIX_ND
+from isoflop.planning.trajectory import assumed_params
+from isoflop.tables import (
+    COLUMNS,
+    LossTable,
+    list_datasets,
+    load_dataset,
+    of_families,
+    read_table,
+    reduce_curves,
+)
+from isoflop.tables.prepare import default_preparation
+from isoflop.tables.select import family_names
+from isoflop.tables.shapes import Curves
+from isoflop.tables.source import Source
+from isoflop.tables.synthetic import Design, simulated_table
+from isoflop.units import parse_quantity
+
+__all__ = [
+    "accelerators",
+    "backtest",
+    "compare",
+    "compare_families",
+    "compare_published",
+    "datasets",
+    "fit",
+    "law",
+    "laws",
+    "load",
+    "optimum",
+    "plan",
+    "published",
+    "report",
+    "simulate",
+]
+
+Progress = Callable[[float, str], None]
+TableLike: TypeAlias = LossTable | Source | pd.DataFrame
+LawLike: TypeAlias = Law | str
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_NAME = re.compile(r"\w+")
+
+
+# --- Tables
+
+
+def load(
+    source: Source | pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    loss_unit: str = "",
+    curves: Curves | None = None,
+    progress: Progress | None = None,
+) -> LossTable:
+    """Return a loss table by its catalog name, or read one from a file, its bytes, or a frame.
+
+    Parameters
+    ----------
+    source : str, path, bytes, binary file or pandas.DataFrame
+    columns : mapping of str to str, optional
+        Canonical column by header, such as ``{"n_par": "params"}``.
+    units : mapping of str to str, optional
+        Unit of bare numbers by header or canonical column, such as ``{"tokens": "B"}``.
+    loss_unit : str
+        Such as ``"bits/byte"``.
+    curves : {"all", "last", "best", "smoothed"}, optional
+        Which rows of each learning curve to keep; by default as the catalog says, else the last of
+        each long one.
+    progress : callable, optional
+        Called with the share done and what is being done; may raise to cancel.
+
+    Returns
+    -------
+    LossTable
+        Whose ``reading`` says what each column was taken for, and every cell left out.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, needs an answer first, or the source is an address.
+    CatalogError
+        If there is no such name, or its file cannot be had.
+
+    Examples
+    --------
+    >>> load(pd.DataFrame({"size": ["1B", "7B"], "D": [20, 140], "loss": [2.1, 1.8]}),
+    ...      columns={"size": "params"}, units={"tokens": "B"})
+    <LossTable table: 2 rows, 4 columns, loss in nats/token>
+    """
+    if isinstance(source, str) and _ADDRESS.match(source):
+        raise TableError(
+            "A table is not read from an address.",
+            detail=f"Given: {source[:80]}.",
+            hint="Download the file and give its path, or choose a name of isoflop.datasets().",
+        )
+    if isinstance(source, str) and _is_dataset(source):
+        if columns or units or loss_unit:
+            raise TableError(
+                f"The columns and units of {source} are settled by the catalog.",
+                hint="Leave columns, units and loss_unit out, or read a file of your own.",
+            )
+        return load_dataset(source, progress, curves=curves)
+    read = read_table(source, columns=columns, units=units, loss_unit=loss_unit, progress=progress)
+    kept = curves or default_preparation(read.table).curves
+    response = "loss" if "loss" in read.table.frame else "accuracy"
+    return reduce_curves(read.table, kept, response=response)
+
+
+def _is_dataset(name: str) -> bool:
+    """Say whether a text is meant as a name of the catalog: it is one, or has no look of a file."""
+    is_file = Path(name).suffix or os.sep in name or Path(name).exists()
+    return any(item.id == name for item in list_datasets()) or not is_file
+
+
+def simulate(
+    law: LawLike,
+    values: Mapping[str, float],
+    *,
+    design: Design = "isoflop",
+    noise: float = 0.005,
+    outliers: int = 0,
+    n_rows: int = 60,
+    compute_flop: tuple[float | str, float | str] = (1e18, 1e22),
+    seed: int = 0,
+) -> LossTable:
+    """Return a table drawn from a known law of parameters and tokens.
+
+    Parameters
+    ----------
+    law : Law or str
+        Law, its catalog name or a formula.
+    values : mapping of str to float
+        Of every parameter, in natural units.
+    design : {"isoflop", "grid", "random"}
+        Runs along lines of equal compute around the best size, a grid of sizes and token budgets,
+        or sizes and budgets drawn at random.
+    noise : float
+        Standard deviation of log loss.
+    outliers : int
+        Rows whose loss is raised by 5% to 25%.
+    n_rows : int
+    compute_flop : (float, float)
+        Range of training compute; numbers or text such as ``"1e18 FLOP"``.
+    seed : int
+
+    Raises
+    ------
+    TableError
+        If a value is missing or unknown, or an option is out of range.
+    PlanError
+        If the law needs more than parameters and tokens.
+
+    Examples
+    --------
+    >>> simulate("kaplan_n", {"Nc": 8.8e13, "alpha_N": 0.076}, design="grid", n_rows=16)
+    <LossTable synthetic-grid: 16 rows, 6 columns, loss in nats/token>
+    """
+    chosen = _law(law)
+    unlike = sorted(set(values) ^ set(chosen.param_names))
+    if unlike:
+        raise TableError(
+            "A synthetic table cannot be made.",
+            detail=f"The values must be of {', '.join(chosen.param_names)}; in only one of the "
+            f"two: {', '.join(unlike)}.",
+        )
+    theta = np.array([float(values[name]) for name in chosen.param_names])
+    named = ", ".join(f"{name} = {values[name]:g}" for name in chosen.param_names)
+    low, high = (_quantity(end) for end in compute_flop)
+    return simulated_table(
+        lambda params, tokens: chosen.loss(theta, inputs_at(chosen, params, tokens, rule=SIX_ND)),
+        partial(_best_sizes, chosen, theta),
+        truth=f"{chosen.formula} with {named}",
+        noise=noise,
+        outliers=outliers,
+        seed=seed,
+        design=design,
+        n_rows=n_rows,
+        compute_flop=(low, high),
+    )
+
+
+def _best_sizes(
+    law: Law, theta: NDArray[np.float64], flop: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the best size at each compute, or an assumed one where the law has none."""
+    if not trades_size_for_data(law):
+        return assumed_params(flop)
+    best = compute_optimal(law, theta, flop)
+    return np.where(best.is_interior, best.params, assumed_params(flop))
+
+
+# --- Catalogs
+
+
+def law(name_or_formula: str, *, response: str = "loss") -> Law:
+    """Return a shipped law by its name, or a law of a formula.
+
+    Parameters
+    ----------
+    name_or_formula : str
+        A name of ``isoflop.laws()``; or a formula in which N, D, C and U, or names of canonical
+        columns, are inputs and all other names parameters.
+    response : str
+        Column that a formula predicts.
+
+    Raises
+    ------
+    CatalogError
+        If there is no law of that name.
+    FormulaError
+        If the formula is malformed, or uses no input or no parameter.
+
+    Examples
+    --------
+    >>> law("chinchilla").param_names
+    ('E', 'A', 'B', 'alpha', 'beta')
+    >>> law("E + A/N**alpha").symbols
+    ('N',)
+    """
+    if not _NAME.fullmatch(name_or_formula.strip()):
+        numeric = [name for name, column in COLUMNS.items() if column.kind == "number"]
+        return typed_law(name_or_formula, numeric, response=response)
+    known = load_laws()
+    if name_or_formula not in known:
+        raise CatalogError(
+            f"There is no law called {name_or_formula!r}.",
+            detail=f"Known: {', '.join(known)}.",
+            hint="Choose one of them, or write a formula, such as 'E + A/N**alpha'.",
+        )
+    return known[name_or_formula]
+
+
+def _law(given: LawLike, table: LossTable | None = None) -> Law:
+    """Return a law as given, or by name or formula; a formula may use the table's own columns."""
+    if isinstance(given, Law):
+        return given
+    if table is None:
+        return law(given)
+    if _NAME.fullmatch(given.strip()):
+        found = law(given)
+        is_free = found.symbols == (backtests.FREE_INPUT,)
+        return rebind(found, {backtests.FREE_INPUT: scale_column(table)}) if is_free else found
+    numeric = [str(name) for name in table.frame.select_dtypes("number").columns]
+    return typed_law(given, numeric)
+
+
+def datasets() -> pd.DataFrame:
+    """Return the catalog of loss tables by name: title, unit of the loss, law, licence, source."""
+    rows = [
+        {
+            "name": item.id,
+            "title": item.title,
+            "is_here": item.is_here,
+            "loss_unit": item.loss_unit,
+            "law": item.law,
+            "licence": item.provenance.licence,
+            "source": item.provenance.source,
+        }
+        for item in list_datasets()
+    ]
+    return pd.DataFrame(rows).set_index("name")
+
+
+def accelerators() -> pd.DataFrame:
+    """Return the catalog of accelerators by name: dense peak, memory, power, price and source."""
+    rows = [
+        {
+            "name": key,
+            "label": item.label,
+            "dtype": item.training_dtype,
+            "peak_flop_per_s": item.peak(),
+            "memory_bytes": item.memory_bytes,
+            "power_w": item.power_w,
+            "price_usd_per_hour": item.price_usd_per_hour,
+            "default_mfu": item.default_mfu,
+            "source": item.source,
+        }
+        for key, item in load_accelerators().items()
+    ]
+    return pd.DataFrame(rows).set_index("name")
+
+
+def published() -> pd.DataFrame:
+    """Return the catalog of published fits by name: law, values, loss unit, data and source."""
+    rows = [
+        {
+            "name": key,
+            "label": item.label,
+            "law": item.law.key,
+            "values": dict(item.values),
+            "loss_unit": item.loss_unit,
+            "param_convention": item.param_convention,
+            "data": item.data,
+            "is_verified": item.is_verified,
+            "source": item.source,
+        }
+        for key, item in load_published_fits().items()
+    ]
+    return pd.DataFrame(rows).set_index("name")
+
+
+# --- Fit and plan
+
+
+def fit(
+    table: TableLike,
+    law: LawLike | None = None,
+    *,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> Fit:
+    """Fit a law to a loss table.
+
+    Parameters
+    ----------
+    table : LossTable, or what `load` takes
+    law : Law or str, optional
+        Law, its catalog name or a formula; by default the one that suits the table.
+    progress : callable, optional
+        Called with the share of the work done; may raise to cancel.
+    **options
+        Of `FitOptions`, such as ``objective="huber_log"`` or ``n_bootstrap=1000``.
+
+    Raises
+    ------
+    OptionError
+        Naming every option that is unknown or cannot be read.
+    IsoflopError
+        As reading the table, the formula and the fit do.
+
+    Examples
+    --------
+    >>> fit("pile-cerebras-pythia", "kaplan_joint")
+    <Fit Kaplan L(N, D): 15 rows of pile-cerebras-pythia>
+    """
+    rows = _table(table)
+    if law is None:
+        rows, chosen = _suited(rows)
+    else:
+        chosen = _law(law, rows)
+    return fitting.fit(chosen, rows, from_mapping(FitOptions, options), progress=progress)
+
+
+def _table(given: TableLike) -> LossTable:
+    return given if isinstance(given, LossTable) else load(given)
+
+
+def _suited(table: LossTable) -> tuple[LossTable, Law]:
+    """Return the rows and the law that suit a table: the catalog's word, else its columns'."""
+    known = {item.id: item for item in list_datasets()}.get(table.id)
+    columns = set(table.included())
+    if known is not None:
+        chosen = rebind(load_laws()[known.law], known.law_inputs)
+        if {item.column for item in chosen.inputs} | {chosen.response} <= columns:
+            is_whole = not known.law_family or known.law_family not in family_names(table)
+            return (table if is_whole else of_families(table, [known.law_family])), chosen
+    usual = law_for_role("default")
+    if {item.column for item in usual.inputs} | {usual.response} <= columns:
+        return table, usual
+    role = law_for_role("over-compute" if "loss" in columns else "metric-of-scale")
+    response = None if "loss" in columns else "accuracy"
+    return table, rebind(role, {role.symbols[0]: scale_column(table)}, response)
+
+
+def optimum(
+    fit: Fit,
+    compute_flop: float | str | Iterable[float | str],
+    *,
+    level: float = 0.9,
+    fixed: Mapping[str, float] | None = None,
+) -> Frontier:
+    """Return the compute-optimal model size, tokens and loss, with intervals from the draws.
+
+    Parameters
+    ----------
+    fit : Fit
+    compute_flop : float, str, or several of them
+        Such as ``1e24`` or ``"1e24 FLOP"``.
+    level : float
+        Nominal coverage of the intervals.
+    fixed : mapping of str to float, optional
+        Values of the law's other inputs, by table column.
+
+    Raises
+    ------
+    UnitError
+        If the compute cannot be read.
+    PlanError
+        If the law has no best size there.
+    """
+    given = [compute_flop] if isinstance(compute_flop, str | float | int) else list(compute_flop)
+    flop = np.array([_quantity(value) for value in given])
+    return planning.frontier(fit, flop, level=level, fixed=fixed)
+
+
+def _quantity(value: float | str) -> float:
+    return parse_quantity(value, "flop") if isinstance(value, str) else float(value)
+
+
+def plan(
+    fit: Fit,
+    accelerator: Accelerator | str,
+    *,
+    fixed: Mapping[str, float] | None = None,
+    **options: Any,
+) -> Plan:
+    """Return the best run that a budget buys.
+
+    Parameters
+    ----------
+    fit : Fit
+    accelerator : Accelerator or str
+        Or its catalog name.
+    fixed : mapping of str to float, optional
+        Values of the law's other inputs, by table column.
+    **options
+        Of `Budget` and `PlanOptions`, numbers in canonical units or quantities as text, such as
+        ``usd="250k"``, ``wall_time_s="30 days"``, ``accelerators=1024``, ``unique_tokens="3T"``.
+
+    Raises
+    ------
+    OptionError
+        Naming every option that is unknown or cannot be read.
+    PlanError
+        If the budget buys no run.
+    CatalogError
+        If there is no such accelerator.
+    """
+    chosen = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
+    of_budget = {entry.name for entry in options_of(Budget)}
+    of_plan = {entry.name.partition(".")[0] for entry in options_of(PlanOptions)}
+    if unknown := sorted(set(options) - of_budget - of_plan):
+        raise OptionError(
+            f"A plan has no option {', '.join(unknown)}.",
+            hint=f"Options of the budget: {', '.join(sorted(of_budget))}; of the plan: "
+            f"{', '.join(sorted(of_plan))}.",
+        )
+    budget = from_mapping(Budget, {k: v for k, v in options.items() if k in of_budget})
+    planned = from_mapping(PlanOptions, {k: v for k, v in options.items() if k in of_plan})
+    return planning.plan(fit, budget, chosen, planned, fixed=fixed)
+
+
+# --- Comparisons
+
+
+def compare(
+    table: TableLike,
+    laws: Sequence[LawLike] | None = None,
+    *,
+    decades: float = 1.0,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> LawComparison:
+    """Fit laws to the same rows and see how each predicts rows it has not seen.
+
+    Parameters
+    ----------
+    table : LossTable, or what `load` takes
+    laws : sequence of Law or str, optional
+        By default those of model size and data that the table has columns for, else what is
+        commonly claimed of one measure of scale.
+    decades : float
+        How far the held-out part reaches down from the largest scale.
+    progress : callable, optional
+        Called with the share done; may raise to cancel.
+    **options
+        Of `FitOptions`, the same for all.
+
+    Raises
+    ------
+    IsoflopError
+        As reading the table and fitting do.
+    """
+    rows = _table(table)
+    chosen = _comparable_laws(rows) if laws is None else tuple(_law(item, rows) for item in laws)
+    settings = from_mapping(FitOptions, options)
+    return compare_laws(rows, chosen, settings, decades=decades, progress=progress)
+
+
+def _comparable_laws(table: LossTable) -> tuple[Law, ...]:
+    known = set(table.included())
+    found = tuple(
+        item
+        for item in laws_for("size-and-data")
+        if {part.column for part in item.inputs} | {item.response} <= known
+    )
+    return found or functional_forms(scale_column(table))
+
+
+def compare_families(
+    table: TableLike,
+    law: LawLike | None = None,
+    families: tuple[str, str] | None = None,
+    *,
+    reasons: Mapping[str, str] | None = None,
+    **options: Any,
+) -> FamilyComparison:
+    """Compare two model families: how much more compute one needs for the same loss.
+
+    Parameters
+    ----------
+    table : LossTable, or what `load` takes
+    law : Law or str, optional
+        Fitted to each; by default loss against the table's scale.
+    families : (str, str), optional
+        By default the two of a table that has two.
+    reasons : mapping of str to str, optional
+        Why a difference in ``loss_unit``, ``tokenizer`` or ``param_convention`` does no harm.
+    **options
+        Of `FitOptions`.
+
+    Raises
+    ------
+    FitError
+        If the families are not known to be comparable and no reason is given.
+    TableError
+        If the table has not just these families.
+    """
+    rows = _table(table)
+    names = families or family_names(rows)
+    if len(names) != 2:
+        raise TableError(
+            f"Two families are compared; the table {rows.id} has {len(names)}.",
+            detail=f"Families: {', '.join(names) or 'none'}.",
+            hint='Name two, such as families=("Pythia", "Cerebras-GPT").',
+        )
+    column = scale_column(rows)
+    usual = law_for_role("over-compute")
+    chosen = rebind(usual, {usual.symbols[0]: column}) if law is None else _law(law, rows)
+    groups = [fitting.compare.Group(label=name, table=rows.families(name)) for name in names]
+    return family_comparison(
+        (groups[0], groups[1]),
+        chosen,
+        from_mapping(FitOptions, options),
+        column=column,
+        reasons=reasons,
+    )
+
+
+def compare_published(table: TableLike) -> tuple[PublishedComparison, ...]:
+    """Evaluate every published fit on a table's rows.
+
+    Parameters
+    ----------
+    table : LossTable, or what `load` takes
+    """
+    return published_comparison(_table(table))
+
+
+def backtest(
+    given: Iterable[LossTable | str] | None = None,
+    laws: Sequence[LawLike] | None = None,
+    *,
+    objectives: Sequence[Objective] | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Hold out the largest decade of tables and see how laws predict it.
+
+    Parameters
+    ----------
+    given : iterable of LossTable or str, optional
+        Tables or their catalog names; by default all of the catalog, downloaded if need be.
+    laws : sequence of Law or str, optional
+        By default every shipped law that a table has the columns for.
+    objectives : sequence of str, optional
+        By default all.
+    progress : callable, optional
+        Called with the share of tables done and the next one's name; may raise to cancel.
+    """
+    chosen = list(backtests.datasets() if given is None else given)
+    rows = []
+    for i, item in enumerate(chosen):
+        table = load_dataset(item) if isinstance(item, str) else item
+        if progress:
+            progress(i / len(chosen), table.id)
+        bound = None if laws is None else [_law(one, table) for one in laws]
+        more = {} if objectives is None else {"objectives": objectives}
+        rows += list(backtests.backtest_table(table, bound, **more))
+    return Backtest(made=backtests.today(), rows=tuple(rows))
