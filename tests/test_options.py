@@ -158,7 +158,7 @@ def test_code_holds_what_differs_from_the_defaults() -> None:
 
 
 def test_the_classes_themselves_still_refuse() -> None:
-    with pytest.raises(PlanError, match="budget makes no sense"):
+    with pytest.raises(PlanError, match="budget is invalid"):
         from_mapping(Budget, {"mfu": 0.4})
     with pytest.raises(FitError):
         FitOptions(seed=-1)

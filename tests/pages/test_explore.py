@@ -36,7 +36,7 @@ def test_first_visit_is_finished(start: Path) -> None:
     assert not at.warning
     assert set(metrics(at)) == {
         "Predicted loss", "Model size N", "Training data D", "Tokens per parameter", "Wall time",
-        "Accelerator-hours", "Cost", "Beyond the data",
+        "Accelerator-hours", "Cost", "Extrapolation",
     }  # fmt: skip
     curve, contours, residuals = figures(at)
     assert {"Cerebras-GPT", "Pythia", "You are here", "90% band", "beyond the data"} <= set(

@@ -172,3 +172,10 @@ def test_an_optimum_beside_the_size_that_inference_uses_up_is_found(chinchilla) 
     losses = chinchilla.loss(HOFFMANN, {"N": sizes, "D": rule.tokens(sizes, 1e20)})
     assert best.loss <= losses.min() * (1 + 1e-12)
     assert best.params == pytest.approx(sizes[np.argmin(losses)], rel=1e-5)
+
+
+def test_the_exponents_are_those_of_the_closed_form(chinchilla, make_fit) -> None:
+    found = frontier(make_fit(chinchilla), np.geomspace(1e20, 1e24, 7))
+    _, _, alpha, _, beta = HOFFMANN
+    assert found.exponents == pytest.approx((beta / (alpha + beta), alpha / (alpha + beta)))
+    assert frontier(make_fit(chinchilla), [1e21]).exponents is None

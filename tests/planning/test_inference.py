@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from isoflop.accounting import find_model, load_families
 from isoflop.errors import DoesNotFit, PlanError
+from isoflop.planning import find_accelerator
 from isoflop.planning.inference import (
     ServingSetup,
+    accelerators_for,
     estimate_serving,
     kv_cache_bytes,
     kv_cache_bytes_per_token,
+    serving_on,
     weights_read_bytes,
 )
 
@@ -145,6 +148,22 @@ def test_weights_that_do_not_fit_are_refused():
     ],
 )
 def test_impossible_setups_are_refused(change, message):
-    with pytest.raises(PlanError, match="This serving setup makes no sense") as caught:
+    with pytest.raises(PlanError, match="This serving setup is invalid") as caught:
         replace(IDEAL, **change)
     assert message in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("params", "count"), [(1e9, 1), (20e9, 1), (20.1e9, 2), (70e9, 4), (405e9, 32)]
+)
+def test_the_accelerators_for_a_copy_hold_the_weights_in_half_their_memory(params, count):
+    assert accelerators_for(params, 80e9) == count
+    assert 2 * params <= count * 80e9 / 2
+
+
+def test_a_model_is_served_at_the_rates_and_price_of_the_accelerator():
+    setup = serving_on(
+        find_accelerator("h100-sxm"), accelerators=2, batch=8, prompt_tokens=100, output_tokens=50
+    )
+    assert setup.peak_flop_per_s == find_accelerator("h100-sxm").peak("bf16")
+    assert estimate_serving(LLAMA_8B, setup).usd_per_million_output_tokens > 0

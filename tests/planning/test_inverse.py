@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.planning.conftest import HOFFMANN, D, N, law
@@ -5,13 +7,13 @@ from tests.planning.conftest import HOFFMANN, D, N, law
 from isoflop.accounting import find_family
 from isoflop.errors import LossUnreachable, PlanError
 from isoflop.laws.law import Input
-from isoflop.planning import ComputeRule, compute_optimal
+from isoflop.planning import Budget, ComputeRule, compute_optimal, cost, find_accelerator
 from isoflop.planning.family_rule import family_rule
 from isoflop.planning.inverse import (
     cheapest,
     least_compute,
+    least_cost,
     loss_floor,
-    smaller_models,
     tokens_for_loss,
 )
 
@@ -98,23 +100,6 @@ def test_a_law_without_a_floor_reaches_everything_or_says_it_is_beyond_training(
         least_compute(make_fit(kaplan, theta), 0.01)
 
 
-def test_a_smaller_model_reaches_the_same_loss(chinchilla, make_fit) -> None:
-    fit = make_fit(chinchilla)
-    best = compute_optimal(chinchilla, HOFFMANN, 1e22)
-    same, half, tenth, tiny = smaller_models(
-        fit, float(best.params), float(best.tokens), [1, 2, 4, 1e4]
-    )
-    assert same.compute_ratio == pytest.approx(1)
-    assert 1 < half.compute_ratio < tenth.compute_ratio
-    loss = chinchilla.loss(HOFFMANN, {"N": [half.params], "D": [half.tokens]})[0]
-    assert loss == pytest.approx(float(best.loss))
-    extra = half.compute_flop - float(best.compute_flop)
-    saved = 2 * (float(best.params) - half.params)
-    assert half.break_even_tokens == pytest.approx(extra / saved)
-    assert np.isinf(tiny.tokens)
-    assert np.isinf(tiny.compute_ratio)
-
-
 def test_inference_shrinks_the_cheapest_model(chinchilla) -> None:
     plain = cheapest(chinchilla, HOFFMANN, 2.0)
     served = cheapest(chinchilla, HOFFMANN, 2.0, rule=ComputeRule(lifetime_inference_tokens=1e13))
@@ -130,3 +115,18 @@ def test_many_demands_at_once_equal_each_alone(chinchilla) -> None:
         alone = cheapest(chinchilla, HOFFMANN, 2.0, rule=rule)
         assert batch.params[index] == pytest.approx(float(alone.params), rel=1e-9)
         assert batch.compute_flop[index] == pytest.approx(float(alone.compute_flop), rel=1e-9)
+
+
+def test_the_cost_of_a_loss_is_that_of_its_compute(chinchilla, draws, make_fit) -> None:
+    found = least_compute(make_fit(chinchilla, draws=draws), 2.2)
+    budget, device = Budget(wall_time_s=86400.0, accelerators=64), find_accelerator("h100-sxm")
+    least = least_cost(found, budget, device)
+    run = cost(found.compute_flop, budget, device)
+    assert least.accelerator_hours.value == pytest.approx(run.accelerator_hours)
+    assert least.wall_time_s.value == pytest.approx(run.wall_time_s)
+    assert least.usd.value == pytest.approx(run.usd_compute)
+    ratio = found.compute_interval.upper / found.compute_flop
+    assert least.usd.interval.upper == pytest.approx(ratio * run.usd_compute)
+    free = least_cost(found, replace(budget, price_usd_per_hour=0.0), device)
+    assert free.usd is None
+    assert found.has_floor

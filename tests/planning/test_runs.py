@@ -4,7 +4,14 @@ import pytest
 
 from isoflop.data import read_toml
 from isoflop.errors import CatalogError
-from isoflop.planning.runs import RUNS_FILE, check_run, check_runs, load_runs
+from isoflop.planning.runs import (
+    RUNS_FILE,
+    Agreement,
+    agreement,
+    check_run,
+    check_runs,
+    load_runs,
+)
 from isoflop.planning.runs import _run as parse_run
 
 KEYS = sorted(read_toml(RUNS_FILE))
@@ -86,9 +93,6 @@ def test_a_malformed_run_is_refused(change: dict, message: str) -> None:
 
 
 def test_the_figures_that_the_documentation_states() -> None:
-    checks = check_runs()
-    counted = [check for check in checks if check.agrees is not None]
-    timed = [check.hours_ratio for check in checks if check.hours_ratio is not None]
-    assert (len(checks), len(counted), len(timed)) == (52, 37, 39)
-    assert sum(bool(check.agrees) for check in counted) == 15
-    assert sum(0.5 <= ratio <= 2 for ratio in timed) == 37
+    assert agreement(check_runs()) == Agreement(
+        n_runs=52, n_counted=37, n_agreeing=15, n_timed=39, n_near=37
+    )

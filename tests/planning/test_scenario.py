@@ -18,7 +18,9 @@ from isoflop.planning.saved import (
 from isoflop.planning.scenario import (
     Scenario,
     from_document,
+    hardware_utilisation,
     layout_of,
+    least_batch,
     setting_of,
     to_document,
 )
@@ -152,9 +154,9 @@ def test_experts_compute_and_predict_by_active_parameters_and_are_stored_in_full
     assert total.params == pytest.approx(plan.params)
 
 
-def test_saved_scenarios_come_back_with_their_results(store, chinchilla, draws, make_fit) -> None:
+def test_saved_scenarios_come_back_with_their_plans(store, chinchilla, draws, make_fit) -> None:
     plan = plan_within(make_fit(chinchilla, draws=draws), setting_of(SCENARIO))
-    about = {"fit": "Pile, Chinchilla", "loss_unit": "nats/token", "link": "?count=512"}
+    about = {"fit": "Pile, Chinchilla", "link": "?count=512"}
     save_scenario(store, " first ", SCENARIO, plan, **about)
     store.put("scenario", "broken", {"scenario": 3})
     found, unreadable = saved_scenarios(store)
@@ -162,9 +164,7 @@ def test_saved_scenarios_come_back_with_their_results(store, chinchilla, draws, 
     (saved,) = found
     assert saved.name == "first"
     assert saved.scenario == SCENARIO
-    assert saved.result.loss == plan.loss
-    assert saved.result.loss_lower < plan.loss < saved.result.loss_upper
-    assert saved.result.binding == tuple(limit.label for limit in plan.binding)
+    assert saved.plan == plan
     assert saved.link == "?count=512"
     with pytest.raises(CatalogError, match="needs a name"):
         save_scenario(store, "  ", SCENARIO, plan, **about)
@@ -187,3 +187,21 @@ def test_an_impossible_accelerator_is_not_saved(store) -> None:
     with pytest.raises(CatalogError, match="needs a name"):
         save_accelerator(store, replace(H100, label=" - "))
     assert own_accelerators(store) == {}
+
+
+def test_the_smallest_batch_is_a_micro_batch_a_replica() -> None:
+    shape = find_family("qwen-3").models[-1].architecture
+    least = least_batch(with_options(SCENARIO, micro_batch=2, context=4096), shape)
+    assert (least.replicas, least.micro_batch, least.context) == (64, 2, 4096)
+    assert least.tokens == 64 * 2 * 4096
+    assert least_batch(SCENARIO, shape).context == shape.context
+
+
+def test_recomputed_activations_are_work_of_the_hardware() -> None:
+    shape = find_family("llama-3").models[0].architecture
+    none, full = (
+        hardware_utilisation(with_options(SCENARIO, recompute=name), shape)
+        for name in ("none", "full")
+    )
+    assert none == pytest.approx(H100.default_mfu)
+    assert 1.2 * none < full < 4 / 3 * none  # the head is not computed again

@@ -11,9 +11,10 @@ from tests.fitting.helpers import TRUTH
 
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.laws import load_laws
-from isoflop.planning import Budget, Plan, find_accelerator, plan
+from isoflop.planning import Budget, Plan, Setting, find_accelerator, plan, plan_within
 from isoflop.tables import LossTable
 from isoflop.tables.schema import Provenance
+from isoflop.units import DAY_S
 
 
 @cache
@@ -62,3 +63,16 @@ def n_markers(figure: go.Figure) -> int:
     """Return how many rows are drawn as markers."""
     marked = (trace for trace in figure.data if "markers" in (getattr(trace, "mode", "") or ""))
     return sum(len(trace.x) for trace in marked if trace.name != "You are here")
+
+
+@cache
+def small_setting(accelerators: int = 64) -> Setting:
+    """Return time and money on some accelerators, with room for a little storage."""
+    budget = Budget(wall_time_s=10 * DAY_S, usd=1e6, accelerators=accelerators, storage_bytes=1e14)
+    return Setting(budget=budget, accelerator=find_accelerator("h100-sxm"))
+
+
+@cache
+def limited_plan(accelerators: int = 64) -> Plan:
+    """Return the best run within the small setting."""
+    return plan_within(small_fit(), small_setting(accelerators))

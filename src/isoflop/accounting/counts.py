@@ -8,6 +8,9 @@ from dataclasses import dataclass
 EMBEDDING_COMPONENTS = frozenset({"token_embedding", "position_embedding", "lm_head"})
 """Components that count as embedding; a tied head adds nothing to the token embedding."""
 
+MLP_COMPONENTS = ("mlp", "experts", "shared_experts", "router")
+"""Components of the feed-forward layers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterCount:
@@ -48,6 +51,11 @@ class ParameterCount:
     def nonembedding(self) -> int:
         """All parameters but the embeddings and the head (Kaplan et al., arXiv 2001.08361)."""
         return self.total - self.embedding
+
+    @property
+    def mlp(self) -> int:
+        """Those of all feed-forward layers: dense ones, experts and their routers."""
+        return sum(self.by_component.get(name, 0) for name in MLP_COMPONENTS)
 
     @property
     def active_nonembedding(self) -> int:

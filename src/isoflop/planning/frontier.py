@@ -25,6 +25,7 @@ SMALLEST_PARAMS = 1e3
 SMALLEST_TOKENS = 1e3
 LARGEST_PARAMS = 1e30
 N_RANGE, N_HALVINGS = 400, 40
+N_POINTS = 60
 N_FRONTIER_DRAWS = 400
 """Draws a frontier's bands are taken over: enough for 5% and 95% edges, and quick on a grid."""
 
@@ -261,6 +262,33 @@ def frontier(
         is_extrapolation=is_outside,
         reason="" if fit.draws is not None else NO_DRAWS,
     )
+
+
+def frontier_over(
+    fit: Fit,
+    compute_range: tuple[float, float],
+    *,
+    level: float = 0.9,
+    rule: ComputeRule = SIX_ND,
+    fixed: Mapping[str, float] | None = None,
+) -> Frontier:
+    """Find the compute-optimal models evenly over the logarithm of a range of compute.
+
+    Parameters
+    ----------
+    fit : Fit
+    compute_range : (float, float)
+        In FLOP, such as that of `isoflop.planning.trajectory.compute_range`.
+    level, rule, fixed
+        As `frontier`.
+
+    Raises
+    ------
+    PlanError
+        As `frontier`.
+    """
+    flop = np.geomspace(*compute_range, N_POINTS)
+    return frontier(fit, flop, level=level, rule=rule, fixed=fixed)
 
 
 def _is_extrapolation(

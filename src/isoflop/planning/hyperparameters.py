@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from math import isfinite, log10, prod
@@ -108,6 +108,14 @@ def _canonical_coefficient(entry: Mapping[str, Any]) -> float:
     units = entry.get("input_units", {})
     scale = prod(unit ** -entry["exponents"][name] for name, unit in units.items())
     return float(entry["coefficient"] * entry.get("result_unit", 1) * scale)
+
+
+def critical_batch_tokens(hints: Iterable[HyperparameterHint]) -> float | None:
+    """Return the largest critical batch that the rules give; None where none gives one."""
+    return max(
+        (hint.value for hint in hints if hint.rule.quantity == "critical_batch_tokens"),
+        default=None,
+    )
 
 
 def hyperparameter_hints(

@@ -8,10 +8,11 @@ The estimate takes the slower of the two, at stated shares of the datasheet's ra
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from math import floor, isfinite
+from math import ceil, floor, isfinite, log2
 
 from isoflop.accounting import Architecture, count_flop, count_parameters
 from isoflop.errors import DoesNotFit, PlanError
+from isoflop.planning.types import Accelerator
 
 
 def kv_cache_bytes_per_token(architecture: Architecture, *, element_bytes: float = 2) -> float:
@@ -62,7 +63,7 @@ class ServingSetup:
     price_usd_per_hour : float
         Of one accelerator; 0 where no cost is wanted.
     weight_bytes, cache_bytes : float
-        Bytes a parameter and a cached element: 2 for BF16, 1 for FP8, 0.5 for 4-bit.
+        Bytes per parameter and per cached element: 2 for BF16, 1 for FP8, 0.5 for 4-bit.
     batch : int
         Sequences generated side by side.
     prompt_tokens, output_tokens : int
@@ -76,7 +77,7 @@ class ServingSetup:
     Raises
     ------
     PlanError
-        Naming every value that makes no sense.
+        Naming every value that is invalid.
     """
 
     accelerators: int
@@ -105,7 +106,50 @@ class ServingSetup:
             if getattr(self, name) > upper:
                 problems.append(f"{name} = {getattr(self, name):g} is no share")
         if problems:
-            raise PlanError("This serving setup makes no sense.", detail="\n".join(problems))
+            raise PlanError("This serving setup is invalid.", detail="\n".join(problems))
+
+
+def serving_on(
+    accelerator: Accelerator,
+    *,
+    accelerators: int,
+    batch: int,
+    prompt_tokens: int,
+    output_tokens: int,
+) -> ServingSetup:
+    """Return how a model is served in BF16 on an accelerator of the catalog, at its own price.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    accelerators, batch, prompt_tokens, output_tokens : int
+        As `ServingSetup`.
+    """
+    return ServingSetup(
+        accelerators=accelerators,
+        memory_bytes=accelerator.memory_bytes,
+        bandwidth_byte_per_s=accelerator.bandwidth_byte_per_s,
+        peak_flop_per_s=accelerator.peak(),
+        price_usd_per_hour=accelerator.price_usd_per_hour or 0.0,
+        batch=batch,
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+    )
+
+
+def accelerators_for(params: float, memory_bytes: float, *, weight_bytes: float = 2.0) -> int:
+    """Return the power of two of accelerators that hold a model's weights in half their memory.
+
+    Parameters
+    ----------
+    params : float
+    memory_bytes : float
+        Of one accelerator.
+    weight_bytes : float
+        Bytes per parameter.
+    """
+    need = 2 * weight_bytes * params / memory_bytes
+    return 1 << max(0, ceil(log2(need)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

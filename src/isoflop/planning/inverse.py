@@ -1,8 +1,7 @@
 """From a target loss back to the least compute that reaches it.
 
 For a model of N parameters the target fixes the tokens; the cheapest size is again a minimum over
-one variable. The same sum with inference tokens gives the model of least compute over its lifetime
-(Sardana et al., arXiv 2401.00448), and at a fixed size it prices a smaller, longer-trained model.
+one variable.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import LossUnreachable
 from isoflop.fitting.result import Fit
 from isoflop.laws import Law
+from isoflop.planning import budget as sums
 from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS, require_interior
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.minimise import minimise
 from isoflop.planning.rule import SIX_ND, ComputeRule
-from isoflop.planning.types import Interval, Optimum
+from isoflop.planning.types import Accelerator, Budget, Interval, Optimum
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,21 @@ LARGEST_PARAMS, LARGEST_TOKENS = 1e20, 1e24
 
 N_HALVINGS = 60
 MAX_DRAWS = 400
+NO_FLOOR = 1e-3
+"""A floor below this share of the target is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure with its interval, where there is one."""
+
+    value: float
+    interval: Interval | None
+
+    def scaled(self, factor: float) -> Estimate:
+        """Return this figure times a positive factor."""
+        interval = None if self.interval is None else self.interval.scaled(factor)
+        return Estimate(value=self.value * factor, interval=interval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +73,26 @@ class LeastCompute:
     tokens_interval: Interval | None
     reachable_share: float | None
     floor: float
+
+    @property
+    def compute(self) -> Estimate:
+        """The compute with its interval."""
+        return Estimate(value=self.compute_flop, interval=self.compute_interval)
+
+    @property
+    def size(self) -> Estimate:
+        """The parameters with their interval."""
+        return Estimate(value=self.params, interval=self.params_interval)
+
+    @property
+    def data(self) -> Estimate:
+        """The tokens with their interval."""
+        return Estimate(value=self.tokens, interval=self.tokens_interval)
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether the floor is more than rounding beside the target."""
+        return self.floor > NO_FLOOR * self.target_loss
 
 
 def tokens_for_loss(
@@ -230,6 +265,39 @@ def least_compute(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastCost:
+    """What the least compute to a loss takes on some accelerators.
+
+    Parameters
+    ----------
+    accelerator_hours, wall_time_s : Estimate
+    usd : Estimate or None
+        For the accelerators alone; None without a price.
+    """
+
+    accelerator_hours: Estimate
+    wall_time_s: Estimate
+    usd: Estimate | None
+
+
+def least_cost(found: LeastCompute, budget: Budget, accelerator: Accelerator) -> LeastCost:
+    """Return the hours, time and money of the least compute to a loss.
+
+    Raises
+    ------
+    PlanError
+        As `isoflop.planning.budget.model_flop_per_s`.
+    """
+    hours = found.compute.scaled(sums.accelerator_hours(1.0, budget, accelerator))
+    price = sums.price_usd_per_hour(budget, accelerator)
+    return LeastCost(
+        accelerator_hours=hours,
+        wall_time_s=found.compute.scaled(sums.wall_time_s(1.0, budget, accelerator)),
+        usd=hours.scaled(price) if price else None,
+    )
+
+
 def _interval(spread: Optimum | None, name: str, level: float) -> Interval | None:
     """Return the range of a figure over the draws; infinite for those that never get there."""
     if spread is None:
@@ -263,85 +331,6 @@ def _unreachable(
         f"A loss of {target_loss:g} is unreachable.",
         detail=f"{detail}.",
         hint="Give a higher target, or better data: the floor belongs to the data and tokenizer.",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmallerModel:
-    """A smaller model trained longer to the same loss.
-
-    Parameters
-    ----------
-    factor : float
-        How many times smaller than the best model.
-    params, tokens : float
-        Tokens are infinite where the loss is out of its reach.
-    compute_flop : float
-        Of training.
-    compute_ratio, tokens_ratio : float
-        Over those of the best model.
-    break_even_tokens : float
-        Inference tokens after which its cheaper use has paid for its longer training.
-    """
-
-    factor: float
-    params: float
-    tokens: float
-    compute_flop: float
-    compute_ratio: float
-    tokens_ratio: float
-    break_even_tokens: float
-
-
-def smaller_models(
-    fit: Fit,
-    params: float,
-    tokens: float,
-    factors: ArrayLike,
-    *,
-    rule: ComputeRule = SIX_ND,
-    fixed: Mapping[str, float] | None = None,
-) -> tuple[SmallerModel, ...]:
-    """Say what models some times smaller cost in tokens and compute for the same loss.
-
-    Parameters
-    ----------
-    fit : Fit
-    params, tokens : float
-        The model to compare with.
-    factors : array_like, shape (n,)
-        How many times smaller, 1 or more.
-    rule, fixed
-        As `cheapest`.
-
-    Returns
-    -------
-    tuple of SmallerModel
-        One for every factor.
-    """
-    factor = np.asarray(factors, dtype=np.float64)
-    inputs = inputs_at(fit.law, np.array([params]), np.array([tokens]), fixed, rule=rule)
-    target = float(fit.law.loss(fit.theta, inputs)[0])
-    size = params / factor
-    needed = tokens_for_loss(fit.law, fit.theta, size, target, rule=rule, fixed=fixed)
-    flop, flop_of_best = rule.training_flop(size, needed), rule.training_flop(params, tokens)
-    saved_per_token = (rule.flop_per_token(params) - rule.flop_per_token(size)) / 3
-    with np.errstate(divide="ignore", invalid="ignore"):
-        break_even = np.where(saved_per_token > 0, (flop - flop_of_best) / saved_per_token, 0.0)
-    columns = np.broadcast_arrays(
-        factor, size, needed, flop, flop / flop_of_best, needed / tokens, break_even
-    )
-    return tuple(
-        SmallerModel(
-            factor=float(row[0]),
-            params=float(row[1]),
-            tokens=float(row[2]),
-            compute_flop=float(row[3]),
-            compute_ratio=float(row[4]),
-            tokens_ratio=float(row[5]),
-            break_even_tokens=float(row[6]),
-        )
-        for row in zip(*columns, strict=True)
     )
 
 

@@ -163,6 +163,7 @@ def plan_within(
             storage_bytes=storage.total_bytes,
         ),
         storage=storage,
+        budget=budget,
         limits=() if best is None else limit_uses(fit, setting, best, fixed),
         epochs=tokens / unique,
         notices=_notices(fit, decades, spread, tokens / unique),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -19,6 +19,8 @@ from isoflop.units import HOUR_S
 RUNS_FILE = "published_runs.toml"
 CLOSE_RATIO = 1.05
 """Counts within 5% of each other agree, conventions being what they are."""
+NEAR_RATIO = 2.0
+"""Hours within a factor of two are near."""
 
 _REQUIRED = frozenset({"label", "params", "tokens", "reason", "source", "retrieved"})
 _OPTIONAL = frozenset(
@@ -136,6 +138,39 @@ class RunCheck:
         """Whether one of our conventions gives the published FLOP; None where there are none."""
         ratio = self.closest_ratio
         return None if ratio is None else max(ratio, 1 / ratio) <= CLOSE_RATIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How many published runs our sums meet.
+
+    Parameters
+    ----------
+    n_runs : int
+    n_counted, n_agreeing : int
+        Those with a published count of FLOP, and those that ours meets.
+    n_timed, n_near : int
+        Those with published hours, and those that our defaults plan within a factor of two.
+    """
+
+    n_runs: int
+    n_counted: int
+    n_agreeing: int
+    n_timed: int
+    n_near: int
+
+
+def agreement(checks: Sequence[RunCheck]) -> Agreement:
+    """Count the runs that our sums meet."""
+    counts = [check.agrees for check in checks if check.agrees is not None]
+    hours = [check.hours_ratio for check in checks if check.hours_ratio is not None]
+    return Agreement(
+        n_runs=len(checks),
+        n_counted=len(counts),
+        n_agreeing=sum(counts),
+        n_timed=len(hours),
+        n_near=sum(1 / NEAR_RATIO <= ratio <= NEAR_RATIO for ratio in hours),
+    )
 
 
 @cache

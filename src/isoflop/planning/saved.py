@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from isoflop.errors import CatalogError
+from isoflop.errors import CatalogError, DocumentError
 from isoflop.planning.hardware import describe_accelerator, load_accelerators, parse_accelerator
 from isoflop.planning.scenario import Scenario, from_document, to_document
 from isoflop.planning.types import Accelerator, Plan
@@ -20,46 +21,16 @@ OWN_PREFIX = "own-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a plan came to when it was saved.
-
-    Parameters
-    ----------
-    params, tokens, compute_flop, loss : float
-    loss_lower, loss_upper : float or None
-    wall_time_s, accelerator_hours : float
-    usd, energy_j : float or None
-    storage_bytes : float
-    binding : tuple of str
-        Labels of the limits that bind.
-    """
-
-    params: float
-    tokens: float
-    compute_flop: float
-    loss: float
-    loss_lower: float | None
-    loss_upper: float | None
-    wall_time_s: float
-    accelerator_hours: float
-    usd: float | None
-    energy_j: float | None
-    storage_bytes: float
-    binding: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedScenario:
-    """One saved scenario with its result.
+    """One saved scenario with its plan.
 
     Parameters
     ----------
     name : str
     scenario : Scenario
-    result : Result
+    plan : Plan
     fit : str
         Table and law that the loss rests on, in words.
-    loss_unit : str
     link : str
         Query part of the address that shows it again.
     saved : datetime
@@ -68,30 +39,10 @@ class SavedScenario:
 
     name: str
     scenario: Scenario
-    result: Result
+    plan: Plan
     fit: str
-    loss_unit: str
     link: str
     saved: datetime
-
-
-def result_of(plan: Plan) -> Result:
-    """Return the figures of a plan that a comparison shows."""
-    interval = plan.loss_interval
-    return Result(
-        params=plan.params,
-        tokens=plan.tokens,
-        compute_flop=plan.compute_flop,
-        loss=plan.loss,
-        loss_lower=None if interval is None else interval.lower,
-        loss_upper=None if interval is None else interval.upper,
-        wall_time_s=plan.cost.wall_time_s,
-        accelerator_hours=plan.cost.accelerator_hours,
-        usd=plan.cost.usd,
-        energy_j=plan.cost.energy_j,
-        storage_bytes=plan.storage.total_bytes,
-        binding=tuple(limit.label for limit in plan.binding),
-    )
 
 
 def save_scenario(
@@ -101,7 +52,6 @@ def save_scenario(
     plan: Plan,
     *,
     fit: str,
-    loss_unit: str,
     link: str,
 ) -> None:
     """Save a scenario and its plan, in place of any other of that name.
@@ -117,9 +67,8 @@ def save_scenario(
         raise CatalogError("A scenario needs a name.", hint="Give it one.")
     body = {
         "scenario": to_document(scenario),
-        "result": asdict(result_of(plan)),
+        "plan": json.loads(plan.to_json()),
         "fit": fit,
-        "loss_unit": loss_unit,
         "link": link,
     }
     store.put(SCENARIO, name.strip(), body)
@@ -144,17 +93,15 @@ def saved_scenarios(store: Store) -> tuple[list[SavedScenario], list[str]]:
 
 def _scenario(name: str, body: Mapping[str, Any], saved: datetime) -> SavedScenario:
     try:
-        result = dict(body["result"])
         return SavedScenario(
             name=name,
             scenario=from_document(body["scenario"]),
-            result=Result(**result | {"binding": tuple(result["binding"])}),
+            plan=Plan.from_json(json.dumps(body["plan"])),
             fit=body["fit"],
-            loss_unit=body["loss_unit"],
             link=body["link"],
             saved=saved,
         )
-    except (KeyError, TypeError) as error:
+    except (DocumentError, KeyError, TypeError) as error:
         raise CatalogError(
             "This saved scenario cannot be read.", detail=f"{type(error).__name__}: {error}"
         ) from None

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from isoflop.accounting import Family, find_family
+from isoflop.accounting import Architecture, Family, count_flop, find_family
 from isoflop.accounting.shapes import CountedParams
 from isoflop.errors import CatalogError, OptionError, PlanError
 from isoflop.options import from_mapping
+from isoflop.planning.budget import effective_mfu
 from isoflop.planning.constraints import Setting
 from isoflop.planning.disk import StorageRule
 from isoflop.planning.family_rule import family_rule, total_params
@@ -144,6 +145,67 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
             if options.must_fit
             else None
         ),
+    )
+
+
+def context_of(scenario: Scenario, architecture: Architecture) -> int:
+    """Return the sequence length of the run, in tokens: the scenario's, or else the model's."""
+    return scenario.options.context or architecture.context
+
+
+def hardware_utilisation(scenario: Scenario, architecture: Architecture) -> float:
+    """Return the share of the peak that the hardware works at, recomputation included (HFU).
+
+    Raises
+    ------
+    PlanError
+        If the MFU exceeds the accelerator's ceiling.
+    """
+    options = scenario.options
+    count = count_flop(
+        architecture,
+        convention="matmul",
+        context=context_of(scenario, architecture),
+        causal=options.causal,
+        recompute=options.recompute,
+    )
+    return effective_mfu(scenario.budget, scenario.accelerator) * count.hfu_per_mfu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastBatch:
+    """The smallest batch that a layout takes: one micro-batch a replica.
+
+    Parameters
+    ----------
+    replicas, micro_batch : int
+        Sequences at once are their product.
+    context : int
+        Tokens in a sequence.
+    """
+
+    replicas: int
+    micro_batch: int
+    context: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of one step."""
+        return self.replicas * self.micro_batch * self.context
+
+
+def least_batch(scenario: Scenario, architecture: Architecture) -> LeastBatch:
+    """Return the smallest batch that the scenario's layout takes.
+
+    Raises
+    ------
+    PlanError
+        As `layout_of`.
+    """
+    return LeastBatch(
+        replicas=layout_of(scenario).data,
+        micro_batch=scenario.options.micro_batch,
+        context=context_of(scenario, architecture),
     )
 
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import pandas as pd
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit
+from isoflop.identity import Keyed
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting, best_plan
 from isoflop.planning.cost import cost
 from isoflop.planning.types import Plan
 from isoflop.units import format_number
+
+STEP = 1.2
+"""Each assumption is multiplied and divided by this."""
+
+SMALLEST_SHARE = 0.01
+"""Of the widest movement of money, below which one is left out."""
+
+Moved = Literal["loss", "usd"]
 
 Change = Callable[[Setting, float], Setting]
 
@@ -34,6 +45,10 @@ class Outcome:
     loss: float
     usd: float | None
     wall_time_s: float
+
+    def of(self, name: Moved) -> float:
+        """Return the loss or the money; no money counts as none spent."""
+        return self.loss if name == "loss" else self.usd or 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +78,59 @@ class Sensitivity:
             return 0.0
         return abs(self.high.usd - self.low.usd)
 
+    def span(self, name: Moved) -> float:
+        """How far the loss or the money moves."""
+        return self.loss_span if name == "loss" else self.usd_span
 
-def sensitivity(
-    fit: Fit, setting: Setting, plan: Plan, fixed: Mapping[str, float] | None = None
-) -> tuple[Sensitivity, ...]:
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tornado(Keyed):
+    """How far a plan's loss and money move with each assumption.
+
+    Parameters
+    ----------
+    plan : Plan
+    entries : tuple of Sensitivity
+        Those that move the loss most first.
+    """
+
+    plan: Plan
+    entries: tuple[Sensitivity, ...]
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Tornado: {len(self.entries)} assumptions>"
+
+    def moving(self, name: Moved) -> tuple[Sensitivity, ...]:
+        """Return the assumptions that move the loss or the money, the widest first.
+
+        Of the money, those that move it by less than a hundredth of the widest are left out.
+        """
+        ordered = sorted(self.entries, key=lambda entry: -entry.span(name))
+        widest = ordered[0].span(name) if ordered else 0.0
+        least = 0.0 if name == "loss" else SMALLEST_SHARE * widest
+        return tuple(entry for entry in ordered if entry.span(name) > least)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row an assumption: its values lowered and raised, and loss and money at both."""
+        return pd.DataFrame(
+            [
+                {
+                    "assumption": entry.label,
+                    **{
+                        f"{name}_{end}": getattr(outcome, name)
+                        for end, outcome in (("low", entry.low), ("high", entry.high))
+                        for name in ("value", "loss", "usd")
+                    },
+                }
+                for entry in self.entries
+            ]
+        )
+
+
+def tornado(
+    fit: Fit, setting: Setting, plan: Plan, *, fixed: Mapping[str, float] | None = None
+) -> Tornado:
     """Move each assumption by a fifth both ways and plan anew, the others as they are.
 
     Parameters
@@ -79,10 +143,9 @@ def sensitivity(
 
     Returns
     -------
-    tuple of Sensitivity
-        Those that move the loss most first; the uncertainty of the fit is one of them where the
-        plan has an interval. An assumption that cannot move, such as an MFU at its ceiling, moves
-        as far as it can.
+    Tornado
+        The uncertainty of the fit is one of its entries where the plan has an interval. An
+        assumption that cannot move, such as an MFU at its ceiling, moves as far as it can.
 
     Raises
     ------
@@ -104,11 +167,8 @@ def sensitivity(
                 high=_of_plan(plan, interval.upper, "upper edge"),
             )
         )
-    return tuple(sorted(found, key=lambda entry: -entry.loss_span))
-
-
-STEP = 1.2
-"""Each assumption is multiplied and divided by this."""
+    found.sort(key=lambda entry: -entry.loss_span)
+    return Tornado(plan=plan, entries=tuple(found))
 
 
 def _of_plan(plan: Plan, loss: float, value: str) -> Outcome:
@@ -152,7 +212,7 @@ def _changes(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]
             lambda f: f"{min(budget.goodput * f, 1.0):.0%}",
         ),
         (
-            "FLOP a parameter and token",
+            "FLOP per parameter and token",
             lambda s, f: replace(
                 s, rule=replace(s.rule, flop_per_param_token=s.rule.flop_per_param_token * f)
             ),

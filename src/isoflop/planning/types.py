@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ from isoflop.planning.summary import (
     plan_text,
 )
 from isoflop.text import as_html
-from isoflop.units import Dimension, format_number, format_quantity
+from isoflop.units import DAY_S, HOUR_S, Dimension, format_number, format_quantity
 
 PLAN_FORMAT = "isoflop-plan-1"
 OPTIMUM_FORMAT = "isoflop-optimum-1"
@@ -198,7 +198,7 @@ class Budget:
     Raises
     ------
     PlanError
-        Naming every value that makes no sense.
+        Naming every value that is invalid.
     """
 
     compute_flop: Annotated[
@@ -317,7 +317,7 @@ class Budget:
         problems = list(_budget_problems(self))
         if problems:
             raise PlanError(
-                "This budget makes no sense.",
+                "This budget is invalid.",
                 detail="\n".join(problems),
                 hint="Give FLOP, money or time, and at least one accelerator.",
             )
@@ -428,6 +428,19 @@ class Frontier(Keyed):
     def __repr__(self) -> str:
         return f"<Frontier: {len(self.compute_flop)} amounts of compute>"
 
+    @property
+    def exponents(self) -> tuple[float, float] | None:
+        """Mean powers of compute with which N* and D* grow; None for fewer than two models."""
+        found = np.isfinite(self.params)
+        if np.count_nonzero(found) < 2:
+            return None
+        log_flop = np.log(self.compute_flop[found])
+        size, data = (
+            float(np.polyfit(log_flop, np.log(values[found]), 1)[0])
+            for values in (self.params, self.tokens)
+        )
+        return size, data
+
     def summary(self) -> str:
         """Return the models as text, a line an amount of compute, with their intervals."""
         return frontier_text(self)
@@ -474,6 +487,10 @@ class Interval:
     level: float
     kind: BandKind = "confidence"
 
+    def scaled(self, factor: float) -> Interval:
+        """Return the range of a figure that is this one times a positive factor."""
+        return replace(self, lower=self.lower * factor, upper=self.upper * factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -501,6 +518,16 @@ class Cost:
     usd_storage: float
     energy_j: float | None
     carbon_kg: float | None
+
+    @property
+    def accelerator_days(self) -> float:
+        """Accelerators times days."""
+        return self.accelerator_hours * HOUR_S / DAY_S
+
+    @property
+    def usd_per_accelerator_hour(self) -> float | None:
+        """Price of one accelerator; None where it is not known."""
+        return None if self.usd_compute is None else self.usd_compute / self.accelerator_hours
 
     @property
     def usd(self) -> float | None:
@@ -566,8 +593,10 @@ class Plan(Keyed):
         How far each input lies beyond the fitted rows, in decades; 0 inside.
     cost : Cost
     storage : StorageNeed
+    budget : Budget
+        What it was planned within.
     limits : tuple of LimitUse
-        Every limit of the budget.
+        Every limit of the budget; none where the size was given.
     epochs : float
         How often each unique token is seen; 1 or less where there are enough.
     notices : tuple of Notice
@@ -597,6 +626,7 @@ class Plan(Keyed):
     extrapolation_decades: Mapping[str, float] = field(default_factory=dict)
     cost: Cost
     storage: StorageNeed
+    budget: Budget
     limits: tuple[LimitUse, ...] = ()
     epochs: float = 1.0
     notices: tuple[Notice, ...] = ()
@@ -612,6 +642,13 @@ class Plan(Keyed):
     def tokens_per_param(self) -> float:
         """Training tokens for every parameter."""
         return self.tokens / self.params
+
+    @property
+    def furthest(self) -> tuple[str, float]:
+        """The input that lies furthest beyond the fitted rows, and how many decades; 0 inside."""
+        decades = self.extrapolation_decades
+        symbol = max(decades, key=lambda name: abs(decades[name]), default="")
+        return symbol, decades.get(symbol, 0.0)
 
     @property
     def binding(self) -> tuple[LimitUse, ...]:

@@ -18,15 +18,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isoflop.plot._components import components as components
     from isoflop.plot._contours import contours as contours
+    from isoflop.plot._disk import disk as disk
     from isoflop.plot._forecasts import forecasts as forecasts
+    from isoflop.plot._frontier import frontier as frontier
     from isoflop.plot._ladder import ladder as ladder
     from isoflop.plot._learning_rates import learning_rates as learning_rates
+    from isoflop.plot._lifetime import lifetime as lifetime
+    from isoflop.plot._limits import limits as limits
     from isoflop.plot._loss_curve import loss_curve as loss_curve
+    from isoflop.plot._loss_surface import loss_surface as loss_surface
+    from isoflop.plot._memory import memory as memory
     from isoflop.plot._next_token import next_token as next_token
     from isoflop.plot._overview import overview as overview
+    from isoflop.plot._plans import plans as plans
+    from isoflop.plot._published_flop import published_flop as published_flop
+    from isoflop.plot._published_mfu import published_mfu as published_mfu
     from isoflop.plot._residuals import residuals as residuals
     from isoflop.plot._runs import runs as runs
+    from isoflop.plot._smaller_models import smaller_models as smaller_models
     from isoflop.plot._token_frequencies import token_frequencies as token_frequencies
+    from isoflop.plot._tornado import tornado as tornado
     from isoflop.plot._training import training as training
     from isoflop.plot.theme import APP as APP
     from isoflop.plot.theme import DARK as DARK
@@ -37,15 +48,26 @@ _THEME = ("APP", "DARK", "LIGHT", "Theme")
 FIGURES = (
     "components",
     "contours",
+    "disk",
     "forecasts",
+    "frontier",
     "ladder",
     "learning_rates",
+    "lifetime",
+    "limits",
     "loss_curve",
+    "loss_surface",
+    "memory",
     "next_token",
     "overview",
+    "plans",
+    "published_flop",
+    "published_mfu",
     "residuals",
     "runs",
+    "smaller_models",
     "token_frequencies",
+    "tornado",
     "training",
 )
 """Names of the functions that draw, each in a module of its name with an underscore before it."""

@@ -344,12 +344,7 @@ def _marker(plan: Plan, label: str, theme: Theme) -> Trace:
         "mode": "markers",
         "name": "You are here",
         "showlegend": False,
-        "marker": {
-            "color": look.ACCENT,
-            "symbol": "star-diamond",
-            "size": 17,
-            "line": {"width": 1.5, "color": theme.ink},
-        },
+        "marker": look.star(theme),
         "text": [label],
         "hovertemplate": "%{text}<extra>You are here</extra>",
     }

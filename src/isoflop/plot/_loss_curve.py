@@ -379,12 +379,7 @@ def _budget(plan: Plan, x: float, label: str, theme: Theme) -> Trace:
         "mode": "markers",
         "name": "You are here",
         "legendrank": 1005,
-        "marker": {
-            "color": look.ACCENT,
-            "symbol": "star-diamond",
-            "size": 17,
-            "line": {"width": 1.5, "color": theme.ink},
-        },
+        "marker": look.star(theme),
         "error_y": error,
         "text": [label],
         "hovertemplate": "%{text}<extra>You are here</extra>",

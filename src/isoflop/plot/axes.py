@@ -34,6 +34,9 @@ AXES = MappingProxyType(
 )
 """What a scaling curve runs over, by table column."""
 
+MONEY = "Money (US dollars)"
+"""What an axis of money says."""
+
 
 def axis_of(column: str) -> Axis:
     """Return the axis of a table column."""
@@ -72,9 +75,18 @@ def column_title(column: str) -> str:
 
 def response_title(fit: Fit) -> str:
     """Return what the axis of a fit's response says, with its unit."""
-    if fit.law.response != "loss":
-        return column_title(fit.law.response)
-    return loss_title(fit.loss_unit)
+    return outcome_title(fit.law.response, fit.loss_unit)
+
+
+def outcome_title(response: str, loss_unit: str) -> str:
+    """Return what the axis of a response says, with its unit."""
+    return loss_title(loss_unit) if response == "loss" else column_title(response)
+
+
+def predicted_title(response: str, loss_unit: str) -> str:
+    """Return what the axis of a predicted response says, with its unit."""
+    title = outcome_title(response, loss_unit)
+    return f"Predicted {title[0].lower()}{title[1:]}"
 
 
 def loss_title(unit: str) -> str:

@@ -104,6 +104,16 @@ def symbol(index: int) -> str:
     return SYMBOLS[index % len(SYMBOLS)]
 
 
+def star(theme: Theme) -> dict[str, Any]:
+    """Return the marker of what the reader chose."""
+    return {
+        "color": ACCENT,
+        "symbol": "star-diamond",
+        "size": 17,
+        "line": {"width": 1.5, "color": theme.ink},
+    }
+
+
 def translucent(colour: str, alpha: float) -> str:
     """Return a colour of six hexadecimal digits with an opacity, 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))

@@ -26,13 +26,13 @@ from isoflop.plot import APP, axes
 from isoflop.ui import (
     caching,
     controls,
+    headline,
     inputs,
     messages,
     panels,
     reproduce,
     spending,
     uploads,
-    words,
 )
 from isoflop.ui.caching import Fitted
 from isoflop.ui.keeping import kept
@@ -41,6 +41,11 @@ from isoflop.ui.state import FitChoice, Selection
 GATHERING_S = 0.02
 """The browser gathers what arrives within 10 ms and draws it at once. A pause of twice that after
 the loss chart, which follows the slider, lets it be drawn before work on all else begins."""
+
+FIGURES = (
+    "loss", "params", "tokens", "tokens_per_param", "wall_time", "hours", "cost", "extrapolation",
+)  # fmt: skip
+"""The large figures of the page."""
 
 EVIDENCE = {
     "residuals": "Residuals",
@@ -139,15 +144,14 @@ def view(selection: Selection, fitted: Fitted) -> View:
 
 
 def show_answer(shown: View) -> None:
-    """Write the answer in words, then in large figures."""
-    fit = shown.fitted.fit
+    """Write the plan as a paragraph, then as large figures."""
     if shown.plan is None:
         if shown.problem is not None:
             messages.show(shown.problem)
         return
     with st.container(key="answer"):
-        st.markdown(words.sentence(shown.plan, fit, shown.accelerator))
-    words.figures(shown.plan, fit)
+        st.markdown(headline.reach(shown.plan))
+    headline.figures(shown.plan, shown.fitted.fit, FIGURES)
 
 
 def show_losses(shown: View) -> None:

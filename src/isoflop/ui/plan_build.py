@@ -3,63 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import streamlit as st
 
+from isoflop import plot
 from isoflop.accounting import Architecture, ParameterCount, count_flop
 from isoflop.accounting.config_import import import_config
 from isoflop.accounting.shapes import counted, nearest_released
-from isoflop.errors import IsoflopError, PlanError
-from isoflop.figures import plan_bars
+from isoflop.errors import IsoflopError
 from isoflop.planning.budget import effective_mfu
-from isoflop.planning.hyperparameters import HyperparameterHint, hyperparameter_hints
+from isoflop.planning.hyperparameters import (
+    HyperparameterHint,
+    critical_batch_tokens,
+    hyperparameter_hints,
+)
 from isoflop.planning.inference import (
-    ServingSetup,
+    accelerators_for,
     estimate_serving,
     kv_cache_bytes_per_token,
+    serving_on,
 )
-from isoflop.planning.memory import TrainingSetup, training_memory
-from isoflop.planning.remedies import MemoryReport, report_memory
-from isoflop.planning.scenario import setup_of
+from isoflop.planning.memory_advice import report_memory
+from isoflop.planning.scenario import hardware_utilisation, least_batch, setup_of
+from isoflop.planning.storage import training_steps
+from isoflop.plot import APP
 from isoflop.ui import inputs, messages, panels, plan_results
 from isoflop.ui.plan_results import View
 from isoflop.units import format_number, format_quantity
 
-GIGA = 1e9
-
 
 def memory(shown: View) -> None:
     """Draw what fills one accelerator, and what would make it fit."""
-    scenario = shown.chosen.scenario
-    shape = plan_results.shape(shown).architecture
+    scenario = shown.scenario
     setup = setup_of(scenario)
-    capacity = scenario.accelerator.memory_bytes
-    report = report_memory(shape, setup, capacity, headroom=scenario.options.headroom)
-    rows = {"As laid out": report.memory.by_component} | _alternatives(shape, setup)
-    figure = plan_bars.stacks(
-        rows,
-        capacity_bytes=capacity,
-        usable_bytes=report.usable_bytes,
-        title="Memory of the fullest accelerator",
+    report = report_memory(
+        plan_results.shape(shown).architecture,
+        setup,
+        scenario.accelerator.memory_bytes,
+        headroom=scenario.options.headroom,
     )
-    st.markdown(f"**{_verdict(report, shape.name)}**")
-    panels.chart(figure, alt=plan_bars.stacks_alt(rows, "Memory"), key="chart.memory")
+    st.markdown(f"**{messages.plain(report.summary())}**")
+    panels.drawn(plot.memory(report, theme=APP), key="chart.memory")
+    layout = setup.layout
     st.caption(
-        f"Solid line: the card, {format_quantity(capacity, 'bytes')}. Dotted: what the headroom "
-        f"leaves, {format_quantity(report.usable_bytes, 'bytes')}. Layout: data "
-        f"{setup.layout.data:,}, tensor {setup.layout.tensor}, pipeline {setup.layout.pipeline}, "
-        f"expert {setup.layout.expert}, ZeRO {setup.layout.zero_stage}; {_recompute(setup)}. "
-        f"{_hardware_utilisation(shown, shape)}"
+        f"Layout: data {layout.data:,}, tensor {layout.tensor}, pipeline {layout.pipeline}, "
+        f"expert {layout.expert}, ZeRO {layout.zero_stage}; {_RECOMPUTED[setup.recompute]}. "
+        f"{_hardware_utilisation(shown, report.architecture)}"
     )
-    if report.remedies:
+    if report.advice:
         st.markdown("**What would make it fit**")
         st.dataframe(
             {
-                "Change": [remedy.text for remedy in report.remedies],
-                "Price": [remedy.price for remedy in report.remedies],
+                "Change": [advice.text for advice in report.advice],
+                "Price": [advice.price for advice in report.advice],
                 "Memory then": [
-                    format_quantity(remedy.total_bytes, "bytes") for remedy in report.remedies
+                    format_quantity(advice.total_bytes, "bytes") for advice in report.advice
                 ],
             },
             hide_index=True,
@@ -69,56 +67,22 @@ def memory(shown: View) -> None:
         st.caption("Nothing makes it fit on this number of accelerators.")
 
 
-def _verdict(report: MemoryReport, name: str) -> str:
-    used = format_quantity(report.memory.total_bytes, "bytes")
-    if not report.fits:
-        return f"{messages.plain(name)} does not fit: it takes {used} on the fullest accelerator."
-    return (
-        f"{messages.plain(name)} fits: {used} on the fullest accelerator, micro-batches of up to "
-        f"{report.largest_micro_batch:,} sequences."
-    )
-
-
-def _recompute(setup: TrainingSetup) -> str:
-    kinds = {
-        "none": "no activations recomputed",
-        "selective": "attention recomputed",
-        "full": "all activations recomputed",
-    }
-    return kinds[setup.recompute]
+_RECOMPUTED = {
+    "none": "no activations recomputed",
+    "selective": "attention recomputed",
+    "full": "all activations recomputed",
+}
 
 
 def _hardware_utilisation(shown: View, shape: Architecture) -> str:
     """Say what share of the peak the hardware works at, recomputation included."""
-    scenario = shown.chosen.scenario
-    count = count_flop(
-        shape,
-        convention="matmul",
-        context=plan_results.context(shown, shape),
-        causal=scenario.options.causal,
-        recompute=scenario.options.recompute,
-    )
-    mfu = effective_mfu(shown.setting.budget, scenario.accelerator)
-    hfu = mfu * count.hfu_per_mfu
+    device = shown.scenario.accelerator
+    mfu = effective_mfu(shown.setting.budget, device)
+    hfu = hardware_utilisation(shown.scenario, shape)
     text = f"MFU {mfu:.0%} means an HFU of {hfu:.0%}"
-    if hfu > scenario.accelerator.mfu_ceiling:
+    if hfu > device.mfu_ceiling:
         return f":orange[{text}, more than the measured matmul ceiling: lower the MFU.]"
     return f"{text}."
-
-
-def _alternatives(shape: Architecture, setup: TrainingSetup) -> dict[str, Mapping[str, float]]:
-    """Return the memory under each other ZeRO stage and way to recompute."""
-    rows: dict[str, Mapping[str, float]] = {}
-    for stage in range(4):
-        if stage != setup.layout.zero_stage and setup.layout.data > 1:
-            other = replace(setup, layout=replace(setup.layout, zero_stage=stage))
-            rows[f"ZeRO {stage}"] = training_memory(shape, other).by_component
-    for recompute in ("none", "full"):
-        if recompute != setup.recompute:
-            other = replace(setup, recompute=recompute)
-            label = "No recomputation" if recompute == "none" else "Full recomputation"
-            rows[label] = training_memory(shape, other).by_component
-    return rows
 
 
 def shape(shown: View) -> None:
@@ -146,13 +110,12 @@ def _shape_table(shapes: Mapping[str, Architecture], counts: Mapping[str, Parame
     columns: dict[str, list[str]] = {
         "": ["Layers", "Width", "Heads (key-value)", "MLP width", "Experts (used)", "Vocabulary",
              "Context", "Parameters", "Active", "Outside embeddings", "Embeddings", "Attention",
-             "MLP and experts", "FLOP a token, 6N", "FLOP a token, exact", "Cache a token"]
+             "MLP and experts", "FLOP per token, 6N", "FLOP per token, exact", "Cache per token"]
     }  # fmt: skip
     for name, model in shapes.items():
         count = counts[name]
         parts = count.by_component
         experts = model.experts
-        mlp = sum(parts.get(part, 0) for part in ("mlp", "experts", "shared_experts", "router"))
         columns[name] = [
             f"{model.n_layers:,}",
             f"{model.d_model:,}",
@@ -166,7 +129,7 @@ def _shape_table(shapes: Mapping[str, Architecture], counts: Mapping[str, Parame
             f"{count.nonembedding:,}",
             f"{count.embedding:,}",
             f"{parts.get('attention', 0):,}",
-            f"{mlp:,}",
+            f"{count.mlp:,}",
             format_quantity(count_flop(model).training_flop, "flop"),
             format_quantity(count_flop(model, convention="appendix_f").training_flop, "flop"),
             format_quantity(kv_cache_bytes_per_token(model), "bytes"),
@@ -226,27 +189,20 @@ def hyperparameters(shown: View) -> None:
         hide_index=True,
         alt="Batch size and learning rate by published rules",
     )
-    layout = setup_of(shown.chosen.scenario).layout
-    context = plan_results.context(shown, proposed.architecture)
-    least = layout.data * shown.chosen.scenario.options.micro_batch * context
+    least = least_batch(shown.scenario, proposed.architecture)
+    steps = training_steps(plan.tokens, least.tokens)
     st.caption(
-        f"Hints, not optima: tune around them. This layout takes at least {format_number(least)} "
-        f"tokens a step ({layout.data:,} replicas x {shown.chosen.scenario.options.micro_batch} x "
-        f"{context:,}), {plan.tokens / least:,.0f} steps."
+        f"Hints, not optima: tune around them. This layout takes at least "
+        f"{format_number(least.tokens)} tokens per step ({least.replicas:,} replicas x "
+        f"{least.micro_batch} x {least.context:,}), {steps:,} steps."
     )
-    critical = [h.value for h in hints if h.rule.quantity == "critical_batch_tokens"]
-    if critical and least > max(critical):
+    critical = critical_batch_tokens(hints)
+    if critical is not None and least.tokens > critical:
         st.warning(
-            f"Even the smallest batch of this layout, {format_number(least)} tokens, lies above "
-            f"the critical batch ({format_number(max(critical))}): more tokens for the same loss. "
+            f"Even the smallest batch of this layout, {format_number(least.tokens)} tokens, lies "
+            f"above the critical batch ({format_number(critical)}): more tokens for the same loss. "
             "Use more tensor or pipeline parallelism, or fewer accelerators.",
             icon=":material/warning:",
-        )
-    if plan.tokens < least:
-        raise PlanError(
-            "The run is shorter than one step of this layout.",
-            detail=f"{plan.tokens:,.0f} tokens, {least:,.0f} a step.",
-            hint="Use fewer accelerators, or spend more.",
         )
 
 
@@ -260,7 +216,7 @@ _QUANTITIES = {
 def _hint_value(hint: HyperparameterHint) -> str:
     if hint.rule.quantity == "learning_rate":
         return f"{hint.value:.2e}"
-    return f"{format_number(hint.value)} tokens a step"
+    return f"{format_number(hint.value)} tokens per step"
 
 
 def serving(shown: View) -> None:
@@ -269,19 +225,13 @@ def serving(shown: View) -> None:
     device = shown.setting.accelerator
     model = plan_results.shape(shown).architecture
     with st.container(horizontal=True):
-        count = int(_number("Accelerators for one copy", "serve.count", _serving_default(shown)))
-        batch = int(_number("Sequences side by side", "serve.batch", 16))
-        prompt = int(_number("Prompt (tokens)", "serve.prompt", 1024))
-        output = int(_number("Output (tokens)", "serve.output", 256))
-    setup = ServingSetup(
-        accelerators=count,
-        memory_bytes=device.memory_bytes,
-        bandwidth_byte_per_s=device.bandwidth_byte_per_s,
-        peak_flop_per_s=device.peak(),
-        price_usd_per_hour=device.price_usd_per_hour or 0.0,
-        batch=batch,
-        prompt_tokens=prompt,
-        output_tokens=output,
+        usual = accelerators_for(shown.plan.params, device.memory_bytes)
+        count = _number("Accelerators for one copy", "serve.count", usual)
+        batch = _number("Sequences side by side", "serve.batch", 16)
+        prompt = _number("Prompt (tokens)", "serve.prompt", 1024)
+        output = _number("Output (tokens)", "serve.output", 256)
+    setup = serving_on(
+        device, accelerators=count, batch=batch, prompt_tokens=prompt, output_tokens=output
     )
     found = estimate_serving(model, setup)
     bound = "memory bandwidth" if found.is_bandwidth_bound else "compute"
@@ -298,15 +248,6 @@ def serving(shown: View) -> None:
         f"sequences; {bound} bounds a step. Assumed: BF16, {setup.bandwidth_share:.0%} of the "
         f"bandwidth, {setup.flop_share:.0%} of the peak, accelerators fully used."
     )
-
-
-def _serving_default(shown: View) -> int:
-    """Return how many accelerators hold the weights with half of their memory to spare."""
-    need = 2 * 2 * shown.plan.params / shown.setting.accelerator.memory_bytes
-    count = 1
-    while count < need:
-        count *= 2
-    return count
 
 
 def _number(label: str, key: str, default: int) -> int:

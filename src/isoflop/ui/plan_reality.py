@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from isoflop.figures import plan_reality
-from isoflop.planning.runs import CLOSE_RATIO, RunCheck, check_runs
-from isoflop.planning.types import DEFAULT_GOODPUT
+from isoflop import plot
+from isoflop.planning.runs import CLOSE_RATIO, Agreement, RunCheck, agreement, check_runs
+from isoflop.plot import APP
 from isoflop.ui import messages, panels
 from isoflop.units import format_number, format_quantity
 
@@ -14,77 +14,26 @@ from isoflop.units import format_number, format_quantity
 def show() -> None:
     """Draw the verdict, the two charts and the table."""
     checks = check_runs()
-    _verdict(checks)
+    _verdict(agreement(checks))
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.markdown("**Compute: ours over the published count**")
-        _flop_chart(checks)
+        panels.drawn(plot.published_flop(checks, theme=APP), key="chart.flop")
     with right:
         st.markdown("**Utilisation: implied, reported, and what we assume**")
-        _mfu_chart(checks)
-        _hours(checks)
+        panels.drawn(plot.published_mfu(checks, theme=APP), key="chart.mfu")
     st.markdown("**Every run, with the reason for its residual**")
     _table(checks)
 
 
-def _verdict(checks: tuple[RunCheck, ...]) -> None:
-    counted = [check for check in checks if check.agrees is not None]
-    agree = sum(bool(check.agrees) for check in counted)
-    timed = [check.hours_ratio for check in checks if check.hours_ratio is not None]
-    near = sum(0.5 <= ratio <= 2 for ratio in timed)
+def _verdict(found: Agreement) -> None:
     with st.container(key="answer"):
         st.markdown(
-            f"Of **{len(checks)} published runs**, {len(counted)} give a count of FLOP: ours meets "
-            f"**{agree}** within {CLOSE_RATIO - 1:.0%}, and the others count something else, said "
-            f"below. Of {len(timed)} with hours, our defaults plan **{near}** within a factor of "
-            "two."
+            f"Of **{found.n_runs} published runs**, {found.n_counted} give a count of FLOP: ours "
+            f"meets **{found.n_agreeing}** within {CLOSE_RATIO - 1:.0%}, and the others count "
+            f"something else, as said below. Of {found.n_timed} with hours, our defaults plan "
+            f"**{found.n_near}** within a factor of two."
         )
-
-
-def _flop_chart(checks: tuple[RunCheck, ...]) -> None:
-    runs = [
-        plan_reality.Ratio(
-            label=check.run.label,
-            ratios={
-                "6ND": check.flop_ratio,
-                "6ND + attention": check.attention_ratio,
-                "Exact (appendix F)": check.exact_ratio,
-            },
-            reason=check.run.reason,
-        )
-        for check in checks
-        if check.flop_ratio is not None
-    ]
-    figure = plan_reality.flop_ratios(runs)
-    panels.chart(figure, alt=plan_reality.flop_ratios_alt(runs), key="chart.flop")
-    st.caption("Shaded: within 5%. Point at a run for the reason of its residual.")
-
-
-def _mfu_chart(checks: tuple[RunCheck, ...]) -> None:
-    runs, defaults = [], {}
-    for check in checks:
-        device = check.run.accelerator
-        if device is None or check.implied_mfu is None:
-            continue
-        defaults[device.label] = device.default_mfu * DEFAULT_GOODPUT
-        runs.append(
-            plan_reality.Utilisation(
-                label=check.run.label,
-                hardware=device.label,
-                implied=check.implied_mfu,
-                reported=check.run.published_mfu,
-            )
-        )
-    figure = plan_reality.utilisations(runs, defaults)
-    panels.chart(figure, alt=plan_reality.utilisations_alt(runs), key="chart.mfu")
-
-
-def _hours(checks: tuple[RunCheck, ...]) -> None:
-    st.caption(
-        "Implied: 6ND over the peak in all published hours, so that restarts and everything else "
-        "lower it. Reported: the authors' own, often of the best setting. Our plans take the "
-        f"default MFU times {DEFAULT_GOODPUT:.0%} goodput."
-    )
 
 
 def _table(checks: tuple[RunCheck, ...]) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from isoflop.errors import IsoflopError, StoreError
-from isoflop.figures import plan_compare
-from isoflop.planning import Accelerator, load_accelerators
-from isoflop.ui import messages, panels
-from isoflop.units import DAY_S, WATT_HOUR_J, format_number, format_quantity
+from isoflop import plot
+from isoflop.errors import IsoflopError, PlanError, StoreError
+from isoflop.planning import Accelerator, Interval, load_accelerators
+from isoflop.plot import APP
+from isoflop.ui import headline, messages, panels
+from isoflop.units import format_number, format_quantity
 
 if TYPE_CHECKING:
     from isoflop.planning.saved import SavedScenario
@@ -173,60 +173,39 @@ def delete(name: str) -> None:
 
 def comparison(chosen: list[SavedScenario]) -> None:
     """Draw scenarios side by side: a chart of loss against money, and a table."""
-    priced = [saved for saved in chosen if saved.result.usd]
-    units = {saved.loss_unit for saved in chosen}
-    if len(units) > 1:
-        st.warning(
-            "These losses are in different units and cannot be compared: "
-            + messages.plain(", ".join(sorted(units)))
-            + ".",
-            icon=":material/warning:",
-        )
-    elif priced:
-        points = [_point(saved) for saved in priced]
-        title = f"Loss ({next(iter(units))})"
-        figure = plan_compare.figure(points, x_title="Money (US dollars)", loss_title=title)
-        panels.chart(figure, alt=plan_compare.alt(points), key="chart.compare")
+    try:
+        figure = plot.plans({saved.name: saved.plan for saved in chosen}, theme=APP)
+    except PlanError as error:
+        st.warning(messages.plain(f"{error.summary} {error.detail}"), icon=":material/warning:")
+    else:
+        panels.drawn(figure, key="chart.compare")
     st.dataframe(_table(chosen), hide_index=True, alt="Saved scenarios side by side")
-
-
-def _point(saved: SavedScenario) -> plan_compare.Point:
-    result = saved.result
-    return plan_compare.Point(
-        name=html.escape(saved.name),
-        x=result.usd or 0.0,
-        loss=result.loss,
-        lower=result.loss_lower,
-        upper=result.loss_upper,
-        text=f"loss {result.loss:.4g}<br>{format_quantity(result.usd or 0.0, 'usd')}<br>"
-        f"{format_number(result.params)} parameters, {format_number(result.tokens)} tokens",
-    )
 
 
 def _table(chosen: list[SavedScenario]) -> dict[str, list[str]]:
     """Return one column a figure, one row a scenario, each figure with its unit."""
-    results = [saved.result for saved in chosen]
+    plans = [saved.plan for saved in chosen]
+    costs = [plan.cost for plan in plans]
     return {
         "Scenario": [saved.name for saved in chosen],
-        "Loss": [f"{r.loss:.4f} {s.loss_unit}" for r, s in zip(results, chosen, strict=True)],
-        "90% interval": [
-            "none" if r.loss_lower is None else f"{r.loss_lower:.4f} to {r.loss_upper:.4f}"
-            for r in results
-        ],
-        "Parameters N": [format_number(r.params) for r in results],
-        "Tokens D": [format_number(r.tokens) for r in results],
-        "Compute": [format_quantity(r.compute_flop, "flop") for r in results],
-        "Accelerators": [
-            f"{s.scenario.budget.accelerators:,} x {s.scenario.accelerator.label}" for s in chosen
-        ],
-        "Time": [f"{r.wall_time_s / DAY_S:.3g} days" for r in results],
-        "Money": ["no price" if r.usd is None else format_quantity(r.usd, "usd") for r in results],
+        "Loss": [f"{plan.loss:.4f} {headline.unit(plan)}".rstrip() for plan in plans],
+        "90% interval": [_interval(plan.loss_interval) for plan in plans],
+        "Parameters N": [format_number(plan.params) for plan in plans],
+        "Tokens D": [format_number(plan.tokens) for plan in plans],
+        "Compute": [format_quantity(plan.compute_flop, "flop") for plan in plans],
+        "Accelerators": [f"{plan.cost.accelerators:,} x {plan.accelerator}" for plan in plans],
+        "Time": [format_quantity(cost.wall_time_s, "seconds") for cost in costs],
+        "Money": ["no price" if c.usd is None else format_quantity(c.usd, "usd") for c in costs],
         "Energy": [
-            "unknown" if r.energy_j is None else f"{r.energy_j / WATT_HOUR_J / 1e6:,.3g} MWh"
-            for r in results
+            "unknown" if c.energy_j is None else format_quantity(c.energy_j, "joules")
+            for c in costs
         ],
-        "Storage": [format_quantity(r.storage_bytes, "bytes") for r in results],
-        "Binding": [", ".join(r.binding) or "none" for r in results],
+        "Storage": [format_quantity(plan.storage.total_bytes, "bytes") for plan in plans],
+        "Binding": [", ".join(limit.label for limit in p.binding) or "none" for p in plans],
         "Fit": [saved.fit for saved in chosen],
         "Saved (UTC)": [f"{saved.saved:%Y-%m-%d %H:%M}" for saved in chosen],
     }
+
+
+def _interval(found: Interval | None) -> str:
+    return "none" if found is None else f"{found.lower:.4f} to {found.upper:.4f}"

@@ -1,9 +1,11 @@
-"""What would make a training run fit the memory of an accelerator."""
+"""Whether a training run fits the memory of an accelerator, and what would make it fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+
+import pandas as pd
 
 from isoflop.accounting import Architecture
 from isoflop.errors import PlanError
@@ -15,13 +17,14 @@ from isoflop.planning.memory import (
     largest_micro_batch,
     training_memory,
 )
+from isoflop.units import counted, format_quantity
 
 MAX_TENSOR = 8
 """Accelerators that share one fast interconnect in common servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
+class MemoryAdvice:
     """One change, or several in a row, and the memory after it.
 
     Parameters
@@ -48,26 +51,49 @@ class MemoryReport:
 
     Parameters
     ----------
+    architecture : Architecture
+    setup : TrainingSetup
     memory : TrainingMemory
+        Of the fullest accelerator, as it is set up.
+    alternatives : mapping of str to TrainingMemory
+        Under every other ZeRO stage and way to recompute, by its name.
     capacity_bytes, usable_bytes : float
         Of one accelerator, and what the headroom leaves of it.
     largest_micro_batch : int
         Sequences; 0 if not even one fits.
-    remedies : tuple of Remedy
+    advice : tuple of MemoryAdvice
         Where it does not fit: every single change that suffices, cheapest first, or else the
         shortest row of changes that does; empty if none does on this number of accelerators.
     """
 
+    architecture: Architecture
+    setup: TrainingSetup
     memory: TrainingMemory
+    alternatives: Mapping[str, TrainingMemory]
     capacity_bytes: float
     usable_bytes: float
     largest_micro_batch: int
-    remedies: tuple[Remedy, ...]
+    advice: tuple[MemoryAdvice, ...]
 
     @property
     def fits(self) -> bool:
         """Whether the run fits as it is set up."""
         return self.memory.total_bytes <= self.usable_bytes
+
+    def summary(self) -> str:
+        """Say in a sentence whether the run fits."""
+        name, used = self.architecture.name, format_quantity(self.memory.total_bytes, "bytes")
+        if not self.fits:
+            return f"{name} does not fit: it takes {used} on the fullest accelerator."
+        return (
+            f"{name} fits: {used} on the fullest accelerator, micro-batches of up to "
+            f"{counted(self.largest_micro_batch, 'sequence')}."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a layout, a column a component, in bytes."""
+        rows = {"as laid out": self.memory, **self.alternatives}
+        return pd.DataFrame([memory.by_component for memory in rows.values()], index=list(rows))
 
 
 def report_memory(
@@ -89,17 +115,35 @@ def report_memory(
     micro_batch = largest_micro_batch(architecture, setup, capacity_bytes, headroom=headroom)
     memory = training_memory(architecture, setup)
     usable = capacity_bytes * (1 - headroom)
-    remedies: tuple[Remedy, ...] = ()
+    advice: tuple[MemoryAdvice, ...] = ()
     if memory.total_bytes > usable:
-        remedies = _single_remedies(architecture, setup, usable, micro_batch)
-        remedies = remedies or _row_of_remedies(architecture, setup, usable)
+        advice = _single_changes(architecture, setup, usable, micro_batch)
+        advice = advice or _row_of_changes(architecture, setup, usable)
     return MemoryReport(
+        architecture=architecture,
+        setup=setup,
         memory=memory,
+        alternatives=_alternatives(architecture, setup),
         capacity_bytes=capacity_bytes,
         usable_bytes=usable,
         largest_micro_batch=micro_batch,
-        remedies=remedies,
+        advice=advice,
     )
+
+
+def _alternatives(architecture: Architecture, setup: TrainingSetup) -> dict[str, TrainingMemory]:
+    """Return the memory under each other ZeRO stage and way to recompute."""
+    layout = setup.layout
+    others = {
+        f"ZeRO {stage}": replace(setup, layout=replace(layout, zero_stage=stage))
+        for stage in range(4)
+        if stage != layout.zero_stage and layout.data > 1
+    }
+    if setup.recompute != "none":
+        others["No recomputation"] = replace(setup, recompute="none")
+    if setup.recompute != "full":
+        others["Full recomputation"] = replace(setup, recompute="full")
+    return {name: training_memory(architecture, other) for name, other in others.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,23 +232,25 @@ def _cut(architecture: Architecture, layout: Layout, degrees: dict[str, int]) ->
     return changed if changed.n_accelerators == layout.n_accelerators else None
 
 
-def _single_remedies(
+def _single_changes(
     architecture: Architecture, setup: TrainingSetup, usable_bytes: float, micro_batch: int
-) -> tuple[Remedy, ...]:
-    remedies = []
+) -> tuple[MemoryAdvice, ...]:
+    advice = []
     # Never smaller a micro-batch than is needed.
     for change in _changes(architecture, setup, micro_batch=max(1, micro_batch)):
         total = training_memory(architecture, change.setup).total_bytes
         if total <= usable_bytes:
-            remedies.append(
-                Remedy(text=change.text, price=change.price, setup=change.setup, total_bytes=total)
+            advice.append(
+                MemoryAdvice(
+                    text=change.text, price=change.price, setup=change.setup, total_bytes=total
+                )
             )
-    return tuple(remedies)
+    return tuple(advice)
 
 
-def _row_of_remedies(
+def _row_of_changes(
     architecture: Architecture, setup: TrainingSetup, usable_bytes: float
-) -> tuple[Remedy, ...]:
+) -> tuple[MemoryAdvice, ...]:
     """Apply, again and again, the change that saves most, until the run fits or none is left."""
     texts: list[str] = []
     prices: list[str] = []
@@ -222,7 +268,7 @@ def _row_of_remedies(
         texts.append(change.text)
         prices += [change.price] if change.price not in (*prices, "none") else []
     return (
-        Remedy(
+        MemoryAdvice(
             text=" ".join(texts),
             price="; ".join(prices) or "none",
             setup=setup,

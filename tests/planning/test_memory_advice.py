@@ -6,7 +6,7 @@ from isoflop.accounting import find_model
 from isoflop.errors import PlanError
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer, training_memory
-from isoflop.planning.remedies import report_memory
+from isoflop.planning.memory_advice import report_memory
 
 ADAM = find_optimizer("adam-18")
 
@@ -16,17 +16,17 @@ def report(name, *, capacity_bytes=80e9, **options):
     return report_memory(find_model(name).architecture, setup, capacity_bytes)
 
 
-def test_what_fits_needs_no_remedy():
+def test_what_fits_needs_no_advice():
     found = report("gpt2")
     assert found.fits
-    assert found.remedies == ()
+    assert found.advice == ()
     assert found.largest_micro_batch > 1
 
 
 def test_sharding_everything_makes_8b_fit_eight_cards():
     found = report("Llama-3-8B", layout=Layout(data=8))
     assert not found.fits
-    assert [remedy.text[:10] for remedy in found.remedies] == ["Use ZeRO 3"]
+    assert [advice.text[:10] for advice in found.advice] == ["Use ZeRO 3"]
 
 
 @pytest.mark.parametrize(
@@ -39,31 +39,31 @@ def test_sharding_everything_makes_8b_fit_eight_cards():
         ("Mixtral-8x7B", Layout(data=32)),
     ],
 )
-def test_every_remedy_fits_and_takes_as_many_accelerators(name, layout):
+def test_all_advice_fits_and_takes_as_many_accelerators(name, layout):
     found = report(name, layout=layout)
     assert not found.fits
-    assert found.remedies
-    for remedy in found.remedies:
-        memory = training_memory(find_model(name).architecture, remedy.setup)
-        assert memory.total_bytes == remedy.total_bytes <= found.usable_bytes
-        assert remedy.setup.layout.n_accelerators == layout.n_accelerators
-        assert remedy.text
-        assert remedy.price
+    assert found.advice
+    for advice in found.advice:
+        memory = training_memory(find_model(name).architecture, advice.setup)
+        assert memory.total_bytes == advice.total_bytes <= found.usable_bytes
+        assert advice.setup.layout.n_accelerators == layout.n_accelerators
+        assert advice.text
+        assert advice.price
 
 
 def test_a_row_of_changes_where_no_single_one_suffices():
-    (remedy,) = report("Llama-3-70B", layout=Layout(data=64)).remedies
-    assert remedy.text.count("Use ") + remedy.text.count("Recompute") >= 2
+    (advice,) = report("Llama-3-70B", layout=Layout(data=64)).advice
+    assert advice.text.count("Use ") + advice.text.count("Recompute") >= 2
 
 
 def test_the_micro_batch_is_lowered_no_further_than_needed():
     found = report("gpt2", capacity_bytes=24e9, micro_batch=64)
-    lowered = [remedy for remedy in found.remedies if "micro-batch" in remedy.text]
+    lowered = [advice for advice in found.advice if "micro-batch" in advice.text]
     assert lowered[0].setup.micro_batch == found.largest_micro_batch > 1
 
 
 def test_nothing_makes_70b_fit_one_card():
-    assert report("Llama-3-70B").remedies == ()
+    assert report("Llama-3-70B").advice == ()
 
 
 def test_costless_changes_come_first():
@@ -75,9 +75,22 @@ def test_costless_changes_come_first():
         context=8192,
     )
     assert not found.fits
-    assert found.remedies[0].text == "Use FlashAttention."
-    prices = [remedy.price for remedy in found.remedies]
+    assert found.advice[0].text == "Use FlashAttention."
+    prices = [advice.price for advice in found.advice]
     assert all(not (later == "none" != earlier) for earlier, later in pairwise(prices))
+
+
+def test_a_report_says_whether_it_fits_and_shows_other_layouts():
+    found = report("Llama-3-8B", layout=Layout(data=8, zero_stage=1), recompute="selective")
+    assert found.summary().startswith("Llama-3-8B ")
+    assert list(found.alternatives) == [
+        "ZeRO 0", "ZeRO 2", "ZeRO 3", "No recomputation", "Full recomputation",
+    ]  # fmt: skip
+    totals = {name: memory.total_bytes for name, memory in found.alternatives.items()}
+    assert totals["ZeRO 0"] > found.memory.total_bytes > totals["ZeRO 2"] > totals["ZeRO 3"]
+    assert found.to_frame().sum(axis=1)["as laid out"] == pytest.approx(found.memory.total_bytes)
+    assert "does not fit: it takes" in report("Llama-3-70B").summary()
+    assert "fits: " in report("gpt2").summary()
 
 
 def test_memory_must_be_positive():

@@ -1,0 +1,103 @@
+"""What a plan uses of each limit, and what a tenth more of it would buy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from isoflop.errors import PlanError
+from isoflop.planning import Plan
+from isoflop.planning.types import LimitUse
+from isoflop.plot import bars
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.units import format_quantity
+
+SMALLEST_GAIN = 5e-5
+"""A gain that would be written as zero is not written."""
+
+
+def limits(plan: Plan, *, theme: Theme = LIGHT) -> go.Figure:
+    """Draw what a plan uses of each limit, the binding ones in the colour of choice.
+
+    Parameters
+    ----------
+    plan : Plan
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    PlanError
+        If the size was given: no limit is weighed against it.
+    """
+    if not plan.limits:
+        raise PlanError(
+            "No limit of this plan is weighed.",
+            detail="Its size was given, so that no limit decides it.",
+            hint="Plan the best size within the limits.",
+        )
+    return _draw(_prepare(plan), theme)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    """One limit: its name, the share used, whether it binds, and words for a person."""
+
+    label: str
+    share: float
+    is_binding: bool
+    text: str
+
+
+def _prepare(plan: Plan) -> tuple[_Bar, ...]:
+    return tuple(_bar(limit) for limit in plan.limits)
+
+
+def _bar(limit: LimitUse) -> _Bar:
+    used, most = (format_quantity(value, limit.dimension) for value in (limit.used, limit.limit))
+    gain = f"; 10% more: loss {-limit.gain:+.4f}" if limit.gain >= SMALLEST_GAIN else ""
+    return _Bar(
+        label=limit.label,
+        share=min(limit.used / limit.limit, 1.0),
+        is_binding=limit.is_binding,
+        text=f"{used} of {most}{gain}",
+    )
+
+
+def _draw(picture: tuple[_Bar, ...], theme: Theme) -> go.Figure:
+    trace: Trace = {
+        "type": "bar",
+        "x": np.array([100 * bar.share for bar in picture]),
+        "y": [bar.label for bar in picture],
+        "orientation": "h",
+        "marker": {"color": [look.ACCENT if bar.is_binding else look.MUTED for bar in picture]},
+        "text": [bar.text for bar in picture],
+        "textposition": "auto",
+        "insidetextanchor": "start",
+        "insidetextfont": {
+            "color": ["#FFFFFF" if bar.is_binding else theme.ink for bar in picture]
+        },
+        "hovertemplate": "%{y}: %{x:.1f}% used<br>%{text}<extra></extra>",
+        "showlegend": False,
+    }
+    layout = {
+        "xaxis": {"title": {"text": "Used of the limit (%)"}, "range": [0, 104]},
+        "yaxis": bars.LABELS,
+        "bargap": 0.35,
+    }
+    used = ", ".join(f"{bar.label} {bar.share:.0%}" for bar in picture)
+    binding = ", ".join(bar.label for bar in picture if bar.is_binding) or "none"
+    return assemble(
+        [trace],
+        theme=theme,
+        height_px=bars.height_px(len(picture)),
+        layout=layout,
+        alt=f"Share used of each limit: {used}. Binding: {binding}.",
+    )

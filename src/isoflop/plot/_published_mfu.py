@@ -1,0 +1,128 @@
+"""Utilisation of published runs by hardware, beside what plans assume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from isoflop.planning.runs import RunCheck
+from isoflop.planning.types import DEFAULT_GOODPUT
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import LIGHT, Theme, Trace
+
+HEIGHT_PX = 420
+
+
+def published_mfu(checks: Sequence[RunCheck], *, theme: Theme = LIGHT) -> go.Figure:
+    """Draw the utilisation that published hours imply and authors report, against our defaults.
+
+    Parameters
+    ----------
+    checks : sequence of RunCheck
+        Those without published hours, or on hardware that the catalog lacks, are left out.
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    return _draw(_prepare(checks), theme)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run: hardware, the MFU that its hours imply, the middle of the range reported."""
+
+    label: str
+    hardware: str
+    implied: float
+    reported: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """The runs, and our default MFU times goodput by hardware."""
+
+    runs: tuple[_Run, ...]
+    defaults: Mapping[str, float]
+
+
+def _prepare(checks: Sequence[RunCheck]) -> _Picture:
+    runs, defaults = [], {}
+    for check in checks:
+        device, reported = check.run.accelerator, check.run.published_mfu
+        if device is None or check.implied_mfu is None:
+            continue
+        defaults[device.label] = device.default_mfu * DEFAULT_GOODPUT
+        runs.append(
+            _Run(
+                label=check.run.label,
+                hardware=device.label,
+                implied=check.implied_mfu,
+                reported=None if reported is None else sum(reported) / 2,
+            )
+        )
+    return _Picture(runs=tuple(runs), defaults=defaults)
+
+
+def _draw(picture: _Picture, theme: Theme) -> go.Figure:
+    order = list(picture.defaults)
+    default: Trace = {
+        "type": "scatter",
+        "x": order,
+        "y": np.array([100 * share for share in picture.defaults.values()]),
+        "mode": "markers",
+        "name": "Our default MFU x goodput",
+        "marker": {
+            "symbol": "line-ew-open", "size": 46, "color": theme.ink, "line": {"width": 3},
+        },
+        "hovertemplate": "%{x}: default %{y:.0f}%<extra></extra>",
+    }  # fmt: skip
+    implied = [(run, run.implied) for run in picture.runs]
+    reported = [(run, run.reported) for run in picture.runs if run.reported is not None]
+    traces = [
+        default,
+        _markers(implied, "Implied by 6ND over the published hours", "implied", 0),
+        _markers(reported, "Reported by the authors", "reported", 1),
+    ]
+    layout = {
+        "xaxis": {"type": "category", "categoryarray": order, "showgrid": False},
+        "yaxis": {"title": {"text": "Utilisation of the dense peak (%)"}, "rangemode": "tozero"},
+    }
+    lowest, highest = (end(run.implied for run in picture.runs) for end in (min, max))
+    note = (
+        "Implied: 6ND over the peak in all published hours, so that restarts and everything else "
+        "lower it. Reported: the authors' own, often of the best setting. Our plans take the "
+        f"default MFU times {DEFAULT_GOODPUT:.0%} goodput."
+    )
+    return assemble(
+        traces,
+        theme=theme,
+        height_px=HEIGHT_PX,
+        layout=layout,
+        alt=f"Utilisation of {len(picture.runs)} published runs by hardware, {lowest:.0%} to "
+        f"{highest:.0%}.",
+        notes=[note],
+    )
+
+
+def _markers(runs: Sequence[tuple[_Run, float]], name: str, kind: str, index: int) -> Trace:
+    return {
+        "type": "scatter",
+        "x": [run.hardware for run, _ in runs],
+        "y": np.array([100 * share for _, share in runs]),
+        "mode": "markers",
+        "name": name,
+        "marker": {
+            "color": look.colour(index),
+            "symbol": look.symbol(index),
+            "size": 9 + index,
+            "line": look.OUTLINE,
+        },
+        "text": [run.label for run, _ in runs],
+        "hovertemplate": "%{text}: %{y:.1f}%<extra>" + kind + "</extra>",
+    }

@@ -1,0 +1,100 @@
+"""Horizontal bars with a label each, as figures of a plan draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import Theme, Trace
+from isoflop.units import format_quantity
+
+BAR_PX, FRAME_PX, LEGEND_PX = 44, 90, 40
+
+LABELS: dict[str, Any] = {"autorange": "reversed", "showgrid": False}
+"""The axis of the labels, the first at the top."""
+
+_BYTES = ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
+
+
+def height_px(n_bars: int) -> int:
+    """Return the height of a figure of so many bars."""
+    return FRAME_PX + BAR_PX * max(n_bars, 1)
+
+
+def vertical(x: float, line: Mapping[str, object]) -> dict[str, object]:
+    """Return a line across the bars."""
+    return {
+        "type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1,
+        "line": dict(line),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stacks:
+    """Bytes by component, a bar a row, against limits.
+
+    Parameters
+    ----------
+    title : str
+        Of the axis, without unit.
+    rows : mapping of str to mapping of str to float
+        Bytes of each component by the row's label.
+    lines : sequence of (float, str)
+        Limits in bytes, each with the dash of its line.
+    """
+
+    title: str
+    rows: Mapping[str, Mapping[str, float]]
+    lines: Sequence[tuple[float, str]] = ()
+
+
+def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> go.Figure:
+    """Draw bytes by component, stacked, one bar a row."""
+    rows = picture.rows
+    unit, name = _unit(max(sum(row.values()) for row in rows.values()))
+    components = list(next(iter(rows.values())))
+    traces: list[Trace] = [
+        {
+            "type": "bar",
+            "x": np.array([row[component] / unit for row in rows.values()]),
+            "y": list(rows),
+            "orientation": "h",
+            "name": component.capitalize(),
+            "marker": {"color": look.colour(index)},
+            "hovertemplate": f"%{{y}}<br>{component}: %{{x:.3g}} {name}<extra></extra>",
+        }
+        for index, component in enumerate(components)
+        if any(row[component] > 0 for row in rows.values())
+    ]
+    layout = {
+        "barmode": "stack",
+        "bargap": 0.35,
+        "shapes": [
+            vertical(value / unit, {"color": look.ACCENT, "width": 2, "dash": dash})
+            for value, dash in picture.lines
+        ],
+        "xaxis": {"title": {"text": f"{picture.title} ({name})"}, "rangemode": "tozero"},
+        "yaxis": LABELS,
+    }
+    totals = ", ".join(
+        f"{label}: {format_quantity(sum(row.values()), 'bytes')}" for label, row in rows.items()
+    )
+    return assemble(
+        traces,
+        theme=theme,
+        height_px=height_px(len(rows)) + LEGEND_PX,
+        layout=layout,
+        alt=f"{picture.title} by component. {totals}.",
+        notes=notes,
+    )
+
+
+def _unit(largest_bytes: float) -> tuple[float, str]:
+    """Return the unit that suits the largest bar, in bytes, and its name."""
+    return next(((unit, name) for unit, name in _BYTES if largest_bytes >= unit), (1.0, "bytes"))

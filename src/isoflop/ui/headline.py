@@ -1,0 +1,277 @@
+"""A plan at the top of a page: a paragraph, and large figures with their units and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import streamlit as st
+
+from isoflop.fitting import Fit
+from isoflop.planning import Interval, Plan
+from isoflop.plot import axes
+from isoflop.ui import messages
+from isoflop.units import format_number, format_quantity
+
+
+def train(plan: Plan) -> str:
+    """Say in Markdown what to train on what, and which limit binds."""
+    best = "" if plan.basis == "chosen" else "the best plan within the limits, "
+    text = (
+        f"Train **{format_number(plan.params)} parameters** on **{format_number(plan.tokens)} "
+        f"tokens** with {_means(plan)}: {best}{_predicted(plan)}. {_binding(plan)}"
+    )
+    return text.rstrip()
+
+
+def reach(plan: Plan) -> str:
+    """Say in Markdown what a budget reaches, and how far that extrapolates."""
+    model = f"**{format_number(plan.params)} parameters**"
+    tokens = f"**{format_number(plan.tokens)} tokens**"
+    if plan.basis == "compute-optimal":
+        run = f"the best model has {model} and sees {tokens}"
+    else:
+        run = f"a model of {model} sees {tokens}"
+    return f"With {_means(plan)}, {run}: {_predicted(plan)}. {_extrapolation(plan)}"
+
+
+def unit(plan: Plan) -> str:
+    """Return the unit of what is predicted, for a person; empty for any other than a loss."""
+    if plan.response != "loss":
+        return ""
+    return "(unit unknown)" if plan.loss_unit == "unknown" else plan.loss_unit
+
+
+def _means(plan: Plan) -> str:
+    cost = plan.cost
+    time = messages.plain(format_quantity(cost.wall_time_s, "seconds"))
+    return f"**{cost.accelerators:,} {messages.plain(plan.accelerator)} for {time}**"
+
+
+def _predicted(plan: Plan) -> str:
+    text = f"predicted {messages.plain(plan.response)} **{plan.loss:.3f}** {unit(plan)}".rstrip()
+    if plan.loss_interval is None:
+        return text
+    return f"{text} ({_span(plan.loss_interval, '.3f')} at {plan.loss_interval.level:.0%})"
+
+
+def _binding(plan: Plan) -> str:
+    """Say which limit binds and what relaxing it buys."""
+    if not plan.binding:
+        return ""
+    first = plan.binding[0]
+    names = " and ".join(limit.label.lower() for limit in plan.binding)
+    verb = "binds" if len(plan.binding) == 1 else "bind"
+    return (
+        f"**{names.capitalize()}** {verb}; a tenth more {first.label.lower()} would lower the "
+        f"{messages.plain(plan.response)} by **{first.gain:.4f}**."
+    )
+
+
+def _extrapolation(plan: Plan) -> str:
+    _, decades = plan.furthest
+    if decades == 0:
+        return "That is within the fitted rows."
+    return f"That extrapolates **{abs(decades):.1f} decades** beyond the fitted rows."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figure:
+    """One large figure: what it is, its value, what stands under it, and its help."""
+
+    label: str
+    value: str
+    note: str
+    help: str
+
+
+def figures(plan: Plan, fit: Fit, names: Iterable[str]) -> None:
+    """Draw large figures of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    fit : Fit
+    names : iterable of str
+        Which of `FIGURES`, in this order.
+    """
+    with st.container(key="figures"), st.grid(4, min_column_width=140, gap="small"):
+        for name in names:
+            found = FIGURES[name](plan, fit)
+            metric(found.label, found.value, found.note, found.help)
+
+
+def metric(label: str, value: str, note: str = "", help: str | None = None) -> None:
+    """Draw one large figure with a note under it."""
+    st.metric(label, value, delta=note or None, delta_color="off", delta_arrow="off", help=help)
+
+
+def _loss(plan: Plan, fit: Fit) -> _Figure:
+    spread = _span(plan.loss_interval, ".3f")
+    help = f"Mean {plan.response} of such a run, with its confidence interval."
+    if plan.loss_prediction is not None:
+        level = plan.loss_prediction.level
+        help += f" One new run lies in {_span(plan.loss_prediction, '.3f')} at {level:.0%}."
+    return _Figure(
+        label=f"Predicted {plan.response}",
+        value=f"{plan.loss:.3f}",
+        note=" ".join(part for part in (spread, unit(plan)) if part),
+        help=help,
+    )
+
+
+def _params(plan: Plan, fit: Fit) -> _Figure:
+    return _Figure(
+        label="Model size N",
+        value=format_number(plan.params),
+        note=_numbers(plan.params_interval) or f"parameters, {plan.basis}",
+        help="Parameters, with their interval over the resampled fits.",
+    )
+
+
+def _tokens(plan: Plan, fit: Fit) -> _Figure:
+    repeated = f", each unique one seen {plan.epochs:.1f} times" if plan.epochs > 1.01 else ""
+    return _Figure(
+        label="Training data D",
+        value=format_number(plan.tokens),
+        note=_numbers(plan.tokens_interval) or f"tokens, {plan.basis}",
+        help="Tokens, with their interval over the resampled fits; "
+        f"{format_number(plan.tokens_per_param)} per parameter{repeated}.",
+    )
+
+
+def _tokens_per_param(plan: Plan, fit: Fit) -> _Figure:
+    return _Figure(
+        label="Tokens per parameter",
+        value=format_number(plan.tokens_per_param),
+        note=f"at {format_quantity(plan.compute_flop, 'flop')}",
+        help="D / N, and the training compute C.",
+    )
+
+
+def _compute(plan: Plan, fit: Fit) -> _Figure:
+    return _Figure(
+        label="Training compute",
+        value=format_quantity(plan.compute_flop, "flop"),
+        note=f"{format_number(plan.cost.accelerator_hours)} accelerator-hours",
+        help=plan.assumptions["Compute"],
+    )
+
+
+def _wall_time(plan: Plan, fit: Fit) -> _Figure:
+    return _Figure(
+        label="Wall time",
+        value=format_quantity(plan.cost.wall_time_s, "seconds"),
+        note=f"{plan.cost.accelerators:,} side by side",
+        help="From start to end, failures and restarts included.",
+    )
+
+
+def _hours(plan: Plan, fit: Fit) -> _Figure:
+    return _Figure(
+        label="Accelerator-hours",
+        value=format_number(plan.cost.accelerator_hours),
+        note=f"{format_number(plan.cost.accelerator_days)} accelerator-days",
+        help="Accelerators times wall time.",
+    )
+
+
+def _cost(plan: Plan, fit: Fit) -> _Figure:
+    cost, hourly = plan.cost, plan.cost.usd_per_accelerator_hour
+    return _Figure(
+        label="Cost",
+        value="no price" if cost.usd_compute is None else format_quantity(cost.usd_compute, "usd"),
+        note="US dollars"
+        if hourly is None
+        else f"at {format_quantity(hourly, 'usd_per_hour')} each",
+        help="US dollars, for the accelerators alone.",
+    )
+
+
+def _money(plan: Plan, fit: Fit) -> _Figure:
+    cost = plan.cost
+    if cost.usd_compute is None or cost.usd_power is None:
+        note = "price or power unknown"
+    else:
+        parts = {"compute": cost.usd_compute, "power": cost.usd_power, "storage": cost.usd_storage}
+        note = ", ".join(
+            f"{name} {format_quantity(value, 'usd')}" for name, value in parts.items() if value > 0
+        )
+    return _Figure(
+        label="Money",
+        value="no price" if cost.usd is None else format_quantity(cost.usd, "usd"),
+        note=note,
+        help="US dollars for accelerators, electricity where it is not in their price, and "
+        "storage.",
+    )
+
+
+def _energy(plan: Plan, fit: Fit) -> _Figure:
+    cost = plan.cost
+    return _Figure(
+        label="Energy",
+        value="unknown" if cost.energy_j is None else format_quantity(cost.energy_j, "joules"),
+        note="no power figure" if cost.carbon_kg is None else _carbon(cost.carbon_kg),
+        help="Thermal design power times hours times PUE; carbon by the grid's intensity.",
+    )
+
+
+def _carbon(kilograms: float) -> str:
+    if kilograms >= 1000:
+        return f"{format_number(kilograms / 1000)} t CO2"
+    return f"{format_number(kilograms)} kg CO2"
+
+
+def _storage(plan: Plan, fit: Fit) -> _Figure:
+    storage = plan.storage
+    return _Figure(
+        label="Storage",
+        value=format_quantity(storage.total_bytes, "bytes"),
+        note=f"{format_quantity(storage.data_bytes, 'bytes')} of tokenised data",
+        help="Tokenised data, checkpoints kept and logs.",
+    )
+
+
+def _extrapolated(plan: Plan, fit: Fit) -> _Figure:
+    symbol, decades = plan.furthest
+    note = "within the rows"
+    if decades:
+        column = next(item.column for item in fit.law.inputs if item.symbol == symbol)
+        side = "above" if decades > 0 else "below"
+        note = f"{axes.column_name(column).lower()} {side} the rows"
+    return _Figure(
+        label="Extrapolation",
+        value=f"{abs(decades):.1f} decades",
+        note=note,
+        help="Furthest distance of any input from the fitted rows, in powers of ten.",
+    )
+
+
+FIGURES: Mapping[str, Callable[[Plan, Fit], _Figure]] = MappingProxyType(
+    {
+        "loss": _loss,
+        "params": _params,
+        "tokens": _tokens,
+        "tokens_per_param": _tokens_per_param,
+        "compute": _compute,
+        "wall_time": _wall_time,
+        "hours": _hours,
+        "cost": _cost,
+        "money": _money,
+        "energy": _energy,
+        "storage": _storage,
+        "extrapolation": _extrapolated,
+    }
+)
+"""Every large figure of a plan, by name."""
+
+
+def _span(interval: Interval | None, spec: str) -> str:
+    return "" if interval is None else f"{interval.lower:{spec}} to {interval.upper:{spec}}"
+
+
+def _numbers(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{format_number(interval.lower)} to {format_number(interval.upper)}"
