@@ -18,7 +18,7 @@ def choice(page: Page, label: str) -> str:
 
 def sliders(page: Page) -> dict[str, str | None]:
     """Return what the sliders of a budget show, by their label."""
-    labels = ("Duration", "Accelerators", "Utilisation (MFU)")
+    labels = ("Time", "Accelerators", "Utilisation (MFU)")
     for label in labels:
         expect(page.get_by_role("group", name=label, exact=True)).to_be_visible()
     return {
@@ -37,11 +37,11 @@ def go_to(page: Page, title: str) -> None:
 
 def test_sliders_show_their_values_on_a_page_come_to_from_another(visit: Visit) -> None:
     page = visit("/?time=10+days&count=64")
-    shown = {"Duration": "10 days", "Accelerators": "64", "Utilisation (MFU)": "38%"}
+    shown = {"Time": "10 days", "Accelerators": "64", "Utilisation (MFU)": "38%"}
     assert sliders(page) == shown
     go_to(page, "Fit")
     assert sliders(page) == shown
-    assert page.get_by_label("Duration, typed").input_value() == "10 days"
+    assert page.get_by_label("Time, typed").input_value() == "10 days"
 
 
 def test_keys_stay_in_the_address_on_every_page_and_in_another_browser(visit: Visit) -> None:

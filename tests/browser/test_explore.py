@@ -49,8 +49,8 @@ def test_slider_moves_answer_chart_and_address_and_the_link_reproduces_it(visit:
     settle(page)
     assert "count=1024" in page.url
     assert "1,024" in answer(page)
-    page.get_by_label("Duration, typed").fill("500 GPU-days")
-    page.get_by_label("Duration, typed").press("Enter")
+    page.get_by_label("Time, typed").fill("500 GPU-days")
+    page.get_by_label("Time, typed").press("Enter")
     expect(page.locator(ANSWER)).to_contain_text("11.7 h")
     page.get_by_role("radio", name="Model size", exact=True).click()
     settle(page)
@@ -59,7 +59,7 @@ def test_slider_moves_answer_chart_and_address_and_the_link_reproduces_it(visit:
     again = visit(link)
     assert answer(again) == answer(page)
     assert traces(again, 0) == traces(page, 0)
-    assert again.get_by_label("Duration, typed").input_value() == "500 GPU-days"
+    assert again.get_by_label("Time, typed").input_value() == "500 GPU-days"
 
 
 def test_choices_stand_in_the_address_by_their_keys(visit: Visit) -> None:

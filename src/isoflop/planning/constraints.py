@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isoflop.errors import DoesNotFit
 from isoflop.fitting.result import Fit
 from isoflop.laws import Law
+from isoflop.options import option
 from isoflop.planning import budget as sums
 from isoflop.planning.cost import Site, usd_per_flop
 from isoflop.planning.disk import StorageRule
@@ -31,6 +32,15 @@ Largest = Callable[[float, int], float]
 RELAXATION = 1.1
 TOUCHING = 1e-6
 """A limit binds when its use comes this close to it."""
+
+
+_FIELD_OF: dict[LimitKey, str] = {
+    "compute": "compute_flop",
+    "time": "wall_time_s",
+    "money": "usd",
+    "storage": "storage_bytes",
+    "unique_tokens": "unique_tokens",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +161,16 @@ def constraints_of(setting: Setting, *, is_repeating: bool) -> tuple[Constraint,
     return tuple(found)
 
 
+def _label(key: LimitKey) -> str:
+    """Return a limit's name, which is that of the part of the budget."""
+    return option(Budget, _FIELD_OF[key]).label
+
+
 def _compute(rule: ComputeRule, limit: float) -> Constraint:
     """Return the limit on FLOP, which training and inference share."""
     return Constraint(
         key="compute",
-        label="Compute",
+        label=_label("compute"),
         dimension="flop",
         limit=limit,
         use=rule.lifetime_flop,
@@ -167,7 +182,7 @@ def _time(rule: ComputeRule, limit: float, flop_per_s: float) -> Constraint:
     """Return the limit on the time of training; inference comes after it."""
     return Constraint(
         key="time",
-        label="Time",
+        label=_label("time"),
         dimension="seconds",
         limit=limit,
         use=lambda params, tokens: rule.training_flop(params, tokens) / flop_per_s,
@@ -202,7 +217,7 @@ def _money(setting: Setting, limit: float, *, is_alone: bool) -> Constraint:
         return np.where(fresh <= unique, fresh, repeated) if np.isfinite(unique) else fresh
 
     return Constraint(
-        key="money", label="Money", dimension="usd", limit=limit, use=use,
+        key="money", label=_label("money"), dimension="usd", limit=limit, use=use,
         largest_tokens=largest_tokens,
     )  # fmt: skip
 
@@ -221,7 +236,7 @@ def _storage(setting: Setting, limit: float) -> Constraint:
         return np.where(tokens >= unique, np.inf, tokens)
 
     return Constraint(
-        key="storage", label="Storage", dimension="bytes", limit=limit, use=use,
+        key="storage", label=_label("storage"), dimension="bytes", limit=limit, use=use,
         largest_tokens=largest_tokens,
     )  # fmt: skip
 
@@ -230,7 +245,7 @@ def _unique(limit: float) -> Constraint:
     """Return the limit on tokens where none may be seen twice."""
     return Constraint(
         key="unique_tokens",
-        label="Unique tokens",
+        label=_label("unique_tokens"),
         dimension="tokens",
         limit=limit,
         use=lambda params, tokens: np.broadcast_arrays(tokens, params)[0],
@@ -327,7 +342,9 @@ def limit_uses(
     ]
     if setting.budget.unique_tokens is not None and is_repeating:
         unique = setting.budget.unique_tokens
-        found.append(("unique_tokens", "Unique tokens", "tokens", unique, float(best.tokens)))
+        found.append(
+            ("unique_tokens", _label("unique_tokens"), "tokens", unique, float(best.tokens))
+        )
     if setting.largest_params is not None:
         limit = params_limit(setting)
         found.append(("memory", "Memory", "params", limit, float(best.params)))
@@ -348,15 +365,6 @@ def limit_uses(
             )
         )
     return tuple(uses)
-
-
-_FIELD_OF: dict[LimitKey, str] = {
-    "compute": "compute_flop",
-    "time": "wall_time_s",
-    "money": "usd",
-    "storage": "storage_bytes",
-    "unique_tokens": "unique_tokens",
-}
 
 
 def _relaxed(setting: Setting, key: LimitKey) -> Setting:

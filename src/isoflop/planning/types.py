@@ -225,7 +225,7 @@ class Budget:
     wall_time_s: Annotated[
         float | None,
         Option(
-            label="Duration",
+            label="Time",
             help="Wall time of the run, such as 30 days or 12 h.",
             dimension="seconds",
             flag="time",
