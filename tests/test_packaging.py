@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from tests.api.test_user_code import blocks
 
 import isoflop
 
@@ -77,6 +79,57 @@ def test_an_installed_wheel_reads_its_own_files(wheel: Path, tmp_path: Path) -> 
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     package = wheel / "isoflop"
     assert run.stdout.strip() == f"{package / '_data'} {package / '_app'}", run.stderr
+
+
+def core_closure() -> set[str]:
+    """Return the distributions that an installation without extras brings."""
+    found: set[str] = set()
+    waiting = [Requirement(line) for line in PROJECT["dependencies"]]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        waiting += [Requirement(line) for line in requires(name) or ()]
+    return found
+
+
+WITHOUT_EXTRAS = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent!r}:
+            raise ModuleNotFoundError(f"{{name}} is not installed", name=name)
+
+sys.meta_path.insert(0, Absent())
+import isoflop
+assert isoflop.__file__.startswith({wheel!r}), isoflop.__file__
+"""
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_without_extras_runs_the_page_of_user_code(
+    wheel: Path, tmp_path: Path
+) -> None:
+    core = core_closure()
+    absent = {
+        module
+        for module, providers in packages_distributions().items()
+        if module != "isoflop" and not {canonicalize_name(name) for name in providers} & core
+    }
+    assert {"streamlit", "pyarrow", "torch", "pytest"} <= absent
+    page = tmp_path / "page.py"
+    code = blocks((ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
+    page.write_text(WITHOUT_EXTRAS.format(absent=absent, wheel=str(wheel)) + code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(wheel), "ISOFLOP_DATA_MIRROR": str(tmp_path)}
+    command = [sys.executable, "-W", "error", page.name]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_the_changelog_begins_with_what_is_next_or_now() -> None:
