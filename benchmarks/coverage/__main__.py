@@ -97,13 +97,13 @@ def simulate(setting: Setting, random: np.random.Generator) -> LossTable:
 
 def methods(setting: Setting) -> Iterator[tuple[str, FitOptions]]:
     """Yield the bands that are measured: name and options."""
-    yield "smooth bootstrap of rows", FitOptions(n_bootstrap=N_DRAWS, bootstrap="smooth")
+    yield "Bayesian bootstrap", FitOptions(n_bootstrap=N_DRAWS, bootstrap="smooth")
     if not setting.is_clustered:
         yield "residual covariance", FitOptions(objective="least_squares_log")
         return
-    yield "bootstrap of whole runs", FitOptions(n_bootstrap=N_DRAWS, bootstrap="clusters")
+    yield "cluster bootstrap", FitOptions(n_bootstrap=N_DRAWS, bootstrap="clusters")
     yield (
-        "wild bootstrap of whole runs",
+        "wild cluster bootstrap",
         FitOptions(objective="least_squares_log", n_bootstrap=N_DRAWS, bootstrap="wild"),
     )
 

@@ -5,7 +5,13 @@ from tests.fitting.helpers import chinchilla_table
 from isoflop import data
 from isoflop.errors import CatalogError
 from isoflop.fitting import FitOptions, fit
-from isoflop.fitting.coverage import TARGETS, coverage_like, load_coverage
+from isoflop.fitting.coverage import (
+    TARGETS,
+    Coverage,
+    coverage_like,
+    describe_coverage,
+    load_coverage,
+)
 from isoflop.laws import load_laws
 
 
@@ -21,7 +27,7 @@ def test_a_fit_finds_its_like():
     smooth = FitOptions(n_bootstrap=100, bootstrap="smooth")
     found = coverage_like(fit(law, chinchilla_table(noise=0.01), smooth))
     assert [row.target for row in found] == list(TARGETS)
-    kind = ("30 rows, 1% noise", "huber_log", "smooth bootstrap of rows")
+    kind = ("30 rows, 1% noise", "huber_log", "Bayesian bootstrap")
     assert {(row.setting, row.objective, row.band) for row in found} == {kind}
     least_absolute = FitOptions(objective="asymmetric_mae", n_bootstrap=100)
     assert coverage_like(fit(law, chinchilla_table(noise=0.01), least_absolute)) == ()
@@ -43,12 +49,12 @@ def test_rows_that_share_runs_are_held_against_such_tables():
 
 def test_the_default_bands_are_calibrated_or_a_little_wide():
     """In each of the six settings, read anywhere: 88 to 92%, but for 30 and 60 rows up to 95%."""
-    default = {"20 runs of 6 rows": "bootstrap of whole runs"}
+    default = {"20 runs of 6 rows": "cluster bootstrap"}
     rows = [
         row
         for row in load_coverage()
         if row.objective == "huber_log"
-        and row.band == default.get(row.setting, "smooth bootstrap of rows")
+        and row.band == default.get(row.setting, "Bayesian bootstrap")
     ]
     assert len(rows) == 6 * len(TARGETS)
     wide = {row.setting for row in rows if not row.is_calibrated}
@@ -64,3 +70,49 @@ def test_a_spoiled_file_is_a_clear_error(tmp_path, monkeypatch):
         load_coverage()
     load_coverage.cache_clear()
     assert data.data_root().is_dir()
+
+
+def measured(*shares: float, new: float | None = 0.9) -> tuple[Coverage, ...]:
+    return tuple(
+        Coverage(
+            setting="15 rows, 1% noise",
+            n_rows=15,
+            n_runs=15,
+            objective="huber_log",
+            band="row bootstrap",
+            target=target,
+            n_tables=1000,
+            n_without_band=0,
+            coverage=share,
+            relative_width=0.01,
+            prediction_coverage=new,
+        )
+        for target, share in zip(TARGETS, shares, strict=True)
+    )
+
+
+def test_the_sentence_names_setting_shares_and_shortfall() -> None:
+    said = describe_coverage(measured(0.9, 0.85, 0.95))
+    assert "15 rows, 1% noise (1,000 tables" in said
+    assert "90% inside the data" in said
+    assert "Off nominal: too narrow by 5 points at ten times" in said
+    assert "too wide by 5 points at a thousand times." in said
+    assert "prediction band held a new run's loss in 90% to 90%" in said
+
+
+def test_a_calibrated_band_is_said_to_be() -> None:
+    said = describe_coverage(measured(0.9, 0.89, 0.915, new=None))
+    assert "as it should be" in said
+    assert "prediction" not in said
+
+
+def test_every_shipped_measurement_has_a_describe_coverage() -> None:
+    rows = load_coverage()
+    for kind in {(row.setting, row.objective, row.band) for row in rows}:
+        same = tuple(row for row in rows if (row.setting, row.objective, row.band) == kind)
+        assert [row.target for row in same] == list(TARGETS)
+        assert kind[0] in describe_coverage(same)
+
+
+def test_an_unmeasured_band_says_so() -> None:
+    assert "was not measured by simulation" in describe_coverage(())

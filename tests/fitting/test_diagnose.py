@@ -247,9 +247,8 @@ def test_search_repeats_the_certificate(made: LossTable, mirror: Path) -> None:
 
 def test_objective_surface_is_lowest_at_the_optimum(made: LossTable) -> None:
     setup = diagnostics(fit(CHINCHILLA, made), made)
-    found = multistart(setup)
     for extent in ("search", "near"):
-        surface = objective_surface(setup, found, ("alpha", "beta"), extent=extent)
+        surface = objective_surface(setup, ("alpha", "beta"), extent=extent)
         assert surface.excess.shape == (len(surface.axes[1]), len(surface.axes[0]))
         assert np.nanmin(surface.excess) >= 0
         row, column = np.unravel_index(np.nanargmin(surface.excess), surface.excess.shape)
@@ -264,7 +263,7 @@ def test_objective_surface_of_one_parameter_and_of_none_nonlinear(straight: Loss
     assert drawn_parameters(load_laws()["interaction"])[:2] == ("alpha", "beta")
     assert drawn_parameters(LINE) == ("b0", "b1")
     setup = diagnostics(fit(LINE, straight, LEAST_SQUARES), straight)
-    line = objective_surface(setup, multistart(setup), ("b1",), extent="near")
+    line = objective_surface(setup, ("b1",), extent="near")
     # One parameter of a parabola: the excess is the squared distance in standard errors.
     covariance = setup.fit.covariance
     assert covariance is not None
@@ -275,7 +274,7 @@ def test_objective_surface_of_one_parameter_and_of_none_nonlinear(straight: Loss
 def test_objective_surface_refuses_other_parameters(made: LossTable) -> None:
     setup = diagnostics(fit(CHINCHILLA, made), made)
     with pytest.raises(FitError, match="over one or two parameters of Chinchilla"):
-        objective_surface(setup, multistart(setup), ("alpha", "gamma"))
+        objective_surface(setup, ("alpha", "gamma"))
 
 
 # --- Residuals ------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_each_section_draws(section: str) -> None:
 def test_the_picture_holds_the_surface_the_starts_and_the_optimum(mirror: Path) -> None:
     (figure,) = figures(healthy(open_page(**CHINCHILLA)))
     assert figure["data"][0]["type"] == "contour"
-    assert {"16 starts", "Reported optimum", "Way of a start"} <= set(trace_names(figure))
+    assert {"16 starts", "Reported optimum", "From start to end"} <= set(trace_names(figure))
     assert "Other minima" not in trace_names(figure)
 
 
@@ -87,7 +87,7 @@ def test_both_bands_are_drawn_apart_and_the_whole_curves_is_a_choice(mirror: Pat
     assert "whole curve" in trace_names(whole)[1]
     assert whole["data"][1]["y"] != each
     table = at.dataframe[0].value
-    assert list(table["Method"]) == ["Smooth bootstrap of rows", "Residual covariance"]
+    assert list(table["Method"]) == ["Bayesian bootstrap", "Residual covariance"]
     assert all(" to " in cell for cell in [*table["Mean of such runs"], *table["One new run"]])
 
 
@@ -100,15 +100,15 @@ def test_bands_are_drawn_off_the_curve_and_their_absence_is_explained(mirror: Pa
 
 def test_rows_of_one_run_are_resampled_together_unless_told_otherwise(mirror: Path) -> None:
     at = healthy(open_page(section="Bands", table="gemstones"))
-    assert at.dataframe[0].value["Method"][0] == "Bootstrap of whole runs"
+    assert at.dataframe[0].value["Method"][0] == "Cluster bootstrap"
     rows = healthy(open_page(section="Bands", table="gemstones", resample="rows"))
-    assert rows.dataframe[0].value["Method"][0] == "Bootstrap of rows"
+    assert rows.dataframe[0].value["Method"][0] == "Row bootstrap"
     wild = healthy(
         open_page(
             table="gemstones", resample="wild", objective="least_squares_log", section="Bands"
         )
     )
-    assert wild.dataframe[0].value["Method"][0] == "Wild bootstrap of whole runs"
+    assert wild.dataframe[0].value["Method"][0] == "Wild cluster bootstrap"
 
 
 def test_rows_far_off_are_drawn_at_the_edge_or_to_scale(mirror: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_five_rows_left_out_give_both_fits_side_by_side(mirror: Path) -> Non
     healthy(at)
     assert "Left out: rows 1, 2, 3, 4, 5." in words(at)
     table = at.dataframe[0].value
-    (size,) = table[table["Quantity"] == "Best size N*"].to_dict("records")
+    (size,) = table[table["Quantity"] == "N*"].to_dict("records")
     assert size["All 245 rows"].startswith("119B")
     assert size["Without 5"].startswith("73.2B")
     assert len(figures(at)) == 5
@@ -171,11 +171,11 @@ def test_leaving_out_too_many_rows_is_explained() -> None:
 
 
 def test_a_click_leaves_out_and_takes_back() -> None:
-    drops = fit_exclusions.Drops(table_key="x")
-    drops = drops.changed([3, 1]).changed([3, 1, 1])
-    assert (drops.rows, drops.history) == ((1, 3), ((),))
-    assert drops.undone().rows == ()
-    assert drops.undone().undone() == drops.undone()
+    excluded = fit_exclusions.Exclusions(table_key="x")
+    excluded = excluded.changed([3, 1]).changed([3, 1, 1])
+    assert (excluded.rows, excluded.history) == ((1, 3), ((),))
+    assert excluded.undone().rows == ()
+    assert excluded.undone().undone() == excluded.undone()
 
 
 def test_influence_is_shown_on_every_quantity() -> None:
@@ -209,12 +209,12 @@ def test_next_runs_keep_to_the_budget() -> None:
             **{"fit.spend": "1e23", "fit.runs": "3"},
         )
     )
-    assert "**3 runs of" in words(at)
+    assert "3 runs of" in words(at)
     table = at.dataframe[0].value
     assert table["Runs"].sum() == 3
     shares = table["Share of the budget"].str.rstrip("%").astype(float)
     assert shares.sum() <= 101
-    assert {"Loss now", "Loss with the runs", "Best size now"} <= set(metrics(at))
+    assert {"Loss now", "Loss with the runs", "Compute-optimal size now"} <= set(metrics(at))
 
 
 # --- Laws and tables of every kind ----------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_laws_of_every_kind(law: str, section: str) -> None:
         assert "no compute-optimal model size" in at.error[0].value.replace("\\", "")
     else:
         healthy(at)
-    assert ("Best model size N*" in metrics(at)) is has_optimum
+    assert ("Compute-optimal size N*" in metrics(at)) is has_optimum
 
 
 def test_a_typed_law_and_another_objective() -> None:

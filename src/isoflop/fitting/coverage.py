@@ -69,6 +69,13 @@ class Coverage:
         """Whether the coverage is within two points of nominal."""
         return abs(self.coverage - NOMINAL) <= CLOSE
 
+    @property
+    def verdict(self) -> str:
+        """Whether the band is calibrated, in words."""
+        if self.is_calibrated:
+            return "calibrated"
+        return "too wide" if self.coverage > NOMINAL else "too narrow"
+
 
 @cache
 def load_coverage() -> tuple[Coverage, ...]:
@@ -115,10 +122,10 @@ def band_name(fit: Fit) -> str:
     if fit.draws is None:
         return "residual covariance"
     return {
-        "rows": "bootstrap of rows",
-        "smooth": "smooth bootstrap of rows",
-        "clusters": "bootstrap of whole runs",
-        "wild": "wild bootstrap of whole runs",
+        "rows": "row bootstrap",
+        "smooth": "Bayesian bootstrap",
+        "clusters": "cluster bootstrap",
+        "wild": "wild cluster bootstrap",
     }[fit.options.bootstrap]
 
 
@@ -143,3 +150,33 @@ def coverage_like(fit: Fit) -> tuple[Coverage, ...]:
         return ()
     nearest = min(same, key=lambda row: abs(math.log(row.n_rows / fit.n_rows)))
     return tuple(row for row in same if row.setting == nearest.setting)
+
+
+def describe_coverage(measured: tuple[Coverage, ...]) -> str:
+    """Say in words how often bands like a fit's held the truth.
+
+    Parameters
+    ----------
+    measured : tuple of Coverage
+        Of one setting, as `coverage_like` returns it.
+    """
+    if not measured:
+        return "The band of this objective and kind of resampling was not measured by simulation."
+    first = measured[0]
+    shares = ", ".join(f"{row.coverage:.0%} {TARGETS[row.target]}" for row in measured)
+    text = (
+        f"Nearest of six simulated settings: {first.setting} ({first.n_tables:,} tables, "
+        f"Chinchilla law). The {NOMINAL:.0%} confidence band by {first.band} held the true loss in "
+        f"{shares}."
+    )
+    off = [_off_nominal(row) for row in measured if not row.is_calibrated]
+    text += f" Off nominal: {', '.join(off)}." if off else " That is as it should be."
+    new = [row.prediction_coverage for row in measured if row.prediction_coverage is not None]
+    if new:
+        text += f" Its prediction band held a new run's loss in {min(new):.0%} to {max(new):.0%}."
+    return text
+
+
+def _off_nominal(row: Coverage) -> str:
+    points = 100 * abs(row.coverage - NOMINAL)
+    return f"{row.verdict} by {points:.0f} points {TARGETS[row.target]}"

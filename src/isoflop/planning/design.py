@@ -13,17 +13,19 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting.diagnose import TO_SIGMA, Diagnostics, residual_scale
 from isoflop.fitting.result import Fit
 from isoflop.planning.frontier import compute_optimal, require_interior
-from isoflop.planning.gain import Progress, Runs, expected_gain
+from isoflop.planning.gain import ExpectedGain, Progress, Runs, expected_gain
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.selection import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.sensitivity import Target, optima
 from isoflop.planning.types import Optimum
+from isoflop.units import counted, format_quantity
 
 Aim = Literal["loss", "size"]
 
@@ -39,6 +41,12 @@ TOKENS_PER_PARAM = (2.0, 500.0)
 WORTH_IT = 0.02
 """Share of the interval's width that more runs must save to be proposed."""
 
+NO_GAIN = 0.98
+"""Share of the interval's width left from which on runs are said to be of no use."""
+
+SCREENING_SHARE = 0.7
+"""Of the work: comparing sets of runs, before the best one is looked at with all draws."""
+
 MIN_DRAWS = 100
 STEP = 1e-4
 FAR = 30.0
@@ -51,6 +59,8 @@ class Design:
 
     Parameters
     ----------
+    setup : Diagnostics
+        Of the fit that they are to inform.
     runs : Runs
         The largest first; equal ones are repeats with other seeds.
     spend_flop : float
@@ -65,8 +75,11 @@ class Design:
         Width of the aim's interval that the best set of so many runs leaves, over that now.
     left_single : float
         The same when the budget goes into one compute-optimal run.
+    gain : ExpectedGain
+        The bands before the runs and after.
     """
 
+    setup: Diagnostics
     runs: Runs
     spend_flop: float
     target: Target
@@ -74,6 +87,44 @@ class Design:
     counts: tuple[int, ...]
     left: NDArray[np.float64]
     left_single: float
+    gain: ExpectedGain
+
+    @property
+    def width_left(self) -> float:
+        """Width of the aim's interval after the runs, over that now."""
+        return self.gain.loss_left if self.aim == "loss" else self.gain.size_left
+
+    def summary(self) -> str:
+        """Say in a sentence what the runs would do."""
+        response = self.setup.fit.law.response
+        what = f"the {response}" if self.aim == "loss" else "the compute-optimal size"
+        where = format_quantity(self.target.compute_flop, "flop")
+        if self.width_left >= NO_GAIN:
+            return (
+                f"No set of runs within this budget narrows the interval of {what} at {where}: the "
+                f"best one leaves {self.width_left:.0%} of its width. Runs nearer to the target "
+                "would."
+            )
+        spent = format_quantity(float(self.runs.compute_flop.sum()), "flop")
+        return (
+            f"{counted(len(self.runs.params), 'run')} of {spent} together would shrink the "
+            f"{self.gain.level:.0%} interval of {what} at {where} to {self.width_left:.0%} of its "
+            "width."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a kind of run: how many of it, its size, data, compute and share."""
+        kinds, count = self.runs.kinds()
+        return pd.DataFrame(
+            {
+                "n_runs": count,
+                "params": kinds.params,
+                "tokens": kinds.tokens,
+                "tokens_per_param": kinds.tokens_per_param,
+                "compute_flop": kinds.compute_flop,
+                "share_of_budget": count * kinds.compute_flop / self.spend_flop,
+            }
+        )
 
 
 def design_runs(
@@ -84,6 +135,7 @@ def design_runs(
     n_runs: int | None = None,
     aim: Aim = "loss",
     tokens_per_param: tuple[float, float] = TOKENS_PER_PARAM,
+    level: float = 0.9,
     progress: Progress | None = None,
 ) -> Design:
     """Propose the runs that shrink the band at the target most, within a budget.
@@ -105,6 +157,8 @@ def design_runs(
         Make the loss at the target's optimum sure, or the optimal size there.
     tokens_per_param : (float, float)
         Range to choose among.
+    level : float
+        Nominal coverage of the intervals before and after.
     progress : callable, optional
         Called with the share done; may raise to cancel.
 
@@ -135,24 +189,37 @@ def design_runs(
         tokens=np.atleast_1d(alone.tokens),
         compute_flop=np.array([spend_flop]),
     )
+    report = progress or _silent
     measured = []
     for runs in (*sets, single):
         seen = expected_gain(setup, runs, target, n_draws=N_SCREENING)
         measured.append(seen.loss_left if aim == "loss" else seen.size_left)
-        if progress:
-            progress(len(measured) / (len(sets) + 1))
+        report(SCREENING_SHARE * len(measured) / (len(sets) + 1))
     left = np.array(measured[:-1]).reshape(len(counts), len(criteria))
     count = int(np.argmax(left.min(axis=1) <= left.min() + WORTH_IT))
     chosen = sets[count * len(criteria) + int(np.argmin(left[count]))]
+    chosen = chosen.part(np.lexsort((chosen.params, -chosen.compute_flop)))
     return Design(
-        runs=chosen.part(np.lexsort((chosen.params, -chosen.compute_flop))),
+        setup=setup,
+        runs=chosen,
         spend_flop=spend_flop,
         target=target,
         aim=aim,
         counts=counts,
         left=left.min(axis=1),
         left_single=measured[-1],
+        gain=expected_gain(
+            setup,
+            chosen,
+            target,
+            level=level,
+            progress=lambda share: report(SCREENING_SHARE + (1 - SCREENING_SHARE) * share),
+        ),
     )
+
+
+def _silent(_: float) -> None:
+    """Report progress to nobody."""
 
 
 def noise_of_one_run(setup: Diagnostics) -> float:

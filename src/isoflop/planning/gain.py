@@ -25,7 +25,7 @@ from isoflop.planning.sensitivity import Target
 TOLERANCE = 1e-8
 N_CURVE_POINTS = 60
 MIN_DRAWS = 50
-Progress = Callable[[float], None]
+Progress = Callable[[float], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,18 @@ class Runs:
     params: NDArray[np.float64]
     tokens: NDArray[np.float64]
     compute_flop: NDArray[np.float64]
+
+    @property
+    def tokens_per_param(self) -> NDArray[np.float64]:
+        """Tokens per parameter of each, shape (n_runs,)."""
+        return self.tokens / self.params
+
+    def kinds(self) -> tuple[Runs, NDArray[np.int64]]:
+        """Return each kind of run once, in their order, and how many there are of it."""
+        pairs = np.stack([self.params, self.tokens])
+        _, first, count = np.unique(pairs, axis=1, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        return self.part(first[order]), count[order]
 
     def part(self, chosen: NDArray[np.intp]) -> Runs:
         """Return some of them."""

@@ -12,7 +12,7 @@ from isoflop.fitting.diagnose import Diagnostics, diagnostics, one_step, weights
 from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
 from isoflop.planning.rule import SIX_ND, ComputeRule
-from isoflop.planning.sensitivity import Target, optima
+from isoflop.planning.sensitivity import Target, optima, suspects
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number, format_quantity
 
@@ -131,8 +131,8 @@ def _few_rows(setup: Diagnostics) -> list[tuple[str, NDArray[np.intp]]]:
         return []
     counts = np.unique(np.geomspace(1, largest, N_COUNTS).round().astype(int))
     orders = {
-        "of highest loss": np.argsort(-setup.rows.target, kind="stable"),
-        "furthest from the curve": np.argsort(-np.abs(setup.fit.residuals), kind="stable"),
+        "of highest loss": suspects(setup, "highest_losses"),
+        "furthest from the curve": suspects(setup, "residuals"),
     }
     return [
         (f"The {count} rows {which}" if count > 1 else f"The row {which}", order[:count])

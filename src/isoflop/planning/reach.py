@@ -11,7 +11,9 @@ from isoflop.errors import FitError
 from isoflop.fitting.predict import band
 from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
-from isoflop.planning.inputs import extrapolation_decades
+from isoflop.planning.inputs import extrapolation_decades, inputs_at
+from isoflop.planning.rule import SIX_ND, ComputeRule
+from isoflop.planning.trajectory import line_of_models
 
 FAR_DECADES = 1.0
 VERY_FAR_DECADES = 2.0
@@ -87,3 +89,16 @@ def _band_notices(
             "only if the law keeps its form beyond them.",
             remedy="Train a run between the rows and the budget; see Next runs on the Fit page.",
         )
+
+
+def budget_notices(
+    fit: Fit,
+    compute_flop: float,
+    *,
+    fixed: Mapping[str, float] | None = None,
+    rule: ComputeRule = SIX_ND,
+    level: float = 0.9,
+) -> tuple[Notice, ...]:
+    """Say how far the models that a budget buys lie beyond the rows; see `reach_notices`."""
+    _, params, tokens, _ = line_of_models(fit, np.array([compute_flop]), fixed, rule=rule)
+    return reach_notices(fit, inputs_at(fit.law, params, tokens, fixed, rule=rule), level)

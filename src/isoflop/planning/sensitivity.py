@@ -10,21 +10,37 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from isoflop.errors import PlanError
-from isoflop.fitting.diagnose import Diagnostics, LeaveOut, Unit, leave_out, weights_without
+from isoflop.errors import FitError, PlanError
+from isoflop.fitting import Fit
+from isoflop.fitting.diagnose import (
+    Diagnostics,
+    LeaveOut,
+    Unit,
+    leave_out,
+    percentile_interval,
+    weights_without,
+)
 from isoflop.fitting.solve import anneal, minimise
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.rule import SIX_ND, ComputeRule
+from isoflop.planning.trajectory import compute_range
+from isoflop.tables import LossTable
+from isoflop.units import counted, format_number
 
 SLOPE_STEP = 0.1
 """Step in log compute for the slope of N*."""
 
-MAX_DROPPED_SHARE, MAX_DROPPED = 0.1, 40
+MAX_LEFT_OUT_SHARE, MAX_LEFT_OUT = 0.1, 40
 DELTAS = np.geomspace(1e-5, 1.0, 36)
 
-Ranking = Literal["loss", "residual"]
+SIZE, EXPONENT = "N*", "a"
+"""Names of the optimum among the quantities that rows change."""
+
+Along = Literal["highest_losses", "residuals", "huber_delta"]
+"""A choice that the fit rests on: rows left out, by either order, or the Huber delta."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +77,91 @@ class Optima:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptimumDraws:
+    """The optimum of a fit, and of its draws.
+
+    Parameters
+    ----------
+    centre : Optima
+        Shape () each.
+    draws : Optima or None
+        Shape (n_draws,) each.
+    """
+
+    centre: Optima
+    draws: Optima | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the law has a compute-optimal size at the budget."""
+        return bool(np.isfinite(self.centre.params))
+
+    @property
+    def params(self) -> float:
+        """N* of the fit."""
+        return float(self.centre.params)
+
+    @property
+    def exponent(self) -> float:
+        """Exponent a of N* ~ C**a of the fit."""
+        return float(self.centre.exponent)
+
+    def interval(
+        self, name: Literal["params", "exponent"], level: float = 0.9
+    ) -> tuple[float, float] | None:
+        """Return the percentile interval of the size or its exponent; None without draws."""
+        if self.draws is None:
+            return None
+        return percentile_interval(getattr(self.draws, name), level=level)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """Something that leaving out rows changes.
+
+    Parameters
+    ----------
+    name : str
+        ``"N*"``, ``"a"`` or a parameter's.
+    meaning : str
+        In words; may be empty.
+    with_all : float
+    without : ndarray, shape (n_units,)
+        Of the fit without each row, or run.
+    is_relative : bool
+        Whether changes are compared as ratios.
+    """
+
+    name: str
+    meaning: str
+    with_all: float
+    without: NDArray[np.float64]
+    is_relative: bool
+
+    @property
+    def label(self) -> str:
+        """Name and meaning."""
+        return f"{self.name}: {self.meaning}" if self.meaning else self.name
+
+    @property
+    def change(self) -> NDArray[np.float64]:
+        """Without minus with it, or the relative change in percent; shape (n_units,)."""
+        if self.is_relative:
+            return 100 * (self.without / self.with_all - 1)
+        return self.without - self.with_all
+
+    def write(self, value: float) -> str:
+        """Write a value of it."""
+        return format_number(value) if self.name == SIZE else f"{value:.5g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Influence:
     """What each row, or run, does to the fit and to the optimum.
 
     Parameters
     ----------
+    setup : Diagnostics
     left_out : LeaveOut
     with_all : Optima
         Of the fit itself, shape () each.
@@ -73,19 +169,76 @@ class Influence:
         Of the fit without each unit, shape (n_units,) each.
     """
 
+    setup: Diagnostics
     left_out: LeaveOut
     with_all: Optima
     without: Optima
 
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """Everything that is changed, by name: the optimum first, where there is one."""
+        found = []
+        if np.isfinite(self.with_all.params):
+            found = [
+                Quantity(
+                    name=SIZE,
+                    meaning="compute-optimal model size",
+                    with_all=float(self.with_all.params),
+                    without=self.without.params,
+                    is_relative=True,
+                ),
+                Quantity(
+                    name=EXPONENT,
+                    meaning="exponent of N* ~ C^a",
+                    with_all=float(self.with_all.exponent),
+                    without=self.without.exponent,
+                    is_relative=False,
+                ),
+            ]
+        fit = self.setup.fit
+        for j, param in enumerate(fit.law.params):
+            value = fit.values[param.name]
+            found.append(
+                Quantity(
+                    name=param.name,
+                    meaning=param.help.rstrip("."),
+                    with_all=value,
+                    without=self.left_out.theta[:, j],
+                    is_relative=param.scale == "log" and value > 0,
+                )
+            )
+        return {quantity.name: quantity for quantity in found}
+
+    def unit_names(self, positions: NDArray[np.intp]) -> list[str]:
+        """Name some of the rows or runs that are left out, as the table does."""
+        frame, index = self.setup.table.frame, self.setup.fit.row_index
+        names = []
+        for rows in (index[self.left_out.members[position]] for position in positions):
+            run = str(frame["run_id"].loc[rows[0]]) if "run_id" in frame else ""
+            if run and len(rows) > 1:
+                names.append(f"{run} ({counted(len(rows), 'row')})")
+            else:
+                names.append(f"row {rows[0]}, {run}" if run else f"row {rows[0]}")
+        return names
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return every quantity without each row or run, a row each, named as the table does."""
+        names = self.unit_names(np.arange(len(self.left_out.members)))
+        columns = {name: quantity.without for name, quantity in self.quantities.items()}
+        return pd.DataFrame(
+            columns | {"is_exact": self.left_out.is_exact}, index=pd.Index(names, name="left out")
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """The optimum along one choice.
+class SensitivityCurve:
+    """The optimum along one choice that the fit rests on.
 
     Parameters
     ----------
+    along : {"highest_losses", "residuals", "huber_delta"}
     x : ndarray, shape (n,)
-        Rows dropped, or the Huber delta; infinite for least squares.
+        Rows left out, or the Huber delta; infinite for least squares.
     optima : Optima
         Shape (n,) each.
     theta : ndarray, shape (n, n_params)
@@ -93,10 +246,32 @@ class Curve:
         Of ``x``, where the fit itself stands.
     """
 
+    along: Along
     x: NDArray[np.float64]
     optima: Optima
     theta: NDArray[np.float64]
     here: float
+
+
+def target_of(
+    fit: Fit,
+    compute_flop: float | None = None,
+    *,
+    fixed: Mapping[str, float] | None = None,
+    table: LossTable | None = None,
+) -> Target:
+    """Return the target at a budget; without one, at the compute where a curve of the fit ends."""
+    flop = compute_flop or compute_range(fit, table or fit.table)[1]
+    return Target(compute_flop=flop, fixed=fixed)
+
+
+def optimum_draws(setup: Diagnostics, target: Target) -> OptimumDraws:
+    """Return the optimum at a budget under a fit and its draws."""
+    draws = setup.fit.draws
+    return OptimumDraws(
+        centre=optima(setup, setup.fit.theta, target),
+        draws=None if draws is None else optima(setup, draws, target),
+    )
 
 
 def optima(setup: Diagnostics, theta: ArrayLike, target: Target) -> Optima:
@@ -132,33 +307,68 @@ def influence(setup: Diagnostics, target: Target, *, unit: Unit = "rows") -> Inf
     """Leave out each row, or each run, in turn."""
     left_out = leave_out(setup, unit=unit)
     return Influence(
+        setup=setup,
         left_out=left_out,
         with_all=optima(setup, setup.fit.theta, target),
         without=optima(setup, left_out.theta, target),
     )
 
 
-def leave_out_curve(setup: Diagnostics, target: Target, *, by: Ranking = "loss") -> Curve:
-    """Return the optimum against the number of rows dropped, the most suspect first.
+def sensitivity_curve(setup: Diagnostics, target: Target, along: Along) -> SensitivityCurve:
+    """Return the optimum along one of the choices that the fit rests on.
+
+    Raises
+    ------
+    FitError
+        If the objective has no Huber delta to go along.
+    """
+    if along != "huber_delta":
+        return leave_out_curve(setup, target, along=along)
+    curve = delta_curve(setup, target)
+    if curve is None:
+        raise FitError("The asymmetric objective has no Huber δ.")
+    return curve
+
+
+def leave_out_curve(
+    setup: Diagnostics,
+    target: Target,
+    *,
+    along: Literal["highest_losses", "residuals"] = "highest_losses",
+) -> SensitivityCurve:
+    """Return the optimum against the number of rows left out, the most suspect first.
 
     Parameters
     ----------
-    by : {"loss", "residual"}
+    setup : Diagnostics
+    target : Target
+    along : {"highest_losses", "residuals"}
         The highest losses first, or the rows furthest from the curve of all rows.
     """
     n_rows = setup.problem.n_rows
-    size = setup.rows.target if by == "loss" else np.abs(setup.fit.residuals)
-    order = np.argsort(-size, kind="stable")
-    most = min(int(np.ceil(MAX_DROPPED_SHARE * n_rows)), MAX_DROPPED)
+    order = suspects(setup, along)
+    most = min(int(np.ceil(MAX_LEFT_OUT_SHARE * n_rows)), MAX_LEFT_OUT)
     most = max(most, min(3, n_rows - setup.n_params - 1), 0)
     counts = np.arange(most + 1)
     theta = setup.refit(weights_without([order[:count] for count in counts], n_rows))
-    return Curve(
-        x=counts.astype(np.float64), optima=optima(setup, theta, target), theta=theta, here=0.0
+    return SensitivityCurve(
+        along=along,
+        x=counts.astype(np.float64),
+        optima=optima(setup, theta, target),
+        theta=theta,
+        here=0.0,
     )
 
 
-def delta_curve(setup: Diagnostics, target: Target) -> Curve | None:
+def suspects(
+    setup: Diagnostics, by: Literal["highest_losses", "residuals"] = "highest_losses"
+) -> NDArray[np.intp]:
+    """Return the positions of all rows, the most suspect first."""
+    size = setup.rows.target if by == "highest_losses" else np.abs(setup.fit.residuals)
+    return np.argsort(-size, kind="stable")
+
+
+def delta_curve(setup: Diagnostics, target: Target) -> SensitivityCurve | None:
     """Return the optimum against the Huber delta, from absolute values to least squares.
 
     Parameters
@@ -168,7 +378,7 @@ def delta_curve(setup: Diagnostics, target: Target) -> Curve | None:
 
     Returns
     -------
-    Curve or None
+    SensitivityCurve or None
         In the unit of the fit's residuals; None for the asymmetric objective, which has no delta.
     """
     if setup.problem.below != 1.0:
@@ -192,4 +402,10 @@ def delta_curve(setup: Diagnostics, target: Target) -> Curve | None:
                 theta[i], value[i] = found.theta[best], found.value[best]
             previous = theta[i]
     theta[is_own] = setup.fit.theta
-    return Curve(x=deltas, optima=optima(setup, theta, target), theta=theta, here=float(own))
+    return SensitivityCurve(
+        along="huber_delta",
+        x=deltas,
+        optima=optima(setup, theta, target),
+        theta=theta,
+        here=float(own),
+    )

@@ -16,24 +16,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isoflop.plot._bands import bands as bands
+    from isoflop.plot._before_after import before_after as before_after
     from isoflop.plot._components import components as components
     from isoflop.plot._contours import contours as contours
+    from isoflop.plot._design import design as design
     from isoflop.plot._disk import disk as disk
+    from isoflop.plot._expected_gain import expected_gain as expected_gain
     from isoflop.plot._forecasts import forecasts as forecasts
     from isoflop.plot._frontier import frontier as frontier
+    from isoflop.plot._influence import influence as influence
     from isoflop.plot._ladder import ladder as ladder
     from isoflop.plot._learning_rates import learning_rates as learning_rates
+    from isoflop.plot._leverage import leverage as leverage
     from isoflop.plot._lifetime import lifetime as lifetime
     from isoflop.plot._limits import limits as limits
     from isoflop.plot._loss_curve import loss_curve as loss_curve
     from isoflop.plot._loss_surface import loss_surface as loss_surface
     from isoflop.plot._memory import memory as memory
     from isoflop.plot._next_token import next_token as next_token
+    from isoflop.plot._objective_surface import objective_surface as objective_surface
+    from isoflop.plot._optimum_sensitivity import optimum_sensitivity as optimum_sensitivity
     from isoflop.plot._overview import overview as overview
+    from isoflop.plot._pairs import pairs as pairs
     from isoflop.plot._plans import plans as plans
+    from isoflop.plot._profiles import profiles as profiles
     from isoflop.plot._published_flop import published_flop as published_flop
     from isoflop.plot._published_mfu import published_mfu as published_mfu
+    from isoflop.plot._residual_quantiles import residual_quantiles as residual_quantiles
     from isoflop.plot._residuals import residuals as residuals
+    from isoflop.plot._run_counts import run_counts as run_counts
     from isoflop.plot._runs import runs as runs
     from isoflop.plot._smaller_models import smaller_models as smaller_models
     from isoflop.plot._token_frequencies import token_frequencies as token_frequencies
@@ -46,24 +58,36 @@ if TYPE_CHECKING:
 
 _THEME = ("APP", "DARK", "LIGHT", "Theme")
 FIGURES = (
+    "bands",
+    "before_after",
     "components",
     "contours",
+    "design",
     "disk",
+    "expected_gain",
     "forecasts",
     "frontier",
+    "influence",
     "ladder",
     "learning_rates",
+    "leverage",
     "lifetime",
     "limits",
     "loss_curve",
     "loss_surface",
     "memory",
     "next_token",
+    "objective_surface",
+    "optimum_sensitivity",
     "overview",
+    "pairs",
     "plans",
+    "profiles",
     "published_flop",
     "published_mfu",
+    "residual_quantiles",
     "residuals",
+    "run_counts",
     "runs",
     "smaller_models",
     "token_frequencies",

@@ -9,20 +9,30 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
-from isoflop.fitting import Fit
+from isoflop.fitting import Fit, diagnose
+from isoflop.fitting.diagnose import Trend, diagnostics
 from isoflop.plot import rows
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import Axis, axis_of, law_axes
+from isoflop.plot.marks import horizontal
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 from isoflop.units import counted
 
 HEIGHT_PX = 320
+FITTED = "fitted"
+"""Stands for the fitted value where it is drawn along the chart."""
 
 
 def residuals(
-    fit: Fit, *, x: str | None = None, table: LossTable | None = None, theme: Theme = LIGHT
+    fit: Fit,
+    *,
+    x: str | None = None,
+    table: LossTable | None = None,
+    has_trend: bool = False,
+    clip: float = float("inf"),
+    theme: Theme = LIGHT,
 ) -> go.Figure:
     """Draw the residuals against an input, with the range that two standard deviations span.
 
@@ -30,10 +40,14 @@ def residuals(
     ----------
     fit : Fit
     x : str, optional
-        Table column along the chart; by default the first of compute, model size and tokens that
-        the table has.
+        Table column along the chart, or ``"fitted"`` for the fitted value; by default the first of
+        compute, model size and tokens that the table has.
     table : LossTable, optional
         The rows; by default those that the fit still holds.
+    has_trend : bool
+        Draw running medians, which show what the law misses, and the robust standard deviation.
+    clip : float
+        Robust standard deviations beyond which a row is drawn at the edge, as a triangle.
     theme : Theme
 
     Returns
@@ -45,32 +59,73 @@ def residuals(
     FitError
         If the fit was loaded without its rows and none are given.
     """
-    return _draw(_prepare(fit, x, table or fit.table), theme)
+    return _draw(_prepare(fit, x, table or fit.table, clip, has_trend=has_trend), theme)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Picture:
-    """The residuals of the fitted rows by family, in the order of their colours."""
+    """The residuals of the fitted rows.
+
+    Parameters
+    ----------
+    axis : Axis
+    y_title : str
+    groups : tuple of Group
+        By family, in the order of their colours.
+    x, residuals : ndarray, shape (n_rows,)
+    spread : float
+        Standard deviation, of which two are marked.
+    trend : Trend or None
+    limit : float
+        Residuals further out are drawn at the edge.
+    note : str
+        What the dotted lines are.
+    """
 
     axis: Axis
     y_title: str
     groups: tuple[rows.Group, ...]
+    x: NDArray[np.float64]
     residuals: NDArray[np.float64]
-    residual_std: float
+    spread: float
+    trend: Trend | None
+    limit: float
+    note: str
 
 
-def _prepare(fit: Fit, x: str | None, table: LossTable | None) -> _Picture:
+def _prepare(
+    fit: Fit, x: str | None, table: LossTable | None, clip: float, *, has_trend: bool
+) -> _Picture:
     if table is None:
         raise FitError(
             "The rows of this fit are not at hand.", hint="Give them: residuals(fit, table=...)."
         )
+    column = x or next(iter(law_axes(fit, table)))
+    fitted = rows.fitted_rows(fit, table)
+    spread, limit = fit.residual_std, float("inf")
+    if has_trend or column == FITTED or np.isfinite(clip):
+        found = diagnose.residuals(diagnostics(fit, table))
+        spread = found.scale if has_trend else spread
+        limit = clip * found.scale if found.scale > 0 else limit
+    along = found.fitted if column == FITTED else fitted.frame[column].to_numpy(np.float64)
+    kind = "robust standard deviations" if has_trend else "standard deviations of the residuals"
     return _Picture(
-        axis=axis_of(x or next(iter(law_axes(fit, table)))),
+        axis=_axis(fit, column),
         y_title=residual_title(fit),
-        groups=rows.groups(fitted_rows(fit, table)),
+        groups=rows.groups(fitted),
+        x=along,
         residuals=fit.residuals,
-        residual_std=fit.residual_std,
+        spread=spread,
+        trend=diagnose.trend(along, fit.residuals) if has_trend else None,
+        limit=limit,
+        note=f"Dotted: two {kind}." if np.isfinite(spread) else "",
     )
+
+
+def _axis(fit: Fit, column: str) -> Axis:
+    if column == FITTED:
+        return Axis(column=FITTED, name="Fitted value", title=f"Fitted {fit.law.response}")
+    return axis_of(column)
 
 
 def residual_title(fit: Fit) -> str:
@@ -78,41 +133,36 @@ def residual_title(fit: Fit) -> str:
     return f"Observed minus fitted ({'log loss' if fit.is_log else fit.loss_unit})"
 
 
-def fitted_rows(fit: Fit, table: LossTable) -> LossTable:
-    """Return the rows that were fitted, in the fit's order."""
-    return table.with_frame(table.frame.loc[fit.row_index])
-
-
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
-    column = picture.axis.column
-    x = np.concatenate([group.values(column) for group in picture.groups])
-    traces: list[Trace] = [
-        {
-            "type": look.marker_type(len(group.frame)),
-            "x": group.values(column),
-            "y": picture.residuals[group.position],
-            "mode": "markers",
-            "name": group.family,
-            "marker": {"color": look.colour(index), "symbol": look.symbol(index), "size": 8},
-            "text": group.labels,
-            "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
-        }
-        for index, group in enumerate(picture.groups)
-    ]
-    shapes = [_horizontal(0.0, theme.ink, "solid")]
-    notes = []
-    if np.isfinite(picture.residual_std):
-        shapes += [
-            _horizontal(side * 2 * picture.residual_std, look.MUTED, "dot") for side in (-1, 1)
-        ]
-        notes = ["Dotted: two standard deviations of the residuals."]
+    is_far = np.abs(picture.residuals) > picture.limit
+    traces = [_rows(picture, index, is_far) for index in range(len(picture.groups))]
+    if picture.trend is not None:
+        traces.append(_trend(picture.trend, theme))
+    y_axis = look.axis(picture.y_title, "linear")
+    if is_far.any():
+        traces.append(_edge(picture, is_far))
+        y_axis |= {"range": [-1.12 * picture.limit, 1.12 * picture.limit]}
+    shapes = [horizontal(0.0, theme.ink, "solid")]
+    if np.isfinite(picture.spread):
+        shapes += [horizontal(side * 2 * picture.spread, look.MUTED, "dot") for side in (-1, 1)]
+    is_log = picture.axis.column != FITTED and bool((picture.x > 0).all())
     layout = {
-        "xaxis": look.axis(picture.axis.title, is_power=picture.axis.is_compute, span=x),
-        "yaxis": look.axis(picture.y_title, "linear"),
+        "xaxis": look.axis(
+            picture.axis.title,
+            "log" if is_log else "linear",
+            is_power=picture.axis.is_compute,
+            span=picture.x,
+        ),
+        "yaxis": y_axis,
         "shapes": shapes,
     }
     return assemble(
-        traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(picture), notes=notes
+        traces,
+        theme=theme,
+        height_px=HEIGHT_PX,
+        layout=layout,
+        alt=_alt(picture),
+        notes=[picture.note] if picture.note else [],
     )
 
 
@@ -125,14 +175,64 @@ def _alt(picture: _Picture) -> str:
     )
 
 
-def _horizontal(y: float, colour: str, dash: str) -> dict[str, object]:
+def _rows(picture: _Picture, index: int, is_far: NDArray[np.bool_]) -> Trace:
+    group = picture.groups[index]
+    near = ~is_far[group.position]
+    shown = group.position[near]
     return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": y,
-        "y1": y,
-        "line": {"color": colour, "width": 1, "dash": dash},
-        "layer": "below",
+        "type": look.marker_type(len(shown)),
+        "x": picture.x[shown],
+        "y": picture.residuals[shown],
+        "mode": "markers",
+        "name": group.family,
+        "marker": {"color": look.colour(index), "symbol": look.symbol(index), "size": 8},
+        "text": [group.labels[i] for i in np.flatnonzero(near)],
+        "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
+    }
+
+
+def _trend(trend: Trend, theme: Theme) -> Trace:
+    return {
+        "type": "scatter",
+        "x": trend.x,
+        "y": trend.median,
+        "mode": "lines+markers",
+        "name": "Running median, 95% interval",
+        "line": {"color": theme.ink, "width": 1.5},
+        "marker": {"size": 5, "color": theme.ink},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": trend.upper - trend.median,
+            "arrayminus": trend.median - trend.lower,
+            "thickness": 1,
+            "width": 3,
+            "color": theme.ink,
+        },
+        "hoverinfo": "skip",
+    }
+
+
+def _edge(picture: _Picture, is_far: NDArray[np.bool_]) -> Trace:
+    """Mark, at the edge of the chart, the residuals that lie beyond it."""
+    position = np.concatenate([group.position for group in picture.groups])
+    labels = [label for group in picture.groups for label in group.labels]
+    far = np.flatnonzero(is_far[position])
+    residual = picture.residuals[position[far]]
+    return {
+        "type": "scatter",
+        "x": picture.x[position[far]],
+        "y": picture.limit * np.sign(residual),
+        "mode": "markers",
+        "name": f"{len(far)} further out",
+        "marker": {
+            "color": look.ACCENT,
+            "symbol": ["triangle-up" if value > 0 else "triangle-down" for value in residual],
+            "size": 11,
+            "line": look.OUTLINE,
+        },
+        "text": [
+            f"{labels[i]}<br>residual {value:.3g}" for i, value in zip(far, residual, strict=True)
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
     }

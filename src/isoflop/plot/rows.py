@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop.fitting import Fit
 from isoflop.tables import LossTable, family_names
 from isoflop.units import format_number, format_quantity
 
@@ -78,6 +79,25 @@ def row_labels(frame: pd.DataFrame) -> tuple[str, ...]:
         )
         for row in range(len(frame))
     )
+
+
+@lru_cache(maxsize=16)
+def fitted_rows(fit: Fit, table: LossTable) -> LossTable:
+    """Return the rows that were fitted, in the fit's order."""
+    return table.with_frame(table.frame.loc[fit.row_index])
+
+
+@lru_cache(maxsize=16)
+def fitted_labels(fit: Fit, table: LossTable) -> tuple[str, ...]:
+    """Describe each fitted row in a few lines, its number in the table first."""
+    frame = table.frame.loc[fit.row_index]
+    loss = frame[fit.law.response].to_numpy(np.float64)
+    parts = [[f"<b>row {index}</b>" for index in frame.index]]
+    parts.append([f"{fit.law.response} {value:.4g}" for value in loss])
+    for item in fit.law.inputs:
+        values = frame[item.column].to_numpy(np.float64)
+        parts.append([f"{html.escape(item.symbol)} {format_number(value)}" for value in values])
+    return tuple("<br>".join(lines) for lines in zip(*parts, strict=True))
 
 
 def describe(

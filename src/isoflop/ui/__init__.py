@@ -1,25 +1,25 @@
 """The interface: everything that a page is made of.
 
 A page is a short script in ``pages/``: it opens its frame, draws inputs in the sidebar, makes one
-cached call, and hands the result to figures::
+cached call, and hands the result to figures, which are made of results::
 
     import streamlit as st
 
-    from isoflop.figures import residuals
+    from isoflop import plot
     from isoflop.ui import caching, controls, panels, shell
 
     with shell.page("residuals"):
         with st.sidebar:
-            selection = controls.selection()
-        result = caching.fitted(selection)
-        panels.chart(residuals.figure(result.fit), alt=residuals.alt(result.fit))
+            choice = controls.fit_choice()
+        fit = caching.fitted(choice).fit
+        panels.drawn(plot.residuals(fit, theme=plot.APP), key="chart.residuals")
 
 Rules that keep every page alike:
 
 - A page is registered by one line in `shell.PAGES`; `shell.page` sets title, icon and layout, and
   turns every error that leaves the block into a message (`messages`), never a traceback.
 - No arithmetic, file access or constants in a page. What it shows is computed by the package and
-  kept by `caching`, in caches that are bounded and keyed by the table's fingerprint.
+  kept by `keeping`, in caches that are bounded and keyed by the content of the arguments.
 - A control that means the same on several pages (table, law, budget) has one key everywhere, the
   name of its parameter in the address, such as ``table``; a control of one page only is named
   ``page.field``. `inputs` binds each to the address bar, so that the link reproduces the view.

@@ -43,7 +43,7 @@ from isoflop.planning import compute_optimal
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names
 from isoflop.ui import caching, controls, inputs, messages
-from isoflop.ui.fit_view import kept
+from isoflop.ui.keeping import kept_with_progress
 from isoflop.ui.state import TableChoice
 
 ALL = "(all)"
@@ -131,13 +131,12 @@ def scale_axes(table: LossTable) -> dict[str, axes.Axis]:
 def laws_compared(shown: View, laws: tuple[Law, ...], decades: float) -> LawComparison:
     """Return how laws do on the table's rows."""
     options = replace(shown.options, n_bootstrap=min(shown.options.n_bootstrap, N_COMPARED_DRAWS))
-    key = caching.key_of(shown.table.fingerprint, laws, options, decades)
-    return kept(
-        "compare.laws",
-        key,
-        "Fitting every law: to all rows, below the cut, and without each row",
-        lambda report: compare_laws(shown.table, laws, options, decades=decades, progress=report),
-    )
+    return _compare_laws(shown.table, laws, options, decades=decades)
+
+
+_compare_laws = kept_with_progress(
+    compare_laws, "Fitting every law: to all rows, below the cut, and without each row"
+)
 
 
 # --- Families
@@ -252,35 +251,38 @@ def _approaches(
 # --- From loss to accuracy
 
 
-def two_steps(
-    table: LossTable, metric: str, law: Law, options: FitOptions
+def _two_steps(
+    table: LossTable,
+    metric: str,
+    law: Law,
+    options: FitOptions,
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[Downstream, MetricHeldOut]:
     """Return both steps on measured losses, and how they predict the largest decade."""
-    key = caching.key_of(table.fingerprint, metric, law, replace(options, n_bootstrap=0))
-
-    def make(report: Callable[[float], None]) -> tuple[Downstream, MetricHeldOut]:
-        report(0.0)
-        both = fit_downstream(table, metric, law, options)
-        report(0.5)
-        return both, downstream_held_out(table, metric, law, options)
-
-    return kept("compare.steps", key, "Resampling both steps", make)
+    both = fit_downstream(table, metric, law, options)
+    if progress:
+        progress(0.5)
+    return both, downstream_held_out(table, metric, law, options)
 
 
-def by_family(
-    table: LossTable, metric: str, reference: Fit, reference_key: str
+def _by_family(
+    table: LossTable,
+    metric: str,
+    reference: Fit,
+    reference_key: str,
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[FamilyCurves, LargestHeldOut]:
     """Return curves by family against a reference loss, and how they predict the largest."""
-    key = caching.key_of(table.fingerprint, metric, reference_key)
+    report: Callable[[float], None] = progress or (lambda _: None)
+    placed = fit_families(table, metric, reference, progress=lambda share: report(share / 2))
+    held = families_held_out(
+        table, metric, reference, progress=lambda share: report(0.5 + share / 2)
+    )
+    return placed, held
 
-    def make(report: Callable[[float], None]) -> tuple[FamilyCurves, LargestHeldOut]:
-        placed = fit_families(table, metric, reference, progress=lambda share: report(share / 2))
-        held = families_held_out(
-            table, metric, reference, progress=lambda share: report(0.5 + share / 2)
-        )
-        return placed, held
 
-    return kept("compare.families", key, "Placing the families, draw by draw", make)
+two_steps = kept_with_progress(_two_steps, "Resampling both steps")
+by_family = kept_with_progress(_by_family, "Placing the families, draw by draw")
 
 
 def reason_of(given: Mapping[str, str]) -> dict[str, str]:

@@ -10,12 +10,12 @@ import streamlit as st
 from isoflop.tables import LossTable
 
 PARAMETER = "drop"
-_SLOT = "fit.drops"
+_SLOT = "fit.exclusions"
 MAX_IN_ADDRESS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drops:
+class Exclusions:
     """Rows left out of one table, and what was left out before.
 
     Parameters
@@ -32,46 +32,46 @@ class Drops:
     rows: tuple[int, ...] = ()
     history: tuple[tuple[int, ...], ...] = ()
 
-    def changed(self, rows: Iterable[int]) -> Drops:
+    def changed(self, rows: Iterable[int]) -> Exclusions:
         """Return the state with other rows left out."""
         after = tuple(sorted(set(rows)))
         if after == self.rows:
             return self
         return replace(self, rows=after, history=(*self.history, self.rows))
 
-    def undone(self) -> Drops:
+    def undone(self) -> Exclusions:
         """Return the state before the last change."""
         if not self.history:
             return self
         return replace(self, rows=self.history[-1], history=self.history[:-1])
 
 
-def current(table: LossTable) -> Drops:
+def current(table: LossTable) -> Exclusions:
     """Return what is left out of a table; nothing for one that was just chosen.
 
     The first time, the address is asked.
     """
-    held: Drops | None = st.session_state.get(_SLOT)
+    held: Exclusions | None = st.session_state.get(_SLOT)
     if held is not None and held.table_key == table.fingerprint:
         return held
     asked = "" if held is not None else st.query_params.get(PARAMETER, "")
     known = set(table.included().index)
     rows = {int(part) for part in asked.split(",") if part.strip().isdecimal()} & known
-    return keep(Drops(table_key=table.fingerprint, rows=tuple(sorted(rows))))
+    return keep(Exclusions(table_key=table.fingerprint, rows=tuple(sorted(rows))))
 
 
-def keep(drops: Drops) -> Drops:
+def keep(excluded: Exclusions) -> Exclusions:
     """Keep a state for the session, and in the address."""
-    st.session_state[_SLOT] = drops
-    if drops.rows and len(drops.rows) <= MAX_IN_ADDRESS:
-        st.query_params[PARAMETER] = ",".join(map(str, drops.rows))
+    st.session_state[_SLOT] = excluded
+    if excluded.rows and len(excluded.rows) <= MAX_IN_ADDRESS:
+        st.query_params[PARAMETER] = ",".join(map(str, excluded.rows))
     elif PARAMETER in st.query_params:
         del st.query_params[PARAMETER]
-    return drops
+    return excluded
 
 
 def toggle(table: LossTable, rows: Iterable[int]) -> None:
     """Leave out rows that are in; take back those that are out where all of them are."""
-    drops, chosen = current(table), set(rows)
-    out = set(drops.rows)
-    keep(drops.changed(out - chosen if chosen <= out else out | chosen))
+    excluded, chosen = current(table), set(rows)
+    out = set(excluded.rows)
+    keep(excluded.changed(out - chosen if chosen <= out else out | chosen))

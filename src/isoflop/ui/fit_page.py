@@ -1,4 +1,4 @@
-"""The Fit page: how far the fit may be believed, and what would make it surer."""
+"""The Fit page: how far the fit can be trusted, and which runs would improve it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from isoflop.ui import (
     messages,
     spending,
 )
-from isoflop.ui.fit_view import View
+from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import counted, format_number, format_quantity
 
 SECTIONS: dict[str, Callable[[View], None]] = {
@@ -51,7 +51,7 @@ def show() -> None:
     messages.notices(
         [
             *fitted.fit.notices,
-            *fit_view.cautions(shown),
+            *shown.cautions,
             *caching.influence(
                 fitted.fit, fitted.table, shown.target.compute_flop, fixed=choice.fixed
             ),
@@ -67,7 +67,7 @@ def show() -> None:
 def show_figures(shown: View) -> None:
     """Say in large figures what was fitted, and how sure it is."""
     fit, proof = shown.fit, shown.fit.certificate
-    best = fit_view.best(shown)
+    best = shown.optimum
     cards = [
         (
             "Rows fitted",
@@ -83,24 +83,24 @@ def show_figures(shown: View) -> None:
         ),
         (
             "Residual",
-            f"{fit_view.remainder(shown).scale:.2%}" if fit.is_log else f"{fit.residual_std:.3g}",
+            f"{shown.residuals.scale:.2%}" if fit.is_log else f"{fit.residual_std:.3g}",
             "robust, relative" if fit.is_log else "standard deviation",
             "How far a typical row lies off the curve.",
         ),
     ]
-    if fit_view.has_optimum(shown):
+    if best.exists:
         cards += [
             (
-                "Best model size N*",
-                format_number(float(best.centre.params)),
-                _span(best.interval("params"), format_number),
+                "Compute-optimal size N*",
+                format_number(best.params),
+                _span(best.interval("params", LEVEL), format_number),
                 f"At {format_quantity(shown.target.compute_flop, 'flop')}.",
             ),
             (
-                "Growth of N*",
-                f"{float(best.centre.exponent):.3f}",
-                _span(best.interval("exponent"), lambda value: f"{value:.3f}"),
-                "The exponent a in N* ~ C^a at this budget.",
+                "Exponent a of N*",
+                f"{best.exponent:.3f}",
+                _span(best.interval("exponent", LEVEL), lambda value: f"{value:.3f}"),
+                "N* grows as C^a at this budget.",
             ),
         ]
     with st.container(key="figures-fit"), st.grid(len(cards), min_column_width=140, gap="small"):

@@ -36,7 +36,7 @@ def chart(figure: Figure, *, alt: str, key: str) -> None:
     st.plotly_chart(figure, config=CHART_CONFIG, alt=alt, key=key)
 
 
-def drawn(figure: Figure, *, key: str, **settings: Any) -> Any:
+def drawn(figure: Figure, *, key: str, has_notes: bool = True, **settings: Any) -> Any:
     """Draw a figure with the app's toolbar, and under it what a reader must know of it.
 
     Parameters
@@ -44,6 +44,8 @@ def drawn(figure: Figure, *, key: str, **settings: Any) -> Any:
     figure : plotly.graph_objects.Figure
         Made by `isoflop.plot`, which says in it what it shows.
     key : str
+    has_notes : bool
+        Whether its notes are shown; not where several figures share what is said once.
     **settings
         Of ``st.plotly_chart``, such as what happens on a selection.
 
@@ -56,7 +58,7 @@ def drawn(figure: Figure, *, key: str, **settings: Any) -> Any:
     event = st.plotly_chart(
         figure, **{"config": CHART_CONFIG, "alt": words["alt"], "key": key, **settings}
     )
-    for note in words["notes"]:
+    for note in words["notes"] if has_notes else ():
         st.caption(messages.plain(note))
     return event
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isoflop.figures import contours, loss_curve, residuals
-from isoflop.fitting import Fit
+from isoflop.figures import loss_curve
 from isoflop.tables import LossTable
 from isoflop.units import format_number, format_quantity
 
@@ -35,33 +34,6 @@ def losses(table: LossTable, axis: str, response: str = "loss") -> list[loss_cur
             labels=_labels(frame),
         )
         for name, frame, _ in _groups(table)
-    ]
-
-
-def runs(table: LossTable) -> list[contours.Runs]:
-    """Return model sizes and tokens, a group a family."""
-    return [
-        contours.Runs(
-            family=name,
-            params=_values(frame, "params"),
-            tokens=_values(frame, "tokens"),
-            labels=_labels(frame),
-        )
-        for name, frame, _ in _groups(table)
-    ]
-
-
-def leftovers(table: LossTable, fit: Fit, axis: str) -> list[residuals.Residuals]:
-    """Return the residuals of the fitted rows against one column, a group a family."""
-    fitted = table.with_frame(table.frame.loc[fit.row_index])
-    return [
-        residuals.Residuals(
-            family=name,
-            x=_values(frame, axis),
-            residual=fit.residuals[position],
-            labels=_labels(frame),
-        )
-        for name, frame, position in _groups(fitted)
     ]
 
 

@@ -1,7 +1,14 @@
 """How far a fit may be believed: its optimum, its residuals, and what each row does to it."""
 
 from isoflop.fitting.diagnose.influence import LeaveOut, Unit, has_runs, leave_out
-from isoflop.fitting.diagnose.profile import Profile, profiles
+from isoflop.fitting.diagnose.intervals import (
+    ParameterIntervals,
+    bootstrap_interval,
+    parameter_intervals,
+    percentile_interval,
+    write_interval,
+)
+from isoflop.fitting.diagnose.profile import Profile, profile_likelihoods, profiles
 from isoflop.fitting.diagnose.refit import Diagnostics, diagnostics, one_step, weights_without
 from isoflop.fitting.diagnose.residuals import (
     TO_SIGMA,
@@ -17,6 +24,7 @@ from isoflop.fitting.diagnose.surface import (
     Extent,
     Multistart,
     ObjectiveSurface,
+    drawn_pairs,
     drawn_parameters,
     multistart,
     objective_surface,
@@ -29,13 +37,16 @@ __all__ = [
     "LeaveOut",
     "Multistart",
     "ObjectiveSurface",
+    "ParameterIntervals",
     "Profile",
     "Quantiles",
     "Residuals",
     "Scale",
     "Trend",
     "Unit",
+    "bootstrap_interval",
     "diagnostics",
+    "drawn_pairs",
     "drawn_parameters",
     "has_runs",
     "leave_out",
@@ -43,9 +54,13 @@ __all__ = [
     "normal_quantiles",
     "objective_surface",
     "one_step",
+    "parameter_intervals",
+    "percentile_interval",
+    "profile_likelihoods",
     "profiles",
     "residual_scale",
     "residuals",
     "trend",
     "weights_without",
+    "write_interval",
 ]

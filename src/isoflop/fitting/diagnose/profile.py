@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,35 @@ class Profile:
         value, estimate = self.value, self.estimate
         shift = np.log(value / estimate) if self.is_log else value - estimate
         return np.asarray((shift / self.standard_error) ** 2)
+
+
+def profile_likelihoods(
+    setup: Diagnostics,
+    *,
+    level: float = 0.9,
+    progress: Callable[[float], object] | None = None,
+) -> tuple[Profile, ...]:
+    """Return the profiles of all parameters.
+
+    Parameters
+    ----------
+    setup : Diagnostics
+    level : float
+        Nominal coverage of the intervals.
+    progress : callable, optional
+        Called with the share done; may raise to cancel.
+
+    Raises
+    ------
+    FitError
+        If the residuals give no likelihood, with the reason.
+    """
+    done: list[Profile] = []
+    for profile in profiles(setup, level=level):
+        done.append(profile)
+        if progress:
+            progress(len(done) / setup.n_params)
+    return tuple(done)
 
 
 def profiles(setup: Diagnostics, *, level: float = 0.9) -> Iterator[Profile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Diagnostics(Keyed):
         In the order of ``fit.row_index``.
     problem : Problem
     coordinates : Coordinates
+    table : LossTable
+        That the rows are of.
     key : str
         Of the fit, from which all else follows.
     """
@@ -42,6 +45,7 @@ class Diagnostics(Keyed):
     rows: Rows = field(repr=False, metadata=NOT_IDENTITY)
     problem: Problem = field(repr=False, metadata=NOT_IDENTITY)
     coordinates: Coordinates = field(repr=False, metadata=NOT_IDENTITY)
+    table: LossTable = field(repr=False, metadata=NOT_IDENTITY)
     key: str = field(init=False, repr=False)
 
     @property
@@ -133,20 +137,30 @@ class Diagnostics(Keyed):
         return bool(here <= best * (1 + AT_OPTIMUM) + self.problem.rounding)
 
 
-def diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
+def diagnostics(fit: Fit, table: LossTable | None = None) -> Diagnostics:
     """Lay out what a fit was made of.
 
     Parameters
     ----------
     fit : Fit
-    table : LossTable
-        The one it was fitted to.
+    table : LossTable, optional
+        The one it was fitted to; by default the rows that the fit still holds.
 
     Raises
     ------
     FitError
-        If it was fitted to another table.
+        If it was fitted to another table, or there are no rows.
     """
+    rows = table or fit.table
+    if rows is None:
+        raise FitError(
+            "The rows of this fit are not at hand.", hint="Give them: diagnostics(fit, table)."
+        )
+    return _diagnostics(fit, rows)
+
+
+@lru_cache(maxsize=16)
+def _diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
     if fit.table_fingerprint != table.fingerprint:
         raise FitError(
             f"The fit was made on other rows than those of {table.id}.",
@@ -159,6 +173,7 @@ def diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
         rows=rows,
         problem=make_problem(fit.law.derived, rows.inputs, rows.target, fit.options),
         coordinates=law_coordinates(fit.law),
+        table=table,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 from scipy.special import betaincinv, ndtri
 
 from isoflop.fitting.diagnose.refit import Diagnostics
@@ -23,6 +25,10 @@ class Residuals:
 
     Parameters
     ----------
+    frame : pandas.DataFrame
+        The fitted rows of the table, in the fit's order.
+    response : str
+        Column that was fitted.
     fitted : ndarray, shape (n_rows,)
         Loss that the law gives.
     residual : ndarray, shape (n_rows,)
@@ -36,11 +42,36 @@ class Residuals:
         Robust standard deviation of the residuals; 0 where most are zero.
     """
 
+    frame: pd.DataFrame
+    response: str
     fitted: Array
     residual: Array
     leverage: Array
     standardised: Array
     scale: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each fitted one, by its index in the table, with its run if known."""
+        columns: dict[str, object] = {}
+        if "run_id" in self.frame:
+            columns["run_id"] = self.frame["run_id"]
+        columns |= {
+            "observed": self.frame[self.response],
+            "fitted": self.fitted,
+            "residual": self.residual,
+            "standardised": self.standardised,
+            "leverage": self.leverage,
+        }
+        return pd.DataFrame(columns, index=self.frame.index)
+
+    def furthest(self, count: int) -> pd.DataFrame:
+        """Return the rows furthest from the curve, the furthest first, as `to_frame` has them."""
+        order = np.argsort(-np.abs(self.standardised), kind="stable")[:count]
+        return self.to_frame().iloc[order]
+
+    def are_far(self, n_sigma: float) -> bool:
+        """Say whether a row lies more than so many robust standard deviations off the curve."""
+        return self.scale > 0 and float(np.max(np.abs(self.residual))) > n_sigma * self.scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +116,7 @@ class Trend:
     upper: Array
 
 
+@lru_cache(maxsize=16)
 def residuals(setup: Diagnostics) -> Residuals:
     """Return residuals, fitted values and leverages of a fit."""
     jacobian, _, _ = setup.problem.linearise(setup.fit.theta)
@@ -95,6 +127,8 @@ def residuals(setup: Diagnostics) -> Residuals:
     scale = TO_SIGMA * float(np.median(np.abs(residual)))
     own = scale * np.sqrt(np.maximum(1 - leverage, 1e-6))
     return Residuals(
+        frame=setup.table.frame.loc[setup.fit.row_index],
+        response=setup.fit.law.response,
         fitted=setup.fit.law.loss(setup.fit.theta, setup.inputs),
         residual=residual,
         leverage=leverage,

@@ -1,9 +1,11 @@
-"""The certificate as a picture: the objective over parameters, every start and every minimum."""
+"""The certificate as a surface: the objective over parameters, every start and every minimum."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -19,7 +21,7 @@ from isoflop.fitting.solve import minimise
 from isoflop.laws.law import Law
 
 Extent = Literal["search", "near"]
-Progress = Callable[[float], None]
+Progress = Callable[[float], object]
 
 N_SIDE = 36
 N_ALONG = 160
@@ -75,6 +77,9 @@ class ObjectiveSurface:
         Relative excess over the reported minimum; NaN where the law has no finite value.
     n_rows : int
         Rows it was computed on; fewer than the fit's on a large table.
+    starts, ends : ndarray, shape (n_starts, 1 or 2)
+        Of the search, in these parameters.
+    search : Multistart
     """
 
     names: tuple[str, ...]
@@ -82,8 +87,12 @@ class ObjectiveSurface:
     is_log: tuple[bool, ...]
     excess: Array
     n_rows: int
+    starts: Array
+    ends: Array
+    search: Multistart
 
 
+@lru_cache(maxsize=16)
 def multistart(setup: Diagnostics) -> Multistart:
     """Repeat the search of a fit, keeping every start and its end."""
     law, problem = setup.fit.law, setup.problem
@@ -114,10 +123,18 @@ def drawn_parameters(law: Law) -> tuple[str, ...]:
     return tuple(param.name for param in sorted(nonlinear, key=lambda p: p.scale == "log"))
 
 
+def drawn_pairs(law: Law) -> tuple[tuple[str, ...], ...]:
+    """Return what the objective can be drawn over, the most telling first.
+
+    Pairs of parameters, or the only nonlinear one.
+    """
+    names = drawn_parameters(law)
+    return tuple(combinations(names, 2)) or (names[:1],)
+
+
 def objective_surface(
     setup: Diagnostics,
-    found: Multistart,
-    names: tuple[str, ...],
+    names: tuple[str, ...] | None = None,
     *,
     extent: Extent = "search",
     progress: Progress | None = None,
@@ -127,10 +144,8 @@ def objective_surface(
     Parameters
     ----------
     setup : Diagnostics
-    found : Multistart
-        Of the same fit.
-    names : tuple of str
-        One parameter or two.
+    names : tuple of str, optional
+        One parameter or two; by default the first of `drawn_pairs`.
     extent : {"search", "near"}
         Over everything that was searched, or a few standard errors around the optimum.
     progress : callable, optional
@@ -142,6 +157,7 @@ def objective_surface(
         If the law has no such parameters.
     """
     law = setup.fit.law
+    names = names or drawn_pairs(law)[0]
     if not 1 <= len(set(names)) == len(names) <= 2 or not set(names) <= set(law.param_names):
         raise FitError(
             f"A picture of the objective is drawn over one or two parameters of {law.label}.",
@@ -150,6 +166,7 @@ def objective_surface(
     held = [law.param_names.index(name) for name in names]
     is_log = tuple(bool(setup.coordinates.is_log[j]) for j in held)
     count = N_SIDE if len(held) == 2 else N_ALONG
+    found = multistart(setup)
     axes = []
     for j, by_ratio in zip(held, is_log, strict=True):
         low, high = _span(setup, found, j, extent)
@@ -164,6 +181,9 @@ def objective_surface(
         is_log=is_log,
         excess=excess.reshape([count] * len(held)),
         n_rows=problem.n_rows,
+        starts=found.starts[:, held],
+        ends=found.ends[:, held],
+        search=found,
     )
 
 

@@ -1,17 +1,20 @@
-"""Pair plot of bootstrap draws: how the parameters go together."""
+"""Pair plot of bootstrap draws: how the parameters vary together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from isoflop.errors import FitError
+from isoflop.fitting import Fit
 from isoflop.plot import theme as look
-from isoflop.plot.theme import APP, Theme, Trace
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import LIGHT, Theme, Trace
 
 CELL_PX = 125
 MAX_SHOWN = 600
@@ -22,8 +25,29 @@ TRIM = 0.002
 """Share of the draws left outside the axes on each side: a few may have run off."""
 
 
+def pairs(fit: Fit, *, theme: Theme = LIGHT) -> go.Figure:
+    """Draw the bootstrap draws of each pair of parameters, each alone, and their correlations.
+
+    Parameters
+    ----------
+    fit : Fit
+        With bootstrap draws, of a law of two parameters or more.
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    FitError
+        If there are no draws, or only one parameter.
+    """
+    return _draw(_prepare(fit), theme)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class _Column:
     """One parameter's draws.
 
     Parameters
@@ -42,18 +66,26 @@ class Column:
     is_log: bool
 
 
-def figure(columns: Sequence[Column], *, theme: Theme = APP) -> go.Figure:
-    """Draw each pair of parameters below the diagonal, each alone on it, correlations above.
+def _prepare(fit: Fit) -> tuple[_Column, ...]:
+    if fit.draws is None:
+        raise FitError(
+            "There are no bootstrap draws.",
+            hint="Fit with a number of bootstrap resamples.",
+        )
+    if len(fit.law.params) < 2:
+        raise FitError("A law of one parameter has no pairs to draw.")
+    return tuple(
+        _Column(
+            name=param.name,
+            values=fit.draws[:, j],
+            estimate=fit.values[param.name],
+            is_log=param.scale == "log" and bool(np.all(fit.draws[:, j] > 0)),
+        )
+        for j, param in enumerate(fit.law.params)
+    )
 
-    Parameters
-    ----------
-    columns : sequence of Column
-    theme : Theme
 
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
+def _draw(columns: tuple[_Column, ...], theme: Theme) -> go.Figure:
     count = len(columns)
     grid = make_subplots(
         rows=count,
@@ -79,34 +111,45 @@ def figure(columns: Sequence[Column], *, theme: Theme = APP) -> go.Figure:
             else:
                 grid.update_yaxes(_axis(row, is_labelled=j == 0), **place)
     layout = {key: grid.layout[key] for key in grid.layout if key.startswith(("xaxis", "yaxis"))}
-    return look.figure(
+    return assemble(
         grid.data,
         theme=theme,
         height_px=CELL_PX * count + 60,
         layout=layout | {"showlegend": False},
+        alt=_alt(columns),
+        notes=["Above the diagonal: correlations. The cross marks the fit to all rows."],
     )
 
 
-def alt(columns: Sequence[Column]) -> str:
-    """Say in one sentence what the figure shows, for those who do not see it."""
+def _alt(columns: tuple[_Column, ...]) -> str:
     names = [column.name for column in columns]
-    together = np.corrcoef([_scaled(column) for column in columns])
-    np.fill_diagonal(together, 0.0)
-    i, j = np.unravel_index(np.argmax(np.abs(together)), together.shape)
+    found = {
+        (first.name, second.name): _coefficient(first, second)
+        for first, second in combinations(columns, 2)
+    }
+    first, second = max(found, key=lambda pair: abs(found[pair]))
     return (
         f"Pair plot of {len(columns[0].values)} bootstrap draws of {', '.join(names)}; most "
-        f"correlated are {names[int(i)]} and {names[int(j)]} ({together[i, j]:.2f})."
+        f"correlated are {first} and {second} ({found[first, second]:.2f})."
     )
 
 
-def _scaled(column: Column) -> NDArray[np.float64]:
+def _coefficient(first: _Column, second: _Column) -> float:
+    """Return the correlation of two parameters' draws; 0 where one does not vary."""
+    scaled = _scaled(first), _scaled(second)
+    if any(float(np.std(values)) == 0 for values in scaled):
+        return 0.0
+    return float(np.corrcoef(*scaled)[0, 1])
+
+
+def _scaled(column: _Column) -> NDArray[np.float64]:
     """Return draws as their axis spaces them."""
     if not column.is_log:
         return column.values
     return np.log10(np.maximum(column.values, 1e-300))
 
 
-def _axis(column: Column, *, is_labelled: bool) -> dict[str, object]:
+def _axis(column: _Column, *, is_labelled: bool) -> dict[str, object]:
     scaled = _scaled(column)
     low, high = np.quantile(scaled, [TRIM, 1 - TRIM])
     margin = 0.06 * (high - low) or 0.5
@@ -125,7 +168,7 @@ def _axis(column: Column, *, is_labelled: bool) -> dict[str, object]:
     }
 
 
-def _cloud(row: Column, column: Column, step: int, theme: Theme) -> list[Trace]:
+def _cloud(row: _Column, column: _Column, step: int, theme: Theme) -> list[Trace]:
     return [
         {
             "type": "scattergl",
@@ -150,7 +193,7 @@ def _cloud(row: Column, column: Column, step: int, theme: Theme) -> list[Trace]:
     ]
 
 
-def _histogram(column: Column) -> list[Trace]:
+def _histogram(column: _Column) -> list[Trace]:
     scaled = _scaled(column)
     low, high = np.quantile(scaled, [TRIM, 1 - TRIM])
     if not high > low:
@@ -171,10 +214,8 @@ def _histogram(column: Column) -> list[Trace]:
     ]
 
 
-def _correlation(row: Column, column: Column, theme: Theme) -> Trace:
-    scaled = _scaled(row), _scaled(column)
-    is_spread = all(float(np.std(values)) > 0 for values in scaled)
-    value = float(np.corrcoef(*scaled)[0, 1]) if is_spread else 0.0
+def _correlation(row: _Column, column: _Column, theme: Theme) -> Trace:
+    value = _coefficient(row, column)
     return {
         "type": "scatter",
         "x": np.array([0.0]),

@@ -1,4 +1,4 @@
-"""Profile likelihoods: one small chart a parameter, with its interval."""
+"""Profile likelihoods: one small chart a parameter, with its intervals."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from isoflop.fitting import Fit
+from isoflop.fitting.diagnose import (
+    Profile,
+    bootstrap_interval,
+    diagnostics,
+    profile_likelihoods,
+    write_interval,
+)
 from isoflop.plot import theme as look
-from isoflop.plot.theme import APP, Theme, Trace
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.tables import LossTable
 
 N_COLUMNS = 3
 ROW_HEIGHT_PX = 260
@@ -20,98 +30,100 @@ TOP = 2.6
 """Height of the charts, in multiples of the threshold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """The objective along one parameter, all others at their best.
+def profiles(
+    fit: Fit,
+    *,
+    level: float = 0.9,
+    found: Sequence[Profile] | None = None,
+    table: LossTable | None = None,
+    theme: Theme = LIGHT,
+) -> go.Figure:
+    """Draw the profile likelihood of each parameter, with its interval and the bootstrap's.
 
     Parameters
     ----------
-    name : str
-    value, statistic, parabola : ndarray, shape (n,)
-        The likelihood-ratio statistic, and what it would be were the objective a parabola.
-    estimate : float
-    lower, upper : float or None
-        Ends of the profile's interval; None on an open side.
-    threshold : float
-        Of the statistic at the ends.
-    is_log : bool
-    resampled : (float, float) or None
-        The bootstrap's interval at the same level.
-    """
-
-    name: str
-    value: NDArray[np.float64]
-    statistic: NDArray[np.float64]
-    parabola: NDArray[np.float64]
-    estimate: float
-    lower: float | None
-    upper: float | None
-    threshold: float
-    is_log: bool
-    resampled: tuple[float, float] | None
-
-
-def figure(profiles: Sequence[Profile], *, level: float, theme: Theme = APP) -> go.Figure:
-    """Draw the profiles side by side.
-
-    Parameters
-    ----------
-    profiles : sequence of Profile
+    fit : Fit
     level : float
         Nominal coverage of every interval.
+    found : sequence of Profile, optional
+        Where they were computed before; they take seconds.
+    table : LossTable, optional
+        The rows; by default those that the fit still holds.
     theme : Theme
 
     Returns
     -------
     plotly.graph_objects.Figure
+
+    Raises
+    ------
+    FitError
+        If the residuals give no likelihood, or the rows are not at hand.
     """
-    n_rows = -(-len(profiles) // N_COLUMNS)
+    if found is None:
+        found = profile_likelihoods(diagnostics(fit, table), level=level)
+    return _draw(_prepare(fit, found, level), theme)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """Profiles, each with the bootstrap's interval at the same level; None where there is none."""
+
+    profiles: tuple[Profile, ...]
+    resampled: tuple[tuple[float, float] | None, ...]
+    level: float
+
+
+def _prepare(fit: Fit, found: Sequence[Profile], level: float) -> _Picture:
+    return _Picture(
+        profiles=tuple(found),
+        resampled=tuple(bootstrap_interval(fit, one.name, level=level) for one in found),
+        level=level,
+    )
+
+
+def _draw(picture: _Picture, theme: Theme) -> go.Figure:
+    count = len(picture.profiles)
+    n_rows = max(1, -(-count // N_COLUMNS))
     grid = make_subplots(
         rows=n_rows,
         cols=N_COLUMNS,
         horizontal_spacing=0.07,
         vertical_spacing=0.3 / n_rows,
         specs=[
-            [
-                {} if row * N_COLUMNS + column < len(profiles) else None
-                for column in range(N_COLUMNS)
-            ]
+            [{} if row * N_COLUMNS + column < count else None for column in range(N_COLUMNS)]
             for row in range(n_rows)
         ],
     )
-    for i, profile in enumerate(profiles):
+    for i, (profile, resampled) in enumerate(zip(picture.profiles, picture.resampled, strict=True)):
         place = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
-        for trace in _traces(profile, level, theme, is_named=i == 0):
+        for trace in _traces(profile, resampled, picture.level, theme, is_named=i == 0):
             grid.add_trace(trace, **place)
-        grid.update_xaxes(_x_axis(profile), **place)
+        grid.update_xaxes(_x_axis(profile, resampled), **place)
         grid.update_yaxes(
             look.axis("Likelihood ratio" if i % N_COLUMNS == 0 else "", "linear")
             | {"range": [0, TOP * profile.threshold], "nticks": 4},
             **place,
         )
     layout = {key: grid.layout[key] for key in grid.layout if key.startswith(("xaxis", "yaxis"))}
-    return look.figure(grid.data, theme=theme, height_px=ROW_HEIGHT_PX * n_rows + 30, layout=layout)
+    return assemble(
+        grid.data,
+        theme=theme,
+        height_px=ROW_HEIGHT_PX * n_rows + 30,
+        layout=layout,
+        alt=_alt(picture),
+    )
 
 
-def alt(profiles: Sequence[Profile], *, level: float) -> str:
-    """Say in one sentence what the figure shows, for those who do not see it."""
-    ranges = "; ".join(f"{profile.name} {interval(profile)}" for profile in profiles)
-    return f"Profile likelihoods with {level:.0%} intervals: {ranges}."
+def _alt(picture: _Picture) -> str:
+    ranges = "; ".join(
+        f"{one.name} {write_interval(one.lower, one.upper)}" for one in picture.profiles
+    )
+    return f"Profile likelihoods with {picture.level:.0%} intervals: {ranges}."
 
 
-def interval(profile: Profile) -> str:
-    """Write the interval of a profile."""
-    if profile.lower is None and profile.upper is None:
-        return "open on both sides"
-    if profile.lower is None:
-        return f"up to {profile.upper:.4g}"
-    if profile.upper is None:
-        return f"from {profile.lower:.4g}"
-    return f"{profile.lower:.4g} to {profile.upper:.4g}"
-
-
-def _x_axis(profile: Profile) -> dict[str, Any]:
-    span = np.concatenate([profile.value, profile.resampled or ()])
+def _x_axis(profile: Profile, resampled: tuple[float, float] | None) -> dict[str, Any]:
+    span = np.concatenate([profile.value, resampled or ()])
     if profile.is_log:
         return look.narrow_log_axis(profile.name, span)
     margin = 0.03 * float(np.ptp(span))
@@ -119,13 +131,20 @@ def _x_axis(profile: Profile) -> dict[str, Any]:
     return look.axis(profile.name, "linear") | {"nticks": 5, "range": ends}
 
 
-def _traces(profile: Profile, level: float, theme: Theme, *, is_named: bool) -> list[Trace]:
+def _traces(
+    profile: Profile,
+    resampled: tuple[float, float] | None,
+    level: float,
+    theme: Theme,
+    *,
+    is_named: bool,
+) -> list[Trace]:
     top = TOP * profile.threshold
     traces = [
         _line(
             profile.value,
             np.minimum(profile.parabola, 1.5 * top),
-            "Were it a parabola",
+            "Quadratic approximation",
             {"color": theme.ink, "width": 1, "dash": "dot"},
             is_named=is_named,
         ),
@@ -156,10 +175,10 @@ def _traces(profile: Profile, level: float, theme: Theme, *, is_named: bool) -> 
             "hovertemplate": "%{x:.5g}<extra></extra>",
         },
     ]
-    if profile.resampled is not None:
+    if resampled is not None:
         traces.append(
             _line(
-                np.array(profile.resampled),
+                np.array(resampled),
                 np.full(2, 0.06 * top),
                 f"Bootstrap, {level:.0%}",
                 {"color": look.FAMILIES[0], "width": 5},
