@@ -191,6 +191,7 @@ def test_a_plan_takes_every_option_of_the_page(call: Call, runs_csv: Path, tmp_p
     assert keys == {"time", "money", "storage", "unique_tokens", "memory"}
 
 
+@pytest.mark.slow
 def test_an_input_that_no_budget_settles_is_given(call: Call, tmp_path: Path) -> None:
     sizes = (1e8, 4e8, 1e9, 5e9)
     lines = ["params,tokens,width,loss"] + [
