@@ -134,7 +134,7 @@ class Option:
 _NOUNS: dict[Dimension | None, str] = {
     "params": "number of parameters",
     "tokens": "number of tokens",
-    "flop": "amount of FLOP",
+    "flop": "number of FLOP",
     "usd": "sum of US dollars",
     "seconds": "time",
     "bytes": "number of bytes",
