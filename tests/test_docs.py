@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import inspect
 import re
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,18 @@ def test_every_error_is_documented() -> None:
         if issubclass(value, errors.IsoflopError)
     ]
     assert sorted(first_column(text_of("errors.md"))) == sorted(classes)
+
+
+@pytest.mark.slow
+def test_every_example_in_a_docstring_holds() -> None:
+    failed = []
+    for path in SOURCES:
+        if ">>> " in path.read_text(encoding="utf-8"):
+            parts = path.relative_to(ROOT / "src").with_suffix("").parts
+            module = import_module(".".join(parts).removesuffix(".__init__"))
+            if doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed:
+                failed.append(module.__name__)
+    assert not failed
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

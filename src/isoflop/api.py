@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop import fitting, planning
-from isoflop.errors import CatalogError, OptionError, TableError
+from isoflop.errors import CatalogError, FormulaError, OptionError, TableError
 from isoflop.fitting import Fit, FitOptions
 from isoflop.fitting import backtest as backtests
 from isoflop.fitting.backtest import Backtest
@@ -166,9 +166,12 @@ def load(
 
 
 def _is_dataset(name: str) -> bool:
-    """Say whether a text is meant as a name of the catalog: it is one, or has no look of a file."""
-    is_file = Path(name).suffix or os.sep in name or Path(name).exists()
-    return any(item.id == name for item in list_datasets()) or not is_file
+    """Say whether a text is meant as a name of the catalog: it is one, or does not look a file."""
+    if Path(name).is_file():
+        return False
+    return any(item.id == name for item in list_datasets()) or not (
+        Path(name).suffix or os.sep in name or Path(name).exists()
+    )
 
 
 def simulate(
@@ -251,23 +254,26 @@ def _best_sizes(
 # --- Catalogs
 
 
-def law(name_or_formula: str, *, response: str = "loss") -> Law:
+def law(name_or_formula: str, *, response: str = "loss", params: Collection[str] = ()) -> Law:
     """Return a shipped law by its name, or a law of a formula.
 
     Parameters
     ----------
     name_or_formula : str
         A name of ``isoflop.laws()``; or a formula in which N, D, C and U, or names of canonical
-        columns, are inputs and all other names parameters.
+        columns, are inputs and all other names parameters. A formula with other columns of a table
+        is given to `fit` as it is.
     response : str
         Column that a formula predicts.
+    params : collection of str
+        Names in a formula that are parameters, whatever they read like.
 
     Raises
     ------
     CatalogError
         If there is no law of that name.
     FormulaError
-        If the formula is malformed, or uses no input or no parameter.
+        If the formula is malformed, uses no input or no parameter, or a name may be either.
 
     Examples
     --------
@@ -278,7 +284,7 @@ def law(name_or_formula: str, *, response: str = "loss") -> Law:
     """
     if not _NAME.fullmatch(name_or_formula.strip()):
         numeric = [name for name, column in COLUMNS.items() if column.kind == "number"]
-        return typed_law(name_or_formula, numeric, response=response)
+        return typed_law(name_or_formula, numeric, response=response, params=params)
     known = load_laws()
     if name_or_formula not in known:
         raise CatalogError(
@@ -292,6 +298,7 @@ def law(name_or_formula: str, *, response: str = "loss") -> Law:
 def _law(given: LawLike, table: LossTable | None = None) -> Law:
     """Return a law as given, or by name or formula; a formula may use the table's own columns."""
     if isinstance(given, Law):
+        _require_no_column(given, table)
         return given
     if table is None:
         return law(given)
@@ -299,8 +306,18 @@ def _law(given: LawLike, table: LossTable | None = None) -> Law:
         found = law(given)
         is_free = found.symbols == (backtests.FREE_INPUT,)
         return rebind(found, {backtests.FREE_INPUT: scale_column(table)}) if is_free else found
-    numeric = [str(name) for name in table.frame.select_dtypes("number").columns]
-    return typed_law(given, numeric)
+    return typed_law(given, table)
+
+
+def _require_no_column(law: Law, table: LossTable | None) -> None:
+    """Refuse a formula that was read without the table, where a column became a parameter."""
+    columns = set() if table is None else set(table.frame)
+    clashes = [name for name in law.param_names if name in columns]
+    if clashes and law.source == "typed":
+        raise FormulaError(
+            f"{clashes[0]} is a parameter of the formula and a column of the table.",
+            hint="Give the formula itself in place of the law, or the parameter another name.",
+        )
 
 
 def datasets() -> pd.DataFrame:
@@ -394,7 +411,7 @@ def fit(
     """
     rows = _table(table)
     if law is None:
-        rows, chosen = _suited(rows)
+        rows, chosen = suited(rows)
     else:
         chosen = _law(law, rows)
     return fitting.fit(chosen, rows, from_mapping(FitOptions, options), progress=progress)
@@ -404,8 +421,14 @@ def _table(given: TableLike) -> LossTable:
     return given if isinstance(given, LossTable) else load(given)
 
 
-def _suited(table: LossTable) -> tuple[LossTable, Law]:
-    """Return the rows and the law that suit a table: the catalog's word, else its columns'."""
+def suited(table: LossTable) -> tuple[LossTable, Law]:
+    """Return the rows and the law that suit a table: the catalog's word, else its columns'.
+
+    Raises
+    ------
+    FitError
+        If the table has no column for the scale of a run.
+    """
     known = {item.id: item for item in list_datasets()}.get(table.id)
     columns = set(table.included())
     if known is not None:

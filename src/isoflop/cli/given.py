@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
-from isoflop import document
+from isoflop import api, document
 from isoflop.cli import report
 from isoflop.errors import CatalogError, TableError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.points import points_of
-from isoflop.laws import Law, law_for_role, load_laws, rebind, typed_law
+from isoflop.laws import Law, load_laws, rebind, typed_law
 from isoflop.options import from_flags, typed_flags
-from isoflop.tables import (
-    COLUMNS,
-    LossTable,
-    find_dataset,
-    list_datasets,
-    of_families,
-    open_dataset,
-    read_table,
-)
+from isoflop.tables import COLUMNS, LossTable
 from isoflop.units import parse_number, parse_quantity
 
 
@@ -35,14 +26,16 @@ def fitted(parsed: argparse.Namespace) -> Fit:
     """
     if document.format_of(parsed.table):
         return _saved(parsed)
-    table, suggested = _table(parsed.table)
+    table = _table(parsed.table)
     if parsed.family:
-        table = of_families(table, parsed.family)
+        table = table.families(*parsed.family)
     if parsed.formula:
         response = parsed.response or "loss"
         law = typed_law(parsed.formula, table, response=response, params=parsed.parameter)
+    elif parsed.law:
+        law = _named_law(parsed.law)
     else:
-        law = _named_law(parsed.law) if parsed.law else suggested
+        table, law = api.suited(table)
     if parsed.input or parsed.response:
         law = rebind(law, dict(parsed.input), parsed.response)
     options = from_flags(FitOptions, parsed)
@@ -105,22 +98,14 @@ def column_value(column: str, text: str) -> float:
     return parse_quantity(text, known.dimension)
 
 
-def _table(text: str) -> tuple[LossTable, Law]:
-    """Return a table by file or name, with the law that suits it."""
-    is_name = not Path(text).exists() and (
-        not Path(text).suffix or text in {item.id for item in list_datasets()}
-    )
+def _table(text: str) -> LossTable:
+    """Return a table by file or name, and print what could not be read of it."""
     with report.Progress() as progress:
-        if is_name:
-            dataset = find_dataset(text)
-            read = open_dataset(text, progress)
-            law = rebind(load_laws()[dataset.law], dataset.law_inputs)
-        else:
-            read = read_table(text, progress=progress)
-            law = law_for_role("default")
-    report.problems(read.problems)
-    report.notices(read.notices)
-    return read.table, law
+        table = api.load(text, progress=progress)
+    if table.reading is not None:
+        report.problems(table.reading.problems)
+        report.notices(table.reading.notices)
+    return table
 
 
 def _named_law(key: str) -> Law:
