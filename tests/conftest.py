@@ -170,8 +170,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in FOLDER_MARKERS:
             if item.path.is_relative_to(Path(__file__).parent / name):
                 item.add_marker(name)
-        if item.get_closest_marker("browser"):  # they share a server, so one process runs them
+        # One process runs what shares a server, or the results that a page keeps.
+        if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
+        elif item.get_closest_marker("pages"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _used_cpu_s() -> float:

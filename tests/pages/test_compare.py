@@ -290,7 +290,7 @@ def test_a_table_that_cannot_be_had_leaves_the_page_up() -> None:
 
 def uploaded(section: str, table: pd.DataFrame) -> AppTest:
     """Open a section and upload a table there."""
-    at = open_page(compare=section)
+    at = open_page(compare=section, bootstrap="200")
     content = table.to_csv(index=False).encode()
     return healthy(at.file_uploader[0].upload("own.csv", content).run())
 
