@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from isoflop.errors import FitError, OptionError, PlanError, UnitError
@@ -157,7 +158,15 @@ def test_code_holds_what_differs_from_the_defaults() -> None:
     assert code(options) == "PlanOptions(params=7000000000.0, site=Site(pue=1.1))"
 
 
+def test_code_of_numpy_numbers_needs_no_numpy() -> None:
+    options = FitOptions(huber_delta=np.float64(0.01), n_bootstrap=np.int64(5))
+    assert code(options) == "FitOptions(huber_delta=0.01, n_bootstrap=5)"
+
+
 def test_the_classes_themselves_still_refuse() -> None:
+    with pytest.raises(FitError) as text:
+        FitOptions(n_bootstrap="100")  # type: ignore[arg-type]  # what is refused
+    assert "Bootstrap resamples: '100' is not a whole number from 0 to 20000." in text.value.detail
     with pytest.raises(PlanError, match="budget is invalid"):
         from_mapping(Budget, {"mfu": 0.4})
     with pytest.raises(FitError):

@@ -204,7 +204,8 @@ def problems(options: object) -> list[str]:
         for part in entry.name.split("."):
             value = getattr(value, part)
         try:
-            entry.read(value)
+            if entry.read(value) != value:  # text is for `from_mapping` to read
+                raise UnitError(f"{value!r} is not a {entry.values}.")
         except UnitError as problem:
             found.append(f"{entry.label}: {problem.summary}")
     return found
@@ -343,10 +344,15 @@ def changed(options: Any) -> dict[str, Any]:
 def code(options: Any) -> str:
     """Return the Python expression that makes the options again: what differs from the default."""
     given = (
-        f"{name}={code(value) if is_dataclass(value) else repr(value)}"
+        f"{name}={code(value) if is_dataclass(value) else _literal(value)}"
         for name, value in changed(options).items()
     )
     return f"{type(options).__name__}({', '.join(given)})"
+
+
+def _literal(value: Any) -> str:
+    """Write a value in Python; NumPy's numbers as plain ones."""
+    return repr(value.item() if hasattr(value, "item") else value)
 
 
 def classes_in(options: Any) -> set[str]:
