@@ -8,7 +8,7 @@ with shell.page("plan"):
     with st.sidebar:
         chosen = plan_controls.everything()
     shown = plan_results.view(chosen)
-    plan_page.show_answer(shown)
+    plan_page.show_plan(shown)
     plan_page.show_charts(shown)
     plan_page.show_notices(shown)
     plan_tabs.show(shown)

@@ -38,8 +38,8 @@ from isoflop.fitting.table_notices import table_notices
 from isoflop.laws import load_laws, load_published_fits, typed_law
 from isoflop.notices import Notice
 from isoflop.planning import Budget, find_accelerator, plan
+from isoflop.planning.extrapolation import point_notices
 from isoflop.planning.influence import optimum_notices
-from isoflop.planning.reach import reach_notices
 from isoflop.tables import LossTable, load_dataset, read_table, synthetic_table
 from isoflop.tables.quality import quality_report
 from isoflop.training.config import RunConfig, epoch_notice
@@ -354,7 +354,7 @@ def unstable() -> Found:
 
 def beyond() -> Found:
     found = fit(CHINCHILLA, chinchilla_table(noise=0.01), BOOTED)
-    return reach_notices(found, {"N": np.array([1e12]), "D": np.array([2e13])})
+    return point_notices(found, {"N": np.array([1e12]), "D": np.array([2e13])})
 
 
 def one_row() -> Found:

@@ -166,7 +166,7 @@ def test_repetition_of_a_typed_law_discounts_its_tokens() -> None:
 
 
 def test_a_law_without_tokens_cannot_repeat() -> None:
-    with pytest.raises(PlanError, match="says nothing of repeated tokens"):
+    with pytest.raises(PlanError, match="does not say what repeated tokens are worth"):
         with_repetition(law("E + A/N**alpha", (N,), "E A alpha"))
 
 

@@ -135,7 +135,7 @@ def test_the_largest_batch_fits_and_the_next_does_not():
 def test_weights_that_do_not_fit_are_refused():
     with pytest.raises(DoesNotFit) as caught:
         estimate_serving(find_model("Llama-3-70B").architecture, IDEAL)
-    assert caught.value.hint == "Use more accelerators, or fewer bytes a weight."
+    assert caught.value.hint == "Use more accelerators, or fewer bytes per weight."
 
 
 @pytest.mark.parametrize(

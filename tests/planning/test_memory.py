@@ -53,7 +53,7 @@ def test_optimizer_entries_are_plausible(optimizer):
     assert optimizer.help
 
 
-# Megatron-LM, docs/source/distrib_optimizer.md: bytes a parameter with d replicas.
+# Megatron-LM, docs/source/distrib_optimizer.md: bytes per parameter with d replicas.
 @pytest.mark.parametrize(
     ("key", "kept", "sharded"), [("adam-20", 4, 16), ("adam-18", 6, 12), ("adam-fp32", 8, 8)]
 )
@@ -101,7 +101,7 @@ def test_interleaving_adds_what_the_paper_says():
 
 
 # Arxiv 2205.05198, table 3: heads, width, layers, tensor, pipeline, interleave, micro-batch; all of
-# them trained on cards of 80 GB, with FP16 Adam at 20 bytes a parameter and no data parallelism.
+# them trained on cards of 80 GB, with FP16 Adam at 20 bytes per parameter and no data parallelism.
 TRAINED = {
     "22B": (64, 6144, 48, 8, 1, 1, 4),
     "175B": (96, 12288, 96, 8, 8, 3, 1),

@@ -101,7 +101,7 @@ def compute_flop(budget: Budget, accelerator: Accelerator) -> float:
 def no_price(accelerator: Accelerator) -> PlanError:
     """Return the error for money that is to buy accelerator-hours without a price."""
     return PlanError(
-        f"A sum of money says nothing here: {accelerator.label} has no price.",
+        f"Money buys no compute here: {accelerator.label} has no price.",
         hint="Give a price per accelerator-hour, or a budget in hours or FLOP.",
     )
 
@@ -109,7 +109,7 @@ def no_price(accelerator: Accelerator) -> PlanError:
 def free_of_charge(accelerator: Accelerator) -> PlanError:
     """Return the error for money as the only limit on hardware that costs nothing."""
     return PlanError(
-        f"A sum of money says nothing here: {accelerator.label} costs nothing.",
+        f"Money is no limit here: {accelerator.label} costs nothing.",
         hint="Give a price per accelerator-hour, or a budget in hours or FLOP.",
     )
 

@@ -153,7 +153,7 @@ def _factors(
     causal: bool,
     count: CountedParams,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return log sizes, and the log of their FLOP a token over 6 N."""
+    """Return log sizes, and the log of their FLOP per token over 6 N."""
     points = _shapes(family_key, count)
     sizes = sorted(points)
     flop = [

@@ -210,7 +210,7 @@ def estimate_serving(architecture: Architecture, setup: ServingSetup) -> Serving
             hint=(
                 f"Lower the batch to {largest}."
                 if largest
-                else "Use more accelerators, or fewer bytes a weight."
+                else "Use more accelerators, or fewer bytes per weight."
             ),
         )
     step_s, is_bandwidth_bound = _step(architecture, setup)

@@ -146,7 +146,7 @@ def with_repetition(law: Law) -> Law:
     symbol = next((item.symbol for item in law.inputs if item.column == "tokens"), None)
     if symbol is None:
         raise PlanError(
-            f"The law {law.label} says nothing of repeated tokens.",
+            f"The law {law.label} does not say what repeated tokens are worth.",
             detail="It has no input for the number of tokens.",
             hint="Choose a law of parameters and tokens, or do not repeat.",
         )

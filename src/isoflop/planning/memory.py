@@ -29,7 +29,7 @@ assumption, to be set by whoever has measured theirs."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
-    """Bytes a parameter that training keeps, before sharding.
+    """Bytes per parameter that training keeps, before sharding.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Optimizer:
 
     @property
     def total_bytes(self) -> float:
-        """Bytes a parameter in all."""
+        """Bytes per parameter in all."""
         return self.weight_bytes + self.gradient_bytes + self.optimizer_bytes
 
 

@@ -104,7 +104,7 @@ class PlanOptions:
         str,
         Option(
             label="Optimiser",
-            help="Decides the bytes a parameter of weights, gradients and optimiser states.",
+            help="Decides the bytes per parameter of weights, gradients and optimiser states.",
         ),
     ] = DEFAULT_OPTIMIZER
     zero_stage: Annotated[

@@ -25,10 +25,10 @@ from isoflop.planning.constraints import (
     tokens_along,
 )
 from isoflop.planning.cost import cost
+from isoflop.planning.extrapolation import extrapolation_notices
 from isoflop.planning.frontier import NO_DRAWS, SMALLEST_TOKENS, require_interior
 from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
 from isoflop.planning.options import PlanOptions
-from isoflop.planning.reach import extrapolation_notices
 from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
 from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan
@@ -84,7 +84,7 @@ def plan(
     return replace(
         plan_within(fit, setting, params=params, level=options.level, fixed=fixed),
         basis="assumed",
-        assumption=f"{fit.law.label} says nothing of the best size: {TOKENS_PER_PARAM:g} tokens "
+        assumption=f"{fit.law.label} does not determine the best size: {TOKENS_PER_PARAM:g} tokens "
         "per parameter are assumed.",
     )
 
@@ -255,13 +255,13 @@ def _assumptions(setting: Setting) -> dict[str, str]:
         "MFU": f"{sums.effective_mfu(budget, accelerator):.0%} of the dense peak",
         "Goodput": f"{budget.goodput:.0%} of the wall time trains",
         "Compute": setting.rule.label,
-        "Price": "none known" if price is None else f"{price:g} USD an accelerator-hour",
+        "Price": "none known" if price is None else f"{price:g} USD per accelerator-hour",
         "Electricity": f"{power:g} USD/kWh" if power else "included in the price",
         "Power": f"thermal design power, PUE {site.pue:g}, {site.carbon_kg_per_kwh:g} kg CO2/kWh",
         "Storage": (
-            f"{storage.bytes_per_token:g} bytes a token, {storage.bytes_per_param:g} bytes a "
+            f"{storage.bytes_per_token:g} bytes per token, {storage.bytes_per_param:g} bytes per "
             f"parameter in {storage.policy.n_saved} checkpoints, {site.storage_usd_per_gb_month:g} "
-            f"USD a GB and month for {site.storage_months:g} months"
+            f"USD per GB and month for {site.storage_months:g} months"
         ),
     }
     if budget.lifetime_inference_tokens:

@@ -25,8 +25,8 @@ class ComputeRule:
         Training FLOP for each parameter and token, k: 6 for a forward and a backward pass (Kaplan
         et al., arXiv 2001.08361).
     correction : callable, optional
-        f(N), by which a model of N parameters costs more than k FLOP a parameter and token, such as
-        for attention; none by default.
+        f(N), by which a model of N parameters costs more than k FLOP per parameter and token, such
+        as for attention; none by default.
     lifetime_inference_tokens : float
         Tokens that the model will process later, each costing a third of a training token, to be
         paid from the same budget (Sardana et al., arXiv 2401.00448).
@@ -37,7 +37,7 @@ class ComputeRule:
     flop_per_param_token: float = FLOP_PER_PARAM_TOKEN
     correction: Correction | None = None
     lifetime_inference_tokens: float = 0.0
-    label: str = "6 FLOP a parameter and token"
+    label: str = "6 FLOP per parameter and token"
 
     def flop_per_token(self, params: ArrayLike) -> NDArray[np.float64]:
         """Return the training FLOP for each token of models of this size."""

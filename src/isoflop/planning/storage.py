@@ -178,6 +178,6 @@ def training_steps(tokens: float, batch_tokens: float) -> int:
         raise PlanError(
             "The run is shorter than one step.",
             detail=f"{tokens:,.0f} tokens, batches of {batch_tokens:,.0f}",
-            hint="Lower the batch, or spend more.",
+            hint="Lower the batch, or raise the budget.",
         )
     return ceil(tokens / batch_tokens)

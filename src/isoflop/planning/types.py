@@ -341,7 +341,7 @@ def _budget_problems(budget: Budget) -> list[str]:
         problems.append(f"MFU is a share of the peak in (0, 1], got {budget.mfu:g}.")
     price = budget.price_usd_per_hour
     if price is not None and not (np.isfinite(price) and price >= 0):
-        problems.append(f"The price must be zero or more, got {price:g} USD an hour.")
+        problems.append(f"The price must be zero or more, got {price:g} USD per hour.")
     inference = budget.lifetime_inference_tokens
     if not (np.isfinite(inference) and inference >= 0):
         problems.append(f"Inference tokens must be zero or more, got {inference:g}.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOP_PER_PARAM_TOKEN = 6.0
-"""Training FLOP a parameter and token, forward and backward (Kaplan et al. 2020, 2001.08361)."""
+"""Training FLOP per parameter and token, forward and backward (Kaplan et al. 2020, 2001.08361)."""
 
 COMPUTE_FORMULA = "6 * params * tokens"
 

@@ -14,7 +14,6 @@ from isoflop.errors import PlanError
 from isoflop.notices import Notice
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
-    Accelerator,
     Budget,
     Plan,
     PlanOptions,
@@ -65,7 +64,6 @@ class View:
     ----------
     selection : Selection
     fitted : Fitted
-    accelerator : Accelerator
     plan : Plan or None
         What the budget buys.
     problem : PlanError or None
@@ -74,7 +72,6 @@ class View:
 
     selection: Selection
     fitted: Fitted
-    accelerator: Accelerator
     plan: Plan | None
     problem: PlanError | None
 
@@ -115,7 +112,7 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
             show_losses(shown)
         time.sleep(GATHERING_S)
         with answer:
-            show_answer(shown)
+            show_plan(shown)
         with right:
             show_contours(shown)
         show_notices(shown)
@@ -137,13 +134,12 @@ def view(selection: Selection, fitted: Fitted) -> View:
     return View(
         selection=selection,
         fitted=fitted,
-        accelerator=find_accelerator(selection.accelerator),
         plan=planned,
         problem=problem,
     )
 
 
-def show_answer(shown: View) -> None:
+def show_plan(shown: View) -> None:
     """Write the plan as a paragraph, then as large figures."""
     if shown.plan is None:
         if shown.problem is not None:

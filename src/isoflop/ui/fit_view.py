@@ -16,7 +16,7 @@ from isoflop.fitting.diagnose import (
 from isoflop.fitting.table_notices import table_notices
 from isoflop.notices import Notice
 from isoflop.planning.design import design_runs
-from isoflop.planning.reach import budget_notices
+from isoflop.planning.extrapolation import budget_notices
 from isoflop.planning.refits import changes
 from isoflop.planning.sensitivity import (
     OptimumDraws,

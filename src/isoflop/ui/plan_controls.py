@@ -48,7 +48,7 @@ def everything() -> Inputs:
     Raises
     ------
     IsoflopError
-        If the table cannot be had, or the budget makes no sense.
+        If the table cannot be had, or the budget is invalid.
     """
     st.subheader("Hardware", anchor=False)
     accelerator = accelerator_input()

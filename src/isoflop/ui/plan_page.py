@@ -23,7 +23,7 @@ EXPERTS = Notice(
 )
 
 
-def show_answer(shown: View) -> None:
+def show_plan(shown: View) -> None:
     """Write the plan as a paragraph, then as large figures."""
     with st.container(key="answer"):
         st.markdown(headline.train(shown.plan))

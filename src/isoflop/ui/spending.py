@@ -33,7 +33,7 @@ def spent_inputs() -> tuple[Accelerator, Budget, float | None]:
     Raises
     ------
     PlanError
-        If the budget makes no sense.
+        If the budget is invalid.
     """
     st.subheader("Budget", anchor=False)
     accelerator, budget = budget_inputs()
@@ -46,7 +46,7 @@ def budget_inputs() -> tuple[Accelerator, Budget]:
     Raises
     ------
     PlanError
-        If the budget makes no sense.
+        If the budget is invalid.
     """
     mode = inputs.choice(
         "Budget",

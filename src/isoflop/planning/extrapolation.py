@@ -1,4 +1,4 @@
-"""How far a prediction reaches beyond the fitted rows, and what that does to its band."""
+"""How far a prediction extrapolates beyond the fitted rows, and what that does to its band."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def extrapolation_notices(fit: Fit, decades: Mapping[str, float]) -> Iterator[No
     )
 
 
-def reach_notices(
+def point_notices(
     fit: Fit, inputs: Mapping[str, NDArray[np.float64]], level: float = 0.9
 ) -> tuple[Notice, ...]:
     """Say how far one point lies beyond the rows, and how much wider the band is there.
@@ -99,6 +99,6 @@ def budget_notices(
     rule: ComputeRule = SIX_ND,
     level: float = 0.9,
 ) -> tuple[Notice, ...]:
-    """Say how far the models that a budget buys lie beyond the rows; see `reach_notices`."""
+    """Say how far the models that a budget buys lie beyond the rows; see `point_notices`."""
     _, params, tokens, _ = line_of_models(fit, np.array([compute_flop]), fixed, rule=rule)
-    return reach_notices(fit, inputs_at(fit.law, params, tokens, fixed, rule=rule), level)
+    return point_notices(fit, inputs_at(fit.law, params, tokens, fixed, rule=rule), level)
