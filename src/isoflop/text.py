@@ -54,5 +54,11 @@ def as_html(title: str, *parts: str | pd.DataFrame, notices: Iterable[Notice] = 
 def frame_html(frame: pd.DataFrame) -> str:
     """Return a frame as an HTML table, every cell and header escaped."""
     return str(
-        frame.to_html(border=0, escape=True, na_rep="", float_format=lambda value: f"{value:.6g}")
+        frame.to_html(
+            border=0,
+            escape=True,
+            index_names=False,
+            na_rep="",
+            float_format=lambda value: f"{value:.6g}",
+        )
     )

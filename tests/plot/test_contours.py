@@ -36,7 +36,7 @@ def test_contours_show_frontier_budget_and_the_plan() -> None:
     ]  # fmt: skip
     assert figure.data[0].z.shape == (56, 56)
     assert n_markers(figure) == len(two_families().frame)
-    assert "and the chosen model: <b>loss" in figure.layout.meta["alt"]
+    assert "and the chosen model: loss" in figure.layout.meta["alt"]
 
 
 def test_contours_without_optimum_or_plan() -> None:

@@ -121,8 +121,8 @@ def test_many_rows_are_drawn_with_webgl() -> None:
 def test_the_alternative_text_says_what_is_seen() -> None:
     alt = draw().layout.meta["alt"]
     assert alt.startswith(
-        "Loss against Training compute C (FLOP): 24 rows (one, &lt;two&gt;) and the fitted law "
-        "with a 90% band; <b>loss "
+        "Loss against Training compute C (FLOP): 24 rows (one, <two>) and the fitted law "
+        "with a 90% band; loss "
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,5 +36,10 @@ def assemble(
     notes : sequence of str
         What a reader must know of it, such as why it has no band.
     """
-    words = {"meta": {"alt": alt, "notes": list(notes)}}
+    words = {"meta": {"alt": _plain(alt), "notes": list(notes)}}
     return look.figure(traces, theme=theme, height_px=height_px, layout={**layout, **words})
+
+
+def _plain(text: str) -> str:
+    """Return what a hover box writes in several lines and in bold as one line of text."""
+    return html.unescape(re.sub(r"</?b>", "", text.replace("<br>", ", ")))
