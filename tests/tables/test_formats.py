@@ -77,7 +77,11 @@ def test_a_format_without_its_package_says_how_to_install_it(
     with pytest.raises(TableError) as caught:
         read_table(CONTENTS["runs.xlsx"], name="runs.xlsx")
     assert caught.value.hint == "Install it: pip install 'isoflop[readers]'"
-    assert [reader.format for reader in READERS if reader.is_available] == ["JSON", "CSV"]
+    assert [reader.format for reader in READERS if reader.is_available] == [
+        "JSON",
+        "text log",
+        "CSV",
+    ]
     assert all(r.how_to_install for r in READERS if not r.is_available)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from isoflop.errors import TableError
 from isoflop.tables.delimited import read_delimited
+from isoflop.tables.logs import looks_like_log, read_log
 from isoflop.tables.parquet import is_parquet, read_parquet
 from isoflop.tables.raw import RawTable
 from isoflop.tables.source import Content, Progress, Source, load
@@ -92,6 +93,12 @@ READERS: tuple[Reader, ...] = (
         suffixes=(".json", ".jsonl", ".ndjson"),
         recognises=looks_like_json,
         read=read_json,
+    ),
+    Reader(
+        format="text log",
+        suffixes=(".log", ".out"),
+        recognises=looks_like_log,
+        read=read_log,
     ),
     Reader(
         format="CSV",

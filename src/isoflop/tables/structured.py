@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pandas as pd
 
 from isoflop.errors import TableError
 from isoflop.tables.headers import readings
+from isoflop.tables.logs import looks_like_log, read_log
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
@@ -17,11 +19,15 @@ _Row = dict[str, object]
 
 _MAX_DEPTH = 4
 _REPORT_EVERY = 5000
+_START = re.compile(
+    rb"[\xef\xbb\xbf\s]*(?:\{\s*(?:[\"}]|$)"
+    rb"|\[\s*(?:[\[{\"\]]|null|true|false|NaN|-?Infinity|-?[\d.eE+-]+\s*[,\]]|$))"
+)
 
 
 def looks_like_json(content: Content) -> bool:
-    """Return whether text starts as a JSON object or array does."""
-    return content.data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
+    """Return whether text starts as a JSON object or array does, and not as a line of a log."""
+    return _START.match(content.data[:4096]) is not None
 
 
 def read_json(content: Content, progress: Progress | None = None) -> RawTable:
@@ -68,6 +74,8 @@ def _read_lines(
         if progress and position % _REPORT_EVERY == 0:
             progress(position / len(lines), "Reading the file")
     if len(problems) >= max(len(rows), 1):
+        if looks_like_log(content):  # text below a first line of JSON, or JSON among text
+            return read_log(content, progress)
         raise TableError(
             f"The file {content.name} is not valid JSON.",
             detail=shorten(whole_error, 200),
