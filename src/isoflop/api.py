@@ -26,6 +26,7 @@ from isoflop.fitting.compare import (
     PublishedComparison,
     compare_laws,
     functional_forms,
+    laws_of_size_and_data,
     scale_column,
 )
 from isoflop.fitting.compare import compare_published as published_comparison
@@ -34,7 +35,6 @@ from isoflop.html_report import report
 from isoflop.laws import (
     Law,
     law_for_role,
-    laws_for,
     load_laws,
     load_published_fits,
     rebind,
@@ -539,8 +539,8 @@ def compare(
     ----------
     table : LossTable, or what `load` takes
     laws : sequence of Law or str, optional
-        By default those of model size and data that the table has columns for, else what is
-        commonly claimed of one measure of scale.
+        By default those of model size and data that the table has columns for, and one of
+        compute; else the functional forms of one measure of scale.
     decades : float
         How far the held-out part reaches down from the largest scale.
     progress : callable, optional
@@ -554,19 +554,13 @@ def compare(
         As reading the table and fitting do.
     """
     rows = _table(table)
-    chosen = _comparable_laws(rows) if laws is None else tuple(_law(item, rows) for item in laws)
+    chosen = (
+        laws_of_size_and_data(rows) or functional_forms(scale_column(rows))
+        if laws is None
+        else tuple(_law(item, rows) for item in laws)
+    )
     settings = from_mapping(FitOptions, options)
     return compare_laws(rows, chosen, settings, decades=decades, progress=progress)
-
-
-def _comparable_laws(table: LossTable) -> tuple[Law, ...]:
-    known = set(table.included())
-    found = tuple(
-        item
-        for item in laws_for("size-and-data")
-        if {part.column for part in item.inputs} | {item.response} <= known
-    )
-    return found or functional_forms(scale_column(table))
 
 
 def compare_families(
@@ -619,7 +613,7 @@ def compare_families(
     )
 
 
-def compare_published(table: TableLike) -> tuple[PublishedComparison, ...]:
+def compare_published(table: TableLike) -> PublishedComparison:
     """Evaluate every published fit on a table's rows.
 
     Parameters

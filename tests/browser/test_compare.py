@@ -32,8 +32,8 @@ def test_two_families_are_compared_once_told_why_and_the_link_keeps_it(visit: Vi
     ("section", "text"),
     [
         ("Published fits", "has the closest shape"),
-        ("Approaches 1 to 3", "The best size grows as compute to the power"),
-        ("Loss to accuracy", "the best run is expected to reach"),
+        ("Compute-optimal size", "The best size grows as compute to the power"),
+        ("Downstream", "the best run is expected to reach"),
         ("Backtest", "No law is best on more than"),
     ],
 )

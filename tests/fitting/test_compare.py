@@ -11,7 +11,6 @@ from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.compare import (
     compare_laws,
     functional_forms,
-    in_words,
     information_criteria,
     predict_held_out,
     rank,
@@ -222,7 +221,7 @@ def test_the_claim_that_made_the_data_wins(truth, winner):
     assert ranking.places[0].score.law.key == winner or len(tied) > 1
     best = min(found.fitted, key=lambda score: score.criteria.bic)
     assert best.law.key == winner
-    text = " ".join(in_words(found))
+    text = " ".join(found.sentences())
     assert "Each law was fitted to the" in text
     assert all(law.label in text for law in laws_for("functional-form"))
 
@@ -245,7 +244,7 @@ def test_a_law_that_cannot_take_part_says_why_and_the_others_go_on():
     assert found.scores[1].refusal == "The table has no column sparsity."
     assert found.scores[2].refusal == "It predicts tokens, the first law loss."
     assert found.scores[0].fit is not None
-    assert "Sparsity is not ranked. The table has no column sparsity." in in_words(found)
+    assert "Sparsity is not ranked. The table has no column sparsity." in found.sentences()
 
 
 def test_without_a_decade_to_spare_rows_are_left_out_one_by_one():
@@ -253,7 +252,7 @@ def test_without_a_decade_to_spare_rows_are_left_out_one_by_one():
     found = compare_laws(table, functional_forms("compute_flop"), LEAST_SQUARES)
     assert found.split is None
     assert rank(found).criterion == "leave_one_out"
-    text = in_words(found)[0]
+    text = found.sentences()[0]
     assert "Each row was predicted by a fit to all others." in text
     assert "No rows are left below" in text
 

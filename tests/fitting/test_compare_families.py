@@ -287,7 +287,7 @@ def test_families_without_a_common_loss_are_named():
 
 def test_published_fits_are_held_against_rows_with_range_and_conflicts():
     table = load_dataset("pile-cerebras-pythia")
-    found = {over.published.key: over for over in compare_published(table)}
+    found = {over.published.key: over for over in compare_published(table).scores}
     hoffmann = found["hoffmann"]
     assert hoffmann.n_in_range == 14
     assert hoffmann.conflicts == {}
@@ -306,8 +306,8 @@ def test_an_offset_is_a_share_and_an_unstated_unit_is_no_agreement():
     published = load_published_fits()["kaplan_d"]
     tokens = np.geomspace(1e8, 1e10, 9)
     loss = 0.1 * published.law.loss(published.theta, {"D": tokens})
-    (over,) = compare_published(table_of(tokens=tokens, loss=loss), [published])
-    assert over.offset == pytest.approx(-0.9)
+    (over,) = compare_published(table_of(tokens=tokens, loss=loss), [published]).scores
+    assert over.shift == pytest.approx(-0.9)
     assert list(over.conflicts) == ["loss unit"]
     (notice,) = [n for n in over.fit.notices if n.code == "fitted-elsewhere"]
     assert "90.0% below it" in notice.text
@@ -317,7 +317,9 @@ def test_a_published_fit_on_its_own_data_has_no_offset():
     published = load_published_fits()["besiroglu"]
     params, tokens = np.geomspace(1e8, 1e10, 9), np.geomspace(6e9, 1e11, 9)
     loss = published.law.loss(published.theta, {"N": params, "D": tokens})
-    (over,) = compare_published(table_of(params=params, tokens=tokens, loss=loss), [published])
-    assert over.offset == pytest.approx(0, abs=1e-12)
+    (over,) = compare_published(
+        table_of(params=params, tokens=tokens, loss=loss), [published]
+    ).scores
+    assert over.shift == pytest.approx(0, abs=1e-12)
     assert over.spread == pytest.approx(0, abs=1e-12)
     assert over.n_in_range == 9

@@ -8,12 +8,11 @@ from isoflop.errors import FitError, NotIdentified, TableError, TooFewRows
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.isoflop import (
     CURVES,
-    approach_2,
     compare_approaches,
+    fit_profiles,
     isoflop_profiles,
     lower_envelope,
     optimum_lines,
-    verdict,
     without_repetition,
 )
 from isoflop.fitting.isoflop.budgets import group_budgets
@@ -90,7 +89,7 @@ def test_an_absurd_tolerance_is_refused(tolerance):
         group_budgets(np.array([1e19, 1e20]), tolerance)
 
 
-# --- Approach 2
+# --- IsoFLOP profiles
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -100,7 +99,7 @@ def test_profiles_find_the_exponents_and_their_interval_covers(curve):
     for seed in range(100):
         offsets = np.linspace(-0.8, 0.8, 9)
         table = profile_table(offsets, flop=np.logspace(18, 22, 9), noise=0.003, seed=seed)
-        line = approach_2(table, curve=curve).params_line
+        line = fit_profiles(table, curve=curve).params_line
         low, high = line.exponent_interval()
         covered += low < A_TRUE < high
         exponents.append(line.exponent)
@@ -112,9 +111,9 @@ def test_profiles_find_the_exponents_and_their_interval_covers(curve):
 def test_profiles_are_grouped_by_tolerance():
     table = profile_table(np.linspace(-0.8, 0.8, 9), scatter=0.08)
     assert len(isoflop_profiles(table, tolerance=0.1)) == 3
-    assert len(approach_2(table, tolerance=0.1).accepted) == 3
+    assert len(fit_profiles(table, tolerance=0.1).accepted) == 3
     with pytest.raises(NotIdentified, match="0 of"):
-        approach_2(table, tolerance=0.005)
+        fit_profiles(table, tolerance=0.005)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,7 @@ def test_runs_of_one_size_count_once():
 
 def test_two_budgets_have_no_interval():
     table = profile_table(np.linspace(-0.8, 0.8, 9), flop=(1e19, 1e21))
-    line = approach_2(table).params_line
+    line = fit_profiles(table).params_line
     assert line.exponent == pytest.approx(A_TRUE, abs=1e-3)
     with pytest.raises(FitError, match="no interval"):
         line.exponent_interval()
@@ -176,7 +175,7 @@ def test_two_budgets_have_no_interval():
 def test_refusals_are_counted_by_reason():
     table = profile_table(np.linspace(-0.8, 0.8, 5))
     with pytest.raises(NotIdentified) as caught:
-        approach_2(table)
+        fit_profiles(table)
     assert caught.value.detail == "3 with fewer than 6 sizes"
     assert "0 of 3 compute budgets" in caught.value.summary
 
@@ -190,7 +189,7 @@ def test_an_unknown_curve_is_refused():
 def test_learning_curves_are_read_at_common_budgets():
     covered, narrower = 0, 0
     for seed in range(30):
-        found = approach_2(learning_curves(noise=0.002, seed=seed))
+        found = fit_profiles(learning_curves(noise=0.002, seed=seed))
         assert found.is_read_off_curves
         low, high = found.params_line.exponent_interval()
         covered += low < A_TRUE < high
@@ -204,7 +203,7 @@ def test_learning_curves_are_read_at_common_budgets():
     assert narrower >= 24
 
 
-# --- Approach 1
+# --- Envelope
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=1, max_size=40))
@@ -269,8 +268,8 @@ def test_three_approaches_agree_on_clean_profiles():
     fitted = fit(CHINCHILLA, table, FitOptions(n_bootstrap=200))
     found = compare_approaches(table, fitted)
     assert [approach.refusal for approach in found.approaches] == ["", "", ""]
-    assert verdict(found).startswith("The best size grows as compute to the power 0.5")
-    assert verdict(found).endswith("they agree within their 90% intervals.")
+    assert found.verdict().startswith("The best size grows as compute to the power 0.5")
+    assert found.verdict().endswith("they agree within their 90% intervals.")
     for approach in found.approaches:
         assert approach.params_line.exponent == pytest.approx(A_TRUE, abs=0.03)
 
@@ -289,8 +288,8 @@ def test_a_disagreement_is_named_with_both_intervals():
     fitted = fit(CHINCHILLA, table, FitOptions(n_bootstrap=200))
     found = compare_approaches(table, fitted)
     named = [notice for notice in found.notices if notice.code == "approaches-disagree"]
-    assert any("Approaches 2 and 3 disagree" in notice.text for notice in named)
-    assert "disagree" in verdict(found)
+    assert any("The profiles and the parametric fit disagree" in notice.text for notice in named)
+    assert "disagree" in found.verdict()
     assert any("0.099" in notice.text for notice in named)
 
 
@@ -302,7 +301,7 @@ def test_a_refused_approach_leaves_the_others():
     assert envelope.refusal
     assert len(found.corners.loss)
     assert all("at least 6" in budget.refusal for budget in found.profiles)
-    assert "no other approach can be used on this table to confirm it" in verdict(found)
+    assert "no other approach can be used on this table to confirm it" in found.verdict()
     assert "fewer than 6 sizes" in profiles.refusal
     assert parametric.refusal == ""
     assert parametric.params_line.exponent == pytest.approx(A_TRUE, abs=0.05)

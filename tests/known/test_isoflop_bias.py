@@ -5,7 +5,7 @@ import pytest
 from tests.fitting.helpers import table_of
 
 from isoflop.fitting import FitOptions, fit
-from isoflop.fitting.isoflop import approach_2, compare_approaches
+from isoflop.fitting.isoflop import compare_approaches, fit_profiles
 from isoflop.laws import load_laws
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28
@@ -30,7 +30,7 @@ def surface():
 
 
 def test_the_parabola_gives_the_known_line(surface):
-    line = approach_2(surface, curve="parabola").tokens_line
+    line = fit_profiles(surface, curve="parabola").tokens_line
     assert line.exponent == pytest.approx(0.548387, abs=SIX_DIGITS)
     assert line.intercept == pytest.approx(-0.578092, abs=SIX_DIGITS)
     assert line.exponent == pytest.approx(TRUE_SLOPE, abs=1e-9)
@@ -38,7 +38,7 @@ def test_the_parabola_gives_the_known_line(surface):
 
 @pytest.mark.parametrize("curve", ["cubic", "akima"])
 def test_curves_that_may_be_asymmetric_are_less_biased(surface, curve):
-    line = approach_2(surface, curve=curve).tokens_line
+    line = fit_profiles(surface, curve=curve).tokens_line
     assert line.exponent == pytest.approx(TRUE_SLOPE, abs=1e-9)
     assert abs(line.intercept - TRUE_INTERCEPT) < 0.1 * abs(-0.578092 - TRUE_INTERCEPT)
 
@@ -66,7 +66,7 @@ def test_the_bias_vanishes_when_the_exponents_are_equal():
     params = best * np.tile(np.geomspace(1 / 16, 16, 15), 5)
     tokens = flop / (6 * params)
     loss = E + A / params**ALPHA + B / tokens**ALPHA
-    line = approach_2(
+    line = fit_profiles(
         table_of(params=params, tokens=tokens, compute_flop=flop, loss=loss)
     ).params_line
     assert line.exponent == pytest.approx(0.5, abs=1e-9)

@@ -15,8 +15,8 @@ from tests.pages.helpers import figures, healthy, text
 
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.backtest import load_backtest
-from isoflop.fitting.compare import compare_laws, functional_forms, in_words, rank, subset
-from isoflop.fitting.isoflop import compare_approaches, verdict
+from isoflop.fitting.compare import compare_laws, functional_forms, subset
+from isoflop.fitting.isoflop import compare_approaches
 from isoflop.laws import load_laws
 from isoflop.plot import theme as look
 from isoflop.tables import load_dataset
@@ -37,16 +37,16 @@ def columns(at: AppTest, index: int = 0) -> dict[str, list[Any]]:
 # --- Laws
 
 
-def test_first_visit_ranks_the_claims_on_rows_of_one_tokenizer() -> None:
+def test_first_visit_ranks_functional_forms_on_rows_of_one_tokenizer() -> None:
     at = healthy(open_page())
     table = load_dataset("pile-cerebras-pythia")
     pythia = subset(table, (table.frame["family"] == "Pythia").to_numpy())
     expected = compare_laws(pythia, functional_forms("compute_flop"), FitOptions(n_bootstrap=300))
-    for sentence in in_words(expected):
+    for sentence in expected.sentences():
         assert sentence in texts(at)
-    assert columns(at)["Law"] == [place.score.law.label for place in rank(expected).places]
+    assert columns(at)["Law"] == [place.score.law.label for place in expected.ranking.places]
     curves, errors = figures(at)
-    assert [trace["name"] for trace in errors["data"]] == ["Held-out scale", "Rows left out"]
+    assert [trace["name"] for trace in errors["data"]] == ["Held-out scale", "Left-out rows"]
     assert {"Linear", "Power law with floor"} <= {trace["name"] for trace in curves["data"]}
     assert curves["layout"]["annotations"][0]["text"].strip() == "held out"
 
@@ -57,7 +57,7 @@ def test_all_families_as_one_is_said_to_mix_tokenizers() -> None:
     assert "the 9 rows up to 2.2e21 FLOP" in texts(at)
 
 
-def test_laws_of_size_and_data_are_compared_by_what_they_foretell(mirror: Path) -> None:
+def test_laws_of_size_and_data_are_compared_by_what_they_predict(mirror: Path) -> None:
     at = healthy(open_page(table="chinchilla", compare__laws="laws"))
     table = columns(at)
     assert {"Chinchilla", "Kaplan L(N, D)", "Chinchilla with interaction"} <= set(table["Law"])
@@ -135,7 +135,7 @@ def test_published_fits_lie_over_the_rows_with_their_convention(mirror: Path) ->
     at = healthy(open_page(compare="Published fits", table="chinchilla"))
     table = columns(at)
     row = table["Published fit"].index("Hoffmann et al. 2022 (Chinchilla), unrounded")
-    assert table["Median offset"][row] == pytest.approx(0.0014, abs=5e-4)
+    assert table["Median shift"][row] == pytest.approx(0.0014, abs=5e-4)
     assert table["N counts"][row] == "total"
     assert "N 44M to 16B" in table["Valid range"][row]
     kaplan = table["Published fit"].index("Kaplan et al. 2020, L(N)")
@@ -159,11 +159,11 @@ def test_published_fits_lie_over_the_rows_with_their_convention(mirror: Path) ->
 
 
 def test_three_approaches_stand_side_by_side(mirror: Path) -> None:
-    at = healthy(open_page(compare="Approaches 1 to 3", table="chinchilla"))
+    at = healthy(open_page(compare="Compute-optimal size", table="chinchilla"))
     table = load_dataset("chinchilla")
     fitted = fit(load_laws()["chinchilla"], table, FitOptions(n_bootstrap=1000))
     expected = compare_approaches(table, fitted)
-    assert verdict(expected) in texts(at)
+    assert expected.verdict() in texts(at)
     exponents = columns(at)["a (N as C to the a)"]
     for shown, approach in zip(exponents, expected.approaches, strict=True):
         assert approach.params_line is not None
@@ -173,30 +173,32 @@ def test_three_approaches_stand_side_by_side(mirror: Path) -> None:
 
 
 def test_a_refused_approach_says_why() -> None:
-    at = healthy(open_page(compare="Approaches 1 to 3"))
+    at = healthy(open_page(compare="Compute-optimal size"))
     assert columns(at)["a (N as C to the a)"][1] == "refused"
     said = " ".join(entry.value.replace("\\", "") for entry in at.info)
     assert "No two runs of different size share a compute budget" in said
 
 
 def test_every_refused_budget_is_drawn_and_says_why(mirror: Path) -> None:
-    at = healthy(open_page(compare="Approaches 1 to 3", table="gemstones"))
+    at = healthy(open_page(compare="Compute-optimal size", table="gemstones"))
     reasons = columns(at, 1)["Reason"]
     assert len(reasons) == 12
     assert all(reasons)
     sizes, profiles, envelope = figures(at)
     assert [trace["name"] for trace in profiles["data"]] == ["Refused"]
-    (law,) = [t for t in sizes["data"] if t["name"][0] == "3" and t.get("showlegend", True)]
+    (law,) = [
+        t for t in sizes["data"] if t["name"] == "Parametric fit" and t.get("showlegend", True)
+    ]
     assert law["line"]["color"] == look.colour(2)
     assert "Corners used" in {trace["name"] for trace in envelope["data"]}
 
 
 def test_approaches_are_about_fresh_data(mirror: Path) -> None:
-    at = healthy(open_page(compare="Approaches 1 to 3", table="datablations"))
+    at = healthy(open_page(compare="Compute-optimal size", table="datablations"))
     assert "163 rows that saw their data more than 4 times are left out" in texts(at)
 
 
-@pytest.mark.parametrize("section", ["Published fits", "Approaches 1 to 3"])
+@pytest.mark.parametrize("section", ["Published fits", "Compute-optimal size"])
 def test_tokenizers_are_not_mixed_unless_asked_for(section: str) -> None:
     at = healthy(open_page(compare=section))
     assert at.segmented_control(key="compare.rows").value == "Pythia"
@@ -206,35 +208,36 @@ def test_tokenizers_are_not_mixed_unless_asked_for(section: str) -> None:
 
 
 def test_approaches_need_size_and_data(mirror: Path) -> None:
-    at = healthy(open_page(compare="Approaches 1 to 3", table="revisiting-language"))
+    at = healthy(open_page(compare="Compute-optimal size", table="revisiting-language"))
     (said,) = at.info
     assert "need model size, tokens, compute and loss" in said.value
     assert "no model size and no compute" in said.value
 
 
-@pytest.mark.parametrize("section", ["Laws", "Families", "Published fits", "Approaches 1 to 3"])
+@pytest.mark.parametrize("section", ["Laws", "Families", "Published fits", "Compute-optimal size"])
 def test_a_table_of_accuracies_is_sent_on(section: str, mirror: Path) -> None:
     at = healthy(open_page(compare=section, table="observational"))
     (said,) = at.info
     assert "holds no losses" in said.value
 
 
-# --- Loss to accuracy
+# --- Downstream
 
 
-def test_two_steps_foretell_runs_with_measured_losses(mirror: Path) -> None:
-    at = healthy(open_page(compare="Loss to accuracy"))
-    assert "On the 5 runs of the largest decade, held out, it was 0.4 points off" in texts(at)
+def test_runs_with_measured_losses_are_predicted_through_the_loss(mirror: Path) -> None:
+    at = healthy(open_page(compare="Downstream"))
+    assert (
+        "On the 5 runs of the largest decade, held out, predictions were 0.4 points off"
+        in texts(at)
+    )
     assert "compute alone would have been 4.6 off" in texts(at)
     assert len(figures(at)) == 3
-    assert len(columns(at)["90% interval"]) == 5
+    assert len(columns(at)["Predicted through the loss"]) == 5
 
 
-def test_families_are_placed_without_losses(mirror: Path) -> None:
+def test_families_have_offsets_without_losses(mirror: Path) -> None:
     at = healthy(
-        open_page(
-            compare="Loss to accuracy", compare__runs="observational", compare__metric="HellaSwag"
-        )
+        open_page(compare="Downstream", compare__runs="observational", compare__metric="HellaSwag")
     )
     assert "One sigmoid for 23 families" in texts(at)
     assert "No loss was measured for these 97 models" in texts(at)
@@ -322,13 +325,13 @@ def test_an_own_table_is_compared_in_every_section(mirror: Path) -> None:
     assert "For what Ours reaches with" in texts(healthy(families))
     assert "Theirs <b> needs" in texts(families)
     assert "has the closest shape" in texts(uploaded("Published fits", rows))
-    assert "by the parametric law" in texts(uploaded("Approaches 1 to 3", rows))
-    accuracy = uploaded("Loss to accuracy", rows)
+    assert "by the parametric fit" in texts(uploaded("Compute-optimal size", rows))
+    accuracy = uploaded("Downstream", rows)
     assert accuracy.selectbox(key="compare.runs.own").value == "here"
     assert "hellaswag" in texts(accuracy)
 
 
-@pytest.mark.parametrize("section", ["Laws", "Families", "Published fits", "Approaches 1 to 3"])
+@pytest.mark.parametrize("section", ["Laws", "Families", "Published fits", "Compute-optimal size"])
 def test_a_table_of_one_row_is_no_failure(section: str) -> None:
     said = texts(uploaded(section, own_rows(1)))
     assert said.count("can be judged on rows that it has not seen") == (section == "Laws")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from isoflop import document
 from isoflop.data import data_root
 from isoflop.errors import CatalogError, IsoflopError
+from isoflop.fitting.backtest_summary import laws_by_success, leading_laws
 from isoflop.fitting.compare.held_out import (
     HeldOut,
     Split,
@@ -115,11 +116,32 @@ class Backtest(Keyed):
         return f"<Backtest of {self.made}: {counted(len(self.rows), 'row')} on {tables}>"
 
     @property
+    def datasets(self) -> tuple[str, ...]:
+        """Ids of the tables, in the order of the rows."""
+        return tuple(dict.fromkeys(row.dataset for row in self.rows))
+
+    @property
+    def laws(self) -> tuple[str, ...]:
+        """Keys of the laws, those first that come closest to the best of each table."""
+        return laws_by_success(self)
+
+    def of(self, *, objective: str | None = None, dataset: str | None = None) -> Backtest:
+        """Return the part under one objective, or on one table."""
+        rows = (
+            row
+            for row in self.rows
+            if objective in (None, row.objective) and dataset in (None, row.dataset)
+        )
+        return replace(self, rows=tuple(rows))
+
+    def verdict(self) -> str:
+        """Say how often each of the leading laws is close to the best, and what intervals hold."""
+        return leading_laws(self)
+
+    @property
     def ranked(self) -> tuple[BacktestRow, ...]:
         """The rows, the best first for each table, those that lack families last."""
-        return tuple(
-            sorted(self.rows, key=lambda r: (r.dataset, not r.is_complete, r.mean_abs_error))
-        )
+        return tuple(sorted(self.rows, key=_rank))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each table, law and objective, the best first for each table."""
@@ -162,6 +184,12 @@ class Backtest(Keyed):
 
     def _repr_html_(self) -> str:
         return as_html(f"Backtest of {self.made}", self.to_frame())
+
+
+def _rank(row: BacktestRow) -> tuple[str, bool, bool, float]:
+    """Return what rows are sorted by: an error that is not known is no number to compare."""
+    error = row.mean_abs_error
+    return row.dataset, not row.is_complete, bool(np.isnan(error)), error
 
 
 def _share(value: float, decimals: int) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.compare import (
+    SCALES,
     Group,
     Multiplier,
     SharedTest,
@@ -24,7 +26,7 @@ from isoflop.fitting.compare import (
     shared_test,
 )
 from isoflop.identity import Keyed
-from isoflop.laws import Law
+from isoflop.laws import Law, laws_for, rebind
 from isoflop.notices import Notice
 from isoflop.planning.frontier import compute_optimal
 from isoflop.text import as_html, with_notices
@@ -32,6 +34,8 @@ from isoflop.text import as_html, with_notices
 Array = NDArray[np.float64]
 
 N_GRID = 60
+BEYOND = 10.0
+"""How far beyond the largest row families are compared, as a factor of the scale."""
 FEWEST_DRAWS = 200
 """Resamples that a band of the multiplier takes at least."""
 
@@ -73,7 +77,7 @@ class FamilyComparison(Keyed):
         notices : bool
             Whether the notices stand below.
         """
-        return with_notices("\n".join(self._sentences()), self.notices if notices else ())
+        return with_notices("\n".join(self.sentences()), self.notices if notices else ())
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a scale: how many times as much the second family needs, with its band."""
@@ -98,13 +102,24 @@ class FamilyComparison(Keyed):
             }
         )
 
-    def _sentences(self) -> list[str]:
+    @property
+    def law(self) -> Law:
+        """The law that both are fitted by, each with parameters of its own."""
+        return self.fits[0].law
+
+    @property
+    def column(self) -> str:
+        """Table column of the scale that they are compared over."""
+        return self.multiplier.column
+
+    def sentences(self) -> list[str]:
+        """Say how much more one family needs, and whether both share the law's exponents."""
         said = [multiplier_summary(self.multiplier, *self.labels)]
         return said if self.test is None else [*said, exponents_summary(self.test)]
 
     def _repr_html_(self) -> str:
         title = " and ".join(self.labels)
-        return as_html(title, *self._sentences(), self.params(), notices=self.notices)
+        return as_html(title, *self.sentences(), self.params(), notices=self.notices)
 
 
 def compare_families(
@@ -140,7 +155,7 @@ def compare_families(
     options = replace(options, n_bootstrap=max(options.n_bootstrap, FEWEST_DRAWS))
     one, other = (fit(law, group.table, options) for group in groups)
     first, second = (group.table.span(column) for group in groups)
-    grid = np.geomspace(min(first[0], second[0]), max(first[1], second[1]) * 10, N_GRID)
+    grid = np.geomspace(min(first[0], second[0]), max(first[1], second[1]) * BEYOND, N_GRID)
     multiplier = compute_multiplier(
         one, other, grid, column=column, ranges=(first, second), loss_at=best_loss
     )
@@ -171,3 +186,33 @@ def best_loss(fit: Fit, theta: Array, scale: Array) -> Array:
     if len(fit.law.inputs) == 1:
         return loss_of_one_input(fit, theta, scale)
     return compute_optimal(fit.law, theta[:, None], scale).loss
+
+
+def shared_scales(groups: tuple[Group, Group]) -> tuple[str, ...]:
+    """Return the columns of scale that both families have.
+
+    Raises
+    ------
+    FitError
+        If there is none, or one of them has no losses.
+    """
+    known = set(groups[0].table.included()) & set(groups[1].table.included())
+    found = tuple(name for name in SCALES if name in known)
+    if not found or "loss" not in known:
+        raise FitError(
+            "The two have no column in common that a law needs.",
+            detail=f"Needed in both: loss, and one of {', '.join(SCALES.values())}.",
+        )
+    return found
+
+
+def family_laws(groups: tuple[Group, Group], column: str) -> tuple[Law, ...]:
+    """Return the laws that both families can be fitted by and compared over a scale."""
+    known = set(groups[0].table.included()) & set(groups[1].table.included())
+    found = []
+    for offered in laws_for("families"):
+        law = rebind(offered, {"x": column}) if "x" in offered.symbols else offered
+        gives_loss = column == "compute_flop" or len(law.inputs) == 1
+        if gives_loss and {item.column for item in law.inputs} <= known:
+            found.append(law)
+    return tuple(found)

@@ -16,17 +16,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isoflop.plot._backtest import backtest as backtest
     from isoflop.plot._bands import bands as bands
     from isoflop.plot._before_after import before_after as before_after
+    from isoflop.plot._compare import compare as compare
     from isoflop.plot._components import components as components
+    from isoflop.plot._compute_multiplier import compute_multiplier as compute_multiplier
     from isoflop.plot._contours import contours as contours
     from isoflop.plot._design import design as design
     from isoflop.plot._disk import disk as disk
+    from isoflop.plot._downstream import downstream as downstream
+    from isoflop.plot._envelope import envelope as envelope
     from isoflop.plot._expected_gain import expected_gain as expected_gain
+    from isoflop.plot._families import families as families
     from isoflop.plot._forecasts import forecasts as forecasts
     from isoflop.plot._frontier import frontier as frontier
+    from isoflop.plot._held_out import held_out as held_out
     from isoflop.plot._influence import influence as influence
+    from isoflop.plot._isoflop_profiles import isoflop_profiles as isoflop_profiles
+    from isoflop.plot._isoflop_sizes import isoflop_sizes as isoflop_sizes
     from isoflop.plot._ladder import ladder as ladder
+    from isoflop.plot._law_curves import law_curves as law_curves
     from isoflop.plot._learning_rates import learning_rates as learning_rates
     from isoflop.plot._leverage import leverage as leverage
     from isoflop.plot._lifetime import lifetime as lifetime
@@ -34,6 +44,9 @@ if TYPE_CHECKING:
     from isoflop.plot._loss_curve import loss_curve as loss_curve
     from isoflop.plot._loss_surface import loss_surface as loss_surface
     from isoflop.plot._memory import memory as memory
+    from isoflop.plot._metric_by_family import metric_by_family as metric_by_family
+    from isoflop.plot._metric_held_out import metric_held_out as metric_held_out
+    from isoflop.plot._metric_of_loss import metric_of_loss as metric_of_loss
     from isoflop.plot._next_token import next_token as next_token
     from isoflop.plot._objective_surface import objective_surface as objective_surface
     from isoflop.plot._optimum_sensitivity import optimum_sensitivity as optimum_sensitivity
@@ -41,8 +54,10 @@ if TYPE_CHECKING:
     from isoflop.plot._pairs import pairs as pairs
     from isoflop.plot._plans import plans as plans
     from isoflop.plot._profiles import profiles as profiles
+    from isoflop.plot._published import published as published
     from isoflop.plot._published_flop import published_flop as published_flop
     from isoflop.plot._published_mfu import published_mfu as published_mfu
+    from isoflop.plot._published_shift import published_shift as published_shift
     from isoflop.plot._residual_quantiles import residual_quantiles as residual_quantiles
     from isoflop.plot._residuals import residuals as residuals
     from isoflop.plot._run_counts import run_counts as run_counts
@@ -58,17 +73,27 @@ if TYPE_CHECKING:
 
 _THEME = ("APP", "DARK", "LIGHT", "Theme")
 FIGURES = (
+    "backtest",
     "bands",
     "before_after",
+    "compare",
     "components",
+    "compute_multiplier",
     "contours",
     "design",
     "disk",
+    "downstream",
+    "envelope",
     "expected_gain",
+    "families",
     "forecasts",
     "frontier",
+    "held_out",
     "influence",
+    "isoflop_profiles",
+    "isoflop_sizes",
     "ladder",
+    "law_curves",
     "learning_rates",
     "leverage",
     "lifetime",
@@ -76,6 +101,9 @@ FIGURES = (
     "loss_curve",
     "loss_surface",
     "memory",
+    "metric_by_family",
+    "metric_held_out",
+    "metric_of_loss",
     "next_token",
     "objective_surface",
     "optimum_sensitivity",
@@ -83,8 +111,10 @@ FIGURES = (
     "pairs",
     "plans",
     "profiles",
+    "published",
     "published_flop",
     "published_mfu",
+    "published_shift",
     "residual_quantiles",
     "residuals",
     "run_counts",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from isoflop.fitting import Fit
+from isoflop.fitting.compare import scale_column
 from isoflop.planning.inputs import other_inputs
 from isoflop.tables import COLUMNS, LossTable
 
@@ -49,6 +50,12 @@ def table_axes(table: LossTable) -> dict[str, Axis]:
     """Return the usual axes that a table has values for, by column."""
     frame = table.included()
     return {name: axis for name, axis in AXES.items() if name in frame}
+
+
+def scale_axes(table: LossTable) -> dict[str, Axis]:
+    """Return what losses may be laid out by: what the scale of a run is, then the usual axes."""
+    first = scale_column(table)
+    return {first: axis_of(first)} | table_axes(table)
 
 
 def law_axes(fit: Fit, table: LossTable) -> dict[str, Axis]:

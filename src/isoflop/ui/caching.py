@@ -8,7 +8,6 @@ import streamlit as st
 
 from isoflop.fitting import Fit, fit
 from isoflop.fitting.published import evaluate_published
-from isoflop.identity import content_key
 from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import (
@@ -165,11 +164,6 @@ def fitted(choice: FitChoice) -> Fitted:
 
 fit_to = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
 influence = kept(optimum_notices)
-
-
-def key_of(*parts: object) -> str:
-    """Return one key of several values."""
-    return content_key(parts)
 
 
 def warm() -> tuple[LossTable, Fit]:

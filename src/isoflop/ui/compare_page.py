@@ -9,10 +9,10 @@ import streamlit as st
 from isoflop.ui import (
     compare_approaches,
     compare_backtest,
+    compare_downstream,
     compare_families,
     compare_laws,
     compare_published,
-    compare_steps,
     compare_view,
     messages,
 )
@@ -22,11 +22,11 @@ SECTIONS: dict[str, Callable[[View], None]] = {
     "Laws": compare_laws.show,
     "Families": compare_families.show,
     "Published fits": compare_published.show,
-    "Approaches 1 to 3": compare_approaches.show,
-    "Loss to accuracy": compare_steps.show,
+    "Compute-optimal size": compare_approaches.show,
+    "Downstream": compare_downstream.show,
     "Backtest": lambda _shown: compare_backtest.show(),
 }
-OF_LOSS = frozenset({"Laws", "Families", "Published fits", "Approaches 1 to 3"})
+OF_LOSS = frozenset({"Laws", "Families", "Published fits", "Compute-optimal size"})
 """Sections that need a table with losses."""
 
 
@@ -39,8 +39,6 @@ def show() -> None:
         if tab.open:
             with tab, messages.boundary():
                 if name in OF_LOSS and "loss" not in shown.table.included():
-                    st.info(
-                        "This table holds no losses. Its accuracies are under *Loss to accuracy*."
-                    )
+                    st.info("This table holds no losses. Its accuracies are under *Downstream*.")
                 else:
                     draw(shown)

@@ -20,9 +20,19 @@ from isoflop.fitting.compare.held_out import (
     subset,
     write_scale,
 )
-from isoflop.fitting.compare.laws import LawComparison, LawScore, compare_laws, functional_forms
-from isoflop.fitting.compare.published import PublishedComparison, compare_published
-from isoflop.fitting.compare.ranking import CRITERIA, Place, Ranking, in_words, rank
+from isoflop.fitting.compare.laws import (
+    LawComparison,
+    LawScore,
+    compare_laws,
+    functional_forms,
+    laws_of_size_and_data,
+)
+from isoflop.fitting.compare.published import (
+    PublishedComparison,
+    PublishedScore,
+    compare_published,
+)
+from isoflop.fitting.compare.ranking import CRITERIA, Criterion, Place, Ranking, rank
 from isoflop.fitting.compare.score import Criteria, Errors, information_criteria
 from isoflop.fitting.compare.summary import exponents_summary, family_notices, multiplier_summary
 
@@ -32,6 +42,7 @@ __all__ = [
     "SCALES",
     "WHY",
     "Criteria",
+    "Criterion",
     "Difference",
     "Errors",
     "Group",
@@ -42,6 +53,7 @@ __all__ = [
     "Multiplier",
     "Place",
     "PublishedComparison",
+    "PublishedScore",
     "Ranking",
     "SharedTest",
     "Split",
@@ -52,8 +64,8 @@ __all__ = [
     "exponents_summary",
     "family_notices",
     "functional_forms",
-    "in_words",
     "information_criteria",
+    "laws_of_size_and_data",
     "loss_of_one_input",
     "mismatches",
     "multiplier_summary",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from isoflop.errors import FitError
+from isoflop.identity import Keyed
 from isoflop.notices import Notice
 from isoflop.tables.schema import LossTable
 
@@ -25,8 +26,8 @@ WHY: Mapping[Aspect, str] = {
 UNKNOWN = "not stated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Group(Keyed):
     """One of the things compared: a table, or a family of one.
 
     Parameters
@@ -38,6 +39,7 @@ class Group:
 
     label: str
     table: LossTable
+    key: str = field(init=False, repr=False)
 
     def value(self, aspect: Aspect) -> str:
         """Return what the group says of an aspect; `UNKNOWN` where it says nothing."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError, TooFewRows
@@ -16,6 +17,8 @@ from isoflop.fitting.compare.held_out import (
     split_by_scale,
     subset,
 )
+from isoflop.fitting.compare.law_summary import comparison_frame, sentences
+from isoflop.fitting.compare.ranking import Criterion, Ranking, rank
 from isoflop.fitting.compare.score import (
     Criteria,
     Errors,
@@ -25,10 +28,12 @@ from isoflop.fitting.compare.score import (
 )
 from isoflop.fitting.diagnose import diagnostics
 from isoflop.fitting.fit import fit
-from isoflop.fitting.options import FitOptions
+from isoflop.fitting.options import FitOptions, Objective
 from isoflop.fitting.result import Fit
-from isoflop.laws import Law, laws_for, rebind
+from isoflop.identity import Keyed
+from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.tables.schema import LossTable
+from isoflop.text import as_html
 
 Progress = Callable[[float], None]
 
@@ -61,9 +66,17 @@ class LawScore:
     refusal: str = ""
     held_out_refusal: str = ""
 
+    def errors(self, criterion: Criterion) -> Errors | None:
+        """Return the errors that answer one question; None where there are none."""
+        if criterion == "held_out":
+            found = None if self.held_out is None else self.held_out.errors
+        else:
+            found = self.leave_run_out if criterion == "leave_run_out" else self.leave_one_out
+        return None if found is None or not np.isfinite(found.mean_absolute) else found
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LawComparison:
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LawComparison(Keyed):
     """Laws on one table, the same rows for all.
 
     Parameters
@@ -85,11 +98,75 @@ class LawComparison:
     split: Split | None
     split_refusal: str
     n_left_out: int
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"LawComparison({len(self.scores)} laws on {self.table.id})"
+
+    def _repr_html_(self) -> str:
+        return as_html("Laws compared", *sentences(self), self.to_frame())
+
+    @property
+    def ranking(self) -> Ranking:
+        """The laws in order, by the best question that they can answer."""
+        return rank(self)
 
     @property
     def fitted(self) -> tuple[LawScore, ...]:
         """The laws that could be fitted to all rows."""
         return tuple(score for score in self.scores if score.fit is not None)
+
+    @property
+    def response(self) -> str:
+        """Column that the laws predict."""
+        return self.scores[0].law.response
+
+    @property
+    def input_column(self) -> str | None:
+        """Column of the one input of every law; None if they have several between them."""
+        columns = {item.column for score in self.scores for item in score.law.inputs}
+        return next(iter(columns)) if len(columns) == 1 else None
+
+    @property
+    def has_held_out(self) -> bool:
+        """Whether some law was asked for held-out rows whose errors are shares."""
+        held = (score.held_out for score in self.fitted)
+        return any(one is not None and one.errors.is_relative for one in held)
+
+    @property
+    def has_runs_of_several_rows(self) -> bool:
+        """Whether several rows come from one run."""
+        frame = self.table.included()
+        return "run_id" in frame and bool(frame["run_id"].duplicated().any())
+
+    @property
+    def objective(self) -> Objective | None:
+        """What the fits minimised; None where no law could be fitted."""
+        return next((score.fit.options.objective for score in self.fitted if score.fit), None)
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether errors are shares of the response, which is then positive in every row."""
+        places = self.ranking.places
+        return not places or places[0].errors.is_relative
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a law, best first, with errors, coverage and information criteria.
+
+        Errors are predicted over observed, minus 1 (or predicted minus observed where the response
+        may be zero), averaged without sign; the criteria are above the best law's.
+        """
+        return comparison_frame(self)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say what was asked, which law comes closest, and how far off every other is."""
+        return sentences(self)
+
+    def summary(self) -> str:
+        """Return the sentences and the table as text."""
+        frame = self.to_frame().drop(columns=["tied", "reason"]).dropna(axis=1, how="all")
+        table = frame.to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="")
+        return "\n".join([*sentences(self), "", table])
 
 
 def functional_forms(column: str) -> tuple[Law, ...]:
@@ -101,6 +178,23 @@ def functional_forms(column: str) -> tuple[Law, ...]:
         What x stands for, such as ``"compute_flop"``.
     """
     return tuple(rebind(law, {"x": column}) for law in laws_for("functional-form"))
+
+
+def laws_of_size_and_data(table: LossTable) -> tuple[Law, ...]:
+    """Return the laws of model size and tokens that a table has columns for, and one of compute.
+
+    Parameters
+    ----------
+    table : LossTable
+        Without model sizes or tokens it has none.
+    """
+    known = set(table.included())
+    if not {"params", "tokens"} <= known:
+        return ()
+    laws = [law for law in laws_for("size-and-data") if {i.column for i in law.inputs} <= known]
+    if "compute_flop" in known:
+        laws.append(rebind(law_for_role("over-compute"), {"x": "compute_flop"}))
+    return tuple(laws)
 
 
 def compare_laws(

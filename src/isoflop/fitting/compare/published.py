@@ -6,18 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import Fit
+from isoflop.identity import Keyed
 from isoflop.laws import PublishedFit, load_published_fits, rebind
 from isoflop.tables.schema import LossTable
+from isoflop.text import as_html
+from isoflop.units import format_number
+
+FEWEST_ROWS = 3
+"""Rows in the range of a published fit from which its shape is judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedComparison:
-    """One published fit held against a table.
+class PublishedScore:
+    """One published fit evaluated on a table.
 
     Parameters
     ----------
@@ -26,7 +33,7 @@ class PublishedComparison:
         With the table's residuals; None where the table lacks a column.
     is_in_range : ndarray of bool, shape (n_rows,)
         Which of the fit's rows lie in the range that it rests on.
-    offset : float
+    shift : float
         Median of observed over predicted, minus 1, of rows in range if there are any.
     spread : float
         Robust standard deviation of the logarithm of that: how well the shape agrees.
@@ -40,7 +47,7 @@ class PublishedComparison:
     published: PublishedFit
     fit: Fit | None
     is_in_range: NDArray[np.bool_]
-    offset: float = float("nan")
+    shift: float = float("nan")
     spread: float = float("nan")
     conflicts: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
@@ -50,13 +57,108 @@ class PublishedComparison:
         """Number of rows in the range."""
         return int(self.is_in_range.sum())
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether the shape may be judged: enough rows in range, all counted alike."""
+        return self.n_in_range >= FEWEST_ROWS and not self.conflicts
+
+    @property
+    def valid_range(self) -> str:
+        """The inputs that the fit rests on, in words."""
+        ranges = self.published.input_ranges
+        if not ranges:
+            return "not published"
+        return ", ".join(
+            f"{symbol} {format_number(low)} to {format_number(high)}"
+            for symbol, (low, high) in ranges.items()
+        )
+
+    @property
+    def counted_params(self) -> str:
+        """Which parameters the fit counts, and whether the table has those."""
+        columns = {item.column for item in self.published.law.inputs}
+        own = ", as here" if "params_nonembedding" in columns else ""
+        return f"{self.published.param_convention}{own}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PublishedComparison(Keyed):
+    """Published fits on one table's rows.
+
+    They are not ranked by their values: each was fitted to other text, and a loss on other text is
+    another number. What is compared is how well their shapes agree.
+
+    Parameters
+    ----------
+    table : LossTable
+    scores : tuple of PublishedScore
+        In the order asked for.
+    """
+
+    table: LossTable
+    scores: tuple[PublishedScore, ...]
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"PublishedComparison({len(self.scores)} published fits on {self.table.id})"
+
+    def _repr_html_(self) -> str:
+        return as_html("Published fits", self.summary(), self.to_frame())
+
+    @property
+    def evaluated(self) -> Mapping[str, PublishedScore]:
+        """The fits whose inputs the table has, by their key."""
+        return {score.published.key: score for score in self.scores if score.fit is not None}
+
+    @property
+    def closest(self) -> tuple[str, ...]:
+        """Keys of the fits whose shape may be judged, the closest shape first."""
+        judged = {key: score for key, score in self.evaluated.items() if score.is_judged}
+        return tuple(sorted(judged, key=lambda key: judged[key].spread))
+
+    def summary(self) -> str:
+        """Say which published shape comes closest, without ranking the values."""
+        closest = self.closest
+        if not closest:
+            return (
+                "None of these fits can be judged here: too few rows lie in their range, or losses "
+                "or parameters are not known to be counted alike."
+            )
+        best = self.evaluated[closest[0]]
+        side = "above" if best.shift > 0 else "below"
+        among = f" of {len(closest)} published fits that can be judged on these rows"
+        return (
+            f"{best.published.label} has the closest shape{among if len(closest) > 1 else ''}: the "
+            f"rows lie {abs(best.shift):.1%} {side} it in the median, and scatter by "
+            f"{best.spread:.1%} about that."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each fit that could be evaluated: its shift, its range, conventions."""
+        found = list(self.evaluated.values())
+        return pd.DataFrame(
+            {
+                "published": [one.published.label for one in found],
+                "shift": [round(one.shift, 4) + 0.0 for one in found],
+                "spread": [one.spread for one in found],
+                "valid_range": [one.valid_range for one in found],
+                "n_in_range": [one.n_in_range for one in found],
+                "n_rows": [one.fit.n_rows if one.fit else 0 for one in found],
+                "params_counted": [one.counted_params for one in found],
+                "conflicts": [", ".join(one.conflicts) for one in found],
+                "data": [one.published.data for one in found],
+                "loss_unit": [one.published.loss_unit for one in found],
+                "source": [one.published.source for one in found],
+                "note": [" ".join([*one.conflicts.values(), one.published.note]) for one in found],
+            },
+            index=pd.Index([one.published.key for one in found], name="key"),
+        )
+
 
 def compare_published(
     table: LossTable, fits: Iterable[PublishedFit] | None = None
-) -> tuple[PublishedComparison, ...]:
-    """Hold published fits against a table's rows, in the order given.
-
-    They are not ranked: each was fitted to other text, and a loss on other text is another number.
+) -> PublishedComparison:
+    """Evaluate published fits on a table's rows, in the order given.
 
     Parameters
     ----------
@@ -64,16 +166,17 @@ def compare_published(
     fits : iterable of PublishedFit, optional
         By default all that ship.
     """
-    return tuple(_over(table, p) for p in fits or load_published_fits().values())
+    scores = tuple(_over(table, p) for p in fits or load_published_fits().values())
+    return PublishedComparison(table=table, scores=scores)
 
 
-def _over(table: LossTable, published: PublishedFit) -> PublishedComparison:
+def _over(table: LossTable, published: PublishedFit) -> PublishedScore:
     published = _in_its_convention(published, table)
     try:
         held = evaluate_published(published, table)
     except IsoflopError as problem:
         nowhere = np.zeros(0, dtype=bool)
-        return PublishedComparison(
+        return PublishedScore(
             published=published, fit=None, is_in_range=nowhere, refusal=problem.summary
         )
     is_in_range = np.ones(held.n_rows, dtype=bool)
@@ -85,11 +188,11 @@ def _over(table: LossTable, published: PublishedFit) -> PublishedComparison:
             is_in_range &= (values >= low) & (values <= high)
     residuals = held.residuals[is_in_range] if is_in_range.any() else held.residuals
     middle = float(np.median(residuals))
-    return PublishedComparison(
+    return PublishedScore(
         published=published,
         fit=held,
         is_in_range=is_in_range,
-        offset=float(np.expm1(middle)),
+        shift=float(np.expm1(middle)),
         spread=1.4826 * float(np.median(np.abs(residuals - middle))),
         conflicts=_conflicts(published, table),
     )

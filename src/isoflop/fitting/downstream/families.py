@@ -9,9 +9,10 @@ recipe of a family all go into its offset, so that only models of one family are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FitError, TooFewRows
@@ -21,6 +22,7 @@ from isoflop.fitting.objective import Problem, make_problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.solve import minimise
+from isoflop.identity import Keyed
 from isoflop.laws import Input, Law, Param
 from isoflop.tables.schema import LossTable
 
@@ -39,8 +41,8 @@ REACH = 2.0
 """How far beyond the reference losses the half-way point of a family is looked for, in nats."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FamilyCurves:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FamilyCurves(Keyed):
     """A metric against reference loss, family by family.
 
     Parameters
@@ -78,6 +80,10 @@ class FamilyCurves:
     dropped: tuple[tuple[str, int], ...]
     share_at_optimum: float
     seed: int
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"FamilyCurves({self.metric} of {len(self.families)} families)"
 
     @property
     def r_squared(self) -> float:
@@ -99,6 +105,39 @@ class FamilyCurves:
         """Say whether a family's models determine its offset: not if all are at chance."""
         _, lower, upper = self.offset(family, level)
         return upper - lower < WIDEST_OFFSET
+
+    def by_size(self) -> tuple[str, ...]:
+        """Return the families by how many models they have, the largest first."""
+        counts = self.n_models
+        return tuple(sorted(self.families, key=lambda name: -counts[name]))
+
+    @property
+    def n_models(self) -> dict[str, int]:
+        """Number of models of each family."""
+        counts = self.table.frame["family"].astype(str).value_counts()
+        return {name: int(counts[name]) for name in self.families}
+
+    def summary(self) -> str:
+        """Say how much the curves explain."""
+        return (
+            f"One sigmoid for {len(self.families)} families, each with its own offset, explains "
+            f"{self.r_squared:.0%} of the variance of {self.metric}."
+        )
+
+    def to_frame(self, level: float = 0.9) -> pd.DataFrame:
+        """Return the offset of each family with its interval, those that need least effort first.
+
+        The offset is NaN where a family's models do not determine it.
+        """
+        counts = self.n_models
+        rows = []
+        for name in self.families:
+            centre, lower, upper = self.offset(name, level)
+            rows.append((name, counts[name], centre, lower, upper))
+        frame = pd.DataFrame(rows, columns=["family", "n_models", "offset", "lower", "upper"])
+        frame = frame.sort_values("offset", ascending=False, kind="stable", ignore_index=True)
+        is_known = np.array([self.has_offset(name, level) for name in frame["family"]])
+        return frame.assign(offset=frame["offset"].where(is_known))
 
     def _column(self, family: str) -> int:
         return self.law.param_names.index(_offset_of(self.families.index(family)))

@@ -8,21 +8,24 @@ through the second, together with what the two have in common.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FitError, TooFewRows
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.bootstrap import resample_weights
-from isoflop.fitting.compare.held_out import Split, split_by_scale, subset
+from isoflop.fitting.compare.held_out import SCALES, Split, split_by_scale, subset, write_scale
 from isoflop.fitting.diagnose import diagnostics
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Band, Fit
+from isoflop.identity import Keyed
 from isoflop.laws import Law, law_for_role, rebind
 from isoflop.tables.schema import LossTable
+from isoflop.units import counted
 
 Array = NDArray[np.float64]
 
@@ -32,16 +35,20 @@ NOT_METRICS = frozenset(
     {"params", "tokens", "compute_flop", "loss", "unique_tokens", "epochs", "step", "seed"}
 )
 """Columns that lie between 0 and 1 by chance at most."""
+PREFERRED = ("average", "HellaSwag", "accuracy")
+"""Parts of the names of metrics that say most of a model, the best first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downstream:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Downstream(Keyed):
     """A law of the loss, and a sigmoid of a bounded metric in that loss.
 
     Parameters
     ----------
     metric : str
         Column of the metric, between 0 and 1.
+    table : LossTable
+        The runs that have all that both steps need.
     loss_fit, metric_fit : Fit
         The two steps, to all rows.
     loss_draws, metric_draws : ndarray, shape (n_draws, n_params of each)
@@ -54,6 +61,7 @@ class Downstream:
     """
 
     metric: str
+    table: LossTable
     loss_fit: Fit
     metric_fit: Fit
     loss_draws: Array
@@ -62,11 +70,15 @@ class Downstream:
     values: Array
     residuals: Array
     seed: int
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Downstream({self.name} through {self.loss_fit.law.label} on {self.table.id})"
 
     @property
     def name(self) -> str:
-        """The metric as a person calls it: without the folder that a logger puts before it."""
-        return self.metric.rpartition("/")[2]
+        """The metric as a person calls it."""
+        return metric_name(self.metric)
 
     @property
     def r_squared(self) -> float:
@@ -100,6 +112,8 @@ class MetricHeldOut:
 
     Parameters
     ----------
+    metric : str
+        Column of the metric.
     split : Split
     observed, predicted, lower, upper : ndarray, shape (n,)
         Of the metric, with the prediction interval.
@@ -109,6 +123,7 @@ class MetricHeldOut:
     level : float
     """
 
+    metric: str
     split: Split
     observed: Array
     predicted: Array
@@ -131,6 +146,65 @@ class MetricHeldOut:
     def mean_absolute_one_step(self) -> float:
         """The same of one step alone."""
         return float(np.mean(np.abs(self.one_step - self.observed)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The scale of each run, in words."""
+        scale = self.split.upper.values(self.split.column)
+        return tuple(write_scale(value, self.split.column) for value in scale)
+
+    @property
+    def one_step_name(self) -> str:
+        """What the one step rests on, in words."""
+        return f"from {SCALES.get(self.split.column, self.split.column)} alone"
+
+    def summary(self) -> str:
+        """Say how far off the held-out runs were predicted, and how far from the scale alone."""
+        text = (
+            f"On the {counted(len(self.observed), 'run')} of the largest decade, held out, "
+            f"predictions were {100 * self.mean_absolute:.1f} points off on average, "
+            f"{self.coverage:.0%} of the runs inside their {self.level:.0%} interval"
+        )
+        if np.isfinite(self.mean_absolute_one_step):
+            scale = SCALES.get(self.split.column, self.split.column)
+            text += f"; {scale} alone would have been {100 * self.mean_absolute_one_step:.1f} off"
+        return text + "."
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the held-out runs by ascending scale."""
+        frame = pd.DataFrame(
+            {
+                "run": self.labels,
+                "observed": self.observed,
+                "predicted": self.predicted,
+                "lower": self.lower,
+                "upper": self.upper,
+                "one_step": self.one_step,
+            }
+        )
+        return frame.iloc[np.argsort(self.split.upper.values(self.split.column))]
+
+
+def metric_name(column: str) -> str:
+    """Return a metric as a person calls it: without the folder that a logger puts before it."""
+    return column.rpartition("/")[2]
+
+
+def default_metric(table: LossTable) -> str:
+    """Return the metric that says most of a model: an average, if the table has one.
+
+    Raises
+    ------
+    FitError
+        If the table has no bounded metric.
+    """
+    found = metrics(table)
+    if not found:
+        raise FitError(
+            f"{table.provenance.title} has no metric between 0 and 1.",
+            hint="Choose a table with accuracies.",
+        )
+    return next((name for part in PREFERRED for name in found if part in name), found[0])
 
 
 def metrics(table: LossTable) -> tuple[str, ...]:
@@ -206,6 +280,7 @@ def fit_downstream(
         log_residuals = np.log(first.rows.target / (first.rows.target - log_residuals))
     return Downstream(
         metric=metric,
+        table=both,
         loss_fit=first.fit,
         metric_fit=second.fit,
         loss_draws=loss_draws[is_fitted],
@@ -352,6 +427,7 @@ def downstream_held_out(
     inputs = {item.symbol: split.upper.values(item.column) for item in loss_law.inputs}
     predicted = predict_downstream(found, inputs, level=level, kind="prediction").metric
     return MetricHeldOut(
+        metric=metric,
         split=split,
         observed=split.upper.values(metric),
         predicted=predicted.centre,

@@ -99,10 +99,12 @@ class LargestHeldOut:
 
     Parameters
     ----------
+    metric : str
     families : tuple of str
     observed, predicted, lower, upper : ndarray, shape (n_families,)
     """
 
+    metric: str
     families: tuple[str, ...]
     observed: Array
     predicted: Array
@@ -118,6 +120,14 @@ class LargestHeldOut:
     def mean_absolute(self) -> float:
         """Mean absolute error, in the metric's unit."""
         return float(np.mean(np.abs(self.predicted - self.observed)))
+
+    def summary(self) -> str:
+        """Say how far off the held-out models were predicted."""
+        return (
+            f"The largest model of each of {len(self.families)} families, held out, was predicted "
+            f"within {100 * self.mean_absolute:.1f} points on average, {self.coverage:.0%} of them "
+            "inside the 90% interval."
+        )
 
 
 def families_held_out(
@@ -161,7 +171,12 @@ def families_held_out(
         found.append((observed, one.metric[0], one.lower[0], one.upper[0]))
     values, predicted, lower, upper = np.array(found, dtype=np.float64).T
     return LargestHeldOut(
-        families=families, observed=values, predicted=predicted, lower=lower, upper=upper
+        metric=metric,
+        families=families,
+        observed=values,
+        predicted=predicted,
+        lower=lower,
+        upper=upper,
     )
 
 

@@ -1,24 +1,33 @@
 """The compute-optimal size by the three approaches of Hoffmann et al. (arXiv 2203.15556)."""
 
 from isoflop.fitting.isoflop.approaches import compare_approaches
-from isoflop.fitting.isoflop.budgets import DEFAULT_TOLERANCE, MAX_EPOCHS, without_repetition
+from isoflop.fitting.isoflop.budgets import (
+    COLUMNS,
+    DEFAULT_TOLERANCE,
+    MAX_EPOCHS,
+    without_repetition,
+)
 from isoflop.fitting.isoflop.envelope import Corners, Envelope, lower_envelope
 from isoflop.fitting.isoflop.line import PowerLine
 from isoflop.fitting.isoflop.parametric import optimum_lines
 from isoflop.fitting.isoflop.profiles import (
+    CURVE_LABELS,
     CURVES,
     Curve,
     Profile,
     Profiles,
-    approach_2,
+    fit_profiles,
     isoflop_profiles,
 )
-from isoflop.fitting.isoflop.summary import verdict
+from isoflop.fitting.isoflop.summary import LEVEL
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias
 
 __all__ = [
+    "COLUMNS",
     "CURVES",
+    "CURVE_LABELS",
     "DEFAULT_TOLERANCE",
+    "LEVEL",
     "MAX_EPOCHS",
     "Approach",
     "Approaches",
@@ -29,11 +38,10 @@ __all__ = [
     "PowerLine",
     "Profile",
     "Profiles",
-    "approach_2",
     "compare_approaches",
+    "fit_profiles",
     "isoflop_profiles",
     "lower_envelope",
     "optimum_lines",
-    "verdict",
     "without_repetition",
 ]

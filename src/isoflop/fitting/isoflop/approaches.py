@@ -12,9 +12,9 @@ from isoflop.fitting.isoflop.budgets import DEFAULT_TOLERANCE, checkpoints
 from isoflop.fitting.isoflop.envelope import Envelope, envelope_corners, lower_envelope
 from isoflop.fitting.isoflop.line import Lines, less
 from isoflop.fitting.isoflop.parametric import optimum_lines
-from isoflop.fitting.isoflop.profiles import Curve, Profiles, approach_2, isoflop_profiles
-from isoflop.fitting.isoflop.summary import notices_of
-from isoflop.fitting.isoflop.types import Approach, Approaches, Bias, Key
+from isoflop.fitting.isoflop.profiles import Curve, Profiles, fit_profiles, isoflop_profiles
+from isoflop.fitting.isoflop.summary import Key, notices_of
+from isoflop.fitting.isoflop.types import Approach, Approaches, Bias
 from isoflop.fitting.result import Fit
 from isoflop.tables.schema import LossTable
 
@@ -36,7 +36,8 @@ def compare_approaches(
     table : LossTable
         With ``params``, ``tokens``, ``compute_flop`` and ``loss``.
     fit : Fit or None
-        Of a Chinchilla law to the table, for approach 3 and the biases; None for neither.
+        Of a Chinchilla law to the table, for the parametric approach and the biases; None for
+        neither.
     curve, tolerance
         Of the isoFLOP profiles.
     seed : int
@@ -52,7 +53,7 @@ def compare_approaches(
     if not len(rows.loss):
         raise TooFewRows("No row has a size, tokens, compute and a loss.")
     envelope, no_envelope = _attempt(lambda: lower_envelope(table, seed=seed))
-    profiles, no_profiles = _attempt(lambda: approach_2(table, curve=curve, tolerance=tolerance))
+    profiles, no_profiles = _attempt(lambda: fit_profiles(table, curve=curve, tolerance=tolerance))
     truth, no_truth = _attempt(lambda: optimum_lines(fit, rows.flop_over_rule))
     expected: dict[Key, Lines | None] = {"envelope": None, "profiles": None}
     if fit is not None and truth is not None:
@@ -71,6 +72,7 @@ def compare_approaches(
         ),
     )
     return Approaches(
+        table=table,
         approaches=found,
         corners=envelope_corners(rows),
         profiles=profiles.profiles

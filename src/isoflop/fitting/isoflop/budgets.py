@@ -14,6 +14,9 @@ from isoflop.tables.schema import LossTable
 
 Array = NDArray[np.float64]
 
+COLUMNS = ("params", "tokens", "compute_flop", "loss")
+"""What a row must have."""
+
 DEFAULT_TOLERANCE = 0.1
 MAX_EPOCHS = 4.0
 """Times that data may be seen and still count as fresh."""
@@ -77,7 +80,7 @@ def checkpoints(table: LossTable) -> Checkpoints:
     TableError
         If the table lacks a column.
     """
-    columns = [table.values(name) for name in ("compute_flop", "params", "tokens", "loss")]
+    columns = [table.values(name) for name in COLUMNS]
     is_usable = np.all([np.isfinite(column) & (column > 0) for column in columns], axis=0)
     frame = table.included()
     run = np.arange(len(frame))
@@ -86,7 +89,7 @@ def checkpoints(table: LossTable) -> Checkpoints:
         codes = frame["run_id"].astype("category").cat.codes.to_numpy()
         run = np.where(named, codes, len(frame) + run)
     _, run = np.unique(run[is_usable], return_inverse=True)
-    flop, params, tokens, loss = (column[is_usable] for column in columns)
+    params, tokens, flop, loss = (column[is_usable] for column in columns)
     return Checkpoints(flop, params, tokens, loss, run)
 
 

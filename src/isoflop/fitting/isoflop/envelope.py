@@ -1,4 +1,4 @@
-"""Approach 1 of Hoffmann et al.: the lower envelope of all learning curves.
+"""The lower envelope (approach 1 of Hoffmann et al.) of all learning curves.
 
 On axes of log compute and log loss the loss of an optimally sized run is convex wherever it is a
 power law with a floor, so the envelope is the lower convex hull of all checkpoints. Its corners

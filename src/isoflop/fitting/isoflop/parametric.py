@@ -1,4 +1,4 @@
-"""Approach 3 of Hoffmann et al.: the best size under a fitted law, in closed form."""
+"""The best size under a fitted law (approach 3 of Hoffmann et al.), in closed form."""
 
 from __future__ import annotations
 

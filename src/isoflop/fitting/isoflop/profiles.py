@@ -1,4 +1,4 @@
-"""Approach 2 of Hoffmann et al.: the best model at each of several compute budgets.
+"""IsoFLOP profiles (approach 2 of Hoffmann et al.): the best size of each budget.
 
 Runs of one budget but different sizes form a profile, whose lowest point is the compute-optimal
 size. A profile that does not enclose a minimum is refused with its reason, never extrapolated.
@@ -7,7 +7,7 @@ size. A profile that does not enclose a minimum is refused with its reason, neve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -25,17 +25,24 @@ from isoflop.fitting.isoflop.budgets import (
     read_off,
 )
 from isoflop.fitting.isoflop.line import Lines, PowerLine, line_through
+from isoflop.identity import NOT_IDENTITY
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number
 
 Array = NDArray[np.float64]
 Curve = Literal["parabola", "cubic", "akima"]
 
+CURVE_LABELS: Mapping[Curve, str] = {
+    "parabola": "Parabola",
+    "cubic": "Cubic",
+    "akima": "Akima spline",
+}
 CURVES: Mapping[Curve, str] = {
     "parabola": "Parabola of the loss in log N or log D, as in the paper.",
     "cubic": "Cubic: lets the two sides of the minimum differ.",
     "akima": "Akima spline through the points: no assumed shape, no smoothing of noise.",
 }
+"""What each curve through a profile is."""
 MIN_SIZES = 6
 MAX_P_VALUE = 0.05
 MIN_SHARE_OF_RUNS = 0.8
@@ -69,7 +76,7 @@ class Profile:
     optimal_params: float = float("nan")
     optimal_tokens: float = float("nan")
     optimal_loss: float = float("nan")
-    curve: Callable[[Array], Array] | None = None
+    curve: Callable[[Array], Array] | None = field(default=None, metadata=NOT_IDENTITY)
     p_value: float = float("nan")
     refusal: str = ""
 
@@ -130,7 +137,7 @@ def isoflop_profiles(
     return _profiles(_budgets(checkpoints(table), tolerance), curve)
 
 
-def approach_2(
+def fit_profiles(
     table: LossTable, *, curve: Curve = "parabola", tolerance: float = DEFAULT_TOLERANCE
 ) -> Profiles:
     """Fit a power law through the best size of every budget.

@@ -1,17 +1,36 @@
-"""What to say of the three approaches: notices, disagreements, a verdict."""
+"""The three approaches for a reader: as a frame, a verdict, notices, disagreements."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 
 from isoflop.fitting.isoflop.budgets import Checkpoints
 from isoflop.fitting.isoflop.envelope import Envelope
-from isoflop.fitting.isoflop.types import LEVEL, SHORT, Approach, Approaches
+from isoflop.fitting.isoflop.line import PowerLine
 from isoflop.notices import Notice
 from isoflop.units import format_number, format_quantity
+
+if TYPE_CHECKING:
+    from isoflop.fitting.isoflop.types import Approach, Approaches
+
+Key = Literal["envelope", "profiles", "parametric"]
+LABELS: dict[Key, str] = {
+    "envelope": "Envelope",
+    "profiles": "IsoFLOP profiles",
+    "parametric": "Parametric fit",
+}
+SHORT: dict[Key, str] = {
+    "envelope": "the envelope",
+    "profiles": "the profiles",
+    "parametric": "the parametric fit",
+}
+LEVEL = 0.9
+"""Of every interval."""
 
 RULE_SHARE = 0.05
 """How far C may lie from 6 N D, as a share, without a word about it."""
@@ -50,7 +69,7 @@ def _about_rows(rows: Checkpoints, envelope: Envelope | None) -> Iterator[Notice
             severity="info",
             text=f"The {envelope.n_runs} rows are final losses of runs, not learning curves, so "
             "the envelope rests on few corners.",
-            remedy="Trust the profiles and the parametric law more, or add checkpoints (run_id).",
+            remedy="Trust the profiles and the parametric fit more, or add checkpoints (run_id).",
         )
     if rows.has_learning_curves:
         yield Notice(
@@ -80,7 +99,7 @@ def _about_bias(found: Sequence[Approach], compute_flop: float) -> Iterator[Noti
             text=f"If the fitted law were the truth, {SHORT[approach.key]} would put the best size "
             f"{_times(factor)} at {format_quantity(compute_flop, 'flop')} on this design: "
             f"{causes[approach.key]}.",
-            remedy="Use the corrected line, or the parametric law.",
+            remedy="Use the corrected line, or the parametric fit.",
         )
 
 
@@ -114,9 +133,9 @@ def disagreements(found: Sequence[Approach], compute_flop: float) -> Iterator[No
         yield Notice(
             code="approaches-disagree",
             severity="serious",
-            text=f"Approaches {one.label[0]} and {other.label[0]} disagree: the best size grows as "
-            f"C to the {line.exponent:.3f} ({low:.3f} to {high:.3f}) by {SHORT[one.key]}, to the "
-            f"{line_2.exponent:.3f} ({low_2:.3f} to {high_2:.3f}) by {SHORT[other.key]}; at "
+            text=f"{SHORT[one.key].capitalize()} and {SHORT[other.key]} disagree: the best size "
+            f"grows as C to the {line.exponent:.3f} ({low:.3f} to {high:.3f}) by {SHORT[one.key]}, "
+            f"to the {line_2.exponent:.3f} ({low_2:.3f} to {high_2:.3f}) by {SHORT[other.key]}; at "
             f"{format_quantity(compute_flop, 'flop')} that is {sizes[0]} against {sizes[1]} "
             "parameters.",
             remedy=_likely_cause(one, other),
@@ -152,3 +171,97 @@ def verdict(found: Approaches) -> str:
     if any(a.params_line is not None and a.params_line.reason for a in able):
         return text + "not all have an interval, so agreement cannot be judged."
     return text + "they agree within their 90% intervals."
+
+
+# --- As a frame
+
+
+def approaches_frame(found: Approaches) -> pd.DataFrame:
+    """Return a row an approach, with numbers; NaN where it says nothing.
+
+    Parameters
+    ----------
+    found : Approaches
+    """
+    flop = found.compute_range[1]
+    rows = []
+    for one in found.approaches:
+        row: dict[str, object] = {"approach": one.label}
+        for name, line in (("params", one.params_line), ("tokens", one.tokens_line)):
+            row |= _exponent_numbers(f"{name}_exponent", line)
+        if one.bias is not None:
+            row["params_exponent_bias"] = one.bias.params_line.exponent
+            row["params_factor_bias"] = float(one.bias.params_line.at(flop))
+        corrected = one.corrected()
+        if corrected is not None:
+            row |= _exponent_numbers("params_exponent_corrected", corrected[0])
+        row["compute_flop"] = flop
+        if one.params_line is not None:
+            row["params"] = float(one.params_line.at(flop))
+            if not one.params_line.reason:
+                low, high = one.params_line.interval_at(flop, LEVEL)
+                row |= {"params_lower": float(low[0]), "params_upper": float(high[0])}
+        rows.append(row | {"refusal": one.refusal})
+    return pd.DataFrame(rows, index=pd.Index([one.key for one in found.approaches], name="key"))
+
+
+def _exponent_numbers(name: str, line: PowerLine | None) -> dict[str, float]:
+    if line is None:
+        return {}
+    if line.reason:
+        return {name: line.exponent}
+    low, high = line.exponent_interval(LEVEL)
+    return {name: line.exponent, f"{name}_lower": low, f"{name}_upper": high}
+
+
+def written(found: Approaches) -> pd.DataFrame:
+    """Return a row an approach, each value with its interval, as text.
+
+    Parameters
+    ----------
+    found : Approaches
+    """
+    flop = found.compute_range[1]
+    return pd.DataFrame(
+        {
+            "Approach": [one.label for one in found.approaches],
+            "a (N as C to the a)": [_exponent(one.params_line) for one in found.approaches],
+            "b (D as C to the b)": [_exponent(one.tokens_line) for one in found.approaches],
+            "Bias of a": [_bias(one, flop) for one in found.approaches],
+            "a corrected": [_corrected(one) for one in found.approaches],
+            f"N at {format_quantity(flop, 'flop', 2)}": [
+                _size(one.params_line, flop) for one in found.approaches
+            ],
+        }
+    )
+
+
+def _exponent(line: PowerLine | None) -> str:
+    if line is None:
+        return "refused"
+    if line.reason:
+        return f"{line.exponent:.3f} (no interval)"
+    low, high = line.exponent_interval(LEVEL)
+    return f"{line.exponent:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _bias(one: Approach, compute_flop: float) -> str:
+    if one.bias is None:
+        return ""
+    factor = float(one.bias.params_line.at(compute_flop))
+    return f"{one.bias.params_line.exponent:+.4f} (N {factor - 1:+.0%})"
+
+
+def _corrected(one: Approach) -> str:
+    corrected = one.corrected()
+    return "" if corrected is None else _exponent(corrected[0])
+
+
+def _size(line: PowerLine | None, compute_flop: float) -> str:
+    if line is None:
+        return ""
+    centre = format_number(float(line.at(compute_flop)))
+    if line.reason:
+        return centre
+    low, high = line.interval_at(compute_flop, LEVEL)
+    return f"{centre} ({format_number(float(low[0]))} to {format_number(float(high[0]))})"

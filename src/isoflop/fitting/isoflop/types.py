@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+
+import pandas as pd
 
 from isoflop.fitting.isoflop.envelope import Corners
 from isoflop.fitting.isoflop.line import Lines, PowerLine, less
 from isoflop.fitting.isoflop.profiles import Profile
+from isoflop.fitting.isoflop.summary import LABELS, Key, approaches_frame, verdict, written
+from isoflop.identity import Keyed
 from isoflop.notices import Notice
-
-Key = Literal["envelope", "profiles", "parametric"]
-LABELS: dict[Key, str] = {
-    "envelope": "1. Envelope of learning curves",
-    "profiles": "2. IsoFLOP profiles",
-    "parametric": "3. Parametric law",
-}
-SHORT: dict[Key, str] = {
-    "envelope": "the envelope",
-    "profiles": "the profiles",
-    "parametric": "the parametric law",
-}
-LEVEL = 0.9
+from isoflop.tables.schema import LossTable
+from isoflop.text import as_html, with_notices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +67,13 @@ class Approach:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approaches:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Approaches(Keyed):
     """All three approaches on one table.
 
     Parameters
     ----------
+    table : LossTable
     approaches : tuple of Approach
         In the paper's order.
     corners : Corners
@@ -92,8 +85,37 @@ class Approaches:
     notices : tuple of Notice
     """
 
+    table: LossTable
     approaches: tuple[Approach, ...]
     corners: Corners
     profiles: tuple[Profile, ...]
     compute_range: tuple[float, float]
     notices: tuple[Notice, ...]
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Approaches({', '.join(one.label for one in self.approaches)} on {self.table.id})"
+
+    def _repr_html_(self) -> str:
+        return as_html("Compute-optimal size", verdict(self), written(self), notices=self.notices)
+
+    def __getitem__(self, key: Key) -> Approach:
+        """Return one approach, such as ``found["envelope"]``."""
+        return next(one for one in self.approaches if one.key == key)
+
+    def verdict(self) -> str:
+        """Say in one sentence how the best size grows by each approach, and whether they agree."""
+        return verdict(self)
+
+    def summary(self) -> str:
+        """Return the verdict, the table and the notices as text."""
+        text = "\n".join([verdict(self), "", written(self).to_string(index=False)])
+        return with_notices(text, self.notices)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row an approach: exponents with intervals, bias, best size; NaN if refused."""
+        return approaches_frame(self)
+
+    def written(self) -> pd.DataFrame:
+        """Return what the frame says as a person reads it: each value with its interval."""
+        return written(self)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from isoflop.figures import Figure
 from isoflop.plot import theme as look
-from isoflop.plot.theme import APP, Theme, Trace
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import Theme, Trace
+from isoflop.units import counted
 
 HEIGHT_PX = 400
 
@@ -56,51 +57,48 @@ class Curve:
     place: int | None = None
 
 
-def figure(
-    models: Sequence[Models],
-    curves: Sequence[Curve],
-    *,
-    x_title: str,
-    y_title: str,
-    x_is_compute: bool = False,
-    theme: Theme = APP,
-) -> Figure:
-    """Draw models, curves and bands; a loss runs from high to low, as training does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Models and curves.
 
     Parameters
     ----------
-    models : sequence of Models
-    curves : sequence of Curve
+    models : tuple of Models
+    curves : tuple of Curve
     x_title, y_title : str
         With units.
-    x_is_compute : bool
+    is_compute : bool
         Whether x is compute on a logarithmic axis; else a loss on a reversed one.
-    theme : Theme
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
     """
-    traces: list[Trace] = []
-    for curve in curves:
-        traces += _curve(curve, theme)
-    traces += [_markers(group, index) for index, group in enumerate(models)]
+
+    models: tuple[Models, ...]
+    curves: tuple[Curve, ...]
+    x_title: str
+    y_title: str
+    is_compute: bool = False
+
+
+def draw(picture: Picture, theme: Theme) -> go.Figure:
+    """Draw models, curves and bands; a loss runs from high to low, as training does."""
+    traces = [trace for curve in picture.curves for trace in _curve(curve, theme)]
+    traces += [_markers(group, index) for index, group in enumerate(picture.models)]
+    x = np.concatenate([c.x for c in picture.curves] + [group.x for group in picture.models])
     x_axis = (
-        look.axis(x_title, is_power=True, span=np.concatenate([c.x for c in curves]))
-        if x_is_compute
-        else look.axis(x_title, "linear") | {"autorange": "reversed"}
+        look.axis(picture.x_title, is_power=True, span=x)
+        if picture.is_compute
+        else look.axis(picture.x_title, "linear") | {"autorange": "reversed"}
     )
     layout = {
         "xaxis": x_axis,
-        "yaxis": look.axis(y_title, "linear") | {"rangemode": "tozero", "tickformat": ".0%"},
+        "yaxis": look.axis(picture.y_title, "linear")
+        | {"rangemode": "tozero", "tickformat": ".0%"},
     }
-    return look.figure(traces, theme=theme, height_px=HEIGHT_PX, layout=layout)
-
-
-def alt(models: Sequence[Models], curves: Sequence[Curve], *, x_title: str, y_title: str) -> str:
-    """Say in one sentence what the figure shows, for those who do not see it."""
-    count = sum(len(group.x) for group in models)
-    return f"{y_title} against {x_title}: {count} models and {len(curves)} fitted curves."
+    count = sum(len(group.x) for group in picture.models)
+    alt = (
+        f"{picture.y_title} against {picture.x_title}: {counted(count, 'model')} and "
+        f"{counted(len(picture.curves), 'fitted curve')}."
+    )
+    return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 
 def _curve(curve: Curve, theme: Theme) -> list[Trace]:

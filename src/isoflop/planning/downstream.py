@@ -1,0 +1,107 @@
+"""A downstream metric along the best runs: what compute buys of it, through the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.errors import FitError
+from isoflop.fitting.downstream import (
+    Downstream,
+    MetricBand,
+    error_source,
+    predict_downstream,
+)
+from isoflop.identity import Keyed
+from isoflop.laws import Law, laws_for, rebind
+from isoflop.planning.frontier import compute_optimal
+from isoflop.planning.inputs import inputs_at
+from isoflop.planning.rule import SIX_ND
+from isoflop.tables import LossTable
+from isoflop.units import format_quantity
+
+N_POINTS = 80
+BEYOND = 100.0
+"""How far beyond the largest run the curve goes on, as a factor of compute."""
+AHEAD = 10.0
+"""How far beyond the largest run a prediction is put in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DownstreamCurve(Keyed):
+    """A metric along the best runs of every compute.
+
+    Parameters
+    ----------
+    downstream : Downstream
+    compute_flop : ndarray, shape (n,)
+        From the smallest run to `BEYOND` times the largest.
+    band : MetricBand
+        Of loss and metric along it.
+    models : str
+        Which runs they are, such as ``"best N and D"``; empty where the law does not care.
+    """
+
+    downstream: Downstream
+    compute_flop: NDArray[np.float64]
+    band: MetricBand
+    models: str
+    key: str = field(init=False, repr=False)
+
+    def sentences(self) -> tuple[str, str]:
+        """Say what is expected ten times beyond the rows, and which step is least certain."""
+        largest = self.downstream.table.span("compute_flop")[1]
+        at = int(np.argmin(np.abs(np.log(self.compute_flop / (AHEAD * largest)))))
+        metric = self.band.metric
+        expected = (
+            f"At {format_quantity(self.compute_flop[at], 'flop', 2)} the best run is expected to "
+            f"reach {metric.centre[at]:.1%} {self.downstream.name} ({metric.lower[at]:.1%} to "
+            f"{metric.upper[at]:.1%} at {metric.level:.0%}), through a loss of "
+            f"{self.band.loss.centre[at]:.3f}."
+        )
+        return expected, error_source(self.band, at)
+
+
+@lru_cache(maxsize=16)
+def downstream_curve(found: Downstream, level: float = 0.9) -> DownstreamCurve:
+    """Return the metric of the best run at each compute, through its loss.
+
+    Parameters
+    ----------
+    found : Downstream
+    level : float
+        Of the band.
+    """
+    low, high = found.table.span("compute_flop")
+    flop = np.geomspace(low, high * BEYOND, N_POINTS)
+    law = found.loss_fit.law
+    models = ""
+    if {item.column for item in law.inputs} == {"compute_flop"}:
+        inputs = {law.symbols[0]: flop}
+    else:
+        best = compute_optimal(law, found.loss_fit.theta, flop)
+        inputs, models = inputs_at(law, best.params, best.tokens, rule=SIX_ND), "best N and D"
+    band = predict_downstream(found, inputs, level=level)
+    return DownstreamCurve(downstream=found, compute_flop=flop, band=band, models=models)
+
+
+def first_step_laws(table: LossTable) -> tuple[Law, ...]:
+    """Return the laws of the loss that a table has the inputs for.
+
+    Raises
+    ------
+    FitError
+        If there is none.
+    """
+    known = set(table.included())
+    found = []
+    for offered in laws_for("downstream-loss"):
+        law = rebind(offered, {"x": "compute_flop"}) if "x" in offered.symbols else offered
+        if {item.column for item in law.inputs} <= known:
+            found.append(law)
+    if not found:
+        raise FitError("The table has no inputs that a law of the loss could take.")
+    return tuple(found)

@@ -1,0 +1,144 @@
+"""How many times the compute, or data, of one family another needs for the same loss."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from isoflop.fitting.compare import Multiplier
+from isoflop.planning.families import FamilyComparison
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.axes import AXES, column_name
+from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.tables import COLUMNS
+
+HEIGHT_PX = 430
+WIDEST = 30.0
+"""How far a band is drawn beyond the multipliers, as a factor."""
+
+
+def compute_multiplier(comparison: FamilyComparison, *, theme: Theme = LIGHT) -> go.Figure:
+    """Draw the multiplier with its band, dashed where either family has no rows.
+
+    Parameters
+    ----------
+    comparison : FamilyComparison
+        From `isoflop.planning.families.compare_families`.
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    return _draw(_prepare(comparison), theme)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """The multiplier: the scale of ``other`` over that of ``one``.
+
+    Parameters
+    ----------
+    found : Multiplier
+        Infinite and zero values are not drawn.
+    name, unit : str
+        Of the scale, such as ``"Compute"`` and ``"FLOP"``.
+    one, other : str
+    """
+
+    found: Multiplier
+    name: str
+    unit: str
+    one: str
+    other: str
+
+
+def _prepare(comparison: FamilyComparison) -> _Picture:
+    one, other = map(html.escape, comparison.labels)
+    return _Picture(
+        found=comparison.multiplier,
+        name=column_name(comparison.column),
+        unit=COLUMNS[comparison.column].unit,
+        one=one,
+        other=other,
+    )
+
+
+def _draw(picture: _Picture, theme: Theme) -> go.Figure:
+    found, x = picture.found, picture.found.scale
+    shown = np.isfinite(found.centre) & (found.centre > 0)
+    low, high = (float(f(found.centre[shown], initial=1.0)) for f in (np.min, np.max))
+    edges = [np.clip(e, low / WIDEST, high * WIDEST) for e in (found.lower, found.upper)]
+    inside = np.where(shown & ~found.is_extrapolation, found.centre, np.nan)
+    hover = "%{x:.2g} " + picture.unit + ": %{y:.3g} times<extra></extra>"
+    traces: list[Trace] = [
+        {
+            "type": "scatter",
+            "x": np.concatenate([x, x[::-1]]),
+            "y": np.concatenate([edges[1], edges[0][::-1]]),
+            "fill": "toself",
+            "mode": "lines",
+            "line": {"width": 0},
+            "fillcolor": look.BAND,
+            "name": f"{found.level:.0%} band",
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "x": x,
+            "y": np.where(shown, found.centre, np.nan),
+            "mode": "lines",
+            "name": "beyond rows of either",
+            "line": {"color": theme.ink, "width": 2, "dash": "dash"},
+            "hovertemplate": hover,
+        },
+        {
+            "type": "scatter",
+            "x": x,
+            "y": inside,
+            "mode": "lines",
+            "name": "within rows of both",
+            "line": {"color": theme.ink, "width": 3},
+            "hovertemplate": hover,
+        },
+    ]
+    is_compute = found.column in AXES and AXES[found.column].is_compute
+    layout = {
+        "xaxis": look.axis(
+            f"{picture.name} of {picture.one} ({picture.unit})", is_power=is_compute, span=x
+        ),
+        "yaxis": look.narrow_log_axis(
+            "Times as much for the same loss", np.concatenate([*edges, found.centre[shown], [1.0]])
+        ),
+        "shapes": [_equal()],
+    }
+    return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(picture))
+
+
+def _equal() -> dict[str, object]:
+    """Return the line at which both need the same."""
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 1,
+        "y1": 1,
+        "line": {"color": look.MUTED, "width": 1.5, "dash": "dot"},
+        "layer": "below",
+    }
+
+
+def _alt(picture: _Picture) -> str:
+    found = picture.found
+    first, last = (
+        f"{found.centre[i]:.3g} times at {found.scale[i]:.2g} {picture.unit}" for i in (0, -1)
+    )
+    return (
+        f"{picture.name} that {picture.other} needs over that of {picture.one} for the same loss, "
+        f"from {first} to {last}."
+    )
