@@ -35,27 +35,35 @@ if TYPE_CHECKING:
     from isoflop.fitting import Fit as Fit
     from isoflop.fitting import FitOptions as FitOptions
     from isoflop.fitting.backtest import Backtest as Backtest
+    from isoflop.fitting.compare import LawComparison as LawComparison
+    from isoflop.fitting.compare import PublishedComparison as PublishedComparison
     from isoflop.laws import Law as Law
+    from isoflop.planning import Accelerator as Accelerator
     from isoflop.planning import Budget as Budget
     from isoflop.planning import Frontier as Frontier
     from isoflop.planning import Plan as Plan
     from isoflop.planning import PlanOptions as PlanOptions
+    from isoflop.planning.families import FamilyComparison as FamilyComparison
     from isoflop.tables import LossTable as LossTable
 
 __version__ = "0.1.0"
 
 _CLASSES = {
+    "Accelerator": "planning",
     "Backtest": "fitting.backtest",
     "Band": "fitting",
     "Budget": "planning",
+    "FamilyComparison": "planning.families",
     "Fit": "fitting",
     "FitOptions": "fitting",
     "Frontier": "planning",
     "IsoflopError": "errors",
     "Law": "laws",
+    "LawComparison": "fitting.compare",
     "LossTable": "tables",
     "Plan": "planning",
     "PlanOptions": "planning",
+    "PublishedComparison": "fitting.compare",
 }
 _PACKAGES = ("laws", "plot")
 _FUNCTIONS = (

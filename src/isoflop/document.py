@@ -83,6 +83,24 @@ def from_json(cls: type[_T], text: str | bytes, format: str) -> _T:
         raise _malformed(format, [str(error)]) from None
 
 
+def require_one_length(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse arrays from outside that are not one value a point each.
+
+    Raises
+    ------
+    DocumentError
+        Naming the shape of each.
+    """
+    if len({array.shape for array in arrays.values()}) > 1 or any(
+        array.ndim != 1 for array in arrays.values()
+    ):
+        raise DocumentError(
+            "This saved result does not hold together.",
+            detail="; ".join(f"{name}: {array.shape}" for name, array in arrays.items())[:1000],
+            hint="Give the file as Isoflop saved it.",
+        )
+
+
 def save(text: str, path: str | Path) -> None:
     """Write a document to a file.
 

@@ -247,6 +247,9 @@ def test_a_band_comes_back(fitted: Fit) -> None:
     again = Band.from_json(band.to_json())
     assert again == band
     assert again.is_extrapolation.dtype == bool
+    damaged = json.loads(band.to_json()) | {"upper": [1.0]}
+    with pytest.raises(DocumentError, match=r"upper: \(1,\)"):
+        Band.from_json(json.dumps(damaged))
     with pytest.raises(DocumentError, match=f"of the format {BAND_FORMAT}"):
         Band.from_json(fitted.to_json())
 

@@ -107,3 +107,9 @@ def test_a_published_fit_cannot_become_just_any_law(reduces_to: dict[str, Any]) 
 def test_published_fits_reduce_to_laws_of_the_catalog() -> None:
     for fit in load_published_fits().values():
         assert set(fit.reduces_to) <= set(load_laws())
+
+
+def test_a_law_has_a_short_name_and_the_catalog_is_a_frame():
+    assert repr(load_laws()["chinchilla"]) == "<Law Chinchilla: loss = E + A/N**alpha + B/D**beta>"
+    assert list(catalog.laws_frame().index) == list(load_laws())
+    assert catalog.laws_frame().loc["kaplan_n", "inputs"] == "N: params"

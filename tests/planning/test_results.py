@@ -89,6 +89,14 @@ def test_a_frontier_comes_back_and_shows_its_intervals(chinchilla, draws, make_f
     assert "params_lower" not in plain.to_frame()
 
 
+@pytest.mark.parametrize("short", ["params", "is_extrapolation"])
+def test_a_frontier_whose_parts_differ_in_length_is_refused(chinchilla, make_fit, short) -> None:
+    found = json.loads(frontier(make_fit(chinchilla), FLOP).to_json())
+    found[short] = found[short][:1]
+    with pytest.raises(DocumentError, match=rf"does not hold together.*\n.*{short}: \(1,\)"):
+        Frontier.from_json(json.dumps(found))
+
+
 @pytest.mark.parametrize("flop", [1e21, FLOP])
 def test_an_optimum_comes_back(chinchilla, make_fit, flop) -> None:
     fit = make_fit(chinchilla)

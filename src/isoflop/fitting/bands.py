@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -61,17 +61,20 @@ class Band(Keyed):
         whole = ", of the whole curve" if self.is_simultaneous else ""
         return f"{self.level:.0%} {self.kind}{whole}, {points}"
 
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Inputs, ends, centre and is_extrapolation by name, each of shape (n,)."""
+        return {
+            **self.inputs,
+            "lower": self.lower,
+            "centre": self.centre,
+            "upper": self.upper,
+            "is_extrapolation": self.is_extrapolation,
+        }
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row a point: its inputs, then lower, centre, upper and is_extrapolation."""
-        return pd.DataFrame(
-            {
-                **self.inputs,
-                "lower": self.lower,
-                "centre": self.centre,
-                "upper": self.upper,
-                "is_extrapolation": self.is_extrapolation,
-            }
-        )
+        return pd.DataFrame(self.arrays)
 
     def summary(self) -> str:
         """Return the band as text, a line a point."""
@@ -90,7 +93,9 @@ class Band(Keyed):
         DocumentError
             If it is anything else.
         """
-        return document.from_json(cls, text, FORMAT)
+        found = document.from_json(cls, text, FORMAT)
+        document.require_one_length(found.arrays)
+        return found
 
     def _repr_html_(self) -> str:
         return as_html(self.title, self.to_frame())

@@ -63,7 +63,7 @@ class Input:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Law:
     """A scaling law.
 
@@ -96,6 +96,9 @@ class Law:
     help: str = ""
     source: str = ""
     roles: tuple[Role, ...] = field(default=(), metadata=NOT_IDENTITY)
+
+    def __repr__(self) -> str:
+        return f"<Law {self.label}: {self.response} = {' '.join(self.formula.split())}>"
 
     @property
     def symbols(self) -> tuple[str, ...]:

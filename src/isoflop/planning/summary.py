@@ -14,22 +14,24 @@ if TYPE_CHECKING:
     from isoflop.planning.types import Frontier, Interval, Optimum, Plan
 
 
+OPTIMUM_COLUMNS = ("compute_flop", "params", "tokens", "loss", "is_interior")
+
+
 def optimum_frame(found: Optimum) -> pd.DataFrame:
     """Return a row a parameter vector."""
-    names = ("compute_flop", "params", "tokens", "loss", "is_interior")
-    columns = np.broadcast_arrays(*(getattr(found, name) for name in names))
-    return pd.DataFrame(dict(zip(names, map(np.ravel, columns), strict=True)))
+    columns = np.broadcast_arrays(*(getattr(found, name) for name in OPTIMUM_COLUMNS))
+    return pd.DataFrame(dict(zip(OPTIMUM_COLUMNS, map(np.ravel, columns), strict=True)))
 
 
-def frontier_frame(found: Frontier) -> pd.DataFrame:
-    """Return a row an amount of compute; the ends of an interval stand behind its figure."""
+def frontier_columns(found: Frontier) -> dict[str, Any]:
+    """Return arrays by name, a value an amount of compute; an interval's ends follow its figure."""
     columns: dict[str, Any] = {"compute_flop": found.compute_flop}
     for name in ("params", "tokens", "loss"):
         columns[name] = getattr(found, name)
         band = getattr(found, f"{name}_band")
         if band is not None:
             columns |= {f"{name}_lower": band.lower, f"{name}_upper": band.upper}
-    return pd.DataFrame(columns | {"is_extrapolation": found.is_extrapolation})
+    return columns | {"is_extrapolation": found.is_extrapolation}
 
 
 def frontier_text(found: Frontier) -> str:

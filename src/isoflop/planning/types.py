@@ -19,7 +19,8 @@ from isoflop.notices import Notice, Severity, require_none
 from isoflop.options import Option
 from isoflop.planning.storage import StorageNeed
 from isoflop.planning.summary import (
-    frontier_frame,
+    OPTIMUM_COLUMNS,
+    frontier_columns,
     frontier_text,
     optimum_frame,
     plan_frame,
@@ -391,7 +392,11 @@ class Optimum(Keyed):
         DocumentError
             If it is anything else.
         """
-        return document.from_json(cls, text, OPTIMUM_FORMAT)
+        found = document.from_json(cls, text, OPTIMUM_FORMAT)
+        document.require_one_length(
+            {name: np.ravel(getattr(found, name)) for name in OPTIMUM_COLUMNS}
+        )
+        return found
 
     def _repr_html_(self) -> str:
         return as_html("Compute-optimal models", self.to_frame())
@@ -447,7 +452,7 @@ class Frontier(Keyed):
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row an amount of compute: params, tokens and loss, each with its interval."""
-        return frontier_frame(self)
+        return pd.DataFrame(frontier_columns(self))
 
     def to_json(self) -> str:
         """Return the models as JSON that `from_json` reads."""
@@ -462,7 +467,9 @@ class Frontier(Keyed):
         DocumentError
             If it is anything else.
         """
-        return document.from_json(cls, text, FRONTIER_FORMAT)
+        found = document.from_json(cls, text, FRONTIER_FORMAT)
+        document.require_one_length(frontier_columns(found))
+        return found
 
     def _repr_html_(self) -> str:
         why = f"No intervals: {self.reason}" if self.reason else ""
