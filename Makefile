@@ -30,7 +30,7 @@ quick: lint types  ## While working: lint, types, and the tests that take no mor
 test: $(VENV)/.dev  ## Run every test (PYTEST_FLAGS='-k laws' for some)
 	$(PYTEST) $(PYTEST_FLAGS)
 
-check: PYTEST_FLAGS += --fail-slow-cpu 2
+check: override PYTEST_FLAGS += --fail-slow-cpu 2
 check: lint types test  ## Lint, format, types and tests: what a change must pass
 
 lint: $(VENV)/.dev  ## Lint and check the format, of the Dockerfile too
