@@ -39,7 +39,9 @@ def test_a_click_leaves_a_row_out_and_the_link_keeps_it(visit: Visit) -> None:
     page.get_by_text("Nothing is left out yet.").wait_for()
     click_row(page, 8)
     expect(page.get_by_text("Left out: row 8.")).to_be_visible()
-    expect(page.get_by_text("Along the models that are best for all rows.")).to_be_visible()
+    expect(
+        page.get_by_text("Along the models that are compute-optimal under the fit to all rows.")
+    ).to_be_visible()
     assert "drop=8" in page.url
     click_row(page, 1)
     expect(page.get_by_text("Left out: rows 1, 8.")).to_be_visible()

@@ -61,7 +61,7 @@ def test_a_summary_names_law_rows_parameters_and_proof(fitted: Fit) -> None:
     assert text.startswith(f"Kaplan L(N, D): loss = {fitted.law.formula}\n15 rows of pile-")
     for name in fitted.law.param_names:
         assert f"\n{name}" in text
-    assert "From 50 bootstrap resamples of smooth." in text
+    assert "From 50 resamples (Bayesian bootstrap)." in text
     assert f"{fitted.certificate.n_starts} starts reached it" in text
     assert all(f"[{notice.code}]" in text for notice in fitted.notices)
     assert "[" not in fitted.summary(notices=False)

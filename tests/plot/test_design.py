@@ -83,7 +83,7 @@ def test_changes_between_fits_are_those_of_their_values() -> None:
     after = fit(before.law, table.with_frame(table.frame.iloc[2:]), before.options)
     found = changes(diagnostics(before), diagnostics(after), TARGET)
     frame = changes_frame(found)
-    assert list(frame.index[:3]) == ["N*", "a", "Compute-optimal loss"]
+    assert list(frame.index[:3]) == ["N*", "a", "loss at N*"]
     assert frame.loc["E", "change"] == pytest.approx(
         after.values["E"] / before.values["E"] - 1
         if frame.loc["E", "is_relative"]

@@ -9,6 +9,7 @@ from functools import cache
 
 from isoflop.data import data_root
 from isoflop.errors import CatalogError
+from isoflop.fitting.options import BOOTSTRAPS
 from isoflop.fitting.result import Fit
 
 FILE = "coverage.csv"
@@ -121,12 +122,7 @@ def band_name(fit: Fit) -> str:
     """Return how a fit's band is made, in the words of the measurements."""
     if fit.draws is None:
         return "residual covariance"
-    return {
-        "rows": "row bootstrap",
-        "smooth": "Bayesian bootstrap",
-        "clusters": "cluster bootstrap",
-        "wild": "wild cluster bootstrap",
-    }[fit.options.bootstrap]
+    return BOOTSTRAPS[fit.options.bootstrap]
 
 
 def coverage_like(fit: Fit) -> tuple[Coverage, ...]:

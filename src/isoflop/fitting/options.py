@@ -23,6 +23,14 @@ OBJECTIVES: Mapping[str, str] = {
 """Every objective, with its label."""
 
 Bootstrap = Literal["auto", "smooth", "rows", "clusters", "wild"]
+BOOTSTRAPS: dict[Bootstrap, str] = {
+    "smooth": "Bayesian bootstrap",
+    "rows": "row bootstrap",
+    "clusters": "cluster bootstrap",
+    "wild": "wild cluster bootstrap",
+}
+"""Every way to resample, as a sentence names it."""
+
 BY_ROW: frozenset[Bootstrap] = frozenset({"rows", "smooth"})
 """Ways to resample that take rows as independent."""
 MAX_DRAWS = 20_000
@@ -112,16 +120,14 @@ class FitOptions:
         Bootstrap,
         Option(
             label="Resample",
-            help="Automatic: whole runs where several rows come from one run, else rows with "
-            "smooth random weights. With replacement: as papers do. Wild: every row stays, and the "
-            "residuals of each run change size and sign (for least squares).",
+            help="Automatic: cluster, of whole runs, where several rows come from one run, else "
+            "Bayesian: rows with smooth random weights. Row: drawn with replacement, as papers do. "
+            "Wild: every row stays, and the residuals of each run change size and sign (for least "
+            "squares).",
             flag="resample",
             choices={
                 "auto": "Automatic",
-                "smooth": "Rows, smooth weights",
-                "rows": "Rows, with replacement",
-                "clusters": "Whole runs",
-                "wild": "Whole runs, wild",
+                **{key: name[0].upper() + name[1:] for key, name in BOOTSTRAPS.items()},
             },
         ),
     ] = "smooth"

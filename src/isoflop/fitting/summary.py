@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from isoflop.errors import FitError
+from isoflop.fitting.options import BOOTSTRAPS
 from isoflop.text import aligned, as_html, with_notices
 from isoflop.units import counted
 
@@ -59,7 +60,7 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
 def uncertainty(fit: Fit) -> str:
     """Say what standard errors and intervals rest on, or why there are none."""
     if fit.draws is not None:
-        return f"From {len(fit.draws):,} bootstrap resamples of {fit.options.bootstrap}."
+        return f"From {len(fit.draws):,} resamples ({BOOTSTRAPS[fit.options.bootstrap]})."
     if fit.covariance is not None:
         return "From the covariance of the residuals, without resampling."
     return f"No uncertainty: {fit.covariance_reason}"

@@ -75,7 +75,7 @@ def changes(
         *_optimum(before, after, target, level),
         *_parameters(before, after, level),
         Change(
-            name="Robust standard deviation of residuals",
+            name="residual (robust)",
             before=residuals(before).scale,
             after=residuals(after).scale,
             is_relative=True,
@@ -124,7 +124,7 @@ def _optimum(before: Diagnostics, after: Diagnostics, target: Target, level: flo
         for name, key, is_relative in _OPTIMUM
     ]
     losses = [_loss(setup, one, target) for setup, one in ((before, first), (after, second))]
-    name = f"Compute-optimal {before.fit.law.response}"
+    name = f"{before.fit.law.response} at N*"
     return [
         *found,
         Change(name=name, before=losses[0], after=losses[1], is_relative=False, digits=5),

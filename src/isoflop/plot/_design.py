@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -70,6 +71,12 @@ class _Picture:
             for number, n, d, c in each
         ]
 
+    def span(self, column: Literal["params", "tokens"]) -> NDArray[np.float64]:
+        """Return every size, or every number of tokens, that is drawn."""
+        proposed = self.kinds.params if column == "params" else self.kinds.tokens
+        target = self.target[0 if column == "params" else 1]
+        return np.concatenate([proposed, [target], *(g.values(column) for g in self.groups)])
+
 
 def _prepare(proposed: Design) -> _Picture:
     setup, target = proposed.setup, proposed.target
@@ -124,13 +131,9 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<extra>Target</extra>",
         },
     ]
-    spans = {
-        "params": [picture.kinds.params, *(group.values("params") for group in picture.groups)],
-        "tokens": [picture.kinds.tokens, *(group.values("tokens") for group in picture.groups)],
-    }
     layout = {
-        "xaxis": look.axis(AXES["params"].title, span=np.concatenate(spans["params"])),
-        "yaxis": look.axis(AXES["tokens"].title, span=np.concatenate(spans["tokens"])),
+        "xaxis": look.axis(AXES["params"].title, span=picture.span("params")),
+        "yaxis": look.axis(AXES["tokens"].title, span=picture.span("tokens")),
     }
     alt = f"Proposed runs among the rows: {'; '.join(picture.labels)}."
     for mark, text in (("<br>", ", "), ("<b>", ""), ("</b>", "")):

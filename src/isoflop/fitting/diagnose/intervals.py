@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtrit
 
 from isoflop.fitting.diagnose.profile import Profile
 from isoflop.fitting.objective import Array
@@ -53,25 +52,30 @@ def parameter_intervals(
         Nominal coverage.
     """
     by_name = {profile.name: profile for profile in profiles}
-    reach = _reach(fit, level)
+    resampled = {} if fit.draws is None else _ends(fit, level)
+    smooth = {} if fit.covariance is None else _ends(replace(fit, draws=None), level)
     return tuple(
         ParameterIntervals(
             name=param.name,
             help=param.help,
             estimate=fit.values[param.name],
             profile=by_name.get(param.name),
-            bootstrap=bootstrap_interval(fit, param.name, level=level),
-            covariance=_around(fit.values[param.name], float(half)),
+            bootstrap=resampled.get(param.name),
+            covariance=smooth.get(param.name),
         )
-        for param, half in zip(fit.law.params, reach, strict=True)
+        for param in fit.law.params
     )
 
 
 def bootstrap_interval(fit: Fit, name: str, *, level: float = 0.9) -> Interval | None:
     """Return the percentile interval of a parameter; None without draws."""
-    if fit.draws is None:
-        return None
-    return percentile_interval(fit.draws[:, fit.law.param_names.index(name)], level=level)
+    return None if fit.draws is None else _ends(fit, level).get(name)
+
+
+def _ends(fit: Fit, level: float) -> dict[str, Interval]:
+    """Return the interval of each parameter that has one, by name."""
+    found = fit.params(level)[["lower", "upper"]].dropna()
+    return {str(name): (float(low), float(high)) for name, low, high in found.itertuples()}
 
 
 def percentile_interval(draws: Array, *, level: float = 0.9) -> Interval | None:
@@ -81,19 +85,6 @@ def percentile_interval(draws: Array, *, level: float = 0.9) -> Interval | None:
         return None
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def _reach(fit: Fit, level: float) -> Array:
-    """Return half the width of each parameter's covariance interval; NaN where there is none."""
-    n_params = len(fit.law.params)
-    if fit.covariance is None:
-        return np.full(n_params, np.nan)
-    quantile = float(stdtrit(fit.n_rows - n_params, 0.5 + level / 2))
-    return np.asarray(quantile * np.sqrt(np.diagonal(fit.covariance)))
-
-
-def _around(centre: float, half: float) -> Interval | None:
-    return (centre - half, centre + half) if np.isfinite(half) else None
 
 
 def write_interval(lower: float | None, upper: float | None) -> str:
