@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"fitting"}),
     frozenset({"planning"}),
     frozenset({"export", "forecast", "plot"}),
-    frozenset({"figures", "html_report"}),
+    frozenset({"html_report"}),
     frozenset({"api"}),
     frozenset({"cli", "server", "ui"}),
     frozenset({"app", "pages"}),
@@ -117,10 +117,9 @@ for name in {packages!r}:
 @pytest.mark.slow
 def test_importing_stays_light() -> None:
     """What each package imports, after the packages below it, in one fresh process."""
-    drawing = [name for name in ("figures", "plot") if (PACKAGE / name).is_dir()]
-    packages = ["tables", "laws", "fitting", "planning", "training", *drawing]
+    packages = ["tables", "laws", "fitting", "planning", "training", "plot"]
     code = IMPORT_ALL.format(
-        packages=[f"isoflop.{name}" for name in packages], drawing=[f"isoflop.{drawing[0]}"]
+        packages=[f"isoflop.{name}" for name in packages], drawing=["isoflop.plot"]
     )
     assert run_python(code) == ""
 

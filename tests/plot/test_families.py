@@ -65,7 +65,7 @@ def test_the_multiplier_is_that_of_the_comparison() -> None:
     np.testing.assert_array_equal(whole.y[shown], multiplier.centre[shown])
     assert figure.layout.xaxis.title.text == "Compute of one (FLOP)"
     assert figure.layout.meta["alt"].startswith(
-        "Compute that &lt;two&gt; needs over that of one for the same loss, from "
+        "Compute that <two> needs over that of one for the same loss, from "
     )
 
 

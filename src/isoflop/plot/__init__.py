@@ -69,9 +69,10 @@ if TYPE_CHECKING:
     from isoflop.plot.theme import APP as APP
     from isoflop.plot.theme import DARK as DARK
     from isoflop.plot.theme import LIGHT as LIGHT
+    from isoflop.plot.theme import Figure as Figure
     from isoflop.plot.theme import Theme as Theme
 
-_THEME = ("APP", "DARK", "LIGHT", "Theme")
+_THEME = ("APP", "DARK", "LIGHT", "Figure", "Theme")
 FIGURES = (
     "backtest",
     "bands",

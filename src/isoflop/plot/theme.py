@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 Scale = Literal["log", "linear"]
+Figure = go.Figure
 Trace = dict[str, Any]
 """One trace as Plotly writes it: a dict is checked once, a graph object again in each figure."""
 

@@ -9,9 +9,9 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from isoflop.figures import Figure
 from isoflop.fitting import Certificate, Fit
 from isoflop.laws import Law
+from isoflop.plot import Figure
 from isoflop.tables import LossTable
 from isoflop.ui import messages, number_columns, uploads
 from isoflop.units import counted, format_number
@@ -31,13 +31,8 @@ CHART_CONFIG = {
 }
 
 
-def chart(figure: Figure, *, alt: str, key: str) -> None:
-    """Draw a figure with the app's toolbar, which saves it as SVG."""
-    st.plotly_chart(figure, config=CHART_CONFIG, alt=alt, key=key)
-
-
 def drawn(figure: Figure, *, key: str, has_notes: bool = True, **settings: Any) -> Any:
-    """Draw a figure with the app's toolbar, and under it what a reader must know of it.
+    """Draw a figure with the app's toolbar, which saves it as SVG, and its notes under it.
 
     Parameters
     ----------
