@@ -44,6 +44,13 @@ def test_the_page_of_user_code_runs_without_the_app(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_figures_of_a_plan_are_made_as_its_page_says(tmp_path: Path) -> None:
+    done = run(blocks((ROOT / "docs" / "planning.md").read_text(encoding="utf-8")), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Agreement(n_runs=52" in done.stdout
+
+
+@pytest.mark.slow
 def test_the_readme_runs_as_printed_without_the_app(mirror: Path, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("## In Python\n")[2].partition("\n## ")[0]

@@ -39,7 +39,7 @@ def test_first_visit_is_finished(start: Path) -> None:
         "Accelerator-hours", "Cost", "Extrapolation",
     }  # fmt: skip
     curve, contours, residuals = figures(at)
-    assert {"Cerebras-GPT", "Pythia", "You are here", "90% band", "beyond the data"} <= set(
+    assert {"Cerebras-GPT", "Pythia", "You are here", "90% band", "extrapolation"} <= set(
         trace_names(curve)
     )
     assert contours["data"][0]["type"] == "contour"

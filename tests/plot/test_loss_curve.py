@@ -30,7 +30,7 @@ def draw() -> go.Figure:
 
 def test_band_and_curve_look_different_beyond_the_rows() -> None:
     figure = draw()
-    within, beyond = named(figure, "90% band"), named(figure, "beyond the data")
+    within, beyond = named(figure, "90% band"), named(figure, "extrapolation")
     assert {trace.fillpattern.shape for trace in within} == {None}
     assert {trace.fillpattern.shape for trace in beyond} == {"/"}
     assert [trace.line.dash for trace in named(figure, CURVE)] == ["dash", "solid", "dash"]

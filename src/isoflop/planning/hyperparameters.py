@@ -161,7 +161,7 @@ def hyperparameter_hints(
     ]
     if problems:
         raise PlanError(
-            "The rules for hyper-parameters need positive inputs.", detail="\n".join(problems)
+            "Batch-size and learning-rate rules need positive inputs.", detail="\n".join(problems)
         )
     return tuple(
         _hint(rule, given)

@@ -262,7 +262,7 @@ def _bands(along: Curve, column: str) -> list[Trace]:
             if is_beyond
             else {"fillcolor": look.BAND}
         )
-        name = "beyond the data" if is_beyond else f"{band.level:.0%} band"
+        name = "extrapolation" if is_beyond else f"{band.level:.0%} band"
         traces.append(
             {
                 "type": "scatter",

@@ -168,7 +168,7 @@ def _choose_size(size: float) -> None:
 
 
 def hyperparameters(shown: View) -> None:
-    """List what published rules say of batch and learning rate."""
+    """List what published batch-size and learning-rate rules give."""
     plan, fit = shown.plan, shown.fitted.fit
     proposed = plan_results.shape(shown)
     loss = plan.loss if fit.loss_unit == "nats/token" else None
@@ -187,7 +187,7 @@ def hyperparameters(shown: View) -> None:
             "Source": [hint.rule.source for hint in hints],
         },
         hide_index=True,
-        alt="Batch size and learning rate by published rules",
+        alt="Batch-size and learning-rate rules",
     )
     least = least_batch(shown.scenario, proposed.architecture)
     steps = training_steps(plan.tokens, least.tokens)
