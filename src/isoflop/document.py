@@ -21,6 +21,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import DocumentError
@@ -50,6 +51,27 @@ def to_json(value: Any, format: str, *, derived: Mapping[str, Any] | None = None
     """
     around = {"format": format, "isoflop": version("isoflop"), "key": getattr(value, "key", "")}
     return as_text({**around, **plain(value), **({"derived": derived} if derived else {})})
+
+
+def frame_to_json(
+    result: Any, format: str, frame: pd.DataFrame, *, summary: str, table: Mapping[str, str]
+) -> str:
+    """Return a result as its frame, a mapping a row: for other readers, it is not read back.
+
+    Parameters
+    ----------
+    result : object
+        With a ``key``.
+    format : str
+        Name and version, such as ``"isoflop-law-comparison-1"``.
+    frame : pandas.DataFrame
+    summary : str
+    table : mapping of str to str
+        Id and fingerprint of the rows that it rests on.
+    """
+    plain_rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    around = {"format": format, "isoflop": version("isoflop"), "key": result.key}
+    return as_text({**around, "table": table, "summary": summary, "rows": plain_rows})
 
 
 def as_text(entries: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,5 +170,12 @@ def test_comparisons_start_from_names(table: iso.LossTable) -> None:
     assert "[compared-across-tokenizer]" in families.summary()
     assert list(families.to_frame().columns[:3]) == ["compute_flop", "loss", "multiplier"]
     assert iso.compare_families(PILE, reasons={"tokenizer": "close"}, n_bootstrap=200) == families
+    assert iso.FamilyComparison.from_json(families.to_json()) == families
+    published = iso.compare_published(PILE)
+    for one, name in ((found, "law"), (published, "published")):
+        document = json.loads(one.to_json(), parse_constant=pytest.fail)
+        assert document["format"] == f"isoflop-{name}-comparison-1"
+        assert document["key"] == one.key
+        assert len(document["rows"]) == len(one.to_frame())
     tested = iso.backtest([iso.load(PILE)], laws=["power_floor"], objectives=["huber_log"])
     assert [(row.dataset, row.law) for row in tested.rows] == [(PILE, "power_floor")]

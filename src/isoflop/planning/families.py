@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop import document
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.compare import (
@@ -33,6 +34,7 @@ from isoflop.text import as_html, with_notices
 
 Array = NDArray[np.float64]
 
+FORMAT = "isoflop-family-comparison-1"
 N_GRID = 60
 BEYOND = 10.0
 """How far beyond the largest row families are compared, as a factor of the scale."""
@@ -116,6 +118,21 @@ class FamilyComparison(Keyed):
         """Say how much more one family needs, and whether both share the law's exponents."""
         said = [multiplier_summary(self.multiplier, *self.labels)]
         return said if self.test is None else [*said, exponents_summary(self.test)]
+
+    def to_json(self) -> str:
+        """Return the comparison as JSON that `from_json` reads, with both fits."""
+        return document.to_json(self, FORMAT, derived={"summary": self.summary()})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FamilyComparison:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else, or of a newer version.
+        """
+        return document.from_json(cls, text, FORMAT)
 
     def _repr_html_(self) -> str:
         title = " and ".join(self.labels)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop import document
 from isoflop.errors import IsoflopError, TooFewRows
 from isoflop.fitting.compare.held_out import (
     HeldOut,
@@ -34,6 +35,9 @@ from isoflop.identity import Keyed
 from isoflop.laws import Law, law_for_role, laws_for, rebind
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html
+from isoflop.units import counted
+
+FORMAT = "isoflop-law-comparison-1"
 
 Progress = Callable[[float], None]
 
@@ -101,7 +105,7 @@ class LawComparison(Keyed):
     key: str = field(init=False, repr=False)
 
     def __repr__(self) -> str:
-        return f"LawComparison({len(self.scores)} laws on {self.table.id})"
+        return f"<LawComparison: {counted(len(self.scores), 'law')} on {self.table.id}>"
 
     def _repr_html_(self) -> str:
         return as_html("Laws compared", *sentences(self), self.to_frame())
@@ -167,6 +171,16 @@ class LawComparison(Keyed):
         frame = self.to_frame().drop(columns=["tied", "reason"]).dropna(axis=1, how="all")
         table = frame.to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="")
         return "\n".join([*sentences(self), "", table])
+
+    def to_json(self) -> str:
+        """Return the frame and the summary as JSON; null where a figure lacks."""
+        return document.frame_to_json(
+            self,
+            FORMAT,
+            self.to_frame(),
+            summary="\n".join(sentences(self)),
+            table={"id": self.table.id, "fingerprint": self.table.fingerprint},
+        )
 
 
 def functional_forms(column: str) -> tuple[Law, ...]:

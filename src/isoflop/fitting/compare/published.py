@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop import document
 from isoflop.errors import IsoflopError
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import Fit
@@ -16,8 +17,9 @@ from isoflop.identity import Keyed
 from isoflop.laws import PublishedFit, load_published_fits, rebind
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html
-from isoflop.units import format_number
+from isoflop.units import counted, format_number
 
+FORMAT = "isoflop-published-comparison-1"
 FEWEST_ROWS = 3
 """Rows in the range of a published fit from which its shape is judged."""
 
@@ -100,7 +102,10 @@ class PublishedComparison(Keyed):
     key: str = field(init=False, repr=False)
 
     def __repr__(self) -> str:
-        return f"PublishedComparison({len(self.scores)} published fits on {self.table.id})"
+        return (
+            f"<PublishedComparison: {counted(len(self.scores), 'published fit')} on "
+            f"{self.table.id}>"
+        )
 
     def _repr_html_(self) -> str:
         return as_html("Published fits", self.summary(), self.to_frame())
@@ -152,6 +157,16 @@ class PublishedComparison(Keyed):
                 "note": [" ".join([*one.conflicts.values(), one.published.note]) for one in found],
             },
             index=pd.Index([one.published.key for one in found], name="key"),
+        )
+
+    def to_json(self) -> str:
+        """Return the frame and the summary as JSON; null where a figure lacks."""
+        return document.frame_to_json(
+            self,
+            FORMAT,
+            self.to_frame().reset_index(),
+            summary=self.summary(),
+            table={"id": self.table.id, "fingerprint": self.table.fingerprint},
         )
 
 
