@@ -1,0 +1,685 @@
+"""Nested JSON to rows: which lists are learning curves, which values are of the whole run.
+
+A list of records in a record is that record's curve and the values beside it are the run's; objects
+whose keys are steps are curves; what describes a curve (``start_step``) is never a row. What cannot
+be told is refused with its shape in words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import TypeGuard
+
+from isoflop.errors import TableError
+from isoflop.tables.headers import readings
+from isoflop.tables.problems import shorten
+from isoflop.tables.raw import unique_headers
+from isoflop.units import counted
+
+Row = dict[str, object]
+
+_MAX_DEPTH = 5
+_SPLITS = {"train", "training", "val", "valid", "validation", "eval", "evaluation", "test", "dev"}
+# Names that say nothing of what a list or an object by steps holds.
+_CONTAINERS = {"values", "value", "data", "history", "points", "curve", "steps", "records"}
+_PLANNED_STEPS = ("max_steps", "total_steps", "num_steps", "n_steps", "train_steps", "max_iters")
+_SIZES = ("params", "params_nonembedding", "params_active")
+# What is spent along a run: a run's total of it is not that of its every step.
+_SPENT = ("tokens", "compute_flop")
+_POSITIONS = ("step", "epochs", "wall_time_s", "accelerator_seconds")
+_STEPS = re.compile(r"(?i)(?:^|[_ /])(?:steps?|iters?|iterations?)$")
+_SCALAR_EVENT = ("Wall time", "Step", "Value")
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A record taken apart: its own values, and what it holds many of."""
+
+    values: Row = field(default_factory=dict)
+    records: dict[str, list[Row]] = field(default_factory=dict)
+    lists: dict[str, list[object]] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=4096)
+def _column_of(key: str) -> str:
+    """Return the canonical column that a key reads as; empty if none."""
+    found = readings(key)
+    return found[0].column if found else ""
+
+
+def rows_of_document(document: object, name: str) -> tuple[list[Row], tuple[str, ...]]:
+    """Return the rows of a JSON document, and how it was understood.
+
+    Parameters
+    ----------
+    document : object
+        As ``json.loads`` gives it.
+    name : str
+        Of the file.
+
+    Raises
+    ------
+    TableError
+        If it holds no table, or one that cannot be told.
+    """
+    reader = _Reader(name)
+    rows = reader.document(document)
+    if not rows:
+        raise _refusal(name, document)
+    return rows, tuple(dict.fromkeys(reader.notes))
+
+
+def rows_of_entry(entry: Row, name: str) -> list[Row]:
+    """Return the rows of one line of JSON Lines: one, or those of the curve that it holds.
+
+    Raises
+    ------
+    TableError
+        If they cannot be told.
+    """
+    return rows_of_flat(entry) if _is_flat(entry) else _Reader(name).record(entry)
+
+
+def with_leading_values(rows: list[Row], name: str) -> list[Row]:
+    """Return the rows of JSON Lines; a first line of the run's values is put on all others."""
+    first, rest = _leading_values(rows)
+    return _Reader(name)._along(first, "", rest) if first else rows
+
+
+def _is_flat(entry: Mapping[str, object]) -> bool:
+    return not any(isinstance(value, list | dict) for value in entry.values())
+
+
+class _Reader:
+    """Reads one document, collecting notes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.notes: list[str] = []
+
+    # --- Whole documents ---
+
+    def document(self, document: object, depth: int = 0) -> list[Row]:
+        """Return the rows of a document, or of a part of it that holds everything."""
+        if isinstance(document, list):
+            return self._list(document)
+        if not isinstance(document, dict) or not document or depth > _MAX_DEPTH:
+            return []
+        if (split := _pandas_split(document)) is not None:
+            return split
+        objects = {key: value for key, value in document.items() if isinstance(value, dict)}
+        if len(document) == 1:
+            (inner,) = document.values()
+            if isinstance(inner, list) and inner and all(isinstance(row, dict) for row in inner):
+                return self._list(inner)
+            is_wrapper = isinstance(inner, dict) and not any(map(_column_of, inner))
+            if is_wrapper and isinstance(inner, dict) and _metric_curve(inner) is None:
+                return self.document(inner, depth + 1)
+        if len(objects) == len(document) and (rows := self._objects(objects)):
+            return rows
+        runs = {key: value for key, value in objects.items() if _is_run(value)}
+        if len(runs) > 1 and not set(map(str.lower, runs)) & _SPLITS:
+            rest = {key: value for key, value in document.items() if key not in runs}
+            return self._runs(runs, self._parts(rest).values)
+        return self.record(document)
+
+    def _list(self, entries: Sequence[object]) -> list[Row]:
+        if entries and all(isinstance(entry, dict) for entry in entries):
+            records: list[Row] = [entry for entry in entries if isinstance(entry, dict)]
+            first, rest = _leading_values(records)
+            return self._along(first, "", rest) if first else self._records(records)
+        if entries and all(_is_scalar_event(entry) for entry in entries):
+            return [
+                dict(zip(_SCALAR_EVENT, entry, strict=True))
+                for entry in entries
+                if isinstance(entry, list)
+            ]
+        return []
+
+    def _records(self, records: Sequence[Row]) -> list[Row]:
+        """Return the rows of records, each of which is a run, a step or the curve of a run."""
+        rows: list[Row] = []
+        for number, record in enumerate(records, start=1):
+            found = rows_of_flat(record) if _is_flat(record) else self.record(record)
+            if len(found) > 1 and not any(_column_of(key) == "run_id" for key in found[0]):
+                found = [{"run_id": f"run {number}", **row} for row in found]
+            rows += found
+        return rows
+
+    def _objects(self, objects: Mapping[str, Row]) -> list[Row]:
+        """Return the rows of objects by step, by metric, by column or by run; none if neither."""
+        steps = _step_keys(objects)
+        if steps is not None and not _is_range(steps):
+            by_step = zip(steps, objects.values(), strict=True)
+            return [{"step": step, **row} for step, value in by_step for row in self.record(value)]
+        if (rows := self._metrics(objects)) is not None:
+            return rows
+        inner = dict.fromkeys(key for value in objects.values() for key in value)
+        is_grid = all(map(_is_flat, objects.values()))
+        if is_grid and sum(map(bool, map(_column_of, objects))) > sum(
+            map(bool, map(_column_of, inner))
+        ):
+            by_row: dict[str, Row] = {key: {} for key in inner}
+            for column, cells in objects.items():
+                for key, cell in cells.items():
+                    by_row[key][column] = cell
+            return self._records(list(by_row.values()))
+        if set(map(str.lower, objects)) <= _SPLITS:
+            return []
+        has_loss = any(_holds_loss(value) for value in objects.values())
+        return self._runs(objects, {}) if has_loss or len(objects) > 1 else []
+
+    def _runs(self, runs: Mapping[str, Row], shared: Row) -> list[Row]:
+        return [
+            {"run_id": _encodable(key), **shared, **row}
+            for key, value in runs.items()
+            for row in self._of_run(key, value)
+        ]
+
+    def _of_run(self, key: str, value: Row) -> list[Row]:
+        """Return the rows of one run, or of the runs that a group of them holds."""
+        inner = {name: run for name, run in value.items() if isinstance(run, dict) and _is_run(run)}
+        if len(inner) < 2 and len(inner) != len(value):
+            return self.record(value)
+        rest = {name: cell for name, cell in value.items() if name not in inner}
+        rows = self._runs(inner, self._parts(rest).values)
+        return [{**row, "run_id": f"{_encodable(key)}/{row['run_id']}"} for row in rows]
+
+    def _metrics(self, objects: Mapping[str, Row]) -> list[Row] | None:
+        """Return one row a step of curves by metric, each with what describes it; None if none."""
+        curves: dict[str, Row] = {}
+        for key, value in objects.items():
+            curve = _metric_curve(value)
+            if curve is None:
+                return None
+            curves[key] = curve
+        if not curves or not any(_column_of(key) == "loss" for key in curves):
+            return None
+        is_index = all(_is_range(_step_keys(curve) or []) for curve in curves.values())
+        sizes = {*_SIZES, *_SPENT, "step"}
+        if is_index and sizes & set(map(_column_of, curves)):
+            return None  # columns of pandas, by row number
+        rows: dict[float, Row] = {}
+        for key, curve in curves.items():
+            for step, number in zip(_step_keys(curve) or [], curve.values(), strict=True):
+                rows.setdefault(step, {"step": step})[_encodable(key)] = number
+        self.notes.append("Objects whose keys are steps were read as curves.")
+        return [rows[step] for step in sorted(rows)]
+
+    # --- One record ---
+
+    def record(self, record: Row, depth: int = 0) -> list[Row]:
+        """Return the rows of one record: one, or those of the curve that it holds."""
+        parts = self._parts(record)
+        with_loss = {
+            key: rows for key, rows in parts.records.items() if any(map(_holds_loss, rows))
+        }
+        if not with_loss and (curve := self._curve_of_lists(parts)) is not None:
+            return self._along(parts.values, "", curve)
+        if not with_loss:
+            return self._without_curve(parts)
+        self._leave_out([key for key in (*parts.records, *parts.lists) if key not in with_loss])
+        name, rows = self._one_curve(with_loss)
+        if depth < _MAX_DEPTH and not all(map(_is_flat, rows)):
+            nested = [self.record(row, depth + 1) for row in rows]
+            if any(len(found) > 1 for found in nested):
+                return _joined_runs(parts.values, nested)
+            rows = [row for found in nested for row in found]
+        if _have_own_sizes(rows):
+            return [{**_beside(parts.values, _of_rows(rows), "of the file"), **row} for row in rows]
+        return self._along(parts.values, name, rows)
+
+    def _one_curve(self, curves: Mapping[str, list[Row]]) -> tuple[str, list[Row]]:
+        """Return the one curve of a record; several are joined by step, or refused."""
+        if len(curves) == 1:
+            ((name, rows),) = curves.items()
+            return name, rows
+        if not all(_position(rows, {}) for rows in curves.values()):
+            listed = ", ".join(
+                f"{shorten(k)} ({counted(len(v), 'record')})" for k, v in curves.items()
+            )
+            raise TableError(
+                f"The file {self.name} holds several lists of losses, and which is meant cannot be"
+                " told.",
+                detail=f"They are: {listed}.",
+                hint="Give one of them, or a step in each of their records.",
+            )
+        keys = [
+            key for rows in curves.values() for key in dict.fromkeys(k for r in rows for k in r)
+        ]
+        joined: dict[object, Row] = {}
+        for name, rows in curves.items():
+            position = _position(rows, {})
+            for row in rows:
+                target = joined.setdefault(row.get(position), {"step": row.get(position)})
+                for key, value in row.items():
+                    if key != position:
+                        target[f"{name}/{key}" if keys.count(key) > 1 else key] = value
+        self.notes.append(f"The lists {', '.join(map(shorten, curves))} were joined by step.")
+        return "", list(joined.values())
+
+    def _along(self, values: Row, name: str, rows: list[Row]) -> list[Row]:
+        """Put a run's values on the rows of its curve: totals grow along it, or are set apart."""
+        position = _position(rows, values)
+        if not position:
+            return _measured(values, name, rows)
+        rows = _merged(rows, position)
+        grown = self._grown(values, rows, position)
+        constant = {key: value for key, value in values.items() if key not in grown}
+        run = _beside(constant, {*_of_rows(rows), *_POSITIONS}, "of the run")
+        if name:
+            beside = f", with the run's own values: {', '.join(map(shorten, run))}" if run else ""
+            self.notes.append(f"The list {shorten(name)} is the run's curve{beside[:300]}.")
+        return [
+            {**run, **{key: share[number] for key, share in grown.items()}, **row}
+            for number, row in enumerate(rows)
+        ]
+
+    def _grown(self, values: Row, rows: list[Row], position: str) -> dict[str, list[object]]:
+        """Return a run's totals of tokens and compute at each row of its curve."""
+        inner = {_column_of(key) for row in rows for key in row}
+        by = next((k for row in rows for k in row if _column_of(k) == "tokens"), position)
+        grown: dict[str, list[object]] = {}
+        for key, value in values.items():
+            if _column_of(key) not in _SPENT or _column_of(key) in inner or not _is_number(value):
+                continue
+            places = [row.get(by) for row in rows]
+            numbers = [float(place) for place in places if _is_number(place)]
+            last = max(numbers, default=0.0)
+            if by == position:
+                planned = [values.get(name) for name in _PLANNED_STEPS]
+                last = max([last, *(float(p) for p in planned if _is_number(p))])
+            if last > 0:
+                total = float(value)
+                grown[key] = [
+                    total * float(place) / last if _is_number(place) else None for place in places
+                ]
+                self.notes.append(
+                    f"{shorten(key)} is a total of the run: it grows along {shorten(by)}."
+                )
+        return grown
+
+    def _without_curve(self, parts: _Parts) -> list[Row]:
+        """Return the one row of a record without a curve, or its only list of records."""
+        if len(parts.records) == 1 and "loss" not in _columns(parts.values):
+            ((key, rows),) = parts.records.items()
+            self._leave_out(list(parts.lists))
+            flat = [row for inner in rows for row in self.record(inner)]
+            return [{**_beside(parts.values, _of_rows(flat), "of the file"), **row} for row in flat]
+        values = dict(parts.values)
+        for key, items in parts.lists.items():
+            values[key] = ", ".join(map(str, items)) if _is_text(items) else json.dumps(items)[:200]
+        self._leave_out(list(parts.records))
+        return [values] if values else []
+
+    def _curve_of_lists(self, parts: _Parts) -> list[Row] | None:
+        """Return the curve that lists of one length make; None if there is none.
+
+        Where no list says the step, the position in the list is the step.
+        """
+        lists = {_of_one(key): items for key, items in parts.lists.items()}
+        groups: dict[int, list[str]] = {}
+        for key, items in lists.items():
+            groups.setdefault(len(items), []).append(key)
+        losses = {
+            size: keys
+            for size, keys in groups.items()
+            if any(_column_of(key) == "loss" for key in keys) and size > 0
+        }
+        if (
+            not losses
+            and not parts.values
+            and not parts.records
+            and len(groups) == 1
+            and 0 not in groups
+        ):
+            losses = groups  # nothing but columns, of scores
+        with_step = {size: keys for size, keys in losses.items() if any(map(_is_step_name, keys))}
+        chosen = with_step or losses
+        if len(chosen) > 1:
+            raise TableError(
+                f"The file {self.name} holds lists of losses of different lengths, and which is"
+                " meant cannot be told.",
+                detail="; ".join(
+                    f"{', '.join(map(shorten, keys))}: {counted(size, 'entry', 'entries')}"
+                    for size, keys in chosen.items()
+                ),
+                hint="Give one of them, with a list of its steps.",
+            )
+        if not chosen:
+            return None
+        ((size, keys),) = chosen.items()
+        self._leave_out([key for key in (*lists, *parts.records) if key not in keys])
+        columns = {key: lists[key] for key in keys}
+        says_place = {"step", "epochs", *_SIZES, *_SPENT} & {_column_of(key) for key in keys}
+        if not says_place and parts.values:
+            columns = {"step": list(range(1, size + 1)), **columns}
+            self.notes.append("The position in a list of losses is the step.")
+        return [
+            dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
+        ]
+
+    def _parts(self, record: Row) -> _Parts:
+        parts = _Parts()
+        self._collect(record, "", parts, 0)
+        return parts
+
+    def _collect(self, record: Row, prefix: str, parts: _Parts, depth: int) -> None:
+        for raw_key, value in record.items():
+            key = f"{prefix}{_encodable(raw_key)}"
+            if isinstance(value, dict) and depth < _MAX_DEPTH:
+                curve = _curve_by_step(value, raw_key)
+                if curve is not None:
+                    parts.records[key] = curve
+                else:
+                    self._collect(value, f"{key}/", parts, depth + 1)
+            elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+                parts.records[key] = [row for row in value if isinstance(row, dict)]
+            elif isinstance(value, list):
+                if any(isinstance(item, list | dict) for item in value):
+                    parts.values[key] = json.dumps(value)[:200]
+                else:
+                    parts.lists[key] = value
+            else:
+                parts.values[key] = _cell(value)
+
+    def _leave_out(self, names: Sequence[str]) -> None:
+        if names:
+            self.notes.append(f"Not read: {', '.join(map(shorten, names[:20]))}.")
+
+
+# --- What a list is ---
+
+
+def _position(rows: Sequence[Row], values: Row) -> str:
+    """Return the key that says where each record of a curve stands; empty if it is no curve."""
+    keys = dict.fromkeys(key for row in rows[:100] for key in row)
+    for key in sorted(keys, key=lambda key: _column_of(key) != "step"):
+        if _column_of(key) in {"step", "epochs"} and _n_distinct(rows, key) > (len(rows) > 1):
+            return key
+    for key in keys:
+        if _column_of(key) == "tokens" and _is_tokens_seen(rows, key, values):
+            return key
+    return ""
+
+
+def _is_tokens_seen(rows: Sequence[Row], key: str, values: Row) -> bool:
+    """Return whether tokens grow from record to record, up to the run's own where it says them."""
+    seen = [float(v) for row in rows if _is_number(v := row.get(key))]
+    if len(seen) < 2 or not all(a < b for a, b in pairwise(seen)):
+        return False
+    total = next(
+        (v for k, v in values.items() if _column_of(k) == "tokens" and _is_number(v)), None
+    )
+    return total is None or 0.5 * float(total) <= seen[-1] <= 1.01 * float(total)
+
+
+def _n_distinct(rows: Sequence[Row], key: str) -> int:
+    return len({value for row in rows if _is_number(value := row.get(key))})
+
+
+def _have_own_sizes(rows: Sequence[Row]) -> bool:
+    """Return whether records are runs: each has a size of its own."""
+    return any(
+        _column_of(key) in _SIZES and _n_distinct(rows, key) > 1
+        for key in dict.fromkeys(key for row in rows[:100] for key in row)
+    )  # fmt: skip
+
+
+def _merged(rows: Sequence[Row], position: str) -> list[Row]:
+    """Put records of one position together, as training and evaluation are logged apart."""
+    merged: dict[object, Row] = {}
+    others: list[Row] = []
+    for row in rows:
+        place = row.get(position)
+        target = merged.get(place) if _is_number(place) else None
+        if target is None:
+            target = {}
+            if _is_number(place):
+                merged[place] = target
+            others.append(target)
+        elif any(k in target and target[k] != v for k, v in row.items() if k != position):
+            target = {}
+            others.append(target)
+        target |= row
+    return others
+
+
+def _of_rows(rows: Sequence[Row]) -> set[str]:
+    """Return the keys of records and the canonical columns that they read as."""
+    keys = {key for row in rows[:100] for key in row}
+    return keys | {_column_of(key) for key in keys} - {""}
+
+
+def _beside(values: Row, taken: Set[str], of: str) -> Row:
+    """Return a run's values under names that do not rival those of its rows."""
+    return {
+        f"{key} {of}" if {key, _column_of(key)} & taken else key: value
+        for key, value in values.items()
+    }
+
+
+def _measured(values: Row, name: str, rows: Sequence[Row]) -> list[Row]:
+    """Return records that measure one run in several ways: sizes in them are not the run's."""
+    sizes = _columns(values) - {"loss"}
+    renamed = [
+        {
+            f"{key} of {name or 'the list'}" if _column_of(key) in sizes else key: value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+    run = _beside(values, _of_rows(renamed), "of the run")
+    return [{**run, **row} for row in renamed]
+
+
+def _joined_runs(values: Row, nested: Sequence[list[Row]]) -> list[Row]:
+    rows = []
+    for number, found in enumerate(nested, start=1):
+        has_name = any(_column_of(key) == "run_id" for row in found[:1] for key in row)
+        name = {} if has_name else {"run_id": f"run {number}"}
+        rows += [
+            {**_beside(values, _of_rows(found), "of the file"), **name, **row} for row in found
+        ]
+    return rows
+
+
+def _leading_values(records: list[Row]) -> tuple[Row, list[Row]]:
+    """Split off a first record of the run's values: it has no loss, and shares no key."""
+    others = records[1:]
+    if len(others) < 2 or set(records[0]) & set().union(*others[:20]):
+        return {}, records
+    has_losses = all(map(_is_flat, others)) and any(map(_holds_loss, others))
+    if not has_losses or _holds_loss(records[0]):
+        return {}, records
+    return dict(_flat_values(records[0])), others
+
+
+def _flat_values(record: Row, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in record.items():
+        if isinstance(value, dict) and prefix.count("/") < _MAX_DEPTH:
+            yield from _flat_values(value, f"{prefix}{_encodable(key)}/")
+        else:
+            yield f"{prefix}{_encodable(key)}", _cell(value)
+
+
+# --- Objects by step ---
+
+
+def _step_keys(value: Mapping[str, object]) -> list[float] | None:
+    """Return an object's keys as numbers; None unless it has several and all are whole numbers."""
+    if len(value) < 2 or not all(
+        key.isascii() and key.isdigit() and len(key) < 16 for key in value
+    ):
+        return None
+    return [float(key) for key in value]
+
+
+def _is_range(steps: Sequence[float]) -> bool:
+    """Return whether keys only number rows: 0, 1, 2 and so on."""
+    return list(steps) == [float(i) for i in range(len(steps))]
+
+
+def _curve_by_step(value: Row, name: str) -> list[Row] | None:
+    """Return the records of an object by step, in a record; None if it is none."""
+    curve = _metric_curve(value)
+    steps = _step_keys(curve) if curve is not None else None
+    if curve is not None and steps is not None:
+        return [{"step": s, name: v} for s, v in zip(steps, curve.values(), strict=True)]
+    steps = _step_keys(value)
+    if steps is None or _is_range(steps) or not all(isinstance(v, dict) for v in value.values()):
+        return None
+    return [
+        {"step": s, **v} for s, v in zip(steps, value.values(), strict=True) if isinstance(v, dict)
+    ]
+
+
+def _metric_curve(value: Row) -> Row | None:
+    """Return the numbers by step of a metric, which may stand beside what describes them."""
+    if _step_keys(value) is not None and all(_is_number(v) or v is None for v in value.values()):
+        return value
+    held = [inner for inner in value.values() if isinstance(inner, dict | list)]
+    if len(held) != 1 or len(value) < 2:
+        return None
+    inner = held[0]
+    if isinstance(inner, dict):
+        return _metric_curve(inner) if _step_keys(inner) is not None else None
+    start, interval = value.get("start_step"), value.get("step_interval")
+    if not (_is_number(start) and _is_number(interval) and all(map(_is_number, inner))):
+        return None
+    steps = [int(start) + i * int(interval) for i in range(len(inner))]
+    return {str(step): number for step, number in zip(steps, inner, strict=True)}
+
+
+# --- Small questions ---
+
+
+def rows_of_flat(record: Row) -> list[Row]:
+    """Return the one row of a record without parts."""
+    return [{_encodable(key): _cell(value) for key, value in record.items()}]
+
+
+def _columns(values: Mapping[str, object]) -> set[str]:
+    return {_column_of(key) for key in values} - {""}
+
+
+def _holds_loss(value: object, depth: int = 0) -> bool:
+    """Return whether a record says a loss, in itself or in a list or object of its own."""
+    if isinstance(value, list):
+        return any(_holds_loss(item, depth + 1) for item in value[:20] if isinstance(item, dict))
+    if not isinstance(value, dict) or depth > _MAX_DEPTH:
+        return False
+    return any(
+        _column_of(str(key)) == "loss"
+        or (isinstance(inner, dict | list) and _holds_loss(inner, depth + 1))
+        for key, inner in list(value.items())[:500]
+    )
+
+
+def _is_run(value: Row) -> bool:
+    """Return whether an object is a run: it says a size and a loss."""
+    flat = {_column_of(key.rpartition("/")[2]) for key, _ in _flat_values(value)}
+    return _holds_loss(value) and bool(flat & {*_SIZES, *_SPENT})
+
+
+def _is_step_name(key: str) -> bool:
+    return _column_of(key) in {"step", "epochs"}
+
+
+def _of_one(key: str) -> str:
+    """Return what one entry of a list is called: losses hold a loss, eval_steps a step."""
+    if _column_of(key):
+        return key
+    if _STEPS.search(key):
+        return "step"
+    single = next((key.removesuffix(end) for end in ("es", "s") if key.endswith(end)), key)
+    return single if _column_of(single) else key
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_text(items: Sequence[object]) -> bool:
+    return bool(items) and all(isinstance(item, str) for item in items)
+
+
+def _is_scalar_event(entry: object) -> bool:
+    """Return whether an entry is (wall time, step, value), as TensorBoard's page exports it."""
+    return isinstance(entry, list) and len(entry) == 3 and all(map(_is_number, entry))
+
+
+def _pandas_split(document: Row) -> list[Row] | None:
+    """Return the rows of ``{"columns": ..., "data": ...}``, as pandas and W&B's tables have it."""
+    headers, data = document.get("columns"), document.get("data")
+    if not (isinstance(headers, list) and isinstance(data, list)):
+        return None
+    names, _ = unique_headers([str(header) for header in headers])
+    if not all(isinstance(row, list) and len(row) == len(names) for row in data):
+        return None
+    return [dict(zip(names, map(_cell, row), strict=True)) for row in data]
+
+
+def _encodable(text: str) -> str:
+    """Replace what JSON may escape but no file can hold: halves of surrogate pairs."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _cell(value: object) -> object:
+    """Return a cell; a list or object in it as short text."""
+    if isinstance(value, list | dict):
+        return json.dumps(value)[:200]
+    return _encodable(value) if isinstance(value, str) else value
+
+
+# --- Shapes in words ---
+
+
+def _refusal(name: str, document: object) -> TableError:
+    return TableError(
+        f"The file {name} holds JSON, but no table.",
+        detail=f"It is {shape_in_words(document)}.",
+        hint='Give an array of objects, one a run, such as [{"params": 1e9, "loss": 2.1}].',
+    )
+
+
+def shape_in_words(value: object, depth: int = 0) -> str:
+    """Return what a JSON document is, for a person.
+
+    Examples
+    --------
+    >>> shape_in_words({"a": [1, 2], "b": "x"})
+    'an object of 2 keys: a (a list of 2 numbers), b (text)'
+    """
+    if isinstance(value, dict):
+        if not value or depth > 1:
+            return f"an object of {counted(len(value), 'key')}"
+        inner = [
+            f"{shorten(k, 30)} ({shape_in_words(v, depth + 1)})" for k, v in list(value.items())[:6]
+        ]
+        more = f" and {len(value) - 6} more" if len(value) > 6 else ""
+        return f"an object of {counted(len(value), 'key')}: {', '.join(inner)}{more}"
+    if isinstance(value, list):
+        if not value:
+            return "an empty list"
+        kinds = {_kind(item) for item in value}
+        what = kinds.pop() if len(kinds) == 1 else "mixed values"
+        return f"a list of {len(value):,} {what}"
+    return {"number": "a number", "text": "text", "nothing": "nothing"}.get(
+        _kind(value).removesuffix("s"), _kind(value)
+    )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "objects"
+    if isinstance(value, list):
+        return "lists"
+    if isinstance(value, str):
+        return "texts"
+    return "numbers" if _is_number(value) else "nothing" if value is None else "flags"
