@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from isoflop.fitting.diagnose import (
     normal_quantiles,
     objective_surface,
     one_step,
+    parameter_intervals,
+    profile_likelihoods,
     profiles,
     residuals,
     trend,
@@ -319,3 +322,52 @@ def test_trend_follows_a_bend_and_is_flat_without() -> None:
     assert np.mean((flat.lower <= 0) & (flat.upper >= 0)) >= 0.8
     assert trend(np.ones(50), noise[:50]) is None
     assert trend(x[:8], noise[:8]) is None
+
+
+def test_residuals_as_a_table_keep_rows_runs_and_order(made: LossTable) -> None:
+    table = made.with_frame(made.frame.assign(run_id=[f"run {i}" for i in made.frame.index]))
+    left = residuals(diagnostics(fit(CHINCHILLA, table), table))
+    frame = left.to_frame()
+    assert list(frame.index) == list(table.frame.index)
+    assert frame["run_id"].iloc[3] == f"run {table.frame.index[3]}"
+    assert np.log(frame["observed"] / frame["fitted"]).to_numpy() == pytest.approx(left.residual)
+    furthest = left.furthest(4)
+    sizes = furthest["standardised"].abs()
+    assert sizes.is_monotonic_decreasing
+    assert sizes.iloc[0] == np.abs(left.standardised).max()
+    ratio = float(np.abs(left.residual).max()) / left.scale
+    assert left.are_far(0.99 * ratio)
+    assert not left.are_far(1.01 * ratio)
+
+
+# --- Intervals ------------------------------------------------------------------------------------
+
+
+def test_intervals_by_every_method_agree_on_a_straight_line(straight: LossTable) -> None:
+    """On a linear law by least squares, profile and covariance are both the textbook interval."""
+    options = FitOptions(objective="least_squares", n_bootstrap=200)
+    setup = diagnostics(fit(LINE, straight, options), straight)
+    reports: list[float] = []
+    found = profile_likelihoods(setup, level=0.9, progress=reports.append)
+    assert reports == [0.5, 1.0]
+    for row, name in zip(
+        parameter_intervals(setup.fit, found, level=0.9), LINE.param_names, strict=True
+    ):
+        assert row.profile is not None
+        assert (row.profile.lower, row.profile.upper) == pytest.approx(row.covariance, rel=1e-6)
+        assert setup.fit.draws is not None
+        draws = setup.fit.draws[:, LINE.param_names.index(name)]
+        assert row.bootstrap == pytest.approx(tuple(np.quantile(draws, [0.05, 0.95])))
+
+
+def test_a_method_that_is_not_at_hand_gives_no_interval(straight: LossTable) -> None:
+    bare = replace(fit(LINE, straight, LEAST_SQUARES), covariance=None)
+    for row in parameter_intervals(bare):
+        assert (row.profile, row.bootstrap, row.covariance) == (None, None, None)
+
+
+def test_rows_are_asked_for_where_a_fit_holds_none(straight: LossTable) -> None:
+    fitted = fit(LINE, straight, LEAST_SQUARES)
+    assert diagnostics(fitted) == diagnostics(fitted, straight)
+    with pytest.raises(FitError, match="rows of this fit are not at hand"):
+        diagnostics(replace(fitted, table=None))

@@ -1,4 +1,4 @@
-"""Which small runs to train next, so that the prediction at the target becomes surest.
+"""Which small runs to train next, to narrow the prediction at the target most.
 
 The bootstrap draws say how unsure each parameter is; the law says what the loss of a run would tell
 of it. From both follows, for any set of runs, the expected variance of the prediction once they are
@@ -55,7 +55,7 @@ FAR = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """Runs proposed, and how much doubt they are expected to leave.
+    """Runs proposed, and how wide an interval they are expected to leave.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Design:
     target : Target
         What they are to inform.
     aim : {"loss", "size"}
-        What is to become sure.
+        Whose interval is to be narrowed.
     counts : tuple of int
         Numbers of runs that were tried.
     left : ndarray, shape (n_counts,)
@@ -154,7 +154,7 @@ def design_runs(
     n_runs : int, optional
         How many, up to `MAX_RUNS`; by default as many as still make a difference.
     aim : {"loss", "size"}
-        Make the loss at the target's optimum sure, or the optimal size there.
+        Narrow the interval of the loss at the target's optimum, or of the optimal size there.
     tokens_per_param : (float, float)
         Range to choose among.
     level : float

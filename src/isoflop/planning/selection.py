@@ -1,4 +1,4 @@
-"""Choosing runs within a budget so that knowing their losses leaves least doubt about a target.
+"""Selecting runs within a budget so that knowing their losses leaves a target least uncertain.
 
 Two criteria say what is left of the target's variance, both to first order. They differ where the
 draws scatter more than the residuals explain: `OverDraws` lets the new runs count as much as that

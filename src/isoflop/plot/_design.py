@@ -136,8 +136,6 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "yaxis": look.axis(AXES["tokens"].title, span=picture.span("tokens")),
     }
     alt = f"Proposed runs among the rows: {'; '.join(picture.labels)}."
-    for mark, text in (("<br>", ", "), ("<b>", ""), ("</b>", "")):
-        alt = alt.replace(mark, text)
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 

@@ -20,7 +20,7 @@ AIMS: dict[Aim, str] = {"loss": "Loss", "size": "Compute-optimal size"}
 
 
 def show(shown: View) -> None:
-    """Draw the wishes, the runs proposed, and the band before and after."""
+    """Draw the inputs, the runs proposed, and the band before and after."""
     if shown.fit.draws is None:
         st.info(
             "Proposing runs needs to know how uncertain the fit is: choose a number of bootstrap "
@@ -28,7 +28,7 @@ def show(shown: View) -> None:
             icon=":material/info:",
         )
         return
-    spend_flop, n_runs, aim, tokens_per_param = _wishes(shown)
+    spend_flop, n_runs, aim, tokens_per_param = _asked(shown)
     proposed = fit_view.design(
         shown.setup,
         shown.target,
@@ -55,10 +55,10 @@ def show(shown: View) -> None:
             panels.drawn(plot.run_counts(proposed, theme=APP), key="chart.counts")
 
 
-Wishes = tuple[float, int | None, Aim, tuple[float, float]]
+Asked = tuple[float, int | None, Aim, tuple[float, float]]
 
 
-def _wishes(shown: View) -> Wishes:
+def _asked(shown: View) -> Asked:
     """Draw what may be spent on small runs and what they are for."""
     target = shown.target.compute_flop
     cells = st.columns(3, gap="medium")

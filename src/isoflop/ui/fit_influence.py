@@ -31,7 +31,7 @@ def show(shown: View) -> None:
         name = inputs.choice(
             "Quantity",
             {key: quantity.label for key, quantity in each_row.quantities.items()},
-            key="fit.moved",
+            key="fit.quantity",
             default=next(iter(each_row.quantities)),
             help="The compute-optimal size at the budget, its exponent, or a parameter.",
             is_label_shown=False,

@@ -51,7 +51,7 @@ def show() -> None:
     messages.notices(
         [
             *fitted.fit.notices,
-            *shown.cautions,
+            *shown.notices,
             *caching.influence(
                 fitted.fit, fitted.table, shown.target.compute_flop, fixed=choice.fixed
             ),

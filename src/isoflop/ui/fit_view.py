@@ -79,8 +79,8 @@ class View:
         return _optimum(self.setup, self.target)
 
     @property
-    def cautions(self) -> tuple[Notice, ...]:
-        """What the rows, and the distance of the budget from them, should make one doubt."""
+    def notices(self) -> tuple[Notice, ...]:
+        """Notices on the rows, and on the distance of the budget from them."""
         target = self.target
         return (
             *_table_notices(self.fit, self.fitted.table),

@@ -1,4 +1,4 @@
-"""How far a fit may be believed: its optimum, its residuals, and what each row does to it."""
+"""How far a fit can be trusted: its optimum, its residuals, and the influence of each row."""
 
 from isoflop.fitting.diagnose.influence import LeaveOut, Unit, has_runs, leave_out
 from isoflop.fitting.diagnose.intervals import (
