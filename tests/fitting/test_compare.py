@@ -211,7 +211,7 @@ def test_without_an_interval_the_reason_is_given():
         (lambda flop: 4 - 1.5e-22 * flop, "linear"),
     ],
 )
-def test_the_claim_that_made_the_data_wins(truth, winner):
+def test_the_form_that_made_the_data_wins(truth, winner):
     table = line_table(truth, noise=0.002, n_rows=40, seed=3)
     found = compare_laws(table, functional_forms("compute_flop"), LEAST_SQUARES, decades=0.7)
     ranking = rank(found)
@@ -245,6 +245,37 @@ def test_a_law_that_cannot_take_part_says_why_and_the_others_go_on():
     assert found.scores[2].refusal == "It predicts tokens, the first law loss."
     assert found.scores[0].fit is not None
     assert "Sparsity is not ranked. The table has no column sparsity." in found.sentences()
+
+
+def test_a_comparison_is_a_table_in_the_order_of_the_ranking():
+    table = line_table(floor_law(), noise=0.002, n_rows=20)
+    laws = [*functional_forms("compute_flop"), LAWS["sparse"]]
+    found = compare_laws(table, laws, LEAST_SQUARES)
+    frame = found.to_frame()
+    ranking = found.ranking
+    assert list(frame.index[:-1]) == [place.score.law.key for place in ranking.places]
+    assert frame.index[-1] == "sparse"
+    assert frame["reason"].iloc[-1] == "The table has no column params, sparsity, tokens."
+    assert list(frame["held_out"].iloc[:-1]) == [p.errors.mean_absolute for p in ranking.places]
+    for name in ("delta_aicc", "delta_bic"):
+        assert frame[name].min() == 0
+    assert frame["leave_run_out"].isna().all()
+    assert found.summary().startswith("\n".join(found.sentences()))
+    assert "leave_run_out" not in found.summary()
+
+
+def test_a_comparison_is_known_by_its_content():
+    table = line_table(floor_law(), n_rows=20)
+    one, again, other = (
+        compare_laws(table, functional_forms("compute_flop"), LEAST_SQUARES, decades=decades)
+        for decades in (0.5, 0.5, 1.0)
+    )
+    assert one == again
+    assert hash(one) == hash(again)
+    assert one != other
+    assert (one.input_column, one.response, one.objective) == (
+        "compute_flop", "loss", LEAST_SQUARES.objective,
+    )  # fmt: skip
 
 
 def test_without_a_decade_to_spare_rows_are_left_out_one_by_one():

@@ -301,7 +301,7 @@ def test_published_fits_are_held_against_rows_with_range_and_conflicts():
     }
 
 
-def test_an_offset_is_a_share_and_an_unstated_unit_is_no_agreement():
+def test_a_shift_is_a_share_and_an_unstated_unit_is_no_agreement():
     """Losses a tenth of the published ones lie 90% below them, not 230%."""
     published = load_published_fits()["kaplan_d"]
     tokens = np.geomspace(1e8, 1e10, 9)
@@ -313,13 +313,14 @@ def test_an_offset_is_a_share_and_an_unstated_unit_is_no_agreement():
     assert "90.0% below it" in notice.text
 
 
-def test_a_published_fit_on_its_own_data_has_no_offset():
+def test_a_published_fit_on_its_own_data_has_no_shift():
     published = load_published_fits()["besiroglu"]
     params, tokens = np.geomspace(1e8, 1e10, 9), np.geomspace(6e9, 1e11, 9)
     loss = published.law.loss(published.theta, {"N": params, "D": tokens})
-    (over,) = compare_published(
-        table_of(params=params, tokens=tokens, loss=loss), [published]
-    ).scores
+    found = compare_published(table_of(params=params, tokens=tokens, loss=loss), [published])
+    (over,) = found.scores
+    assert found.closest == (() if over.conflicts else ("besiroglu",))
+    assert list(found.to_frame().index) == ["besiroglu"]
     assert over.shift == pytest.approx(0, abs=1e-12)
     assert over.spread == pytest.approx(0, abs=1e-12)
     assert over.n_in_range == 9

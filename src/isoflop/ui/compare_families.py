@@ -9,7 +9,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import FitError
-from isoflop.fitting.compare import ASPECTS, WHY, Group, mismatches, require_comparable, subset
+from isoflop.fitting.compare import ASPECTS, WHY, Group, mismatches, require_comparable
 from isoflop.laws import Law, law_for_role
 from isoflop.planning.families import (
     FamilyComparison,
@@ -121,8 +121,7 @@ def _family_options(names: tuple[str, ...]) -> dict[str, str]:
 def _group(table: LossTable, family: str) -> Group:
     if family == WHOLE:
         return Group(label=table.provenance.title, table=table)
-    names = table.included()["family"].astype(str).to_numpy()
-    return Group(label=family, table=subset(table, names == family))
+    return Group(label=family, table=table.families(family))
 
 
 def _law(groups: tuple[Group, Group]) -> tuple[Law, str]:

@@ -13,7 +13,6 @@ from isoflop.fitting.compare import (
     LawComparison,
     compare_laws,
     mismatches,
-    subset,
 )
 from isoflop.laws import Law
 from isoflop.tables import LossTable, family_names
@@ -68,8 +67,7 @@ def of_one_convention(shown: View) -> View:
     names = family_names(shown.table)
     if len(names) < 2:
         return shown
-    family = shown.table.included()["family"].astype(str).to_numpy()
-    groups = [Group(label=name, table=subset(shown.table, family == name)) for name in names]
+    groups = [Group(label=name, table=shown.table.families(name)) for name in names]
     found = mismatches(groups)
     if not found:
         return shown

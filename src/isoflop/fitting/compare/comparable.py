@@ -76,7 +76,7 @@ class Mismatch:
 def mismatches(groups: Sequence[Group]) -> tuple[Mismatch, ...]:
     """Return every aspect in which the groups are not known to agree.
 
-    Sides of one source that states nothing agree with each other: a table is in one unit.
+    Groups of one source that states nothing agree with each other: a table is in one unit.
 
     Parameters
     ----------
