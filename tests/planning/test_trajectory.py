@@ -58,3 +58,9 @@ def test_models_of_equal_compute_share_training_and_inference(chinchilla, make_f
 def test_a_law_of_compute_is_flat_among_models_of_equal_compute(of_compute) -> None:
     others = equal_compute(of_compute, 1e9, 2e10, rule=APPENDIX_F)
     np.testing.assert_allclose(others.loss, others.loss[0], rtol=1e-12)
+
+
+def test_a_curve_has_a_short_name_and_shows_why_it_has_no_band(chinchilla, make_fit) -> None:
+    found = curve(make_fit(chinchilla), (1e20, 1e22))
+    assert repr(found) == "<Curve of best N and D: 120 points, Typed>"
+    assert "No band: " in found._repr_html_()

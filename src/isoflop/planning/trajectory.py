@@ -26,6 +26,7 @@ from isoflop.planning.inputs import (
 )
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.tables import LossTable
+from isoflop.text import as_html
 
 TOKENS_PER_PARAM = 20.0
 """Data size for laws that do not say: close to compute-optimal (Hoffmann et al. 2022)."""
@@ -68,6 +69,14 @@ class Curve(Keyed):
     reason: str
     is_extrapolation: NDArray[np.bool_]
     key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        along = f" of {self.models}" if self.models else ""
+        return f"<Curve{along}: {len(self.loss)} points, {self.fit.law.label}>"
+
+    def _repr_html_(self) -> str:
+        why = f"No band: {self.reason}" if self.reason else ""
+        return as_html(repr(self).strip("<>"), self.to_frame(), why)
 
     def x(self, column: str) -> NDArray[np.float64]:
         """Return the values of a table column along the line, shape (n,)."""
