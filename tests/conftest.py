@@ -163,18 +163,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` picks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests of pages and of the browser by the folder that they are in."""
-    for item in items:
-        for name in FOLDER_MARKERS:
-            if item.path.is_relative_to(Path(__file__).parent / name):
-                item.add_marker(name)
-        # One process runs what shares a server, or the results that a page keeps.
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-        elif item.get_closest_marker("pages"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    for name in FOLDER_MARKERS:
+        if item.path.is_relative_to(Path(__file__).parent / name):
+            item.add_marker(name)
 
 
 def _used_cpu_s() -> float:

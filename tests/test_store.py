@@ -11,11 +11,8 @@ import pytest
 from isoflop.errors import StoreError
 from isoflop.store import URL_SETTING, Store
 
-# One process runs all tests on PostgreSQL, with one server.
-POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))
 
-
-@pytest.fixture(params=["sqlite", POSTGRESQL])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres_url"))

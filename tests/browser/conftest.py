@@ -1,4 +1,4 @@
-"""One server and one browser for all tests here, and pages that notice every failure."""
+"""One server and one browser for each process of tests, and pages that notice every failure."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from isoflop.training.jobs import start_export, start_generation
 from isoflop.training.ladder import work_off
 from isoflop.training.queue import RunQueue
 
-# What is tested is trained first, once, and each job starts a process.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("jobs")]
+pytestmark = pytest.mark.slow  # what is tested is trained first, and each job starts a process
 
 
 @pytest.fixture(scope="module")
