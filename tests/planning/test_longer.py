@@ -49,4 +49,5 @@ def test_the_more_inference_the_smaller_the_model_of_least_lifetime_compute(
     # A minimum is flat: its place is known to half the digits of its value.
     assert none.params[0] == pytest.approx(params, rel=1e-6)
     assert none.compute_flop[0] == pytest.approx(1e22)
+    assert "<td>" in found._repr_html_()
     assert list(found.to_frame()) == ["inference_tokens", "params", "tokens", "compute_flop"]

@@ -116,3 +116,21 @@ def test_the_size_of_a_law_of_one_input_is_assumed_or_given(make_fit) -> None:
     given = plan(fit, Budget(compute_flop=6e20), H100, PlanOptions(params=1e9))
     assert given.tokens == pytest.approx(1e11)
     assert (given.basis, given.assumption) == ("chosen", "")
+
+
+def test_a_plan_names_the_input_furthest_beyond_the_rows(chinchilla, make_fit) -> None:
+    found = plan(make_fit(chinchilla), Budget(compute_flop=1e26), H100)
+    symbol, decades = found.furthest
+    assert decades == max(found.extrapolation_decades.values()) > 0
+    assert found.extrapolation_decades[symbol] == decades
+    within = plan(make_fit(chinchilla), Budget(compute_flop=1e21), H100)
+    assert within.furthest[1] == 0
+
+
+def test_a_plan_keeps_its_budget_and_the_price_of_an_hour(chinchilla, make_fit) -> None:
+    budget = Budget(wall_time_s=86400.0, accelerators=8, price_usd_per_hour=3.0)
+    found = plan(make_fit(chinchilla), budget, H100)
+    assert found.budget == budget
+    assert found.cost.usd_per_accelerator_hour == pytest.approx(3.0)
+    assert found.cost.accelerator_days == pytest.approx(8)
+    assert replace(found, budget=replace(budget, usd=1e9)).key != found.key

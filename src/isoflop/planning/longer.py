@@ -19,6 +19,7 @@ from isoflop.identity import Keyed
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.inverse import cheapest, tokens_for_loss
 from isoflop.planning.rule import SIX_ND, ComputeRule
+from isoflop.text import as_html
 
 Array = NDArray[np.float64]
 
@@ -76,6 +77,9 @@ class SmallerModels(Keyed):
     def __repr__(self) -> str:
         return f"<SmallerModels: {len(self.models)} of loss {self.loss:.4g}>"
 
+    def _repr_html_(self) -> str:
+        return as_html(f"Models of loss {self.loss:.4g}", self.to_frame())
+
     @property
     def reachable(self) -> tuple[SmallerModel, ...]:
         """Those that some number of tokens brings to the loss."""
@@ -118,6 +122,9 @@ class Lifetime(Keyed):
 
     def __repr__(self) -> str:
         return f"<Lifetime: {len(self.inference_tokens)} demands at loss {self.loss:.4g}>"
+
+    def _repr_html_(self) -> str:
+        return as_html("Models of least lifetime compute", self.to_frame())
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a demand, in canonical units."""

@@ -17,6 +17,7 @@ from isoflop.planning.memory import (
     largest_micro_batch,
     training_memory,
 )
+from isoflop.text import as_html
 from isoflop.units import counted, format_quantity
 
 MAX_TENSOR = 8
@@ -89,6 +90,9 @@ class MemoryReport:
             f"{name} fits: {used} on the fullest accelerator, micro-batches of up to "
             f"{counted(self.largest_micro_batch, 'sequence')}."
         )
+
+    def _repr_html_(self) -> str:
+        return as_html("Memory", self.to_frame(), self.summary())
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a layout, a column a component, in bytes."""

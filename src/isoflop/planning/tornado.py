@@ -15,6 +15,7 @@ from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting, best_plan
 from isoflop.planning.cost import cost
 from isoflop.planning.types import Plan
+from isoflop.text import as_html
 from isoflop.units import format_number
 
 STEP = 1.2
@@ -101,6 +102,9 @@ class Tornado(Keyed):
     def __repr__(self) -> str:
         return f"<Tornado: {len(self.entries)} assumptions>"
 
+    def _repr_html_(self) -> str:
+        return as_html("Sensitivity of a plan", self.to_frame())
+
     def moving(self, name: Moved) -> tuple[Sensitivity, ...]:
         """Return the assumptions that move the loss or the money, the widest first.
 
@@ -186,14 +190,14 @@ def _outcome(
     params, tokens = float(best.params), float(best.tokens)
     flop = float(setting.rule.training_flop(params, tokens))
     unique = min(tokens, setting.budget.unique_tokens or tokens)
-    spent = cost(
+    total = cost(
         flop,
         setting.budget,
         setting.accelerator,
         setting.site,
         storage_bytes=setting.storage_need(params, unique).total_bytes,
     )
-    return Outcome(value=value, loss=float(best.loss), usd=spent.usd, wall_time_s=spent.wall_time_s)
+    return Outcome(value=value, loss=float(best.loss), usd=total.usd, wall_time_s=total.wall_time_s)
 
 
 def _changes(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]]]:

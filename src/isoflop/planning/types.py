@@ -168,7 +168,7 @@ class Accelerator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What may be spent: at least one of FLOP, money and time; and what else limits the run.
+    """What there is for a run: at least one of FLOP, money and time; and what else limits it.
 
     Parameters
     ----------

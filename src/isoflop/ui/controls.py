@@ -83,9 +83,9 @@ def fit_choice() -> FitChoice:
     return replace(choice, fixed=fixed)
 
 
-def selected(choice: FitChoice, spent: tuple[Accelerator, Budget, float | None]) -> Selection:
+def selected(choice: FitChoice, given: tuple[Accelerator, Budget, float | None]) -> Selection:
     """Return the whole selection of a page, and keep it for the session's other pages."""
-    accelerator, budget, params = spent
+    accelerator, budget, params = given
     result = Selection(
         **{item.name: getattr(choice, item.name) for item in fields(choice)},
         accelerator=accelerator.key,

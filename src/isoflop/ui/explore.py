@@ -23,6 +23,7 @@ from isoflop.planning import (
 from isoflop.planning.trajectory import compute_range
 from isoflop.plot import APP, axes
 from isoflop.ui import (
+    budget_inputs,
     caching,
     controls,
     headline,
@@ -30,7 +31,6 @@ from isoflop.ui import (
     messages,
     panels,
     reproduce,
-    spending,
     uploads,
 )
 from isoflop.ui.caching import Fitted
@@ -102,10 +102,10 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
     """Draw the budget in its place, and what it reaches if there is a fit."""
     with messages.boundary():
         with place:
-            spent = spending.spent_inputs()
+            budget = budget_inputs.budget_and_size()
         if choice is None or fitted is None:
             return
-        shown = view(controls.selected(choice, spent), fitted)
+        shown = view(controls.selected(choice, budget), fitted)
         answer = st.container()
         left, right = st.columns([3, 2], gap="medium")
         with left:

@@ -9,6 +9,7 @@ import streamlit as st
 from isoflop.errors import PlanError
 from isoflop.planning import compute_flop
 from isoflop.ui import (
+    budget_inputs,
     caching,
     controls,
     fit_bands,
@@ -19,7 +20,6 @@ from isoflop.ui import (
     fit_residuals,
     fit_view,
     messages,
-    spending,
 )
 from isoflop.ui.fit_view import LEVEL, View
 from isoflop.units import counted, format_number, format_quantity
@@ -38,7 +38,7 @@ def show() -> None:
     """Draw the whole page: the controls, the fit in figures, and one section at a time."""
     with st.sidebar:
         choice = controls.fit_choice()
-        accelerator, budget, _ = spending.spent_inputs()
+        accelerator, budget, _ = budget_inputs.budget_and_size()
     fitted = caching.fitted(choice)
     if fitted.published is not None:
         raise PlanError(

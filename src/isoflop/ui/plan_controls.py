@@ -12,7 +12,15 @@ from isoflop.options import from_mapping, option
 from isoflop.planning import DEFAULT_ACCELERATOR, Accelerator, Budget, PlanOptions, find_accelerator
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.types import Dtype
-from isoflop.ui import caching, controls, inputs, option_inputs, plan_model, plan_saved, spending
+from isoflop.ui import (
+    budget_inputs,
+    caching,
+    controls,
+    inputs,
+    option_inputs,
+    plan_model,
+    plan_saved,
+)
 from isoflop.ui.inputs import Quantity
 from isoflop.ui.state import Selection, remember
 
@@ -56,7 +64,7 @@ def everything() -> Inputs:
     st.subheader("Limits", anchor=False)
     budget = limit_inputs(hardware)
     st.subheader("Model", anchor=False)
-    size = {"params": spending.size_input()}
+    size = {"params": budget_inputs.size()}
     options = from_mapping(PlanOptions, size | plan_model.model_inputs() | plan_model.site_inputs())
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     st.subheader("Losses", anchor=False)
@@ -87,9 +95,9 @@ def _accelerator_label(accelerator: Accelerator) -> str:
 
 def hardware_inputs(accelerator: Accelerator) -> Budget:
     """Draw how many work for how long and how well, and return that as a budget."""
-    count = spending.count_input()
+    count = budget_inputs.count()
     time_s = option_inputs.quantity(
-        Budget, "wall_time_s", key="time", default=spending.DEFAULT_TIME_S, kind=inputs.TIME
+        Budget, "wall_time_s", key="time", default=budget_inputs.DEFAULT_TIME_S, kind=inputs.TIME
     )
     dtype = _dtype_input(accelerator)
     mfu = option_inputs.quantity(

@@ -78,7 +78,7 @@ class FitChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection(FitChoice):
-    """Everything that a page's result depends on: the fit, and what may be spent.
+    """Everything that a page's result depends on: the fit, and the budget.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The controls of what may be spent: accelerators, time, compute or money, and on which size."""
+"""The controls of a budget: accelerators, time, compute or money, and the model's size."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ DEFAULT_COUNT = 512
 DEFAULT_TIME_S = 30 * DAY_S
 
 
-def spent_inputs() -> tuple[Accelerator, Budget, float | None]:
-    """Draw what may be spent and on which size; return accelerator, budget and size.
+def budget_and_size() -> tuple[Accelerator, Budget, float | None]:
+    """Draw the budget and the model's size; return accelerator, budget and size.
 
     The size is None for the compute-optimal one.
 
@@ -36,12 +36,12 @@ def spent_inputs() -> tuple[Accelerator, Budget, float | None]:
         If the budget is invalid.
     """
     st.subheader("Budget", anchor=False)
-    accelerator, budget = budget_inputs()
-    return accelerator, budget, size_input()
+    accelerator, budget = budget_alone()
+    return accelerator, budget, size()
 
 
-def budget_inputs() -> tuple[Accelerator, Budget]:
-    """Draw what may be spent, and return it with the accelerator.
+def budget_alone() -> tuple[Accelerator, Budget]:
+    """Draw the budget, and return it with the accelerator.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def budget_inputs() -> tuple[Accelerator, Budget]:
             help="What the run is trained on.",
         )
     ]
-    count = count_input()
+    n_accelerators = count()
     mfu = option_inputs.quantity(
         Budget,
         "mfu",
@@ -86,9 +86,9 @@ def budget_inputs() -> tuple[Accelerator, Budget]:
             kind=inputs.PRICE,
             is_default_fixed=False,
         )
-    rest = {"accelerators": count, "mfu": mfu, "price_usd_per_hour": price}
+    rest = {"accelerators": n_accelerators, "mfu": mfu, "price_usd_per_hour": price}
     with amount:
-        budget = amount_input(mode, accelerator, rest)
+        budget = amount_of(mode, accelerator, rest)
     try:
         made = format_quantity(compute_flop(budget, accelerator), "flop")
         amount.caption(f"Makes **{made}** of training compute.")
@@ -98,7 +98,7 @@ def budget_inputs() -> tuple[Accelerator, Budget]:
     return accelerator, budget
 
 
-def count_input() -> int:
+def count() -> int:
     """Draw how many accelerators there are, and return it."""
     return int(
         option_inputs.quantity(
@@ -107,8 +107,8 @@ def count_input() -> int:
     )
 
 
-def amount_input(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> Budget:
-    """Draw the compute, money or time to spend, and return the budget.
+def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> Budget:
+    """Draw the compute, money or time there is, and return the budget.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def amount_input(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -
         The budget's other fields.
     """
     if mode == "money":
-        spent = option_inputs.quantity(Budget, "usd", key="money", default=1e6, kind=inputs.MONEY)
-        return Budget(usd=spent, **rest)
+        usd = option_inputs.quantity(Budget, "usd", key="money", default=1e6, kind=inputs.MONEY)
+        return Budget(usd=usd, **rest)
     second = Budget(wall_time_s=1.0, **rest)
 
     def device_time(text: str) -> float:
@@ -149,7 +149,7 @@ def amount_input(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -
     return Budget(wall_time_s=time_s, **rest)
 
 
-def size_input() -> float | None:
+def size() -> float | None:
     """Draw the choice of a model size, and return it; None for the compute-optimal one."""
     mode = inputs.choice(
         "Model size",
