@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from isoflop.errors import FitError
 from isoflop.fitting import Fit
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
+from isoflop.plot.grid import cells
 from isoflop.plot.theme import LIGHT, Theme, Trace
 
 CELL_PX = 125
@@ -87,35 +88,29 @@ def _prepare(fit: Fit) -> tuple[_Column, ...]:
 
 def _draw(columns: tuple[_Column, ...], theme: Theme) -> go.Figure:
     count = len(columns)
-    grid = make_subplots(
-        rows=count,
-        cols=count,
-        horizontal_spacing=0.012,
-        vertical_spacing=0.014,
-    )
     step = max(1, len(columns[0].values) // MAX_SHOWN)
-    for i, row in enumerate(columns):
-        for j, column in enumerate(columns):
-            place = {"row": i + 1, "col": j + 1}
+    traces: list[Trace] = []
+    axes: dict[str, Any] = {}
+    for i, (row, line) in enumerate(
+        zip(columns, cells(count, count, x_gap=0.012, y_gap=0.014), strict=True)
+    ):
+        for j, (column, cell) in enumerate(zip(columns, line, strict=True)):
             if j > i:
-                grid.add_trace(_correlation(row, column, theme), **place)
-                grid.update_xaxes({"visible": False}, **place)
-                grid.update_yaxes({"visible": False}, **place)
-                continue
-            traces = _histogram(column) if i == j else _cloud(row, column, step, theme)
-            for trace in traces:
-                grid.add_trace(trace, **place)
-            grid.update_xaxes(_axis(column, is_labelled=i == count - 1), **place)
-            if i == j:
-                grid.update_yaxes({"visible": False, "rangemode": "tozero"}, **place)
+                shown = [_correlation(row, column, theme)]
+                axes |= cell.axes({"visible": False}, {"visible": False})
             else:
-                grid.update_yaxes(_axis(row, is_labelled=j == 0), **place)
-    layout = {key: grid.layout[key] for key in grid.layout if key.startswith(("xaxis", "yaxis"))}
+                shown = _histogram(column) if i == j else _cloud(row, column, step, theme)
+                height = {"visible": False, "rangemode": "tozero"}
+                axes |= cell.axes(
+                    _axis(column, is_labelled=i == count - 1),
+                    height if i == j else _axis(row, is_labelled=j == 0),
+                )
+            traces += [cell.trace(trace) for trace in shown]
     return assemble(
-        grid.data,
+        traces,
         theme=theme,
         height_px=CELL_PX * count + 60,
-        layout=layout | {"showlegend": False},
+        layout=axes | {"showlegend": False},
         alt=_alt(columns),
         notes=["Above the diagonal: correlations. The cross marks the fit to all rows."],
     )

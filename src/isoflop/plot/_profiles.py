@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from isoflop.fitting import Fit
 from isoflop.fitting.diagnose import (
@@ -21,6 +21,7 @@ from isoflop.fitting.diagnose import (
 )
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
+from isoflop.plot.grid import cells
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 
@@ -83,34 +84,22 @@ def _prepare(fit: Fit, found: Sequence[Profile], level: float) -> _Picture:
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
-    count = len(picture.profiles)
-    n_rows = max(1, -(-count // N_COLUMNS))
-    grid = make_subplots(
-        rows=n_rows,
-        cols=N_COLUMNS,
-        horizontal_spacing=0.07,
-        vertical_spacing=0.3 / n_rows,
-        specs=[
-            [{} if row * N_COLUMNS + column < count else None for column in range(N_COLUMNS)]
-            for row in range(n_rows)
-        ],
-    )
+    n_rows = max(1, -(-len(picture.profiles) // N_COLUMNS))
+    places = chain.from_iterable(cells(n_rows, N_COLUMNS, x_gap=0.07, y_gap=0.3 / n_rows))
+    traces: list[Trace] = []
+    axes: dict[str, Any] = {}
     for i, (profile, resampled) in enumerate(zip(picture.profiles, picture.resampled, strict=True)):
-        place = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
-        for trace in _traces(profile, resampled, picture.level, theme, is_named=i == 0):
-            grid.add_trace(trace, **place)
-        grid.update_xaxes(_x_axis(profile, resampled), **place)
-        grid.update_yaxes(
-            look.axis("Likelihood ratio" if i % N_COLUMNS == 0 else "", "linear")
-            | {"range": [0, TOP * profile.threshold], "nticks": 4},
-            **place,
-        )
-    layout = {key: grid.layout[key] for key in grid.layout if key.startswith(("xaxis", "yaxis"))}
+        cell = next(places)
+        y_axis = look.axis("Likelihood ratio" if i % N_COLUMNS == 0 else "", "linear")
+        y_axis |= {"range": [0, TOP * profile.threshold], "nticks": 4}
+        axes |= cell.axes(_x_axis(profile, resampled), y_axis)
+        shown = _traces(profile, resampled, picture.level, theme, is_named=i == 0)
+        traces += [cell.trace(trace) for trace in shown]
     return assemble(
-        grid.data,
+        traces,
         theme=theme,
         height_px=ROW_HEIGHT_PX * n_rows + 30,
-        layout=layout,
+        layout=axes,
         alt=_alt(picture),
     )
 
