@@ -237,3 +237,8 @@ def test_counts_are_in_the_singular_for_one_alone():
         "2 rows lie",
     ]
     assert counted(12345, "row") == "12,345 rows"
+
+
+def test_percentages_are_the_fractions_they_are_written_as() -> None:
+    for percent in range(101):
+        assert parse_quantity(f"{percent}%", "fraction") == float(f"{percent / 100:.2f}")

@@ -194,7 +194,7 @@ def parse_number(text: str, *, decimal: str = ".") -> float:
     for dimension in get_args(Dimension):
         factor = _factor(rest, dimension)
         if factor is not None:
-            return _finite(value * factor, text)
+            return _finite(_times(value, factor), text)
     raise UnitError(
         f'"{_shorten(text)}" cannot be read as a quantity.',
         detail=f'The unit "{_shorten(rest)}" is not known.',
@@ -232,7 +232,7 @@ def parse_quantity(
     value, rest = _split_number(text, decimal)
     factor = _factor(rest or default_unit, dimension)
     if factor is not None:
-        return _finite(value * factor, text)
+        return _finite(_times(value, factor), text)
     description, example = _DESCRIPTIONS[dimension]
     hint = f"Give {description}, such as {example}."
     if dimension in {"bytes", "bytes_per_s"} and _BITS_OR_BYTES.fullmatch(rest):
@@ -312,6 +312,11 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
     value = float(digits + exponent)
     unit = ("usd" + rest if rest.startswith("/") else rest or "usd") if match["currency"] else rest
     return (-value if match["sign"] == "-" else value), unit
+
+
+def _times(value: float, factor: float) -> float:
+    """Multiply; by a factor below one divide by its inverse, so that 95% is 0.95 to the last bit."""
+    return value * factor if factor >= 1 else value / (1 / factor)
 
 
 def _factor(unit: str, dimension: Dimension) -> float | None:
