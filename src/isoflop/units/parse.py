@@ -315,7 +315,7 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
 
 
 def _times(value: float, factor: float) -> float:
-    """Multiply; by a factor below one divide by its inverse, so that 95% is 0.95 to the last bit."""
+    """Multiply; below one divide by the inverse, so that 95% is 0.95 to the last bit."""
     return value * factor if factor >= 1 else value / (1 / factor)
 
 
