@@ -174,6 +174,12 @@ def test_experts_are_planned_by_what_a_token_passes_through() -> None:
     assert "N counts what a token passes through" in " ".join(m.value for m in at.markdown)
 
 
+def test_all_experts_are_held_where_the_model_is_served() -> None:
+    at = open_tab("Smaller and longer", family="mixtral")
+    assert not at.error
+    assert metrics(at)["Generated"].endswith("tokens/s")
+
+
 def test_an_own_accelerator_is_saved_and_planned_with() -> None:
     at = page()
     (name,) = [text for text in at.text_input if text.label == "Name"]

@@ -57,12 +57,12 @@ class _Bar:
 
 
 def _prepare(plan: Plan) -> tuple[_Bar, ...]:
-    return tuple(_bar(limit) for limit in plan.limits)
+    return tuple(_bar(limit, plan.response) for limit in plan.limits)
 
 
-def _bar(limit: LimitUse) -> _Bar:
+def _bar(limit: LimitUse, response: str) -> _Bar:
     used, most = (format_quantity(value, limit.dimension) for value in (limit.used, limit.limit))
-    gain = f"; 10% more: loss {-limit.gain:+.4f}" if limit.gain >= SMALLEST_GAIN else ""
+    gain = f"; 10% more: {response} {-limit.gain:+.4f}" if limit.gain >= SMALLEST_GAIN else ""
     return _Bar(
         label=limit.label,
         share=min(limit.used / limit.limit, 1.0),

@@ -223,9 +223,9 @@ def serving(shown: View) -> None:
     """Say what using the model takes: cache, speed, cost per token."""
     st.markdown("**Serving the plan's model on this accelerator**")
     device = shown.setting.accelerator
-    model = plan_results.shape(shown).architecture
+    proposed = plan_results.shape(shown)
     with st.container(horizontal=True):
-        usual = accelerators_for(shown.plan.params, device.memory_bytes)
+        usual = accelerators_for(proposed.parameters.total, device.memory_bytes)
         count = _number("Accelerators for one copy", "serve.count", usual)
         batch = _number("Sequences side by side", "serve.batch", 16)
         prompt = _number("Prompt (tokens)", "serve.prompt", 1024)
@@ -233,7 +233,7 @@ def serving(shown: View) -> None:
     setup = serving_on(
         device, accelerators=count, batch=batch, prompt_tokens=prompt, output_tokens=output
     )
-    found = estimate_serving(model, setup)
+    found = estimate_serving(proposed.architecture, setup)
     bound = "memory bandwidth" if found.is_bandwidth_bound else "compute"
     with st.container(key="figures.serving"), st.grid(4, min_column_width=150):
         st.metric("Generated", f"{format_number(found.tokens_per_s)} tokens/s")
