@@ -59,6 +59,9 @@ def test_dropping_the_highest_losses_one_by_one(runs: Diagnostics) -> None:
     curve = leave_out_curve(runs, TARGET)
     assert curve.optima.params[0] == pytest.approx(1.1868e11, rel=1e-4)
     assert curve.optima.params[5] == pytest.approx(7.3190e10, rel=1e-4)
+    frame = curve.to_frame()
+    assert frame.index.name == "highest_losses"
+    assert frame.loc[5.0, "params"] == curve.optima.params[5]
     table = load_dataset("chinchilla")
     order = np.argsort(-runs.rows.target, kind="stable")
     for count in (2, int(curve.x[-1])):

@@ -75,7 +75,7 @@ def changes(
         *_optimum(before, after, target, level),
         *_parameters(before, after, level),
         Change(
-            name="residual (robust)",
+            name="residual SD",
             before=residuals(before).scale,
             after=residuals(after).scale,
             is_relative=True,

@@ -252,6 +252,13 @@ class SensitivityCurve:
     theta: NDArray[np.float64]
     here: float
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the optimum along the choice, a row a value, infinite for least squares."""
+        return pd.DataFrame(
+            {"params": self.optima.params, "exponent": self.optima.exponent},
+            index=pd.Index(self.x, name=self.along),
+        )
+
 
 def target_of(
     fit: Fit,

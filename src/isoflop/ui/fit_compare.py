@@ -45,7 +45,10 @@ def _table(before: View, after: View) -> None:
         alt="Both fits side by side, with intervals",
         height="content",
     )
-    st.caption(f"In brackets: {LEVEL:.0%} bootstrap intervals; standard errors are of the first.")
+    st.caption(
+        f"In brackets: {LEVEL:.0%} bootstrap intervals; standard errors are of the first fit. The "
+        "residual's standard deviation is the robust one."
+    )
 
 
 def _write(item: Change, value: float, ends: tuple[float, float] | None) -> str:
