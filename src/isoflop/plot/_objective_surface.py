@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, diagnose
+from isoflop.fitting.certificate import SAME_OPTIMUM
 from isoflop.fitting.diagnose import Extent, ObjectiveSurface, diagnostics
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -19,9 +20,6 @@ from isoflop.units import counted
 HEIGHT_PX = 470
 SMALLEST = 1e-4
 """Relative excess below which the picture shows no difference."""
-
-SAME = 1e-6
-"""Relative excess up to which a start ended at the reported optimum."""
 
 _ALPHAS = (0.95, 0.72, 0.52, 0.36, 0.2, 0.06)
 _SCALE = [
@@ -83,7 +81,7 @@ def _draw(surface: ObjectiveSurface, notes: list[str], theme: Theme) -> go.Figur
 def _alt(surface: ObjectiveSurface) -> str:
     n_other = len(surface.search.minima) - 1
     others = counted(n_other, "other minimum", "other minima") if n_other else "no other minimum"
-    n_same = int(np.sum(surface.search.excess <= SAME))
+    n_same = int(np.sum(surface.search.excess <= SAME_OPTIMUM))
     return (
         f"The objective over {' and '.join(surface.names)} with {len(surface.starts)} starts; "
         f"{n_same} of them end at the reported optimum; {others} found."

@@ -52,13 +52,11 @@ class View:
 
     Parameters
     ----------
-    choice : FitChoice
     fitted : Fitted
     setup : Diagnostics
     target : Target
     """
 
-    choice: FitChoice
     fitted: Fitted
     setup: Diagnostics
     target: Target
@@ -93,7 +91,6 @@ class View:
 def view(choice: FitChoice, fitted: Fitted, compute_flop: float) -> View:
     """Lay out a fit for diagnosis."""
     return View(
-        choice=choice,
         fitted=fitted,
         setup=diagnostics(fitted.fit, fitted.table),
         target=Target(compute_flop=compute_flop, fixed=dict(choice.fixed)),
@@ -112,7 +109,6 @@ def without(shown: View, rows: tuple[int, ...]) -> View:
     table = _exclude(shown.fitted.table, (left_out,))
     refitted = caching.fit_to(shown.fit.law, table, shown.fit.options)
     return View(
-        choice=shown.choice,
         fitted=Fitted(table=table, fit=refitted, published=None),
         setup=diagnostics(refitted, table),
         target=shown.target,
