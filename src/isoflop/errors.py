@@ -4,6 +4,7 @@
 
     IsoflopError
     ├── TableError            a loss table cannot be read, mapped or validated
+    │   └── TableQuestion     what a column means must be said first
     ├── UnitError             a quantity cannot be parsed or has the wrong unit
     ├── OptionError           options are unknown or cannot be read
     ├── FormulaError          a law's formula is malformed, unsafe or unusable
@@ -24,6 +25,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -58,6 +60,31 @@ class TableError(IsoflopError):
     """A loss table cannot be read, mapped or validated."""
 
     code = "table"
+
+
+class TableQuestion(TableError):
+    """What a column means is not certain, and must be said before a table is made.
+
+    Parameters
+    ----------
+    summary, detail, hint : str
+        The question, why it matters, and how to answer.
+    choices : mapping of str to str
+        Answers, the proposed one first, and the flag of the command line that gives each.
+    """
+
+    code = "table-question"
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        detail: str = "",
+        hint: str = "",
+        choices: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(summary, detail=detail, hint=hint)
+        self.choices = dict(choices or {})
 
 
 class UnitError(IsoflopError):

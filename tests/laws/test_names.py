@@ -93,7 +93,7 @@ def test_a_word_of_the_person_outweighs_a_column() -> None:
 def logged() -> LossTable:
     header = "n_params,tokens,weight_decay,Batch Size (k),log10_flops,val_loss,name,note"
     rows = [
-        f"{10**i},{20 * 10**i},0.{j},{16 * j},{20 + i / 2},{3 - i / 10},r{i},x"
+        f"{10**i},{20 * 10**i},0.{j},{16 * j},{2 * i + 2.08:.2f},{3 - i / 10},r{i},x"
         for i in (6, 7, 8)
         for j in (1, 2)
     ]

@@ -18,8 +18,8 @@ from isoflop.tables import (
     mapping_from_json,
     read_raw,
 )
-from isoflop.tables.columns import normalise
-from isoflop.tables.headers import readings
+from isoflop.tables.reading.columns import normalise
+from isoflop.tables.reading.header import meanings
 
 RAW = read_raw(
     b"size,data,score,train_loss,val_loss\n7,2,0.5,1.9,2.0\n13,2,0.6,1.7,1.8\n", "runs.csv"
@@ -27,13 +27,12 @@ RAW = read_raw(
 
 
 def test_aliases_name_one_column_first() -> None:
-    """No two columns claim the same header with the same rank, so a guess is never a coin toss."""
-    claims: dict[str, list[tuple[int, str]]] = {}
+    """No two columns claim the same header with certainty, so a choice is never a coin toss."""
+    claims: dict[str, set[str]] = {}
     for column in COLUMNS.values():
-        for rank, alias in enumerate((column.name, *column.aliases)):
-            claims.setdefault(normalise(alias), []).append((rank, column.name))
-    shared = {alias for alias, names in claims.items() if len({n for _, n in names}) > 1}
-    assert shared <= {"model"}, shared  # decided by its cells
+        for alias in (column.name, *column.names, *column.weaker):
+            claims.setdefault(normalise(alias), set()).add(column.name)
+    assert not {alias for alias, names in claims.items() if len(names) > 1}
 
 
 def test_every_column_is_documented() -> None:
@@ -122,6 +121,6 @@ def test_headers_key_ignores_order() -> None:
 
 @given(st.text(max_size=60))
 def test_any_header_is_read_without_an_error(header: str) -> None:
-    for reading in readings(header):
+    for reading in meanings(header):
         assert reading.column in COLUMNS
         assert reading.reason

@@ -239,9 +239,9 @@ def test_choosing_one_of_two_columns_of_a_name_answers_which_is_meant() -> None:
     raw = read_raw(b"N,D,loss,loss\n1e9,2e10,2.5,2.6\n", "runs.csv")
     mapping = guess_mapping(raw)
     (question,) = mapping.questions
-    assert question.headers == ("loss", "loss (2)")
-    for header, loss in zip(question.headers, (2.5, 2.6), strict=True):
-        chosen = mapping.with_header("loss", header)
+    assert [choice.header for choice in question.choices] == ["loss", "loss (2)"]
+    for choice, loss in zip(question.choices, (2.5, 2.6), strict=True):
+        chosen = mapping.answered(choice)
         assert build_table(raw, chosen).table.values("loss").tolist() == [loss]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError, UnitError
 from isoflop.laws.law import Input, Law
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.reading.columns import COLUMNS
 from isoflop.units import parse_number, parse_quantity
 
 Array = NDArray[np.float64]

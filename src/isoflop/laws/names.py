@@ -18,9 +18,9 @@ from string import ascii_lowercase
 from types import MappingProxyType
 
 from isoflop.laws.formula import CONSTANTS, FUNCTIONS
-from isoflop.tables.columns import COLUMNS
-from isoflop.tables.headers import PERPLEXITY
 from isoflop.tables.mapping import ColumnRole
+from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY
+from isoflop.tables.reading.header import meanings
 from isoflop.tables.schema import LossTable
 
 INPUT_COLUMNS = MappingProxyType(
@@ -226,7 +226,12 @@ class _Columns:
         header = next((role for role in self.reading if identifier(role.header) == name), None)
         if header is not None:
             return _of_header(name, header, self.written(header.column))
-        alike = tuple(column for column in self.numeric if _fold(name) in self._called(column))
+        reads_like = {meaning.column for meaning in meanings(name) if not meaning.doubt}
+        alike = tuple(
+            column
+            for column in self.numeric
+            if column in reads_like or _fold(name) in self._called(column)
+        )
         if len(_fold(name)) == 1:  # n beside N is another thing, and so is c beside N and D
             settled = {*used, *_OF_A_RUN} if len(_OF_A_RUN & set(used)) > 1 else used
             alike = tuple(column for column in alike if column not in settled)

@@ -21,11 +21,10 @@ from isoflop.tables.catalog import (
     load_dataset,
     open_dataset,
 )
-from isoflop.tables.columns import COLUMNS, Column, LossUnit, ParamConvention
 from isoflop.tables.exclude import Exclusion, exclude
-from isoflop.tables.guess import guess_mapping
 from isoflop.tables.load import ReadResult, build_table, read_table
 from isoflop.tables.mapping import (
+    Choice,
     ColumnMapping,
     ColumnRole,
     Question,
@@ -36,6 +35,8 @@ from isoflop.tables.problems import Problem
 from isoflop.tables.quality import Finding, quality_report
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import READERS, Reader, read_raw
+from isoflop.tables.reading.choose import guess_mapping
+from isoflop.tables.reading.columns import COLUMNS, Column, LossUnit, ParamConvention
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.select import family_names, of_families
 from isoflop.tables.shapes import (
@@ -51,6 +52,7 @@ __all__ = [
     "COLUMNS",
     "DATASET_ROLES",
     "READERS",
+    "Choice",
     "Column",
     "ColumnMapping",
     "ColumnRole",

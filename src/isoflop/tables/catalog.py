@@ -16,14 +16,14 @@ import pandas as pd
 
 from isoflop.data import data_root, read_toml, require_keys
 from isoflop.errors import CatalogError
-from isoflop.tables.columns import COLUMNS, LossUnit, ParamConvention
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.tables.fetch import cached_path, fetch
-from isoflop.tables.guess import guess_mapping
 from isoflop.tables.load import ReadResult, build_table
 from isoflop.tables.mapping import ColumnMapping, ColumnRole
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import read_raw
+from isoflop.tables.reading.choose import guess_mapping
+from isoflop.tables.reading.columns import COLUMNS, LossUnit, ParamConvention
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.shapes import Curves, reduce_curves
 from isoflop.tables.source import Progress

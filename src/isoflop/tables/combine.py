@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.tables.headers import readings
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.header import meanings
 from isoflop.tables.source import refuse_many_cells
 
 
@@ -70,5 +70,5 @@ def combine(tables: Sequence[RawTable]) -> RawTable:
 
 
 def _names_runs(header: str) -> bool:
-    found = readings(header)
+    found = meanings(header)
     return bool(found) and found[0].column == "run_id"

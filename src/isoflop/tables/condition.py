@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
-from isoflop.tables.columns import COLUMNS
+from isoflop.tables.reading.columns import COLUMNS
 from isoflop.units import parse_number, parse_quantity
 
 MAX_CHARACTERS = 1000

@@ -9,16 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
-from isoflop.tables.cells import own_dimension, to_flags, to_numbers, to_text
-from isoflop.tables.columns import COLUMNS, Column, LossUnit
-from isoflop.tables.headers import PERPLEXITY, loss_unit
 from isoflop.tables.mapping import ColumnMapping, ColumnRole, role_factor
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.cells import own_dimension, to_flags, to_numbers, to_text
+from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY, Column, LossUnit
+from isoflop.tables.reading.header import loss_unit
 from isoflop.units import NATS_PER_BIT, Dimension, format_quantity
 
-# Without a usable value in one of these a row cannot be fitted or planned from.
-ESSENTIAL = ("params", "params_nonembedding", "tokens", "compute_flop")
+SIZES = ("params", "params_nonembedding", "tokens", "compute_flop")
+"""Columns without a usable value in which a row cannot be fitted or planned from."""
+
 # A plain "loss" within this range is taken for nats per token, and the table says so.
 _USUAL_LOSS = (0.2, 20.0)
 _UNIT_SAMPLE = 10_000
@@ -162,7 +163,9 @@ def kept_loss_unit(draft: Draft) -> LossUnit:
 
 def is_essential(draft: Draft, column: str) -> bool:
     """Return whether a row without this column's value cannot be used."""
-    return column == draft.response or column in ESSENTIAL
+    if column == "params_nonembedding" and "params" in draft.columns:
+        return False  # another count of the same model
+    return column == draft.response or column in SIZES
 
 
 def sample_values(raw: RawTable, role: ColumnRole, mapping: ColumnMapping, count: int) -> str:

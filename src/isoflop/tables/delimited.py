@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.tables.cells import plain_numbers
-from isoflop.tables.headers import readings
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
+from isoflop.tables.reading.cells import plain_numbers
+from isoflop.tables.reading.header import is_column, meanings
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
 
 _SAMPLE_BYTES = 1 << 16
@@ -138,7 +138,7 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
     rows = _split(lines, delimiter)
     header = rows[0]
     has_header = not all(_NUMBER.fullmatch(cell) for cell in header if cell.strip())
-    if len(header) == 1 and has_header and not readings(header[0]):
+    if len(header) == 1 and has_header and not is_column(header[0]):
         raise TableError(
             f"The file {name} has one column only, named {shorten(header[0])!r}.",
             detail=f"Delimiters tried: {', '.join(_DELIMITERS.values())}.",
@@ -205,7 +205,7 @@ def _score(lines: list[str], delimiter: str) -> tuple[float, ...]:
     if width < 2:
         return (0.0, 0.0, 0.0)
     even = sum(len(row) == width for row in rows) / len(rows)
-    known = sum(bool(readings(cell)) for cell in rows[0][:100])
+    known = sum(is_column(cell) for cell in rows[0][:100])
     return (float(known), even, float(width))
 
 
@@ -221,7 +221,7 @@ def _decimal(rows: list[list[str]], delimiter: str) -> str:
     """Tell the decimal mark from the cells: that which more of them are written with."""
     if delimiter == "," and not any('"' in cell or "," in cell for row in rows for cell in row):
         return "."
-    is_loss = [any(reading.column == "loss" for reading in readings(name)) for name in rows[0]]
+    is_loss = [any(reading.column == "loss" for reading in meanings(name)) for name in rows[0]]
     commas = points = unclear = 0
     for row in rows[1:]:
         for cell, holds_losses in zip(row, is_loss, strict=False):

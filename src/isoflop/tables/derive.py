@@ -30,6 +30,7 @@ _RULES: tuple[_Rule, ...] = (
         "params_nonembedding + params_embedding",
     ),
     ("params", ("params_nonembedding",), lambda n: n.copy(), "params_nonembedding"),
+    ("params", ("params_active",), lambda n: n.copy(), "params_active"),
     (
         "tokens",
         ("tokens_per_param", "params"),
@@ -41,6 +42,18 @@ _RULES: tuple[_Rule, ...] = (
         ("step", "batch_tokens"),
         lambda step, batch: step * batch,
         "step * batch_tokens",
+    ),
+    (
+        "compute_flop",
+        ("params_active", "tokens"),
+        lambda active, tokens: FLOP_PER_PARAM_TOKEN * active * tokens,
+        "6 * params_active * tokens",
+    ),
+    (
+        "tokens",
+        ("compute_flop", "params_active"),
+        lambda flop, active: flop / (FLOP_PER_PARAM_TOKEN * active),
+        "compute_flop / (6 * params_active)",
     ),
     (
         "compute_flop",
@@ -82,7 +95,7 @@ def derive(columns: _Columns) -> dict[str, str]:
     dict of str to str
         Derived column and the formula that it was derived by.
     """
-    derived: dict[str, str] = {}
+    derived = _tokens_of_compute(columns)
     for target, sources, compute, formula in _RULES:
         if target not in columns and all(source in columns for source in sources):
             with np.errstate(all="ignore"):
@@ -95,10 +108,33 @@ def derive(columns: _Columns) -> dict[str, str]:
     return derived
 
 
-_SIZES = ("params", "params_nonembedding")
-_TRIANGLE: tuple[_Rule, ...] = tuple(
-    rule for rule in _RULES if {rule[0], *rule[1]} == {"params", "tokens", "compute_flop"}
-)
+# Of one token, in multiples of N: a forward and backward pass, and a forward pass alone.
+_FLOP_PER_TOKEN = {1.0: (4.0, 20.0), 3.0: (1.4, 4.0)}
+
+
+def _tokens_of_compute(columns: _Columns) -> dict[str, str]:
+    """Add tokens that follow from compute and compute per token, which N tells what it is of."""
+    sources = {"compute_flop", "flop_per_token", "params"}
+    if "tokens" in columns or not sources <= set(columns):
+        return {}
+    with np.errstate(all="ignore"):
+        per_param = float(np.nanmedian(columns["flop_per_token"] / columns["params"]))
+        for passes, (low, high) in _FLOP_PER_TOKEN.items():
+            if low <= per_param < high:
+                columns["tokens"] = columns["compute_flop"] / (passes * columns["flop_per_token"])
+                times = "" if passes == 1 else f"({passes:g} * flop_per_token)"
+                return {"tokens": f"compute_flop / {times or 'flop_per_token'}"}
+    return {}
+
+
+_COUNTS = ("params", "params_nonembedding")
+
+
+def _triangle(columns: _Columns) -> tuple[_Rule, ...]:
+    """Return the rules between N, D and C: of active parameters, for a mixture of experts."""
+    size = "params_active" if "params_active" in columns else "params"
+    sides = {size, "tokens", "compute_flop"}
+    return tuple(rule for rule in _RULES if {rule[0], *rule[1]} == sides)
 
 
 def fill(
@@ -129,12 +165,12 @@ def fill(
             notes.setdefault(name, []).append(f"{how} ({int(usable.sum()):,} empty cells)")
 
     for name in gaps:
-        if runs is not None and name in _SIZES:
+        if runs is not None and name in _COUNTS:
             put(name, _constant_of_run(columns[name], runs), "the run's only value")
         elif runs is not None:
             along = _along_steps(columns[name], columns["step"], runs)
             put(name, along, "interpolated along step")
-    for target, sources, compute, formula in _TRIANGLE:
+    for target, sources, compute, formula in _triangle(columns):
         if target in gaps and all(source in columns for source in sources):
             with np.errstate(all="ignore"):
                 put(target, compute(*(columns[source] for source in sources)), formula)

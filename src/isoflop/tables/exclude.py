@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
-from isoflop.tables.convert import ESSENTIAL
+from isoflop.tables.convert import SIZES
 from isoflop.tables.shapes import exclusions_of
 from isoflop.units import format_number
 
@@ -246,6 +246,6 @@ def _chosen(
 
 def _unusable(frame: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows lack a value that every fit needs."""
-    needed = [name for name in (*ESSENTIAL, "loss") if name in frame]
+    needed = [name for name in (*SIZES, "loss") if name in frame]
     excluded, _ = exclusions_of(frame)
     return frame[needed].isna().any(axis=1) & excluded

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from isoflop.notices import Notice
-from isoflop.tables.guess import guess_mapping
 from isoflop.tables.mapping import ColumnMapping
 from isoflop.tables.problems import Problem
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.read import read_raw
+from isoflop.tables.reading.choose import guess_mapping
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.shapes import use_metric
 from isoflop.tables.source import Progress, Source
@@ -84,9 +84,14 @@ def read_table(
     name : str
         File name, where the source has none; the table's id is made from it.
     mapping : ColumnMapping or None
-        How to understand the columns; guessed from headers and cells if None.
-    columns, units, loss_unit
-        What a person says of it, as `ColumnMapping.with_answers`.
+        How to understand the columns; told by headers and cells if None.
+    columns : mapping of str to str or None
+        What headers mean, where that is not told rightly or is asked: a canonical column,
+        ``"own"`` to keep one under its own name, or ``"out"``.
+    units : mapping of str to str or None
+        Units of bare numbers, by header or canonical column, such as ``{"tokens": "B"}``.
+    loss_unit : str
+        Unit of the loss.
     provenance : Provenance or None
         Made from the name if None.
     progress : callable or None
@@ -95,7 +100,9 @@ def read_table(
     Raises
     ------
     TableError
-        If the file cannot be read, holds no loss or no usable row, or needs an answer first.
+        If the file cannot be read, or holds no loss or no usable row.
+    TableQuestion
+        If something must be said first; its ``choices`` are the answers.
 
     Examples
     --------
@@ -109,7 +116,11 @@ def read_table(
         raw = read_raw(source, name, _within(progress, 0.0, 0.7))
     if progress:
         progress(0.7, "Understanding the columns")
-    mapping = (mapping or guess_mapping(raw)).with_answers(columns, units, loss_unit)
+    if mapping is None:
+        said = {**(units or {}), **({"loss": loss_unit} if loss_unit else {})}
+        mapping = guess_mapping(raw, columns=columns, units=said)
+    else:
+        mapping = mapping.with_answers(columns, units, loss_unit)
     return build_table(raw, mapping, provenance=provenance, progress=progress)
 
 

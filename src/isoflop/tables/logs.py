@@ -16,8 +16,8 @@ import pandas as pd
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import TableError
-from isoflop.tables.headers import readings
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.header import is_column
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
 from isoflop.units import counted
 
@@ -291,7 +291,7 @@ def _is_header(line: str) -> bool:
     if parse_line(line) is not None:
         return False
     return any(
-        sum(bool(readings(cell)) for cell in line.split(mark)[:100]) >= 2 for mark in _DELIMITERS
+        sum(is_column(cell) for cell in line.split(mark)[:100]) >= 2 for mark in _DELIMITERS
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from isoflop.errors import TableError
-from isoflop.tables.columns import COLUMNS, LossUnit, ParamConvention
-from isoflop.tables.headers import PERPLEXITY, Transform, bare_factor, loss_unit
+from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY, LossUnit, ParamConvention
+from isoflop.tables.reading.header import Transform, bare_factor, loss_unit
 
 FORMAT_VERSION = 1
 
@@ -31,10 +32,12 @@ class ColumnRole:
     unit : str
         Unit of bare numbers, such as ``"B"``, ``"1E21"``, ``"h"`` or ``"bits per byte"``; the
         canonical unit if empty.
-    transform : {"", "log10", "log2", "ln"}
-        The numbers are logarithms.
+    transform : {"", "log10", "log2", "ln", "index"}
+        The numbers are logarithms, or an index that counts from 0.
     reason : str
         Why, for a person.
+    rivals : tuple of str
+        Other headers that might have filled the column.
     """
 
     header: str
@@ -42,6 +45,7 @@ class ColumnRole:
     unit: str = ""
     transform: Transform = ""
     reason: str = ""
+    rivals: tuple[str, ...] = ()
 
     @property
     def kind(self) -> RoleKind:
@@ -52,20 +56,62 @@ class ColumnRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One answer to a question.
+
+    Parameters
+    ----------
+    label : str
+        For a person, on a button.
+    flag : str
+        What gives the same answer on the command line.
+    header : str
+        Whose role changes.
+    column : str or None
+        What it then means; unchanged if None.
+    unit : str or None
+        In which unit; unchanged if None.
+    """
+
+    label: str
+    flag: str
+    header: str
+    column: str | None = None
+    unit: str | None = None
+
+
+def unit_choice(header: str, unit: str, label: str) -> Choice:
+    """Return the answer that a column's bare numbers are in a unit."""
+    flag = f"--unit {shlex.quote(f'{header}={unit}')}"
+    return Choice(label=label, flag=flag, header=header, unit=unit)
+
+
+def column_choice(header: str, column: str, label: str) -> Choice:
+    """Return the answer that a header means a column, or ``OWN``: itself."""
+    flag = f"--column {shlex.quote(f'{header}={column}')}"
+    return Choice(label=label, flag=flag, header=header, column=column)
+
+
+OWN, LEFT_OUT = "own", "out"
+"""Of a choice or a flag: a column under its own name, and one that is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a person must say, because it cannot be known from the file.
 
     Parameters
     ----------
     header : str
+        That it is about first of all.
     text : str
         The question.
     why : str
         Why it matters.
-    units : tuple of str
-        Answers that are likely, to be put into `ColumnRole.unit`.
-    headers : tuple of str
-        Headers one of which is to be chosen for the column that ``header`` fills.
+    choices : tuple of Choice
+        Answers, the proposed one first.
+    about : tuple of str
+        Other headers a word about which answers it too.
     is_blocking : bool
         Whether the table is wrong without an answer.
     """
@@ -73,8 +119,8 @@ class Question:
     header: str
     text: str
     why: str
-    units: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    about: tuple[str, ...] = ()
     is_blocking: bool = True
 
 
@@ -133,7 +179,7 @@ class ColumnMapping:
                 roles.append(ColumnRole(header=role.header, column=own, reason=reason))
             else:
                 roles.append(role)
-        questions = tuple(q for q in self.questions if q.header != header)
+        questions = tuple(q for q in self.questions if header not in (q.header, *q.about))
         return replace(self, roles=tuple(roles), questions=questions)
 
     def with_answers(
@@ -147,7 +193,8 @@ class ColumnMapping:
         Parameters
         ----------
         columns : mapping of str to str, optional
-            Canonical column by header; empty for a header that is left out.
+            Canonical column by header; ``"own"`` for a header that keeps its name, empty or
+            ``"out"`` for one that is left out.
         units : mapping of str to str, optional
             Unit of bare numbers, by header or canonical column.
         loss_unit : str
@@ -160,27 +207,20 @@ class ColumnMapping:
         """
         found = self
         for header, column in (columns or {}).items():
-            if column and column not in COLUMNS:
-                raise TableError(
-                    f"There is no canonical column {column!r}.",
-                    detail=f"Canonical columns: {', '.join(COLUMNS)}.",
-                    hint="A column of another meaning keeps its own header.",
-                )
-            found = found.with_role(header, column=column)
+            found = found.with_role(header, column=column_of(header, column))
         for name, unit in (*(units or {}).items(), *([("loss", loss_unit)] if loss_unit else [])):
             role = found.role_of(name)
             found = found.with_role(name if role is None else role.header, unit=unit)
         return found
 
-    def with_header(self, header: str, chosen: str) -> ColumnMapping:
-        """Return the mapping with the role of one header given to another, by hand."""
-        role = next(role for role in self.roles if role.header == header)
-        answered = replace(
-            self, questions=tuple(q for q in self.questions if chosen not in (q.header, *q.headers))
-        )
-        return answered.with_role(
-            chosen, column=role.column, unit=role.unit, transform=role.transform
-        )
+    def answered(self, choice: Choice) -> ColumnMapping:
+        """Return the mapping with an answer to one of its questions."""
+        changes: dict[str, Any] = {}
+        if choice.column is not None:
+            changes["column"] = column_of(choice.header, choice.column)
+        if choice.unit is not None:
+            changes["unit"] = choice.unit
+        return self.with_role(choice.header, **changes)
 
     def to_json(self) -> str:
         """Return the mapping as text that `mapping_from_json` reads."""
@@ -198,6 +238,27 @@ def own_name(header: str) -> str:
     ('grad_norm', 'loss (file)')
     """
     return f"{header} (file)" if header in COLUMNS else header
+
+
+def column_of(header: str, meaning: str) -> str:
+    """Return the column of the table that a header fills, by what it is said to mean.
+
+    Raises
+    ------
+    TableError
+        If there is no such meaning.
+    """
+    if meaning in {OWN, own_name(header)}:
+        return own_name(header)
+    if meaning in {LEFT_OUT, ""}:
+        return ""
+    if meaning not in COLUMNS:
+        raise TableError(
+            f"There is no column {meaning!r} that {header} could mean.",
+            detail=f"Known: {', '.join(COLUMNS)}.",
+            hint=f"Give one of them, {OWN} to keep it under its own name, or {LEFT_OUT}.",
+        )
+    return meaning
 
 
 def headers_key(headers: Iterable[str]) -> str:
@@ -231,11 +292,13 @@ def mapping_from_json(text: str | bytes) -> ColumnMapping:
 
 
 def _role_from(entry: Mapping[str, object]) -> ColumnRole:
-    allowed = {field.name for field in fields(ColumnRole)}
+    allowed = {field.name for field in fields(ColumnRole)} - {"rivals"}
     texts = {key: value for key, value in entry.items() if isinstance(value, str)}
-    if set(texts) != set(entry) or not set(texts) <= allowed:
+    rivals = entry.get("rivals", [])
+    is_list = isinstance(rivals, list) and all(isinstance(rival, str) for rival in rivals)
+    if set(texts) != set(entry) - {"rivals"} or not set(texts) <= allowed or not is_list:
         raise ValueError("a column's entry has unknown keys or values that are not text")
-    return ColumnRole(**cast("dict[str, Any]", texts))
+    return ColumnRole(rivals=tuple(cast("list[str]", rivals)), **cast("dict[str, Any]", texts))
 
 
 def _check(mapping: ColumnMapping) -> None:
@@ -247,7 +310,7 @@ def _check(mapping: ColumnMapping) -> None:
         for name, value, known in (
             ("loss_unit", mapping.loss_unit, (None, *get_args(LossUnit))),
             ("param_convention", mapping.param_convention, get_args(ParamConvention)),
-            *(("transform", role.transform, ("", *_LOGARITHM_NAMES)) for role in mapping.roles),
+            *(("transform", role.transform, ("", *_TRANSFORMS)) for role in mapping.roles),
         )
         if value not in known
     ]
@@ -262,7 +325,7 @@ def _check(mapping: ColumnMapping) -> None:
         )
 
 
-_LOGARITHM_NAMES = ("log10", "log2", "ln")
+_TRANSFORMS = ("log10", "log2", "ln", "index")
 
 
 def role_factor(role: ColumnRole) -> float:

@@ -16,9 +16,9 @@ from itertools import pairwise
 from typing import TypeGuard
 
 from isoflop.errors import TableError
-from isoflop.tables.headers import readings
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import unique_headers
+from isoflop.tables.reading.header import meanings
 from isoflop.units import counted
 
 Row = dict[str, object]
@@ -48,7 +48,7 @@ class _Parts:
 @lru_cache(maxsize=4096)
 def _column_of(key: str) -> str:
     """Return the canonical column that a key reads as; empty if none."""
-    found = readings(key)
+    found = meanings(key)
     return found[0].column if found else ""
 
 

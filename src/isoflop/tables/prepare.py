@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from isoflop.errors import TableError
-from isoflop.tables.columns import ParamConvention
 from isoflop.tables.exclude import MAX_REASON_CHARACTERS, Exclusion, Rule, exclude
+from isoflop.tables.reading.columns import ParamConvention
 from isoflop.tables.schema import LossTable
 from isoflop.tables.shapes import (
     Curves,

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError
 from isoflop.identity import NOT_IDENTITY
-from isoflop.tables.columns import LossUnit, ParamConvention
 from isoflop.tables.condition import fulfils
 from isoflop.tables.exclude import exclude_rows
 from isoflop.tables.fingerprint import fingerprint
+from isoflop.tables.reading.columns import LossUnit, ParamConvention
 from isoflop.tables.select import of_families
 from isoflop.tables.summary import table_html, table_text
 

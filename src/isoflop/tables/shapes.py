@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
-from isoflop.tables.columns import COLUMNS, ParamConvention
 from isoflop.tables.derive import COMPUTE_FORMULA, FLOP_PER_PARAM_TOKEN
+from isoflop.tables.reading.columns import COLUMNS, ParamConvention
 
 if TYPE_CHECKING:
     from isoflop.tables.schema import LossTable

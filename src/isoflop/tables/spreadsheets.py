@@ -14,9 +14,9 @@ import pandas as pd
 
 from isoflop.errors import TableError
 from isoflop.tables import sheet_reader
-from isoflop.tables.headers import readings
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable, unique_headers
+from isoflop.tables.reading.header import meanings
 from isoflop.tables.source import Content, Progress, max_upload_bytes, refuse_many_cells, too_large
 
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -113,7 +113,7 @@ def _from_header(rows: list[list[object]]) -> list[list[object]]:
 
 
 def _known(row: Sequence[object]) -> int:
-    return sum(bool(readings(cell)) for cell in row if isinstance(cell, str))
+    return sum(bool(meanings(cell)) for cell in row if isinstance(cell, str))
 
 
 def _refuse_bomb(content: Content) -> None:

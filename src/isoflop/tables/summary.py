@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from isoflop.tables.columns import COLUMNS
 from isoflop.tables.problems import listing
+from isoflop.tables.reading.columns import COLUMNS
 from isoflop.text import aligned, as_html, with_notices
 from isoflop.units import counted, format_number
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from isoflop.tables.cells import own_dimension, plain_numbers
-from isoflop.tables.headers import readings
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.cells import own_dimension, plain_numbers
+from isoflop.tables.reading.header import meanings
 
 _RULE = re.compile(r":?[-=]{2,}:?")
 _BRACKETED = re.compile(r"[(\[{](.*)[)\]}]")
@@ -59,7 +59,7 @@ def _units(raw: RawTable) -> dict[str, str]:
     for name, text in _first_cells(raw).items():
         bracketed = _BRACKETED.fullmatch(text)
         unit = bracketed[1].strip() if bracketed else text
-        is_unit = any(r.unit == unit for r in readings(f"{name} [{unit}]"))
+        is_unit = any(r.unit == unit for r in meanings(f"{name} [{unit}]"))
         if is_unit and own_dimension(raw.frame[name].iloc[1:], decimal=raw.decimal) is not None:
             found[name] = unit
         elif text not in _NOTHING and bracketed is None:

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isoflop.errors import TableError
-from isoflop.tables.columns import COLUMNS
+from isoflop.errors import TableError, TableQuestion
 from isoflop.tables.convert import (
-    ESSENTIAL,
+    SIZES,
     Draft,
     convert_role,
     is_essential,
@@ -20,10 +19,11 @@ from isoflop.tables.convert import (
     report,
 )
 from isoflop.tables.derive import derive, fill
-from isoflop.tables.headers import readings
 from isoflop.tables.mapping import ColumnMapping, Question
 from isoflop.tables.problems import Problem, listing, shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.columns import COLUMNS
+from isoflop.tables.reading.header import meanings
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.units import format_quantity
 
@@ -106,7 +106,7 @@ def _response_column(mapping: ColumnMapping) -> str:
 
 
 def _reads_as_loss(header: str) -> bool:
-    return any(reading.column == "loss" for reading in readings(header))
+    return any(reading.column == "loss" for reading in meanings(header))
 
 
 def _refuse_ambiguous(draft: Draft) -> None:
@@ -122,16 +122,25 @@ def _refuse_ambiguous(draft: Draft) -> None:
         )
     open_question = next((q for q in mapping.questions if q.is_blocking), None)
     if open_question is not None:
-        raise TableError(open_question.text, detail=open_question.why, hint=_way_out(open_question))
+        raise TableQuestion(
+            open_question.text,
+            detail=open_question.why,
+            hint=_way_out(open_question),
+            choices={choice.label: choice.flag for choice in open_question.choices},
+        )
 
 
 def _way_out(question: Question) -> str:
-    if question.headers:
-        return "Rename or delete one of them, or choose by hand which one to use."
-    return (
-        f"Write the unit into the header, such as {question.header} ({question.units[0]}),"
-        " or choose it by hand."
-    )
+    flags = "; ".join(f"{choice.flag} ({choice.label})" for choice in question.choices)
+    units = [choice.unit for choice in question.choices if choice.unit not in {None, "1"}]
+    way = "Choose by hand which one to use"
+    if len({choice.header for choice in question.choices}) > 1:
+        way = "Rename or delete one of them, or choose by hand which one to use"
+    elif units:
+        way = (
+            f"Write the unit into the header, such as {question.header} ({units[0]}), or choose it"
+        )
+    return f"{way}. On the command line: {flags}" if flags else f"{way}."
 
 
 # --- Rows ---
@@ -174,7 +183,7 @@ def _fill(draft: Draft) -> dict[str, str]:
     """Fill empty cells that follow from others, and say which columns and how."""
     gaps: dict[str, NDArray[np.bool_]] = {
         name: np.isnan(draft.columns[name]) & ~draft.faulty.get(name, np.False_)
-        for name in ESSENTIAL
+        for name in SIZES
         if name in draft.columns and np.isnan(draft.columns[name]).any()
     }
     if not gaps:
@@ -203,7 +212,7 @@ def _report_underived(draft: Draft, derived: dict[str, str]) -> None:
     if draft.unlogged is not None:
         known |= set(draft.raw.frame.index[draft.unlogged])
     for name, formula in derived.items():
-        if name not in ESSENTIAL:
+        if not is_essential(draft, name):
             continue
         for row in draft.raw.frame.index[np.isnan(draft.columns[name])]:
             if row not in known:

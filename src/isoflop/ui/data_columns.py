@@ -32,7 +32,7 @@ from isoflop.units import counted
 
 OWN, LEFT_OUT = "(its own name)", "(left out)"
 LINEAR = "linear"
-SCALES = (LINEAR, "log10", "log2", "ln")
+SCALES = (LINEAR, "log10", "log2", "ln", "index")
 FROM_HEADER = "as its header says"
 MAX_COLUMNS_SHOWN = 200
 _N_SAMPLE = 4
@@ -79,19 +79,13 @@ def _ask(raw: RawTable, mapping: ColumnMapping, question: Question, table_id: st
     with st.container(border=question.is_blocking):
         st.markdown(f"{icon} **{messages.plain(question.text)}** {messages.plain(question.why)}")
         with st.container(horizontal=True):
-            for unit in question.units:
+            for position, choice in enumerate(question.choices):
                 st.button(
-                    unit,
-                    key=f"data.answer.{question.header}.{unit}",
+                    messages.plain(choice.label),
+                    type="primary" if position == 0 else "secondary",
+                    key=f"data.answer.{question.header}.{choice.unit or choice.header}",
                     on_click=_answer,
-                    args=(raw, mapping.with_role(question.header, unit=unit), table_id),
-                )
-            for header in question.headers:
-                st.button(
-                    messages.plain(shorten(header)),
-                    key=f"data.answer.{question.header}.{header}",
-                    on_click=_answer,
-                    args=(raw, mapping.with_header(question.header, header), table_id),
+                    args=(raw, mapping.answered(choice), table_id),
                 )
 
 
@@ -141,7 +135,9 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
                 "canonical unit."
             ),
             "Scale": st.column_config.SelectboxColumn(
-                options=list(SCALES), required=True, help="Whether the numbers are logarithms."
+                options=list(SCALES),
+                required=True,
+                help="Whether the numbers are logarithms, or count from 0.",
             ),
             "Cells": st.column_config.TextColumn(width="medium"),
             "Become": st.column_config.TextColumn(

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.tables.headers import readings
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.header import meanings
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
 from isoflop.units import counted
@@ -136,7 +136,7 @@ def _scalars(
     """Yield numbers, text and flags; what the client keeps for itself starts with _wandb."""
     for key, value in entries.items():
         name = f"{prefix}{key}"
-        if name.startswith("_") and not readings(name.lstrip("_")):
+        if name.startswith("_") and not meanings(name.lstrip("_")):
             continue
         if isinstance(value, str | int | float | bool):
             yield name, value

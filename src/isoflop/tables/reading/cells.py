@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import UnitError
-from isoflop.tables.headers import Transform
+from isoflop.tables.reading.header import Transform
 from isoflop.units import Dimension, parse_quantity, with_decimal_point
 
 _GROUPED = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*")
@@ -53,7 +53,7 @@ def to_numbers(
     factor : float
         Canonical units in one unit of a bare number.
     transform : str
-        Bare numbers are logarithms of this base.
+        Bare numbers are logarithms of this base, or an index that counts from 0.
     dimension : Dimension or None
         Allows cells to carry a suffix or unit of their own, which wins over ``factor``.
     decimal : {".", ","}
@@ -103,7 +103,9 @@ def _bare_number(text: str, decimal: str) -> float | None:
 
 
 def _scale(values: NDArray[np.float64], factor: float, transform: Transform) -> NDArray[np.float64]:
-    if transform:
+    if transform == "index":
+        values = values + 1.0
+    elif transform:
         with np.errstate(over="ignore"):
             values = _BASES[transform] ** values
     return values if factor == 1.0 else values * factor

@@ -1,0 +1,600 @@
+"""Choose what each column of a file is: rivals for a meaning weighed, the choice and they shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.errors import TableError
+from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
+from isoflop.tables.mapping import (
+    OWN,
+    ColumnMapping,
+    ColumnRole,
+    Question,
+    column_choice,
+    column_of,
+    own_name,
+    role_factor,
+)
+from isoflop.tables.problems import shorten
+from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.cells import own_dimension, to_numbers
+from isoflop.tables.reading.columns import COLUMNS, ParamConvention, normalise, words
+from isoflop.tables.reading.header import Meaning, Transform, meanings, split_words
+from isoflop.tables.reading.plausible import check
+from isoflop.tables.reading.sample import Sample
+
+ESSENTIAL = ("params", "tokens", "compute_flop", "loss")
+"""Columns that a wrong choice makes a wrong fit of: what is not certain of them is asked."""
+
+# What a column of row numbers is called, where it has a name.
+_INDEX_NAME = re.compile(r"|index|row|column 1|Unnamed: 0|__index_level_0__", re.IGNORECASE)
+_REPEATED = re.compile(r"(.*) \(\d+\)")
+_PERCENT_NAME = re.compile(r"%|\b(?:acc|accuracy|percent|pct)\b")
+# A time between these, in seconds, is a date: 2001 and 2033 as Unix time.
+_UNIX_TIME_S = (1e9, 2e9)
+_LARGEST_LOG10 = 40.0
+_EXPORTED_FIRST = "row"
+# A column filled less than this share of a rival's rows goes behind it.
+_SPARSE = 0.8
+_SPARSE_COST = 15
+_TARGET_COST = 50
+_MOST_CHOICES = 8
+_AGREES = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A header and one thing that it may mean."""
+
+    header: str
+    meaning: Meaning
+    position: int
+    is_sparse: bool = False
+
+    @property
+    def order(self) -> tuple[bool, int, bool, int, str, str]:
+        """Return what candidates are sorted by; the order of the file's columns is no part."""
+        meaning = self.meaning
+        return (
+            bool(meaning.doubt),
+            self.position,
+            self.is_sparse,
+            meaning.cost,
+            normalise(self.header),
+            self.header,
+        )
+
+    @property
+    def weight(self) -> tuple[bool, bool, int]:
+        """Return what two candidates of one weight cannot be told apart by."""
+        return bool(self.meaning.doubt), self.is_sparse, self.meaning.cost
+
+
+def guess_mapping(
+    raw: RawTable,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> ColumnMapping:
+    """Tell what the columns of a file are, by headers, units in headers, and the cells.
+
+    Parameters
+    ----------
+    raw : RawTable
+    columns : mapping of str to str or None
+        What headers mean, where it is known: a canonical column, ``"own"`` or ``"out"``.
+    units : mapping of str to str or None
+        Units of headers, or of canonical columns.
+
+    Returns
+    -------
+    ColumnMapping
+        With a question for everything that is needed and cannot be known.
+
+    Raises
+    ------
+    TableError
+        If the file has no such header, or there is no such column.
+    """
+    said = _said(raw, columns or {})
+    sample = Sample.of(raw)
+    candidates = _candidates(raw, sample, said)
+    chosen = _assign(candidates, sample)
+    roles = [_role(raw, sample, header, chosen.get(header), said) for header in raw.headers]
+    roles = _with_rivals(roles, candidates, chosen)
+    roles, settled = _with_units(roles, units or {})
+    questions = [*_which(raw, roles, said), *_doubts(chosen, said)]
+    questions += _ties(sample, roles, candidates, chosen, said)
+    asked = {question.header for question in questions}
+    roles, found = check(sample, roles, frozenset(settled | asked))
+    present = {role.column for role in roles}
+    convention: ParamConvention = "unknown"
+    if "params" not in present and "params_nonembedding" in present:
+        convention = "non-embedding"
+    elif "params" not in present and "params_active" in present:
+        convention = "active"
+    return ColumnMapping(
+        roles=tuple(roles),
+        response="loss" if "loss" in present else _find_score(raw, roles) or "loss",
+        param_convention=convention,
+        questions=(*questions, *found),
+    )
+
+
+def header_of(raw: RawTable, name: str) -> str:
+    """Return the header of a file that a person means, whatever its case and punctuation.
+
+    Raises
+    ------
+    TableError
+        If there is none, or several.
+    """
+    if name in raw.headers:
+        return name
+    alike = [header for header in raw.headers if normalise(header) == normalise(name)]
+    if len(alike) == 1:
+        return alike[0]
+    raise TableError(
+        f"The file has no column {name!r}.",
+        detail=f"Columns found: {', '.join(map(shorten, raw.headers[:30]))}.",
+    )
+
+
+def _said(raw: RawTable, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of every header that something is said of."""
+    headers = {header_of(raw, name): meaning for name, meaning in columns.items()}
+    return {header: column_of(header, meaning) for header, meaning in headers.items()}
+
+
+def _with_units(
+    roles: Sequence[ColumnRole], units: Mapping[str, str]
+) -> tuple[list[ColumnRole], set[str]]:
+    """Return the roles with units that were said of a header or of a column."""
+    changed = list(roles)
+    settled = set()
+    for name, unit in units.items():
+        found = [
+            position
+            for position, role in enumerate(changed)
+            if role.column and name in (role.header, role.column)
+        ] or [p for p, role in enumerate(changed) if normalise(role.header) == normalise(name)]
+        if not found:
+            raise TableError(
+                f"There is no column {name!r} to be in {unit}.",
+                detail=f"Columns found: {', '.join(shorten(role.header) for role in roles[:30])}.",
+            )
+        role = replace(changed[found[0]], unit=unit, reason="its unit was given")
+        role_factor(role)
+        changed[found[0]] = role
+        settled.add(role.header)
+    return changed, settled
+
+
+# --- Candidates ---
+
+
+def _candidates(raw: RawTable, sample: Sample, said: Mapping[str, str]) -> list[_Candidate]:
+    """Return every header with what it may mean, where its cells do not rule that out."""
+    found = []
+    for header in raw.headers:
+        if header in said:
+            continue
+        for position, meaning in enumerate(_plausible(raw, sample, header)):
+            found.append(_Candidate(header=header, meaning=meaning, position=position))
+    taken = set(said.values())
+    found = [c for c in found if c.meaning.column not in taken]
+    return _weighed(raw, sample, found)
+
+
+def _plausible(raw: RawTable, sample: Sample, header: str) -> list[Meaning]:
+    """Return the meanings of a header that its cells do not rule out."""
+    found: Sequence[Meaning] = meanings(header)
+    if header in COLUMNS and raw.headers[0] == _EXPORTED_FIRST:  # a table that Isoflop wrote
+        found = (Meaning(column=header, cost=-1000, reason="its header is Isoflop's own"),)
+    repeated = _REPEATED.fullmatch(header)
+    if repeated and repeated[1] in raw.duplicate_headers:
+        return []  # asked about with the first of that name
+    cells = sample.frame[header]
+    kept = []
+    for meaning in found:
+        kind = COLUMNS[meaning.column].kind
+        if kind == "number" and not sample.has_numbers(header, meaning.column):
+            continue
+        if meaning.column == "wall_time_s" and _is_clock(sample, header):
+            continue
+        # A name that no two rows share is a run's name, not a family's.
+        is_only_family = all(other.column == "family" for other in found)
+        if meaning.column == "family" and not is_only_family and len(cells) > 1 and cells.is_unique:
+            continue
+        if meaning.column == "epochs" and _is_index_from_0(sample, header):
+            meaning = replace(
+                meaning,
+                transform="index",
+                reason=f"{meaning.reason}; whole numbers from 0, which are counted from 1",
+            )
+        kept.append(meaning)
+    return kept
+
+
+def _is_index_from_0(sample: Sample, header: str) -> bool:
+    """Return whether a header speaks of one epoch, and its cells are whole numbers from 0."""
+    values = sample.finite(header)
+    is_singular = "epochs" not in [word.lower() for word in split_words(header)]
+    is_whole = len(values) > 0 and bool((values == np.round(values)).all())
+    return is_singular and is_whole and values.min() == 0
+
+
+def _weighed(raw: RawTable, sample: Sample, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return candidates with what their cells say: how full they are, and whether a total grows."""
+    losses = [c.header for c in candidates if c.meaning.column == "loss"]
+    has_steps = any(c.meaning.column == "step" for c in candidates)
+    fullness = sample.fullness(losses)
+    weighed = []
+    for candidate in candidates:
+        column = candidate.meaning.column
+        rivals = [c for c in candidates if c.meaning.column == column]
+        best = max(fullness(c.header) for c in rivals)
+        is_sparse = fullness(candidate.header) < _SPARSE * best
+        cost = candidate.meaning.cost
+        if column == "loss":  # a log holds its losses at different steps
+            cost += _SPARSE_COST if is_sparse and not has_steps else 0
+            is_sparse = False
+        elif candidate.meaning.is_total and _is_target(sample, candidate, rivals):
+            cost += _TARGET_COST
+        weighed.append(
+            replace(candidate, is_sparse=is_sparse, meaning=replace(candidate.meaning, cost=cost))
+        )
+    return [c for c in weighed if not _is_empty(raw, c.header)]
+
+
+def _is_empty(raw: RawTable, header: str) -> bool:
+    return bool(raw.frame[header].isna().all())
+
+
+def _is_target(sample: Sample, total: _Candidate, rivals: Iterable[_Candidate]) -> bool:
+    """Return whether a total stands still while a rival of it grows: it is what was planned."""
+    for rival in rivals:
+        if rival.meaning.is_total:
+            continue
+        pair = sample.whole(total.header, rival.header)
+        if len(pair) < 2 or pair[total.header].nunique() == pair[rival.header].nunique():
+            continue
+        per_total = pair.groupby(total.header, sort=False)[rival.header].nunique()
+        if (per_total > 1).mean() > 0.5:
+            return True
+    return False
+
+
+def _is_clock(sample: Sample, header: str) -> bool:
+    """Return whether times are dates and not durations."""
+    return _UNIX_TIME_S[0] < sample.median(header) < _UNIX_TIME_S[1]
+
+
+# --- The choice ---
+
+
+def _assign(candidates: Sequence[_Candidate], sample: Sample) -> dict[str, Meaning]:
+    """Give each canonical column to the header that suits it best, and each header one column."""
+    chosen: dict[str, Meaning] = {}
+    taken: set[str] = set()
+    rest = sorted(candidates, key=lambda c: c.order)
+    late = [c for c in rest if c.meaning.column in {"compute_flop", "run_id", "family"}]
+    for candidate in [c for c in rest if c not in late]:
+        column, header = candidate.meaning.column, candidate.header
+        is_optional = bool(candidate.meaning.doubt) and column not in ESSENTIAL
+        if header not in chosen and column not in taken and not is_optional:
+            chosen[header] = candidate.meaning
+            taken.add(column)
+    _assign_compute([c for c in late if c.meaning.column == "compute_flop"], chosen, sample)
+    _assign_names([c for c in late if c.meaning.column != "compute_flop"], chosen, sample)
+    return chosen
+
+
+def _assign_compute(
+    candidates: Sequence[_Candidate], chosen: dict[str, Meaning], sample: Sample
+) -> None:
+    """Choose training compute; of rivals, and of a doubtful one, 6 N D decides where it is known."""
+    free = [c for c in candidates if c.header not in chosen]
+    if not free:
+        return
+    sizes = {meaning.column for meaning in chosen.values()}
+    six_nd = _six_nd(chosen, sample)
+    best = free[0]
+    if six_nd is not None:
+        near = [c for c in free if _agrees(sample, c, six_nd)]
+        if near:
+            best = near[0]
+            if best is not free[0] or best.meaning.doubt:
+                reason = f"{best.meaning.reason}; it agrees with 6 N D"
+                best = replace(best, meaning=replace(best.meaning, doubt="", reason=reason))
+    if best.meaning.doubt and {"params", "tokens"} <= sizes:
+        return  # a column that a fit can do without
+    chosen[best.header] = best.meaning
+
+
+def _six_nd(chosen: Mapping[str, Meaning], sample: Sample) -> NDArray[np.float64] | None:
+    by_column = {meaning.column: header for header, meaning in chosen.items()}
+    size = "params_active" if "params_active" in by_column else "params"
+    if size not in by_column or "tokens" not in by_column:
+        return None
+    values = [
+        sample.values(by_column[name], name, chosen[by_column[name]].unit)
+        for name in (size, "tokens")
+    ]
+    with np.errstate(over="ignore"):
+        return np.asarray(FLOP_PER_PARAM_TOKEN * values[0] * values[1])
+
+
+def _agrees(sample: Sample, candidate: _Candidate, six_nd: NDArray[np.float64]) -> bool:
+    meaning = candidate.meaning
+    role = ColumnRole(
+        header=candidate.header,
+        column=meaning.column,
+        unit=meaning.unit,
+        transform=_resolve_log(sample, candidate.header, meaning),
+    )
+    with np.errstate(all="ignore"):
+        ratio = sample.of_role(role) / six_nd
+    known = ratio[np.isfinite(ratio) & (ratio > 0)]
+    return len(known) > 0 and 1 / _AGREES < float(np.median(known)) < _AGREES
+
+
+def _assign_names(
+    candidates: Sequence[_Candidate], chosen: dict[str, Meaning], sample: Sample
+) -> None:
+    """Choose the run and the family; a name that models of several sizes share is no run's."""
+    size = next((header for header, m in chosen.items() if m.column == "params"), None)
+    groups = {
+        c.header
+        for c in candidates
+        if c.meaning.column == "run_id" and size is not None and sample.varies(size, c.header)
+    }
+    taken: set[str] = set()
+    for candidate in candidates:
+        column, header = candidate.meaning.column, candidate.header
+        if header in chosen or column in taken or (column == "run_id" and header in groups):
+            continue
+        chosen[header] = candidate.meaning
+        taken.add(column)
+    if "family" not in taken:
+        first = next((c for c in candidates if c.header in groups and c.header not in chosen), None)
+        if first is not None:
+            reason = "models of several sizes share it, so it names a group and not a run"
+            chosen[first.header] = Meaning(column="family", cost=0, reason=reason)
+
+
+def _with_rivals(
+    roles: Sequence[ColumnRole],
+    candidates: Sequence[_Candidate],
+    chosen: Mapping[str, Meaning],
+) -> list[ColumnRole]:
+    """Say of every chosen column which others it goes before, and of those what goes before."""
+    rivals: dict[str, list[str]] = {}
+    for candidate in sorted(candidates, key=lambda c: c.order):
+        if candidate.header not in chosen:
+            rivals.setdefault(candidate.meaning.column, []).append(candidate.header)
+    first = {meaning.column: header for header, meaning in chosen.items()}
+    behind = {header: column for column, headers in rivals.items() for header in reversed(headers)}
+    result = []
+    for role in roles:
+        if role.header in chosen and rivals.get(role.column):
+            names = ", ".join(map(shorten, rivals[role.column][:5]))
+            reason = f"{role.reason}; it goes before {names}"
+            result.append(replace(role, rivals=tuple(rivals[role.column]), reason=reason))
+        elif role.header in behind and behind[role.header] in first and role.kind == "own":
+            column = behind[role.header]
+            reason = f"{shorten(first[column])} goes before it as {COLUMNS[column].label}"
+            result.append(replace(role, reason=f"{role.reason}; {reason}"))
+        else:
+            result.append(role)
+    return result
+
+
+# --- Roles ---
+
+
+def _role(
+    raw: RawTable,
+    sample: Sample,
+    header: str,
+    meaning: Meaning | None,
+    said: Mapping[str, str],
+) -> ColumnRole:
+    if header in said:
+        known = next((m for m in meanings(header) if m.column == said[header]), None)
+        unit = known.unit if known is not None else ""
+        transform = _resolve_log(sample, header, known) if known is not None else ""
+        return ColumnRole(
+            header=header,
+            column=said[header],
+            unit=unit,
+            transform=transform,
+            reason="said by hand",
+        )
+    if meaning is None:
+        return _own_role(raw, sample, header)
+    unit, reason = meaning.unit, meaning.reason
+    if meaning.column == "accuracy" and not unit and _is_percentage(sample, header):
+        unit, reason = "%", f"{reason}; it goes beyond 1, so it is in percent"
+    return ColumnRole(
+        header=header,
+        column=meaning.column,
+        unit=unit,
+        transform=_resolve_log(sample, header, meaning),
+        reason=reason,
+    )
+
+
+def _own_role(raw: RawTable, sample: Sample, header: str) -> ColumnRole:
+    """Return the role of a column that nothing is known of by its header."""
+    column = raw.frame[header]
+    if column.isna().all():
+        return ColumnRole(header=header, column="", reason="every cell is empty")
+    if _is_index(raw, header):
+        return ColumnRole(header=header, column="", reason="it only numbers the rows")
+    dimension = own_dimension(column, decimal=raw.decimal)
+    reason = f"other {'text' if dimension is None else 'numbers'}, kept under its own name"
+    unit = ""
+    if dimension is not None and (dimension == "fraction" or _is_percentage(sample, header)):
+        unit, reason = "%", "other numbers, in percent, kept under its own name"
+    return ColumnRole(header=header, column=own_name(header), unit=unit, reason=reason)
+
+
+def _is_index(raw: RawTable, header: str) -> bool:
+    """Return whether a nameless column counts up by whole numbers from row to row."""
+    if not _INDEX_NAME.fullmatch(header) or raw.frame[header].dtype.kind not in "iu":
+        return False
+    return bool((np.diff(raw.frame[header].to_numpy()) > 0).all())
+
+
+def _is_percentage(sample: Sample, header: str) -> bool:
+    """Return whether a score by its name holds numbers that can only be percentages."""
+    if not _PERCENT_NAME.search(header.lower().replace("_", " ")):
+        return False
+    values = sample.finite(header)
+    return bool(len(values)) and values.min() >= 0 and 1 < values.max() <= 100
+
+
+def _resolve_log(sample: Sample, header: str, meaning: Meaning) -> Transform:
+    """Decide the base of a plain "log" by which one gives plausible sizes."""
+    if meaning.transform != "log":
+        return meaning.transform
+    column = COLUMNS[meaning.column]
+    median = sample.median(header)
+    smallest = words().plausible.get(meaning.column, (0.0, np.inf))[0]
+    plausible_log10 = median < _LARGEST_LOG10 and smallest <= 10.0**median
+    upper = column.upper if column.upper is not None else np.inf
+    return "log10" if plausible_log10 and 10.0**median <= upper else "ln"
+
+
+def _find_score(raw: RawTable, roles: Sequence[ColumnRole]) -> str:
+    """Return the score to be explained where there is no loss: told by its name and its range."""
+    for role in roles:
+        if role.column == "accuracy":
+            return role.column
+    for role in roles:
+        parts = {word.lower() for word in split_words(role.header)}
+        is_set = normalise(role.header) in words().hyper_parameters
+        if role.kind != "own" or is_set or not parts & words().scores:
+            continue
+        cells = raw.frame[role.header]
+        if own_dimension(cells, decimal=raw.decimal):
+            found = to_numbers(
+                cells, factor=role_factor(role), dimension="fraction", decimal=raw.decimal
+            ).values
+            found = found[np.isfinite(found)]
+            is_score = bool(len(found)) and found.min() >= 0 and found.max() <= 1
+            if is_score and len(np.unique(found)) > 1:
+                return role.column
+    return ""
+
+
+# --- What is asked of the choice ---
+
+
+def _which(raw: RawTable, roles: Sequence[ColumnRole], said: Mapping[str, str]) -> list[Question]:
+    """Ask which of several columns of one header is meant, if what they hold differs."""
+    found = []
+    for role in roles:
+        is_repeated = role.kind == "canonical" and role.header in raw.duplicate_headers
+        if not is_repeated or role.header in said:
+            continue
+        repeated = [(name, _REPEATED.fullmatch(name)) for name in raw.headers]
+        rivals = [name for name, match in repeated if match and match[1] == role.header]
+        if any(rival in said for rival in rivals):
+            continue
+        if all(raw.frame[name].equals(raw.frame[role.header]) for name in rivals):
+            continue
+        found.append(
+            Question(
+                header=role.header,
+                text=f"The file has more than one column named {shorten(role.header)}:"
+                " which is meant?",
+                why=f'What they hold differs. The second is called "{shorten(rivals[0])}" here.',
+                choices=tuple(
+                    column_choice(name, role.column, shorten(name))
+                    for name in (role.header, *rivals)
+                ),
+                about=tuple(rivals),
+            )
+        )
+    return found
+
+
+def _doubts(chosen: Mapping[str, Meaning], said: Mapping[str, str]) -> list[Question]:
+    """Ask about a column that a fit depends on and whose header is not certain."""
+    return [
+        Question(
+            header=header,
+            text=f"Is {shorten(header)} {_noun(meaning.column)}?",
+            why=f"Its header may mean it, but {meaning.doubt}.",
+            choices=(
+                column_choice(header, meaning.column, f"Yes, {COLUMNS[meaning.column].label}"),
+                column_choice(header, OWN, "No, something else"),
+            ),
+        )
+        for header, meaning in chosen.items()
+        if meaning.doubt and meaning.column in ESSENTIAL and header not in said
+    ]
+
+
+def _noun(column: str) -> str:
+    return {
+        "params": "the number of parameters N",
+        "tokens": "the training tokens D",
+        "compute_flop": "the training compute C",
+        "loss": "the loss to be fitted",
+    }[column]
+
+
+def _ties(
+    sample: Sample,
+    roles: Sequence[ColumnRole],
+    candidates: Sequence[_Candidate],
+    chosen: Mapping[str, Meaning],
+    said: Mapping[str, str],
+) -> list[Question]:
+    """Ask which of several columns is meant that no rule puts before another."""
+    found = []
+    for role in roles:
+        if role.column not in ESSENTIAL or role.header in said or role.header not in chosen:
+            continue
+        mine = [c for c in candidates if c.meaning.column == role.column]
+        own = next(c for c in mine if c.header == role.header)
+        if "agrees with 6 N D" in role.reason or own.meaning.doubt:
+            continue
+        values = sample.of_role(role)
+        equal = [
+            c.header
+            for c in sorted(mine, key=lambda c: c.order)
+            if c.header not in chosen
+            and c.weight == own.weight
+            and not _is_same(
+                values, sample.of_role(replace(role, header=c.header, unit=c.meaning.unit))
+            )
+        ]
+        if equal:
+            names = [role.header, *equal][:_MOST_CHOICES]
+            found.append(
+                Question(
+                    header=role.header,
+                    text=f"Which column is {_noun(role.column)}?",
+                    why=f"{', '.join(map(shorten, names))} may all be, and they differ.",
+                    choices=tuple(
+                        column_choice(name, role.column, shorten(name)) for name in names
+                    ),
+                    about=tuple(equal),
+                )
+            )
+    return found
+
+
+def _is_same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    known = np.isfinite(one) & np.isfinite(other)
+    return bool(known.any()) and bool(np.allclose(one[known], other[known], rtol=1e-6))

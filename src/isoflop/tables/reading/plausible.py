@@ -1,0 +1,371 @@
+"""Ask where what was read contradicts the file, or anything that was ever trained.
+
+A number that no header explains is not corrected in silence: the likeliest answer is proposed. Only
+what the file itself says settles a unit: a perplexity beside a loss, or compute beside N and D.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
+from isoflop.tables.mapping import (
+    OWN,
+    Choice,
+    ColumnRole,
+    Question,
+    column_choice,
+    role_factor,
+    unit_choice,
+)
+from isoflop.tables.problems import shorten
+from isoflop.tables.reading.columns import PERPLEXITY, words
+from isoflop.tables.reading.header import loss_unit, meanings
+from isoflop.tables.reading.sample import Sample
+from isoflop.units import NATS_PER_BIT, format_number
+
+AS_THEY_STAND = "1"
+"""A unit that leaves numbers as they are."""
+
+_MAGNITUDES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21}
+_NAMES = {"K": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
+_NOUNS = {"params": "parameters", "tokens": "tokens", "compute_flop": "FLOP"}
+_USUAL_TOKENS_PER_PARAM = 20.0
+_USUAL = {"params": 1e9, "tokens": 2e10, "compute_flop": 1.2e20}
+_MATCHES = 0.02
+"""How near a perplexity must be to the power of a loss, in log perplexity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was read of the columns that are checked: median values by column, from the sample."""
+
+    roles: dict[str, ColumnRole]
+    values: dict[str, NDArray[np.float64]]
+    sample: Sample
+    settled: frozenset[str]
+
+    def median(self, *factors: tuple[str, int]) -> float:
+        """Return the median of a product of powers of columns; NaN where none is known."""
+        with np.errstate(all="ignore"):
+            product = np.prod(
+                [self.values[name] ** power for name, power in factors], axis=0, dtype=np.float64
+            )
+        known = product[np.isfinite(product) & (product > 0)]
+        return float(np.median(known)) if len(known) else math.nan
+
+    def has(self, *columns: str) -> bool:
+        return all(column in self.roles for column in columns)
+
+    def is_open(self, column: str) -> bool:
+        """Return whether nobody has said what a column is."""
+        return self.has(column) and self.roles[column].header not in self.settled
+
+    def is_unitless(self, column: str) -> bool:
+        """Return whether neither the header nor the cells of a column name a unit."""
+        role = self.roles[column]
+        return not role.unit and not role.transform and self.sample.is_bare(role.header)
+
+
+def check(
+    sample: Sample, roles: Sequence[ColumnRole], settled: frozenset[str]
+) -> tuple[list[ColumnRole], list[Question]]:
+    """Check what was read for plausibility.
+
+    Parameters
+    ----------
+    sample : Sample
+    roles : sequence of ColumnRole
+    settled : frozenset of str
+        Headers of which nothing is asked: it was said, or is asked about already.
+
+    Returns
+    -------
+    roles : list of ColumnRole
+        With the unit that the file itself bears out.
+    questions : list of Question
+    """
+    by_column = {role.column: role for role in roles if role.kind == "canonical"}
+    checked = {
+        name: role
+        for name, role in by_column.items()
+        if name
+        in {"params", "params_active", "tokens", "compute_flop", "loss", "vocabulary", "step"}
+    }
+    read = _Read(
+        roles=checked,
+        values={name: sample.of_role(role) for name, role in checked.items()},
+        sample=sample,
+        settled=settled,
+    )
+    questions = _sizes(read)
+    changed = list(roles)
+    if read.is_open("loss"):
+        borne_out = _by_perplexity(read, roles)
+        if borne_out is not None:
+            changed = [borne_out if r.header == borne_out.header else r for r in roles]
+        else:
+            questions += _loss(read)
+    return changed, [*questions, *_per_byte(changed)]
+
+
+# --- Sizes ---
+
+
+def _sizes(read: _Read) -> list[Question]:
+    """Return the questions about N, D and C; one that explains another goes alone."""
+    questions = [q for name in _NOUNS if read.is_open(name) for q in _range(read, name)]
+    if questions:
+        return questions
+    return _ratio(read) or _compute(read)
+
+
+def _range(read: _Read, column: str) -> list[Question]:
+    """Ask about a column whose median is far from anything ever trained."""
+    low, high = words().plausible[column]
+    median = read.median((column, 1))
+    if math.isnan(median) or low <= median <= high:
+        return []
+    role, noun = read.roles[column], _NOUNS[column]
+    if median < low:
+        why = (
+            f"Its median is {median:.4g}: too few {noun} to be counted one by one, and neither"
+            " the header nor the cells name a unit."
+        )
+    else:
+        why = f"Its median is {format_number(median)} {noun}, more than anything ever trained."
+    choices = _unit_choices(read, column)
+    return [
+        Question(
+            header=role.header,
+            text=f"In which unit is {shorten(role.header)}?",
+            why=why,
+            choices=choices,
+        )
+    ]
+
+
+def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
+    """Return the units that a column may be in, the likeliest first, and that it is as it stands."""
+    role = read.roles[column]
+    units = _FLOP_UNITS if column == "compute_flop" else _MAGNITUDES
+    median = read.median((column, 1)) / (role_factor(role) or 1.0)
+
+    def surprise(item: tuple[str, float]) -> float:
+        others = {"params", "tokens", "compute_flop"} - {column}
+        if all(read.has(name) and read.median((name, 1)) >= 1e3 for name in others):
+            ratio = read.median(("compute_flop", 1), ("params", -1), ("tokens", -1)) / 6
+            power = 1 if column == "compute_flop" else -1
+            return abs(math.log10(ratio * item[1] ** power)) if ratio > 0 else math.inf
+        other = "tokens" if column == "params" else "params"
+        if column != "compute_flop" and read.has(other) and read.median((other, 1)) >= 1e4:
+            ratio = read.median(("tokens", 1), ("params", -1))
+            power = 1 if column == "tokens" else -1
+            return abs(math.log10(ratio * item[1] ** power / _USUAL_TOKENS_PER_PARAM))
+        return abs(math.log10(median * item[1] / _USUAL[column]))
+
+    ranked = sorted(units.items(), key=surprise)
+    found = [
+        unit_choice(
+            role.header, unit, f"{_NAMES.get(unit, unit)} ({unit})" if unit in _NAMES else unit
+        )
+        for unit, _ in ranked[:3]
+    ]
+    return (*found, unit_choice(role.header, AS_THEY_STAND, "as they stand"))
+
+
+def _ratio(read: _Read) -> list[Question]:
+    """Ask where tokens per parameter are beyond anything ever trained."""
+    if not read.has("params", "tokens"):
+        return []
+    low, high = words().plausible["tokens_per_param"]
+    ratio = read.median(("tokens", 1), ("params", -1))
+    if math.isnan(ratio) or low <= ratio <= high or _is_borne_out(read):
+        return []
+    order = ("params", "tokens") if ratio > high else ("tokens", "params")
+    open_ones = [name for name in order if read.is_open(name)]
+    blamed = next((name for name in open_ones if read.is_unitless(name)), "")
+    if not blamed or (len(open_ones) < len(order) and not read.is_unitless(blamed)):
+        return []
+    role = read.roles[blamed]
+    other = read.roles["tokens" if blamed == "params" else "params"].header
+    return [
+        Question(
+            header=role.header,
+            text=f"In which unit is {shorten(role.header)}?",
+            why=f"As they stand, rows have {format_number(ratio)} tokens per parameter, "
+            f"{'more' if ratio > high else 'fewer'} than anything ever trained, and neither the"
+            " header nor the cells name a unit.",
+            choices=_unit_choices(read, blamed),
+            about=(other,),
+        )
+    ]
+
+
+def _over_6nd(read: _Read) -> float:
+    size = "params_active" if read.has("params_active") else "params"
+    if not read.has(size, "tokens", "compute_flop"):
+        return math.nan
+    return read.median(("compute_flop", 1), (size, -1), ("tokens", -1)) / FLOP_PER_PARAM_TOKEN
+
+
+def _is_borne_out(read: _Read) -> bool:
+    """Return whether compute in the file agrees with its N and D."""
+    low, high = words().plausible["compute_over_6nd"]
+    return low <= _over_6nd(read) <= high
+
+
+def _compute(read: _Read) -> list[Question]:
+    """Ask where compute contradicts 6 N D, of active parameters for a mixture of experts."""
+    ratio = _over_6nd(read)
+    if math.isnan(ratio) or _is_borne_out(read) or not read.is_open("compute_flop"):
+        return []
+    role = read.roles["compute_flop"]
+    low, high = words().plausible["compute_over_6nd"]
+    units = [
+        unit
+        for unit, factor in _FLOP_UNITS.items()
+        if read.is_unitless("compute_flop") and low <= ratio * factor <= high
+    ]
+    choices = [unit_choice(role.header, unit, unit) for unit in units]
+    left_out = column_choice(role.header, OWN, "something else: count compute as 6 N D")
+    kept = unit_choice(role.header, AS_THEY_STAND, "as it stands")
+    return [
+        Question(
+            header=role.header,
+            text=f"Is {shorten(role.header)} the training compute, in FLOP?",
+            why=f"It is {format_number(ratio)} times 6 N D in the middle; other ways of counting"
+            " explain a factor of about 2.",
+            choices=(*choices, left_out, kept),
+            about=tuple(read.roles[name].header for name in ("params", "tokens") if read.has(name)),
+        )
+    ]
+
+
+# --- Loss ---
+
+
+def _by_perplexity(read: _Read, roles: Sequence[ColumnRole]) -> ColumnRole | None:
+    """Return the loss's role in bits where a perplexity beside it is a power of 2, or None."""
+    role = read.roles["loss"]
+    if role.unit or role.transform:
+        return None
+    losses = read.values["loss"]
+    for other in roles:
+        named = [m for m in meanings(other.header) if m.column == "loss" and m.unit == PERPLEXITY]
+        if other.header == role.header or not named:
+            continue
+        nats = read.sample.of_role(ColumnRole(header=other.header, column="loss", unit=PERPLEXITY))
+        known = np.isfinite(nats) & np.isfinite(losses) & (losses > 0)
+        if not known.any():
+            continue
+        bits = nats[known] / NATS_PER_BIT
+        if np.median(np.abs(nats[known] / losses[known] - 1)) < _MATCHES:
+            return None  # e to the loss: nats, as the rule has it
+        if np.median(np.abs(bits / losses[known] - 1)) < _MATCHES:
+            reason = f"{role.reason}; {shorten(other.header)} is 2 to its power, so it is in bits"
+            return replace(role, unit="bits per token", reason=reason)
+    return None
+
+
+def _loss(read: _Read) -> list[Question]:
+    """Ask about losses that cannot be nats per token, and about two codings in one column."""
+    role = read.roles["loss"]
+    is_nats = not role.unit or (loss_unit(role.unit) or ("", 0))[1] == 1.0
+    if role.unit in {PERPLEXITY} or role.transform or not is_nats:
+        return _two_codings(read)
+    losses = read.values["loss"]
+    known = losses[np.isfinite(losses)]
+    if not len(known):
+        return []
+    most, why = words().nats_per_token_at_most, "no tokenizer has so many tokens"
+    if read.has("vocabulary"):
+        vocabulary = float(np.nanmedian(read.values["vocabulary"]))
+        most, why = math.log(vocabulary), f"the vocabulary has {vocabulary:,.0f} tokens"
+    median = float(np.median(known))
+    first = _at_first_step(read)
+    worst = max(median, first) if not math.isnan(first) else median
+    if worst <= most * 1.02:
+        return _two_codings(read)
+    bits = unit_choice(role.header, "bits per token", "bits per token")
+    perplexity = unit_choice(role.header, PERPLEXITY, "perplexity")
+    unknown = unit_choice(role.header, "unknown", "another unit: keep as it stands")
+    is_bits = worst * NATS_PER_BIT <= most * 1.05
+    likely = (bits, perplexity) if is_bits else (perplexity, bits)
+    return [
+        Question(
+            header=role.header,
+            text=f"In which unit is {shorten(role.header)}?",
+            why=f"It is {worst:.4g}{'' if worst == median else ' at first'}, more than the"
+            f" {most:.3g} nats per token of a model that knows nothing: {why}.",
+            choices=(*likely, unknown),
+        )
+    ]
+
+
+def _at_first_step(read: _Read) -> float:
+    if not read.has("step"):
+        return math.nan
+    steps, losses = read.values["step"], read.values["loss"]
+    known = np.isfinite(steps) & np.isfinite(losses)
+    if not known.any():
+        return math.nan
+    return float(np.median(losses[known][steps[known] == steps[known].min()]))
+
+
+def _two_codings(read: _Read) -> list[Question]:
+    """Ask where one (N, D) has losses of which one is the other in bits, or its perplexity."""
+    sizes = [name for name in ("params", "tokens") if read.has(name)]
+    if len(sizes) < 2:
+        return []
+    losses = read.values["loss"]
+    n_pairs = n_odd = 0
+    groups: dict[tuple[float, float], list[float]] = {}
+    for params, tokens, loss in zip(
+        *(read.values[name].tolist() for name in sizes), losses.tolist(), strict=True
+    ):
+        if math.isfinite(params) and math.isfinite(tokens) and 0 < loss < math.inf:
+            groups.setdefault((params, tokens), []).append(loss)
+    for values in groups.values():
+        low, high = min(values), max(values)
+        if len(values) > 1 and high > 1.2 * low:
+            n_pairs += 1
+            is_bits = abs(high / low * NATS_PER_BIT - 1) < _MATCHES
+            n_odd += is_bits or abs(math.log(high) / low - 1) < _MATCHES
+    if n_odd < 2 or n_odd < 0.5 * n_pairs:
+        return []
+    role = read.roles["loss"]
+    return [
+        Question(
+            header=role.header,
+            text=f"Is every row of {shorten(role.header)} in the same unit?",
+            why=f"At {n_odd} settings of N and D the losses differ as bits and nats do, or as a"
+            " perplexity and its logarithm.",
+            choices=(
+                unit_choice(role.header, "nats per token", "yes, all in nats per token"),
+                unit_choice(role.header, "unknown", "yes, in another unit"),
+            ),
+        )
+    ]
+
+
+def _per_byte(roles: Sequence[ColumnRole]) -> list[Question]:
+    role = next((role for role in roles if role.column == "loss"), None)
+    unit = loss_unit(role.unit) if role is not None and role.unit else None
+    if role is None or unit is None or unit[0] not in {"bits/byte", "nats/byte", "nats/character"}:
+        return []
+    return [
+        Question(
+            header=role.header,
+            text="How many bytes (or characters) does one token stand for on average?",
+            why=f"The loss is in {role.unit}. Without that number it stays in {unit[0]}:"
+            " fits are right, but cannot be compared with losses in nats per token.",
+            is_blocking=False,
+        )
+    ]
