@@ -222,7 +222,11 @@ def test_the_history_of_a_trainer() -> None:
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [("run-gpt-tag-val_loss.csv", "loss"), ("gpt.csv", "loss"), ("run-gpt-tag-acc.csv", "accuracy")],
+    [
+        ("run-gpt-tag-val_loss.csv", "loss"),
+        ("gpt.csv", "loss"),
+        ("run-gpt-tag-acc.csv", "accuracy"),
+    ],
 )
 def test_a_scalar_that_tensorboard_exported(name: str, column: str) -> None:
     content = b"Wall time,Step,Value\n1714567890.1,1,0.5\n1714567990.1,100,0.4\n"

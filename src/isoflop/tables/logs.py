@@ -290,9 +290,7 @@ def _is_header(line: str) -> bool:
     """Return whether a line names columns that are known, so that a table follows."""
     if parse_line(line) is not None:
         return False
-    return any(
-        sum(is_column(cell) for cell in line.split(mark)[:100]) >= 2 for mark in _DELIMITERS
-    )
+    return any(sum(is_column(cell) for cell in line.split(mark)[:100]) >= 2 for mark in _DELIMITERS)
 
 
 def _has_losses(data: bytes) -> bool:

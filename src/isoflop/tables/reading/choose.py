@@ -189,6 +189,11 @@ def _candidates(raw: RawTable, sample: Sample, said: Mapping[str, str]) -> list[
             found.append(_Candidate(header=header, meaning=meaning, position=position))
     taken = set(said.values())
     found = [c for c in found if c.meaning.column not in taken]
+    losses = [c for c in found if c.meaning.column == "loss"]
+    is_filled = {c.header: not _is_empty(raw, c.header) for c in found}
+    if not any(is_filled[c.header] for c in losses):  # said to be empty where it is needed
+        is_filled |= {c.header: True for c in losses}
+    found = [c for c in found if is_filled[c.header]]
     return _weighed(raw, sample, found)
 
 
@@ -250,7 +255,7 @@ def _weighed(raw: RawTable, sample: Sample, candidates: Sequence[_Candidate]) ->
         weighed.append(
             replace(candidate, is_sparse=is_sparse, meaning=replace(candidate.meaning, cost=cost))
         )
-    return [c for c in weighed if not _is_empty(raw, c.header)]
+    return weighed
 
 
 def _is_empty(raw: RawTable, header: str) -> bool:
@@ -299,7 +304,7 @@ def _assign(candidates: Sequence[_Candidate], sample: Sample) -> dict[str, Meani
 def _assign_compute(
     candidates: Sequence[_Candidate], chosen: dict[str, Meaning], sample: Sample
 ) -> None:
-    """Choose training compute; of rivals, and of a doubtful one, 6 N D decides where it is known."""
+    """Choose training compute; of rivals, and of a doubtful one, 6 N D decides if it is known."""
     free = [c for c in candidates if c.header not in chosen]
     if not free:
         return

@@ -187,11 +187,12 @@ def words() -> Words:
 def _column(name: str, entry: dict[str, Any]) -> Column:
     where = f"{FILE} [columns.{name}]"
     require_keys(entry, where=where, required={"label", "help"}, optional=_OPTIONAL)
-    lists = {key: tuple(entry.get(key, ())) for key in ("names", "weaker", "doubtful")}
-    plain = {key: value for key, value in entry.items() if key not in lists}
-    if plain.get("kind", "number") == "number":
-        plain = {"lower": 0.0, **plain}
-    return Column(name=name, **plain, **lists)
+    content: dict[str, Any] = dict(entry)
+    for key in ("names", "weaker", "doubtful"):
+        content[key] = tuple(entry.get(key, ()))
+    if entry.get("kind", "number") == "number":
+        content.setdefault("lower", 0.0)
+    return Column(name=name, **content)
 
 
 COLUMNS: Mapping[str, Column] = words().columns

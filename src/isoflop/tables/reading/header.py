@@ -410,11 +410,11 @@ def _of_segments(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
         for i in range(len(keys)):
             for j in range(i + 1, min(len(keys), i + 6) + 1):
                 key = "".join(keys[i:j])
-                for column, strength in _names().get(key, ()):
-                    held = spans.get(column)
+                for named, strength in _names().get(key, ()):
+                    held = spans.get(named)
                     weight = (strength != "doubtful") * 100 + len(key)
                     if held is None or (weight, s) >= (held[3], held[0]):
-                        spans[column] = (s, i, j, weight, strength)
+                        spans[named] = (s, i, j, weight, strength)
     for name, (s, i, j, _, strength) in spans.items():
         column = words().columns[name]
         before = [word for segment in segments[:s] for word in segment]
@@ -475,50 +475,68 @@ def _of_loss(
     meaning: Meaning | None, before: Sequence[str], around: Sequence[str]
 ) -> Iterator[Meaning]:
     """Account for the words around the name of a loss, or around a unit that stands for it."""
-    column = words().columns["loss"]
     unit, rest = _unit_of_loss([*before, *around])
     if meaning is None:
         if not unit:
             return
         meaning = Meaning(column="loss", cost=_UNIT_AS_NAME, reason="its header is a unit of loss")
     if unit:
-        is_perplexity = normalise(unit) in {"perplexity", "ppl"}
-        what = "perplexity, whose logarithm is the loss" if is_perplexity else "a unit of loss"
-        cost = meaning.cost + (_PERPLEXITY_COST if is_perplexity else 0)
-        unit = PERPLEXITY if is_perplexity else _JOINED.sub(r"\1 per \2", unit)
-        meaning = replace(meaning, unit=unit, cost=cost, reason=f"its header names {what}")
-    cost, unknown, is_told = meaning.cost, "", False
-    is_training = is_held_out = False
-    leading = len(before)
-    for position, word in enumerate(map(str.lower, rest)):
-        groups = words().groups.get(word, frozenset())
+        meaning = _in_unit(meaning, unit)
+    leading = [word.lower() for word in rest[: len(before)]]
+    beside = [word.lower() for word in rest[len(before) :]]
+    if any(_is_other_than_loss(word) for word in beside):
+        return
+    cost, unknown = _cost_of_set(leading, beside)
+    groups = {group for word in (*leading, *beside) for group in words().groups.get(word, ())}
+    is_held_out = bool(groups & {"validation", "test"})
+    takes = words().columns["loss"].takes
+    if is_held_out:  # a validation loss of the training run is held out
+        cost += min(takes[group] for group in groups & {"validation", "test"})
+    elif "train" in groups:
+        cost += takes["train"]
+    is_told = is_held_out or ("train" not in groups and bool(groups & {"sets", "mean"}))
+    doubt = meaning.doubt
+    if unknown:
+        cost += _UNKNOWN_SET
+        if not is_told:
+            doubt = doubt or f"it is not known what {unknown} says of the loss"
+    yield replace(meaning, cost=meaning.cost + cost, doubt=doubt)
+
+
+def _in_unit(meaning: Meaning, unit: str) -> Meaning:
+    """Return what a loss means in a unit that its header names."""
+    if normalise(unit) in {"perplexity", "ppl"}:
+        reason = "its header names perplexity, whose logarithm is the loss"
+        cost = meaning.cost + _PERPLEXITY_COST
+        return replace(meaning, unit=PERPLEXITY, cost=cost, reason=reason)
+    shown = _JOINED.sub(r"\1 per \2", unit)
+    return replace(meaning, unit=shown, reason="its header names a unit of loss")
+
+
+def _is_other_than_loss(word: str) -> bool:
+    """Return whether a word beside a loss makes it another quantity."""
+    if word in _LOGARITHMS:
+        return True  # read as a logarithm, or not at all
+    groups = words().groups.get(word)
+    return groups is not None and _price(word, words().columns["loss"]) is None
+
+
+def _cost_of_set(leading: Sequence[str], beside: Sequence[str]) -> tuple[int, str]:
+    """Return what the words around a loss cost, without its split, and one that is not known."""
+    column = words().columns["loss"]
+    cost, unknown = 0, ""
+    for position, word in enumerate((*leading, *beside)):
         price = _price(word, column)
-        is_held_out |= bool(groups & {"validation", "test"})
-        is_training |= "train" in groups
-        is_told |= bool(groups & {"validation", "test", "sets", "mean", "train"})
-        if position >= leading and price is None and groups & {"not_loss", "spread"}:
-            return
-        if position >= leading and word in _LOGARITHMS:
-            return  # read as a logarithm, or not at all
         if price is not None:
-            cost += 0 if groups & {"validation", "test", "train"} else price
-        elif word in words().namespaces and position < leading:
+            is_split = words().groups[word] & {"validation", "test", "train"}
+            cost += 0 if is_split else price
+        elif word in words().namespaces and position < len(leading):
             continue
         elif word.isdigit():
             cost += 1
-        elif groups - {"not_loss"}:
-            return
         else:
             unknown = unknown or word
-    if is_held_out or is_training:  # a validation loss of the training run is held out
-        splits = [p for p in (_price(w.lower(), column) for w in rest) if p is not None]
-        cost += min(splits) if is_held_out else column.takes["train"]
-    doubt = ""
-    if unknown:
-        cost += _UNKNOWN_SET
-        if not is_told or (is_training and not is_held_out):
-            doubt = f"it is not known what {unknown} says of the loss"
-    yield replace(meaning, cost=cost, doubt=meaning.doubt or doubt)
+    return cost, unknown
 
 
 def _unit_of_loss(found: Sequence[str]) -> tuple[str, list[str]]:
@@ -535,24 +553,35 @@ def _unit_of_loss(found: Sequence[str]) -> tuple[str, list[str]]:
 
 def _by_unit(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
     """Yield what a header means that names a quantity by its unit alone: ZFLOPs, GPU hours."""
-    for name, dimension in (("compute_flop", "flop"), ("accelerator_seconds", None)):
-        column = words().columns[name]
-        rest, cost, said = [], _UNIT_AS_NAME, False
-        for s, segment in enumerate(segments):
-            for word in segment:
-                price = _price(word.lower(), column)
-                if price is not None:
-                    cost += price
-                    said = True
-                elif s == len(segments) - 1 or word.lower() not in words().namespaces:
-                    rest.append(word)
-        unit = " ".join(rest)
-        if dimension == "flop" and re.search(r"flops?$|fs? ?days?$", unit, re.IGNORECASE):
-            factor = unit_factor(unit, "flop")
-            if factor is not None and (factor >= _SURELY_TRAINING_FLOP or (said and factor > 1.0)):
-                reason = "its header is a unit of compute"
-                yield Meaning(column=name, cost=cost, unit=unit, reason=reason, is_total=said)
-        elif dimension is None and len(rest) > 1:
-            if unit_factor(unit, "accelerator_seconds") is not None:
-                reason = "its header is a unit of accelerator time"
-                yield Meaning(column=name, cost=cost, unit=unit, reason=reason)
+    unit, cost, is_said = _left_over(segments, words().columns["compute_flop"])
+    if re.search(r"flops?$|fs? ?days?$", unit, re.IGNORECASE):
+        factor = unit_factor(unit, "flop") or 0.0
+        if factor >= _SURELY_TRAINING_FLOP or (is_said and factor > 1.0):
+            yield Meaning(
+                column="compute_flop",
+                cost=cost + _UNIT_AS_NAME,
+                unit=unit,
+                reason="its header is a unit of compute",
+                is_total=is_said,
+            )
+    unit, cost, _ = _left_over(segments, words().columns["accelerator_seconds"])
+    if " " in unit and unit_factor(unit, "accelerator_seconds") is not None:
+        yield Meaning(
+            column="accelerator_seconds",
+            cost=cost + _UNIT_AS_NAME,
+            unit=unit,
+            reason="its header is a unit of accelerator time",
+        )
+
+
+def _left_over(segments: Sequence[Sequence[str]], column: Column) -> tuple[str, int, bool]:
+    """Return the words that a column does not take, what the others cost, and if there are any."""
+    rest, cost, is_said = [], 0, False
+    for position, segment in enumerate(segments):
+        for word in segment:
+            price = _price(word.lower(), column)
+            if price is not None:
+                cost, is_said = cost + price, True
+            elif position == len(segments) - 1 or word.lower() not in words().namespaces:
+                rest.append(word)
+    return " ".join(rest), cost, is_said

@@ -152,7 +152,7 @@ def _range(read: _Read, column: str) -> list[Question]:
 
 
 def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
-    """Return the units that a column may be in, the likeliest first, and that it is as it stands."""
+    """Return the units that a column may be in, the likeliest first, and that it stands as is."""
     role = read.roles[column]
     units = _FLOP_UNITS if column == "compute_flop" else _MAGNITUDES
     median = read.median((column, 1)) / (role_factor(role) or 1.0)
@@ -188,6 +188,8 @@ def _ratio(read: _Read) -> list[Question]:
     ratio = read.median(("tokens", 1), ("params", -1))
     if math.isnan(ratio) or low <= ratio <= high or _is_borne_out(read):
         return []
+    if ratio < low and read.has("step"):
+        return []  # the beginning of a learning curve
     order = ("params", "tokens") if ratio > high else ("tokens", "params")
     open_ones = [name for name in order if read.is_open(name)]
     blamed = next((name for name in open_ones if read.is_unitless(name)), "")
