@@ -127,7 +127,7 @@ def test_every_published_table_is_explored_with_the_law_that_suits_it(
 def test_an_unclear_unit_is_asked_for_and_the_answer_is_remembered() -> None:
     at = upload(open_page(view="Columns"), "runs.csv", UNCLEAR)
     assert "In which unit is size?" in text(at.error)
-    press(at, "billions (B)")
+    press(at, "billions")
     assert at.selectbox(key="table").value.startswith("upload-")
     assert "**7** of 7 rows are fitted" in text(at.markdown)
 
@@ -224,7 +224,7 @@ def test_the_script_makes_the_prepared_table_again(mirror: Path, tmp_path: Path)
 def test_the_script_reads_an_upload_with_its_mapping(tmp_path: Path) -> None:
     (tmp_path / "runs.csv").write_bytes(UNCLEAR)
     at = upload(open_page(view="Columns"), "runs.csv", UNCLEAR)
-    press(at, "billions (B)")
+    press(at, "billions")
     at = upload(helpers.open_page("explore", evidence="Code"), "runs.csv", UNCLEAR)
     rows, fingerprint = table_of_script(at, tmp_path).split()
     assert rows == "7"

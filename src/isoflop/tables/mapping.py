@@ -254,8 +254,8 @@ def column_of(header: str, meaning: str) -> str:
         return ""
     if meaning not in COLUMNS:
         raise TableError(
-            f"There is no column {meaning!r} that {header} could mean.",
-            detail=f"Known: {', '.join(COLUMNS)}.",
+            f"There is no canonical column {meaning!r} that {header} could mean.",
+            detail=f"Canonical columns: {', '.join(COLUMNS)}.",
             hint=f"Give one of them, {OWN} to keep it under its own name, or {LEFT_OUT}.",
         )
     return meaning

@@ -142,7 +142,7 @@ def header_of(raw: RawTable, name: str) -> str:
         return alike[0]
     raise TableError(
         f"The file has no column {name!r}.",
-        detail=f"Columns found: {', '.join(map(shorten, raw.headers[:30]))}.",
+        detail=f"It has {', '.join(map(shorten, raw.headers[:30]))}.",
     )
 
 

@@ -119,7 +119,7 @@ def normalise(header: str) -> str:
 _SECTIONS = frozenset(
     {
         "columns", "groups", "namespaces", "denominators", "loss_units", "unit_words", "comments",
-        "scores", "hyper_parameters", "plausible",
+        "scores", "hyper_parameters", "plausible", "source", "retrieved",
     }
 )  # fmt: skip
 _OPTIONAL = frozenset(

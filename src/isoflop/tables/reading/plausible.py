@@ -171,11 +171,7 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
         return abs(math.log10(median * item[1] / _USUAL[column]))
 
     ranked = sorted(units.items(), key=surprise)
-    found = [
-        unit_choice(
-            role.header, unit, f"{_NAMES.get(unit, unit)} ({unit})" if unit in _NAMES else unit
-        )
-        for unit, _ in ranked[:3]
+    found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
     ]
     return (*found, unit_choice(role.header, AS_THEY_STAND, "as they stand"))
 
