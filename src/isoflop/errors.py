@@ -25,7 +25,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -69,7 +68,7 @@ class TableQuestion(TableError):
     ----------
     summary, detail, hint : str
         The question, why it matters, and how to answer.
-    choices : mapping of str to str
+    choices : dict of str to str
         Answers, the proposed one first, and the flag of the command line that gives each.
     """
 
@@ -81,7 +80,7 @@ class TableQuestion(TableError):
         *,
         detail: str = "",
         hint: str = "",
-        choices: Mapping[str, str] | None = None,
+        choices: dict[str, str] | None = None,
     ) -> None:
         super().__init__(summary, detail=detail, hint=hint)
         self.choices = dict(choices or {})

@@ -160,7 +160,8 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
     def surprise(item: tuple[str, float]) -> float:
         others = {"params", "tokens", "compute_flop"} - {column}
         if all(read.has(name) and read.median((name, 1)) >= 1e3 for name in others):
-            ratio = read.median(("compute_flop", 1), ("params", -1), ("tokens", -1)) / 6
+            ratio = read.median(("compute_flop", 1), ("params", -1), ("tokens", -1))
+            ratio /= FLOP_PER_PARAM_TOKEN
             power = 1 if column == "compute_flop" else -1
             return abs(math.log10(ratio * item[1] ** power)) if ratio > 0 else math.inf
         other = "tokens" if column == "params" else "params"
@@ -172,7 +173,6 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
 
     ranked = sorted(units.items(), key=surprise)
     found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
-    ]
     return (*found, unit_choice(role.header, AS_THEY_STAND, "as they stand"))
 
 
