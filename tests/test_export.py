@@ -102,13 +102,13 @@ def test_script_makes_the_fit_again(case: str, table: LossTable, tmp_path: Path)
     assert run_script(code, tmp_path) == pytest.approx(dict(result.values), rel=1e-9)
 
 
-def test_script_of_a_synthetic_table(tmp_path: Path) -> None:
-    from isoflop.tables import synthetic_table
+def test_script_of_a_simulated_table(tmp_path: Path) -> None:
+    from isoflop.tables import simulated_table
 
-    rows = synthetic_table(noise=0.01, outliers=2, seed=5)
+    rows = simulated_table(noise=0.01, outliers=2, seed=5)
     result = fit(load_laws()["chinchilla"], rows, FitOptions(huber_delta=0.01))
     view = Fitted(table=rows, fit=result, published=None)
-    choice = TableChoice(id="synthetic", noise=0.01, outliers=2, seed=5)
+    choice = TableChoice(id="simulated", noise=0.01, outliers=2, seed=5)
     code = reproduce.script(select(choice), view)
     assert run_script(code, tmp_path) == pytest.approx(dict(result.values), rel=1e-9)
 

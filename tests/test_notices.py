@@ -40,7 +40,7 @@ from isoflop.notices import Notice
 from isoflop.planning import Budget, find_accelerator, plan
 from isoflop.planning.extrapolation import point_notices
 from isoflop.planning.influence import optimum_notices
-from isoflop.tables import LossTable, load_dataset, read_table, synthetic_table
+from isoflop.tables import LossTable, load_dataset, read_table, simulated_table
 from isoflop.tables.quality import quality_report
 from isoflop.training.config import RunConfig, epoch_notice
 from isoflop.ui.plan_page import EXPERTS
@@ -112,12 +112,12 @@ QUALITY: dict[str, Callable[[], Found]] = {
     "compute-not-6nd": lambda: quality(
         changed(chinchilla_table(), compute_flop=lambda f: 2 * f["compute_flop"])
     ),
-    "spread": lambda: quality(synthetic_table(n_rows=200)),
+    "spread": lambda: quality(simulated_table(n_rows=200)),
     "narrow-spread": lambda: quality(
         table_of(params=[1e9, 2e9], tokens=[1e10, 1e12], loss=[3.0, 2.0])
     ),
     "collinear-sizes": lambda: quality(changed(chinchilla_table(), tokens=lambda f: f.params)),
-    "outlier-rows": lambda: quality(synthetic_table(n_rows=80, outliers=3, seed=5)),
+    "outlier-rows": lambda: quality(simulated_table(n_rows=80, outliers=3, seed=5)),
     "rising-curves": lambda: quality(rising()),
     "repeated-data": lambda: quality(
         changed(chinchilla_table(), unique_tokens=lambda f: f["tokens"] / 4)

@@ -69,8 +69,8 @@ from isoflop.tables import (
 from isoflop.tables.prepare import default_preparation
 from isoflop.tables.select import family_names
 from isoflop.tables.shapes import Curves
+from isoflop.tables.simulated import Design, simulate_runs
 from isoflop.tables.source import Source
-from isoflop.tables.synthetic import Design, simulated_table
 from isoflop.units import parse_quantity
 
 __all__ = [
@@ -215,20 +215,20 @@ def simulate(
     Examples
     --------
     >>> simulate("kaplan_n", {"Nc": 8.8e13, "alpha_N": 0.076}, design="grid", n_rows=16)
-    <LossTable synthetic-grid: 16 rows, 6 columns, loss in nats/token>
+    <LossTable simulated-grid: 16 rows, 6 columns, loss in nats/token>
     """
     chosen = _law(law)
     unlike = sorted(set(values) ^ set(chosen.param_names))
     if unlike:
         raise TableError(
-            "A synthetic table cannot be made.",
+            "A simulated table cannot be made.",
             detail=f"The values must be of {', '.join(chosen.param_names)}; in only one of the "
             f"two: {', '.join(unlike)}.",
         )
     theta = np.array([float(values[name]) for name in chosen.param_names])
     named = ", ".join(f"{name} = {values[name]:g}" for name in chosen.param_names)
     low, high = (_quantity(end) for end in compute_flop)
-    return simulated_table(
+    return simulate_runs(
         lambda params, tokens: chosen.loss(theta, inputs_at(chosen, params, tokens, rule=SIX_ND)),
         partial(_best_sizes, chosen, theta),
         truth=f"{chosen.formula} with {named}",

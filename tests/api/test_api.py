@@ -124,7 +124,7 @@ def test_simulated_rows_of_any_law_lie_on_it() -> None:
     made = iso.simulate(law, {"E": 1.5, "A": 300, "a": 0.3}, noise=0.0, design="grid", n_rows=25)
     np.testing.assert_allclose(made.values("loss"), 1.5 + 300 * made.values("params") ** -0.3)
     assert "E + A*N**(-a) with E = 1.5" in made.provenance.source
-    assert made.provenance.is_synthetic
+    assert made.provenance.is_simulated
 
 
 def test_isoflop_runs_lie_around_the_best_size(table: iso.LossTable, fit: iso.Fit) -> None:

@@ -31,7 +31,7 @@ from isoflop.fitting.diagnose import (
 )
 from isoflop.fitting.diagnose.conditional import hold, minimise_held
 from isoflop.laws import load_laws, typed_law
-from isoflop.tables import LossTable, load_dataset, synthetic_table
+from isoflop.tables import LossTable, load_dataset, simulated_table
 from isoflop.tables.schema import Provenance
 
 CHINCHILLA = load_laws()["chinchilla"]
@@ -50,7 +50,7 @@ def dropped(table: LossTable, positions: NDArray[np.intp]) -> LossTable:
 
 @pytest.fixture(scope="module")
 def made() -> LossTable:
-    return synthetic_table(design="grid", noise=0.005, outliers=2, seed=1)
+    return simulated_table(design="grid", noise=0.005, outliers=2, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_run_is_left_out_whole(made: LossTable) -> None:
 
 
 def test_only_promising_rows_of_a_large_table_are_refitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = synthetic_table(design="random", n_rows=200, noise=0.01)
+    table = simulated_table(design="random", n_rows=200, noise=0.01)
     setup = diagnostics(fit(CHINCHILLA, table, LEAST_SQUARES), table)
     exact = leave_out(setup).theta
     monkeypatch.setattr("isoflop.fitting.diagnose.influence.MAX_EXACT", 20)
@@ -160,7 +160,7 @@ def test_each_point_of_a_profile_is_a_constrained_optimum(made: LossTable, objec
 
 
 def test_profile_agrees_with_the_covariance_where_the_objective_is_smooth() -> None:
-    table = synthetic_table(n_rows=150, noise=0.002)
+    table = simulated_table(n_rows=150, noise=0.002)
     setup = diagnostics(fit(CHINCHILLA, table, FitOptions(objective="least_squares_log")), table)
     errors = np.sqrt(np.diagonal(setup.fit.covariance))
     for profile, error in zip(profiles(setup), errors, strict=True):
@@ -202,7 +202,7 @@ def test_profile_refuses_what_has_no_likelihood(made: LossTable) -> None:
 
 def test_a_narrow_delta_gives_nearly_the_intervals_of_a_wide_one() -> None:
     """The likelihood does not hang on how many residuals the delta happens to hold."""
-    table = synthetic_table(n_rows=120, noise=0.01, seed=5)
+    table = simulated_table(n_rows=120, noise=0.01, seed=5)
     widths = []
     for delta in (1e-5, 3e-3):
         setup = diagnostics(fit(CHINCHILLA, table, FitOptions(huber_delta=delta)), table)
@@ -214,7 +214,7 @@ def test_a_narrow_delta_gives_nearly_the_intervals_of_a_wide_one() -> None:
 
 
 def test_profile_refuses_a_perfect_fit() -> None:
-    table = synthetic_table(noise=0.0)
+    table = simulated_table(noise=0.0)
     setup = diagnostics(fit(CHINCHILLA, table, FitOptions(objective="least_squares_log")), table)
     with pytest.raises(FitError, match="fits these rows without error"):
         next(iter(profiles(setup)))

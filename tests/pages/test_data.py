@@ -53,7 +53,7 @@ def test_a_first_visit_shows_the_shipped_rows() -> None:
 
 
 @pytest.mark.parametrize("view", ["Rows", "Columns", "Quality", "Sources"])
-@pytest.mark.parametrize("table", ["pile-cerebras-pythia", "synthetic", "routed-experts"])
+@pytest.mark.parametrize("table", ["pile-cerebras-pythia", "simulated", "routed-experts"])
 def test_every_view_of_every_kind_of_table(view: str, table: str, mirror: Path) -> None:
     at = open_page(view=view, table=table)
     assert not at.error

@@ -54,12 +54,12 @@ def test_every_chart_has_a_name_for_those_who_do_not_see_it() -> None:
 
 
 def test_answer_is_the_engines() -> None:
-    at = healthy(open_page(law="chinchilla", table="synthetic", bootstrap="200"))
+    at = healthy(open_page(law="chinchilla", table="simulated", bootstrap="200"))
     table = at.session_state["selection"]
-    from isoflop.tables import synthetic_table
+    from isoflop.tables import simulated_table
 
     options = FitOptions(n_bootstrap=200, bootstrap="smooth")
-    result = fit(load_laws()["chinchilla"], synthetic_table(), options)
+    result = fit(load_laws()["chinchilla"], simulated_table(), options)
     budget = Budget(
         wall_time_s=30 * DAY_S,
         accelerators=512,
@@ -97,8 +97,8 @@ def test_answer_is_the_engines() -> None:
         ({"budget": "money", "money": "$2M"}, "Cost"),
         ({"budget": "money", "money": "$2M", "price": "$1.50/h"}, "Cost"),
         ({"size": "chosen", "params": "7B"}, "Model size N"),
-        ({"table": "synthetic"}, "Predicted loss"),
-        ({"table": "synthetic", "noise": "0.05"}, "Predicted loss"),
+        ({"table": "simulated"}, "Predicted loss"),
+        ({"table": "simulated", "noise": "0.05"}, "Predicted loss"),
         ({"law": "published-hoffmann"}, "Predicted loss"),
         ({"law": "typed", "formula": "E + A/N**a + B/D**a"}, "Predicted loss"),
     ],

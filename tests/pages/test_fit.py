@@ -202,7 +202,7 @@ def test_next_runs_keep_to_the_budget() -> None:
     at = healthy(
         open_page(
             section="Next runs",
-            table="synthetic",
+            table="simulated",
             law="chinchilla",
             budget="flop",
             flop="1e24",

@@ -17,7 +17,7 @@ from isoflop.planning.design import design_runs, noise_of_one_run
 from isoflop.planning.gain import Runs, expected_gain, refit_with
 from isoflop.planning.selection import AsFitted, OverDraws, best_set
 from isoflop.planning.sensitivity import Target
-from isoflop.tables import LossTable, synthetic_table
+from isoflop.tables import LossTable, simulated_table
 from isoflop.tables.schema import Provenance
 
 CHINCHILLA = load_laws()["chinchilla"]
@@ -27,7 +27,7 @@ TARGET = Target(compute_flop=1e24)
 @pytest.fixture(scope="module")
 def small() -> Diagnostics:
     """A fit to runs up to 1e20 FLOP, whose band at 1e24 is wide."""
-    table = synthetic_table(n_rows=40, noise=0.005, compute_flop=(1e18, 1e20), seed=2)
+    table = simulated_table(n_rows=40, noise=0.005, compute_flop=(1e18, 1e20), seed=2)
     options = FitOptions(objective="least_squares_log", n_bootstrap=400, bootstrap="rows")
     return diagnostics(fit(CHINCHILLA, table, options), table)
 
@@ -201,7 +201,7 @@ def test_fits_that_cannot_tell_are_refused(small: Diagnostics) -> None:
     without = replace(small, fit=replace(small.fit, draws=None))
     with pytest.raises(PlanError, match="0 usable bootstrap draws"):
         design_runs(without, TARGET, spend_flop=1e21)
-    table = synthetic_table(n_rows=40)
+    table = simulated_table(n_rows=40)
     options = FitOptions(n_bootstrap=100)
     setup = diagnostics(fit(load_laws()["kaplan_n"], table, options), table)
     with pytest.raises(PlanError, match="no compute-optimal model size"):

@@ -13,7 +13,7 @@ from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws
 from isoflop.planning import compute_optimal
 from isoflop.planning.influence import optimum_notices
-from isoflop.tables import LossTable, load_dataset, synthetic_table
+from isoflop.tables import LossTable, load_dataset, simulated_table
 
 CHINCHILLA_FLOP = 5.76e23
 
@@ -59,7 +59,7 @@ def test_nothing_to_say_without_the_five_rows(chinchilla_runs: LossTable) -> Non
 
 
 def test_one_planted_row_is_named() -> None:
-    table = synthetic_table(design="grid", noise=0.002, seed=3)
+    table = simulated_table(design="grid", noise=0.002, seed=3)
     law = load_laws()["chinchilla"]
     assert optimum_notices(fit(law, table), table, 1e23) == ()
     frame = table.frame.copy()
@@ -72,7 +72,7 @@ def test_one_planted_row_is_named() -> None:
 
 
 def test_laws_without_an_optimum_have_nothing_to_move() -> None:
-    table = synthetic_table()
+    table = simulated_table()
     for key in ("power_floor", "kaplan_n", "multiplicative"):
         found = fit(load_laws()[key], table)
         assert optimum_notices(found, table, 1e22) == ()
@@ -86,5 +86,5 @@ def test_a_fit_that_is_no_optimum_of_these_rows_is_left_alone(chinchilla_runs: L
 
 def test_a_fit_of_other_rows_is_refused(chinchilla_runs: LossTable) -> None:
     fitted = fit(load_laws()["chinchilla"], chinchilla_runs)
-    with pytest.raises(FitError, match="made on other rows than those of synthetic"):
-        optimum_notices(fitted, synthetic_table(), CHINCHILLA_FLOP)
+    with pytest.raises(FitError, match="made on other rows than those of simulated"):
+        optimum_notices(fitted, simulated_table(), CHINCHILLA_FLOP)

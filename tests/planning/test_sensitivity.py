@@ -12,7 +12,7 @@ from isoflop.fitting.diagnose import Diagnostics, diagnostics
 from isoflop.laws import load_laws
 from isoflop.planning import compute_optimal
 from isoflop.planning.sensitivity import Target, delta_curve, influence, leave_out_curve, optima
-from isoflop.tables import LossTable, load_dataset, synthetic_table
+from isoflop.tables import LossTable, load_dataset, simulated_table
 
 CHINCHILLA = load_laws()["chinchilla"]
 TARGET = Target(compute_flop=5.76e23)
@@ -39,7 +39,7 @@ def test_exponent_of_the_optimal_size_is_that_of_the_law(runs: Diagnostics) -> N
 def test_unknown_parameters_and_laws_without_optimum_give_nothing(runs: Diagnostics) -> None:
     theta = np.stack([runs.fit.theta, np.full(5, np.nan)])
     assert np.isnan(optima(runs, theta, TARGET).params).tolist() == [False, True]
-    table = synthetic_table()
+    table = simulated_table()
     setup = diagnostics(fit(load_laws()["kaplan_n"], table), table)
     assert np.isnan(optima(setup, setup.fit.theta, TARGET).params)
 
@@ -89,6 +89,6 @@ def test_delta_runs_from_absolute_values_to_least_squares(runs: Diagnostics) -> 
 
 
 def test_the_asymmetric_objective_has_no_delta() -> None:
-    table = synthetic_table()
+    table = simulated_table()
     found = fit(CHINCHILLA, table, FitOptions(objective="asymmetric_mae"))
     assert delta_curve(diagnostics(found, table), TARGET) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from isoflop.errors import TableError
 from isoflop.export import table_csv
-from isoflop.tables import LossTable, read_table, synthetic_table
+from isoflop.tables import LossTable, read_table, simulated_table
 from isoflop.tables.exclude import Exclusion, exclude, rules
 
 
@@ -110,7 +110,7 @@ def test_rules_need_their_columns() -> None:
     rows=st.lists(st.integers(1, 60), max_size=20), count=st.integers(0, 30), seed=st.integers(0, 9)
 )
 def test_exclusions_never_change_values(rows: list[int], count: int, seed: int) -> None:
-    source = synthetic_table(seed=seed)
+    source = simulated_table(seed=seed)
     changed = exclude(
         source,
         [

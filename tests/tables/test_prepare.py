@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoflop.errors import TableError
-from isoflop.tables import Exclusion, LossTable, load_dataset, read_table, synthetic_table
+from isoflop.tables import Exclusion, LossTable, load_dataset, read_table, simulated_table
 from isoflop.tables.exclude import Rule
 from isoflop.tables.prepare import (
     Preparation,
@@ -39,7 +39,7 @@ def curves(n_steps: int) -> LossTable:
 def test_long_curves_keep_their_last_step_unless_told_otherwise() -> None:
     assert default_preparation(curves(100)).curves == "last"
     assert default_preparation(curves(10)).curves == "all"
-    assert default_preparation(synthetic_table()) == Preparation()
+    assert default_preparation(simulated_table()) == Preparation()
 
 
 def test_a_run_that_is_left_out_does_not_come_back_with_an_earlier_step() -> None:

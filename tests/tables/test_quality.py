@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoflop.tables import LossTable, list_datasets, load_dataset, read_table, synthetic_table
+from isoflop.tables import LossTable, list_datasets, load_dataset, read_table, simulated_table
 from isoflop.tables.quality import Finding, quality_report
 
 
@@ -18,7 +18,7 @@ def found(table: LossTable) -> dict[str, Finding]:
 
 def clean() -> LossTable:
     """Return a table of 80 runs, none of them undertrained."""
-    table = synthetic_table(n_rows=200, noise=0.002)
+    table = simulated_table(n_rows=200, noise=0.002)
     frame = table.frame[table.frame["tokens"] > 5 * table.frame["params"]].head(80)
     return table.with_frame(frame.set_axis(pd.RangeIndex(1, 81)))
 
@@ -51,8 +51,8 @@ def test_near_duplicates() -> None:
 
 
 def test_outliers() -> None:
-    finding = found(synthetic_table(n_rows=80, noise=0.002, outliers=3, seed=5))["outlier-rows"]
-    frame = synthetic_table(n_rows=80, noise=0.002, outliers=3, seed=5).frame
+    finding = found(simulated_table(n_rows=80, noise=0.002, outliers=3, seed=5))["outlier-rows"]
+    frame = simulated_table(n_rows=80, noise=0.002, outliers=3, seed=5).frame
     assert set(finding.rows) == set(frame.index[frame["is_outlier"] == 1])
 
 

@@ -26,7 +26,7 @@ ROLES: Mapping[Role, str] = MappingProxyType(
     {
         "default": "The law of a table that names none, and what a typed formula starts from. One.",
         "over-compute": "Loss against compute, or another single measure of scale. One.",
-        "functional-form": "What is commonly claimed of loss against one measure of scale, x.",
+        "functional-form": "A form commonly given to loss against one measure of scale, x.",
         "size-and-data": "Laws of model size and tokens that are compared with one another.",
         "parametric-fit": "The parametric fit of Hoffmann et al.: the best size is a power of "
         "compute, in closed form of `A`, `B`, `alpha` and `beta` (`alpha` if there is no `beta`).",

@@ -3,7 +3,7 @@
 A file goes one way: `read_raw` (any format to cells) -> `guess_mapping` (headers to canonical
 columns, with reasons) -> `build_table` (cells to a `LossTable`, with every problem at once).
 `read_table` does all three. `list_datasets` and `load_dataset` give published tables by name,
-`synthetic_table` made-up ones.
+`simulated_table` makes one of a known law.
 
 What is fitted is chosen from a table without changing it: one row of each learning curve
 (`reduce_curves`), another metric (`use_metric`), repetitions (`merge_seeds`), the way of counting
@@ -45,8 +45,8 @@ from isoflop.tables.shapes import (
     use_metric,
     with_convention,
 )
+from isoflop.tables.simulated import simulated_table
 from isoflop.tables.source import Progress, max_upload_bytes
-from isoflop.tables.synthetic import synthetic_table
 
 __all__ = [
     "COLUMNS",
@@ -89,7 +89,7 @@ __all__ = [
     "read_raw",
     "read_table",
     "reduce_curves",
-    "synthetic_table",
+    "simulated_table",
     "use_metric",
     "with_convention",
 ]

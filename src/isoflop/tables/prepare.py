@@ -180,6 +180,6 @@ def _rows(text: str) -> tuple[int, ...]:
         first, _, last = part.partition("-")
         start, end = int(first), int(last or first)
         if not 0 < start <= end <= _MAX_ROW or end - start > 1_000_000:
-            raise ValueError("row numbers make no sense")
+            raise ValueError("row numbers are invalid")
         rows.extend(range(start, end + 1))
     return tuple(rows)

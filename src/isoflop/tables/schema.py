@@ -35,7 +35,7 @@ class Provenance:
     retrieved: str = ""
     tokenizer: str = ""
     known_problems: tuple[str, ...] = ()
-    is_synthetic: bool = False
+    is_simulated: bool = False
     derived_columns: Mapping[str, str] = field(default_factory=dict)
 
 

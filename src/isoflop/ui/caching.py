@@ -17,7 +17,7 @@ from isoflop.tables import (
     list_datasets,
     of_families,
     open_dataset,
-    synthetic_table,
+    simulated_table,
 )
 from isoflop.tables.fetch import fetch
 from isoflop.ui import messages, prepared, uploads
@@ -25,7 +25,7 @@ from isoflop.ui.keeping import MAX_FITS, MAX_TABLES, kept
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
-    SYNTHETIC,
+    SIMULATED,
     TYPED_LAW,
     UPLOAD_PREFIX,
     FitChoice,
@@ -75,24 +75,24 @@ def full_table(choice: TableChoice) -> LossTable:
     CatalogError, TableError
         If there is none of that id, or it cannot be had.
     """
-    if choice.id == SYNTHETIC:
-        return _synthetic_table(
+    if choice.id == SIMULATED:
+        return _simulated_table(
             design=choice.design, noise=choice.noise, outliers=choice.outliers, seed=choice.seed
         )
     result = read_result(choice)
-    assert result is not None  # only synthetic tables are not read
+    assert result is not None  # only simulated tables are not read
     return result.table
 
 
 def read_result(choice: TableChoice) -> ReadResult | None:
-    """Return how a table was read: its cells, columns and problems; None for a synthetic one.
+    """Return how a table was read: its cells, columns and problems; None for a simulated one.
 
     Raises
     ------
     CatalogError, TableError
         If there is none of that id, or it cannot be had.
     """
-    if choice.id == SYNTHETIC:
+    if choice.id == SIMULATED:
         return None
     if choice.id.startswith(UPLOAD_PREFIX):
         return uploads.find(choice.id)
@@ -119,7 +119,7 @@ def _bring(dataset_id: str) -> None:
 
 
 catalog_table = kept(open_dataset, max_entries=MAX_TABLES)
-_synthetic_table = kept(synthetic_table, max_entries=MAX_TABLES)
+_simulated_table = kept(simulated_table, max_entries=MAX_TABLES)
 _of_families = kept(of_families, max_entries=MAX_TABLES)
 
 

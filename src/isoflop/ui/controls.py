@@ -26,12 +26,12 @@ from isoflop.planning import Accelerator, Budget
 from isoflop.planning.inputs import other_inputs
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
-from isoflop.tables.synthetic import Design
+from isoflop.tables.simulated import Design
 from isoflop.ui import caching, inputs, messages, option_inputs, panels, uploads
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
-    SYNTHETIC,
+    SIMULATED,
     TYPED_LAW,
     UPLOAD_PREFIX,
     FitChoice,
@@ -115,7 +115,7 @@ def table_input() -> TableChoice:
     """Draw the choice of a table, with uploads, and return it."""
     options = {entry.id: entry.title for entry in list_datasets()}
     options |= {key: f"{upload.name} (uploaded)" for key, upload in uploads.kept().items()}
-    options[SYNTHETIC] = "Synthetic: a known law"
+    options[SIMULATED] = "Simulated: a known law"
     asked = st.session_state.get("table") or st.query_params.get("table", "")
     if asked.startswith(UPLOAD_PREFIX) and asked not in options:
         options[asked] = "A table of another session"
@@ -130,9 +130,9 @@ def table_input() -> TableChoice:
     with st.popover("Upload a table", icon=":material/upload:", width="stretch"):
         uploads.uploader(_choose_upload)
     uploads.show_failure()
-    if chosen != SYNTHETIC:
+    if chosen != SIMULATED:
         return TableChoice(id=chosen)
-    return synthetic_input()
+    return simulated_input()
 
 
 def _choose_upload(table_id: str, source: LossTable) -> None:
@@ -151,8 +151,8 @@ def _follow_table() -> None:
                 st.session_state[FREE_INPUT] = entry.law_inputs[FREE_INPUT]
 
 
-def synthetic_input() -> TableChoice:
-    """Draw how a synthetic table is made, and return it."""
+def simulated_input() -> TableChoice:
+    """Draw how a simulated table is made, and return it."""
     designs: dict[Design, str] = {"isoflop": "IsoFLOP", "grid": "Grid", "random": "Random"}
     design = inputs.choice(
         "Design",
@@ -184,7 +184,7 @@ def synthetic_input() -> TableChoice:
         help="Another seed is another draw of the same runs.",
     )
     return TableChoice(
-        id=SYNTHETIC, design=design, noise=noise, outliers=int(outliers), seed=int(seed)
+        id=SIMULATED, design=design, noise=noise, outliers=int(outliers), seed=int(seed)
     )
 
 

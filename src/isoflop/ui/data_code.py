@@ -7,7 +7,7 @@ from dataclasses import replace
 from isoflop.tables import LossTable, guess_mapping
 from isoflop.tables.prepare import MAX_ROWS, Preparation, preparation_to_text
 from isoflop.ui import prepared, uploads
-from isoflop.ui.state import SYNTHETIC, UPLOAD_PREFIX, TableChoice
+from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX, TableChoice
 
 
 def table_code(choice: TableChoice, families: tuple[str, ...], full: LossTable) -> str:
@@ -23,10 +23,10 @@ def table_code(choice: TableChoice, families: tuple[str, ...], full: LossTable) 
     """
     preparation = prepared.of(choice.id, full)
     names, lines = [], []
-    if choice.id == SYNTHETIC:
-        names.append("synthetic_table")
+    if choice.id == SIMULATED:
+        names.append("simulated_table")
         lines.append(
-            f"table = synthetic_table(design={choice.design!r}, noise={choice.noise!r}, "
+            f"table = simulated_table(design={choice.design!r}, noise={choice.noise!r}, "
             f"outliers={choice.outliers!r}, seed={choice.seed!r})"
         )
     elif choice.id.startswith(UPLOAD_PREFIX):

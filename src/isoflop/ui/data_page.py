@@ -38,7 +38,7 @@ class Shown:
     table : LossTable
         What is fitted.
     result : ReadResult or None
-        How it was read; None for a synthetic table.
+        How it was read; None for a simulated table.
     """
 
     choice: TableChoice
@@ -96,9 +96,9 @@ def _head(shown: Shown) -> None:
         n_families = table.included()["family"].nunique()
         facts.append(counted(n_families, "family", "families"))
     st.markdown(" · ".join(facts))
-    if table.provenance.is_synthetic:
+    if table.provenance.is_simulated:
         st.badge(
-            "Synthetic: nobody trained these models", color="orange", icon=":material/science:"
+            "Simulated: nobody trained these models", color="orange", icon=":material/science:"
         )
     if shown.result is not None and shown.result.notices:
         messages.notices(shown.result.notices)
@@ -120,7 +120,7 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
         elif shown is not None and shown.result is not None:
             data_columns.show(shown.choice.id, shown.result)
         else:
-            st.caption("A synthetic table has no file, and so no columns to name.")
+            st.caption("A simulated table has no file, and so no columns to name.")
 
     return {
         "Rows": with_table(lambda s: data_rows.show(s.choice.id, s.full, s.table)),

@@ -158,8 +158,8 @@ def provenance(table: LossTable) -> None:
     """Say where the rows come from and what is known to be wrong with them."""
     source = table.provenance
     lines = [f"**{messages.plain(source.title)}**"]
-    if source.is_synthetic:
-        lines.append(":orange-badge[Synthetic: nobody trained these models]")
+    if source.is_simulated:
+        lines.append(":orange-badge[Simulated: nobody trained these models]")
     lines += [messages.plain(text) for text in (source.source, source.citation) if text]
     if source.licence:
         lines.append(f"Licence: {messages.plain(source.licence)}")

@@ -19,7 +19,7 @@ from isoflop.tables.prepare import (
 )
 from isoflop.ui import messages
 from isoflop.ui.keeping import MAX_TABLES, kept
-from isoflop.ui.state import SYNTHETIC, UPLOAD_PREFIX
+from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX
 
 PARAMETER = "prep"
 """Of the address."""
@@ -29,7 +29,7 @@ _READ = "preparation read"
 
 def usual(table_id: str, full: LossTable) -> Preparation:
     """Return what is done to a table unless a person says otherwise."""
-    if table_id == SYNTHETIC or table_id.startswith(UPLOAD_PREFIX):
+    if table_id == SIMULATED or table_id.startswith(UPLOAD_PREFIX):
         return _default(full)
     dataset = find_dataset(table_id)
     return Preparation(curves=dataset.curves, exclusions=dataset.exclusions)

@@ -9,12 +9,12 @@ import streamlit as st
 
 from isoflop.fitting import FitOptions
 from isoflop.planning import Budget
-from isoflop.tables.synthetic import Design
+from isoflop.tables.simulated import Design
 
 UPLOAD_PREFIX = "upload-"
 PUBLISHED_PREFIX = "published-"
 TYPED_LAW = "typed"
-SYNTHETIC = "synthetic"
+SIMULATED = "simulated"
 
 DEFAULT_OPTIONS = FitOptions(n_bootstrap=1000, bootstrap="auto")
 """How the front page fits before anyone says otherwise."""
@@ -29,12 +29,12 @@ class TableChoice:
     Parameters
     ----------
     id : str
-        Catalog id, ``synthetic``, or ``upload-`` and the start of an upload's fingerprint.
+        Catalog id, ``simulated``, or ``upload-`` and the start of an upload's fingerprint.
     design : {"isoflop", "grid", "random"}
     noise : float
         Standard deviation of log loss.
     outliers, seed : int
-        Of a synthetic table, as design and noise; the same for all other tables.
+        Of a simulated table, as design and noise; the same for all other tables.
     """
 
     id: str

@@ -184,7 +184,7 @@ class LawComparison(Keyed):
 
 
 def functional_forms(column: str) -> tuple[Law, ...]:
-    """Return the laws of one input that are commonly claimed, over a column.
+    """Return the functional forms of one input, over a column.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from isoflop.fitting.predict import predict
 from isoflop.fitting.result import Fit
 
 N_SIMULATED = 60
-"""Made-up tables that the envelope's bias is averaged over."""
+"""Simulated tables that the envelope's bias is averaged over."""
 
 
 def expected_profiles(profiles: Profiles, fit: Fit) -> Lines | None:

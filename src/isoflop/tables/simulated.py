@@ -1,4 +1,4 @@
-"""Made-up loss tables for teaching: a known law, with noise and outliers."""
+"""Simulated loss tables for teaching: a known law, with noise and outliers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHINCHILLA_VALUES: Mapping[str, float] = {
 _NAMES = frozenset(CHINCHILLA_VALUES)
 
 
-def synthetic_table(
+def simulated_table(
     law_values: Mapping[str, float] = CHINCHILLA_VALUES,
     *,
     noise: float = 0.005,
@@ -73,7 +73,7 @@ def synthetic_table(
     )
     E, A, B, alpha, beta = (law_values[name] for name in ("E", "A", "B", "alpha", "beta"))
     truth = ", ".join(f"{name} = {law_values[name]:g}" for name in sorted(_NAMES))
-    return simulated_table(
+    return simulate_runs(
         lambda params, tokens: E + A / params**alpha + B / tokens**beta,
         lambda flop: _optimal_params(flop, law_values),
         truth=truth,
@@ -86,7 +86,7 @@ def synthetic_table(
     )
 
 
-def simulated_table(
+def simulate_runs(
     loss_of: Callable[[Array, Array], Array],
     optimal_params: Callable[[Array], Array],
     *,
@@ -109,7 +109,7 @@ def simulated_table(
     truth : str
         The law and its values, for the provenance.
     noise, outliers, seed, design, n_rows, compute_flop
-        As `synthetic_table`.
+        As `simulated_table`.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def simulated_table(
     loss = loss_of(params, tokens)
     if not (np.isfinite(loss) & (loss > 0)).all():
         raise TableError(
-            "A synthetic table cannot be made.",
+            "A simulated table cannot be made.",
             detail="The law has no positive loss at some of its runs.",
             hint="Check the values of its parameters.",
         )
@@ -143,14 +143,14 @@ def simulated_table(
     )
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     return LossTable(
-        id=f"synthetic-{design}",
+        id=f"simulated-{design}",
         frame=frame,
         provenance=Provenance(
-            title=f"Synthetic runs ({design} design)",
-            source=f"Made up by Isoflop from a known law: {truth}; noise {noise:g} in log loss, "
+            title=f"Simulated runs ({design} design)",
+            source=f"Simulated by Isoflop from a known law: {truth}; noise {noise:g} in log loss, "
             f"{len(spoilt)} outliers, seed {seed}.",
-            known_problems=("Synthetic: nobody trained these models.",),
-            is_synthetic=True,
+            known_problems=("Simulated: nobody trained these models.",),
+            is_simulated=True,
         ),
         param_convention="total",
         loss_unit="nats/token",
@@ -185,7 +185,7 @@ def _check(
     if not 0 < low < high < float("inf"):
         faults.append(f"the range of compute is {low:g} to {high:g} FLOP")
     if faults:
-        raise TableError("A synthetic table cannot be made.", detail="; ".join(faults))
+        raise TableError("A simulated table cannot be made.", detail="; ".join(faults))
 
 
 def _design(
@@ -220,7 +220,7 @@ def _design(
         raise TableError(
             f"There is no design called {design!r}.", hint="Choose isoflop, grid or random."
         )
-    return params, tokens, ["synthetic"] * len(params)
+    return params, tokens, ["simulated"] * len(params)
 
 
 def _optimal_params(
