@@ -54,6 +54,13 @@ def nodes(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def parsed() -> None:
+    """Parse every file once, for all rules."""
+    for path in SOURCES:
+        nodes(path)
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and the component of every import from the package, in functions too."""
     for node in nodes(path):

@@ -308,6 +308,7 @@ def test_any_text_of_likely_pieces(pieces: list[str], is_packed: bool, encoding:
     outcome(gzip.compress(content) if is_packed else content, "runs.csv")
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     st.lists(
@@ -325,6 +326,7 @@ CELLS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     headers=st.lists(
@@ -351,6 +353,7 @@ ROLES = st.builds(
 RAW = read_raw(b"N,D,loss,family\n1e9,2e10,2.5,a\n2e9,x,2.4,b\n,,,\n", "runs.csv")
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     roles=st.lists(ROLES, max_size=5),
@@ -391,6 +394,7 @@ def test_any_json(document: object) -> None:
         mapping_from_json(json.dumps(document))
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.lists(st.sampled_from(list(COLUMNS)), min_size=1, max_size=6, unique=True), st.data())
 def test_a_table_read_again_is_the_same(columns: list[str], data: st.DataObject) -> None:
