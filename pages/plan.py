@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from isoflop.ui import plan_controls, plan_page, plan_results, plan_tabs, shell
+from isoflop.ui import shell
+from isoflop.ui.plan import controls as plan_controls
+from isoflop.ui.plan import page as plan_page
+from isoflop.ui.plan import results as plan_results
+from isoflop.ui.plan import tabs as plan_tabs
 
 with shell.page("plan"):
     with st.sidebar:

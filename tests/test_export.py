@@ -29,7 +29,7 @@ from isoflop.planning import (
 from isoflop.planning.scenario import Scenario
 from isoflop.tables import LossTable, load_dataset, of_families, read_table
 from isoflop.ui import reproduce
-from isoflop.ui.caching import Fitted
+from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import Selection, TableChoice
 
 

@@ -43,7 +43,7 @@ from isoflop.planning.influence import optimum_notices
 from isoflop.tables import LossTable, load_dataset, read_table, simulated_table
 from isoflop.tables.quality import quality_report
 from isoflop.training.config import RunConfig, epoch_notice
-from isoflop.ui.plan_page import EXPERTS
+from isoflop.ui.plan.page import EXPERTS
 
 LAWS = load_laws()
 CHINCHILLA = LAWS["chinchilla"]

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from isoflop.plot import theme
+from isoflop.plot._figure import assemble
 
 shift = st.slider("Days", 1, 100, 30)
 x = np.geomspace(1e18, 1e24, 200)
@@ -31,10 +32,11 @@ traces = [
     {"x": [1e23], "y": [2.2], "mode": "markers", "name": "You are here", "text": ["You are here"]},
 ]
 layout = {"xaxis": theme.axis("Compute", is_power=True, span=x), "yaxis": theme.axis("Loss")}
-figure = theme.figure(
+figure = assemble(
     [{"type": "scatter", **trace} for trace in traces],
     theme=theme.APP,
     height_px=410,
     layout=layout,
+    alt="A curve with its band.",
 )
 st.plotly_chart(figure, key="chart")

@@ -16,13 +16,14 @@ from pathlib import Path
 from isoflop.forecast import LAWS, N_DRAWS, fit_ladder, predict_run
 from isoflop.store import Store
 from isoflop.training.config import FAMILIES, Family, RunConfig
-from isoflop.training.forecast_files import evidence_path, write_forecasts
 from isoflop.training.forecasts import (
     Forecast,
+    evidence_path,
     list_forecasts,
     register_forecast,
     score,
     settle_forecasts,
+    write_forecasts,
 )
 from isoflop.training.ladder import LadderGrid, read_ladder, work_off
 from isoflop.training.queue import RunQueue

@@ -14,8 +14,8 @@ from tests.pages.helpers import figures, healthy, metrics, text, trace_names
 
 from isoflop.laws import load_laws
 from isoflop.tables import load_dataset
-from isoflop.ui import fit_exclusions
-from isoflop.ui.fit_page import SECTIONS
+from isoflop.ui.fit import exclusions as fit_exclusions
+from isoflop.ui.fit.page import SECTIONS
 
 open_page = partial(helpers.open_page, "fit", bootstrap="200")
 CHINCHILLA = {"table": "chinchilla", "law": "chinchilla", "budget": "flop", "flop": "5.76e23"}

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from isoflop.identity import Keyed
-from isoflop.ui import keeping
+from isoflop.ui import caching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ def test_results_are_told_apart_by_their_key() -> None:
         calls.append(times)
         return times * float(given.values.sum())
 
-    kept = keeping.kept(total)
+    kept = caching.kept(total)
     assert [kept(numbers(1, 2)), kept(numbers(1, 2)), kept(numbers(1, 3))] == [3.0, 3.0, 4.0]
     assert kept(numbers(1, 2), times=2) == 6.0
     assert calls == [1, 1, 2]
@@ -45,7 +45,7 @@ def test_long_work_is_done_once_and_the_oldest_forgotten() -> None:
         calls.append(len(given.values))
         return len(calls)
 
-    kept = keeping.kept_with_progress(work, "Working", max_entries=2)
+    kept = caching.kept_with_progress(work, "Working", max_entries=2)
     assert [kept(numbers(1)), kept(numbers(1)), kept(numbers(1, 2))] == [1, 1, 2]
     assert kept(numbers(1)) == 1
     assert kept(numbers(1, 2, 3)) == 3  # forgets the one used longest ago
@@ -60,7 +60,7 @@ def test_work_that_was_stopped_is_not_kept() -> None:
             raise RuntimeError("stopped")
         return "done"
 
-    kept = keeping.kept_with_progress(work, "Working")
+    kept = caching.kept_with_progress(work, "Working")
     with pytest.raises(RuntimeError, match="stopped"):
         kept()
     assert kept() == "done"

@@ -15,7 +15,7 @@ page = partial(open_page, "plan", bootstrap="200")
 @pytest.fixture(autouse=True)
 def own_store(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path}/saved.db")
-    from isoflop.ui import plan_saved
+    from isoflop.ui.plan import saved as plan_saved
 
     plan_saved._store.clear()
 

@@ -20,7 +20,9 @@ from isoflop.training.processes import ProcessId
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
 from isoflop.training.runs import FOLDER_SETTING, Run
-from isoflop.ui import shell, train_page, train_state
+from isoflop.ui import shell
+from isoflop.ui.train import page as train_page
+from isoflop.ui.train import state as train_state
 
 open_page = partial(helpers.open_page, "train")
 

@@ -8,10 +8,9 @@ from isoflop.errors import DoesNotFit, PlanError
 from isoflop.planning import Budget, compute_optimal, find_accelerator
 from isoflop.planning.constraints import Setting, best_plan
 from isoflop.planning.cost import Site
-from isoflop.planning.disk import StorageRule
 from isoflop.planning.inputs import with_repetition
 from isoflop.planning.plan import plan_within
-from isoflop.planning.storage import CheckpointPolicy
+from isoflop.planning.storage import CheckpointPolicy, StorageRule
 
 H100 = find_accelerator("h100-sxm")
 FREE_DISK = Site(storage_usd_per_gb_month=0.0)

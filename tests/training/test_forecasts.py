@@ -7,13 +7,15 @@ import pytest
 from isoflop.errors import TrainingError
 from isoflop.store import Store
 from isoflop.training.config import FAMILIES
-from isoflop.training.forecast_files import evidence_path, read_forecasts, write_forecasts
 from isoflop.training.forecasts import (
     Prediction,
+    evidence_path,
     list_forecasts,
+    read_forecasts,
     register_forecast,
     score,
     settle_forecasts,
+    write_forecasts,
 )
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter

@@ -18,11 +18,10 @@ from isoflop.laws import Law
 from isoflop.options import option
 from isoflop.planning import budget as sums
 from isoflop.planning.cost import Site, usd_per_flop
-from isoflop.planning.disk import StorageRule
 from isoflop.planning.frontier import LARGEST_PARAMS, SMALLEST_PARAMS, best_along
 from isoflop.planning.inputs import has_column, with_repetition
 from isoflop.planning.rule import SIX_ND, ComputeRule, Correction
-from isoflop.planning.storage import StorageNeed
+from isoflop.planning.storage import StorageNeed, StorageRule
 from isoflop.planning.types import Accelerator, Budget, LimitKey, LimitUse, Optimum
 from isoflop.units import Dimension
 

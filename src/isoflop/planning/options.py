@@ -10,11 +10,10 @@ from isoflop.errors import PlanError
 from isoflop.fitting.options import Level
 from isoflop.options import Option, problems
 from isoflop.planning.cost import Site
-from isoflop.planning.disk import DEFAULT_OPTIMIZER
 from isoflop.planning.family_rule import CONVENTIONS
 from isoflop.planning.layout import ZERO_HELP
 from isoflop.planning.memory import DEFAULT_HEADROOM
-from isoflop.planning.storage import CheckpointPolicy
+from isoflop.planning.storage import DEFAULT_OPTIMIZER, CheckpointPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

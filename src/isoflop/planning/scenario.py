@@ -12,13 +12,13 @@ from isoflop.errors import CatalogError, OptionError, PlanError
 from isoflop.options import from_mapping
 from isoflop.planning.budget import effective_mfu
 from isoflop.planning.constraints import Setting
-from isoflop.planning.disk import StorageRule
 from isoflop.planning.family_rule import family_rule, total_params
 from isoflop.planning.hardware import describe_accelerator, parse_accelerator
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer
 from isoflop.planning.memory_limit import MemoryLimit
 from isoflop.planning.options import PlanOptions
+from isoflop.planning.storage import StorageRule
 from isoflop.planning.types import Accelerator, Budget
 
 COUNT_OF: dict[str, CountedParams] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, isfinite
 from typing import Annotated
 
 from isoflop.errors import PlanError
 from isoflop.options import Option
-from isoflop.planning.memory import Optimizer
+from isoflop.planning.memory import Optimizer, find_optimizer
+
+DEFAULT_OPTIMIZER = "adam-16"
 
 LOG_BYTES_PER_STEP = 1_000.0
 """Of one step's record: a dozen named scalars as a line of JSON. An assumption."""
@@ -181,3 +183,49 @@ def training_steps(tokens: float, batch_tokens: float) -> int:
             hint="Lower the batch, or raise the budget.",
         )
     return ceil(tokens / batch_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageRule:
+    """What a run keeps for each parameter, for each unique token, and besides.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose states a checkpoint to resume from holds.
+    policy : CheckpointPolicy
+    vocab : int
+        Decides the bytes of a token.
+    logged_steps : float
+    """
+
+    optimizer: Optimizer = field(default_factory=lambda: find_optimizer(DEFAULT_OPTIMIZER))
+    policy: CheckpointPolicy = field(default_factory=CheckpointPolicy)
+    vocab: int = 128_256
+    logged_steps: float = 1e6
+
+    def need(self, params: float, unique_tokens: float) -> StorageNeed:
+        """Return the disk that a run takes, by component."""
+        return storage_need(
+            params=params,
+            unique_tokens=unique_tokens,
+            vocab=self.vocab,
+            optimizer=self.optimizer,
+            policy=self.policy,
+            steps=self.logged_steps,
+        )
+
+    @property
+    def bytes_per_param(self) -> float:
+        """Bytes of all checkpoints kept, for each parameter."""
+        return self.need(1.0, 0.0).checkpoints_bytes
+
+    @property
+    def bytes_per_token(self) -> float:
+        """Bytes of one unique token."""
+        return float(bytes_per_token(self.vocab))
+
+    @property
+    def logs_bytes(self) -> float:
+        """Bytes of the logs."""
+        return self.logged_steps * LOG_BYTES_PER_STEP

@@ -9,8 +9,21 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from isoflop.plot import theme as look
 from isoflop.plot.theme import Theme, Trace
+
+COMMON: Mapping[str, Any] = {
+    "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+    "legend": {
+        "orientation": "h",
+        "yref": "container",
+        "yanchor": "bottom",
+        "y": 0,
+        "xanchor": "left",
+        "x": 0,
+    },
+    "hovermode": "closest",
+}
+"""Legend below, tight margins."""
 
 
 def assemble(
@@ -36,8 +49,16 @@ def assemble(
     notes : sequence of str
         What a reader must know of it, such as why it has no band.
     """
-    words = {"meta": {"alt": _plain(alt), "notes": list(notes)}}
-    return look.figure(traces, theme=theme, height_px=height_px, layout={**layout, **words})
+    return go.Figure(
+        data=list(traces),
+        layout={
+            **COMMON,
+            "template": theme.template,
+            "height": height_px,
+            "meta": {"alt": _plain(alt), "notes": list(notes)},
+            **layout,
+        },
+    )
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,6 @@ figure made outside the app takes them from its template: `LIGHT` or `DARK`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -260,24 +259,3 @@ def round_ticks(low: float, high: float, count: int = 6) -> NDArray[np.float64]:
     step = power * min((s for s in (1, 2, 2.5, 5, 10) if s * power >= rough), default=10)
     multiples = np.arange(np.ceil(low / step), np.floor(high / step) + 1)
     return np.asarray(np.round(multiples * step, 12))
-
-
-def figure(
-    traces: Sequence[Any], *, theme: Theme, height_px: int, layout: Mapping[str, Any]
-) -> go.Figure:
-    """Return a figure with the common layout: legend below, tight margins, explicit template."""
-    common: dict[str, Any] = {
-        "template": theme.template,
-        "height": height_px,
-        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
-        "legend": {
-            "orientation": "h",
-            "yref": "container",
-            "yanchor": "bottom",
-            "y": 0,
-            "xanchor": "left",
-            "x": 0,
-        },
-        "hovermode": "closest",
-    }
-    return go.Figure(data=list(traces), layout=common | dict(layout))

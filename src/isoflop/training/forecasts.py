@@ -6,20 +6,29 @@ stored with its time before its run exists, and is refused once a run of that co
 
 from __future__ import annotations
 
+import csv
 import math
 import secrets
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
+from isoflop.data import data_root
 from isoflop.errors import TrainingError
+from isoflop.training.benchmark_table import DATASET
 from isoflop.training.config import RunConfig
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import find_run, list_runs
 
 KIND = "training-bet"
+COLUMNS = (
+    *("run", "made_utc", "settled_utc", "law", "rows", "params", "tokens", "compute_flop"),
+    *("extrapolation", "predicted", "lower", "upper", "level", "outcome", "inside"),
+)
+"""Of the file of decided forecasts."""
 
 
 class DocumentStore(Protocol):
@@ -235,3 +244,53 @@ def _outcome(forecast: Forecast, queue: RunQueue) -> float | None:
 
 def _from_body(body: dict[str, Any]) -> Forecast:
     return Forecast(**{**body, "prediction": Prediction(**body["prediction"])})
+
+
+def evidence_path() -> Path:
+    """Return the file of the forecasts that ship, beside the table of the same recipe."""
+    return data_root() / "datasets" / DATASET / "forecasts.csv"
+
+
+def write_forecasts(forecasts: Sequence[Forecast], path: Path) -> None:
+    """Write decided forecasts, one a row."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for forecast in forecasts:
+            made = forecast.prediction
+            writer.writerow(
+                [forecast.label, forecast.made, forecast.settled, made.law_key, made.n_rows,
+                 made.params, made.tokens, f"{made.compute_flop:.6g}", f"{made.extrapolation:.3f}",
+                 f"{made.loss:.6f}", f"{made.lower:.6f}", f"{made.upper:.6f}", made.level,
+                 f"{forecast.outcome_loss:.6f}", int(bool(forecast.is_inside))]
+            )  # fmt: skip
+
+
+def read_forecasts(path: Path) -> list[Forecast]:
+    """Read what ``write_forecasts`` wrote; ids and fingerprints are not part of it."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [_forecast(row) for row in csv.DictReader(file)]
+
+
+def _forecast(row: dict[str, str]) -> Forecast:
+    return Forecast(
+        id="",
+        run_id="",
+        made=row["made_utc"],
+        settled=row["settled_utc"],
+        label=row["run"],
+        outcome_loss=float(row["outcome"]),
+        prediction=Prediction(
+            loss=float(row["predicted"]),
+            lower=float(row["lower"]),
+            upper=float(row["upper"]),
+            level=float(row["level"]),
+            law_key=row["law"],
+            table_fingerprint="",
+            n_rows=int(row["rows"]),
+            params=float(row["params"]),
+            tokens=float(row["tokens"]),
+            compute_flop=float(row["compute_flop"]),
+            extrapolation=float(row["extrapolation"]),
+        ),
+    )

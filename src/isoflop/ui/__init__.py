@@ -6,12 +6,12 @@ cached call, and hands the result to figures, which are made of results::
     import streamlit as st
 
     from isoflop import plot
-    from isoflop.ui import caching, controls, panels, shell
+    from isoflop.ui import controls, panels, resolve, shell
 
     with shell.page("residuals"):
         with st.sidebar:
             choice = controls.fit_choice()
-        fit = caching.fitted(choice).fit
+        fit = resolve.fitted(choice).fit
         panels.drawn(plot.residuals(fit, theme=plot.APP), key="chart.residuals")
 
 Rules that keep every page alike:
@@ -19,7 +19,7 @@ Rules that keep every page alike:
 - A page is registered by one line in `shell.PAGES`; `shell.page` sets title, icon and layout, and
   turns every error that leaves the block into a message (`messages`), never a traceback.
 - No arithmetic, file access or constants in a page. What it shows is computed by the package and
-  kept by `keeping`, in caches that are bounded and keyed by the content of the arguments.
+  kept by `caching.kept`, in caches that are bounded and keyed by the content of the arguments.
 - A control that means the same on several pages (table, law, budget) has one key everywhere, the
   name of its parameter in the address, such as ``table``; a control of one page only is named
   ``page.field``. `inputs` binds each to the address bar, so that the link reproduces the view.

@@ -1,173 +1,123 @@
-"""From what was chosen to a table, a law and a fit, each made once for all sessions."""
+"""Keeping results between runs of a page.
+
+Every cache is bounded and shared by all sessions. What is kept is found again by the content of
+the arguments: the key of a fit, the fingerprint of a table. Results are frozen: pages and figures
+never write into them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import wraps
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from isoflop.fitting import Fit, fit
-from isoflop.fitting.published import evaluate_published
-from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
-from isoflop.planning.influence import optimum_notices
-from isoflop.tables import (
-    LossTable,
-    ReadResult,
-    find_dataset,
-    list_datasets,
-    of_families,
-    open_dataset,
-    simulated_table,
-)
-from isoflop.tables.fetch import fetch
-from isoflop.ui import messages, prepared, uploads
-from isoflop.ui.keeping import MAX_FITS, MAX_TABLES, kept
-from isoflop.ui.state import (
-    DEFAULT_OPTIONS,
-    PUBLISHED_PREFIX,
-    SIMULATED,
-    TYPED_LAW,
-    UPLOAD_PREFIX,
-    FitChoice,
-    TableChoice,
-)
+from isoflop.fitting import FitOptions
+from isoflop.identity import Keyed, content_key
+from isoflop.laws import Law
+from isoflop.planning import Accelerator, Budget, ComputeRule, PlanOptions, Setting
+from isoflop.tables import LossTable
+from isoflop.training.corpus import Corpus
+from isoflop.training.runs import Run
+from isoflop.training.tokenizer import BpeTokenizer, ByteTokenizer
+
+MAX_TABLES = 16
+MAX_FITS = 64
+MAX_RESULTS = 128
+MAX_LONG = 32
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+HASHES: Mapping[str | type, Callable[[Any], Any]] = {
+    # What its headers were taken for, too: names in a typed formula are read by it.
+    LossTable: lambda table: (
+        table.id,
+        table.fingerprint,
+        table.reading and hash(table.reading.mapping),
+    ),
+    **dict.fromkeys(
+        (Law, FitOptions, Accelerator, Budget, PlanOptions, ComputeRule, Setting), content_key
+    ),
+    Run: lambda run: str(run.folder),
+    Corpus: lambda corpus: (corpus.key, corpus.fingerprint),
+    **dict.fromkeys((ByteTokenizer, BpeTokenizer), lambda t: content_key((t.name, t.token_bytes))),
+}
+"""How arguments are told apart, besides results, which have a key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """A fit with what it was made from.
+def _key(result: Any) -> str:
+    return str(result.key)
+
+
+def kept(
+    function: Callable[Arguments, Result],
+    *,
+    max_entries: int = MAX_RESULTS,
+    spinner: str | bool = False,
+) -> Callable[Arguments, Result]:
+    """Return a function that is computed once for equal arguments, by all sessions together.
+
+    For what shows a spinner, takes longer than a slider may wait, or must be made only once when
+    several sessions ask; figures and functions of the package keep their own dear parts.
 
     Parameters
     ----------
-    table : LossTable
-        The rows of the chosen families.
-    fit : Fit
-    published : PublishedFit or None
-        Where the parameters are a paper's, not fitted to the table.
+    function : callable
+        A function of the package, by its own name; its arguments and result are not changed later.
+    max_entries : int
+    spinner : str or bool
+        What the page says meanwhile; False for nothing.
     """
-
-    table: LossTable
-    fit: Fit
-    published: PublishedFit | None
-
-    @property
-    def key(self) -> str:
-        """Identity of the fit."""
-        return self.fit.key
+    # Streamlit looks for the very class of an argument, not for what it derives from.
+    hashes = dict(HASHES)
+    hashes.update(dict.fromkeys(Keyed.__subclasses__(), _key))
+    keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=hashes)
+    return keep(function)
 
 
-def table(choice: TableChoice) -> LossTable:
-    """Return a table as it is to be fitted: what was decided on the Data page is applied.
+def kept_with_progress(
+    function: Callable[Arguments, Result], doing: str, *, max_entries: int = MAX_LONG
+) -> Callable[Arguments, Result]:
+    """Return a function of some seconds that is computed once, behind a bar that shows how far.
 
-    Raises
-    ------
-    CatalogError, TableError
-        If there is none of that id, or it cannot be had.
+    The Stop button ends it: every report of progress is a place to stop at.
+
+    Parameters
+    ----------
+    function : callable
+        As for `kept`; it also takes ``progress``, a function to report the share done to.
+    doing : str
+        What is going on, for the bar.
+    max_entries : int
     """
-    return prepared.table(choice.id, full_table(choice))
+    results: OrderedDict[str, Result] = OrderedDict()
+    lock = Lock()
+    make: Callable[..., Result] = function
 
-
-def full_table(choice: TableChoice) -> LossTable:
-    """Return a table with all its rows, downloaded with a progress bar if need be.
-
-    Raises
-    ------
-    CatalogError, TableError
-        If there is none of that id, or it cannot be had.
-    """
-    if choice.id == SIMULATED:
-        return _simulated_table(
-            design=choice.design, noise=choice.noise, outliers=choice.outliers, seed=choice.seed
-        )
-    result = read_result(choice)
-    assert result is not None  # only simulated tables are not read
-    return result.table
-
-
-def read_result(choice: TableChoice) -> ReadResult | None:
-    """Return how a table was read: its cells, columns and problems; None for a simulated one.
-
-    Raises
-    ------
-    CatalogError, TableError
-        If there is none of that id, or it cannot be had.
-    """
-    if choice.id == SIMULATED:
-        return None
-    if choice.id.startswith(UPLOAD_PREFIX):
-        return uploads.find(choice.id)
-    opened = st.session_state.setdefault("opened tables", set())
-    if choice.id not in opened:
-        _bring(choice.id)
-        opened.add(choice.id)
-    return catalog_table(choice.id)
-
-
-def _bring(dataset_id: str) -> None:
-    """Download a data set's file if it is not here yet, showing how far it is."""
-    dataset = find_dataset(dataset_id)
-    if not dataset.is_here:
-        bar = st.progress(0.0, text=f"Downloading {messages.plain(dataset.title)}")
-
-        def show(share: float, text: str) -> None:
-            bar.progress(share, text=messages.plain(text))
-
+    @wraps(function)
+    def once(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        key = content_key((args, kwargs))
+        with lock:
+            if key in results:
+                results.move_to_end(key)
+                return results[key]
+        bar = st.progress(0.0, text=doing)
         try:
-            fetch(dataset, show)
+            made = make(
+                *args,
+                progress=lambda share: bar.progress(min(share, 1.0), text=doing),
+                **kwargs,
+            )
         finally:
             bar.empty()
+        with lock:
+            results[key] = made
+            if len(results) > max_entries:
+                results.popitem(last=False)
+        return made
 
-
-catalog_table = kept(open_dataset, max_entries=MAX_TABLES)
-_simulated_table = kept(simulated_table, max_entries=MAX_TABLES)
-_of_families = kept(of_families, max_entries=MAX_TABLES)
-
-
-def rows_of(table: LossTable, families: tuple[str, ...]) -> LossTable:
-    """Return the rows of some families as a table of their own; all rows if none is named."""
-    return _of_families(table, families) if families else table
-
-
-def law(choice: FitChoice, source: LossTable) -> tuple[Law, PublishedFit | None]:
-    """Return the law that a choice names, and the published fit if it names one.
-
-    Raises
-    ------
-    FormulaError
-        If a typed formula is not a law.
-    """
-    if choice.law == TYPED_LAW:
-        return typed_law(choice.formula, source, params=choice.parameters), None
-    if choice.law.startswith(PUBLISHED_PREFIX):
-        published = load_published_fits()[choice.law.removeprefix(PUBLISHED_PREFIX)]
-        return published.law, published
-    chosen = load_laws()[choice.law]
-    if choice.input_column:
-        chosen = rebind(chosen, {chosen.inputs[0].symbol: choice.input_column})
-    return chosen, None
-
-
-def fitted(choice: FitChoice) -> Fitted:
-    """Return the fit that a choice asks for.
-
-    Raises
-    ------
-    IsoflopError
-        If the table cannot be had, the law is malformed, or it cannot be fitted to the rows.
-    """
-    part = rows_of(table(choice.table), choice.families)
-    chosen, published = law(choice, part)
-    if published is not None:
-        return Fitted(table=part, fit=evaluate_published(published, part), published=published)
-    return Fitted(table=part, fit=fit_to(chosen, part, choice.options), published=None)
-
-
-fit_to = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
-influence = kept(optimum_notices)
-
-
-def warm() -> tuple[LossTable, Fit]:
-    """Make the front page's table and fit, so that the first visit finds them made."""
-    dataset = list_datasets()[0]
-    source = catalog_table(dataset.id).table
-    return source, fit_to(load_laws()[dataset.law], source, DEFAULT_OPTIONS)
+    return once

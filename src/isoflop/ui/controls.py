@@ -27,7 +27,7 @@ from isoflop.planning.inputs import other_inputs
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.simulated import Design
-from isoflop.ui import caching, inputs, messages, option_inputs, panels, uploads
+from isoflop.ui import inputs, messages, option_inputs, panels, resolve, uploads
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -63,9 +63,9 @@ def fit_choice() -> FitChoice:
     """
     st.subheader("Data", anchor=False)
     table = table_input()
-    whole = caching.table(table)
+    whole = resolve.table(table)
     families = family_input(whole)
-    chosen_rows = caching.rows_of(whole, families)
+    chosen_rows = resolve.rows_of(whole, families)
     st.subheader("Law", anchor=False)
     law_key, formula, column, parameters = law_inputs(chosen_rows)
     at = st.container()
@@ -79,7 +79,7 @@ def fit_choice() -> FitChoice:
         options=fit_options(),
     )
     with at:
-        fixed = fixed_inputs(caching.law(choice, chosen_rows)[0], chosen_rows)
+        fixed = fixed_inputs(resolve.law(choice, chosen_rows)[0], chosen_rows)
     return replace(choice, fixed=fixed)
 
 

@@ -18,7 +18,7 @@ from isoflop.tables.prepare import (
     prepare,
 )
 from isoflop.ui import messages
-from isoflop.ui.keeping import MAX_TABLES, kept
+from isoflop.ui.caching import MAX_TABLES, kept
 from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX
 
 PARAMETER = "prep"

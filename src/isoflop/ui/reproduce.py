@@ -11,8 +11,8 @@ from isoflop.errors import PlanError
 from isoflop.planning import compute_flop, find_accelerator
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range, curve
-from isoflop.ui import caching, data_code
-from isoflop.ui.caching import Fitted
+from isoflop.ui import resolve, table_snippet
+from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice, remembered
 
 
@@ -37,8 +37,8 @@ def files(choice: FitChoice, fitted: Fitted) -> list[File]:
 
 def script(choice: FitChoice, fitted: Fitted) -> str:
     """Return a Python script that makes the fit again with the package."""
-    table_code = data_code.table_code(
-        choice.table, choice.families, caching.full_table(choice.table)
+    table_code = table_snippet.table_code(
+        choice.table, choice.families, resolve.full_table(choice.table)
     )
     if fitted.published is not None:
         return export.published_snippet(fitted.published.key, table_code=table_code)

@@ -64,7 +64,7 @@ def warm() -> None:
     # Streamlit remarks on every cached call outside a visit; this one is meant to be outside.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     try:
-        from isoflop.ui import explore
+        from isoflop.ui.explore import page as explore
 
         raise_upload_limit()
         explore.warm()

@@ -9,7 +9,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.plot import APP
 from isoflop.tables import DatasetRole, dataset_for_role, family_names
-from isoflop.ui import caching, panels, shell
+from isoflop.ui import panels, resolve, shell
 
 COLUMNS = 3
 
@@ -122,7 +122,7 @@ def show() -> None:
 
 def _draw_table() -> None:
     """Draw the losses of the table against compute, by family."""
-    table = caching.catalog_table(dataset_for_role("small-runs").id).table
+    table = resolve.catalog_table(dataset_for_role("small-runs").id).table
     n_losses, n_families = len(table.included()), len(family_names(table))
     st.markdown(f"**The table: {n_losses} losses, {n_families} families of models**")
     panels.drawn(plot.runs(table, x="compute_flop", y="loss", theme=APP), key="chart.tour")

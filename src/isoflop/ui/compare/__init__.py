@@ -1,0 +1,1 @@
+"""The Compare page: laws, families and published fits beside each other."""

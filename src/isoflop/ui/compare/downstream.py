@@ -1,0 +1,138 @@
+"""From compute to loss to a downstream metric: two steps and the error of both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.fitting import FitOptions
+from isoflop.fitting.downstream import (
+    MetricHeldOut,
+    default_metric,
+    downstream_held_out,
+    downstream_notices,
+    fit_downstream,
+    metric_name,
+    metrics,
+)
+from isoflop.laws import Law, law_for_role
+from isoflop.planning.downstream import downstream_curve, first_step_laws
+from isoflop.plot import APP
+from isoflop.tables import LossTable, datasets_for
+from isoflop.ui import inputs, messages, panels, resolve
+from isoflop.ui.caching import MAX_LONG, kept
+from isoflop.ui.compare import metric_families as compare_metric_families
+from isoflop.ui.compare.view import View
+from isoflop.ui.state import TableChoice
+
+HERE = "here"
+
+_fit_downstream = kept(fit_downstream, max_entries=MAX_LONG, spinner="Resampling both steps")
+_held_out = kept(
+    downstream_held_out, max_entries=MAX_LONG, spinner="Predicting the largest runs from the rest"
+)
+
+
+def show(shown: View) -> None:
+    """Draw the two steps on the chosen runs.
+
+    Raises
+    ------
+    IsoflopError
+        If the table cannot be had, or the steps cannot be fitted.
+    """
+    table, metric = _table_and_metric(shown)
+    if "loss" in table.included():
+        _measured(table, metric, replace(shown.options, n_bootstrap=0))
+    else:
+        compare_metric_families.show(table, metric)
+
+
+def _table_and_metric(shown: View) -> tuple[LossTable, str]:
+    """Draw whose accuracies, and which, and return them."""
+    own = metrics(shown.table)
+    options = {}
+    if own:
+        options[HERE] = f"This table: {shown.table.provenance.title}"
+    suited = datasets_for("downstream")
+    options |= {entry.id: entry.title for entry in suited if entry.id != shown.whole.id}
+    left, right = st.columns(2)
+    with left:
+        source = inputs.choice(
+            "Runs with accuracies",
+            options,
+            key="compare.runs.own" if own else "compare.runs",
+            default=next(iter(options)),
+            help="A table with a bounded metric. Without losses, each family has its own offset.",
+        )
+    table = shown.table if source == HERE else resolve.table(TableChoice(id=source))
+    first = default_metric(table)
+    with right:
+        metric = inputs.choice(
+            "Metric",
+            {name: metric_name(name) for name in metrics(table)},
+            key="compare.metric",
+            default=first,
+            help="Any column between 0 and 1.",
+        )
+    return table, metric
+
+
+def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
+    law = _first_step(table)
+    found = _fit_downstream(table, metric, law, options)
+    held = _held_out(table, metric, law, options)
+    expected, source = downstream_curve(found).sentences()
+    with st.container(key="answer"):
+        st.markdown(messages.plain(f"{expected} {held.summary()}"))
+    st.markdown(messages.plain(source))
+    left, right = panels.side_by_side()
+    with left:
+        st.subheader("From compute to accuracy", anchor=False)
+        panels.drawn(plot.downstream(found, theme=APP), key="compare.both")
+    with right:
+        st.subheader("From loss to accuracy", anchor=False)
+        panels.drawn(plot.metric_of_loss(found, theme=APP), key="compare.second")
+    messages.notices(list(downstream_notices(found)))
+    st.subheader("Largest decade, held out", anchor=False)
+    panels.drawn(plot.metric_held_out(held, theme=APP), key="compare.proof")
+    _each_run(held)
+
+
+def _first_step(table: LossTable) -> Law:
+    able = {law.key: law for law in first_step_laws(table)}
+    first = law_for_role("downstream-loss-default").key
+    chosen = inputs.choice(
+        "First step: law of the loss",
+        {key: law.label for key, law in able.items()},
+        key="compare.first",
+        default=first if first in able else next(iter(able)),
+        help="The second step is a sigmoid in that loss.",
+    )
+    return able[chosen]
+
+
+def _each_run(held: MetricHeldOut) -> None:
+    """Draw what was predicted of each run held out."""
+    alone = held.one_step_name.capitalize()
+    headings = {
+        "run": "Run",
+        "observed": "Measured",
+        "predicted": "Predicted through the loss",
+        "lower": "Lower 90%",
+        "upper": "Upper 90%",
+        "one_step": alone,
+    }
+    with st.expander("Each held-out run"):
+        st.dataframe(
+            held.to_frame().rename(columns=headings),
+            column_config={
+                heading: st.column_config.NumberColumn(format="percent")
+                for name, heading in headings.items()
+                if name != "run"
+            },
+            hide_index=True,
+            alt="Held-out runs with what was predicted",
+        )

@@ -1,0 +1,158 @@
+"""Which law: functional forms and laws on the rows, ranked by how well they predict larger runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.fitting import OBJECTIVES
+from isoflop.fitting.compare import (
+    LawComparison,
+    functional_forms,
+    laws_of_size_and_data,
+    scale_column,
+)
+from isoflop.laws import Law
+from isoflop.plot import APP, axes
+from isoflop.ui import inputs, messages, panels
+from isoflop.ui.compare import view as compare_view
+from isoflop.ui.compare.view import View
+from isoflop.units import counted
+
+SETS = {"forms": "Functional forms of one input", "laws": "Laws of N and D"}
+DECADES = {"0.5": "0.5", "1": "1", "1.5": "1.5", "2": "2"}
+
+Unit = Literal["error", "share", "difference"]
+COLUMNS: dict[str, tuple[str, Unit, str]] = {
+    "held_out": ("Held out", "error", "Mean error of the rows held out."),
+    "bias": (
+        "Bias",
+        "error",
+        "Their mean error with its sign: positive where predictions lie too high.",
+    ),
+    "coverage": (
+        "In 90%",
+        "share",
+        "Share of the rows held out inside their 90% prediction interval.",
+    ),
+    "leave_run_out": ("Run out", "error", "Mean error of each run by a fit to all other runs."),
+    "leave_one_out": ("Row out", "error", "Mean error of each row by a fit to all other rows."),
+    "delta_aicc": ("AICc", "difference", "Above the best law's."),
+    "delta_bic": ("BIC", "difference", "Above the best law's."),
+}
+"""Heading, unit and meaning of each figure of a law."""
+
+
+def show(shown: View) -> None:
+    """Draw the ranking in words, then the errors, the curves and the table."""
+    shown = compare_view.of_one_convention(shown)
+    laws, decades = _inputs(shown)
+    found = compare_view.laws_compared(shown.table, laws, shown.options, decades)
+    first, *others = found.sentences()
+    with st.container(key="answer"):
+        st.markdown(messages.plain(others[0] if others else first))
+    if others:
+        st.markdown(messages.plain(first))
+    _cautions(found)
+    left, right = panels.side_by_side()
+    with left:
+        _held_out(found)
+    with right:
+        if found.ranking.places:
+            panels.drawn(plot.compare(found, theme=APP), key="compare.errors")
+    st.markdown("\n".join(f"- {messages.plain(text)}" for text in others[1:]))
+    _table(found)
+
+
+def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
+    """Draw which laws and how much is held out, and return them."""
+    scales = axes.scale_axes(shown.table)
+    both = laws_of_size_and_data(shown.table)
+    one, two, three = st.columns([3, 3, 4])
+    with one:
+        kind = inputs.choice(
+            "Laws to compare",
+            SETS if both else {"forms": SETS["forms"]},
+            key="compare.laws",
+            default="forms",
+            help="Linear, logarithmic, exponential, power, power with floor over one input; or "
+            "laws of model size and data.",
+        )
+    column = scale_column(shown.table)
+    with two:
+        if kind == "forms":
+            column = inputs.choice(
+                "Loss against",
+                {name: axis.name for name, axis in scales.items()},
+                key="compare.x",
+                default=column,
+                help="The one input of every functional form.",
+            )
+    with three:
+        decades = inputs.choice(
+            "Decades held out",
+            DECADES,
+            key="compare.held",
+            default="1",
+            help="How far the part that is predicted reaches down from the largest scale; a decade "
+            "is a factor of ten.",
+            style="row",
+        )
+    return functional_forms(column) if kind == "forms" else both, float(decades)
+
+
+def _cautions(found: LawComparison) -> None:
+    """Say what makes the comparison less than it seems."""
+    if found.n_left_out:
+        messages.assumption(
+            f"Left out for all laws: {counted(found.n_left_out, 'row')} without a value that "
+            "some law needs."
+        )
+    if found.has_runs_of_several_rows:
+        messages.assumption(
+            "Several rows come from one run: AICc and BIC take them as independent and so favour "
+            "laws of many parameters; left-out runs and held-out scale do not."
+        )
+
+
+def _held_out(found: LawComparison) -> None:
+    """Draw curves fitted below the cut; laws of N and D as errors against scale instead."""
+    if found.input_column is not None:
+        panels.drawn(plot.law_curves(found, theme=APP), key="compare.curves")
+    elif found.has_held_out:
+        panels.drawn(plot.held_out(found, theme=APP), key="compare.offsets")
+    else:
+        st.info("No rows could be held out, so there is nothing to predict.")
+
+
+def _table(found: LawComparison) -> None:
+    """Draw every figure of every law."""
+    formats = {
+        "error": "percent" if found.is_relative else "%.3g",
+        "share": "percent",
+        "difference": "%.1f",
+    }
+    frame = found.to_frame()
+    measured = [name for name in COLUMNS if frame[name].notna().any()]
+    headings = {"law": "Law", "n_params": "Parameters"}
+    headings |= {name: COLUMNS[name][0] for name in measured}
+    st.dataframe(
+        frame[list(headings)].rename(columns=headings),
+        column_config={
+            COLUMNS[name][0]: st.column_config.NumberColumn(
+                format=formats[COLUMNS[name][1]], help=COLUMNS[name][2]
+            )
+            for name in measured
+        },
+        hide_index=True,
+        alt="Errors and information criteria of every law",
+    )
+    implied = f" ({OBJECTIVES[found.objective]})" if found.objective else ""
+    st.caption(
+        "Errors are predicted over observed loss, minus 1, averaged without sign; bias is averaged "
+        "with it. AICc and BIC are above the best law's and rest on the error distribution that "
+        f"the objective implies{messages.plain(implied)}; differences below about 2 mean little. "
+        "A blank: too few rows."
+    )

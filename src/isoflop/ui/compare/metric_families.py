@@ -1,0 +1,110 @@
+"""A metric by family where no loss was measured: a reference law says how much went into each."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.fitting import Fit, FitOptions
+from isoflop.fitting.downstream import (
+    FamilyCurves,
+    families_held_out,
+    family_curve_notices,
+    fit_families,
+)
+from isoflop.laws import law_for_role
+from isoflop.plot import APP
+from isoflop.tables import LossTable, datasets_for
+from isoflop.ui import inputs, messages, panels, resolve
+from isoflop.ui.caching import kept_with_progress
+from isoflop.ui.state import TableChoice
+
+N_FIRST = 4
+"""Families drawn at first: those of most models."""
+MAX_FAMILIES = 6
+HEADINGS = {
+    "family": "Family",
+    "n_models": "Models",
+    "offset": "Half-way at reference loss",
+    "lower": "Lower 90%",
+    "upper": "Upper 90%",
+}
+
+_fit_families = kept_with_progress(fit_families, "Fitting the families, draw by draw")
+_held_out = kept_with_progress(families_held_out, "Predicting the largest model of each family")
+
+
+def show(table: LossTable, metric: str) -> None:
+    """Draw the curves of families, the largest models held out, and the table of offsets.
+
+    Raises
+    ------
+    IsoflopError
+        If the reference cannot be had, or the families cannot be fitted.
+    """
+    reference = _reference()
+    found = _fit_families(table, metric, reference)
+    held = _held_out(table, metric, reference)
+    with st.container(key="answer"):
+        st.markdown(messages.plain(f"{found.summary()} {held.summary()}"))
+    chosen = _chosen_families(found)
+    left, right = panels.side_by_side()
+    with left:
+        st.subheader("Families, each with its offset", anchor=False)
+        panels.drawn(
+            plot.metric_by_family(found, families=chosen, theme=APP), key="compare.by-family"
+        )
+    with right:
+        st.subheader("Largest of each family, held out", anchor=False)
+        panels.drawn(plot.metric_held_out(held, theme=APP), key="compare.proof")
+    messages.notices(list(family_curve_notices(found)))
+    _offsets(found)
+
+
+def _reference() -> Fit:
+    """Draw whose losses stand in, and return the law fitted to them."""
+    references = {entry.id: entry.title for entry in datasets_for("reference-loss")}
+    law = law_for_role("default")
+    reference = inputs.choice(
+        "Reference for effort",
+        references,
+        key="compare.reference",
+        default=next(iter(references)),
+        help=f"No loss was measured: the law {law.label} fitted to these runs gives one for each "
+        "model's size and tokens.",
+    )
+    table = resolve.table(TableChoice(id=reference))
+    return resolve.fit_to(law, table, FitOptions(n_bootstrap=1000))
+
+
+def _chosen_families(found: FamilyCurves) -> list[str]:
+    first = list(found.by_size()[:N_FIRST])
+    picked = st.multiselect(
+        "Families to draw",
+        list(found.families),
+        default=first,
+        max_selections=MAX_FAMILIES,
+        key="compare.drawn",
+        bind="query-params",
+        help="All of them are fitted together.",
+    )
+    return [name for name in picked if name in found.families] or first
+
+
+def _offsets(found: FamilyCurves) -> None:
+    """Draw how much effort each family needs to be half-way up, the least first."""
+    st.dataframe(
+        found.to_frame().rename(columns=HEADINGS),
+        column_config=dict.fromkeys(
+            (HEADINGS[name] for name in ("offset", "lower", "upper")),
+            st.column_config.NumberColumn(format="%.3f"),
+        ),
+        hide_index=True,
+        alt="Half-way points of the families",
+    )
+    left = ", ".join(f"{name} ({count})" for name, count in found.dropped)
+    st.caption(
+        "Half-way at a higher reference loss: the family makes more of the same size and tokens, "
+        f"by its data, tokenizer and recipe. Left out for fewer than 3 models: "
+        f"{messages.plain(left) or 'none'}."
+    )

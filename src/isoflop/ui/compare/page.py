@@ -1,0 +1,42 @@
+"""The Compare page: which law, which family, and how far any of them may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from isoflop.ui import messages
+from isoflop.ui.compare import approaches as compare_approaches
+from isoflop.ui.compare import backtest as compare_backtest
+from isoflop.ui.compare import downstream as compare_downstream
+from isoflop.ui.compare import families as compare_families
+from isoflop.ui.compare import laws as compare_laws
+from isoflop.ui.compare import published as compare_published
+from isoflop.ui.compare import view as compare_view
+from isoflop.ui.compare.view import View
+
+SECTIONS: dict[str, Callable[[View], None]] = {
+    "Laws": compare_laws.show,
+    "Families": compare_families.show,
+    "Published fits": compare_published.show,
+    "Compute-optimal size": compare_approaches.show,
+    "Downstream": compare_downstream.show,
+    "Backtest": lambda _shown: compare_backtest.show(),
+}
+OF_LOSS = frozenset({"Laws", "Families", "Published fits", "Compute-optimal size"})
+"""Sections that need a table with losses."""
+
+
+def show() -> None:
+    """Draw the controls and one question at a time."""
+    with st.sidebar:
+        shown = compare_view.view()
+    tabs = st.tabs(list(SECTIONS), key="compare", on_change="rerun", bind="query-params")
+    for tab, (name, draw) in zip(tabs, SECTIONS.items(), strict=True):
+        if tab.open:
+            with tab, messages.boundary():
+                if name in OF_LOSS and "loss" not in shown.table.included():
+                    st.info("This table holds no losses. Its accuracies are under *Downstream*.")
+                else:
+                    draw(shown)

@@ -1,0 +1,122 @@
+"""Published fits over the rows, each with its convention and the range it rests on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import FitError
+from isoflop.fitting.compare import PublishedComparison, compare_published, scale_column
+from isoflop.plot import APP, axes
+from isoflop.ui import inputs, messages, panels
+from isoflop.ui.caching import kept
+from isoflop.ui.compare import view as compare_view
+from isoflop.ui.compare.view import View
+
+N_FIRST = 4
+"""Fits drawn at first: those whose shape comes closest."""
+MAX_SHOWN = 6
+
+COLUMNS = {
+    "published": "Published fit",
+    "shift": "Median shift",
+    "spread": "Spread",
+    "valid_range": "Valid range",
+    "in_range": "Rows in range",
+    "params_counted": "N counts",
+    "conflicts": "Counted otherwise here",
+}
+SOURCES = {
+    "published": "Published fit",
+    "data": "Fitted to",
+    "loss_unit": "Loss in",
+    "source": "Source",
+    "note": "Note",
+}
+
+_compare_published = kept(compare_published)
+
+
+def show(shown: View) -> None:
+    """Draw the rows against the chosen published fits, then what each of them is."""
+    shown = compare_view.of_one_convention(shown)
+    found = _compare_published(shown.table)
+    if not found.evaluated:
+        st.info("No published fit has all its inputs among this table's columns.")
+        return
+    chosen = _chosen(found)
+    scales = axes.scale_axes(shown.table)
+    column = inputs.choice(
+        "Against",
+        {name: axis.name for name, axis in scales.items()},
+        key="compare.published.x",
+        default=scale_column(shown.table),
+        help="What the rows are laid out by.",
+        style="row" if len(scales) < 4 else "list",
+    )
+    with st.container(key="answer"):
+        st.markdown(messages.plain(found.summary()))
+    _charts(found, chosen, column)
+    st.caption(
+        "Flat: the published shape holds, and a constant shift is what other text and another "
+        "tokenizer do. A slope or a bend is what no choice of text explains. Curves are of the "
+        "best size where the law trades size for data, and dotted beyond their range."
+    )
+    _table(found)
+    refused = [f"{one.published.label}: {one.refusal}" for one in found.scores if one.refusal]
+    if refused:
+        with st.expander(f"{len(refused)} published fits need other columns"):
+            st.markdown("\n".join(f"- {messages.plain(text)}" for text in refused))
+
+
+def _chosen(found: PublishedComparison) -> list[str]:
+    """Draw which fits are drawn, and return them."""
+    known = found.evaluated
+    first = list(found.closest or known)[:N_FIRST]
+    picked = st.multiselect(
+        "Published fits to draw",
+        list(known),
+        default=first,
+        format_func=lambda key: known[key].published.label if key in known else key,
+        max_selections=MAX_SHOWN,
+        key="compare.fits",
+        bind="query-params",
+        help="Each is drawn over your rows as it was published; at first those whose shape comes "
+        "closest.",
+    )
+    return [key for key in picked if key in known] or first
+
+
+def _charts(found: PublishedComparison, chosen: list[str], column: str) -> None:
+    """Draw curves over the rows, if any fit has one, beside what is left."""
+    shift = plot.published_shift(found, fits=chosen, x=column, theme=APP)
+    try:
+        curves = plot.published(found, fits=chosen, x=column, theme=APP)
+    except FitError:
+        panels.drawn(shift, key="compare.published")
+        return
+    left, right = panels.side_by_side()
+    with left:
+        panels.drawn(curves, key="compare.published.curves")
+    with right:
+        panels.drawn(shift, key="compare.published")
+
+
+def _table(found: PublishedComparison) -> None:
+    frame = found.to_frame()
+    counts = zip(frame["n_in_range"], frame["n_rows"], strict=True)
+    frame["in_range"] = [f"{n} of {total}" for n, total in counts]
+    st.dataframe(
+        frame[list(COLUMNS)].rename(columns=COLUMNS),
+        column_config=dict.fromkeys(
+            (COLUMNS["shift"], COLUMNS["spread"]), st.column_config.NumberColumn(format="percent")
+        ),
+        hide_index=True,
+        alt="Published fits with convention, range and shift of the rows",
+    )
+    with st.expander("What each was fitted to, and where it was published"):
+        st.dataframe(
+            frame[list(SOURCES)].rename(columns=SOURCES),
+            hide_index=True,
+            alt="Data, unit and source of each published fit",
+        )

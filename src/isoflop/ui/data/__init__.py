@@ -1,0 +1,1 @@
+"""The Data page: how a table was read, and which rows are fitted."""

@@ -1,0 +1,125 @@
+"""The Data page as a whole: one table, its rows, its columns, its quality, and where more are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from isoflop.errors import IsoflopError
+from isoflop.tables import LossTable, ReadResult
+from isoflop.ui import controls, messages, resolve, uploads
+from isoflop.ui.data import columns as data_columns
+from isoflop.ui.data import prepare as data_prepare
+from isoflop.ui.data import quality as data_quality
+from isoflop.ui.data import rows as data_rows
+from isoflop.ui.data import sources as data_sources
+from isoflop.ui.state import TableChoice
+from isoflop.units import counted
+
+TABS = ("Rows", "Columns", "Quality", "Sources")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The table that the page shows.
+
+    Parameters
+    ----------
+    choice : TableChoice
+    full : LossTable
+        Every row.
+    table : LossTable
+        What is fitted.
+    result : ReadResult or None
+        How it was read; None for a simulated table.
+    """
+
+    choice: TableChoice
+    full: LossTable
+    table: LossTable
+    result: ReadResult | None
+
+
+def show() -> None:
+    """Draw the page; what cannot be had is said, and the other tabs still work."""
+    shown = None
+    with st.sidebar:
+        try:
+            shown = _shown()
+        except IsoflopError as problem:
+            messages.show(problem)
+    if shown is not None:
+        _head(shown)
+    tabs = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
+    draw = _views(shown)
+    for tab, name in zip(tabs, TABS, strict=True):
+        if tab.open:
+            with tab, messages.boundary():
+                draw[name]()
+
+
+def _shown() -> Shown:
+    st.subheader("Data", anchor=False)
+    choice = controls.table_input()
+    full = resolve.full_table(choice)
+    st.subheader("Rows to fit", anchor=False)
+    data_prepare.controls(choice.id, full)
+    return Shown(
+        choice=choice,
+        full=full,
+        table=resolve.table(choice),
+        result=resolve.read_result(choice),
+    )
+
+
+def _head(shown: Shown) -> None:
+    """Say which table this is, and what of it is fitted."""
+    table, full = shown.table, shown.full
+    st.markdown(f"### {messages.plain(table.provenance.title)}")
+    n_fitted = len(table.included())
+    thinned = table.provenance.derived_columns.get("rows", "")
+    facts = [
+        f"**{n_fitted:,}** of {len(full.frame):,} rows are fitted"
+        + (f" ({messages.plain(thinned)})" if thinned else ""),
+        f"loss in {table.loss_unit}" if "loss" in table.frame else "no loss",
+    ]
+    if "params" in table.frame:
+        facts.append(f"N counts {table.param_convention} parameters")
+    if "family" in table.frame:
+        n_families = table.included()["family"].nunique()
+        facts.append(counted(n_families, "family", "families"))
+    st.markdown(" · ".join(facts))
+    if table.provenance.is_simulated:
+        st.badge(
+            "Simulated: nobody trained these models", color="orange", icon=":material/science:"
+        )
+    if shown.result is not None and shown.result.notices:
+        messages.notices(shown.result.notices)
+
+
+def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
+    def with_table(draw: Callable[[Shown], None]) -> Callable[[], None]:
+        def drawn() -> None:
+            if shown is None:
+                st.caption("Choose a table that can be had, on the left or under Sources.")
+            else:
+                draw(shown)
+
+        return drawn
+
+    def columns() -> None:
+        if uploads.pending() is not None:
+            data_columns.show_pending()
+        elif shown is not None and shown.result is not None:
+            data_columns.show(shown.choice.id, shown.result)
+        else:
+            st.caption("A simulated table has no file, and so no columns to name.")
+
+    return {
+        "Rows": with_table(lambda s: data_rows.show(s.choice.id, s.full, s.table)),
+        "Columns": columns,
+        "Quality": with_table(lambda s: data_quality.show(s.choice.id, s.full, s.table)),
+        "Sources": data_sources.show,
+    }

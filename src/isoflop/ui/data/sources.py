@@ -1,0 +1,189 @@
+"""Where loss tables come from: files, the catalog, experiment trackers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import IsoflopError
+from isoflop.plot import APP
+from isoflop.tables import (
+    READERS,
+    Dataset,
+    RawTable,
+    list_datasets,
+    max_upload_bytes,
+)
+from isoflop.ui import messages, panels, resolve, uploads
+
+TRACKERS = {"wandb": "Weights & Biases", "mlflow": "MLflow"}
+
+
+def show() -> None:
+    """Draw the upload field, the trackers, and the catalog with a picture of each table."""
+    left, right = st.columns([1, 1], gap="medium")
+    with left:
+        _files()
+    with right:
+        _trackers()
+    st.markdown("#### Published tables")
+    for dataset in list_datasets():
+        _entry(dataset)
+
+
+# --- Files ---
+
+
+def _files() -> None:
+    st.markdown("#### Your files")
+    uploads.uploader(
+        lambda table_id, _: uploads.choose(table_id), key="data.files", is_several=True
+    )
+    uploads.show_failure()
+    if uploads.pending() is not None:
+        st.info("Name the columns of this file under Columns.", icon=":material/view_column:")
+    limit = max_upload_bytes() / 1e6
+    available = [reader.format for reader in READERS if reader.is_available]
+    st.caption(f"Up to {limit:,.0f} MB: {', '.join(available)}; each also gzipped.")
+    for reader in READERS:
+        if not reader.is_available:
+            st.caption(f"{reader.format} needs a package: `{reader.how_to_install}`")
+
+
+# --- Trackers ---
+
+
+def _trackers() -> None:
+    st.markdown("#### Experiment trackers")
+    with st.expander("Weights & Biases", icon=":material/monitoring:"):
+        _wandb()
+    with st.expander("MLflow", icon=":material/monitoring:"):
+        _mlflow()
+    st.caption("TensorBoard: upload its event files above, several at once.")
+
+
+def _is_missing(module: str) -> bool:
+    if importlib.util.find_spec(module) is not None:
+        return False
+    st.caption(
+        f"{TRACKERS[module]} needs its client on the server: `pip install 'isoflop[{module}]'`. "
+        "Tables that it exports as CSV can be uploaded without."
+    )
+    return True
+
+
+def _wandb() -> None:
+    if _is_missing("wandb"):
+        return
+    if not os.environ.get("WANDB_API_KEY"):
+        st.caption("Set `WANDB_API_KEY` where the server runs; keys are never typed here.")
+        return
+    project = st.text_input("Project", key="data.wandb", placeholder="entity/project")
+    metrics = st.text_input(
+        "Metrics, step by step",
+        key="data.wandb.curves",
+        placeholder="empty: one row a run",
+        help="Names of metrics divided by commas, such as val/loss, tokens.",
+    )
+    curves_asked = [name.strip() for name in (metrics or "").split(",") if name.strip()]
+
+    def read() -> RawTable:
+        from isoflop.tables.trackers.wandb import read_wandb
+
+        return read_wandb(project or "", curves=curves_asked)
+
+    _read_button("wandb", read, is_ready=bool(project))
+
+
+def _mlflow() -> None:
+    if _is_missing("mlflow"):
+        return
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        st.caption(
+            "Set `MLFLOW_TRACKING_URI` where the server runs: visitors may not choose what the "
+            "server connects to."
+        )
+        return
+    names = st.text_input("Experiments", key="data.mlflow", placeholder="all")
+    is_curves = st.toggle("Step by step", key="data.mlflow.curves")
+    experiments = [name.strip() for name in (names or "").split(",") if name.strip()]
+
+    def read() -> RawTable:
+        from isoflop.tables.trackers.mlflow import read_mlflow
+
+        return read_mlflow(experiments=experiments, curves=bool(is_curves))
+
+    _read_button("mlflow", read, is_ready=True)
+
+
+def _read_button(key: str, read: Callable[[], RawTable], *, is_ready: bool) -> None:
+    if not st.button("Read runs", key=f"data.read.{key}", disabled=not is_ready):
+        return
+    with st.spinner(f"Reading {TRACKERS[key]}"):
+        try:
+            uploads.understand(read())
+        except IsoflopError as problem:
+            messages.show(problem)
+            return
+    st.success("Read: choose it as the loss table on the left.", icon=":material/check:")
+    st.rerun()
+
+
+# --- The catalog ---
+
+
+def _entry(dataset: Dataset) -> None:
+    """Draw one published table: what it holds, where it is from, what is wrong with it."""
+    entry = st.expander(
+        messages.plain(dataset.title),
+        icon=":material/dataset:",
+        key=f"data.entry.{dataset.id}",
+        on_change="rerun",
+    )
+    if not entry.open:
+        return
+    with entry:
+        text, picture = st.columns([1, 1], gap="medium")
+        with text:
+            st.markdown(messages.plain(dataset.summary))
+            _terms(dataset)
+            st.button(
+                "Show this table",
+                key=f"data.show.{dataset.id}",
+                on_click=uploads.choose,
+                args=(dataset.id,),
+            )
+        with picture:
+            _picture(dataset)
+
+
+def _terms(dataset: Dataset) -> None:
+    source = dataset.provenance
+    lines = [
+        f"Source: {messages.plain(source.source)}",
+        f"Citation: {messages.plain(source.citation)}",
+        f"Licence: {messages.plain(source.licence)}",
+        f"Loss in {dataset.loss_unit}; N counts {dataset.param_convention} parameters.",
+    ]
+    if source.url:
+        lines.append(f"[{messages.plain(source.url)}]({source.url})")
+    st.markdown("\n".join(f"- {line}" for line in lines))
+    if source.known_problems:
+        st.markdown("**Known problems**")
+        st.markdown("\n".join(f"- {messages.plain(p)}" for p in source.known_problems))
+
+
+def _picture(dataset: Dataset) -> None:
+    if not dataset.is_here and not os.environ.get("ISOFLOP_DATA_MIRROR"):
+        key = f"data.fetch.{dataset.id}"
+        if not st.button("Download to see", key=key, icon=":material/download:"):
+            return
+    try:
+        table = resolve.catalog_table(dataset.id).table
+        panels.drawn(plot.overview(table, theme=APP), key=f"chart.source.{dataset.id}")
+    except IsoflopError as problem:
+        messages.show(problem)

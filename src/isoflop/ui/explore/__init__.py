@@ -1,0 +1,1 @@
+"""The Explore page: what a budget would reach."""

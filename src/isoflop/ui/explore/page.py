@@ -1,0 +1,235 @@
+"""The sections of the Explore page: the answer, the two charts, the evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from isoflop import plot
+from isoflop.errors import PlanError
+from isoflop.notices import Notice
+from isoflop.planning import (
+    DEFAULT_ACCELERATOR,
+    Budget,
+    Plan,
+    PlanOptions,
+    find_accelerator,
+    plan,
+)
+from isoflop.planning.trajectory import compute_range
+from isoflop.plot import APP, axes
+from isoflop.ui import (
+    budget_inputs,
+    controls,
+    headline,
+    inputs,
+    messages,
+    panels,
+    reproduce,
+    resolve,
+    uploads,
+)
+from isoflop.ui.caching import kept
+from isoflop.ui.resolve import Fitted
+from isoflop.ui.state import FitChoice, Selection
+
+GATHERING_S = 0.02
+"""The browser gathers what arrives within 10 ms and draws it at once. A pause of twice that after
+the loss chart, which follows the slider, lets it be drawn before work on all else begins."""
+
+FIGURES = (
+    "loss", "params", "tokens", "tokens_per_param", "wall_time", "hours", "cost", "extrapolation",
+)  # fmt: skip
+"""The large figures of the page."""
+
+EVIDENCE = {
+    "residuals": "Residuals",
+    "parameters": "Parameters",
+    "certificate": "Certificate",
+    "equation": "Equation",
+    "data": "Data",
+    "code": "Code",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A selection and what follows from it.
+
+    Parameters
+    ----------
+    selection : Selection
+    fitted : Fitted
+    plan : Plan or None
+        What the budget buys.
+    problem : PlanError or None
+        Why there is none.
+    """
+
+    selection: Selection
+    fitted: Fitted
+    plan: Plan | None
+    problem: PlanError | None
+
+
+_plan = kept(plan)
+
+
+def show() -> None:
+    """Draw the whole page: the controls, the answer with its charts, and the evidence.
+
+    What a budget changes is a fragment of its own: moving a slider draws that again and leaves
+    table, law and evidence as they are.
+    """
+    with st.sidebar:
+        above, below = st.container(), st.container()
+    choice = fitted = None
+    with messages.boundary():
+        with above:
+            choice = controls.fit_choice()
+        fitted = resolve.fitted(choice)
+    show_reading(below, choice, fitted)
+    if choice is not None and fitted is not None:
+        show_evidence(choice, fitted)
+
+
+@st.fragment
+def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted | None) -> None:
+    """Draw the budget in its place, and what it reaches if there is a fit."""
+    with messages.boundary():
+        with place:
+            budget = budget_inputs.budget_and_size()
+        if choice is None or fitted is None:
+            return
+        shown = view(controls.selected(choice, budget), fitted)
+        answer = st.container()
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            show_losses(shown)
+        time.sleep(GATHERING_S)
+        with answer:
+            show_plan(shown)
+        with right:
+            show_contours(shown)
+        show_notices(shown)
+
+
+def view(selection: Selection, fitted: Fitted) -> View:
+    """Plan what is selected; a plan that cannot be made is in the view, too."""
+    planned, problem = None, None
+    try:
+        planned = _plan(
+            fitted.fit,
+            selection.budget,
+            find_accelerator(selection.accelerator),
+            PlanOptions(params=selection.params),
+            fixed=selection.fixed,
+        )
+    except PlanError as error:
+        problem = error
+    return View(
+        selection=selection,
+        fitted=fitted,
+        plan=planned,
+        problem=problem,
+    )
+
+
+def show_plan(shown: View) -> None:
+    """Write the plan as a paragraph, then as large figures."""
+    if shown.plan is None:
+        if shown.problem is not None:
+            messages.show(shown.problem)
+        return
+    with st.container(key="answer"):
+        st.markdown(headline.reach(shown.plan))
+    headline.figures(shown.plan, shown.fitted.fit, FIGURES)
+
+
+def show_losses(shown: View) -> None:
+    """Draw loss against an axis of choice."""
+    fit, table = shown.fitted.fit, shown.fitted.table
+    choices = axes.law_axes(fit, table)
+    with st.container(horizontal=True, vertical_alignment="center", key="chart-head-loss"):
+        st.markdown("**Loss against**", width="content")
+        column = inputs.choice(
+            "Loss against",
+            {key: axis.name for key, axis in choices.items()},
+            key="axis",
+            default=next(iter(choices)),
+            help="What runs along the chart; the curve follows the compute-optimal models.",
+            style="row",
+            is_label_shown=False,
+        )
+    figure = plot.loss_curve(
+        fit, x=column, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
+    )
+    panels.drawn(figure, key="chart.loss")
+
+
+def show_contours(shown: View) -> None:
+    """Draw the isoloss contours over model size and data."""
+    table = shown.fitted.table
+    if not {"params", "tokens"} <= set(table.frame):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="chart-head-contours"):
+        st.markdown("**Isoloss contours**")
+    figure = plot.contours(
+        shown.fitted.fit, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
+    )
+    panels.drawn(figure, key="chart.contours")
+
+
+def show_notices(shown: View) -> None:
+    """List everything that should make a reader doubt the answer."""
+    found: list[Notice] = list(shown.fitted.fit.notices)
+    if shown.plan is not None:
+        found += shown.plan.notices
+        if shown.plan.assumption:
+            messages.assumption(shown.plan.assumption)
+        found += resolve.influence(
+            shown.fitted.fit,
+            shown.fitted.table,
+            shown.plan.compute_flop,
+            fixed=shown.selection.fixed,
+        )
+    found += uploads.notices(shown.selection.table.id)
+    messages.notices(found)
+    panels.unusable_cells(shown.selection.table.id)
+
+
+def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
+    """Draw what the fit rests on, one tab at a time, and what can be taken away."""
+    tabs = st.tabs(list(EVIDENCE.values()), key="evidence", on_change="rerun", bind="query-params")
+    draw: dict[str, Callable[[], object]] = {
+        "residuals": lambda: _residual_chart(fitted),
+        "parameters": lambda: panels.parameters(fitted.fit),
+        "certificate": lambda: panels.certificate(fitted.fit),
+        "equation": lambda: panels.equation(fitted.fit),
+        "data": lambda: panels.data(fitted.table),
+        "code": lambda: st.code(reproduce.script(choice, fitted), language="python"),
+    }
+    for tab, name in zip(tabs, EVIDENCE, strict=True):
+        if tab.open:
+            with tab:
+                draw[name]()
+    panels.downloads(reproduce.files(choice, fitted))
+
+
+def _residual_chart(fitted: Fitted) -> None:
+    figure = plot.residuals(fitted.fit, table=fitted.table, theme=APP)
+    panels.drawn(figure, key="chart.residuals")
+
+
+def warm() -> None:
+    """Draw the front page's figures, for nobody: Plotly loads its parts when first used."""
+    source, fit = resolve.warm()
+    flop = compute_range(fit, source)[1]
+    made = plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
+    plot.loss_curve(fit, plan=made, table=source, theme=APP).to_json()
+    plot.contours(fit, plan=made, table=source, theme=APP).to_json()
+    plot.residuals(fit, table=source, theme=APP).to_json()

@@ -1,0 +1,1 @@
+"""The Fit page: whether to believe a fit."""

@@ -1,0 +1,117 @@
+"""The section of the Fit page on its predictions: both bands, by every method, and their record."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.fitting import OBJECTIVES, Band, Fit, PredictOptions
+from isoflop.fitting.coverage import TARGETS, coverage_like, describe_coverage, load_coverage
+from isoflop.options import option
+from isoflop.planning.bands import bands_by_method
+from isoflop.plot import APP
+from isoflop.ui import inputs, messages, panels
+from isoflop.ui.fit.view import LEVEL, View
+from isoflop.units import format_quantity
+
+KINDS = option(PredictOptions, "kind").choices
+WHOLE = option(PredictOptions, "is_simultaneous")
+
+
+def show(shown: View) -> None:
+    """Draw the bands over compute, list them at the budget, and say how often such bands held."""
+    with st.container(horizontal=True, vertical_alignment="center", key="chart-head-bands"):
+        st.markdown(f"**{LEVEL:.0%} confidence band**", width="content")
+        whole = inputs.choice(
+            WHOLE.label,
+            {"each": "Pointwise", "whole": "Simultaneous"},
+            key="fit.band",
+            default="each",
+            help=WHOLE.help,
+            style="row",
+            is_label_shown=False,
+        )
+        scale = inputs.choice(
+            "Drawn as",
+            {"loss": "Loss", "off": "Distance from the curve (%)"},
+            key="fit.band_as",
+            default="loss",
+            help="Bands are thin inside the rows: their distance from the curve shows them.",
+            style="row",
+            is_label_shown=False,
+        )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        figure = plot.bands(
+            shown.fit,
+            compute_flop=shown.target.compute_flop,
+            table=shown.fitted.table,
+            fixed=shown.target.fixed,
+            rule=shown.target.rule,
+            level=LEVEL,
+            is_simultaneous=whole == "whole",
+            is_relative=scale == "off",
+            theme=APP,
+        )
+        panels.drawn(figure, key=f"chart.bands.{whole}.{scale}")
+        st.caption(
+            "The confidence band is of the mean of many such runs; the prediction band is of one, "
+            "whose own scatter it adds. Both take the law for true: beyond the fitted rows that is "
+            "an assumption."
+        )
+    with right:
+        _at_budget(shown)
+    _coverage(shown.fit)
+
+
+def _at_budget(shown: View) -> None:
+    """List the intervals at the budget by every method that the fit allows."""
+    fit, target = shown.fit, shown.target
+    found = bands_by_method(
+        fit, target.compute_flop, fixed=target.fixed, rule=target.rule, level=LEVEL
+    )
+    where = messages.plain(format_quantity(target.compute_flop, "flop"))
+    st.markdown(f"**{LEVEL:.0%} intervals of the {fit.law.response} at {where}**")
+    st.dataframe(
+        {
+            "Method": [row.method for row in found],
+            KINDS["confidence"]: [_write(row.confidence) for row in found],
+            KINDS["prediction"]: [_write(row.prediction) for row in found],
+        },
+        hide_index=True,
+        alt="Confidence and prediction intervals at the budget by method",
+    )
+    notes = []
+    if fit.covariance is None:
+        notes.append(f"No covariance: {fit.covariance_reason}")
+    notes.append("Other bootstraps (cluster, wild) are in the fit options.")
+    st.caption(messages.plain(" ".join(notes)))
+
+
+def _write(found: Band | None) -> str:
+    return "none" if found is None else f"{found.lower[0]:.4f} to {found.upper[0]:.4f}"
+
+
+def _coverage(fit: Fit) -> None:
+    """Write what was measured for fits like this one, and the whole table."""
+    st.markdown("**How often such a band holds the truth**")
+    st.caption(describe_coverage(coverage_like(fit)))
+    rows = load_coverage()
+    st.dataframe(
+        {
+            "Simulated tables": [row.setting for row in rows],
+            "Objective": [OBJECTIVES[row.objective] for row in rows],
+            "90% band": [row.band for row in rows],
+            "Evaluated": [TARGETS[row.target] for row in rows],
+            "Band held the truth": [f"{row.coverage:.1%}" for row in rows],
+            "Prediction held a new run": [
+                "" if row.prediction_coverage is None else f"{row.prediction_coverage:.1%}"
+                for row in rows
+            ],
+            "Verdict": [row.verdict for row in rows],
+            "Median width": [f"{row.relative_width:.2%} of the loss" for row in rows],
+        },
+        hide_index=True,
+        height=240,
+        alt="Measured coverage of nominal 90% bands in six kinds of simulated tables",
+    )

@@ -1,0 +1,162 @@
+"""The section of the Fit page on what to train next: the runs that narrow the prediction most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Aim, Design
+from isoflop.planning.gain import Spread
+from isoflop.plot import APP
+from isoflop.ui import inputs, messages, panels
+from isoflop.ui.fit import view as fit_view
+from isoflop.ui.fit.view import LEVEL, View
+from isoflop.units import format_number, format_quantity
+
+AUTO = "auto"
+RATIO = inputs.over(1.0, 2000.0)
+AIMS: dict[Aim, str] = {"loss": "Loss", "size": "Compute-optimal size"}
+
+
+def show(shown: View) -> None:
+    """Draw the inputs, the runs proposed, and the band before and after."""
+    if shown.fit.draws is None:
+        st.info(
+            "Proposing runs needs to know how uncertain the fit is: choose a number of bootstrap "
+            "resamples in the fit options.",
+            icon=":material/info:",
+        )
+        return
+    spend_flop, n_runs, aim, tokens_per_param = _asked(shown)
+    proposed = fit_view.design(
+        shown.setup,
+        shown.target,
+        spend_flop=spend_flop,
+        n_runs=n_runs,
+        aim=aim,
+        tokens_per_param=tokens_per_param,
+        level=LEVEL,
+    )
+    _figures(proposed)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.markdown("**Band before and after**")
+        panels.drawn(plot.expected_gain(proposed, theme=APP), key="chart.design_band")
+    with right:
+        st.markdown("**Proposed runs among the rows**")
+        panels.drawn(plot.design(proposed, theme=APP), key="chart.design_map")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _table(proposed)
+    with right:
+        if len(proposed.counts) == len(COUNTS):
+            st.markdown("**How many runs are worth it**")
+            panels.drawn(plot.run_counts(proposed, theme=APP), key="chart.counts")
+
+
+Asked = tuple[float, int | None, Aim, tuple[float, float]]
+
+
+def _asked(shown: View) -> Asked:
+    """Draw what may be spent on small runs and what they are for."""
+    target = shown.target.compute_flop
+    cells = st.columns(3, gap="medium")
+    with cells[0]:
+        spend = inputs.quantity(
+            "Budget of the small runs",
+            key="fit.spend",
+            default=float(f"{target / 50:.0e}"),
+            kind=inputs.COMPUTE,
+            help="Training compute of all proposed runs together, such as 1e21.",
+            is_default_fixed=False,
+        )
+        aim = inputs.choice(
+            "Narrow the interval of",
+            AIMS,
+            key="fit.aim",
+            default="loss",
+            help="What the runs are to determine at the large budget.",
+            style="row",
+        )
+    with cells[1]:
+        low = inputs.quantity(
+            "Fewest tokens per parameter",
+            key="fit.ratio_from",
+            default=TOKENS_PER_PARAM[0],
+            kind=RATIO,
+            help="Runs with less data for their size are not proposed.",
+        )
+        high = inputs.quantity(
+            "Most tokens per parameter",
+            key="fit.ratio_to",
+            default=TOKENS_PER_PARAM[1],
+            kind=RATIO,
+            help="Runs with more data for their size are not proposed.",
+        )
+    with cells[2]:
+        count = inputs.choice(
+            "Number of runs",
+            {AUTO: "As many as help", **{str(n): str(n) for n in range(1, MAX_RUNS + 1)}},
+            key="fit.runs",
+            default=AUTO,
+            help="As many as still make a difference, unless you choose.",
+        )
+    return spend, None if count == AUTO else int(count), aim, (low, high)
+
+
+def _figures(proposed: Design) -> None:
+    """Say what the runs would do, in a sentence and in figures."""
+    with st.container(key="answer"):
+        st.markdown(messages.plain(proposed.summary()))
+    gain = proposed.gain
+    cards = (
+        ("Loss now", f"{gain.loss.centre[0]:.3f}", _ends(gain.loss, now=True)),
+        ("Loss with the runs", f"{gain.loss_left:.0%} as wide", _ends(gain.loss, now=False)),
+        (
+            "Compute-optimal size now",
+            format_number(float(gain.size.centre[0])),
+            _ends(gain.size, now=True, write=format_number),
+        ),
+        (
+            "Size with the runs",
+            f"{gain.size_left:.0%} as wide",
+            _ends(gain.size, now=False, write=format_number),
+        ),
+    )
+    with st.container(key="figures-design"), st.grid(4, min_column_width=140, gap="small"):
+        for label, value, note in cards:
+            st.metric(
+                label,
+                value,
+                delta=note,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                help=f"{gain.level:.0%} interval at the large budget; of the size in logarithms.",
+            )
+
+
+def _ends(spread: Spread, *, now: bool, write: Callable[[float], str] = "{:.3f}".format) -> str:
+    low, high = (spread.before if now else spread.after)[:, 0]
+    return f"{write(float(low))} to {write(float(high))}"
+
+
+def _table(proposed: Design) -> None:
+    rows = proposed.to_frame()
+    st.markdown("**Runs to train**")
+    st.dataframe(
+        {
+            "Runs": rows["n_runs"],
+            "Parameters N": [format_number(value) for value in rows["params"]],
+            "Tokens D": [format_number(value) for value in rows["tokens"]],
+            "Tokens per parameter": [f"{value:.3g}" for value in rows["tokens_per_param"]],
+            "Compute of one": [format_quantity(value, "flop") for value in rows["compute_flop"]],
+            "Share of the budget": [f"{value:.0%}" for value in rows["share_of_budget"]],
+        },
+        hide_index=True,
+        alt="Proposed runs",
+    )
+    if (rows["n_runs"] > 1).any():
+        st.caption("Train repeated runs with different seeds: their scatter is what averages out.")

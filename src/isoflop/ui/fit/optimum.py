@@ -1,0 +1,67 @@
+"""The section of the Fit page on its optimum: whether it is the best fit there is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.fitting.diagnose import Extent, drawn_pairs
+from isoflop.plot import APP
+from isoflop.ui import inputs, panels
+from isoflop.ui.fit import view as fit_view
+from isoflop.ui.fit.view import View
+from isoflop.units import counted
+
+EXTENTS: dict[Extent, str] = {"search": "All that was searched", "near": "Near the optimum"}
+
+
+def show(shown: View) -> None:
+    """Draw the objective with every start, and the certificate in figures."""
+    pairs = {", ".join(pair): pair for pair in drawn_pairs(shown.fit.law)}
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="center", key="chart-head-land"):
+            st.markdown("**Objective over**", width="content")
+            chosen = next(iter(pairs))
+            if len(pairs) > 1:
+                chosen = inputs.choice(
+                    "Parameters drawn",
+                    {key: " and ".join(pair) for key, pair in pairs.items()},
+                    key="fit.over",
+                    default=chosen,
+                    help="The surface is over two parameters; all others are at their best.",
+                    is_label_shown=False,
+                )
+            else:
+                st.markdown(f"**{' and '.join(pairs[chosen])}**", width="content")
+            extent = inputs.choice(
+                "Extent",
+                EXTENTS,
+                key="fit.extent",
+                default="search",
+                help="Over the whole search, or a few standard errors around the optimum.",
+                style="row",
+                is_label_shown=False,
+            )
+        surface = fit_view.objective(shown.setup, pairs[chosen], extent=extent)
+        figure = plot.objective_surface(shown.fit, surface=surface, theme=APP)
+        panels.drawn(figure, key=f"chart.land.{extent}")
+    with right:
+        panels.certificate(shown.fit)
+        st.markdown(_reading(shown))
+
+
+def _reading(shown: View) -> str:
+    """Say in a few sentences what the picture proves."""
+    proof = shown.fit.certificate
+    n_same = round(proof.share_at_optimum * proof.n_starts)
+    text = (
+        f"The search evaluated **{proof.n_grid:,} points** over the whole range, took the "
+        f"**{proof.n_starts} lowest** that lie apart as starts, and ran each to its minimum. "
+        f"**{n_same}** ended at the reported one."
+    )
+    if proof.n_minima == 1:
+        return text + " No other minimum was found."
+    others = counted(proof.n_minima - 1, "other minimum was", "other minima were")
+    gap = panels.gap_in_words(proof)
+    return text + f" {others} found" + (f", the lowest {gap}." if gap else ".")

@@ -1,0 +1,116 @@
+"""The Fit page: how far the fit can be trusted, and which runs would improve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from isoflop.errors import PlanError
+from isoflop.planning import compute_flop
+from isoflop.ui import budget_inputs, controls, messages, resolve
+from isoflop.ui.fit import bands as fit_bands
+from isoflop.ui.fit import design as fit_design
+from isoflop.ui.fit import influence as fit_influence
+from isoflop.ui.fit import optimum as fit_optimum
+from isoflop.ui.fit import parameters as fit_parameters
+from isoflop.ui.fit import residuals as fit_residuals
+from isoflop.ui.fit import view as fit_view
+from isoflop.ui.fit.view import LEVEL, View
+from isoflop.units import counted, format_number, format_quantity
+
+SECTIONS: dict[str, Callable[[View], None]] = {
+    "Optimum": fit_optimum.show,
+    "Parameters": fit_parameters.show,
+    "Bands": fit_bands.show,
+    "Residuals": fit_residuals.show,
+    "Influence": fit_influence.show,
+    "Next runs": fit_design.show,
+}
+
+
+def show() -> None:
+    """Draw the whole page: the controls, the fit in figures, and one section at a time."""
+    with st.sidebar:
+        choice = controls.fit_choice()
+        accelerator, budget, _ = budget_inputs.budget_and_size()
+    fitted = resolve.fitted(choice)
+    if fitted.published is not None:
+        raise PlanError(
+            "A published fit was not made here, so there is nothing to diagnose.",
+            detail="Its starts, draws and rows are the authors' own.",
+            hint="Choose the same law to fit it to these rows, and compare.",
+        )
+    shown = fit_view.view(choice, fitted, compute_flop(budget, accelerator))
+    show_figures(shown)
+    messages.notices(
+        [
+            *fitted.fit.notices,
+            *shown.notices,
+            *resolve.influence(
+                fitted.fit, fitted.table, shown.target.compute_flop, fixed=choice.fixed
+            ),
+        ]
+    )
+    tabs = st.tabs(list(SECTIONS), key="section", on_change="rerun", bind="query-params")
+    for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
+        if tab.open:
+            with tab, messages.boundary():
+                draw(shown)
+
+
+def show_figures(shown: View) -> None:
+    """Say in large figures what was fitted, and how sure it is."""
+    fit, proof = shown.fit, shown.fit.certificate
+    best = shown.optimum
+    cards = [
+        (
+            "Rows fitted",
+            f"{fit.n_rows:,}",
+            f"{len(fit.law.params)} parameters",
+            "Rows with all that the law needs, and the law's parameters.",
+        ),
+        (
+            "Starts at this optimum",
+            f"{proof.share_at_optimum:.0%}",
+            f"of {proof.n_starts}, {counted(proof.n_minima, 'minimum', 'minima')}",
+            "Starts of the search that ended at the reported parameters.",
+        ),
+        (
+            "Residual",
+            f"{shown.residuals.scale:.2%}" if fit.is_log else f"{fit.residual_std:.3g}",
+            "robust, relative" if fit.is_log else "standard deviation",
+            "How far a typical row lies off the curve.",
+        ),
+    ]
+    if best.exists:
+        cards += [
+            (
+                "Compute-optimal size N*",
+                format_number(best.params),
+                _span(best.interval("params", LEVEL), format_number),
+                f"At {format_quantity(shown.target.compute_flop, 'flop')}.",
+            ),
+            (
+                "Exponent a of N*",
+                f"{best.exponent:.3f}",
+                _span(best.interval("exponent", LEVEL), lambda value: f"{value:.3f}"),
+                "N* grows as C^a at this budget.",
+            ),
+        ]
+    with st.container(key="figures-fit"), st.grid(len(cards), min_column_width=140, gap="small"):
+        for label, value, note, help_text in cards:
+            st.metric(
+                label,
+                value,
+                delta=note or None,
+                delta_color="off",
+                delta_arrow="off",
+                help=help_text,
+                border=True,
+                height="stretch",
+            )
+
+
+def _span(ends: tuple[float, float] | None, write: Callable[[float], str]) -> str:
+    return "no interval" if ends is None else f"{write(ends[0])} to {write(ends[1])}"

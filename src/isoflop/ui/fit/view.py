@@ -1,0 +1,115 @@
+"""What the Fit page shows, computed and kept: the search, profiles, refits, proposals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isoflop.fitting import Fit
+from isoflop.fitting.diagnose import (
+    Diagnostics,
+    Residuals,
+    diagnostics,
+    objective_surface,
+    profile_likelihoods,
+    residuals,
+)
+from isoflop.fitting.table_notices import table_notices
+from isoflop.notices import Notice
+from isoflop.planning.design import design_runs
+from isoflop.planning.extrapolation import budget_notices
+from isoflop.planning.refits import changes
+from isoflop.planning.sensitivity import (
+    OptimumDraws,
+    Target,
+    influence,
+    optimum_draws,
+    sensitivity_curve,
+)
+from isoflop.tables.exclude import Exclusion, exclude
+from isoflop.ui import resolve
+from isoflop.ui.caching import kept, kept_with_progress
+from isoflop.ui.resolve import Fitted
+from isoflop.ui.state import FitChoice
+
+LEVEL = 0.9
+REASON = "left out on the Fit page"
+
+objective = kept_with_progress(objective_surface, "Computing the objective surface")
+profiles = kept_with_progress(profile_likelihoods, "Computing the profile likelihoods")
+design = kept_with_progress(design_runs, "Comparing sets of runs by refits")
+leave_one_out = kept(influence, spinner="Leaving out each row in turn")
+sensitivity = kept(sensitivity_curve, spinner="Refitting along each choice")
+refit_changes = kept(changes)
+_optimum = kept(optimum_draws)
+_table_notices = kept(table_notices)
+_budget_notices = kept(budget_notices)
+_exclude = kept(exclude)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A fit, laid out for diagnosis, and the budget at which its optimum matters.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    setup : Diagnostics
+    target : Target
+    """
+
+    fitted: Fitted
+    setup: Diagnostics
+    target: Target
+
+    @property
+    def fit(self) -> Fit:
+        """The fit."""
+        return self.fitted.fit
+
+    @property
+    def residuals(self) -> Residuals:
+        """Residuals, fitted values and leverages."""
+        return residuals(self.setup)
+
+    @property
+    def optimum(self) -> OptimumDraws:
+        """The optimum at the budget under the fit and its draws."""
+        return _optimum(self.setup, self.target)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Notices on the rows, and on the distance of the budget from them."""
+        target = self.target
+        return (
+            *_table_notices(self.fit, self.fitted.table),
+            *_budget_notices(
+                self.fit, target.compute_flop, fixed=target.fixed, rule=target.rule, level=LEVEL
+            ),
+        )
+
+
+def view(choice: FitChoice, fitted: Fitted, compute_flop: float) -> View:
+    """Lay out a fit for diagnosis."""
+    return View(
+        fitted=fitted,
+        setup=diagnostics(fitted.fit, fitted.table),
+        target=Target(compute_flop=compute_flop, fixed=dict(choice.fixed)),
+    )
+
+
+def without(shown: View, rows: tuple[int, ...]) -> View:
+    """Return the view of a fit to the same table without some rows.
+
+    Raises
+    ------
+    TooFewRows, FitError
+        If the rows left cannot be fitted.
+    """
+    left_out = Exclusion(rule="rows", rows=rows, reason=REASON)
+    table = _exclude(shown.fitted.table, (left_out,))
+    refitted = resolve.fit_to(shown.fit.law, table, shown.fit.options)
+    return View(
+        fitted=Fitted(table=table, fit=refitted, published=None),
+        setup=diagnostics(refitted, table),
+        target=shown.target,
+    )

@@ -1,0 +1,1 @@
+"""The Plan and Reality check pages: from a budget to a run."""

@@ -1,0 +1,255 @@
+"""From the plan's size to a model that can be built: memory, shape, hyper-parameters, serving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.accounting import Architecture, ParameterCount, count_flop
+from isoflop.accounting.config_import import import_config
+from isoflop.accounting.shapes import counted, nearest_released
+from isoflop.errors import IsoflopError
+from isoflop.planning.budget import effective_mfu
+from isoflop.planning.hyperparameters import (
+    HyperparameterHint,
+    critical_batch_tokens,
+    hyperparameter_hints,
+)
+from isoflop.planning.inference import (
+    accelerators_for,
+    estimate_serving,
+    kv_cache_bytes_per_token,
+    serving_on,
+)
+from isoflop.planning.memory_advice import report_memory
+from isoflop.planning.scenario import hardware_utilisation, least_batch, setup_of
+from isoflop.planning.storage import training_steps
+from isoflop.plot import APP
+from isoflop.ui import inputs, messages, panels
+from isoflop.ui.plan import results as plan_results
+from isoflop.ui.plan.results import View
+from isoflop.units import format_number, format_quantity
+
+
+def memory(shown: View) -> None:
+    """Draw what fills one accelerator, and what would make it fit."""
+    scenario = shown.scenario
+    setup = setup_of(scenario)
+    report = report_memory(
+        plan_results.shape(shown).architecture,
+        setup,
+        scenario.accelerator.memory_bytes,
+        headroom=scenario.options.headroom,
+    )
+    st.markdown(f"**{messages.plain(report.summary())}**")
+    panels.drawn(plot.memory(report, theme=APP), key="chart.memory")
+    layout = setup.layout
+    st.caption(
+        f"Layout: data {layout.data:,}, tensor {layout.tensor}, pipeline {layout.pipeline}, "
+        f"expert {layout.expert}, ZeRO {layout.zero_stage}; {_RECOMPUTED[setup.recompute]}. "
+        f"{_hardware_utilisation(shown, report.architecture)}"
+    )
+    if report.advice:
+        st.markdown("**What would make it fit**")
+        st.dataframe(
+            {
+                "Change": [advice.text for advice in report.advice],
+                "Price": [advice.price for advice in report.advice],
+                "Memory then": [
+                    format_quantity(advice.total_bytes, "bytes") for advice in report.advice
+                ],
+            },
+            hide_index=True,
+            alt="Changes that would make the run fit",
+        )
+    elif not report.fits:
+        st.caption("Nothing makes it fit on this number of accelerators.")
+
+
+_RECOMPUTED = {
+    "none": "no activations recomputed",
+    "selective": "attention recomputed",
+    "full": "all activations recomputed",
+}
+
+
+def _hardware_utilisation(shown: View, shape: Architecture) -> str:
+    """Say what share of the peak the hardware works at, recomputation included."""
+    device = shown.scenario.accelerator
+    mfu = effective_mfu(shown.setting.budget, device)
+    hfu = hardware_utilisation(shown.scenario, shape)
+    text = f"MFU {mfu:.0%} means an HFU of {hfu:.0%}"
+    if hfu > device.mfu_ceiling:
+        return f":orange[{text}, more than the measured matmul ceiling: lower the MFU.]"
+    return f"{text}."
+
+
+def shape(shown: View) -> None:
+    """Show the nearest released model, a new shape of the size, and an imported one."""
+    family = shown.family
+    nearest = nearest_released(family, shown.plan.params, count=shown.count)
+    proposed = plan_results.shape(shown)
+    ratio = counted(nearest.parameters, shown.count) / shown.plan.params
+    mark = "" if nearest.verified else " :orange-badge[Unverified]"
+    st.markdown(
+        f"Nearest released {messages.plain(family.label)} model: "
+        f"**{messages.plain(nearest.name)}**, {ratio:.2f} times the plan's size{mark}. A new shape "
+        f"of the plan's size, {proposed.relative_error:+.1%} off:"
+    )
+    shapes = {"New shape": proposed.architecture, nearest.name: nearest.architecture}
+    _shape_table(shapes, {"New shape": proposed.parameters, nearest.name: nearest.parameters})
+    for note in proposed.notes:
+        st.caption(messages.plain(note))
+    with st.expander("Import a model's config.json", icon=":material/upload_file:"):
+        _import(shown)
+
+
+def _shape_table(shapes: Mapping[str, Architecture], counts: Mapping[str, ParameterCount]) -> None:
+    """Draw shapes and parameters by component, one column a model."""
+    columns: dict[str, list[str]] = {
+        "": ["Layers", "Width", "Heads (key-value)", "MLP width", "Experts (used)", "Vocabulary",
+             "Context", "Parameters", "Active", "Outside embeddings", "Embeddings", "Attention",
+             "MLP and experts", "FLOP per token, 6N", "FLOP per token, exact", "Cache per token"]
+    }  # fmt: skip
+    for name, model in shapes.items():
+        count = counts[name]
+        parts = count.by_component
+        experts = model.experts
+        columns[name] = [
+            f"{model.n_layers:,}",
+            f"{model.d_model:,}",
+            f"{model.n_heads} ({model.n_kv_heads})",
+            f"{model.d_ff:,}",
+            "none" if experts is None else f"{experts.n_experts} ({experts.top_k})",
+            f"{model.vocab:,}",
+            f"{model.context:,} tokens",
+            f"{count.total:,}",
+            f"{count.active:,}",
+            f"{count.nonembedding:,}",
+            f"{count.embedding:,}",
+            f"{parts.get('attention', 0):,}",
+            f"{count.mlp:,}",
+            format_quantity(count_flop(model).training_flop, "flop"),
+            format_quantity(count_flop(model, convention="appendix_f").training_flop, "flop"),
+            format_quantity(kv_cache_bytes_per_token(model), "bytes"),
+        ]
+    st.dataframe(columns, hide_index=True, alt="Shapes and parameter counts", height="content")
+
+
+def _import(shown: View) -> None:
+    """Read a pasted or uploaded configuration and count it."""
+    upload = st.file_uploader("File", type=["json"], key="plan.config.file", max_upload_size=1)
+    pasted = st.text_area("Or paste it", key="plan.config.text", max_chars=1_000_000, height=120)
+    content = upload.getvalue() if upload is not None else (pasted or "")
+    if not content:
+        return
+    name = upload.name.removesuffix(".json") if upload is not None else "Imported model"
+    try:
+        model = import_config(content, name=name)
+    except IsoflopError as error:
+        messages.show(error)
+        return
+    _shape_table({name: model.architecture}, {name: model.parameters})
+    for note in model.notes:
+        st.caption(messages.plain(note))
+    size = float(counted(model.parameters, shown.count))
+    st.button(
+        f"Plan {format_number(size)} parameters",
+        icon=":material/straighten:",
+        on_click=_choose_size,
+        args=(size,),
+    )
+
+
+def _choose_size(size: float) -> None:
+    st.session_state["size"] = "chosen"
+    st.session_state["params"] = inputs.PARAMS.write(size)
+
+
+def hyperparameters(shown: View) -> None:
+    """List what published batch-size and learning-rate rules give."""
+    plan, fit = shown.plan, shown.fitted.fit
+    proposed = plan_results.shape(shown)
+    loss = plan.loss if fit.loss_unit == "nats/token" else None
+    hints = hyperparameter_hints(
+        params_nonembedding=float(proposed.parameters.active_nonembedding),
+        tokens=plan.tokens,
+        loss_nats_per_token=loss,
+    )
+    st.dataframe(
+        {
+            "Rule": [hint.rule.label for hint in hints],
+            "Gives": [_QUANTITIES[hint.rule.quantity] for hint in hints],
+            "Value": [_hint_value(hint) for hint in hints],
+            "Range": [hint.warning or "inside its range" for hint in hints],
+            "What for": [hint.rule.help for hint in hints],
+            "Source": [hint.rule.source for hint in hints],
+        },
+        hide_index=True,
+        alt="Batch-size and learning-rate rules",
+    )
+    least = least_batch(shown.scenario, proposed.architecture)
+    steps = training_steps(plan.tokens, least.tokens)
+    st.caption(
+        f"Hints, not optima: tune around them. This layout takes at least "
+        f"{format_number(least.tokens)} tokens per step ({least.replicas:,} replicas x "
+        f"{least.micro_batch} x {least.context:,}), {steps:,} steps."
+    )
+    critical = critical_batch_tokens(hints)
+    if critical is not None and least.tokens > critical:
+        st.warning(
+            f"Even the smallest batch of this layout, {format_number(least.tokens)} tokens, lies "
+            f"above the critical batch ({format_number(critical)}): more tokens for the same loss. "
+            "Use more tensor or pipeline parallelism, or fewer accelerators.",
+            icon=":material/warning:",
+        )
+
+
+_QUANTITIES = {
+    "learning_rate": "Peak learning rate",
+    "batch_tokens": "Batch",
+    "critical_batch_tokens": "Critical batch",
+}
+
+
+def _hint_value(hint: HyperparameterHint) -> str:
+    if hint.rule.quantity == "learning_rate":
+        return f"{hint.value:.2e}"
+    return f"{format_number(hint.value)} tokens per step"
+
+
+def serving(shown: View) -> None:
+    """Say what using the model takes: cache, speed, cost per token."""
+    st.markdown("**Serving the plan's model on this accelerator**")
+    device = shown.setting.accelerator
+    proposed = plan_results.shape(shown)
+    with st.container(horizontal=True):
+        usual = accelerators_for(proposed.parameters.total, device.memory_bytes)
+        count = _number("Accelerators for one copy", "serve.count", usual)
+        batch = _number("Sequences side by side", "serve.batch", 16)
+        prompt = _number("Prompt (tokens)", "serve.prompt", 1024)
+        output = _number("Output (tokens)", "serve.output", 256)
+    setup = serving_on(
+        device, accelerators=count, batch=batch, prompt_tokens=prompt, output_tokens=output
+    )
+    found = estimate_serving(proposed.architecture, setup)
+    bound = "memory bandwidth" if found.is_bandwidth_bound else "compute"
+    with st.container(key="figures.serving"), st.grid(4, min_column_width=150):
+        st.metric("Generated", f"{format_number(found.tokens_per_s)} tokens/s")
+        st.metric("Each sequence", f"{format_number(found.tokens_per_s_per_sequence)} tokens/s")
+        st.metric("First token after", format_quantity(found.prompt_s, "seconds"))
+        if device.price_usd_per_hour:
+            usd = found.usd_per_million_output_tokens
+            st.metric("A million output tokens", format_quantity(usd, "usd"))
+    st.caption(
+        f"Weights {format_quantity(found.weights_bytes, 'bytes')}, cache "
+        f"{format_quantity(found.cache_bytes, 'bytes')}; room for {found.largest_batch:,} "
+        f"sequences; {bound} bounds a step. Assumed: BF16, {setup.bandwidth_share:.0%} of the "
+        f"bandwidth, {setup.flop_share:.0%} of the peak, accelerators fully used."
+    )
+
+
+def _number(label: str, key: str, default: int) -> int:
+    return int(st.number_input(label, min_value=1, max_value=10**7, value=default, key=key))

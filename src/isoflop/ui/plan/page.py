@@ -1,0 +1,59 @@
+"""The upper half of the Plan page: the plan, what binds, and the map of accelerators and time."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.notices import Notice
+from isoflop.plot import APP
+from isoflop.ui import headline, messages, panels
+from isoflop.ui.plan import results as plan_results
+from isoflop.ui.plan.results import View
+
+CHART_HEAD_PX = 40
+FIGURES = ("loss", "params", "tokens", "compute", "wall_time", "money", "energy", "storage")
+"""The large figures of the page."""
+
+EXPERTS = Notice(
+    code="experts-by-dense-law",
+    severity="info",
+    text="The law was fitted to dense models, so N counts what a token passes through; all experts "
+    "count for memory and storage.",
+    remedy="A table with a column of active parameters, or a law of experts, would say more.",
+)
+
+
+def show_plan(shown: View) -> None:
+    """Write the plan as a paragraph, then as large figures."""
+    with st.container(key="answer"):
+        st.markdown(headline.train(shown.plan))
+    headline.figures(shown.plan, shown.fitted.fit, FIGURES)
+
+
+def show_charts(shown: View) -> None:
+    """Draw the loss over accelerators and time, and what is used of each limit."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _head(f"{shown.plan.response.capitalize()} over accelerators and time, other limits held")
+        figure = plot.loss_surface(plan_results.surface(shown), plan=shown.plan, theme=APP)
+        panels.drawn(figure, key="chart.surface")
+    with right:
+        _head("What each limit has left, and what a tenth more buys")
+        if not shown.plan.limits:
+            st.caption("The size is your own: no limit is weighed against it.")
+            return
+        panels.drawn(plot.limits(shown.plan, theme=APP), key="chart.limits")
+
+
+def _head(text: str) -> None:
+    with st.container(height=CHART_HEAD_PX, border=False, vertical_alignment="center"):
+        st.markdown(f"**{messages.plain(text)}**")
+
+
+def show_notices(shown: View) -> None:
+    """List everything that should make a reader doubt the plan."""
+    found = [*shown.fitted.fit.notices, *shown.plan.notices]
+    if shown.count == "active" and shown.fitted.fit.param_convention != "active":
+        found.append(EXPERTS)
+    messages.notices(found)

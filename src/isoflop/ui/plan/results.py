@@ -1,0 +1,155 @@
+"""What the Plan page shows, worked out once for each choice and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from isoflop.accounting import Family, find_family
+from isoflop.accounting.shapes import CountedParams, ProposedShape, propose_shape
+from isoflop.fitting import Fit
+from isoflop.planning import Frontier, Plan, Setting, least_compute, loss_surface, plan_within
+from isoflop.planning.constraints import fixed_for, law_for
+from isoflop.planning.frontier import frontier_over
+from isoflop.planning.inverse import LeastCompute
+from isoflop.planning.longer import Lifetime, SmallerModels, smaller_models
+from isoflop.planning.longer import lifetime as lifetime_of
+from isoflop.planning.scenario import Scenario, count_of, setting_of
+from isoflop.planning.surface import Surface
+from isoflop.planning.tornado import Tornado
+from isoflop.planning.tornado import tornado as tornado_of
+from isoflop.planning.trajectory import compute_range
+from isoflop.ui import resolve
+from isoflop.ui.caching import kept
+from isoflop.ui.plan.controls import Inputs
+from isoflop.ui.plan.model import DEFAULT_FAMILY
+from isoflop.ui.resolve import Fitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The choices on the page and the plan that follows.
+
+    Parameters
+    ----------
+    chosen : Inputs
+    fitted : Fitted
+    setting : Setting
+    plan : Plan
+    """
+
+    chosen: Inputs
+    fitted: Fitted
+    setting: Setting
+    plan: Plan
+
+    @property
+    def scenario(self) -> Scenario:
+        """Everything assumed of the run."""
+        return self.chosen.scenario
+
+    @property
+    def fit(self) -> Fit:
+        """The fit with the law that the plan uses: with repetition where tokens are short."""
+        fit = self.fitted.fit
+        return replace(fit, law=law_for(fit.law, self.setting.budget))
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """Values of the law's other inputs."""
+        return fixed_for(self.setting.budget, self.chosen.selection.fixed)
+
+    @property
+    def count(self) -> CountedParams:
+        """What N counts."""
+        return count_of(self.family, self.fitted.fit.param_convention)
+
+    @property
+    def family(self) -> Family:
+        """The family whose proportions the model takes."""
+        return find_family(self.scenario.options.family or DEFAULT_FAMILY)
+
+
+_plan = kept(plan_within, spinner="Planning")
+_surface = kept(loss_surface)
+_frontier = kept(frontier_over)
+_tornado = kept(tornado_of)
+_least_compute = kept(least_compute, spinner="Searching")
+_smaller_models = kept(smaller_models)
+_lifetime = kept(lifetime_of)
+
+
+def view(chosen: Inputs) -> View:
+    """Fit and plan what is chosen.
+
+    Raises
+    ------
+    IsoflopError
+        If there is no fit, or nothing can be trained within the limits.
+    """
+    fitted = resolve.fitted(chosen.selection)
+    setting = setting_of(chosen.scenario, fitted.fit.param_convention)
+    options, fixed = chosen.scenario.options, chosen.selection.fixed
+    plan = _plan(fitted.fit, setting, params=options.params, level=options.level, fixed=fixed)
+    return View(chosen=chosen, fitted=fitted, setting=setting, plan=plan)
+
+
+def surface(shown: View) -> Surface:
+    """Return the best loss over accelerators and times around the plan."""
+    return _surface(shown.fitted.fit, shown.setting, fixed=shown.chosen.selection.fixed)
+
+
+def frontier(shown: View) -> Frontier:
+    """Return the compute-optimal models around the plan and the rows, with bands.
+
+    Raises
+    ------
+    PlanError
+        If the law has none.
+    """
+    span = compute_range(shown.fitted.fit, shown.fitted.table, shown.plan.compute_flop)
+    return _frontier(shown.fit, span, rule=shown.setting.rule, fixed=shown.fixed)
+
+
+def tornado(shown: View) -> Tornado:
+    """Return how far loss and money move with each assumption."""
+    fixed = shown.chosen.selection.fixed
+    return _tornado(shown.fitted.fit, shown.setting, shown.plan, fixed=fixed)
+
+
+def target(shown: View, loss: float) -> LeastCompute:
+    """Return the least compute that reaches a loss.
+
+    Raises
+    ------
+    LossUnreachable
+        If none does.
+    """
+    return _least_compute(shown.fit, loss, rule=shown.setting.rule, fixed=shown.fixed)
+
+
+def smaller(shown: View) -> SmallerModels:
+    """Return smaller models that reach the plan's loss."""
+    plan, rule = shown.plan, shown.setting.rule
+    return _smaller_models(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
+
+
+def lifetime(shown: View) -> Lifetime:
+    """Return the models of the plan's loss and least lifetime compute over inference tokens."""
+    plan, rule = shown.plan, shown.setting.rule
+    return _lifetime(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
+
+
+def shape(shown: View) -> ProposedShape:
+    """Return a shape of the plan's size on the family's proportions.
+
+    Raises
+    ------
+    PlanError
+        If the family has none.
+    """
+    return propose_shape(
+        shown.family,
+        shown.plan.params,
+        count=shown.count,
+        heads_multiple=shown.scenario.options.tensor,
+    )

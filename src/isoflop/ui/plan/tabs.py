@@ -1,0 +1,284 @@
+"""The lower half of the Plan page: what the plan means and rests on, one tab at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import IsoflopError, LossUnreachable
+from isoflop.planning.inverse import Estimate, LeastCompute, least_cost
+from isoflop.planning.saved import save_scenario
+from isoflop.planning.tornado import STEP, Tornado
+from isoflop.plot import APP, axes
+from isoflop.ui import headline, inputs, messages, panels, reproduce
+from isoflop.ui.plan import build as plan_build
+from isoflop.ui.plan import results as plan_results
+from isoflop.ui.plan import saved as plan_saved
+from isoflop.ui.plan.results import View
+from isoflop.units import DAY_S, format_number, format_quantity
+
+TABS = {
+    "frontier": "Frontier",
+    "memory": "Memory",
+    "shape": "Model shape",
+    "hints": "Hyper-parameters",
+    "longer": "Smaller and longer",
+    "target": "Target loss",
+    "tornado": "Sensitivity",
+    "assumptions": "Assumptions",
+    "compare": "Save and compare",
+}
+
+TAB, COMPARED = "plan.tab", "plan.compared"
+
+
+def show(shown: View) -> None:
+    """Draw the tab that is open."""
+    tabs = st.tabs(list(TABS.values()), key=TAB, on_change="rerun", bind="query-params")
+    draw: dict[str, Callable[[View], None]] = {
+        "frontier": _frontier,
+        "memory": plan_build.memory,
+        "shape": plan_build.shape,
+        "hints": plan_build.hyperparameters,
+        "longer": _longer,
+        "target": _target,
+        "tornado": _tornado,
+        "assumptions": _assumptions,
+        "compare": _compare,
+    }
+    for tab, name in zip(tabs, TABS, strict=True):
+        if tab.open:
+            with tab, messages.boundary():
+                draw[name](shown)
+
+
+def _frontier(shown: View) -> None:
+    """Draw the compute-optimal size and data over compute."""
+    figure = plot.frontier(plan_results.frontier(shown), plan=shown.plan, theme=APP)
+    panels.drawn(figure, key="chart.frontier")
+
+
+def _longer(shown: View) -> None:
+    """Draw what smaller models of equal loss cost, and when inference pays for them."""
+    found = plan_results.smaller(shown)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**The same loss from a smaller model**")
+        panels.drawn(plot.smaller_models(found, theme=APP), key="chart.smaller")
+    with right:
+        st.markdown("**Least compute over the model's life, at the plan's loss**")
+        figure = plot.lifetime(plan_results.lifetime(shown), plan=shown.plan, theme=APP)
+        panels.drawn(figure, key="chart.lifetime")
+    listed = found.listed
+    st.dataframe(
+        {
+            "Times smaller": [f"{model.factor:g}" for model in listed],
+            "Parameters N": [format_number(model.params) for model in listed],
+            "Tokens D": [format_number(model.tokens) for model in listed],
+            "Training compute": [format_quantity(m.compute_flop, "flop") for m in listed],
+            "Times the compute": [f"{model.compute_ratio:.2f}" for model in listed],
+            "Pays off after": [
+                f"{format_number(model.break_even_tokens)} tokens" if model.factor > 1 else ""
+                for model in listed
+            ],
+        },
+        hide_index=True,
+        alt="Smaller models of the plan's loss",
+    )
+    end = ""
+    if found.smallest is not None:
+        size = format_number(found.smallest.params)
+        end = f" Below {size} parameters no amount of data suffices."
+    st.caption(
+        f"All reach a loss of {found.loss:.4f}.{end} An inference token costs a third of a "
+        "training token (Sardana et al. 2024)."
+    )
+    plan_build.serving(shown)
+
+
+def _target(shown: View) -> None:
+    """Ask for a loss and say the least that reaches it."""
+    plan = shown.plan
+    loss = inputs.quantity(
+        f"Target {axes.outcome_title(plan.response, plan.loss_unit).lower()}",
+        key="target",
+        default=float(f"{plan.loss * 0.98:.3f}"),
+        kind=inputs.over(float(f"{plan.loss * 0.8:.3f}"), float(f"{plan.loss * 1.3:.3f}")),
+        help="The loss to reach; the least compute, time and money follow.",
+        is_default_fixed=False,
+    )
+    try:
+        found = plan_results.target(shown, loss)
+    except LossUnreachable as error:
+        messages.show(error)
+        return
+    _least(shown, found)
+    if found.reachable_share is not None and found.reachable_share < 1:
+        share = 1 - found.reachable_share
+        st.warning(
+            f"By {share:.1%} of the resampled fits this loss is unreachable: it lies below their "
+            "floor.",
+            icon=":material/warning:",
+        )
+    floor = f"has its floor at {found.floor:.4g}" if found.has_floor else "has no floor"
+    st.caption(
+        f"{messages.plain(shown.fitted.fit.law.label)} {floor}. Limits other than compute are not "
+        "counted here."
+    )
+
+
+def _least(shown: View, found: LeastCompute) -> None:
+    """Draw the least that reaches a loss, each figure with its interval."""
+    budget = shown.setting.budget
+    cost = least_cost(found, budget, shown.setting.accelerator)
+    with st.container(key="figures.target"), st.grid(4, min_column_width=150):
+        _estimate("Compute", found.compute, _flop)
+        _estimate("Accelerator-hours", cost.accelerator_hours, format_number)
+        _estimate(f"Days on {budget.accelerators:,}", cost.wall_time_s, _days)
+        if cost.usd is not None:
+            _estimate("Money for accelerators", cost.usd, _usd)
+        _estimate("Model size N", found.size, format_number)
+        _estimate("Training data D", found.data, format_number)
+
+
+def _flop(value: float) -> str:
+    return format_quantity(value, "flop")
+
+
+def _days(seconds: float) -> str:
+    return format_number(seconds / DAY_S)
+
+
+def _usd(value: float) -> str:
+    return format_quantity(value, "usd")
+
+
+def _estimate(label: str, found: Estimate, write: Callable[[float], str]) -> None:
+    """Draw one figure with its interval, which may be open upwards."""
+    note = ""
+    if found.interval is not None:
+        upper = found.interval.upper
+        end = write(upper) if math.isfinite(upper) else "unreachable"
+        note = f"{write(found.interval.lower)} to {end}"
+    headline.metric(label, write(found.value), note)
+
+
+def _tornado(shown: View) -> None:
+    """Draw how far loss and money move with each assumption."""
+    found = plan_results.tornado(shown)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _loss_bars(found)
+    with right:
+        _money_bars(found)
+    st.caption(
+        f"Each assumption divided and multiplied by {STEP:g}, and the run planned anew within the "
+        "same limits."
+    )
+
+
+def _loss_bars(found: Tornado) -> None:
+    if found.moving("loss"):
+        panels.drawn(plot.tornado(found, theme=APP), key="chart.tornado.loss")
+    else:
+        st.caption(f"No assumption changes the predicted {messages.plain(found.plan.response)}.")
+
+
+def _money_bars(found: Tornado) -> None:
+    if found.moving("usd"):
+        panels.drawn(plot.tornado(found, of="usd", theme=APP), key="chart.tornado.usd")
+    else:
+        st.caption("Money does not change: there is no price, or money is itself the limit.")
+
+
+def _assumptions(shown: View) -> None:
+    """List what the plan rests on, and what fills the disk."""
+    plan = shown.plan
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**What the figures rest on**")
+        st.dataframe(
+            {"Assumption": list(plan.assumptions), "Value": list(plan.assumptions.values())},
+            hide_index=True,
+            alt="Assumptions of the plan",
+        )
+        panels.downloads([("Python", "isoflop_plan.py", "text/x-python", lambda: _script(shown))])
+    with right:
+        st.markdown("**What fills the disk**")
+        panels.drawn(plot.disk(plan, theme=APP), key="chart.disk")
+        every = plan.cost.wall_time_s / shown.scenario.options.checkpoints.n_saved
+        st.caption(
+            f"A checkpoint every {messages.plain(format_quantity(every, 'seconds'))}: "
+            f"{format_quantity(plan.storage.resumable_checkpoint_bytes, 'bytes')} to resume from, "
+            f"{format_quantity(plan.storage.weights_checkpoint_bytes, 'bytes')} of weights alone."
+        )
+
+
+def _script(shown: View) -> str:
+    return reproduce.plan_script(shown.chosen.selection, shown.fitted, shown.scenario)
+
+
+def _compare(shown: View) -> None:
+    """Save the plan under a name, and draw saved plans side by side."""
+    with st.form("plan.save", border=False), st.container(horizontal=True):
+        name = st.text_input(
+            "Name of this scenario",
+            max_chars=60,
+            placeholder="512 H100, 30 days",
+            label_visibility="collapsed",
+        )
+        if st.form_submit_button("Save this plan", icon=":material/save:", type="primary"):
+            _save(shown, name or "")
+    saved = plan_saved.scenarios()
+    if not saved:
+        st.caption("Nothing is saved yet. Save two plans or more to see them side by side.")
+        return
+    by_name = {entry.name: entry for entry in saved}
+    kept = st.session_state.get(COMPARED, list(by_name))
+    st.session_state[COMPARED] = [n for n in kept if n in by_name][: plan_saved.MAX_COMPARED]
+    chosen = st.multiselect(
+        "Scenarios to compare",
+        list(by_name),
+        max_selections=plan_saved.MAX_COMPARED,
+        key=COMPARED,
+    )
+    if chosen:
+        plan_saved.comparison([by_name[name] for name in chosen])
+    with st.container(horizontal=True):
+        for entry in [by_name[name] for name in chosen]:
+            st.link_button(
+                f"Open {entry.name}", f"/plan{entry.link}", icon=":material/open_in_new:"
+            )
+            st.button(
+                f"Delete {entry.name}",
+                icon=":material/delete:",
+                key=f"plan.delete.{entry.name}",
+                on_click=plan_saved.delete,
+                args=(entry.name,),
+            )
+
+
+def _save(shown: View, name: str) -> None:
+    """Save the plan; say so, or why not."""
+    fitted = shown.fitted
+    asked = st.query_params
+    query = urlencode([(key, value) for key in asked if key != TAB for value in asked.get_all(key)])
+    try:
+        save_scenario(
+            plan_saved.store(),
+            name,
+            shown.scenario,
+            shown.plan,
+            fit=f"{fitted.table.provenance.title}, {fitted.fit.law.label}",
+            link=f"?{query}" if query else "",
+        )
+    except IsoflopError as error:
+        messages.show(error)
+        return
+    others = [other for other in st.session_state.get(COMPARED, []) if other != name.strip()]
+    st.session_state[COMPARED] = [name.strip(), *others]
+    st.toast(f"Saved {messages.plain(name.strip())}.", icon=":material/check:")

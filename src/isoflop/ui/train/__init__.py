@@ -1,0 +1,1 @@
+"""The Train page: small models trained live, from text to forecast."""

@@ -1,0 +1,322 @@
+"""The sidebar of the Train page: what to train, on which text, within which limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from isoflop.errors import TrainingError, UnitError
+from isoflop.training.config import (
+    FAMILIES,
+    FAMILY_DEFAULTS,
+    Family,
+    RunConfig,
+    epoch_notice,
+)
+from isoflop.training.corpus import VALIDATION_SHARE, is_prose_available, store_upload
+from isoflop.training.ladder import PRESETS, LadderGrid, estimate_cpu_s
+from isoflop.training.ladders import list_ladders, start_ladder
+from isoflop.training.queue import default_worker_count, run_flop
+from isoflop.training.runs import default_root
+from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
+from isoflop.ui import inputs, messages
+from isoflop.ui.train import state as train_state
+from isoflop.units import format_quantity, parse_number
+
+OWN = "own"
+UPLOAD = "upload"
+KIBI = 1024
+SMALLEST_CORPUS_TOKENS = 200_000
+"""Budgets below are within an epoch of any text that is accepted, whatever its tokens."""
+_UPLOADED = "train.uploaded"
+_UPLOAD_FAILURE = "train.upload.failure"
+_FAILURE = "train.failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What the sidebar asks for.
+
+    Parameters
+    ----------
+    title : str
+    configs : list of RunConfig
+    base : RunConfig
+        Carries corpus, tokenizer and limits alone.
+    """
+
+    title: str
+    configs: list[RunConfig]
+    base: RunConfig
+
+
+def setup() -> Setup:
+    """Draw every control, the estimate and the start button; return what is asked for.
+
+    Raises
+    ------
+    TrainingError, UnitError
+        If the values do not make a run.
+    """
+    st.subheader("Ladder", anchor=False)
+    options = {key: preset.label for key, preset in PRESETS.items()} | {OWN: "Own grid"}
+    chosen = inputs.choice(
+        "Runs",
+        options,
+        key="ladder",
+        default="quick",
+        help="A ladder is the same recipe at several sizes and budgets.",
+    )
+    where = st.container()
+    st.subheader("Text", anchor=False)
+    corpus, tokenizer = corpus_input(), tokenizer_input()
+    with st.expander("Limits and recipe", key="train.limits"):
+        base = recipe_inputs(replace(_BASE, corpus=corpus, tokenizer=tokenizer))
+    with where:
+        if chosen == OWN:
+            grid = own_grid()
+        else:
+            st.caption(PRESETS[chosen].help)
+            grid = PRESETS[chosen].grid
+    configs = replace(grid, base=base).configs()
+    return Setup(title=options[chosen], configs=configs, base=base)
+
+
+_BASE = RunConfig(family="lstm", width=32, depth=1, token_budgets=(2**20,))
+
+
+def own_grid() -> LadderGrid:
+    """Draw the grid's axes."""
+    labels = {FAMILY_DEFAULTS[family].label: family for family in FAMILIES}
+    picked = st.multiselect(
+        "Families",
+        list(labels),
+        default=[FAMILY_DEFAULTS["transformer"].label],
+        key="train_families",
+        bind="query-params",
+        help="Each is trained at every width and budget.",
+    )
+    families: tuple[Family, ...] = tuple(labels[label] for label in picked)
+    widths = whole_numbers("Widths", "16, 24, 32, 48", key="widths", help="Fit at least four.")
+    budgets = whole_numbers(
+        "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help="Ki means 1024."
+    )
+    seeds = whole_numbers("Seeds", "0", key="seeds", help="Repeats show the noise.")
+    depth = whole_numbers("Depth", "", key="depth", help="Layers; empty for the family's own.")
+    return LadderGrid(
+        families=families,
+        widths=widths,
+        token_budgets=budgets,
+        seeds=seeds,
+        depths=dict.fromkeys(families, depth[0]) if depth else {},
+    )
+
+
+def whole_numbers(label: str, default: str, *, key: str, help: str) -> tuple[int, ...]:
+    """Draw a field for a list of whole numbers and return them, ascending.
+
+    Raises
+    ------
+    UnitError
+        If one of them is not a whole number.
+    """
+    text = st.text_input(label, value=default, key=key, bind="query-params", help=help)
+    return tuple(sorted({_whole(part, label) for part in (text or "").split(",") if part.strip()}))
+
+
+def _whole(text: str, label: str) -> int:
+    stripped = text.strip()
+    factor = {"ki": KIBI, "mi": KIBI**2}.get(stripped[-2:].lower(), 1)
+    value = parse_number(stripped[:-2] if factor > 1 else stripped) * factor
+    if value != round(value) or abs(value) > 1e15:
+        raise UnitError(f"{stripped} is not a whole number.", detail=f"In {label}.")
+    return round(value)
+
+
+def recipe_inputs(base: RunConfig) -> RunConfig:
+    """Draw the limits and the recipe's numbers, and return the configuration with them."""
+    minutes = st.number_input(
+        "Time limit a run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes", bind="query-params",
+        help="A run that reaches it stops with a checkpoint; resumed, it has as much again.",
+    )  # fmt: skip
+    memory = st.number_input(
+        "Memory limit a worker (GiB)", 0.5, 512.0, 4.0, key="memory", bind="query-params",
+        help="Beyond it the run fails instead of the machine.",
+    )  # fmt: skip
+    rate = st.text_input(
+        "Peak learning rate at width 32", "", key="rate", bind="query-params",
+        help="Empty for the family's own, which was tuned.", placeholder="the family's own",
+    )  # fmt: skip
+    batch = st.number_input(
+        "Sequences a step", 1, 1024, 4, key="batch", bind="query-params",
+        help="Each of 128 tokens.",
+    )  # fmt: skip
+    return replace(
+        base,
+        time_limit_s=60.0 * minutes,
+        memory_limit_bytes=int(memory * 2**30),
+        learning_rate=parse_number(rate) if rate and rate.strip() else None,
+        batch_size=int(batch),
+    )
+
+
+def corpus_input() -> str:
+    """Draw the choice of a text, with uploads, and return its key."""
+    options = {"stdlib": "Python's standard library", "prose": "Prose: King James Bible"}
+    options |= _uploaded()
+    options[UPLOAD] = "Upload a text"
+    chosen = inputs.choice(
+        "Corpus", options, key="corpus", default="stdlib", help="What the models learn to continue."
+    )
+    if chosen == "prose" and not is_prose_available():
+        raise TrainingError(
+            "The prose corpus is not installed.",
+            hint='Install it with: pip install "isoflop[text]"',
+        )
+    if chosen == UPLOAD:
+        st.file_uploader(
+            "Text (UTF-8, at least 1 MB)", key="train.upload", on_change=_take_upload,
+            help="Plain text; it is cleaned and kept on this machine for the workers.",
+        )  # fmt: skip
+        failure: TrainingError | None = st.session_state.get(_UPLOAD_FAILURE)
+        raise failure or TrainingError(
+            "No text is uploaded yet.", hint="Upload one, or take another corpus."
+        )
+    return chosen
+
+
+def _uploaded() -> dict[str, str]:
+    """Return keys and labels of the session's texts, and of the one that the address names.
+
+    The key, which the address holds, ends in the start of the text's hash: a reload, or another
+    browser, finds the file by it.
+    """
+    found: dict[str, str] = dict(st.session_state.get(_UPLOADED, {}))
+    asked = st.query_params.get("corpus", "")
+    digits = re.fullmatch(r"upload:([0-9a-f]{8,})", asked)
+    if digits:
+        for path in (default_root() / "uploads").glob(f"{digits[1]}*.txt"):
+            found.setdefault(f"upload:{path.stem}", f"An uploaded text ({path.stem[:8]})")
+    return found
+
+
+def _take_upload() -> None:
+    file = st.session_state["train.upload"]
+    st.session_state[_UPLOAD_FAILURE] = None
+    if file is None:
+        return
+    try:
+        corpus = store_upload(file.getvalue(), name=file.name, uploads=default_root() / "uploads")
+    except TrainingError as failure:
+        st.session_state[_UPLOAD_FAILURE] = failure
+        return
+    kept = st.session_state.setdefault(_UPLOADED, {})
+    kept[corpus.key] = f"{file.name} ({corpus.fingerprint[:8]})"
+    st.session_state["corpus"] = corpus.key
+
+
+def tokenizer_input() -> str:
+    """Draw the choice of a tokenizer and return its name."""
+    options = {"bytes": "Bytes"}
+    if is_bpe_available():
+        options |= {f"bpe-{size}": f"BPE, {size:,} entries" for size in BPE_VOCAB_SIZES}
+    chosen = inputs.choice(
+        "Tokens",
+        options,
+        key="tokenizer",
+        default="bytes",
+        help="Bytes fit more cleanly at this size. Losses are in nats per byte either way.",
+    )
+    if not is_bpe_available():
+        st.caption('BPE needs one more package: pip install "isoflop[text]"')
+    return chosen
+
+
+def start(asked: Setup) -> None:
+    """Draw the estimate and the button that starts the runs; warn of repeated data."""
+    largest = max(asked.configs, key=lambda config: config.token_budgets[-1])
+    if largest.token_budgets[-1] > SMALLEST_CORPUS_TOKENS:
+        corpus = train_state.corpus(asked.base.corpus)
+        n_tokens = round(len(corpus.text) * (1 - VALIDATION_SHARE) / _bytes_per_token(asked.base))
+        notice = epoch_notice(largest, n_train_tokens=n_tokens)
+        messages.notices([notice] if notice else [])
+    seconds = sum(map(estimate_cpu_s, asked.configs)) / default_worker_count()
+    flop = sum(map(run_flop, asked.configs))
+    n_rows = sum(len(config.token_budgets) for config in asked.configs)
+    st.caption(
+        f"{len(asked.configs)} runs, {n_rows} points, {format_quantity(flop, 'flop')}, about "
+        f"{format_quantity(seconds, 'seconds', 2)} with {default_worker_count()} workers."
+    )
+    st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key="train.start",
+        on_click=_start,
+        args=(asked,),
+    )
+
+
+def _bytes_per_token(base: RunConfig) -> float:
+    """Guess how much text a token covers; exact for bytes."""
+    return 1.0 if base.tokenizer == "bytes" else 3.0
+
+
+def _start(asked: Setup) -> None:
+    if launch(asked.configs, title=asked.title):
+        st.session_state[train_state.STAGE] = "Train"
+
+
+def launch(configs: list[RunConfig], *, title: str) -> bool:
+    """Start a ladder and show it; return whether it started."""
+    with failures_kept():
+        ladder = start_ladder(train_state.queue(), configs, title=title)
+        st.query_params[train_state.RUN] = ladder.id
+    return st.session_state[_FAILURE] is None
+
+
+@contextmanager
+def failures_kept() -> Iterator[None]:
+    """Keep what goes wrong in a button's callback for the page to show."""
+    st.session_state[_FAILURE] = None
+    try:
+        yield
+    except TrainingError as failure:
+        st.session_state[_FAILURE] = failure
+
+
+def show_failure() -> None:
+    """Show why the last click failed, if it did."""
+    failure = st.session_state.get(_FAILURE)
+    if failure is not None:
+        messages.show(failure)
+
+
+def past_ladders() -> None:
+    """Draw links to the runs of before."""
+    ladders = list_ladders(default_root())
+    if not ladders:
+        return
+    st.subheader("Earlier runs", anchor=False)
+    shown = st.query_params.get(train_state.RUN)
+    for ladder in ladders[:8]:
+        when = ladder.created[:16].replace("T", " ")
+        st.button(
+            f"{ladder.title}, {when}",
+            key=f"train.open.{ladder.id}",
+            type="tertiary",
+            icon=":material/visibility:" if ladder.id == shown else ":material/history:",
+            on_click=_open,
+            args=(ladder.id,),
+        )
+
+
+def _open(ladder_id: str) -> None:
+    st.query_params[train_state.RUN] = ladder_id
+    if st.session_state.get(train_state.STAGE) in ("Corpus", "Model"):
+        st.session_state[train_state.STAGE] = "Train"  # those two are of the setup, not of runs

@@ -1,0 +1,264 @@
+"""The stage Forecast: predict a larger run from the small ones, train it, and keep the score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import FitError, IsoflopError
+from isoflop.forecast import LEVEL, N_DRAWS, predict_run
+from isoflop.plot import APP
+from isoflop.tables import LossTable
+from isoflop.training.config import RunConfig
+from isoflop.training.following import Seen
+from isoflop.training.forecasts import (
+    Forecast,
+    Prediction,
+    evidence_path,
+    read_forecasts,
+    register_forecast,
+    score,
+    settle_forecasts,
+)
+from isoflop.training.ladder import estimate_cpu_s
+from isoflop.training.ladders import Ladder
+from isoflop.training.runs import ACTIVE, find_run
+from isoflop.ui import messages, panels
+from isoflop.ui.plan import saved as plan_saved
+from isoflop.ui.train import law as train_law
+from isoflop.ui.train import state as train_state
+from isoflop.units import format_number, format_quantity
+
+POLL_S = 2.0
+_FAILURE = "train.forecast.failure"
+
+
+def show_forecasts(ladder: Ladder | None) -> None:
+    """Draw the forecast that can be made on this ladder, and all that were made."""
+    if ladder is None:
+        st.caption(
+            "A forecast needs small runs to predict from: start a ladder, or open an earlier one."
+        )
+    else:
+        _offer(ladder)
+    forecasts = settle_forecasts(plan_saved.store(), train_state.queue())
+    is_open = any(forecast.outcome_loss is None and _is_running(forecast) for forecast in forecasts)
+    st.fragment(_record, run_every=POLL_S if is_open else None)(is_open)
+    _evidence()
+
+
+def _offer(ladder: Ladder) -> None:
+    """Predict a run of choice, and let the forecast be recorded."""
+    seen = train_state.look_at(ladder.runs)
+    points = train_state.points_of(seen)
+    if points is None:
+        st.caption("No budget is reached yet: a forecast needs points to predict from.")
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        table = train_law.family_input(points.table)
+        law_key = train_law.law_input()
+        config = _target_inputs(seen, table)
+    try:
+        fitted = train_law.fit_law(law_key, table, n_draws=N_DRAWS)
+        prediction = predict_run(fitted, config, vocab_size=_vocab_size(seen), table=table)
+    except FitError as error:
+        with left:
+            messages.show(error)
+        return
+    outcome = _outcome_of(config)
+    with left:
+        _state(config, prediction, outcome)
+        st.button(
+            "Record the forecast and train",
+            type="primary",
+            icon=":material/query_stats:",
+            key="train.forecast",
+            on_click=_place,
+            args=(config, prediction),
+            help="The prediction is stored with its time before the run exists.",
+        )
+        failure = st.session_state.get(_FAILURE)
+        if failure is not None:
+            messages.show(failure)
+    with right:
+        asked = Forecast(
+            id="", run_id="", made="", label=config.label, prediction=prediction,
+            outcome_loss=outcome,
+        )  # fmt: skip
+        figure = plot.ladder(table, fit=fitted, forecast=asked, theme=APP)
+        panels.drawn(figure, key="chart.forecast")
+
+
+def _target_inputs(seen: Sequence[Seen], table: LossTable) -> RunConfig:
+    """Draw width, tokens and seed of the run to forecast; the rest is as in the ladder."""
+    family = str(table.included()["family"].iloc[0])
+    model = next(one.config for one in seen if one.config.family == family)
+    widest = max(one.config.width for one in seen if one.config.family == family)
+    widths = [width for width in _WIDTHS if width > widest] or [2 * widest]
+    largest = model.token_budgets[-1]
+    tokens = [largest * factor for factor in (1, 2, 4, 8)]
+    width = st.select_slider(
+        "Width", widths, key="forecast_width", help=f"The widest of the ladder has {widest}."
+    )
+    budget = st.select_slider(
+        "Tokens",
+        tokens,
+        value=tokens[1],
+        format_func=format_number,
+        key="forecast_tokens",
+        help=f"The largest budget of the ladder has {format_number(largest)}.",
+    )
+    seed = st.number_input("Seed of the run", 0, 2**31 - 1, 0, key="forecast_seed")
+    return replace(model, width=width, token_budgets=(budget,), seed=int(seed))
+
+
+_WIDTHS = (24, 32, 48, 64, 96, 128, 160, 192, 256, 384, 512)
+
+
+def _vocab_size(seen: Sequence[Seen]) -> int:
+    sizes = [fact["vocab_size"] for one in seen if (fact := one.history.fact("corpus"))]
+    return int(sizes[0])
+
+
+def _state(config: RunConfig, prediction: Prediction, outcome: float | None) -> None:
+    """Write the prediction in words, and what came of it."""
+    half = (prediction.upper - prediction.lower) / 2 / prediction.loss
+    st.markdown(
+        f"**{messages.plain(config.label)}** ({format_number(prediction.params)} parameters, "
+        f"{format_number(prediction.tokens)} tokens) will reach **{prediction.loss:.4f}** nats per "
+        f"byte, {prediction.lower:.4f} to {prediction.upper:.4f} at {prediction.level:.0%} "
+        f"(±{half:.1%}): {prediction.extrapolation:.1f} times the compute of the largest of "
+        f"{prediction.n_rows} points. It takes about "
+        f"{messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} of one core."
+    )
+    if outcome is not None:
+        where = "inside" if prediction.lower <= outcome <= prediction.upper else "outside"
+        st.markdown(f"It reached **{outcome:.4f}**, {where} the band.")
+
+
+def _place(config: RunConfig, prediction: Prediction) -> None:
+    queue = train_state.queue()
+    st.session_state[_FAILURE] = None
+    try:
+        register_forecast(plan_saved.store(), queue, config, prediction)
+        queue.ensure_workers()
+    except IsoflopError as failure:
+        st.session_state[_FAILURE] = failure
+
+
+def _record(was_open: bool) -> None:
+    with messages.boundary():
+        forecasts = settle_forecasts(plan_saved.store(), train_state.queue())
+        if not forecasts:
+            return
+        st.subheader("Your forecasts", anchor=False)
+        _board(forecasts, key="chart.forecasts")
+        running = [
+            forecast
+            for forecast in forecasts
+            if forecast.outcome_loss is None and _is_running(forecast)
+        ]
+        _running(running)
+        if was_open and not running:
+            st.rerun()
+
+
+def _evidence() -> None:
+    """Show the forecasts that ship: made by a command, before their runs existed."""
+    if not evidence_path().is_file():
+        return
+    forecasts = read_forecasts(evidence_path())[::-1]
+    st.subheader(f"{len(forecasts)} forecasts that ship with Isoflop", anchor=False)
+    st.caption(
+        "Made by a command before their runs existed: each predicts a larger run from a ladder of "
+        f"{forecasts[0].prediction.n_rows} points, for five families and several seeds. Every one "
+        "is here, inside its band or not."
+    )
+    _board(forecasts, key="chart.evidence")
+
+
+def _board(forecasts: Sequence[Forecast], *, key: str) -> None:
+    """Draw the score, every band with its outcome, and the table of forecasts, the latest first."""
+    board = score(forecasts)
+    with st.grid(4, min_column_width=150):
+        st.metric("Decided", f"{board.n_settled}", help=f"{board.n_open} are open.")
+        st.metric("Inside their band", f"{board.n_inside}", help="Outcomes inside the band.")
+        rate = f"{board.coverage:.0%}" if board.n_settled else "none yet"
+        st.metric("Coverage", rate, help=f"{LEVEL:.0%} would be as promised.")
+        error = f"{board.median_absolute_error:.2%}" if board.n_settled else "none yet"
+        st.metric("Median error", error, help="Outcome against prediction.")
+    panels.drawn(plot.forecasts(forecasts[::-1], theme=APP), key=key)
+    _forecast_table(forecasts)
+
+
+def _forecast_table(forecasts: Sequence[Forecast]) -> None:
+    st.dataframe(
+        {
+            "Made (UTC)": [forecast.made[:19].replace("T", " ") for forecast in forecasts],
+            "Run": [forecast.label for forecast in forecasts],
+            "Predicted": [forecast.prediction.loss for forecast in forecasts],
+            "Lower": [forecast.prediction.lower for forecast in forecasts],
+            "Upper": [forecast.prediction.upper for forecast in forecasts],
+            "Outcome": [forecast.outcome_loss for forecast in forecasts],
+            "Error": [forecast.relative_error for forecast in forecasts],
+            "Times the compute": [forecast.prediction.extrapolation for forecast in forecasts],
+            "Result": [_verdict(forecast) for forecast in forecasts],
+        },
+        column_config={
+            **{
+                name: st.column_config.NumberColumn(format="%.4f")
+                for name in ("Predicted", "Lower", "Upper", "Outcome")
+            },
+            "Error": st.column_config.NumberColumn(format="percent"),
+            "Times the compute": st.column_config.NumberColumn(format="%.1f"),
+        },
+        hide_index=True,
+        placeholder="",
+        alt="Every forecast with its prediction, band and outcome",
+    )
+
+
+def _running(forecasts: Sequence[Forecast]) -> None:
+    """Show how far the runs are that open forecasts wait for."""
+    queue = train_state.queue()
+    for one in train_state.look_at(
+        [find_run(forecast.run_id, root=queue.root) for forecast in forecasts]
+    ):
+        if one.state.status == "queued":
+            queue.ensure_workers()
+        text = f"{one.config.label}: {one.progress.share:.0%}"
+        if one.training_loss is not None:
+            text += f", training loss {one.training_loss:.3f}"
+        st.progress(min(1.0, one.progress.share), text=messages.plain(text))
+
+
+def _verdict(forecast: Forecast) -> str:
+    if forecast.is_inside is None:
+        return "open"
+    return "inside" if forecast.is_inside else "outside"
+
+
+def _outcome_of(config: RunConfig) -> float | None:
+    """Return what a forecast on this very run came to, if there is one."""
+    for forecast in settle_forecasts(plan_saved.store(), train_state.queue()):
+        if forecast.outcome_loss is not None and _config_of(forecast) == config:
+            return forecast.outcome_loss
+    return None
+
+
+def _config_of(forecast: Forecast) -> RunConfig | None:
+    try:
+        return find_run(forecast.run_id, root=train_state.queue().root).config()
+    except IsoflopError:
+        return None
+
+
+def _is_running(forecast: Forecast) -> bool:
+    try:
+        return find_run(forecast.run_id, root=train_state.queue().root).state().status in ACTIVE
+    except IsoflopError:
+        return False

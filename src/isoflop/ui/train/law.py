@@ -1,0 +1,178 @@
+"""The stage Law: the fit that follows the runs, and the way of their points to every page."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import IsoflopError
+from isoflop.fitting import FitOptions
+from isoflop.fitting.compare import compare_laws
+from isoflop.forecast import fit_ladder
+from isoflop.laws import law_for_role, laws_for, load_laws
+from isoflop.plot import APP
+from isoflop.tables import LossTable, ReadResult, family_names
+from isoflop.tables.select import of_families
+from isoflop.training.config import FAMILY_DEFAULTS
+from isoflop.training.ladders import Ladder
+from isoflop.training.runs import ACTIVE
+from isoflop.ui import inputs, messages, panels, uploads
+from isoflop.ui.caching import kept
+from isoflop.ui.train import state as train_state
+
+POLL_S = 2.0
+NAME = "own-ladder.csv"
+HELD_OUT_DECADES = 0.5
+
+
+def show_law(ladder: Ladder) -> None:
+    """Show the fit of the points so far; while runs are active it follows them."""
+    train_state.follow(ladder, _law, every_s=POLL_S)
+
+
+def _law(ladder: Ladder) -> None:
+    with messages.boundary():
+        seen = train_state.look_at(ladder.runs)
+        points = train_state.points_of(seen)
+        if points is None:
+            st.caption("No budget is reached yet: the fit starts with the first points.")
+            return
+        left, right = st.columns(2)
+        with left:
+            law_key = law_input()
+        with right:
+            table = family_input(points.table)
+        _fitted(table, law_key)
+        if not any(one.state.status in ACTIVE for one in seen):
+            _law_table(table)
+        _use_everywhere(points)
+
+
+def law_input() -> str:
+    """Draw the choice of a law for the ladder."""
+    labels = {law.key: law.label for law in laws_for("small-runs")}
+    return inputs.choice(
+        "Law",
+        labels,
+        key="ladder_law",
+        default=law_for_role("small-runs-default").key,
+        help="Small runs have an interaction of size and data that a sum of two terms lacks.",
+    )
+
+
+def family_input(table: LossTable) -> LossTable:
+    """Draw the choice of one family where there are several, and return its rows."""
+    names = family_names(table)
+    if len(names) < 2:
+        return table
+    labels: dict[str, str] = {
+        name: known.label for name, known in FAMILY_DEFAULTS.items() if name in names
+    }
+    family = inputs.choice(
+        "Family",
+        labels,
+        key="ladder_family",
+        default=names[0],
+        help="Each family follows a law of its own.",
+    )
+    return of_families(table, [family])
+
+
+def _fitted(table: LossTable, law_key: str) -> None:
+    """Draw points and fit; before there are more points than parameters, the points alone."""
+    n_points, n_needed = len(table.included()), 1 + len(load_laws()[law_key].params)
+    if n_points < n_needed:
+        st.info(
+            f"{n_points} points so far: the fit of this law starts with {n_needed}.",
+            icon=":material/hourglass_top:",
+        )
+        panels.drawn(plot.ladder(table, theme=APP), key="chart.ladder")
+        return
+    fitted = fit_law(law_key, table)
+    with st.grid(4, min_column_width=150):
+        st.metric("Points", f"{fitted.n_rows}", help="Budgets reached so far.")
+        st.metric("Residual", f"{fitted.residual_std:.2%}", help="Standard deviation of log loss.")
+        st.metric("Largest residual", f"{fitted.largest_residual:.2%}", help="Of any point.")
+        st.metric(
+            "Floor E",
+            f"{fitted.values['E']:.2f}" if "E" in fitted.values else "none",
+            help="A small ladder does not identify it: it is not the entropy of the text.",
+        )
+    panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.ladder")
+    panels.equation(fitted)
+    with st.expander("Parameters and certificate", key="train.parameters"):
+        panels.parameters(fitted)
+        panels.certificate(fitted)
+    messages.notices(fitted.notices)
+
+
+def _law_table(table: LossTable) -> None:
+    """Set the laws side by side: on these points, and on the largest from the smaller ones."""
+    try:
+        options = FitOptions(objective="least_squares_log")
+        laws = laws_for("small-runs")
+        scores = _compare_laws(table, laws, options, decades=HELD_OUT_DECADES).fitted
+    except IsoflopError:
+        return  # too few points yet; the fit above says so
+    aicc = [score.criteria.aicc if score.criteria else math.inf for score in scores]
+    held_out = [score.held_out.errors.mean_absolute if score.held_out else None for score in scores]
+    st.dataframe(
+        {
+            "Law": [score.law.label for score in scores],
+            "Residual": [100 * score.fit.residual_std if score.fit else None for score in scores],
+            "AICc above the best": [value - min(aicc) for value in aicc],
+            "Error on the largest runs": [None if e is None else 100 * e for e in held_out],
+        },
+        column_config={
+            "Residual": st.column_config.NumberColumn(format="%.2f%%"),
+            "AICc above the best": st.column_config.NumberColumn(
+                format="%.1f", help="Weighs the fit against the number of parameters; 0 is best."
+            ),
+            "Error on the largest runs": st.column_config.NumberColumn(
+                format="%.2f%%", help="Mean error of the law fitted to the rest alone."
+            ),
+        },
+        hide_index=True,
+        alt="Laws with residual, AICc and error on held-out runs",
+    )
+
+
+fit_law = kept(fit_ladder, spinner="Fitting the law")
+_compare_laws = kept(compare_laws, spinner="Comparing laws")
+
+
+def _use_everywhere(points: ReadResult) -> None:
+    frame = points.table.frame
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Use these points on every page",
+            icon=":material/table:",
+            key="train.use",
+            on_click=_keep,
+            args=(points,),
+            help="They go through the reader of uploads, join the list of loss tables and are "
+            "chosen there.",
+        )
+        st.download_button(
+            "CSV",
+            frame.to_csv(index=False),
+            file_name=NAME,
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="train.csv",
+        )
+    kept: str = st.session_state.get("train.kept", "")
+    if kept in uploads.kept():
+        st.success(
+            f"Kept as {messages.plain(NAME)}: every page shows these points now.",
+            icon=":material/check:",
+        )
+
+
+def _keep(points: ReadResult) -> None:
+    table_id = uploads.keep(NAME, points)
+    uploads.choose(table_id)
+    st.session_state["train.kept"] = table_id

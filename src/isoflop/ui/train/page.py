@@ -1,0 +1,135 @@
+"""The Train page as a whole: its setup beside its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import IsoflopError
+from isoflop.plot import APP
+from isoflop.tables import dataset_for_role
+from isoflop.training.ladders import Ladder
+from isoflop.ui import messages, panels, resolve
+from isoflop.ui.train import controls as train_controls
+from isoflop.ui.train import data as train_data
+from isoflop.ui.train import forecast as train_forecast
+from isoflop.ui.train import law as train_law
+from isoflop.ui.train import live as train_live
+from isoflop.ui.train import state as train_state
+from isoflop.ui.train import use as train_use
+from isoflop.ui.train.controls import Setup
+
+STAGES = ("Corpus", "Model", "Train", "Evaluate", "Generate", "Deploy", "Law", "Forecast")
+FIRST = "Train"
+
+
+def show() -> None:
+    """Draw the page; without torch, say what to do instead."""
+    if not train_state.is_torch_installed():
+        _without_torch()
+        return
+    with st.sidebar:
+        asked = _setup()
+    ladder = _ladder()
+    train_controls.show_failure()
+    tabs = st.tabs(
+        list(STAGES), default=FIRST, key=train_state.STAGE, on_change="rerun", bind="query-params"
+    )
+    draw = _stages(asked, ladder)
+    for tab, name in zip(tabs, STAGES, strict=True):
+        if tab.open:
+            with tab, messages.boundary():
+                draw[name]()
+
+
+def _without_torch() -> None:
+    st.info(
+        "**Training needs PyTorch, which is not installed here.**\n\n"
+        'Install it with `pip install "isoflop[train]"` and restart the server. Every other page '
+        "works without it; the shipped ladder of own runs is in the list of loss tables.",
+        icon=":material/info:",
+    )
+
+
+def _setup() -> Setup | None:
+    """Draw the sidebar; what does not work is said there, and the rest of the page goes on."""
+    asked = None
+    try:
+        asked = train_controls.setup()
+        train_controls.start(asked)
+    except IsoflopError as error:
+        messages.show(error)
+    train_controls.past_ladders()
+    return asked
+
+
+def _ladder() -> Ladder | None:
+    try:
+        ladder = train_state.shown_ladder()
+        if ladder is not None:
+            train_state.keep_working(ladder.runs)
+        return ladder
+    except IsoflopError as error:
+        messages.show(error)
+        return None
+
+
+def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[], None]]:
+    def with_setup(draw: Callable[[Setup], None]) -> Callable[[], None]:
+        def drawn() -> None:
+            if asked is None:
+                st.caption("The setup on the left does not work yet.")
+            else:
+                draw(asked)
+
+        return drawn
+
+    def with_ladder(draw: Callable[[Ladder], None]) -> Callable[[], None]:
+        def drawn() -> None:
+            if ladder is None:
+                _invite()
+            else:
+                draw(ladder)
+
+        return drawn
+
+    return {
+        "Corpus": with_setup(train_data.show_corpus),
+        "Model": with_setup(train_data.show_models),
+        "Train": with_ladder(train_live.show_training),
+        "Evaluate": with_setup(lambda setup: train_live.show_evaluation(ladder, setup)),
+        "Generate": with_ladder(train_use.show_generation),
+        "Deploy": with_ladder(train_use.show_deployment),
+        "Law": with_ladder(train_law.show_law),
+        "Forecast": lambda: train_forecast.show_forecasts(ladder),
+    }
+
+
+def _invite() -> None:
+    """Say what happens here before the first run."""
+    st.markdown(
+        "**Train a ladder of small language models on this machine and watch a scaling law "
+        "appear.** Choose a ladder on the left and start it: losses arrive within seconds, the "
+        "law is fitted to the points as they come, and then you can forecast a larger run: its "
+        "loss is predicted with a band before it is trained."
+    )
+    st.caption(
+        "Nothing leaves this machine. Training runs beside the server at low priority and goes on "
+        "when you close the page."
+    )
+    _example()
+
+
+def _example() -> None:
+    """Show the ladder that ships, as what to expect."""
+    example = dataset_for_role("small-runs")
+    table = resolve.rows_of(resolve.catalog_table(example.id).table, (example.law_family,))
+    fitted = train_law.fit_law(example.law, table)
+    st.markdown("**What to expect: the ladder of transformers that ships**")
+    panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.example")
+    st.caption(
+        f"{fitted.n_rows} points, one size with three seeds; the law leaves a residual of "
+        f"{fitted.residual_std:.2%}. All five families are in the list of loss tables."
+    )

@@ -1,0 +1,210 @@
+"""The stages Generate and Deploy: text from a trained model, and files for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.errors import TrainingError
+from isoflop.plot import APP
+from isoflop.training.following import Seen
+from isoflop.training.jobs import Job, start_export, start_generation
+from isoflop.training.ladders import Ladder
+from isoflop.training.records import Record
+from isoflop.training.runs import default_root
+from isoflop.ui import messages, panels
+from isoflop.ui.train import state as train_state
+from isoflop.units import format_number, format_quantity
+
+POLL_S = 0.4
+_GENERATION, _EXPORT = "train.generation", "train.export.job"
+Source = tuple[Seen, int | None]
+
+
+def show_generation(ladder: Ladder) -> None:
+    """Draw the prompt and its settings, and the text as it is written."""
+    sources = _sources(train_state.look_at(ladder.runs))
+    if not sources:
+        st.caption("No weights yet: they come with the first budget or checkpoint.")
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        chosen = _pick(sources, key="generate.from")
+        prompt = st.text_area("Prompt", "def ", key="prompt", help="What the model continues.")
+        temperature = st.slider(
+            "Temperature", 0.0, 2.0, 0.8, 0.05, key="temperature", bind="query-params",
+            help="0 always takes the likeliest token; higher is bolder.",
+        )  # fmt: skip
+        top_k = st.number_input(
+            "Top k", 0, 4096, 0, key="top_k", bind="query-params",
+            help="Draw from this many likeliest tokens alone; 0 for all.",
+        )  # fmt: skip
+        length = st.slider("Tokens", 50, 2000, 400, 50, key="length", bind="query-params")
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key="generate.seed", help="The same seed gives the same text."
+        )
+        if st.button("Write", type="primary", icon=":material/edit:", key="train.write"):
+            _end(_GENERATION)
+            st.session_state[_GENERATION] = (
+                start_generation(
+                    chosen[0].run,
+                    budget=chosen[1],
+                    prompt=prompt or "",
+                    n_tokens=length,
+                    temperature=temperature,
+                    top_k=top_k,
+                    seed=seed,
+                ),
+                prompt or "",
+            )
+    with right:
+        if _GENERATION in st.session_state:
+            job, asked = st.session_state[_GENERATION]
+            is_done = _is_done(_records(job))
+            st.fragment(_text, run_every=None if is_done else POLL_S)(job, asked, is_done)
+        else:
+            st.caption("The text appears here, token by token.")
+
+
+def _text(job: Job, prompt: str, was_done: bool) -> None:
+    with messages.boundary():
+        records = _records(job)
+        tokens = [record for record in records if record["kind"] == "token"]
+        written = b"".join(record["piece"].encode("latin-1") for record in tokens)
+        with st.container(height=340, key="train.text"):
+            st.code(prompt + written.decode("utf-8", "replace"), language=None, wrap_lines=True)
+        if not tokens and not _is_done(records):
+            st.caption("Loading the model")
+        if records and records[-1]["kind"] == "error":
+            _show_error(records[-1])
+        if tokens:
+            _candidates(tokens, is_done=_is_done(records))
+        if not was_done and _is_done(records):
+            st.rerun()
+
+
+def _candidates(tokens: Sequence[Record], *, is_done: bool) -> None:
+    """Draw what the model thought the next token may be: the latest, then any of the text."""
+    place = len(tokens)
+    if is_done and place > 1:
+        place = st.slider(
+            "Distribution of token", 1, len(tokens), len(tokens), key=f"train.place.{len(tokens)}"
+        )
+    record = tokens[place - 1]
+    candidates = [(piece.encode("latin-1"), share) for piece, share in record["candidates"]]
+    figure = plot.next_token(candidates, drawn=record["piece"].encode("latin-1"), theme=APP)
+    panels.drawn(figure, key="chart.candidates")
+    st.caption(
+        "How likely each next token was, after temperature and top k. Orange: the one that was "
+        "drawn. \u2423 is a space, \u21b5 a line's end."
+    )
+
+
+def show_deployment(ladder: Ladder) -> None:
+    """Draw the export of a model and the proof that it loads back to the same loss."""
+    sources = [s for s in _sources(train_state.look_at(ladder.runs)) if s[1] is not None]
+    if not sources:
+        st.caption("No budget is reached yet: only finished weights are exported.")
+        return
+    chosen = _pick(sources, key="export.from")
+    st.caption(
+        "safetensors with its configuration and tokenizer, and TorchScript for programs without "
+        "Python. Each file is loaded back and must give the same loss on a sample of held-out text."
+    )
+    if st.button("Export", type="primary", icon=":material/deployed_code:", key="train.export"):
+        _end(_EXPORT)
+        job = start_export(chosen[0].run, budget=chosen[1], root=default_root())
+        st.session_state[_EXPORT] = job
+    if _EXPORT in st.session_state:
+        job = st.session_state[_EXPORT]
+        is_done = _is_done(_records(job))
+        st.fragment(_exported, run_every=None if is_done else POLL_S)(job, is_done)
+
+
+def _exported(job: Job, was_done: bool) -> None:
+    with messages.boundary():
+        records = _records(job)
+        if not _is_done(records):
+            st.progress(0.5, text="Exporting, and scoring what was written")
+            return
+        if not was_done:
+            st.rerun()  # polling on would take the download away under the click
+        end = records[-1]
+        if end["kind"] == "error":
+            _show_error(end)
+            return
+        st.dataframe(
+            {
+                "File": ["the model itself", *end["loaded_back"]],
+                "Nats per byte": [end["loss_nats_per_byte"], *end["loaded_back"].values()],
+            },
+            column_config={"Nats per byte": st.column_config.NumberColumn(format="%.8f")},
+            hide_index=True,
+            alt="Loss of the model and of each exported file, loaded back",
+        )
+        archive = Path(end["archive"])
+        st.download_button(
+            f"Download ({format_quantity(archive.stat().st_size, 'bytes')})",
+            archive.read_bytes,
+            file_name=f"{archive.parent.name}.zip",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key="train.download",
+        )
+
+
+def _sources(seen: Sequence[Seen]) -> list[Source]:
+    """List the weights there are: finished budgets, the largest first, and checkpoints."""
+    finished: list[Source] = [
+        (one, point["budget"]) for one in seen for point in one.history.of_kind("point")
+    ]
+    finished.sort(key=lambda source: source[0].config.token_budgets[source[1] or 0], reverse=True)
+    stopped: list[Source] = [(one, None) for one in seen if one.run.checkpoint_path.is_file()]
+    return finished + stopped
+
+
+def _pick(sources: Sequence[Source], *, key: str) -> Source:
+    def label(index: int) -> str:
+        one, budget = sources[index]
+        if budget is None:
+            return f"{one.config.label}, checkpoint"
+        tokens = format_number(one.config.token_budgets[budget])
+        points = one.history.of_kind("point")
+        loss = next(point["nats_per_byte"] for point in points if point["budget"] == budget)
+        return f"{one.config.label}, {tokens} tokens, loss {loss:.3f}"
+
+    def quality(index: int) -> float:
+        one, budget = sources[index]
+        losses = [p["nats_per_byte"] for p in one.history.of_kind("point") if p["budget"] == budget]
+        return losses[0] if losses else float("inf")
+
+    best = min(range(len(sources)), key=quality)
+    index = st.selectbox("Model", range(len(sources)), index=best, format_func=label, key=key)
+    return sources[index]
+
+
+def _records(job: Job) -> list[Record]:
+    return job.records()[0]
+
+
+def _is_done(records: Sequence[Record]) -> bool:
+    return bool(records) and records[-1]["kind"] in ("end", "error")
+
+
+def _end(key: str) -> None:
+    """End the job that a new one replaces."""
+    held = st.session_state.get(key)
+    if held is not None:
+        (held[0] if isinstance(held, tuple) else held).cancel()
+
+
+def _show_error(record: Record) -> None:
+    messages.show(
+        TrainingError(
+            record["summary"], detail=record.get("detail", ""), hint=record.get("hint", "")
+        )
+    )
