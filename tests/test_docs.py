@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from isoflop import errors
+from isoflop import errors, plot
 from isoflop.cli.main import build_parser
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.laws import FIT_ROLES, ROLES, load_laws, load_published_fits
@@ -69,6 +69,20 @@ def test_the_documented_roles_of_data_sets_are_the_ones_that_code_knows() -> Non
     text = text_of("data.md")
     lines = [f"| `{role}` | {meaning} |" for role, meaning in DATASET_ROLES.items()]
     assert [line for line in lines if line not in text] == []
+
+
+def test_every_figure_is_documented_by_its_docstring() -> None:
+    rows = []
+    for name in plot.FIGURES:
+        draw = getattr(plot, name)
+        needed = [
+            item.name
+            for item in inspect.signature(draw).parameters.values()
+            if item.kind is item.POSITIONAL_OR_KEYWORD and item.default is item.empty
+        ]
+        said = (inspect.getdoc(draw) or "").partition("\n")[0]
+        rows.append(f"| `{name}({', '.join(needed)})` | {said} |")
+    assert "\n".join(rows) in text_of("api.md")
 
 
 def test_every_data_set_is_documented() -> None:
