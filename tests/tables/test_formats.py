@@ -281,6 +281,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [
         FakeRun(
             name=f"run {size}",
+            state="finished",
             config={"model": {"n_params": size * 10**9}, "_wandb": {"x": 1}},
             summary={"val/loss": 2.5 / size, "_step": 10, "table": ["not a scalar"]},
             history=[{"_step": s, "val/loss": 3 / size, "tokens": 1e9 * s} for s in (5, 10)],
@@ -294,7 +295,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("project")
 def test_runs_of_a_project() -> None:
     raw = wandb.read_wandb("team/scaling")
-    assert raw.headers == ("run_id", "model/n_params", "val/loss", "_step")
+    assert raw.headers == ("run_id", "State", "model/n_params", "val/loss", "_step")
     table = build_table(raw, guess_mapping(raw)).table
     assert table.values("params").tolist() == [1e9, 2e9]
     assert table.values("loss").tolist() == [2.5, 1.25]

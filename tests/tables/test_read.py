@@ -337,7 +337,7 @@ def test_damaged_gzip() -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"absent\.csv cannot be read"):
         read_table(tmp_path / "absent.csv")
-    with pytest.raises(TableError, match="holds no event files"):
+    with pytest.raises(TableError, match="holds no file that may be a table"):
         read_table(tmp_path)
 
 

@@ -14,7 +14,7 @@ from isoflop.tables.reading.header import meanings
 from isoflop.tables.source import refuse_many_cells
 
 
-def combine(tables: Sequence[RawTable]) -> RawTable:
+def combine(tables: Sequence[RawTable], names: Sequence[str] = ()) -> RawTable:
     """Return the rows of all files below each other.
 
     Columns are matched by header. Where no column names runs, the files' names do. Row numbers run
@@ -23,6 +23,8 @@ def combine(tables: Sequence[RawTable]) -> RawTable:
     Parameters
     ----------
     tables : sequence of RawTable
+    names : sequence of str
+        Of the runs that have none in their table; those of the files unless given.
 
     Raises
     ------
@@ -50,10 +52,10 @@ def combine(tables: Sequence[RawTable]) -> RawTable:
     frames = []
     problems = []
     start = 0
-    for table in tables:
+    for table, name in zip(tables, names or [table.name for table in tables], strict=True):
         frame = table.frame.set_axis(table.frame.index + start)
         if not names_runs:
-            frame.insert(0, "run_id", table.name)
+            frame.insert(0, "run_id", name)
         problems += [replace(problem, row=problem.row + start) for problem in table.problems]
         last = [int(frame.index[-1]), *(problem.row + start for problem in table.problems)]
         start = max(last)
@@ -63,7 +65,10 @@ def combine(tables: Sequence[RawTable]) -> RawTable:
         format=tables[0].format,
         frame=pd.concat(frames),
         decimal=tables[0].decimal,
-        notes=(*tables[0].notes, f"{len(tables)} files were put together."),
+        notes=(
+            *dict.fromkeys(note for table in tables for note in table.notes),
+            f"{len(tables)} files were put together.",
+        ),
         problems=tuple(problems),
         duplicate_headers=tables[0].duplicate_headers,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -66,7 +66,7 @@ class ReadResult:
 
 
 def read_table(
-    source: Source | pd.DataFrame,
+    source: Source | Sequence[Source] | pd.DataFrame,
     *,
     name: str = "",
     mapping: ColumnMapping | None = None,
@@ -80,7 +80,8 @@ def read_table(
 
     Parameters
     ----------
-    source : path, bytes, binary file or pandas.DataFrame
+    source : path, bytes, binary file, a sequence of these, or pandas.DataFrame
+        A path may be a folder, a pattern or an MLflow store: see `read_raw`.
     name : str
         File name, where the source has none; the table's id is made from it.
     mapping : ColumnMapping or None

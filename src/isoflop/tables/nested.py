@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
-from typing import TypeGuard
 
 from isoflop.errors import TableError
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import unique_headers
-from isoflop.tables.reading.header import meanings
+from isoflop.tables.run_values import (
+    PLANNED_STEPS,
+    POSITIONS,
+    SIZES,
+    SPENT,
+    beside,
+    column_of,
+    is_number,
+    taken_names,
+)
 from isoflop.units import counted
 
 Row = dict[str, object]
@@ -27,11 +34,6 @@ _MAX_DEPTH = 5
 _SPLITS = {"train", "training", "val", "valid", "validation", "eval", "evaluation", "test", "dev"}
 # Names that say nothing of what a list or an object by steps holds.
 _CONTAINERS = {"values", "value", "data", "history", "points", "curve", "steps", "records"}
-_PLANNED_STEPS = ("max_steps", "total_steps", "num_steps", "n_steps", "train_steps", "max_iters")
-_SIZES = ("params", "params_nonembedding", "params_active")
-# What is spent along a run: a run's total of it is not that of its every step.
-_SPENT = ("tokens", "compute_flop")
-_POSITIONS = ("step", "epochs", "wall_time_s", "accelerator_seconds")
 _STEPS = re.compile(r"(?i)(?:^|[_ /])(?:steps?|iters?|iterations?)$")
 _SCALAR_EVENT = ("Wall time", "Step", "Value")
 
@@ -43,13 +45,6 @@ class _Parts:
     values: Row = field(default_factory=dict)
     records: dict[str, list[Row]] = field(default_factory=dict)
     lists: dict[str, list[object]] = field(default_factory=dict)
-
-
-@lru_cache(maxsize=4096)
-def _column_of(key: str) -> str:
-    """Return the canonical column that a key reads as; empty if none."""
-    found = meanings(key)
-    return found[0].column if found else ""
 
 
 def rows_of_document(document: object, name: str) -> tuple[list[Row], tuple[str, ...]]:
@@ -117,7 +112,7 @@ class _Reader:
             (inner,) = document.values()
             if isinstance(inner, list) and inner and all(isinstance(row, dict) for row in inner):
                 return self._list(inner)
-            is_wrapper = isinstance(inner, dict) and not any(map(_column_of, inner))
+            is_wrapper = isinstance(inner, dict) and not any(map(column_of, inner))
             if is_wrapper and isinstance(inner, dict) and _metric_curve(inner) is None:
                 return self.document(inner, depth + 1)
         if len(objects) == len(document) and (rows := self._objects(objects)):
@@ -146,7 +141,7 @@ class _Reader:
         rows: list[Row] = []
         for number, record in enumerate(records, start=1):
             found = rows_of_flat(record) if _is_flat(record) else self.record(record)
-            if len(found) > 1 and not any(_column_of(key) == "run_id" for key in found[0]):
+            if len(found) > 1 and not any(column_of(key) == "run_id" for key in found[0]):
                 found = [{"run_id": f"run {number}", **row} for row in found]
             rows += found
         return rows
@@ -161,8 +156,8 @@ class _Reader:
             return rows
         inner = dict.fromkeys(key for value in objects.values() for key in value)
         is_grid = all(map(_is_flat, objects.values()))
-        if is_grid and sum(map(bool, map(_column_of, objects))) > sum(
-            map(bool, map(_column_of, inner))
+        if is_grid and sum(map(bool, map(column_of, objects))) > sum(
+            map(bool, map(column_of, inner))
         ):
             by_row: dict[str, Row] = {key: {} for key in inner}
             for column, cells in objects.items():
@@ -198,11 +193,11 @@ class _Reader:
             if curve is None:
                 return None
             curves[key] = curve
-        if not curves or not any(_column_of(key) == "loss" for key in curves):
+        if not curves or not any(column_of(key) == "loss" for key in curves):
             return None
         is_index = all(_is_range(_step_keys(curve) or []) for curve in curves.values())
-        sizes = {*_SIZES, *_SPENT, "step"}
-        if is_index and sizes & set(map(_column_of, curves)):
+        sizes = {*SIZES, *SPENT, "step"}
+        if is_index and sizes & set(map(column_of, curves)):
             return None  # columns of pandas, by row number
         rows: dict[float, Row] = {}
         for key, curve in curves.items():
@@ -231,7 +226,7 @@ class _Reader:
                 return _joined_runs(parts.values, nested)
             rows = [row for found in nested for row in found]
         if _have_own_sizes(rows):
-            return [{**_beside(parts.values, _of_rows(rows), "of the file"), **row} for row in rows]
+            return [{**beside(parts.values, _of_rows(rows), "of the file"), **row} for row in rows]
         return self._along(parts.values, name, rows)
 
     def _one_curve(self, curves: Mapping[str, list[Row]]) -> tuple[str, list[Row]]:
@@ -271,10 +266,10 @@ class _Reader:
         rows = _merged(rows, position)
         grown = self._grown(values, rows, position)
         constant = {key: value for key, value in values.items() if key not in grown}
-        run = _beside(constant, {*_of_rows(rows), *_POSITIONS}, "of the run")
+        run = beside(constant, {*_of_rows(rows), *POSITIONS}, "of the run")
         if name:
-            beside = f", with the run's own values: {', '.join(map(shorten, run))}" if run else ""
-            self.notes.append(f"The list {shorten(name)} is the run's curve{beside[:300]}.")
+            own = f", with the run's own values: {', '.join(map(shorten, run))}" if run else ""
+            self.notes.append(f"The list {shorten(name)} is the run's curve{own[:300]}.")
         return [
             {**run, **{key: share[number] for key, share in grown.items()}, **row}
             for number, row in enumerate(rows)
@@ -282,22 +277,22 @@ class _Reader:
 
     def _grown(self, values: Row, rows: list[Row], position: str) -> dict[str, list[object]]:
         """Return a run's totals of tokens and compute at each row of its curve."""
-        inner = {_column_of(key) for row in rows for key in row}
-        by = next((k for row in rows for k in row if _column_of(k) == "tokens"), position)
+        inner = {column_of(key) for row in rows for key in row}
+        by = next((k for row in rows for k in row if column_of(k) == "tokens"), position)
         grown: dict[str, list[object]] = {}
         for key, value in values.items():
-            if _column_of(key) not in _SPENT or _column_of(key) in inner or not _is_number(value):
+            if column_of(key) not in SPENT or column_of(key) in inner or not is_number(value):
                 continue
             places = [row.get(by) for row in rows]
-            numbers = [float(place) for place in places if _is_number(place)]
+            numbers = [float(place) for place in places if is_number(place)]
             last = max(numbers, default=0.0)
             if by == position:
-                planned = [values.get(name) for name in _PLANNED_STEPS]
-                last = max([last, *(float(p) for p in planned if _is_number(p))])
+                planned = [values.get(name) for name in PLANNED_STEPS]
+                last = max([last, *(float(p) for p in planned if is_number(p))])
             if last > 0:
                 total = float(value)
                 grown[key] = [
-                    total * float(place) / last if _is_number(place) else None for place in places
+                    total * float(place) / last if is_number(place) else None for place in places
                 ]
                 self.notes.append(
                     f"{shorten(key)} is a total of the run: it grows along {shorten(by)}."
@@ -310,7 +305,7 @@ class _Reader:
             ((key, rows),) = parts.records.items()
             self._leave_out(list(parts.lists))
             flat = [row for inner in rows for row in self.record(inner)]
-            return [{**_beside(parts.values, _of_rows(flat), "of the file"), **row} for row in flat]
+            return [{**beside(parts.values, _of_rows(flat), "of the file"), **row} for row in flat]
         values = dict(parts.values)
         for key, items in parts.lists.items():
             values[key] = ", ".join(map(str, items)) if _is_text(items) else json.dumps(items)[:200]
@@ -329,7 +324,7 @@ class _Reader:
         losses = {
             size: keys
             for size, keys in groups.items()
-            if any(_column_of(key) == "loss" for key in keys) and size > 0
+            if any(column_of(key) == "loss" for key in keys) and size > 0
         }
         if (
             not losses
@@ -356,7 +351,7 @@ class _Reader:
         ((size, keys),) = chosen.items()
         self._leave_out([key for key in (*lists, *parts.records) if key not in keys])
         columns = {key: lists[key] for key in keys}
-        says_place = {"step", "epochs", *_SIZES, *_SPENT} & {_column_of(key) for key in keys}
+        says_place = {"step", "epochs", *SIZES, *SPENT} & {column_of(key) for key in keys}
         if not says_place and parts.values:
             columns = {"step": list(range(1, size + 1)), **columns}
             self.notes.append("The position in a list of losses is the step.")
@@ -399,34 +394,32 @@ class _Reader:
 def _position(rows: Sequence[Row], values: Row) -> str:
     """Return the key that says where each record of a curve stands; empty if it is no curve."""
     keys = dict.fromkeys(key for row in rows[:100] for key in row)
-    for key in sorted(keys, key=lambda key: _column_of(key) != "step"):
-        if _column_of(key) in {"step", "epochs"} and _n_distinct(rows, key) > (len(rows) > 1):
+    for key in sorted(keys, key=lambda key: column_of(key) != "step"):
+        if column_of(key) in {"step", "epochs"} and _n_distinct(rows, key) > (len(rows) > 1):
             return key
     for key in keys:
-        if _column_of(key) == "tokens" and _is_tokens_seen(rows, key, values):
+        if column_of(key) == "tokens" and _is_tokens_seen(rows, key, values):
             return key
     return ""
 
 
 def _is_tokens_seen(rows: Sequence[Row], key: str, values: Row) -> bool:
     """Return whether tokens grow from record to record, up to the run's own where it says them."""
-    seen = [float(v) for row in rows if _is_number(v := row.get(key))]
+    seen = [float(v) for row in rows if is_number(v := row.get(key))]
     if len(seen) < 2 or not all(a < b for a, b in pairwise(seen)):
         return False
-    total = next(
-        (v for k, v in values.items() if _column_of(k) == "tokens" and _is_number(v)), None
-    )
+    total = next((v for k, v in values.items() if column_of(k) == "tokens" and is_number(v)), None)
     return total is None or 0.5 * float(total) <= seen[-1] <= 1.01 * float(total)
 
 
 def _n_distinct(rows: Sequence[Row], key: str) -> int:
-    return len({value for row in rows if _is_number(value := row.get(key))})
+    return len({value for row in rows if is_number(value := row.get(key))})
 
 
 def _have_own_sizes(rows: Sequence[Row]) -> bool:
     """Return whether records are runs: each has a size of its own."""
     return any(
-        _column_of(key) in _SIZES and _n_distinct(rows, key) > 1
+        column_of(key) in SIZES and _n_distinct(rows, key) > 1
         for key in dict.fromkeys(key for row in rows[:100] for key in row)
     )  # fmt: skip
 
@@ -437,10 +430,10 @@ def _merged(rows: Sequence[Row], position: str) -> list[Row]:
     others: list[Row] = []
     for row in rows:
         place = row.get(position)
-        target = merged.get(place) if _is_number(place) else None
+        target = merged.get(place) if is_number(place) else None
         if target is None:
             target = {}
-            if _is_number(place):
+            if is_number(place):
                 merged[place] = target
             others.append(target)
         elif any(k in target and target[k] != v for k, v in row.items() if k != position):
@@ -452,16 +445,7 @@ def _merged(rows: Sequence[Row], position: str) -> list[Row]:
 
 def _of_rows(rows: Sequence[Row]) -> set[str]:
     """Return the keys of records and the canonical columns that they read as."""
-    keys = {key for row in rows[:100] for key in row}
-    return keys | {_column_of(key) for key in keys} - {""}
-
-
-def _beside(values: Row, taken: Set[str], of: str) -> Row:
-    """Return a run's values under names that do not rival those of its rows."""
-    return {
-        f"{key} {of}" if {key, _column_of(key)} & taken else key: value
-        for key, value in values.items()
-    }
+    return taken_names({key for row in rows[:100] for key in row})
 
 
 def _measured(values: Row, name: str, rows: Sequence[Row]) -> list[Row]:
@@ -469,23 +453,21 @@ def _measured(values: Row, name: str, rows: Sequence[Row]) -> list[Row]:
     sizes = _columns(values) - {"loss"}
     renamed = [
         {
-            f"{key} of {name or 'the list'}" if _column_of(key) in sizes else key: value
+            f"{key} of {name or 'the list'}" if column_of(key) in sizes else key: value
             for key, value in row.items()
         }
         for row in rows
     ]
-    run = _beside(values, _of_rows(renamed), "of the run")
+    run = beside(values, _of_rows(renamed), "of the run")
     return [{**run, **row} for row in renamed]
 
 
 def _joined_runs(values: Row, nested: Sequence[list[Row]]) -> list[Row]:
     rows = []
     for number, found in enumerate(nested, start=1):
-        has_name = any(_column_of(key) == "run_id" for row in found[:1] for key in row)
+        has_name = any(column_of(key) == "run_id" for row in found[:1] for key in row)
         name = {} if has_name else {"run_id": f"run {number}"}
-        rows += [
-            {**_beside(values, _of_rows(found), "of the file"), **name, **row} for row in found
-        ]
+        rows += [{**beside(values, _of_rows(found), "of the file"), **name, **row} for row in found]
     return rows
 
 
@@ -541,7 +523,7 @@ def _curve_by_step(value: Row, name: str) -> list[Row] | None:
 
 def _metric_curve(value: Row) -> Row | None:
     """Return the numbers by step of a metric, which may stand beside what describes them."""
-    if _step_keys(value) is not None and all(_is_number(v) or v is None for v in value.values()):
+    if _step_keys(value) is not None and all(is_number(v) or v is None for v in value.values()):
         return value
     held = [inner for inner in value.values() if isinstance(inner, dict | list)]
     if len(held) != 1 or len(value) < 2:
@@ -550,7 +532,7 @@ def _metric_curve(value: Row) -> Row | None:
     if isinstance(inner, dict):
         return _metric_curve(inner) if _step_keys(inner) is not None else None
     start, interval = value.get("start_step"), value.get("step_interval")
-    if not (_is_number(start) and _is_number(interval) and all(map(_is_number, inner))):
+    if not (is_number(start) and is_number(interval) and all(map(is_number, inner))):
         return None
     steps = [int(start) + i * int(interval) for i in range(len(inner))]
     return {str(step): number for step, number in zip(steps, inner, strict=True)}
@@ -565,7 +547,7 @@ def rows_of_flat(record: Row) -> list[Row]:
 
 
 def _columns(values: Mapping[str, object]) -> set[str]:
-    return {_column_of(key) for key in values} - {""}
+    return {column_of(key) for key in values} - {""}
 
 
 def _holds_loss(value: object, depth: int = 0) -> bool:
@@ -575,7 +557,7 @@ def _holds_loss(value: object, depth: int = 0) -> bool:
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return False
     return any(
-        _column_of(str(key)) == "loss"
+        column_of(str(key)) == "loss"
         or (isinstance(inner, dict | list) and _holds_loss(inner, depth + 1))
         for key, inner in list(value.items())[:500]
     )
@@ -583,26 +565,22 @@ def _holds_loss(value: object, depth: int = 0) -> bool:
 
 def _is_run(value: Row) -> bool:
     """Return whether an object is a run: it says a size and a loss."""
-    flat = {_column_of(key.rpartition("/")[2]) for key, _ in _flat_values(value)}
-    return _holds_loss(value) and bool(flat & {*_SIZES, *_SPENT})
+    flat = {column_of(key.rpartition("/")[2]) for key, _ in _flat_values(value)}
+    return _holds_loss(value) and bool(flat & {*SIZES, *SPENT})
 
 
 def _is_step_name(key: str) -> bool:
-    return _column_of(key) in {"step", "epochs"}
+    return column_of(key) in {"step", "epochs"}
 
 
 def _of_one(key: str) -> str:
     """Return what one entry of a list is called: losses hold a loss, eval_steps a step."""
-    if _column_of(key):
+    if column_of(key):
         return key
     if _STEPS.search(key):
         return "step"
     single = next((key.removesuffix(end) for end in ("es", "s") if key.endswith(end)), key)
-    return single if _column_of(single) else key
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return single if column_of(single) else key
 
 
 def _is_text(items: Sequence[object]) -> bool:
@@ -611,7 +589,7 @@ def _is_text(items: Sequence[object]) -> bool:
 
 def _is_scalar_event(entry: object) -> bool:
     """Return whether an entry is (wall time, step, value), as TensorBoard's page exports it."""
-    return isinstance(entry, list) and len(entry) == 3 and all(map(_is_number, entry))
+    return isinstance(entry, list) and len(entry) == 3 and all(map(is_number, entry))
 
 
 def _pandas_split(document: Row) -> list[Row] | None:
@@ -682,4 +660,4 @@ def _kind(value: object) -> str:
         return "lists"
     if isinstance(value, str):
         return "texts"
-    return "numbers" if _is_number(value) else "nothing" if value is None else "flags"
+    return "numbers" if is_number(value) else "nothing" if value is None else "flags"

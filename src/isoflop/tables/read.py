@@ -1,29 +1,41 @@
-"""Any file to a raw table: the registry of formats."""
+"""Any file, or several, to a raw table: the registry of formats."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
 from isoflop.errors import TableError
 from isoflop.tables.delimited import read_delimited
+from isoflop.tables.gather import (
+    Found,
+    common_paths,
+    describe_runs,
+    files_of,
+    is_pattern,
+    join,
+    split_metadata,
+)
 from isoflop.tables.logs import looks_like_log, read_log
 from isoflop.tables.parquet import is_parquet, read_parquet
+from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.run_values import column_of
 from isoflop.tables.source import Content, Progress, Source, load
 from isoflop.tables.spreadsheets import is_spreadsheet, read_spreadsheet
 from isoflop.tables.structured import looks_like_json, read_json
 from isoflop.tables.tidy import tidy
 from isoflop.tables.trackers.tensorboard import (
+    MARK,
     is_event_file,
     name_scalar,
     read_event_file,
     read_logdir,
 )
-from isoflop.tables.trackers.wandb import unpivot_chart
+from isoflop.tables.trackers.wandb import unpack_dictionaries, unpivot_chart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +121,157 @@ READERS: tuple[Reader, ...] = (
 )
 """Every format, the most specific first; the last takes any text."""
 
+_MLFLOW = "mlflow:"
+# What describes the run of a file, where it stands beside it.
+_DESCRIBED_BY = {
+    "trainer_state.json": ("config.json",),
+    "metrics.csv": ("hparams.yaml", "hparams.yml"),
+    MARK: ("hparams.yaml", "hparams.yml"),
+}
 
-def read_raw(source: Source, name: str = "", progress: Progress | None = None) -> RawTable:
-    """Read any supported file, by its content rather than its name, or a folder of event files.
+
+def read_raw(
+    source: Source | Sequence[Source], name: str = "", progress: Progress | None = None
+) -> RawTable:
+    """Read any supported file, by its content rather than its name; or several as one table.
+
+    Parameters
+    ----------
+    source : path, bytes, binary file, or a sequence of these
+        A path may be a folder or a pattern such as ``"runs/*/metrics.csv"``, or
+        ``"mlflow:<tracking URI>"`` with experiments behind a ``#``. What files beside say of a run
+        (``config.json`` beside ``trainer_state.json``, ``hparams.yaml`` beside ``metrics.csv``) is
+        put on its rows.
+    name : str
+        File name, where the source has none.
+    progress : callable or None
 
     Raises
     ------
     TableError
         If it cannot be read; says what it is where that can be told.
     """
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        return read_logdir(Path(source), progress)
-    content = load(source, name)
+    if isinstance(source, list | tuple):
+        return read_files([(_named(item, i), item) for i, item in enumerate(source, 1)], progress)
+    if isinstance(source, str) and source.startswith(_MLFLOW):
+        from isoflop.tables.trackers.mlflow import read_mlflow
+
+        uri, _, experiments = source.removeprefix(_MLFLOW).partition("#")
+        chosen = [name.strip() for name in experiments.split(",") if name.strip()]
+        return read_mlflow(uri, experiments=chosen, progress=progress)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.is_dir():
+            return _read_folder(path, progress)
+        if is_pattern(str(source)):
+            return _read_paths(files_of(path), progress)
+    # A sequence was dealt with above, which a type cannot tell from bytes.
+    content = load(source, name)  # type: ignore[arg-type]
+    beside = _beside(source) if isinstance(source, str | os.PathLike) else {}
+    return join([Found(path=PurePath(content.name), table=_read(content, progress))], beside)
+
+
+def read_files(
+    named: Sequence[tuple[str, Source]], progress: Progress | None = None, *, is_strict: bool = True
+) -> RawTable:
+    """Read several files as one table: runs, their curves, and files that describe them.
+
+    Parameters
+    ----------
+    named : sequence of (str, source)
+        Names, which may hold folders, and the files.
+    progress : callable or None
+    is_strict : bool
+        Whether a file that cannot be read is an error; else it is left out with a note.
+
+    Raises
+    ------
+    TableError
+        If there is no table among them, or they have nothing in common.
+    """
+    paths = common_paths([name for name, _ in named])
+    contents = [
+        (path, load(source, path.name)) for path, (_, source) in zip(paths, named, strict=True)
+    ]
+    tables, metadata = split_metadata(contents)
+    if not tables:
+        tables, metadata = contents, {}
+    found: list[Found] = []
+    refused: list[str] = []
+    for position, (path, content) in enumerate(tables):
+        try:
+            table = _read(content, None)
+        except TableError as error:
+            if is_strict or len(tables) == 1:
+                raise
+            refused.append(f"{path}: {error.summary}")
+            continue
+        if table.format == "TensorBoard" and len(path.parts) > 1:
+            table = replace(table, frame=table.frame.assign(run_id=str(path.parent)))
+        found.append(Found(path=path, table=table))
+        if progress:
+            progress((position + 1) / len(tables), f"Reading {content.name}")
+    if not is_strict:
+        found, refused = _with_losses(found, refused)
+    if not found:
+        raise TableError(
+            "None of these files holds a table.",
+            detail="\n".join(refused[:10]),
+            hint="Give files of losses, or name one of them.",
+        )
+    joined = join(found, metadata)
+    if refused:
+        listed = "; ".join(map(shorten, refused[:5]))
+        more = f"; and {len(refused) - 5} more" if len(refused) > 5 else ""
+        joined = replace(joined, notes=(*joined.notes, f"Not read: {listed}{more}."))
+    return joined
+
+
+def _with_losses(found: list[Found], refused: list[str]) -> tuple[list[Found], list[str]]:
+    """Leave out the files of a folder that hold no loss, where others do, but name no runs."""
+    has_loss = [any(column_of(header) == "loss" for header in f.table.headers) for f in found]
+    if not any(has_loss):
+        return found, refused
+    kept, left = [], list(refused)
+    for item, is_loss in zip(found, has_loss, strict=True):
+        names_runs = any(column_of(header) == "run_id" for header in item.table.headers)
+        if is_loss or names_runs:
+            kept.append(item)
+        else:
+            left.append(f"{item.path}: no loss")
+    return kept, left
+
+
+def _read_folder(folder: Path, progress: Progress | None) -> RawTable:
+    if any(path.is_file() for path in folder.rglob(f"*{MARK}*")):
+        table = read_logdir(folder, progress)
+        described = [path for path in folder.rglob("hparams.y*ml") if path.is_file()]
+        return describe_runs(
+            table, {str(p.parent.relative_to(folder)): load(p) for p in described}, folder.name
+        )
+    return _read_paths(files_of(folder), progress)
+
+
+def _read_paths(paths: Sequence[Path], progress: Progress | None) -> RawTable:
+    return read_files([(str(path), path) for path in paths], progress, is_strict=False)
+
+
+def _named(source: Source, number: int) -> str:
+    if isinstance(source, str | os.PathLike):
+        return str(source)
+    return str(getattr(source, "name", "") or f"file {number}")
+
+
+def _beside(path: str | os.PathLike[str]) -> dict[PurePath, Content]:
+    """Return the file that describes the run beside one of a known name."""
+    here = Path(path)
+    names = next((names for mark, names in _DESCRIBED_BY.items() if mark in here.name), ())
+    found = next((p for p in map(here.with_name, names) if p.is_file()), None)
+    return {} if found is None else {PurePath(found.name): load(found)}
+
+
+def _read(content: Content, progress: Progress | None) -> RawTable:
+    """Read one file by its content."""
     reader = next(reader for reader in READERS if reader.recognises(content))
     if not reader.is_available:
         raise TableError(
@@ -128,4 +279,4 @@ def read_raw(source: Source, name: str = "", progress: Progress | None = None) -
             detail=f"{content.name} is {reader.format}.",
             hint=f"Install it: {reader.how_to_install}",
         )
-    return unpivot_chart(name_scalar(tidy(reader.read(content, progress))))
+    return unpivot_chart(unpack_dictionaries(name_scalar(tidy(reader.read(content, progress)))))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from isoflop.errors import TableError
 from isoflop.tables.raw import RawTable
+from isoflop.tables.run_values import with_run_values
 from isoflop.tables.source import Content, Progress, max_upload_bytes, refuse_many_cells, too_large
 from isoflop.tables.trackers.require import require
 
@@ -61,8 +62,8 @@ def read_logdir(folder: Path, progress: Progress | None = None) -> RawTable:
     if total > max_upload_bytes():
         raise too_large(folder.name, total)
     named = [(str(path.parent.relative_to(folder)), path) for path in paths]
-    frame = _frame([(folder.name if run == "." else run, p) for run, p in named],
-                   folder.name, progress)  # fmt: skip
+    frame = _frame(named, folder.name, progress)
+    frame["run_id"] = frame["run_id"].replace(".", folder.resolve().name)
     return _raw(folder.name, frame, (f"{len(paths)} event files read.",))
 
 
@@ -79,11 +80,16 @@ def name_scalar(raw: RawTable) -> RawTable:
     if [header.lower() for header in raw.headers] != _SCALAR_HEADERS:
         return raw
     tag = re.search(r"-tag-(.+?)(\.\w+)?$", raw.name)
+    run = re.fullmatch(r"run-(.+?)-tag-.+", raw.name)
     name = tag[1] if tag else "loss"
     told = f"is {name}" if tag else "is taken for the loss, as the file does not name it"
+    frame = raw.frame.set_axis([*raw.headers[:2], name], axis=1)
+    if run:  # wall times of other tags differ by milliseconds
+        frame = frame.drop(columns=raw.headers[0])
+        frame.insert(0, "run_id", run[1])
     return replace(
         raw,
-        frame=raw.frame.set_axis([*raw.headers[:2], name], axis=1),
+        frame=frame,
         notes=(*raw.notes, f"A scalar exported by TensorBoard: its value {told}."),
     )
 
@@ -95,14 +101,18 @@ def _run_name(file_name: str) -> str:
 
 def _frame(runs: list[tuple[str, Path]], name: str, progress: Progress | None) -> pd.DataFrame:
     require("tensorboard", "tensorboard", "Reading TensorBoard event files")
-    frames = []
+    curves: dict[str, list[pd.DataFrame]] = {}
+    hparams: dict[str, dict[str, object]] = {}
     for position, (run, path) in enumerate(runs):
-        frame = _curve(_scalars(path), name)
+        found: dict[str, object] = {}
+        frame = _curve(_scalars(path, found), name)
         if not frame.empty:
-            frame.insert(0, "run_id", run)
-            frames.append(frame)
+            curves.setdefault(run, []).append(frame)
+        if found:
+            hparams.setdefault(run, {}).update(found)
         if progress:
             progress((position + 1) / len(runs), "Reading event files")
+    frames = list(_described(curves, hparams))
     if not frames:
         raise TableError(
             f"{name} holds no scalars.",
@@ -115,15 +125,56 @@ def _frame(runs: list[tuple[str, Path]], name: str, progress: Progress | None) -
     return joined
 
 
-def _scalars(path: Path) -> Iterator[tuple[str, int, float, float]]:
-    """Yield tag, step, wall time and value of every scalar."""
+def _described(
+    curves: dict[str, list[pd.DataFrame]], hparams: dict[str, dict[str, object]]
+) -> Iterator[pd.DataFrame]:
+    """Yield each run's rows with its hyper-parameters.
+
+    ``add_hparams`` writes them, with final metrics at one step, to a folder below the run's own:
+    they are then the run's, and that folder is none.
+    """
+    for run in list(hparams):
+        parent = run.rpartition("/")[0] or "."
+        is_below = parent in curves and parent not in hparams and parent != run
+        if is_below and sum(map(len, curves.get(run, []))) <= 1:
+            hparams[parent] = hparams.pop(run)
+            curves.pop(run, None)
+    for run, frames in curves.items():
+        frame = pd.concat(frames, ignore_index=True)
+        frame, _ = with_run_values(frame, hparams.get(run, {}))
+        frame.insert(0, "run_id", run)
+        yield frame
+
+
+def _hparams(content: bytes) -> dict[str, object]:
+    """Return the hyper-parameters that a session of TensorBoard's plugin starts with."""
+    from google.protobuf.message import DecodeError
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    try:
+        session = HParamsPluginData.FromString(content).session_start_info
+    except DecodeError:
+        return {}
+    found: dict[str, object] = {}
+    for key, value in list(session.hparams.items())[:_MAX_TAGS]:
+        kind = value.WhichOneof("kind")
+        if kind in {"number_value", "string_value", "bool_value"}:
+            found[key] = getattr(value, kind)
+    return found
+
+
+def _scalars(path: Path, hparams: dict[str, object]) -> Iterator[tuple[str, int, float, float]]:
+    """Yield tag, step, wall time and value of every scalar; collect the hyper-parameters."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
     from tensorboard.util import tensor_util
 
     # The loader rewrites the older form of scalars as tensors, so there is one form to read.
     for event in EventFileLoader(str(path)).Load():
         for value in event.summary.value:
-            if value.metadata.plugin_data.plugin_name == "scalars":
+            plugin = value.metadata.plugin_data
+            if plugin.plugin_name == "hparams":
+                hparams |= _hparams(plugin.content)
+            elif plugin.plugin_name == "scalars":
                 number = tensor_util.make_ndarray(value.tensor)
                 if number.size == 1 and number.dtype.kind in "fiub":
                     yield value.tag, event.step, event.wall_time, float(number.reshape(()))

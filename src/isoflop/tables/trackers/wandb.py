@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.tables.problems import shorten
+from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.header import meanings
-from isoflop.tables.source import Progress
+from isoflop.tables.source import Progress, refuse_many_cells
 from isoflop.tables.trackers.require import require
 from isoflop.units import counted
 
@@ -65,6 +68,105 @@ def _run_rows(frame: pd.DataFrame, axis: str, header: str) -> pd.DataFrame:
     return present
 
 
+_UNFINISHED = frozenset({"crashed", "failed", "killed"})
+_STATES = _UNFINISHED | {"finished", "running", "preempted", "preempting", "scheduled", "pending"}
+_LONGEST_DICTIONARY = 100_000  # characters
+_BARE_NUMBER = re.compile(r"(?<=[\s:\[(,])(?:nan|-?inf)(?=\s*[,\]})])")
+
+
+def without_unfinished(raw: RawTable) -> RawTable:
+    """Mark the runs that did not finish as unusable, where a column says the state of each.
+
+    Their last loss is not that of the run that their parameters and tokens describe.
+
+    Parameters
+    ----------
+    raw : RawTable
+    """
+    header = next((h for h in raw.headers if h.lower() in {"state", "status"}), "")
+    if not header:
+        return raw
+    states = raw.frame[header].astype("str").str.strip().str.lower()
+    is_unfinished = states.isin(_UNFINISHED)
+    if not set(states.dropna()) <= _STATES or not is_unfinished.any() or is_unfinished.all():
+        return raw
+    left = states[is_unfinished]
+    problems = [
+        Problem(row=row, column=header, value=state, reason="the run did not finish")
+        for row, state in zip(left.index.tolist(), left.tolist(), strict=True)
+    ]
+    rows, kinds = counted(len(left), "row is", "rows are"), ", ".join(sorted(set(left)))
+    note = f"Runs that did not finish are left out: {rows} {kinds}."
+    return replace(raw, problems=(*raw.problems, *problems), notes=(*raw.notes, note))
+
+
+def unpack_dictionaries(raw: RawTable) -> RawTable:
+    """Turn columns of dictionaries in text, as W&B's export snippet writes them, into columns.
+
+    Parameters
+    ----------
+    raw : RawTable
+
+    Notes
+    -----
+    The cells are parsed as data, as Python or JSON writes it; nothing in them is run.
+    """
+    frame, unpacked = raw.frame, []
+    for header in raw.headers:
+        cells = frame[header]
+        if not _are_dictionaries(cells):
+            continue
+        rows = [dict(_scalars(_dictionary(cell) or {})) for cell in cells]
+        keys = dict.fromkeys(key for row in rows for key in row)
+        if len(keys) < 2:
+            continue  # a name in a wrapper
+        refuse_many_cells(raw.name, len(frame), len(frame.columns) + len(keys))
+        frame = frame.drop(columns=header)
+        names = {key: f"{header}/{key}" if key in frame else key for key in keys}
+        columns = pd.DataFrame(
+            {names[key]: [row.get(key) for row in rows] for key in keys}, index=frame.index
+        )
+        frame = pd.concat([frame, columns.infer_objects()], axis=1)
+        unpacked.append(header)
+    if not unpacked or frame.columns.empty:
+        return raw
+    note = f"Dictionaries were unpacked into columns: {', '.join(map(shorten, unpacked))}."
+    return replace(raw, frame=frame, notes=(*raw.notes, note))
+
+
+def _are_dictionaries(cells: pd.Series) -> bool:
+    """Return whether the first cells of a column of text are dictionaries, and all look so."""
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return False
+    present = cells.dropna()
+    if present.empty or not all(
+        isinstance(cell, str) and cell.lstrip().startswith("{") and cell.rstrip().endswith("}")
+        for cell in present
+    ):
+        return False
+    return all(_dictionary(cell) is not None for cell in present.head(5))
+
+
+def _dictionary(cell: object) -> dict[str, Any] | None:
+    if not isinstance(cell, str) or len(cell) > _LONGEST_DICTIONARY:
+        return None
+    for parse, text in (
+        (json.loads, cell),
+        (ast.literal_eval, cell),
+        (ast.literal_eval, _BARE_NUMBER.sub("None", cell)),
+    ):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                found = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        return (
+            {str(key): value for key, value in found.items()} if isinstance(found, dict) else None
+        )
+    return None
+
+
 def read_wandb(
     project: str,
     *,
@@ -105,7 +207,8 @@ def read_wandb(
     frame = pd.DataFrame(rows)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     notes = (f"{counted(len(runs), 'run')} read from Weights & Biases.",)
-    return RawTable(name=project, format="Weights & Biases", frame=frame, notes=notes)
+    raw = RawTable(name=project, format="Weights & Biases", frame=frame, notes=notes)
+    return without_unfinished(raw)
 
 
 def _first(runs: Any, limit: int) -> Iterator[Any]:
@@ -120,7 +223,7 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     for position, run in enumerate(runs):
         config = dict(_scalars(run.config))
-        base = {"run_id": run.name, **config}
+        base = {"run_id": run.name, "State": str(run.state), **config}
         if curves:
             for entry in run.scan_history(keys=["_step", *curves]):
                 yield {**base, "step": entry["_step"], **dict(_scalars(entry))}
