@@ -62,6 +62,7 @@ from isoflop.tables import (
     LossTable,
     list_datasets,
     load_dataset,
+    names_files,
     of_families,
     read_table,
     reduce_curves,
@@ -70,7 +71,7 @@ from isoflop.tables.prepare import default_preparation
 from isoflop.tables.select import family_names
 from isoflop.tables.shapes import Curves
 from isoflop.tables.simulated import Design, simulate_runs
-from isoflop.tables.source import Source
+from isoflop.tables.source import Sources
 from isoflop.units import parse_quantity
 
 __all__ = [
@@ -92,7 +93,7 @@ __all__ = [
 ]
 
 Progress = Callable[[float, str], None]
-TableLike: TypeAlias = LossTable | Source | pd.DataFrame
+TableLike: TypeAlias = LossTable | Sources | pd.DataFrame
 LawLike: TypeAlias = Law | str
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -103,7 +104,7 @@ _NAME = re.compile(r"\w+")
 
 
 def load(
-    source: Source | pd.DataFrame,
+    source: Sources | pd.DataFrame,
     *,
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
@@ -115,7 +116,9 @@ def load(
 
     Parameters
     ----------
-    source : str, path, bytes, binary file or pandas.DataFrame
+    source : str, path, bytes, binary file, a sequence of these, or pandas.DataFrame
+        Several files, a folder or a pattern (``"runs/*.csv"``) make one table;
+        ``"mlflow:<tracking URI>#<experiment>"`` reads an MLflow store.
     columns : mapping of str to str, optional
         Canonical column by header, such as ``{"n_par": "params"}``.
     units : mapping of str to str, optional
@@ -170,7 +173,7 @@ def _is_dataset(name: str) -> bool:
     if Path(name).is_file():
         return False
     return any(item.id == name for item in list_datasets()) or not (
-        Path(name).suffix or os.sep in name or Path(name).exists()
+        Path(name).suffix or os.sep in name or names_files(name)
     )
 
 

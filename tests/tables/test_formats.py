@@ -332,7 +332,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in for the client: experiments, runs and metric histories as it documents them."""
     runs = [
         SimpleNamespace(
-            info=SimpleNamespace(run_id=f"id{size}", run_name=f"run {size}"),
+            info=SimpleNamespace(run_id=f"id{size}", run_name=f"run {size}", status="FINISHED"),
             data=SimpleNamespace(
                 params={"n_params": str(size * 10**9)}, metrics={"val_loss": 2.5 / size}
             ),
@@ -354,8 +354,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_runs_and_curves_of_a_store() -> None:
     raw = mlflow.read_mlflow("sqlite:///mlflow.db")
     assert raw.frame.to_numpy().tolist() == [
-        ["run 1", "1000000000", 2.5],
-        ["run 2", "2000000000", 1.25],
+        ["run 1", "FINISHED", 1000000000, 2.5],
+        ["run 2", "FINISHED", 2000000000, 1.25],
     ]
     raw = mlflow.read_mlflow("sqlite:///mlflow.db", experiments=["ladder"], curves=True)
     assert raw.frame["step"].tolist() == [1, 2, 1, 2]

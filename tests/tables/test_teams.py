@@ -25,7 +25,7 @@ FILES: dict[str, tuple[bytes, Expected]] = {
     "a table of runs of Weights & Biases": (
         b'"Name","State","Tags","Runtime","Sweep","n_params","val/loss","train/loss","tokens_seen"\n'
         b'"gpt-s","finished","","3600","","1300000000","2.5","2.4","26000000000"\n'
-        b'"gpt-m","crashed","","7200","","7000000000","2.1","2.0","140000000000"\n',
+        b'"gpt-m","finished","","7200","","7000000000","2.1","2.0","140000000000"\n',
         BILLION | {"run_id": ["gpt-s", "gpt-m"], "wall_time_s": [3600.0, 7200.0]},
     ),
     "a table of runs with config and summary": (

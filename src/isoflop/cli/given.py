@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from isoflop import api, document
 from isoflop.cli import report
@@ -24,7 +24,7 @@ def fitted(parsed: argparse.Namespace) -> Fit:
     IsoflopError
         As reading, parsing a formula and fitting do.
     """
-    if document.format_of(parsed.table):
+    if len(parsed.table) == 1 and document.format_of(parsed.table[0]):
         return _saved(parsed)
     table = _table(parsed.table)
     if parsed.family:
@@ -78,10 +78,10 @@ def _saved(parsed: argparse.Namespace) -> Fit:
     given = [f"--{name}" for name in choices if getattr(parsed, name)]
     if given := [*given, *typed_flags(FitOptions, parsed)]:
         raise CatalogError(
-            f"{parsed.table} is a saved fit, which {' and '.join(given)} cannot change.",
+            f"{parsed.table[0]} is a saved fit, which {' and '.join(given)} cannot change.",
             hint="Give the table instead, to fit it again.",
         )
-    return Fit.load(parsed.table)
+    return Fit.load(parsed.table[0])
 
 
 def column_value(column: str, text: str) -> float:
@@ -98,10 +98,10 @@ def column_value(column: str, text: str) -> float:
     return parse_quantity(text, known.dimension)
 
 
-def _table(text: str) -> LossTable:
-    """Return a table by file or name, and print what could not be read of it."""
+def _table(texts: Sequence[str]) -> LossTable:
+    """Return a table by files or name, and print what could not be read of it."""
     with report.Progress() as progress:
-        table = api.load(text, progress=progress)
+        table = api.load(texts[0] if len(texts) == 1 else texts, progress=progress)
     if table.reading is not None:
         report.problems(table.reading.problems)
         report.notices(table.reading.notices)

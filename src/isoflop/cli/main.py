@@ -89,7 +89,12 @@ def _binding(text: str) -> tuple[str, str]:
 
 def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", help="a file, a name from `isoflop datasets`, or a fit saved as JSON")
+    add(
+        "table",
+        nargs="+",
+        help="a file, several, a folder or a pattern, mlflow:<tracking URI>#<experiment>,"
+        " a name from `isoflop datasets`, or a fit saved as JSON",
+    )
     add("--family", action="append", default=[], help="fit the rows of this family alone")
     law = parser.add_mutually_exclusive_group()
     law.add_argument("--law", help="a name from `isoflop laws` (default: what suits the table)")

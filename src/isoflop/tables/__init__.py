@@ -34,7 +34,7 @@ from isoflop.tables.mapping import (
 from isoflop.tables.problems import Problem
 from isoflop.tables.quality import Finding, quality_report
 from isoflop.tables.raw import RawTable
-from isoflop.tables.read import READERS, Reader, read_raw
+from isoflop.tables.read import READERS, Reader, names_files, read_files, read_raw
 from isoflop.tables.reading.choose import guess_mapping
 from isoflop.tables.reading.columns import COLUMNS, Column, LossUnit, ParamConvention
 from isoflop.tables.schema import LossTable, Provenance
@@ -83,9 +83,11 @@ __all__ = [
     "mapping_from_json",
     "max_upload_bytes",
     "merge_seeds",
+    "names_files",
     "of_families",
     "open_dataset",
     "quality_report",
+    "read_files",
     "read_raw",
     "read_table",
     "reduce_curves",

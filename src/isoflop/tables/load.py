@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -18,7 +18,7 @@ from isoflop.tables.read import read_raw
 from isoflop.tables.reading.choose import guess_mapping
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.shapes import use_metric
-from isoflop.tables.source import Progress, Source
+from isoflop.tables.source import Progress, Sources
 from isoflop.tables.validate import NOT_LOGGED, validate
 from isoflop.units import counted, format_quantity
 
@@ -66,7 +66,7 @@ class ReadResult:
 
 
 def read_table(
-    source: Source | Sequence[Source] | pd.DataFrame,
+    source: Sources | pd.DataFrame,
     *,
     name: str = "",
     mapping: ColumnMapping | None = None,

@@ -24,7 +24,7 @@ from isoflop.tables.parquet import is_parquet, read_parquet
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.run_values import column_of
-from isoflop.tables.source import Content, Progress, Source, load
+from isoflop.tables.source import Content, Progress, Source, Sources, load
 from isoflop.tables.spreadsheets import is_spreadsheet, read_spreadsheet
 from isoflop.tables.structured import looks_like_json, read_json
 from isoflop.tables.tidy import tidy
@@ -130,9 +130,7 @@ _DESCRIBED_BY = {
 }
 
 
-def read_raw(
-    source: Source | Sequence[Source], name: str = "", progress: Progress | None = None
-) -> RawTable:
+def read_raw(source: Sources, name: str = "", progress: Progress | None = None) -> RawTable:
     """Read any supported file, by its content rather than its name; or several as one table.
 
     Parameters
@@ -171,6 +169,11 @@ def read_raw(
     return join([Found(path=PurePath(content.name), table=_read(content, progress))], beside)
 
 
+def names_files(text: str) -> bool:
+    """Return whether a text can only be meant as files: a pattern, a path, or an MLflow store."""
+    return text.startswith(_MLFLOW) or is_pattern(text) or Path(text).exists()
+
+
 def read_files(
     named: Sequence[tuple[str, Source]], progress: Progress | None = None, *, is_strict: bool = True
 ) -> RawTable:
@@ -200,7 +203,7 @@ def read_files(
     refused: list[str] = []
     for position, (path, content) in enumerate(tables):
         try:
-            table = _read(content, None)
+            table = _read(content, progress if len(tables) == 1 else None)
         except TableError as error:
             if is_strict or len(tables) == 1:
                 raise

@@ -7,7 +7,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,9 @@ Progress = Callable[[float, str], None]
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path, the content itself, or an open binary file."""
+
+Sources = Source | Sequence[Source]
+"""One source, or several that make one table."""
 
 DEFAULT_MAX_UPLOAD_MB = 200.0
 MAX_COLUMNS = 5_000

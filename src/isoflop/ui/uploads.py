@@ -14,14 +14,14 @@ from isoflop.tables import (
     READERS,
     ColumnMapping,
     LossTable,
+    Progress,
     RawTable,
     ReadResult,
     build_table,
     guess_mapping,
     max_upload_bytes,
-    read_raw,
+    read_files,
 )
-from isoflop.tables.combine import combine
 from isoflop.ui import documents, messages
 from isoflop.ui.state import UPLOAD_PREFIX
 
@@ -178,25 +178,40 @@ def _take(on_table: OnTable, key: str) -> None:
     """Read the files just uploaded and keep their table."""
     given = st.session_state[key]
     files: Sequence[Any] = given if isinstance(given, list) else [given] if given else []
+    named = [(file.name, file.getvalue()) for file in files]
     st.session_state[_FAILURE] = None
-    if not files:
-        return
-    try:
-        table_id = understand(combine([_read(file) for file in files]))
-    except IsoflopError as failure:
-        st.session_state[_FAILURE] = failure
-        return
-    on_table(table_id, find(table_id).table)
+    if named:
+        take(lambda progress: read_files(named, progress), f"Reading {named[0][0]}", on_table)
 
 
-def _read(file: Any) -> RawTable:
-    """Read one file, with a bar while a large one is read."""
-    bar = st.progress(0.0, text=f"Reading {messages.plain(file.name)}")
+def take(
+    read: Callable[[Progress], RawTable], first_words: str, on_table: OnTable | None = None
+) -> None:
+    """Read a table with a bar while that lasts, keep it, or why not; for a widget's callback.
+
+    Parameters
+    ----------
+    read : callable
+        Called with what shows the progress.
+    first_words : str
+        What is done, for a person.
+    on_table : callable or None
+        Called with the id and the table; every page shows it if None.
+    """
+    st.session_state[_FAILURE] = None
+    bar = st.progress(0.0, text=messages.plain(first_words))
 
     def show(share: float, text: str) -> None:
         bar.progress(share, text=messages.plain(text))
 
     try:
-        return read_raw(file.getvalue(), file.name, show)
+        table_id = understand(read(show))
+    except IsoflopError as failure:
+        st.session_state[_FAILURE] = failure
+        return
     finally:
         bar.empty()
+    if on_table is None:
+        choose(table_id)
+    else:
+        on_table(table_id, find(table_id).table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,15 +11,23 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.tables.cells import plain_numbers
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
+from isoflop.tables.trackers.wandb import without_unfinished
 from isoflop.units import counted
 
 _PAGE = 1000
 _MAX_RUNS = 20_000
-_ALLOW_FOLDER = "MLFLOW_ALLOW_FILE_STORE"
+# What the client is asked for where a person has not set it: a plain folder is read, and a server
+# that does not answer is given up after seconds, not after minutes.
+_SETTINGS = {
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
 
 
 def read_mlflow(
@@ -48,9 +57,9 @@ def read_mlflow(
     """
     mlflow = require("mlflow", "mlflow", "Reading an MLflow store")
     try:
-        with _folders_allowed():
+        with _settings():
             client = mlflow.MlflowClient(tracking_uri=tracking_uri or None)
-            runs = list(_runs(client, experiments))
+            runs = list(_runs(client, experiments, progress))
             rows = list(_rows(client, runs, curves, progress))
     except TableError:
         raise
@@ -68,22 +77,24 @@ def read_mlflow(
     frame = pd.DataFrame(rows)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     notes = (f"{counted(len(runs), 'run')} read.", "Parameters and metrics are columns.")
-    return RawTable(name="MLflow", format="MLflow", frame=frame, notes=notes)
+    frame = frame.apply(plain_numbers)  # the store keeps parameters as text
+    raw = RawTable(name="MLflow", format="MLflow", frame=frame, notes=notes)
+    return without_unfinished(raw)
 
 
 @contextmanager
-def _folders_allowed() -> Iterator[None]:
-    """Let the client read a plain folder, which it otherwise asks to migrate first."""
-    before = os.environ.get(_ALLOW_FOLDER)
-    os.environ[_ALLOW_FOLDER] = before or "true"
+def _settings() -> Iterator[None]:
+    """Set what a person has not set for the client, for as long as it is used."""
+    missing = {name: value for name, value in _SETTINGS.items() if not os.environ.get(name)}
+    os.environ.update(missing)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(_ALLOW_FOLDER, None)
+        for name in missing:
+            os.environ.pop(name, None)
 
 
-def _runs(client: Any, experiments: Sequence[str]) -> Iterator[Any]:
+def _runs(client: Any, experiments: Sequence[str], progress: Progress | None) -> Iterator[Any]:
     known = list(client.search_experiments())
     missing = sorted(set(experiments) - {experiment.name for experiment in known})
     if missing:
@@ -97,6 +108,8 @@ def _runs(client: Any, experiments: Sequence[str]) -> Iterator[Any]:
         page = client.search_runs(ids, max_results=_PAGE, page_token=token)
         yield from page
         seen += len(page)
+        if progress:
+            progress(0.0, f"Listing runs: {seen:,} so far")
         token = page.token
         if not token:
             return
@@ -105,9 +118,13 @@ def _runs(client: Any, experiments: Sequence[str]) -> Iterator[Any]:
 def _rows(
     client: Any, runs: Sequence[Any], curves: bool, progress: Progress | None
 ) -> Iterator[dict[str, object]]:
+    names = Counter(run.info.run_name for run in runs)
     for position, run in enumerate(runs):
+        name, id = run.info.run_name, run.info.run_id
+        is_unique = bool(name) and names[name] == 1
         base: dict[str, object] = {
-            "run_id": run.info.run_name or run.info.run_id,
+            "run_id": name if is_unique else f"{name or 'run'} {id[:8]}",
+            "status": str(run.info.status),
             **run.data.params,
         }
         if curves:

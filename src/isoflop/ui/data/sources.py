@@ -14,6 +14,7 @@ from isoflop.plot import APP
 from isoflop.tables import (
     READERS,
     Dataset,
+    Progress,
     RawTable,
     list_datasets,
     max_upload_bytes,
@@ -91,10 +92,10 @@ def _wandb() -> None:
     )
     curves_asked = [name.strip() for name in (metrics or "").split(",") if name.strip()]
 
-    def read() -> RawTable:
+    def read(progress: Progress) -> RawTable:
         from isoflop.tables.trackers.wandb import read_wandb
 
-        return read_wandb(project or "", curves=curves_asked)
+        return read_wandb(project or "", curves=curves_asked, progress=progress)
 
     _read_button("wandb", read, is_ready=bool(project))
 
@@ -112,25 +113,23 @@ def _mlflow() -> None:
     is_curves = st.toggle("Step by step", key="data.mlflow.curves")
     experiments = [name.strip() for name in (names or "").split(",") if name.strip()]
 
-    def read() -> RawTable:
+    def read(progress: Progress) -> RawTable:
         from isoflop.tables.trackers.mlflow import read_mlflow
 
-        return read_mlflow(experiments=experiments, curves=bool(is_curves))
+        return read_mlflow(experiments=experiments, curves=bool(is_curves), progress=progress)
 
     _read_button("mlflow", read, is_ready=True)
 
 
-def _read_button(key: str, read: Callable[[], RawTable], *, is_ready: bool) -> None:
-    if not st.button("Read runs", key=f"data.read.{key}", disabled=not is_ready):
-        return
-    with st.spinner(f"Reading {TRACKERS[key]}"):
-        try:
-            uploads.understand(read())
-        except IsoflopError as problem:
-            messages.show(problem)
-            return
-    st.success("Read: choose it as the loss table on the left.", icon=":material/check:")
-    st.rerun()
+def _read_button(key: str, read: Callable[[Progress], RawTable], *, is_ready: bool) -> None:
+    """Draw the button that reads a tracker's runs, and shows their table when they are read."""
+    st.button(
+        "Read runs",
+        key=f"data.read.{key}",
+        disabled=not is_ready,
+        on_click=uploads.take,
+        args=(read, f"Asking {TRACKERS[key]}"),
+    )
 
 
 # --- The catalog ---
