@@ -365,7 +365,7 @@ def test_a_run_s_values_beside_a_frame() -> None:
     )
     assert grown == ("tokens",)
     assert found["tokens"].tolist() == [2.5e8, 5e8]
-    assert found["val_loss of the run"].tolist() == [2.9, 2.9]
+    assert found["val_loss of the whole run"].tolist() == [2.9, 2.9]
     single, _ = with_run_values(frame.tail(1), {"tokens": 1e9})
     assert single["tokens"].tolist() == [1e9]
 

@@ -226,7 +226,9 @@ class _Reader:
                 return _joined_runs(parts.values, nested)
             rows = [row for found in nested for row in found]
         if _have_own_sizes(rows):
-            return [{**beside(parts.values, _of_rows(rows), "of the file"), **row} for row in rows]
+            return [
+                {**beside(parts.values, _of_rows(rows), "of the whole file"), **row} for row in rows
+            ]
         return self._along(parts.values, name, rows)
 
     def _one_curve(self, curves: Mapping[str, list[Row]]) -> tuple[str, list[Row]]:
@@ -266,7 +268,7 @@ class _Reader:
         rows = _merged(rows, position)
         grown = self._grown(values, rows, position)
         constant = {key: value for key, value in values.items() if key not in grown}
-        run = beside(constant, {*_of_rows(rows), *POSITIONS}, "of the run")
+        run = beside(constant, {*_of_rows(rows), *POSITIONS}, "of the whole run")
         if name:
             own = f", with the run's own values: {', '.join(map(shorten, run))}" if run else ""
             self.notes.append(f"The list {shorten(name)} is the run's curve{own[:300]}.")
@@ -305,7 +307,9 @@ class _Reader:
             ((key, rows),) = parts.records.items()
             self._leave_out(list(parts.lists))
             flat = [row for inner in rows for row in self.record(inner)]
-            return [{**beside(parts.values, _of_rows(flat), "of the file"), **row} for row in flat]
+            return [
+                {**beside(parts.values, _of_rows(flat), "of the whole file"), **row} for row in flat
+            ]
         values = dict(parts.values)
         for key, items in parts.lists.items():
             values[key] = ", ".join(map(str, items)) if _is_text(items) else json.dumps(items)[:200]
@@ -458,7 +462,7 @@ def _measured(values: Row, name: str, rows: Sequence[Row]) -> list[Row]:
         }
         for row in rows
     ]
-    run = beside(values, _of_rows(renamed), "of the run")
+    run = beside(values, _of_rows(renamed), "of the whole run")
     return [{**run, **row} for row in renamed]
 
 
@@ -467,7 +471,9 @@ def _joined_runs(values: Row, nested: Sequence[list[Row]]) -> list[Row]:
     for number, found in enumerate(nested, start=1):
         has_name = any(column_of(key) == "run_id" for row in found[:1] for key in row)
         name = {} if has_name else {"run_id": f"run {number}"}
-        rows += [{**beside(values, _of_rows(found), "of the file"), **name, **row} for row in found]
+        rows += [
+            {**beside(values, _of_rows(found), "of the whole file"), **name, **row} for row in found
+        ]
     return rows
 
 

@@ -41,13 +41,13 @@ def taken_names(keys: Set[str]) -> set[str]:
     return set(keys) | {column_of(key) for key in keys} - {""}
 
 
-def beside(values: Mapping[str, object], taken: Set[str], of: str = "of the run") -> Values:
+def beside(values: Mapping[str, object], taken: Set[str], of: str = "of the whole run") -> Values:
     """Return a run's values under names that do not rival those of its rows.
 
     Examples
     --------
     >>> beside({"lr": 0.1, "val_loss": 3.0}, taken_names({"step", "loss"}))
-    {'lr': 0.1, 'val_loss of the run': 3.0}
+    {'lr': 0.1, 'val_loss of the whole run': 3.0}
     """
     return {
         f"{key} {of}" if {key, column_of(key)} & taken else key: value

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.tables.cells import plain_numbers
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.cells import plain_numbers
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
 from isoflop.tables.trackers.wandb import without_unfinished
