@@ -215,8 +215,8 @@ def test_the_history_of_a_trainer() -> None:
     assert result.table.values("loss").tolist() == [4.1, 3.1]
     assert result.table.frame["loss (file)"].dropna().tolist() == [4.0, 3.0]
     assert result.raw.notes == (
-        "The list log_history is the run's curve, with the run's own values: global_step of the whole"
-        " run, max_steps of the whole run.",
+        "The list log_history is the run's curve, with the run's own values: global_step of the"
+        " whole run, max_steps of the whole run.",
     )
 
 
