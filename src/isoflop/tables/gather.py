@@ -31,7 +31,7 @@ class Found:
     """One table among several, by its path below what they have in common."""
 
     path: PurePath
-    table: RawTable
+    raw: RawTable
     values: Values = field(default_factory=dict)
 
 
@@ -118,27 +118,27 @@ def join(found: Sequence[Found], metadata: Mapping[PurePath, Content]) -> RawTab
     return without_unfinished(replace(joined, notes=tuple(dict.fromkeys((*joined.notes, *notes)))))
 
 
-def describe_runs(table: RawTable, metadata: Mapping[str, Content], root: str) -> RawTable:
+def describe_runs(raw: RawTable, metadata: Mapping[str, Content], root: str) -> RawTable:
     """Return a table of runs with what the files in their folders say of each.
 
     Parameters
     ----------
-    table : RawTable
+    raw : RawTable
         With a column of runs, each called after its folder.
     metadata : mapping of str to Content
         By folder; ``"."`` is that of the run called ``root``.
     root : str
     """
     if not metadata:
-        return table
-    column = _run_column(table)
+        return raw
+    column = _run_column(raw)
     known = {root if name == "." else name: read_metadata(c) for name, c in metadata.items()}
-    parts, notes = [], list(table.notes)
-    for name, rows in table.frame.groupby(column, sort=False):
+    parts, notes = [], list(raw.notes)
+    for name, rows in raw.frame.groupby(column, sort=False):
         values, said = known.get(str(name), ({}, ()))
         parts.append(with_run_values(rows, values)[0])
         notes += said
-    return replace(table, frame=pd.concat(parts).sort_index(), notes=tuple(dict.fromkeys(notes)))
+    return replace(raw, frame=pd.concat(parts).sort_index(), notes=tuple(dict.fromkeys(notes)))
 
 
 def _nearest(
@@ -191,28 +191,28 @@ def run_names(paths: Sequence[PurePath]) -> list[str]:
 
 def _described(item: Found, name: str) -> RawTable:
     """Return a table with what its name and the files beside it say of its run."""
-    table = item.table
-    says = {column_of(header) for header in table.headers}
-    if "run_id" in says and _n_runs(table) > 1:
-        return table  # of several runs, which one name cannot be of
+    raw = item.raw
+    says = {column_of(header) for header in raw.headers}
+    if "run_id" in says and _n_runs(raw) > 1:
+        return raw  # of several runs, which one name cannot be of
     known = says | item.values.keys() | {column_of(key) for key in item.values}
     named = {key: v for key, v in values_in_name(str(item.path)).items() if key not in known}
     values = {**named, **item.values}
     if not values:
-        return table
-    frame, grown = with_run_values(table.frame, values)
+        return raw
+    frame, grown = with_run_values(raw.frame, values)
     notes = [f"{shorten(key)} is a total of the run: it grows along it." for key in grown]
     if named:
         notes.append(f"The name {shorten(name)} says {', '.join(named)} of its run.")
-    return replace(table, frame=frame, notes=(*table.notes, *notes))
+    return replace(raw, frame=frame, notes=(*raw.notes, *notes))
 
 
-def _run_column(table: RawTable) -> str:
-    return next((header for header in table.headers if column_of(header) == "run_id"), "")
+def _run_column(raw: RawTable) -> str:
+    return next((header for header in raw.headers if column_of(header) == "run_id"), "")
 
 
-def _n_runs(table: RawTable) -> int:
-    return int(table.frame[_run_column(table)].nunique())
+def _n_runs(raw: RawTable) -> int:
+    return int(raw.frame[_run_column(raw)].nunique())
 
 
 # --- A table of runs beside their curves ---
@@ -220,47 +220,48 @@ def _n_runs(table: RawTable) -> int:
 
 def _with_runs_table(found: list[Found], notes: list[str]) -> list[Found]:
     """Put the rows of a table of runs on the curves of the same runs, and leave the table out."""
-    runs = [item for item in found if _lists_runs(item.table)]
-    curves = [item for item in found if not _lists_runs(item.table)]
+    runs = [item for item in found if _lists_runs(item.raw)]
+    curves = [item for item in found if not _lists_runs(item.raw)]
     if len(runs) != 1 or not curves:
         return found
-    table = runs[0].table
-    column = _run_column(table)
+    raw = runs[0].raw
+    column = _run_column(raw)
     by_run: dict[str, Values] = {
         str(row[column]): {
             str(key): value for key, value in row.items() if key != column and not _is_empty(value)
         }
-        for row in table.frame.to_dict("records")
+        for row in raw.frame.to_dict("records")
     }
     joined = [_with_runs(item, by_run) for item in curves]
     n_known = sum(n for _, n in joined)
     if not n_known:
         return found
-    notes.append(f"{table.name} describes {n_known} of the runs, by name.")
+    notes.append(f"{raw.name} describes {n_known} of the runs, by name.")
     return [item for item, _ in joined]
 
 
-def _lists_runs(table: RawTable) -> bool:
+def _lists_runs(raw: RawTable) -> bool:
     """Return whether a table has one row a run, with names."""
-    column = _run_column(table)
-    return bool(column) and len(table.frame) > 0 and table.frame[column].is_unique
+    column = _run_column(raw)
+    return bool(column) and len(raw.frame) > 0 and raw.frame[column].is_unique
 
 
 def _with_runs(item: Found, by_run: Mapping[str, Values]) -> tuple[Found, int]:
-    column = _run_column(item.table)
+    column = _run_column(item.raw)
     if not column:
         values = by_run.get(item.path.stem) or by_run.get(item.path.parent.name)
         return (item, 0) if values is None else (replace(item, values=values | item.values), 1)
     parts: list[pd.DataFrame] = []
     n_known = 0
-    for name, rows in item.table.frame.groupby(column, sort=False):
+    for name, rows in item.raw.frame.groupby(column, sort=False):
         values = by_run.get(str(name))
         n_known += values is not None
         parts.append(rows if values is None else with_run_values(rows, values)[0])
     if not n_known:
         return item, 0
     frame = pd.concat(parts).sort_index()
-    return replace(item, table=replace(item.table, frame=frame)), n_known
+    raw = item.raw
+    return replace(item, raw=replace(raw, frame=frame)), n_known
 
 
 def _is_empty(value: object) -> bool:
@@ -274,24 +275,25 @@ def _merged_charts(found: list[Found], notes: list[str]) -> list[Found]:
     """Put metrics of the same runs and steps side by side, as charts are exported one by one."""
     merged: list[Found] = []
     for item in found:
-        partner = next((m for m in merged if _is_partner(m.table, item.table)), None)
+        partner = next((m for m in merged if _is_partner(m.raw, item.raw)), None)
         if partner is None:
             merged.append(item)
             continue
-        frame, other = partner.table.frame, item.table.frame
-        keys = _keys(partner.table)
-        other = other.rename(columns=dict(zip(_keys(item.table), keys, strict=True)))
+        frame, other = partner.raw.frame, item.raw.frame
+        keys = _keys(partner.raw)
+        other = other.rename(columns=dict(zip(_keys(item.raw), keys, strict=True)))
         joined = frame.merge(other, on=keys, how="outer", sort=False)
         joined.index = pd.RangeIndex(1, len(joined) + 1)
-        partner.table = replace(partner.table, frame=joined)
-        notes.append(f"{item.table.name} was put beside {partner.table.name}, by run and step.")
+        raw = partner.raw
+        partner.raw = replace(raw, frame=joined)
+        notes.append(f"{item.raw.name} was put beside {partner.raw.name}, by run and step.")
     return merged
 
 
-def _keys(table: RawTable) -> list[str]:
+def _keys(raw: RawTable) -> list[str]:
     """Return the columns of the run and the step."""
-    step = next((header for header in table.headers if column_of(header) == "step"), "")
-    return [_run_column(table), step]
+    step = next((header for header in raw.headers if column_of(header) == "step"), "")
+    return [_run_column(raw), step]
 
 
 def _is_partner(first: RawTable, second: RawTable) -> bool:

@@ -163,10 +163,9 @@ def read_raw(source: Sources, name: str = "", progress: Progress | None = None) 
             return _read_folder(path, progress)
         if is_pattern(str(source)):
             return _read_paths(files_of(path), progress)
-    # A sequence was dealt with above, which a type cannot tell from bytes.
-    content = load(source, name)  # type: ignore[arg-type]
+    content = load(source, name)  # type: ignore[arg-type]  # no sequence: those are read above
     beside = _beside(source) if isinstance(source, str | os.PathLike) else {}
-    return join([Found(path=PurePath(content.name), table=_read(content, progress))], beside)
+    return join([Found(path=PurePath(content.name), raw=_read(content, progress))], beside)
 
 
 def names_files(text: str) -> bool:
@@ -203,15 +202,15 @@ def read_files(
     refused: list[str] = []
     for position, (path, content) in enumerate(tables):
         try:
-            table = _read(content, progress if len(tables) == 1 else None)
+            raw = _read(content, progress if len(tables) == 1 else None)
         except TableError as error:
             if is_strict or len(tables) == 1:
                 raise
             refused.append(f"{path}: {error.summary}")
             continue
-        if table.format == "TensorBoard" and len(path.parts) > 1:
-            table = replace(table, frame=table.frame.assign(run_id=str(path.parent)))
-        found.append(Found(path=path, table=table))
+        if raw.format == "TensorBoard" and len(path.parts) > 1:
+            raw = replace(raw, frame=raw.frame.assign(run_id=str(path.parent)))
+        found.append(Found(path=path, raw=raw))
         if progress:
             progress((position + 1) / len(tables), f"Reading {content.name}")
     if not is_strict:
@@ -232,12 +231,12 @@ def read_files(
 
 def _with_losses(found: list[Found], refused: list[str]) -> tuple[list[Found], list[str]]:
     """Leave out the files of a folder that hold no loss, where others do, but name no runs."""
-    has_loss = [any(column_of(header) == "loss" for header in f.table.headers) for f in found]
+    has_loss = [any(column_of(header) == "loss" for header in f.raw.headers) for f in found]
     if not any(has_loss):
         return found, refused
     kept, left = [], list(refused)
     for item, is_loss in zip(found, has_loss, strict=True):
-        names_runs = any(column_of(header) == "run_id" for header in item.table.headers)
+        names_runs = any(column_of(header) == "run_id" for header in item.raw.headers)
         if is_loss or names_runs:
             kept.append(item)
         else:
