@@ -7,14 +7,25 @@ carries the same files inside the package.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from isoflop.errors import CatalogError
 
 _PACKAGE = Path(__file__).resolve().parent
+
+
+class HasRoles(Protocol):
+    """An entry of a catalog that says what it is for."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What code may ask for it by."""
+
+
+_Entry = TypeVar("_Entry", bound=HasRoles)
 
 
 @cache
@@ -92,3 +103,38 @@ def require_keys(
         problems = [f"missing: {', '.join(missing)}"] if missing else []
         problems += [f"unknown: {', '.join(unknown)}"] if unknown else []
         raise CatalogError(f"The data file entry {where} is malformed.", detail="; ".join(problems))
+
+
+def with_role(entries: Iterable[_Entry], role: str, kind: str) -> tuple[_Entry, ...]:
+    """Return the entries of a catalog that have a role, in their order.
+
+    Parameters
+    ----------
+    entries : iterable
+    role : str
+    kind : str
+        What an entry is, in words, such as ``"law"``.
+
+    Raises
+    ------
+    CatalogError
+        If none has it.
+    """
+    found = tuple(entry for entry in entries if role in entry.roles)
+    if not found:
+        raise CatalogError(f"No {kind} of the catalog has the role {role!r}.")
+    return found
+
+
+def one_with_role(entries: Iterable[_Entry], role: str, kind: str) -> _Entry:
+    """Return the one entry of a catalog that has a role.
+
+    Raises
+    ------
+    CatalogError
+        If none has it, or several.
+    """
+    found = with_role(entries, role, kind)
+    if len(found) > 1:
+        raise CatalogError(f"The role {role!r} is for one {kind}; {len(found)} have it.")
+    return found[0]

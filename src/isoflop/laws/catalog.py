@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isoflop.data import read_toml, require_keys
+from isoflop.data import one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError, FormulaError
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
@@ -99,7 +99,6 @@ class PublishedFit:
 
 
 _R = TypeVar("_R", bound=str)
-_Entry = TypeVar("_Entry", Law, PublishedFit)
 
 
 def _param(name: str, entry: dict[str, Any], where: str) -> Param:
@@ -203,10 +202,7 @@ def laws_for(role: Role) -> tuple[Law, ...]:
     >>> [law.label for law in laws_for("parametric-fit")]
     ['Chinchilla', 'Chinchilla, one exponent']
     """
-    found = tuple(law for law in load_laws().values() if role in law.roles)
-    if not found:
-        raise CatalogError(f"No law of the catalog has the role {role!r}.")
-    return found
+    return with_role(load_laws().values(), role, "law")
 
 
 def law_for_role(role: Role) -> Law:
@@ -222,16 +218,7 @@ def law_for_role(role: Role) -> Law:
     >>> law_for_role("default").formula
     'E + A/N**alpha + B/D**beta'
     """
-    return _only(laws_for(role), role)
-
-
-def _only(found: tuple[_Entry, ...], role: str) -> _Entry:
-    if len(found) != 1:
-        raise CatalogError(
-            f"The role {role!r} is for one entry of the catalog; {len(found)} have it.",
-            detail=f"Found: {', '.join(entry.key for entry in found) or 'none'}.",
-        )
-    return found[0]
+    return one_with_role(load_laws().values(), role, "law")
 
 
 def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
@@ -293,8 +280,7 @@ def published_fit_for_role(role: FitRole) -> PublishedFit:
     >>> published_fit_for_role("repetition").law.label
     'Data-constrained (repeated tokens)'
     """
-    fits = load_published_fits().values()
-    return _only(tuple(fit for fit in fits if role in fit.roles), role)
+    return one_with_role(load_published_fits().values(), role, "published fit")
 
 
 def rebind(law: Law, columns: Mapping[str, str], response: str | None = None) -> Law:

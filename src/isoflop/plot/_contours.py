@@ -20,7 +20,7 @@ from isoflop.plot import rows
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, response_title
-from isoflop.plot.rows import describe
+from isoflop.plot.rows import describe_plan
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 
@@ -102,16 +102,6 @@ class _Picture:
     groups: tuple[rows.Group, ...]
     plan: Plan | None
     same_budget: _Path | None
-
-    @property
-    def label(self) -> str:
-        """The plan in a few lines."""
-        plan = self.plan
-        if plan is None:
-            return ""
-        return describe(
-            loss=plan.loss, compute=plan.compute_flop, params=plan.params, tokens=plan.tokens
-        )
 
 
 def _prepare(
@@ -210,14 +200,14 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         traces.append(_line(surface.frontier, "Compute-optimal", {"color": theme.ink, "width": 2}))
     traces += [_markers(group, index) for index, group in enumerate(picture.groups)]
     if plan is not None:
-        traces.append(_marker(plan, picture.label, theme))
+        traces.append(_marker(plan, describe_plan(plan), theme))
     layout = {
         "xaxis": look.axis(AXES["params"].title, span=surface.params)
         | {"range": np.log10(surface.params[[0, -1]]).tolist(), "showgrid": False},
         "yaxis": look.axis(AXES["tokens"].title, span=surface.tokens)
         | {"range": np.log10(surface.tokens[[0, -1]]).tolist(), "showgrid": False},
     }
-    where = f" and the chosen model: {picture.label}" if plan is not None else ""
+    where = f" and the chosen model: {describe_plan(plan)}" if plan is not None else ""
     alt = f"Isoloss contours over model size and tokens, the compute-optimal line{where}."
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 

@@ -25,7 +25,7 @@ from isoflop.plot import rows
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, Axis, axis_of, law_axes, response_title
-from isoflop.plot.rows import describe
+from isoflop.plot.rows import describe, describe_plan
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 from isoflop.units import counted
@@ -103,16 +103,6 @@ class _Picture:
     plan: Plan | None
     plan_x: float
     equal_compute: Curve | None
-
-    @property
-    def label(self) -> str:
-        """The plan in a few lines."""
-        plan = self.plan
-        if plan is None:
-            return ""
-        return describe(
-            loss=plan.loss, compute=plan.compute_flop, params=plan.params, tokens=plan.tokens
-        )
 
 
 def _prepare(
@@ -201,7 +191,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         for index, group in enumerate(picture.groups)
     ]
     if picture.plan is not None:
-        traces.append(_budget(picture.plan, picture.plan_x, picture.label, theme))
+        traces.append(_budget(picture.plan, picture.plan_x, describe_plan(picture.plan), theme))
     layout = {
         "xaxis": look.axis(
             picture.axis.title, is_power=picture.axis.is_compute, span=along.x(column)
@@ -223,7 +213,7 @@ def _alt(picture: _Picture) -> str:
     families = ", ".join(group.family for group in picture.groups)
     found = picture.curve.band
     band = "" if found is None else f" with a {found.level:.0%} band"
-    budget = f"; {picture.label}" if picture.plan is not None else ""
+    budget = f"; {describe_plan(picture.plan)}" if picture.plan is not None else ""
     what = (
         f"{counted(n_rows, 'row')} ({families}) and the fitted law" if n_rows else "the fitted law"
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
+from isoflop.planning import Plan
 from isoflop.tables import LossTable, family_names
 from isoflop.units import format_number, format_quantity
 
@@ -111,6 +112,13 @@ def describe(
         None if tokens is None else f"{format_number(tokens)} tokens",
     ]
     return "<br>".join(part for part in parts if part)
+
+
+def describe_plan(plan: Plan) -> str:
+    """Put a plan into a few lines, with units, for a hover box."""
+    return describe(
+        loss=plan.loss, compute=plan.compute_flop, params=plan.params, tokens=plan.tokens
+    )
 
 
 _WRITE: MappingProxyType[str, Callable[[float], str]] = MappingProxyType(

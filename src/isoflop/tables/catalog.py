@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 import pandas as pd
 
-from isoflop.data import data_root, read_toml, require_keys
+from isoflop.data import data_root, one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.tables.fetch import cached_path, fetch
@@ -166,10 +166,7 @@ def datasets_for(role: DatasetRole) -> tuple[Dataset, ...]:
     >>> [dataset.id for dataset in datasets_for("reference-loss")]
     ['chinchilla', 'gemstones', 'datablations']
     """
-    found = tuple(dataset for dataset in list_datasets() if role in dataset.roles)
-    if not found:
-        raise CatalogError(f"No data set of the catalog has the role {role!r}.")
-    return found
+    return with_role(list_datasets(), role, "data set")
 
 
 def dataset_for_role(role: DatasetRole) -> Dataset:
@@ -185,13 +182,7 @@ def dataset_for_role(role: DatasetRole) -> Dataset:
     >>> dataset_for_role("small-runs").id
     'isoflop-ladder'
     """
-    found = datasets_for(role)
-    if len(found) != 1:
-        raise CatalogError(
-            f"The role {role!r} is for one data set; {len(found)} have it.",
-            detail=f"Found: {', '.join(dataset.id for dataset in found)}.",
-        )
-    return found[0]
+    return one_with_role(list_datasets(), role, "data set")
 
 
 def load_dataset(
