@@ -7,7 +7,7 @@ carries the same files inside the package.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Set
+from collections.abc import Mapping, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -105,12 +105,13 @@ def require_keys(
         raise CatalogError(f"The data file entry {where} is malformed.", detail="; ".join(problems))
 
 
-def with_role(entries: Iterable[_Entry], role: str, kind: str) -> tuple[_Entry, ...]:
-    """Return the entries of a catalog that have a role, in their order.
+def with_role(catalog: Mapping[str, _Entry], role: str, kind: str) -> dict[str, _Entry]:
+    """Return the entries of a catalog that have a role, by name and in their order.
 
     Parameters
     ----------
-    entries : iterable
+    catalog : mapping of str to object
+        By name.
     role : str
     kind : str
         What an entry is, in words, such as ``"law"``.
@@ -120,13 +121,13 @@ def with_role(entries: Iterable[_Entry], role: str, kind: str) -> tuple[_Entry, 
     CatalogError
         If none has it.
     """
-    found = tuple(entry for entry in entries if role in entry.roles)
+    found = {name: entry for name, entry in catalog.items() if role in entry.roles}
     if not found:
         raise CatalogError(f"No {kind} of the catalog has the role {role!r}.")
     return found
 
 
-def one_with_role(entries: Iterable[_Entry], role: str, kind: str) -> _Entry:
+def one_with_role(catalog: Mapping[str, _Entry], role: str, kind: str) -> _Entry:
     """Return the one entry of a catalog that has a role.
 
     Raises
@@ -134,7 +135,10 @@ def one_with_role(entries: Iterable[_Entry], role: str, kind: str) -> _Entry:
     CatalogError
         If none has it, or several.
     """
-    found = with_role(entries, role, kind)
+    found = with_role(catalog, role, kind)
     if len(found) > 1:
-        raise CatalogError(f"The role {role!r} is for one {kind}; {len(found)} have it.")
-    return found[0]
+        raise CatalogError(
+            f"The role {role!r} is for one {kind}; {len(found)} have it.",
+            detail=f"Found: {', '.join(found)}.",
+        )
+    return next(iter(found.values()))

@@ -48,7 +48,7 @@ def test_every_role_of_a_published_fit_has_one(role: Any) -> None:
 
 
 def test_a_role_of_several_laws_is_not_for_one() -> None:
-    with pytest.raises(CatalogError, match="is for one entry of the catalog; 2 have it") as caught:
+    with pytest.raises(CatalogError, match="is for one law; 2 have it") as caught:
         law_for_role("parametric-fit")
     assert "chinchilla, chinchilla_tied" in str(caught.value.detail)
 

@@ -202,7 +202,7 @@ def laws_for(role: Role) -> tuple[Law, ...]:
     >>> [law.label for law in laws_for("parametric-fit")]
     ['Chinchilla', 'Chinchilla, one exponent']
     """
-    return with_role(load_laws().values(), role, "law")
+    return tuple(with_role(load_laws(), role, "law").values())
 
 
 def law_for_role(role: Role) -> Law:
@@ -218,7 +218,7 @@ def law_for_role(role: Role) -> Law:
     >>> law_for_role("default").formula
     'E + A/N**alpha + B/D**beta'
     """
-    return one_with_role(load_laws().values(), role, "law")
+    return one_with_role(load_laws(), role, "law")
 
 
 def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
@@ -280,7 +280,7 @@ def published_fit_for_role(role: FitRole) -> PublishedFit:
     >>> published_fit_for_role("repetition").law.label
     'Data-constrained (repeated tokens)'
     """
-    return one_with_role(load_published_fits().values(), role, "published fit")
+    return one_with_role(load_published_fits(), role, "published fit")
 
 
 def rebind(law: Law, columns: Mapping[str, str], response: str | None = None) -> Law:

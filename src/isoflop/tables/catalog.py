@@ -166,7 +166,7 @@ def datasets_for(role: DatasetRole) -> tuple[Dataset, ...]:
     >>> [dataset.id for dataset in datasets_for("reference-loss")]
     ['chinchilla', 'gemstones', 'datablations']
     """
-    return with_role(list_datasets(), role, "data set")
+    return tuple(with_role(_by_id(), role, "data set").values())
 
 
 def dataset_for_role(role: DatasetRole) -> Dataset:
@@ -182,7 +182,11 @@ def dataset_for_role(role: DatasetRole) -> Dataset:
     >>> dataset_for_role("small-runs").id
     'isoflop-ladder'
     """
-    return one_with_role(list_datasets(), role, "data set")
+    return one_with_role(_by_id(), role, "data set")
+
+
+def _by_id() -> dict[str, Dataset]:
+    return {dataset.id: dataset for dataset in list_datasets()}
 
 
 def load_dataset(
