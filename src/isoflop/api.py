@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -59,17 +60,20 @@ from isoflop.planning.rule import SIX_ND
 from isoflop.planning.trajectory import assumed_params
 from isoflop.tables import (
     COLUMNS,
+    ColumnMapping,
     LossTable,
+    find_dataset,
     list_datasets,
     load_dataset,
     names_files,
     of_families,
+    open_dataset,
     read_table,
-    reduce_curves,
 )
-from isoflop.tables.prepare import default_preparation
+from isoflop.tables.exclude import exclusion_of
+from isoflop.tables.prepare import default_preparation, prepare
 from isoflop.tables.select import family_names
-from isoflop.tables.shapes import Curves
+from isoflop.tables.shapes import Curves, Seeds
 from isoflop.tables.simulated import Design, simulate_runs
 from isoflop.tables.source import Sources
 from isoflop.units import parse_quantity
@@ -109,7 +113,11 @@ def load(
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
     loss_unit: str = "",
+    mapping: ColumnMapping | None = None,
+    metric: str = "",
     curves: Curves | None = None,
+    seeds: Seeds = "all",
+    exclude: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> LossTable:
     """Return a loss table by its catalog name, or read one from a file, its bytes, or a frame.
@@ -125,9 +133,18 @@ def load(
         Unit of bare numbers by header or canonical column, such as ``{"tokens": "B"}``.
     loss_unit : str
         Such as ``"bits/byte"``.
+    mapping : ColumnMapping, optional
+        How to understand all columns, as the app writes it.
+    metric : str
+        Column to be explained instead of the loss.
     curves : {"all", "last", "best", "smoothed"}, optional
         Which rows of each learning curve to keep; by default as the catalog says, else the last of
         each long one.
+    seeds : {"all", "clustered", "mean", "best"}
+        What becomes of runs of one setting: repetitions, or trials of hyper-parameters.
+    exclude : iterable of str
+        Rows to leave out: numbers such as ``"3,5-9"``, a rule such as ``"compute_below=1e19"``, or
+        a condition such as ``"tokens < 1e9"``.
     progress : callable, optional
         Called with the share done and what is being done; may raise to cancel.
 
@@ -156,16 +173,32 @@ def load(
             hint="Download the file and give its path, or choose a name of isoflop.datasets().",
         )
     if isinstance(source, str) and _is_dataset(source):
-        if columns or units or loss_unit:
+        if columns or units or loss_unit or mapping is not None:
             raise TableError(
                 f"The columns and units of {source} are settled by the catalog.",
                 hint="Leave columns, units and loss_unit out, or read a file of your own.",
             )
-        return load_dataset(source, progress, curves=curves)
-    read = read_table(source, columns=columns, units=units, loss_unit=loss_unit, progress=progress)
-    kept = curves or default_preparation(read.table).curves
-    response = "loss" if "loss" in read.table.frame else "accuracy"
-    return reduce_curves(read.table, kept, response=response)
+        full = open_dataset(source, progress).table
+        usual = find_dataset(source).preparation
+    else:
+        full = read_table(
+            source,
+            mapping=mapping,
+            columns=columns,
+            units=units,
+            loss_unit=loss_unit,
+            progress=progress,
+        ).table
+        usual = default_preparation(full)
+    left_out = tuple(exclusion_of(text, full) for text in exclude)
+    preparation = replace(
+        usual,
+        metric=metric,
+        curves=curves or usual.curves,
+        seeds=seeds,
+        exclusions=(*usual.exclusions, *left_out),
+    )
+    return prepare(full, preparation)
 
 
 def _is_dataset(name: str) -> bool:

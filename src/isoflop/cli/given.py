@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 
 from isoflop import api, document
 from isoflop.cli import report
@@ -12,8 +13,15 @@ from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, load_laws, rebind, typed_law
 from isoflop.options import from_flags, typed_flags
-from isoflop.tables import COLUMNS, LossTable
+from isoflop.tables import COLUMNS, ColumnMapping, LossTable, mapping_from_json
 from isoflop.units import parse_number, parse_quantity
+
+# What a saved fit no longer takes, and the values by which it was not given.
+_NOT_OF_A_FIT = (
+    "law", "formula", "input", "response", "family", "mapping", "column", "unit", "metric",
+    "curves", "seeds", "exclude",
+)  # fmt: skip
+_NOTHING: tuple[object, ...] = (None, "", "all", [])
 
 
 def fitted(parsed: argparse.Namespace) -> Fit:
@@ -26,9 +34,7 @@ def fitted(parsed: argparse.Namespace) -> Fit:
     """
     if len(parsed.table) == 1 and document.format_of(parsed.table[0]):
         return _saved(parsed)
-    table = _table(parsed.table)
-    if parsed.family:
-        table = table.families(*parsed.family)
+    table = _table(parsed)
     if parsed.formula:
         response = parsed.response or "loss"
         law = typed_law(parsed.formula, table, response=response, params=parsed.parameter)
@@ -74,8 +80,7 @@ def _saved(parsed: argparse.Namespace) -> Fit:
     CatalogError
         If it is to be fitted in another way.
     """
-    choices = ("law", "formula", "family", "input", "response")
-    given = [f"--{name}" for name in choices if getattr(parsed, name)]
+    given = [f"--{name}" for name in _NOT_OF_A_FIT if getattr(parsed, name) not in _NOTHING]
     if given := [*given, *typed_flags(FitOptions, parsed)]:
         raise CatalogError(
             f"{parsed.table[0]} is a saved fit, which {' and '.join(given)} cannot change.",
@@ -98,14 +103,42 @@ def column_value(column: str, text: str) -> float:
     return parse_quantity(text, known.dimension)
 
 
-def _table(texts: Sequence[str]) -> LossTable:
-    """Return a table by files or name, and print what could not be read of it."""
+def _table(parsed: argparse.Namespace) -> LossTable:
+    """Return a table by file or name, and print how it was read and which rows are fitted."""
     with report.Progress() as progress:
-        table = api.load(texts[0] if len(texts) == 1 else texts, progress=progress)
+        table = api.load(
+            parsed.table[0] if len(parsed.table) == 1 else parsed.table,
+            mapping=None if parsed.mapping is None else _mapping(parsed.mapping),
+            columns=dict(parsed.column),
+            units=dict(parsed.unit),
+            metric=parsed.metric,
+            curves=parsed.curves,
+            seeds=parsed.seeds,
+            exclude=parsed.exclude,
+            progress=progress,
+        )
+    if parsed.family:
+        table = table.families(*parsed.family)
     if table.reading is not None:
         report.problems(table.reading.problems)
         report.notices(table.reading.notices)
+    report.rows_fitted(table)
     return table
+
+
+def _mapping(path: Path) -> ColumnMapping:
+    """Read a mapping that the Data page wrote.
+
+    Raises
+    ------
+    TableError
+        If it is none, or cannot be read.
+    """
+    try:
+        return mapping_from_json(path.read_bytes())
+    except OSError as error:
+        reason = str(error.strerror)
+        raise TableError(f"The mapping {path} cannot be read.", detail=reason) from None
 
 
 def _named_law(key: str) -> Law:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from isoflop import __version__
 from isoflop.cli import commands
@@ -14,6 +15,7 @@ from isoflop.errors import IsoflopError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.options import add_flags
 from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
+from isoflop.tables.shapes import Curves, Seeds
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -95,7 +97,7 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
         help="a file, several, a folder or a pattern, mlflow:<tracking URI>#<experiment>,"
         " a name from `isoflop datasets`, or a fit saved as JSON",
     )
-    add("--family", action="append", default=[], help="fit the rows of this family alone")
+    _add_reading_options(parser)
     law = parser.add_mutually_exclusive_group()
     law.add_argument("--law", help="a name from `isoflop laws` (default: what suits the table)")
     law.add_argument("--formula", help="a law of your own, such as 'E + A/N**alpha'")
@@ -117,6 +119,45 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     add("--response", help="column to predict instead of the law's own")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON; - for the screen")
     add_flags(parser, FitOptions, "how to fit")
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a file is read and which of its rows are fitted, as the Data page does."""
+    reading = parser.add_argument_group("how to read the table, and which rows to fit")
+    add = reading.add_argument
+    add("--mapping", type=Path, metavar="FILE", help="columns as the Data page wrote them (JSON)")
+    add(
+        "--column",
+        type=_binding,
+        action="append",
+        default=[],
+        metavar="HEADER=COLUMN",
+        help="what a header means, such as n_par=params; own keeps its name, out leaves it out",
+    )
+    add(
+        "--unit",
+        type=_binding,
+        action="append",
+        default=[],
+        metavar="HEADER=UNIT",
+        help="unit of bare numbers, such as params=M or loss='bits per byte'; 1 as they stand",
+    )
+    add("--metric", default="", metavar="COLUMN", help="explain this column instead of the loss")
+    add("--curves", choices=get_args(Curves), help="rows of each learning curve")
+    add(
+        "--seeds",
+        choices=get_args(Seeds),
+        default="all",
+        help="what becomes of runs of one setting: seeds, or trials of hyper-parameters",
+    )
+    add(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="ROWS",
+        help="leave rows out: 3,5-9, compute_below=1e19, or a condition such as 'tokens < 1e9'",
+    )
+    add("--family", action="append", default=[], help="fit the rows of this family alone")
 
 
 def _add_prediction_options(parser: argparse.ArgumentParser) -> None:

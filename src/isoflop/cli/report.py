@@ -16,9 +16,9 @@ from isoflop.errors import CatalogError
 from isoflop.fitting import Band, Fit
 from isoflop.notices import Notice
 from isoflop.planning import Plan
-from isoflop.tables import Problem
+from isoflop.tables import LossTable, Problem
 from isoflop.text import aligned, notice_lines
-from isoflop.units import format_number
+from isoflop.units import counted, format_number
 
 MAX_PROBLEMS = 10
 
@@ -152,6 +152,19 @@ def notices(found: Sequence[Notice]) -> None:
     """Print soft findings on standard error."""
     for line in notice_lines(found):
         print(line, file=sys.stderr)
+
+
+def rows_fitted(table: LossTable) -> None:
+    """Print on standard error which rows of a table are fitted, and why the others are not."""
+    n_rows = len(table.frame) if table.reading is None else table.reading.n_rows
+    n_fitted = len(table.included())
+    why = []
+    if "exclusion_reason" in table.frame:
+        out = table.frame["is_excluded"].astype(bool)
+        counts = table.frame.loc[out, "exclusion_reason"].value_counts()
+        why = [f"{count:,} {reason}" for reason, count in counts.head(3).items()]
+    text = f"fitted: {n_fitted:,} of {counted(n_rows, 'row')}"
+    print(f"{text} (left out: {'; '.join(why)})" if why else text, file=sys.stderr)
 
 
 def problems(found: Sequence[Problem]) -> None:

@@ -16,16 +16,17 @@ import pandas as pd
 
 from isoflop.data import data_root, one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError
-from isoflop.tables.exclude import Exclusion, exclude
+from isoflop.tables.exclude import Exclusion
 from isoflop.tables.fetch import cached_path, fetch
 from isoflop.tables.load import ReadResult, build_table
 from isoflop.tables.mapping import ColumnMapping, ColumnRole
+from isoflop.tables.prepare import Preparation, prepare
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import read_raw
 from isoflop.tables.reading.choose import guess_mapping
 from isoflop.tables.reading.columns import COLUMNS, LossUnit, ParamConvention
 from isoflop.tables.schema import LossTable, Provenance
-from isoflop.tables.shapes import Curves, reduce_curves
+from isoflop.tables.shapes import Curves
 from isoflop.tables.source import Progress
 
 FOLDER = "datasets"
@@ -110,6 +111,11 @@ class Dataset:
     loss_unit: LossUnit = "unknown"
     param_convention: ParamConvention = "unknown"
     response: str = "loss"
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to its rows before they are fitted, unless a person says otherwise."""
+        return Preparation(curves=self.curves, exclusions=self.exclusions)
 
     @property
     def is_shipped(self) -> bool:
@@ -212,9 +218,9 @@ def load_dataset(
     >>> len(load_dataset("pile-cerebras-pythia").frame)
     15
     """
-    dataset = find_dataset(id)
-    table = exclude(open_dataset(id, progress).table, dataset.exclusions)
-    return reduce_curves(table, curves or dataset.curves)
+    usual = find_dataset(id).preparation
+    preparation = replace(usual, curves=curves or usual.curves)
+    return prepare(open_dataset(id, progress).table, preparation, max_rows=None)
 
 
 def open_dataset(id: str, progress: Progress | None = None) -> ReadResult:

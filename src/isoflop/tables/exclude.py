@@ -6,18 +6,20 @@ it away.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isoflop.errors import TableError
+from isoflop.errors import TableError, UnitError
+from isoflop.tables.condition import fulfils
 from isoflop.tables.convert import SIZES
 from isoflop.tables.shapes import exclusions_of
-from isoflop.units import format_number
+from isoflop.units import format_number, parse_number
 
 if TYPE_CHECKING:
     from isoflop.tables.schema import LossTable
@@ -32,6 +34,7 @@ Rule = Literal[
     "compute_below",
 ]
 MAX_REASON_CHARACTERS = 200
+_ROW_NUMBERS = re.compile(r"\s*\d{1,9}(\s*-\s*\d{1,9})?([,\s]+\d{1,9}(\s*-\s*\d{1,9})?)*\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,48 @@ _RULES: dict[str, RuleKind] = {
         select=lambda frame, value: frame["compute_flop"].to_numpy(dtype=np.float64) < value,
     ),
 }
+
+
+def exclusion_of(text: str, table: LossTable) -> Exclusion:
+    """Return what a person writes to leave rows out.
+
+    Parameters
+    ----------
+    text : str
+        Row numbers such as ``"3,5-9"``; a rule and its value, such as ``"compute_below=1e19"``; or
+        a condition that the rows fulfil, such as ``"tokens < 1e9"``.
+    table : LossTable
+
+    Raises
+    ------
+    TableError
+        If it is none of them, or concerns no row.
+
+    Examples
+    --------
+    >>> from isoflop.tables import load_dataset
+    >>> exclusion_of("3,5-7", load_dataset("pile-cerebras-pythia")).rows
+    (3, 5, 6, 7)
+    """
+    name, is_rule, value = (part.strip() for part in text.partition("="))
+    if is_rule and name in _RULES:
+        try:
+            return Exclusion(rule=cast("Rule", name), value=parse_number(value), reason=text)
+        except UnitError as problem:
+            raise TableError(f"The rule {text!r} has no number.", detail=str(problem)) from None
+    if _ROW_NUMBERS.fullmatch(text):
+        ends = [part.split("-") for part in re.split(r"[,\s]+", text.strip())]
+        wanted = {row for end in ends for row in range(int(end[0]), int(end[-1]) + 1)}
+        rows = tuple(sorted(wanted & set(table.frame.index)))
+    else:
+        frame = table.included()
+        rows = tuple(int(row) for row in frame.index[fulfils(frame, text)])
+    if not rows:
+        raise TableError(
+            f"No row is left out by {text!r}.",
+            hint=f"Give row numbers, a condition, or a rule: {', '.join(_RULES)}.",
+        )
+    return Exclusion(rule="rows", rows=rows, reason=text)
 
 
 def rules(table: LossTable) -> dict[str, RuleKind]:

@@ -34,11 +34,14 @@ class Reading:
     problems : tuple of Problem
         Every cell and line that could not be used, ordered by row.
     notices : tuple of Notice
+    n_rows : int
+        Rows of the file.
     """
 
     mapping: ColumnMapping
     problems: tuple[Problem, ...]
     notices: tuple[Notice, ...]
+    n_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,7 @@ def build_table(
     if progress:
         progress(1.0, "Done")
     notices = _notices(table, mapping, problems)
-    reading = Reading(mapping=mapping, problems=problems, notices=notices)
+    reading = Reading(mapping=mapping, problems=problems, notices=notices, n_rows=len(raw.frame))
     return ReadResult(
         table=replace(table, reading=reading),
         problems=problems,

@@ -46,8 +46,8 @@ class Preparation:
         Which rows of each learning curve.
     exclusions : tuple of Exclusion
         In the order they were made.
-    seeds : {"all", "clustered", "mean"}
-        What becomes of repetitions.
+    seeds : {"all", "clustered", "mean", "best"}
+        What becomes of runs of one setting: seeds, or trials of hyper-parameters.
     convention : str
         How parameters are counted; as the table does if empty.
     """
@@ -68,8 +68,17 @@ def default_preparation(table: LossTable) -> Preparation:
     return Preparation(curves="last" if is_long else "all")
 
 
-def prepare(table: LossTable, preparation: Preparation) -> LossTable:
-    """Apply a preparation.
+def prepare(
+    table: LossTable, preparation: Preparation, *, max_rows: int | None = MAX_ROWS
+) -> LossTable:
+    """Apply a preparation: the one way from what was read to what is fitted.
+
+    Parameters
+    ----------
+    table : LossTable
+    preparation : Preparation
+    max_rows : int or None
+        More rows are thinned along each run.
 
     Raises
     ------
@@ -85,7 +94,7 @@ def prepare(table: LossTable, preparation: Preparation) -> LossTable:
     table = reduce_curves(table, preparation.curves, response=response)
     table = exclude(table, of_runs)
     table = merge_seeds(table, preparation.seeds, response=response)
-    table = thin(table, MAX_ROWS)
+    table = table if max_rows is None else thin(table, max_rows)
     return with_convention(table, preparation.convention) if preparation.convention else table
 
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError
 from isoflop.tables.derive import COMPUTE_FORMULA, FLOP_PER_PARAM_TOKEN
-from isoflop.tables.reading.columns import COLUMNS, ParamConvention
+from isoflop.tables.reading.columns import COLUMNS, ParamConvention, normalise, words
 
 if TYPE_CHECKING:
     from isoflop.tables.schema import LossTable
 
 Curves = Literal["all", "last", "best", "smoothed"]
-Seeds = Literal["all", "clustered", "mean"]
+Seeds = Literal["all", "clustered", "mean", "best"]
 
 SMOOTHED_SHARE = 0.1
 """Of a run's steps, at its end, that a smoothed final loss is the mean of."""
@@ -25,8 +25,9 @@ SMOOTHED_SHARE = 0.1
 _DESIGN = (
     "family", "params", "params_nonembedding", "params_active", "tokens", "unique_tokens",
     "compute_flop", "step", "width", "depth", "heads", "vocabulary", "n_experts", "granularity",
-    "sparsity", "batch_tokens", "learning_rate",
+    "sparsity",
 )  # fmt: skip
+_SEEDS = ("seed",)
 _METRIC_REASON = "no value of "
 
 
@@ -196,21 +197,39 @@ def exclusions_of(frame: pd.DataFrame) -> tuple[pd.Series[bool], pd.Series[str]]
 
 
 def has_repetitions(table: LossTable) -> bool:
-    """Return whether several runs differ in nothing but the seed."""
+    """Return whether several runs share their size, data and every other input of a law."""
     frame = table.included()
     design = _design_columns(frame)
     return bool(design) and len(frame) > 1 and bool(frame.duplicated(subset=design).any())
 
 
+def sweep(table: LossTable) -> tuple[str, ...]:
+    """Return the hyper-parameters that runs of one setting differ in; empty where none is swept.
+
+    A setting is a size with its data, and every other input of a law.
+    """
+    if not has_repetitions(table):
+        return ()
+    frame = table.included()
+    design = _design_columns(frame)
+    hyper = _hyper_parameters(frame)
+    if not hyper:
+        return ()
+    repeated = frame[frame.duplicated(subset=design, keep=False)]
+    groups = repeated.groupby(design, sort=False, dropna=False)
+    return tuple(name for name in hyper if (groups[name].nunique() > 1).any())
+
+
 def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> LossTable:
-    """Treat runs that differ in nothing but the seed as repetitions.
+    """Treat runs of one setting as repetitions: of several seeds, or trials of hyper-parameters.
 
     Parameters
     ----------
     table : LossTable
-    how : {"all", "clustered", "mean"}
+    how : {"all", "clustered", "mean", "best"}
         Leave rows as they are; give repetitions one run, so that a cluster bootstrap draws them
-        together; or replace them by their mean, with ``loss_std`` and ``n_seeds``.
+        together; replace them by their mean, with ``loss_std`` and ``n_seeds``; or keep the row of
+        the lowest loss, as of a sweep of learning rates.
     response : str
 
     Raises
@@ -221,6 +240,8 @@ def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> Loss
     if how == "all":
         return table
     design = _design_columns(table.frame)
+    if how == "mean":  # never of trials that were trained in another way
+        design += [name for name in _hyper_parameters(table.frame) if name not in _SEEDS]
     if not design:
         raise TableError(f"The table {table.id} has no column that tells runs apart.")
     if how == "clustered":
@@ -230,6 +251,11 @@ def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> Loss
         return table.with_frame(frame, derived={"run_id": "one name for all repetitions"})
     frame = table.included()
     groups = frame.groupby(design, sort=False, dropna=False)
+    if how == "best":
+        is_loss = response == "loss"
+        best = groups[response].idxmin() if is_loss else groups[response].idxmax()
+        kept = frame.loc[best].sort_index()
+        return table.with_frame(kept, derived={response: "best of each setting"})
     kept = groups.head(1).copy()
     codes = groups.ngroup().loc[kept.index]
     spread = groups[response].agg(["mean", "std", "count"]).reset_index(drop=True)
@@ -237,6 +263,17 @@ def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> Loss
     kept[f"{response}_std"] = spread["std"].iloc[codes].to_numpy()
     kept["n_seeds"] = spread["count"].iloc[codes].to_numpy(dtype=np.float64)
     return table.with_frame(kept, derived={response: "mean over repetitions"})
+
+
+def _hyper_parameters(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that say how a run was trained, and not which run it is."""
+    known = words().hyper_parameters
+    names = [str(name) for name in frame if name not in _DESIGN]
+    return [
+        name
+        for name in names
+        if name in {"learning_rate", "batch_tokens", *_SEEDS} or normalise(name) in known
+    ]
 
 
 def _design_columns(frame: pd.DataFrame) -> list[str]:

@@ -31,8 +31,7 @@ def usual(table_id: str, full: LossTable) -> Preparation:
     """Return what is done to a table unless a person says otherwise."""
     if table_id == SIMULATED or table_id.startswith(UPLOAD_PREFIX):
         return _default(full)
-    dataset = find_dataset(table_id)
-    return Preparation(curves=dataset.curves, exclusions=dataset.exclusions)
+    return find_dataset(table_id).preparation
 
 
 _default = kept(default_preparation, max_entries=MAX_TABLES)

@@ -31,7 +31,8 @@ CURVES: dict[Curves, str] = {
 SEEDS: dict[Seeds, str] = {
     "all": "One by one",
     "clustered": "Resampled together",
-    "mean": "Their mean",
+    "mean": "Mean of seeds",
+    "best": "Best of each setting",
 }
 LOSS = ""
 
@@ -77,7 +78,7 @@ def controls(table_id: str, full: LossTable) -> None:
     if found.has_repetitions or current.seeds != "all":
         drawn += _choice(
             table_id, full, "seeds", "Repetitions", SEEDS, current.seeds,
-            help="Runs that differ in nothing but the seed.",
+            help="Runs of one size and data: seeds, or trials of hyper-parameters.",
         )  # fmt: skip
     counts = found.conventions
     if len(counts) > 1:
