@@ -12,7 +12,7 @@ import pytest
 from isoflop.cli import commands, main
 from isoflop.laws import load_laws
 from isoflop.planning import load_accelerators
-from isoflop.tables import list_datasets
+from isoflop.tables import guess_mapping, list_datasets, read_raw
 
 CHINCHILLA = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 Call = Callable[..., tuple[int, str, str]]
@@ -332,3 +332,66 @@ def test_the_installed_command_answers_and_a_closed_pipe_is_no_error() -> None:
     )
     assert piped.stdout.count("\n") == 1
     assert piped.stderr == ""
+
+
+# --- How a table is read, and which rows are fitted ---
+
+MILLIONS = Path(__file__).parent / "tables" / "cases" / "params_millions_grid.csv"
+SWEEP = MILLIONS.parent / "lr_bs_sweep.csv"
+
+
+@pytest.mark.parametrize(
+    "command", [("fit",), ("predict", "--at", "N=7B", "D=1T"), ("plan", "--flop", "1e21")]
+)
+def test_a_question_ends_with_the_flag_that_answers_it(
+    call: Call, command: tuple[str, ...]
+) -> None:
+    code, out, err = call(command[0], MILLIONS, *command[1:])
+    assert (code, out) == (2, "")
+    assert "In which unit is params?" in err
+    assert "--unit params=M (millions)" in err
+    code, out, err = call(command[0], MILLIONS, *command[1:], "--unit", "params=M")
+    assert code == 0
+    assert "fitted: 18 of 18 rows" in err
+
+
+def test_rows_are_left_out_by_number_rule_and_condition(call: Call) -> None:
+    given = ("--exclude", "1,3-4", "--exclude", "highest_losses=1", "--exclude", "tokens > 7e11")
+    code, _, err = call("fit", MILLIONS, "--unit", "params=M", *given)
+    assert code == 0
+    assert "fitted: 13 of 18 rows" in err
+    assert "rows 1,3-4: 3" in err
+    code, _, err = call("fit", MILLIONS, "--unit", "params=M", "--exclude", "99")
+    assert code == 2
+    assert "No row is left out by '99'" in err
+
+
+def test_the_best_trial_of_each_setting_is_fitted(call: Call) -> None:
+    _, _, err = call("fit", SWEEP)
+    assert "fitted: 60 of 60 rows" in err
+    assert "60 rows are trials of 6 settings" in err
+    code, out, err = call("fit", SWEEP, "--seeds", "best")
+    assert code == 0
+    assert "fitted: 6 of 60 rows" in err
+    assert "6 rows of lr-bs-sweep" in out
+
+
+def test_a_mapping_of_the_page_is_taken(call: Call, tmp_path: Path) -> None:
+    mapping = guess_mapping(read_raw(MILLIONS), units={"params": "M"})
+    path = tmp_path / "mapping.json"
+    path.write_text(mapping.to_json(), encoding="utf-8")
+    assert call("fit", MILLIONS, "--mapping", path)[0] == 0
+    code, _, err = call("fit", MILLIONS, "--mapping", tmp_path / "absent.json")
+    assert code == 2
+    assert "absent.json cannot be read" in err
+
+
+def test_a_column_is_named(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("x,tokens,loss\n1e8,2e9,3.5\n2e8,4e9,3.2\n4e8,8e9,3.0\n8e8,16e9,2.9\n")
+    code, out, _ = call("fit", path, "--column", "x=params", "--law", "kaplan_n")
+    assert code == 0
+    assert "4 rows of runs" in out
+    code, _, err = call("fit", path, "--column", "y=params")
+    assert code == 2
+    assert "no column 'y'" in err

@@ -162,7 +162,7 @@ def rows_fitted(table: LossTable) -> None:
     if "exclusion_reason" in table.frame:
         out = table.frame["is_excluded"].astype(bool)
         counts = table.frame.loc[out, "exclusion_reason"].value_counts()
-        why = [f"{count:,} {reason}" for reason, count in counts.head(3).items()]
+        why = [f"{reason}: {count:,}" for reason, count in counts.head(3).items()]
     text = f"fitted: {n_fitted:,} of {counted(n_rows, 'row')}"
     print(f"{text} (left out: {'; '.join(why)})" if why else text, file=sys.stderr)
 

@@ -82,6 +82,7 @@ def convert_role(draft: Draft, role: ColumnRole) -> None:
     """
     if role.kind == "ignored":
         return
+    draft.headers[role.column] = role.header
     if role.header not in draft.raw.frame:
         raise TableError(
             f"The mapping names a column {shorten(role.header)!r}, which the file does not have.",
@@ -122,7 +123,6 @@ def _take_numbers(draft: Draft, role: ColumnRole, cells: pd.Series) -> None:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.where(values > 0, np.log(values), np.nan)
     draft.columns[role.column] = values
-    draft.headers[role.column] = role.header
     report(draft, role.column, numbers.unreadable, "is not a number")
 
 

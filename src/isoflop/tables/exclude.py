@@ -198,7 +198,8 @@ def exclusion_of(text: str, table: LossTable) -> Exclusion:
             f"No row is left out by {text!r}.",
             hint=f"Give row numbers, a condition, or a rule: {', '.join(_RULES)}.",
         )
-    return Exclusion(rule="rows", rows=rows, reason=text)
+    is_numbers = _ROW_NUMBERS.fullmatch(text) is not None
+    return Exclusion(rule="rows", rows=rows, reason=f"rows {text}" if is_numbers else text)
 
 
 def rules(table: LossTable) -> dict[str, RuleKind]:

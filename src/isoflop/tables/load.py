@@ -17,7 +17,7 @@ from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.read import read_raw
 from isoflop.tables.reading.choose import guess_mapping
 from isoflop.tables.schema import LossTable, Provenance
-from isoflop.tables.shapes import use_metric
+from isoflop.tables.shapes import n_of_settings, sweep, use_metric
 from isoflop.tables.source import Progress, Sources
 from isoflop.tables.validate import NOT_LOGGED, validate
 from isoflop.units import counted, format_quantity
@@ -244,8 +244,40 @@ def _notices(
             remedy="Add it to the file if you know it better.",
         )
         for column, formula in table.provenance.derived_columns.items()
+        if column != "run_id"
     ]
-    return (*notices, *_shape_notices(table))
+    return (*notices, *_run_notices(table), *_shape_notices(table))
+
+
+def _run_notices(table: LossTable) -> list[Notice]:
+    """Say which runs were found, and which settings were tried several times."""
+    notices = []
+    frame = table.included()
+    if "run_id" in table.provenance.derived_columns:
+        notices.append(
+            Notice(
+                code="runs-found",
+                severity="warning",
+                text=f"No column names runs. {len(frame):,} rows are taken for checkpoints of "
+                f"{counted(int(frame['run_id'].nunique()), 'run')}: "
+                f"{table.provenance.derived_columns['run_id']} while steps grow.",
+                remedy="Keep the last checkpoint of each run (curves: last), or name a column run.",
+            )
+        )
+    swept = sweep(table)
+    if swept:
+        n_settings = n_of_settings(table)
+        notices.append(
+            Notice(
+                code="settings-swept",
+                severity="warning",
+                text=f"{len(frame):,} rows are trials of {counted(n_settings, 'setting')} of size "
+                f"and data, which differ in {' and '.join(swept)}; all of them are fitted.",
+                remedy="Keep the best of each setting (seeds: best), the mean of seeds, or resample"
+                " them together (seeds: clustered).",
+            )
+        )
+    return notices
 
 
 def _assumed_unit(table: LossTable) -> Notice:

@@ -208,16 +208,20 @@ def sweep(table: LossTable) -> tuple[str, ...]:
 
     A setting is a size with its data, and every other input of a law.
     """
-    if not has_repetitions(table):
-        return ()
     frame = table.included()
-    design = _design_columns(frame)
     hyper = _hyper_parameters(frame)
-    if not hyper:
+    if not hyper or not has_repetitions(table):
         return ()
+    design = _design_columns(frame)
     repeated = frame[frame.duplicated(subset=design, keep=False)]
     groups = repeated.groupby(design, sort=False, dropna=False)
     return tuple(name for name in hyper if (groups[name].nunique() > 1).any())
+
+
+def n_of_settings(table: LossTable) -> int:
+    """Return how many settings of size, data and other inputs of a law a table has."""
+    frame = table.included()
+    return len(frame.drop_duplicates(subset=_design_columns(frame)))
 
 
 def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> LossTable:

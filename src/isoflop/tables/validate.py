@@ -24,6 +24,7 @@ from isoflop.tables.problems import Problem, listing, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.tables.reading.header import meanings
+from isoflop.tables.reading.runs import FoundRuns, find_runs
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.units import format_quantity
 
@@ -66,6 +67,9 @@ def validate(
         convert_role(draft, role)
     _require_scale(draft)
     _check_ranges(draft)
+    found = find_runs(draft.columns, draft.texts, draft.headers, raw.frame.index)
+    if found is not None:
+        draft.texts["run_id"] = found.names
     draft.unlogged = _unlogged_rows(draft)
     filled = _fill(draft)
     _report_missing(draft)
@@ -79,12 +83,20 @@ def validate(
         id=id,
         frame=frame,
         provenance=replace(
-            provenance, derived_columns={**provenance.derived_columns, **filled, **derived}
+            provenance,
+            derived_columns={**provenance.derived_columns, **_of_runs(found), **filled, **derived},
         ),
         param_convention=convention,
         loss_unit=unit,
     )
     return table, problems
+
+
+def _of_runs(found: FoundRuns | None) -> dict[str, str]:
+    """Say how runs were found, as the formula of a derived column."""
+    if found is None:
+        return {}
+    return {"run_id": f"rows with the same {', '.join(map(shorten, found.keys))}"}
 
 
 def _response_column(mapping: ColumnMapping) -> str:

@@ -38,6 +38,7 @@ _NAMES = {"K": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
 _NOUNS = {"params": "parameters", "tokens": "tokens", "compute_flop": "FLOP"}
 _USUAL_TOKENS_PER_PARAM = 20.0
 _USUAL = {"params": 1e9, "tokens": 2e10, "compute_flop": 1.2e20}
+_TINY = 1e-300
 _MATCHES = 0.02
 """How near a perplexity must be to the power of a loss, in log perplexity."""
 
@@ -169,7 +170,7 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
             ratio = read.median(("tokens", 1), ("params", -1))
             power = 1 if column == "tokens" else -1
             return abs(math.log10(ratio * item[1] ** power / _USUAL_TOKENS_PER_PARAM))
-        return abs(math.log10(median * item[1] / _USUAL[column]))
+        return abs(math.log10(max(median * item[1], _TINY) / _USUAL[column]))
 
     ranked = sorted(units.items(), key=surprise)
     found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
