@@ -10,9 +10,12 @@ import pytest
 
 from isoflop.errors import FitError
 from isoflop.fitting import FitOptions, fit
+from isoflop.fitting.diagnose import Diagnostics, diagnostics, weights_without
 from isoflop.laws import load_laws
-from isoflop.planning import compute_optimal
+from isoflop.planning import compute_optimal, influence
 from isoflop.planning.influence import optimum_notices
+from isoflop.planning.rule import SIX_ND
+from isoflop.planning.sensitivity import Target, optimal_sizes
 from isoflop.tables import LossTable, load_dataset, simulated_table
 
 CHINCHILLA_FLOP = 5.76e23
@@ -88,3 +91,40 @@ def test_a_fit_of_other_rows_is_refused(chinchilla_runs: LossTable) -> None:
     fitted = fit(load_laws()["chinchilla"], chinchilla_runs)
     with pytest.raises(FitError, match="made on other rows than those of simulated"):
         optimum_notices(fitted, simulated_table(), CHINCHILLA_FLOP)
+
+
+def test_another_budget_costs_no_refit(
+    chinchilla_runs: LossTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = fit(load_laws()["chinchilla"], chinchilla_runs)
+    refits: list[int] = []
+    refit = Diagnostics.refit
+
+    def counted(setup: Diagnostics, weights: np.ndarray, *args: np.ndarray) -> np.ndarray:
+        refits.append(len(weights))
+        return refit(setup, weights, *args)
+
+    monkeypatch.setattr(Diagnostics, "refit", counted)
+    (first,) = optimum_notices(fitted, chinchilla_runs, CHINCHILLA_FLOP)
+    refits.clear()
+    for factor in (0.01, 0.9, 100.0):
+        (notice,) = optimum_notices(fitted, chinchilla_runs, factor * CHINCHILLA_FLOP)
+        assert notice.code == first.code
+        assert notice.text != first.text
+    assert refits == []
+
+
+def test_the_row_that_matters_is_refitted_at_any_budget(chinchilla_runs: LossTable) -> None:
+    """Which single rows are refitted does not depend on the budget: none may be missed at one."""
+    law = load_laws()["chinchilla"]
+    table = without(chinchilla_runs, np.argsort(-chinchilla_runs.values("loss"))[:5])
+    fitted = fit(law, table)
+    setup = diagnostics(fitted, table)
+    n_rows = setup.problem.n_rows
+    theta = setup.refit(weights_without([np.array([i]) for i in range(n_rows)], n_rows))
+    likely = influence._likely_rows(fitted, table, (), SIX_ND)
+    assert len(likely) < n_rows / 2
+    for flop in (1e18, 1e21, 3e23, 1e26):
+        sizes = optimal_sizes(fitted, theta, Target(compute_flop=flop))
+        with_all = float(compute_optimal(law, fitted.theta, flop).params)
+        assert int(np.argmax(np.abs(np.log(sizes / with_all)))) in likely

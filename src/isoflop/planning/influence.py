@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from isoflop.fitting.diagnose import Diagnostics, diagnostics, one_step, weights_without
 from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
+from isoflop.planning.inputs import trades_size_for_data
 from isoflop.planning.rule import SIX_ND, ComputeRule
-from isoflop.planning.sensitivity import Target, optima, suspects
+from isoflop.planning.sensitivity import Target, optimal_sizes, suspects
+from isoflop.planning.trajectory import Fixed, compute_range
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number, format_quantity
 
@@ -20,8 +23,12 @@ SMALL_SHARE = 0.02
 """Share of the rows that should not decide anything."""
 
 N_COUNTS = 8
+"""Sets of each kind that are left out by an exact refit."""
+
 N_SINGLE = 24
-"""Sets and single rows that are left out by an exact refit, the most promising first."""
+BUDGETS = np.array([1e-3, 1.0, 1e3, 1e6])
+"""Single rows that are left out by an exact refit: so many at each of these budgets, in units of
+where the rows end, the most promising to first order."""
 
 MOVES, MOVES_FAR = 1.25, 1.5
 """Factors on the optimal size that are worth a warning, and a serious one."""
@@ -60,6 +67,28 @@ class Move:
         return float(np.exp(abs(np.log(self.params_with / self.params_without))))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refits:
+    """A fit, and exact fits without some sets of rows, at whatever budget they are asked.
+
+    Parameters
+    ----------
+    what : tuple of str
+        Each set, in words.
+    rows : tuple of ndarray of int
+        Its rows' index in the table's frame.
+    n_few : int
+        The first sets are of few suspect rows together, the others of single rows.
+    theta : ndarray, shape (1 + n_sets, n_params)
+        The fit's own first.
+    """
+
+    what: tuple[str, ...]
+    rows: tuple[NDArray[np.int64], ...]
+    n_few: int
+    theta: NDArray[np.float64]
+
+
 def optimum_notices(
     fit: Fit,
     table: LossTable,
@@ -95,32 +124,46 @@ def optimum_notices(
         If the fit was made on another table.
     """
     setup = diagnostics(fit, table)
-    target = Target(compute_flop=compute_flop, rule=rule, fixed=fixed)
-    with_all = float(optima(setup, fit.theta, target).params)
-    if not np.isfinite(with_all) or not setup.is_optimum():
+    if not trades_size_for_data(fit.law):
         return ()
-    groups = _few_rows(setup)
-    singles = _likely_rows(setup, target, with_all)
-    words = [*groups, *((f"Row {setup.rows.index[i]}", np.array([i])) for i in singles)]
-    weights = weights_without([positions for _, positions in words], setup.problem.n_rows)
-    without = optima(setup, setup.refit(weights), target).params
+    target = Target(compute_flop=compute_flop, rule=rule, fixed=fixed)
+    given = tuple(sorted((fixed or {}).items()))
+    refits = _refits(fit, table, _likely_rows(fit, table, given, rule))
+    with_all, *without = optimal_sizes(setup.fit, refits.theta, target).tolist()
+    if not np.isfinite(with_all):
+        return ()
     moves = [
-        Move(
-            what=what,
-            rows=setup.rows.index[positions],
-            params_with=with_all,
-            params_without=float(value),
-        )
-        for (what, positions), value in zip(words, without, strict=True)
+        Move(what=what, rows=rows, params_with=with_all, params_without=size)
+        for what, rows, size in zip(refits.what, refits.rows, without, strict=True)
     ]
-    few, single = moves[: len(groups)], moves[len(groups) :]
-    furthest = max(few, key=lambda move: (move.factor, -len(move.rows)), default=None)
-    if furthest is not None and furthest.factor >= MOVES:
-        return (_notice("outliers-move-optimum", furthest, compute_flop),)
-    furthest = max(single, key=lambda move: move.factor, default=None)
-    if furthest is not None and furthest.factor >= MOVES_BY_ONE:
-        return (_notice("one-row-moves-optimum", furthest, compute_flop),)
+    for code, some, worth in (
+        ("outliers-move-optimum", moves[: refits.n_few], MOVES),
+        ("one-row-moves-optimum", moves[refits.n_few :], MOVES_BY_ONE),
+    ):
+        furthest = max(some, key=lambda move: (move.factor, -len(move.rows)), default=None)
+        if furthest is not None and furthest.factor >= worth:
+            return (_notice(code, furthest, compute_flop),)
     return ()
+
+
+@lru_cache(maxsize=16)
+def _refits(fit: Fit, table: LossTable, singles: tuple[int, ...]) -> _Refits:
+    """Fit without sets of few rows, and without single ones: kept, as no budget changes them.
+
+    No sets where the fit is not an optimum on these rows.
+    """
+    setup = diagnostics(fit, table)
+    few = _few_rows(setup)
+    sets = [*few, *((f"Row {setup.rows.index[i]}", np.array([i])) for i in singles)]
+    if not sets or not setup.is_optimum():
+        return _Refits(what=(), rows=(), n_few=0, theta=fit.theta[None])
+    refits = setup.refit(weights_without([rows for _, rows in sets], setup.problem.n_rows))
+    return _Refits(
+        what=tuple(what for what, _ in sets),
+        rows=tuple(setup.rows.index[positions] for _, positions in sets),
+        n_few=len(few),
+        theta=np.concatenate([fit.theta[None], refits]),
+    )
 
 
 def _few_rows(setup: Diagnostics) -> list[tuple[str, NDArray[np.intp]]]:
@@ -141,13 +184,28 @@ def _few_rows(setup: Diagnostics) -> list[tuple[str, NDArray[np.intp]]]:
     ]
 
 
-def _likely_rows(setup: Diagnostics, target: Target, with_all: float) -> NDArray[np.intp]:
-    """Return the rows that move the optimum most, to first order."""
+@lru_cache(maxsize=16)
+def _likely_rows(fit: Fit, table: LossTable, fixed: Fixed, rule: ComputeRule) -> tuple[int, ...]:
+    """Return the positions of the rows that move the optimum most, to first order, at any budget.
+
+    To first order the logarithm of a move is nearly linear in that of the compute: a few budgets,
+    decades apart, find the rows that matter between them.
+    """
+    setup = diagnostics(fit, table)
     if setup.problem.n_rows <= setup.n_params:
-        return np.array([], dtype=np.intp)
-    without = optima(setup, setup.stepped(one_step(setup)), target)
-    moved = np.abs(np.log(without.params / with_all))
-    return np.argsort(-np.nan_to_num(moved, nan=np.inf), kind="stable")[:N_SINGLE]
+        return ()
+    if setup.problem.n_rows <= N_SINGLE:
+        return tuple(range(setup.problem.n_rows))
+    theta = setup.stepped(one_step(setup))
+    likely: set[int] = set()
+    for flop in compute_range(fit, table)[1] * BUDGETS:
+        target = Target(compute_flop=float(flop), rule=rule, fixed=dict(fixed))
+        with_all = float(optimal_sizes(fit, fit.theta, target))
+        if np.isfinite(with_all):
+            moved = np.abs(np.log(optimal_sizes(fit, theta, target) / with_all))
+            order = np.argsort(-np.nan_to_num(moved, nan=np.inf), kind="stable")
+            likely.update(order[:N_SINGLE].tolist())
+    return tuple(sorted(likely))
 
 
 def _notice(code: str, move: Move, compute_flop: float) -> Notice:

@@ -289,25 +289,42 @@ def optima(setup: Diagnostics, theta: ArrayLike, target: Target) -> Optima:
     theta : array_like, shape (..., n_params)
         NaN gives NaN.
     """
-    vectors = np.asarray(theta, dtype=np.float64)
-    is_fitted = np.all(np.isfinite(vectors), axis=-1)
-    known = np.where(is_fitted[..., None], vectors, setup.fit.theta)
     steps = np.exp(SLOPE_STEP * np.array([-1.0, 0.0, 1.0]))
-    try:
-        found = compute_optimal(
-            setup.fit.law,
-            known[..., None, :],
-            target.compute_flop * steps,
-            rule=target.rule,
-            fixed=target.fixed,
-        )
-    except PlanError:  # a law without model size or tokens
-        nothing = np.full(is_fitted.shape, np.nan)
-        return Optima(params=nothing, exponent=nothing)
-    logs = np.log(np.where(found.is_interior & is_fitted[..., None], found.params, np.nan))
+    sizes = optimal_sizes(setup.fit, np.asarray(theta)[..., None, :], target, steps)
+    logs = np.log(sizes)
     return Optima(
         params=np.exp(logs[..., 1]), exponent=(logs[..., 2] - logs[..., 0]) / (2 * SLOPE_STEP)
     )
+
+
+def optimal_sizes(
+    fit: Fit, theta: ArrayLike, target: Target, factors: ArrayLike = 1.0
+) -> NDArray[np.float64]:
+    """Return the compute-optimal size under many parameter vectors.
+
+    Parameters
+    ----------
+    fit : Fit
+    theta : array_like, shape (..., n_params)
+        NaN gives NaN.
+    target : Target
+    factors : array_like
+        Of the target's compute; broadcasts against the leading shape of ``theta``.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where there is no optimum.
+    """
+    vectors = np.asarray(theta, dtype=np.float64)
+    is_fitted = np.all(np.isfinite(vectors), axis=-1)
+    known = np.where(is_fitted[..., None], vectors, fit.theta)
+    flop = target.compute_flop * np.asarray(factors)
+    try:
+        found = compute_optimal(fit.law, known, flop, rule=target.rule, fixed=target.fixed)
+    except PlanError:  # a law without model size or tokens
+        return np.full(np.broadcast_shapes(is_fitted.shape, flop.shape), np.nan)
+    return np.where(found.is_interior & is_fitted, found.params, np.nan)
 
 
 def influence(setup: Diagnostics, target: Target, *, unit: Unit = "rows") -> Influence:
