@@ -7,7 +7,7 @@ import doctest
 import inspect
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -39,36 +39,48 @@ def first_column(text: str) -> list[str]:
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
 
 
+def assert_table(name: str, rows: Sequence[str]) -> None:
+    """Check that a page has a table of these rows alone, in this order; print what it lacks."""
+    text = text_of(name)
+    lacking = [row for row in rows if row not in text]
+    assert not lacking, f"docs/{name} lacks, each at its place:\n" + "\n".join(lacking)
+    table = "\n".join(rows)
+    assert f"|---|\n{table}\n\n" in f"{text}\n", f"docs/{name} should hold just this:\n{table}"
+
+
 # --- Laws, data sets, errors, notices, settings -------------------------------------------------
 
 
-def test_every_law_role_and_published_fit_is_documented() -> None:
-    named = [*load_laws(), *ROLES, *FIT_ROLES, *load_published_fits()]
-    assert first_column(text_of("laws.md")) == named
-
-
-def test_the_documented_roles_are_the_ones_that_code_knows() -> None:
-    text = text_of("laws.md")
-    lines = [f"| `{role}` | {meaning} |" for role, meaning in (ROLES | FIT_ROLES).items()]
-    assert [line for line in lines if line not in text] == []
-
-
-def test_the_documented_formulas_are_the_ones_that_ship() -> None:
-    text = text_of("laws.md")
+def test_every_law_is_documented() -> None:
+    rows = []
     for key, law in load_laws().items():
         lines = [line.strip() for line in law.formula.splitlines() if line.strip()]
-        assert f"| `{key}` | `{'; '.join(lines)}` |" in text
-        assert law.source in text
+        inputs = ", ".join(f"{item.symbol} = `{item.column}`" for item in law.inputs)
+        rows.append(f"| `{key}` | `{'; '.join(lines)}` | {inputs} | {law.help} | {law.source} |")
+    assert_table("laws.md", rows)
+
+
+def test_every_published_fit_is_documented() -> None:
+    rows = [
+        f"| `{key}` | {fit.label} | `{fit.law.key}` | {fit.param_convention} | {fit.data}"
+        f" | {fit.source} |"
+        for key, fit in load_published_fits().items()
+    ]
+    assert_table("laws.md", rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "roles"),
+    [("laws.md", ROLES), ("laws.md", FIT_ROLES), ("data.md", DATASET_ROLES)],
+    ids=["law", "published fit", "data set"],
+)
+def test_every_role_is_documented(name: str, roles: Mapping[str, str]) -> None:
+    assert_table(name, [f"| `{role}` | {meaning} |" for role, meaning in roles.items()])
 
 
 def test_the_readme_counts_the_laws() -> None:
-    assert f"{len(load_laws())} laws ship" in README
-
-
-def test_the_documented_roles_of_data_sets_are_the_ones_that_code_knows() -> None:
-    text = text_of("data.md")
-    lines = [f"| `{role}` | {meaning} |" for role, meaning in DATASET_ROLES.items()]
-    assert [line for line in lines if line not in text] == []
+    said = f"{len(load_laws())} laws ship"
+    assert said in README, f"README.md should say: {said}"
 
 
 def test_every_figure_is_documented_by_its_docstring() -> None:
@@ -82,24 +94,26 @@ def test_every_figure_is_documented_by_its_docstring() -> None:
         ]
         said = (inspect.getdoc(draw) or "").partition("\n")[0]
         rows.append(f"| `{name}({', '.join(needed)})` | {said} |")
-    assert "\n".join(rows) in text_of("api.md")
+    assert_table("api.md", rows)
 
 
 def test_every_data_set_is_documented() -> None:
     names = first_column(text_of("data.md"))
-    assert [item.id for item in list_datasets() if item.id not in names] == []
+    lacking = [item.id for item in list_datasets() if item.id not in names]
+    assert not lacking, f"docs/data.md has no row for {', '.join(lacking)}"
 
 
 def test_every_data_file_is_documented() -> None:
     documented = set(first_column(text_of("data.md")))
     there = {path.name for path in (ROOT / "data").iterdir() if path.is_file()}
-    assert there - documented == set()
+    assert there <= documented, f"docs/data.md has no row for {', '.join(there - documented)}"
 
 
 def test_every_page_is_documented() -> None:
     section = README.partition("## Pages")[2].partition("\n## ")[0]
     titles = re.findall(r"^\| (?!Page )(\w[^|]*?) \|", section, flags=re.MULTILINE)
-    assert titles == [page.title for page in PAGES_OF_THE_APP]
+    expected = [page.title for page in PAGES_OF_THE_APP]
+    assert titles == expected, f"The table of pages in README.md should list {expected}"
 
 
 def test_every_benchmark_is_documented() -> None:
@@ -178,9 +192,10 @@ def test_every_notice_is_documented_and_every_documented_notice_is_made() -> Non
     patterns = list(raised_codes())
     codes = first_column(text_of("notices.md"))
     assert len(codes) == len(set(codes))
-    undocumented = [p.pattern for p in patterns if not any(map(p.fullmatch, codes))]
-    assert undocumented == []
-    assert [code for code in codes if not any(p.fullmatch(code) for p in patterns)] == []
+    lacking = [p.pattern for p in patterns if not any(map(p.fullmatch, codes))]
+    assert not lacking, f"docs/notices.md has no row for {', '.join(lacking)}"
+    unmade = [code for code in codes if not any(p.fullmatch(code) for p in patterns)]
+    assert not unmade, f"docs/notices.md has rows that no code makes: {', '.join(unmade)}"
 
 
 @pytest.mark.parametrize("owner", [FitOptions, PredictOptions, Budget, PlanOptions])

@@ -34,10 +34,11 @@ def test_every_entry_is_plausible(key: str) -> None:
     assert device.source
     assert device.mfu_evidence
     if device.price_usd_per_hour is not None:
-        assert device.price_source
-        assert device.price_date or device.price_usd_per_hour == 0
+        assert device.price_source, "a price needs a price_source"
+        assert device.price_date or device.price_usd_per_hour == 0, "a price needs a price_date"
     figures = {*device.peak_flop_per_s, "memory", "bandwidth", "interconnect", "power", "price"}
-    assert set(device.unverified) <= figures | {"default_mfu"}
+    unknown = set(device.unverified) - figures - {"default_mfu"}
+    assert not unknown, f"unverified names no figure: {', '.join(unknown)}"
     # Every step to a narrower type at least keeps the rate.
     ladder = [
         device.peak_flop_per_s[d]
@@ -50,7 +51,9 @@ def test_every_entry_is_plausible(key: str) -> None:
 def test_an_assumed_utilisation_is_marked() -> None:
     for device in load_accelerators().values():
         is_assumed = "assumed" in device.mfu_evidence or "no published run" in device.mfu_evidence
-        assert not is_assumed or "default_mfu" in device.unverified, device.key
+        assert not is_assumed or "default_mfu" in device.unverified, (
+            f"{device.key}: its utilisation is assumed, so unverified should name default_mfu"
+        )
 
 
 @pytest.mark.parametrize(

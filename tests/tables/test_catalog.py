@@ -52,7 +52,7 @@ def test_every_data_set_loads_from_the_mirror(id: str, mirror: Path) -> None:
     assert len(table.fingerprint) == 64
     assert table.provenance.source
     assert table.provenance.licence
-    assert table.provenance.known_problems
+    assert table.provenance.known_problems, "known_problems should say what to beware of"
     assert dataset.law
     response = dataset.response
     assert np.isfinite(table.values(response)).all()
