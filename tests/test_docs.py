@@ -19,7 +19,7 @@ from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.laws import FIT_ROLES, ROLES, load_laws, load_published_fits
 from isoflop.options import markdown
 from isoflop.planning import Budget, PlanOptions
-from isoflop.tables import DATASET_ROLES, list_datasets
+from isoflop.tables import DATASET_ROLES, READERS, list_datasets
 from isoflop.ui.shell import PAGES as PAGES_OF_THE_APP
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,6 +101,13 @@ def test_every_data_set_is_documented() -> None:
     names = first_column(text_of("data.md"))
     lacking = [item.id for item in list_datasets() if item.id not in names]
     assert not lacking, f"docs/data.md has no row for {', '.join(lacking)}"
+
+
+def test_every_format_is_documented() -> None:
+    section = text_of("data.md").partition("### Formats")[2].partition("\n#")[0]
+    documented = " ".join(re.findall(r"^\| ([^|]*) \|", section, flags=re.MULTILINE)).lower()
+    lacking = [reader.format for reader in READERS if reader.format.lower() not in documented]
+    assert not lacking, f"The formats in docs/data.md lack {', '.join(lacking)}"
 
 
 def test_every_data_file_is_documented() -> None:
@@ -192,7 +199,7 @@ def test_every_notice_is_documented_and_every_documented_notice_is_made() -> Non
     patterns = list(raised_codes())
     codes = first_column(text_of("notices.md"))
     assert len(codes) == len(set(codes))
-    lacking = [p.pattern for p in patterns if not any(map(p.fullmatch, codes))]
+    lacking = [p.pattern.replace("\\", "") for p in patterns if not any(map(p.fullmatch, codes))]
     assert not lacking, f"docs/notices.md has no row for {', '.join(lacking)}"
     unmade = [code for code in codes if not any(p.fullmatch(code) for p in patterns)]
     assert not unmade, f"docs/notices.md has rows that no code makes: {', '.join(unmade)}"

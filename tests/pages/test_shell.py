@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -61,7 +62,15 @@ def test_plain_text_is_inert() -> None:
 
 def test_every_page_is_a_file_and_every_file_a_page() -> None:
     files = {path.stem for path in shell.PAGES_FOLDER.glob("*.py")}
-    assert files == {info.key for info in shell.PAGES}
+    keys = {info.key for info in shell.PAGES}
+    assert files <= keys, f"ui/shell.py has no PageInfo of {', '.join(files - keys)}"
+    assert keys <= files, f"pages/ has no script of {', '.join(keys - files)}"
+
+
+def test_every_page_has_tests() -> None:
+    there = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+    lacking = [f"test_{info.key}.py" for info in shell.PAGES if f"test_{info.key}" not in there]
+    assert not lacking, f"tests/pages has no {', '.join(lacking)}"
 
 
 def test_getting_warm_makes_the_first_fit(caplog: pytest.LogCaptureFixture) -> None:

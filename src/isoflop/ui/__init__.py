@@ -1,22 +1,30 @@
 """The interface: everything that a page is made of.
 
-A page is a short script in ``pages/``: it opens its frame, draws inputs in the sidebar, makes one
-cached call, and hands the result to figures, which are made of results::
+A page is a function that draws inputs in the sidebar, makes one cached call, and hands the result
+to figures, which are made of results::
 
     import streamlit as st
 
     from isoflop import plot
-    from isoflop.ui import controls, panels, resolve, shell
+    from isoflop.ui import controls, panels, resolve
 
-    with shell.page("residuals"):
+    def show() -> None:
         with st.sidebar:
             choice = controls.fit_choice()
         fit = resolve.fitted(choice).fit
         panels.drawn(plot.residuals(fit, theme=plot.APP), key="chart.residuals")
 
+It is in a module of its name, or in ``page.py`` of a folder of its name, and a script in ``pages/``
+opens its frame::
+
+    from isoflop.ui import residuals, shell
+
+    with shell.page("residuals"):
+        residuals.show()
+
 Rules that keep every page alike:
 
-- A page is registered by one line in `shell.PAGES`; `shell.page` sets title, icon and layout, and
+- A page is registered by its entry in `shell.PAGES`; `shell.page` sets title, icon and layout, and
   turns every error that leaves the block into a message (`messages`), never a traceback.
 - No arithmetic, file access or constants in a page. What it shows is computed by the package and
   kept by `caching.kept`, in caches that are bounded and keyed by the content of the arguments.

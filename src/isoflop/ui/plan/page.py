@@ -1,4 +1,4 @@
-"""The upper half of the Plan page: the plan, what binds, and the map of accelerators and time."""
+"""The Plan page: the plan, what binds, the map of accelerators and time, and tabs below."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from isoflop import plot
 from isoflop.notices import Notice
 from isoflop.plot import APP
 from isoflop.ui import headline, messages, panels
+from isoflop.ui.plan import controls as plan_controls
 from isoflop.ui.plan import results as plan_results
+from isoflop.ui.plan import tabs as plan_tabs
 from isoflop.ui.plan.results import View
 
 CHART_HEAD_PX = 40
@@ -24,14 +26,25 @@ EXPERTS = Notice(
 )
 
 
-def show_plan(shown: View) -> None:
+def show() -> None:
+    """Draw the page."""
+    with st.sidebar:
+        chosen = plan_controls.everything()
+    shown = plan_results.view(chosen)
+    _plan(shown)
+    _charts(shown)
+    _notices(shown)
+    plan_tabs.show(shown)
+
+
+def _plan(shown: View) -> None:
     """Write the plan as a paragraph, then as large figures."""
     with st.container(key="answer"):
         st.markdown(headline.train(shown.plan))
     headline.figures(shown.plan, shown.fitted.fit, FIGURES)
 
 
-def show_charts(shown: View) -> None:
+def _charts(shown: View) -> None:
     """Draw the loss over accelerators and time, and what is used of each limit."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -51,7 +64,7 @@ def _head(text: str) -> None:
         st.markdown(f"**{messages.plain(text)}**")
 
 
-def show_notices(shown: View) -> None:
+def _notices(shown: View) -> None:
     """List everything that should make a reader doubt the plan."""
     found = [*shown.fitted.fit.notices, *shown.plan.notices]
     if shown.count == "active" and shown.fitted.fit.param_convention != "active":
