@@ -369,7 +369,7 @@ def test_rows_are_left_out_by_number_rule_and_condition(call: Call) -> None:
 def test_the_best_trial_of_each_setting_is_fitted(call: Call) -> None:
     _, _, err = call("fit", SWEEP)
     assert "fitted: 60 of 60 rows" in err
-    assert "60 rows are trials of 6 settings" in err
+    assert "60 runs are trials of 6 settings" in err
     code, out, err = call("fit", SWEEP, "--seeds", "best")
     assert code == 0
     assert "fitted: 6 of 60 rows" in err

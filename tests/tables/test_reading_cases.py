@@ -170,7 +170,7 @@ def test_checkpoints_without_a_column_of_runs_are_found() -> None:
 def test_trials_of_one_setting_are_seen_and_the_best_is_offered() -> None:
     result = case("lr_bs_sweep.csv")
     (notice,) = [n for n in result.notices if n.code == "settings-swept"]
-    assert "60 rows are trials of 6 settings" in notice.text
+    assert "60 runs are trials of 6 settings" in notice.text
     assert "learning_rate and bs" in notice.text
     best = merge_seeds(result.table, "best")
     assert len(best.frame) == 6

@@ -216,7 +216,7 @@ def test_the_history_of_a_trainer() -> None:
     assert result.table.frame["loss (file)"].dropna().tolist() == [4.0, 3.0]
     assert result.raw.notes == (
         "The list log_history is the run's curve, with the run's own values: global_step of the"
-        " whole run, max_steps of the whole run.",
+        " whole run, max_steps.",
     )
 
 

@@ -17,7 +17,14 @@ from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.read import read_raw
 from isoflop.tables.reading.choose import guess_mapping
 from isoflop.tables.schema import LossTable, Provenance
-from isoflop.tables.shapes import n_of_settings, sweep, use_metric
+from isoflop.tables.shapes import (
+    has_curves,
+    has_hyper_parameters,
+    n_of_settings,
+    reduce_curves,
+    sweep,
+    use_metric,
+)
 from isoflop.tables.source import Progress, Sources
 from isoflop.tables.validate import NOT_LOGGED, validate
 from isoflop.units import counted, format_quantity
@@ -264,15 +271,19 @@ def _run_notices(table: LossTable) -> list[Notice]:
                 remedy="Keep the last checkpoint of each run (curves: last), or name a column run.",
             )
         )
-    swept = sweep(table)
+    runs = table
+    if has_hyper_parameters(table) and has_curves(table):
+        runs = reduce_curves(table, "last", response="loss" if "loss" in frame else "accuracy")
+    swept = sweep(runs)
     if swept:
-        n_settings = n_of_settings(table)
+        n_settings = n_of_settings(runs)
         notices.append(
             Notice(
                 code="settings-swept",
                 severity="warning",
-                text=f"{len(frame):,} rows are trials of {counted(n_settings, 'setting')} of size "
-                f"and data, which differ in {' and '.join(swept)}; all of them are fitted.",
+                text=f"{counted(len(runs.included()), 'run')} are trials of "
+                f"{counted(n_settings, 'setting')} of size and data, which differ in "
+                f"{' and '.join(swept)}; all of them are fitted.",
                 remedy="Keep the best of each setting (seeds: best), the mean of seeds, or resample"
                 " them together (seeds: clustered).",
             )

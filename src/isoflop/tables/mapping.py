@@ -210,7 +210,7 @@ class ColumnMapping:
             found = found.with_role(header, column=column_of(header, column))
         for name, unit in (*(units or {}).items(), *([("loss", loss_unit)] if loss_unit else [])):
             role = found.role_of(name)
-            found = found.with_role(name if role is None else role.header, unit=unit)
+            found = found.with_role(name if role is None else role.header, **unit_of(unit))
         return found
 
     def answered(self, choice: Choice) -> ColumnMapping:
@@ -219,7 +219,7 @@ class ColumnMapping:
         if choice.column is not None:
             changes["column"] = column_of(choice.header, choice.column)
         if choice.unit is not None:
-            changes["unit"] = choice.unit
+            changes |= unit_of(choice.unit)
         return self.with_role(choice.header, **changes)
 
     def to_json(self) -> str:
@@ -259,6 +259,13 @@ def column_of(header: str, meaning: str) -> str:
             hint=f"Give one of them, {OWN} to keep it under its own name, or {LEFT_OUT}.",
         )
     return meaning
+
+
+def unit_of(unit: str) -> dict[str, str]:
+    """Return what of a role changes by a unit, which may be a logarithm: ``"log10"``."""
+    if unit in _TRANSFORMS:
+        return {"unit": "", "transform": unit}
+    return {"unit": unit}
 
 
 def headers_key(headers: Iterable[str]) -> str:

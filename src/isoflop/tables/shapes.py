@@ -203,6 +203,11 @@ def has_repetitions(table: LossTable) -> bool:
     return bool(design) and len(frame) > 1 and bool(frame.duplicated(subset=design).any())
 
 
+def has_hyper_parameters(table: LossTable) -> bool:
+    """Return whether a table says how its runs were trained."""
+    return bool(_hyper_parameters(table.frame))
+
+
 def sweep(table: LossTable) -> tuple[str, ...]:
     """Return the hyper-parameters that runs of one setting differ in; empty where none is swept.
 

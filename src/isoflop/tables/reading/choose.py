@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from isoflop.tables.mapping import (
     column_of,
     own_name,
     role_factor,
+    unit_of,
 )
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
@@ -169,7 +171,8 @@ def _with_units(
                 f"There is no column {name!r} to be in {unit}.",
                 detail=f"Columns found: {', '.join(shorten(role.header) for role in roles[:30])}.",
             )
-        role = replace(changed[found[0]], unit=unit, reason="its unit was given")
+        given: dict[str, Any] = unit_of(unit)
+        role = replace(changed[found[0]], reason="its unit was given", **given)
         role_factor(role)
         changed[found[0]] = role
         settled.add(role.header)

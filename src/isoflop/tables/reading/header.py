@@ -319,7 +319,7 @@ def _ratio(text: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", text).replace("_", " ")
     spaced = re.sub(r"(?<=\w)-(?=\w)", " ", spaced)
     for bar in _PER.finditer(spaced):
-        above, below = split_words(spaced[: bar.start()]), split_words(spaced[bar.end() :])
+        above, below = _without_path(spaced[: bar.start()]), split_words(spaced[bar.end() :])
         if not above or not below:
             continue
         is_bar = bar[0] == "/"
@@ -328,6 +328,18 @@ def _ratio(text: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         if not is_bar or (_divides(head) and _is_quantity(last)):
             return above, below
     return None
+
+
+def _without_path(text: str) -> tuple[str, ...]:
+    """Return the words of a path without its leading parts that change nothing."""
+    *path, last = text.split("/")
+    kept = [
+        word
+        for part in path
+        for word in split_words(part)
+        if word.lower() not in words().namespaces
+    ]
+    return (*kept, *split_words(last))
 
 
 def _divides(segment: Sequence[str]) -> bool:

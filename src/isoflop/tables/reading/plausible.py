@@ -33,12 +33,16 @@ AS_THEY_STAND = "1"
 """A unit that leaves numbers as they are."""
 
 _MAGNITUDES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21}
+_FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18}
+_FLOP_UNITS |= {"ZFLOP": 1e21, "PF-days": 8.64e19}
 _NAMES = {"K": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
 _NOUNS = {"params": "parameters", "tokens": "tokens", "compute_flop": "FLOP"}
 _USUAL_TOKENS_PER_PARAM = 20.0
 _USUAL = {"params": 1e9, "tokens": 2e10, "compute_flop": 1.2e20}
 _TINY = 1e-300
+_MOST_DECADES = 40.0
+_NARROW = 1.6
+_FORWARD_ONLY = 1 / 3
 _MATCHES = 0.02
 """How near a perplexity must be to the power of a loss, in log perplexity."""
 
@@ -60,6 +64,12 @@ class _Read:
             )
         known = product[np.isfinite(product) & (product > 0)]
         return float(np.median(known)) if len(known) else math.nan
+
+    def spread(self, column: str) -> float:
+        """Return how many times its smallest number a column's largest is."""
+        values = self.values[column]
+        known = values[np.isfinite(values) & (values > 0)]
+        return float(known.max() / known.min()) if len(known) else math.inf
 
     def has(self, *columns: str) -> bool:
         return all(column in self.roles for column in columns)
@@ -93,6 +103,9 @@ def check(
     questions : list of Question
     """
     by_column = {role.column: role for role in roles if role.kind == "canonical"}
+    for other in ("params_nonembedding", "params_active"):  # the only count is the size
+        if other in by_column:
+            by_column.setdefault("params", by_column[other])
     checked = {
         name: role
         for name, role in by_column.items()
@@ -173,8 +186,21 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
         return abs(math.log10(max(median * item[1], _TINY) / _USUAL[column]))
 
     ranked = sorted(units.items(), key=surprise)
+    exponents = _as_logarithm(read, column)
     found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
-    return (*found, unit_choice(role.header, AS_THEY_STAND, "as they stand"))
+    last = unit_choice(role.header, AS_THEY_STAND, "as they stand")
+    if read.spread(column) < _NARROW:
+        return (*exponents, *found, last)
+    return (*found, *exponents, last)
+
+
+def _as_logarithm(read: _Read, column: str) -> tuple[Choice, ...]:
+    """Return the answer that numbers are decimal logarithms, where that gives plausible sizes."""
+    low, high = words().plausible[column]
+    median = read.median((column, 1))
+    if median > _MOST_DECADES or not low <= 10.0**median <= high:
+        return ()
+    return (unit_choice(read.roles[column].header, "log10", "logarithms to base 10"),)
 
 
 def _ratio(read: _Read) -> list[Question]:
@@ -217,7 +243,9 @@ def _over_6nd(read: _Read) -> float:
 def _is_borne_out(read: _Read) -> bool:
     """Return whether compute in the file agrees with its N and D."""
     low, high = words().plausible["compute_over_6nd"]
-    return low <= _over_6nd(read) <= high
+    ratio = _over_6nd(read)
+    is_forward_only = abs(ratio / _FORWARD_ONLY - 1) < _MATCHES
+    return low <= ratio <= high and not is_forward_only
 
 
 def _compute(read: _Read) -> list[Question]:
