@@ -462,9 +462,11 @@ def _of_number(
         if price is not None:
             cost += price
             total |= "total" in words().groups[word]
+        elif word in words().namespaces:
+            continue
         elif word in words().groups:
             return
-        elif word not in words().namespaces:
+        else:
             doubt = doubt or f"it is not known what {word} stands for"
             cost += 1
     rest: list[str | None] = []
