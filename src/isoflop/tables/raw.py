@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from isoflop.tables.mapping import Question
 from isoflop.tables.problems import Problem
 
 
@@ -30,6 +31,8 @@ class RawTable:
         Lines that could not be taken into the frame.
     duplicate_headers : tuple of str
         Headers that occur more than once; the second is called ``"name (2)"`` in the frame.
+    questions : tuple of Question
+        What must be said of the file as a whole.
     """
 
     name: str
@@ -39,6 +42,7 @@ class RawTable:
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     duplicate_headers: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
     @property
     def headers(self) -> tuple[str, ...]:

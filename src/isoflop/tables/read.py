@@ -20,7 +20,9 @@ from isoflop.tables.gather import (
     split_metadata,
 )
 from isoflop.tables.logs import looks_like_log, read_log
+from isoflop.tables.marks import without_marks
 from isoflop.tables.parquet import is_parquet, read_parquet
+from isoflop.tables.pivot import unpivot
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.run_values import column_of
@@ -281,4 +283,5 @@ def _read(content: Content, progress: Progress | None) -> RawTable:
             detail=f"{content.name} is {reader.format}.",
             hint=f"Install it: {reader.how_to_install}",
         )
-    return unpivot_chart(unpack_dictionaries(name_scalar(tidy(reader.read(content, progress)))))
+    raw = without_marks(tidy(reader.read(content, progress)))
+    return unpivot(unpivot_chart(unpack_dictionaries(name_scalar(raw))))

@@ -23,13 +23,26 @@ def tidy(raw: RawTable) -> RawTable:
     ----------
     raw : RawTable
     """
-    raw = _without_rule(raw)
+    raw = _without_rule(_without_edges(raw))
     units = _units(raw)
     if not units:
         return raw
     headers = {name: f"{name} [{unit}]" for name, unit in units.items()}
     note = "The line below the header names units, which were put into the headers."
     return _without_first(raw, note, headers)
+
+
+def _without_edges(raw: RawTable) -> RawTable:
+    """Drop nameless empty columns at the edges, as bars around a row of Markdown make."""
+    edges = (raw.headers[0], raw.headers[-1])
+    empty = [
+        name
+        for name in dict.fromkeys(edges)
+        if re.fullmatch(r"column \d+", name) and raw.frame[name].isna().all()
+    ]
+    if not empty or len(empty) == len(raw.headers):
+        return raw
+    return replace(raw, frame=raw.frame.drop(columns=empty))
 
 
 def _without_rule(raw: RawTable) -> RawTable:

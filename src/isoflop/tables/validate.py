@@ -103,6 +103,8 @@ def _response_column(mapping: ColumnMapping) -> str:
     """Return the name, in the table, of the column to be explained."""
     if mapping.role_of(mapping.response) is not None:
         return mapping.response
+    questions = tuple(q for q in mapping.questions if any(c.column == "loss" for c in q.choices))
+    _ask(replace(mapping, questions=questions))  # the answer may say which column it is
     headers = ", ".join(shorten(role.header) for role in mapping.roles[:30])
     if mapping.response != "loss":
         raise TableError(
@@ -132,6 +134,11 @@ def _refuse_ambiguous(draft: Draft) -> None:
             detail=f"They are {', '.join(rivals)}.",
             hint="Give one of them another meaning, or leave it out.",
         )
+    _ask(mapping)
+
+
+def _ask(mapping: ColumnMapping) -> None:
+    """Ask the first question that must be answered before a table is made."""
     open_question = next((q for q in mapping.questions if q.is_blocking), None)
     if open_question is not None:
         raise TableQuestion(

@@ -111,7 +111,8 @@ def guess_mapping(
     roles = [_role(raw, sample, header, chosen.get(header), said) for header in raw.headers]
     roles = _with_rivals(roles, candidates, chosen)
     roles, settled = _with_units(roles, units or {})
-    questions = [*_which(raw, roles, said), *_doubts(chosen, said)]
+    open_ = [question for question in raw.questions if question.header not in said]
+    questions = [*open_, *_which(raw, roles, said), *_doubts(chosen, said)]
     questions += _ties(sample, roles, candidates, chosen, said)
     asked = {question.header for question in questions}
     roles, found = check(sample, roles, frozenset(settled | asked))

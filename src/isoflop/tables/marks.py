@@ -1,0 +1,127 @@
+"""Marks that people put into cells: emphasis, ``~``, daggers, footnotes, and spreads.
+
+A bold minimum is a number like any other; what stands behind ``±`` is its standard error, and goes
+into a column of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from isoflop.tables.raw import RawTable
+from isoflop.tables.reading.cells import plain_numbers
+
+_MOST_TEXTS = 100_000  # distinct cells; a column of more is of names
+_SAMPLE = 2_000
+_NUMBER = r"[+-]?(?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?"
+_EMPHASIS = re.compile(r"(\*{1,3}|_{1,3}|`{1,2}|</?(?:b|i|em|strong|code)>)(.+?)(\1|</\w+>)")
+_APPROXIMATELY = re.compile(
+    r"(?:[~≈∼≃]|(?:ca|c|approx|approximately|about)\.?\s)\s*(?=[\d.+-])", re.I
+)
+_FOOTNOTE = re.compile(
+    r"(?:\s*(?:[†‡§¶‖⁎⋆★↓↑]|\[\^?\w{1,3}\]|<sup>.{1,5}</sup>|\\(?:dagger|ddagger|ast)\b|\$\^.{1,9}\$))+$"
+)
+_STARS = re.compile(rf"(?<=\d)\s*(?:\\?\*)+$|(?<=\d)[{'¹²³⁴⁵⁶⁷⁸⁹⁰ᵃᵇᶜᵈ'}]+$")
+_QUANTITY = re.compile(rf"{_NUMBER}\s*[A-Za-z%]*")
+_SPREAD = re.compile(
+    rf"(?P<value>{_NUMBER}\s*[A-Za-z%]*)\s*(?:±|\+/-|\+-|\\pm|\$\\pm\$)\s*(?P<spread>{_NUMBER}\s*[A-Za-z%]*)"
+)
+_DIGITS = re.compile(r"(?P<value>[+-]?\d*[.,](?P<decimals>\d+))\((?P<digits>\d{1,2})\)")
+_ANY_MARK = re.compile(
+    r"[*_`~≈∼≃†‡§¶‖⁎⋆★↓↑\[<\\±¹²³⁴⁵⁶⁷⁸⁹⁰ᵃᵇᶜᵈ$(]|\+/?-|\b(?:ca|c|approx|about)\b", re.I
+)
+
+
+def without_marks(raw: RawTable) -> RawTable:
+    """Return a table whose cells hold no marks; spreads become columns such as ``loss_std``.
+
+    Parameters
+    ----------
+    raw : RawTable
+    """
+    columns: dict[str, pd.Series] = {}
+    marked: list[str] = []
+    spreads: list[str] = []
+    for header in raw.headers:
+        cells = raw.frame[header]
+        cleaned = _cleaned(cells)
+        if cleaned is None:
+            columns[header] = cells
+            continue
+        values, spread = cleaned
+        columns[header] = plain_numbers(values)
+        marked.append(header)
+        if spread is not None:
+            name = _name_of_spread(header, raw.headers)
+            columns[name] = plain_numbers(spread)
+            spreads.append(name)
+    if not marked:
+        return raw
+    notes = [f"Marks in cells were taken off: {', '.join(marked)}."]
+    if spreads:
+        notes.append(
+            f"What stands behind ± or in (3) is in columns of its own: {', '.join(spreads)}."
+        )
+    return replace(
+        raw, frame=pd.DataFrame(columns, index=raw.frame.index), notes=(*raw.notes, *notes)
+    )
+
+
+def _cleaned(cells: pd.Series) -> tuple[pd.Series, pd.Series | None] | None:
+    """Return a column's cells without marks, and spreads if there are some; None if it has none."""
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return None
+    codes, uniques = pd.factorize(cells)
+    if len(uniques) > _MOST_TEXTS and not any(map(_has_mark, uniques[:_SAMPLE])):
+        return None
+    found = [split_marks(text) if _has_mark(text) else (text, "") for text in uniques]
+    if all(
+        value == text and not spread for (value, spread), text in zip(found, uniques, strict=True)
+    ):
+        return None
+    values = np.array([value for value, _ in found] + [None], dtype=object)
+    spreads = np.array([spread or None for _, spread in found] + [None], dtype=object)
+    has_spread = any(spread for _, spread in found)
+    spread_of_row = pd.Series(spreads[codes], index=cells.index) if has_spread else None
+    return pd.Series(values[codes], index=cells.index), spread_of_row
+
+
+def _has_mark(text: object) -> bool:
+    return isinstance(text, str) and len(text) < 200 and _ANY_MARK.search(text) is not None
+
+
+def split_marks(text: str) -> tuple[str, str]:
+    """Return a cell without its marks, and the spread that it states, if any.
+
+    Examples
+    --------
+    >>> split_marks("**3.45**"), split_marks("~1.3B"), split_marks("2.10†")
+    (('3.45', ''), ('1.3B', ''), ('2.10', ''))
+    >>> split_marks("3.45 ± 0.02"), split_marks("3.45(3)")
+    (('3.45', '0.02'), ('3.45', '0.03'))
+    """
+    plain, before = text.strip(), ""
+    while plain != before:
+        before = plain
+        plain = _FOOTNOTE.sub("", plain).strip()
+        emphasis = _EMPHASIS.fullmatch(plain)
+        plain = emphasis[2].strip() if emphasis else plain
+        starless = _STARS.sub("", plain).strip()
+        plain = starless if _QUANTITY.fullmatch(starless) else plain
+        plain = _APPROXIMATELY.sub("", plain, count=1) if _APPROXIMATELY.match(plain) else plain
+    if (spread := _SPREAD.fullmatch(plain)) is not None:
+        return spread["value"].strip(), spread["spread"].strip()
+    if (digits := _DIGITS.fullmatch(plain)) is not None:
+        size = len(digits["decimals"])
+        return digits["value"], f"{int(digits['digits']) * 10.0**-size:.{size}f}"
+    return (plain, "") if plain and plain != text.strip() else (text, "")
+
+
+def _name_of_spread(header: str, headers: tuple[str, ...]) -> str:
+    match = re.fullmatch(r"(.+?)(\s*[(\[].*[)\]])?", header)
+    name = f"{match[1]}_std{match[2] or ''}" if match else f"{header}_std"
+    return name if name not in headers else f"{name} (cells)"
