@@ -12,7 +12,8 @@ import pytest
 from isoflop.cli import commands, main
 from isoflop.laws import load_laws
 from isoflop.planning import load_accelerators
-from isoflop.tables import guess_mapping, list_datasets, read_raw
+from isoflop.tables import RawTable, guess_mapping, list_datasets, read_raw
+from isoflop.tables.trackers import mlflow
 
 CHINCHILLA = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 Call = Callable[..., tuple[int, str, str]]
@@ -395,3 +396,40 @@ def test_a_column_is_named(call: Call, tmp_path: Path) -> None:
     code, _, err = call("fit", path, "--column", "y=params")
     assert code == 2
     assert "no column 'y'" in err
+
+
+# --- Where losses are kept ---
+
+
+def test_files_a_folder_and_a_pattern_are_one_table(
+    call: Call, runs_csv: Path, tmp_path: Path
+) -> None:
+    header, *lines = runs_csv.read_text().splitlines()
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for name, part in (("a.csv", lines[:6]), ("b.csv", lines[6:])):
+        (folder / name).write_text("\n".join([header, *part]))
+    for given in ([folder], [folder / "*.csv"], [folder / "a.csv", folder / "b.csv"]):
+        code, out, err = call("fit", *given)
+        assert (code, "12 rows" in out) == (0, True), err
+
+
+def test_a_store_of_mlflow_is_fitted(
+    call: Call, runs_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def read(uri: str, *, experiments: list[str], progress: object) -> RawTable:
+        asked.extend([uri, experiments])
+        return read_raw(runs_csv)
+
+    monkeypatch.setattr(mlflow, "read_mlflow", read)
+    code, out, _ = call("fit", "mlflow:sqlite:///mlflow.db#ladder, other")
+    assert (code, "12 rows" in out) == (0, True)
+    assert asked == ["sqlite:///mlflow.db", ["ladder", "other"]]
+
+
+def test_a_pattern_of_nothing_and_an_unknown_name(call: Call, tmp_path: Path) -> None:
+    code, _, err = call("fit", tmp_path / "*.csv")
+    assert code == 2
+    assert "holds no file that may be a table" in err

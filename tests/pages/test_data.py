@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 from tests.pages import helpers
 from tests.pages.helpers import figures, press, text, upload
 
-from isoflop.tables import list_datasets
+from isoflop.tables import RawTable, list_datasets, read_raw
+from isoflop.tables.trackers import mlflow
 from isoflop.ui import documents
 
 open_page = partial(helpers.open_page, "data")
@@ -229,3 +232,50 @@ def test_the_script_reads_an_upload_with_its_mapping(tmp_path: Path) -> None:
     rows, fingerprint = table_of_script(at, tmp_path).split()
     assert rows == "7"
     assert at.selectbox(key="table").value == f"upload-{fingerprint[:12]}"
+
+
+# --- Where tables come from ---
+
+
+def test_a_table_is_pasted() -> None:
+    at = open_page(view="Sources")
+    rows = "params\ttokens\tloss\n1.3B\t26B\t2.1\n7B\t140B\t1.8\n13B\t260B\t**1.7**\n"
+    at.text_area(key="data.paste").input(rows)
+    at = at.button(key="data.paste.read").click().run()
+    assert not at.error
+    assert at.selectbox(key="table").value.startswith("upload-")
+    assert "**3** of 3 rows are fitted" in text(at.markdown)
+
+
+def test_several_files_and_what_describes_them_become_one_table() -> None:
+    at = open_page(view="Sources")
+    runs = b"Name,n_params,tokens\nsmall,1e8,2e9\nlarge,2e8,4e9\n"
+    curves = b"run,step,val_loss\nsmall,1,3.5\nsmall,2,3.0\nlarge,1,3.4\nlarge,2,2.9\n"
+    files = at.file_uploader(key="data.files")
+    files.upload("runs.csv", runs)
+    files.upload("curves.csv", curves)
+    at.run()
+    assert not at.error
+    assert "of 4 rows are fitted" in text(at.markdown)
+
+
+def test_reading_a_tracker_shows_how_far_it_is_and_then_its_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[str] = []
+
+    def read(*, progress: Callable[[float, str], None], **_: object) -> RawTable:
+        progress(0.5, "Reading runs")
+        shown.append("Reading runs")
+        return read_raw(b"run_id,N,D,loss\na,1e8,2e9,3.5\nb,2e8,4e9,3.0\n", "MLflow")
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: True if name == "mlflow" else found(name)
+    )
+    monkeypatch.setattr(mlflow, "read_mlflow", read)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    at = open_page(view="Sources")
+    at = at.button(key="data.read.mlflow").click().run()
+    assert shown == ["Reading runs"]
+    assert at.selectbox(key="table").value.startswith("upload-")

@@ -376,3 +376,13 @@ def test_a_configuration_as_wandb_keeps_it() -> None:
     assert values["lr"] == 0.1
     assert notes
     assert read_metadata(Content(name="config.yaml", data=b"- 1\n"))[0] == {}
+
+
+def test_an_uploaded_folder_of_event_files_is_the_folder(logdir: Path) -> None:
+    """What a browser gives: names with folders, and contents."""
+    files = [path for path in sorted(logdir.rglob("*")) if path.is_file()]
+    named = [(f"runs/{path.relative_to(logdir)}", path.read_bytes()) for path in files]
+    raw = read_files(
+        [*named, ("runs/model.pt", b"\x80\x02"), ("runs/../../x", b"")], is_strict=False
+    )
+    assert rows(raw, "run_id", "n_params") == rows(read_raw(logdir), "run_id", "n_params")

@@ -45,7 +45,8 @@ def files_of(source: str | Path) -> list[Path]:
     """
     path = Path(source)
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if _is_candidate(p, path)]
+        below = sorted(path.rglob("*"))
+        found = [p for p in below if may_be_read(p.relative_to(path)) and p.is_file()]
     else:
         found = [p for p in _of_pattern(path) if p.is_file()]
     if not found:
@@ -82,11 +83,12 @@ def _of_pattern(pattern: Path) -> list[Path]:
         return []
 
 
-def _is_candidate(path: Path, folder: Path) -> bool:
-    relative = path.relative_to(folder)
-    is_hidden = any(part.startswith(".") for part in relative.parts)
-    name = path.name.lower().removesuffix(".gz")
-    return not is_hidden and name.endswith(_SUFFIXES) and not is_of_a_model(name) and path.is_file()
+def may_be_read(name: PurePath) -> bool:
+    """Return whether a file of this name, below the folder that was given, is worth reading."""
+    last = name.name.lower().removesuffix(".gz")
+    is_hidden = any(part.startswith(".") for part in name.parts)
+    is_known = last.endswith(_SUFFIXES) or "tfevents" in last
+    return is_known and not is_hidden and not is_of_a_model(last)
 
 
 def join(found: Sequence[Found], metadata: Mapping[PurePath, Content]) -> RawTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -17,6 +18,7 @@ from isoflop.tables.gather import (
     files_of,
     is_pattern,
     join,
+    may_be_read,
     split_metadata,
 )
 from isoflop.tables.logs import looks_like_log, read_log
@@ -77,15 +79,17 @@ class Reader:
         return f"pip install 'isoflop[{self.extra}]'" if self.extra else ""
 
 
+EVENTS = Reader(
+    format="TensorBoard",
+    suffixes=(".tfevents",),
+    recognises=is_event_file,
+    read=read_event_file,
+    requires="tensorboard",
+    extra="tensorboard",
+)
+
 READERS: tuple[Reader, ...] = (
-    Reader(
-        format="TensorBoard",
-        suffixes=(".tfevents",),
-        recognises=is_event_file,
-        read=read_event_file,
-        requires="tensorboard",
-        extra="tensorboard",
-    ),
+    EVENTS,
     Reader(
         format="Parquet",
         suffixes=(".parquet", ".pq"),
@@ -193,6 +197,10 @@ def read_files(
     TableError
         If there is no table among them, or they have nothing in common.
     """
+    if not is_strict:
+        named = [
+            item for item in named if may_be_read(PurePath(item[0].replace("\\", "/")))
+        ] or named
     paths = common_paths([name for name, _ in named])
     contents = [
         (path, load(source, path.name)) for path, (_, source) in zip(paths, named, strict=True)
@@ -200,7 +208,7 @@ def read_files(
     tables, metadata = split_metadata(contents)
     if not tables:
         tables, metadata = contents, {}
-    found: list[Found] = []
+    found, tables = _event_folders(tables)
     refused: list[str] = []
     for position, (path, content) in enumerate(tables):
         try:
@@ -210,8 +218,6 @@ def read_files(
                 raise
             refused.append(f"{path}: {error.summary}")
             continue
-        if raw.format == "TensorBoard" and len(path.parts) > 1:
-            raw = replace(raw, frame=raw.frame.assign(run_id=str(path.parent)))
         found.append(Found(path=path, raw=raw))
         if progress:
             progress((position + 1) / len(tables), f"Reading {content.name}")
@@ -229,6 +235,24 @@ def read_files(
         more = f"; and {len(refused) - 5} more" if len(refused) > 5 else ""
         joined = replace(joined, notes=(*joined.notes, f"Not read: {listed}{more}."))
     return joined
+
+
+def _event_folders(
+    contents: Sequence[tuple[PurePath, Content]],
+) -> tuple[list[Found], list[tuple[PurePath, Content]]]:
+    """Read event files in folders of their own as the folders of runs that they were."""
+    events = [item for item in contents if is_event_file(item[1]) and len(item[0].parts) > 1]
+    if not events or not EVENTS.is_available:
+        return [], list(contents)
+    with tempfile.TemporaryDirectory(prefix="isoflop-") as folder:
+        for number, (path, content) in enumerate(events):
+            parts = [part for part in path.parent.parts if part.strip("./\\")]
+            target = Path(folder, "events", *parts)
+            target.mkdir(parents=True, exist_ok=True)
+            (target / f"events.out.{MARK}.{number}").write_bytes(content.data)
+        raw = read_logdir(Path(folder, "events"))
+    rest = [item for item in contents if item not in events]
+    return [Found(path=PurePath("events"), raw=raw)], rest
 
 
 def _with_losses(found: list[Found], refused: list[str]) -> tuple[list[Found], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -31,6 +31,7 @@ _FAILURE = "upload.failure"
 _PENDING = "upload.pending"
 
 OnTable = Callable[[str, LossTable], None]
+Kind = Literal["file", "files", "folder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def notices(table_id: str) -> tuple[Notice, ...]:
     return () if upload is None else upload.result.notices
 
 
-def uploader(on_table: OnTable, *, key: str = "upload.file", is_several: bool = False) -> None:
+def uploader(on_table: OnTable, *, key: str = "upload.file", kind: Kind = "file") -> None:
     """Draw the upload field; a table that can be read is kept.
 
     Parameters
@@ -93,18 +94,19 @@ def uploader(on_table: OnTable, *, key: str = "upload.file", is_several: bool = 
     on_table : callable
         Called with the id and the table.
     key : str
-    is_several : bool
-        Whether several files become one table.
+    kind : {"file", "files", "folder"}
+        Whether one file is taken, or several, or a folder, which become one table.
     """
+    several: dict[Kind, Any] = {"file": False, "files": True, "folder": "directory"}
     st.file_uploader(
-        "Loss table",
+        "Folder of runs" if kind == "folder" else "Loss table",
         key=key,
-        accept_multiple_files=is_several,
+        accept_multiple_files=several[kind],
         max_upload_size=max(1, int(max_upload_bytes() / 1e6)),
         on_change=_take,
-        args=(on_table, key),
+        args=(on_table, key, kind),
         help=f"{', '.join(formats())}, also gzipped, with a loss column and any of N, D, C."
-        + (" Several files of one kind become one table." if is_several else ""),
+        + ("" if kind == "file" else " Files of runs become one table, with what describes them."),
     )
 
 
@@ -174,14 +176,18 @@ def put_aside() -> None:
     st.session_state[_PENDING] = st.session_state[_FAILURE] = None
 
 
-def _take(on_table: OnTable, key: str) -> None:
+def _take(on_table: OnTable, key: str, kind: Kind) -> None:
     """Read the files just uploaded and keep their table."""
     given = st.session_state[key]
     files: Sequence[Any] = given if isinstance(given, list) else [given] if given else []
     named = [(file.name, file.getvalue()) for file in files]
     st.session_state[_FAILURE] = None
     if named:
-        take(lambda progress: read_files(named, progress), f"Reading {named[0][0]}", on_table)
+        take(
+            lambda progress: read_files(named, progress, is_strict=kind != "folder"),
+            f"Reading {named[0][0]}",
+            on_table,
+        )
 
 
 def take(

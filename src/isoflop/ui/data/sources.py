@@ -18,9 +18,11 @@ from isoflop.tables import (
     RawTable,
     list_datasets,
     max_upload_bytes,
+    read_files,
 )
 from isoflop.ui import messages, panels, resolve, uploads
 
+_PASTED = "data.paste"
 TRACKERS = {"wandb": "Weights & Biases", "mlflow": "MLflow"}
 
 
@@ -41,9 +43,19 @@ def show() -> None:
 
 def _files() -> None:
     st.markdown("#### Your files")
-    uploads.uploader(
-        lambda table_id, _: uploads.choose(table_id), key="data.files", is_several=True
-    )
+    for kind in ("files", "folder"):
+        uploads.uploader(
+            lambda table_id, _: uploads.choose(table_id), key=f"data.{kind}", kind=kind
+        )
+    with st.popover("Paste a table", icon=":material/content_paste:"):
+        st.text_area(
+            "Rows below a header",
+            key=_PASTED,
+            height=200,
+            placeholder="params, tokens, loss\n1.3B, 26B, 2.1",
+            help="As copied from a spreadsheet, a paper's table, an issue or a log.",
+        )
+        st.button("Read", key="data.paste.read", on_click=_read_pasted)
     uploads.show_failure()
     if uploads.pending() is not None:
         st.info("Name the columns of this file under Columns.", icon=":material/view_column:")
@@ -55,6 +67,14 @@ def _files() -> None:
             st.caption(f"{reader.format} needs a package: `{reader.how_to_install}`")
 
 
+def _read_pasted() -> None:
+    content = str(st.session_state[_PASTED]).encode(errors="replace")
+    uploads.take(
+        lambda progress: read_files([("pasted table", content)], progress),
+        "Reading the pasted table",
+    )
+
+
 # --- Trackers ---
 
 
@@ -64,7 +84,7 @@ def _trackers() -> None:
         _wandb()
     with st.expander("MLflow", icon=":material/monitoring:"):
         _mlflow()
-    st.caption("TensorBoard: upload its event files above, several at once.")
+    st.caption("TensorBoard, Lightning and the like: give the folder that they write to.")
 
 
 def _is_missing(module: str) -> bool:
