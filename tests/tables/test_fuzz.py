@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.tables.test_safety import check, outcome
 
@@ -55,6 +55,7 @@ def changed(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @FUZZ
+@example(("runs.csv", b"loss,N,D,model,step\n" + b"4,5e7,2e7,a,1\n3,5e7,4e7,a,2\n" * 9 + b"7\n"))
 @given(changed())
 def test_any_change_of_a_file(case: tuple[str, bytes]) -> None:
     outcome(case[1], case[0])

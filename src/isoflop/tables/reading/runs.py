@@ -96,7 +96,9 @@ def find_runs(
         return None
     varying = [name for name in keys if frame[name].nunique(dropna=False) > 1] or keys
     shown = {
-        name: frame[name].map("{:g}".format) if name in columns else frame[name].astype("str")
+        name: frame[name].map("{:g}".format)
+        if name in columns
+        else frame[name].astype("str").fillna("none")
         for name in varying
     }
     named = pd.DataFrame(shown).agg(", ".join, axis=1).astype("str")
