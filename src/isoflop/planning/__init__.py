@@ -3,6 +3,7 @@
 from isoflop.planning.budget import compute_flop
 from isoflop.planning.constraints import Setting
 from isoflop.planning.cost import Site, cost
+from isoflop.planning.failures import Failures, Interruptions, interruptions
 from isoflop.planning.frontier import compute_optimal, frontier
 from isoflop.planning.hardware import (
     DEFAULT_ACCELERATOR,
@@ -10,9 +11,12 @@ from isoflop.planning.hardware import (
     load_accelerators,
 )
 from isoflop.planning.inverse import least_compute
+from isoflop.planning.layout import Layout
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.plan import plan, plan_within
 from isoflop.planning.rule import ComputeRule
+from isoflop.planning.step_time import StepTime, step_time
+from isoflop.planning.step_work import Cluster, TrainingStep
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.planning.surface import loss_surface
 from isoflop.planning.types import (
@@ -30,23 +34,31 @@ __all__ = [
     "Accelerator",
     "Budget",
     "CheckpointPolicy",
+    "Cluster",
     "ComputeRule",
     "Cost",
+    "Failures",
     "Frontier",
+    "Interruptions",
     "Interval",
+    "Layout",
     "Optimum",
     "Plan",
     "PlanOptions",
     "Setting",
     "Site",
+    "StepTime",
+    "TrainingStep",
     "compute_flop",
     "compute_optimal",
     "cost",
     "find_accelerator",
     "frontier",
+    "interruptions",
     "least_compute",
     "load_accelerators",
     "loss_surface",
     "plan",
     "plan_within",
+    "step_time",
 ]

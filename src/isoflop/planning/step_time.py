@@ -1,0 +1,212 @@
+"""How long one optimiser step takes, by what it spends the time on, and the MFU that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import cbrt
+
+import pandas as pd
+
+from isoflop.accounting import FlopConvention, count_flop
+from isoflop.identity import Keyed
+from isoflop.planning.step_constants import (
+    INTERVAL_LEVEL,
+    StepConstants,
+    Trust,
+    load_fitted_steps,
+    step_class,
+)
+from isoflop.planning.step_work import StepWork, TrainingStep, step_work
+from isoflop.planning.types import Interval
+from isoflop.text import as_html
+
+EXPERT_EXPOSED = 0.3
+"""Share of the all-to-alls of experts that computation does not hide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepTime(Keyed):
+    """Time of one optimiser step.
+
+    Parameters
+    ----------
+    step : TrainingStep
+    matmul_s, expert_matmul_s, attention_s, elementwise_s : float
+        Computation: products with weights outside and inside routed experts, attention, the rest.
+    tensor_s, expert_s : float
+        Messages of tensor and expert parallelism that computation does not hide.
+    pipeline_s : float
+        Idle stages.
+    data_s : float
+        What the messages of data parallelism add.
+    ratio_lower, ratio_upper : float
+        Between which multiples of the whole 80% of measured steps lay that the fit had not seen.
+    measured_class : str
+        Accelerators whose steps the constants were fitted to.
+    is_measured : bool
+        Whether this accelerator is one of them; the nearest class otherwise.
+    fitted : str
+        Date of the constants: software gets faster.
+    convention : str
+        How the FLOP of the MFU are counted.
+    """
+
+    step: TrainingStep
+    matmul_s: float
+    expert_matmul_s: float
+    attention_s: float
+    elementwise_s: float
+    tensor_s: float
+    expert_s: float
+    pipeline_s: float
+    data_s: float
+    ratio_lower: float
+    ratio_upper: float
+    measured_class: str
+    is_measured: bool
+    fitted: str
+    convention: FlopConvention = "6N"
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<StepTime: {self.total_s:.3g} s, MFU {self.mfu:.3f}>"
+
+    def _repr_html_(self) -> str:
+        return as_html("Time of a training step", self.to_frame())
+
+    @property
+    def by_component(self) -> dict[str, float]:
+        """Seconds by component, in the order of a stacked bar."""
+        return {
+            "matrix products": self.matmul_s,
+            "experts": self.expert_matmul_s,
+            "attention": self.attention_s,
+            "elementwise": self.elementwise_s,
+            "tensor parallelism": self.tensor_s,
+            "expert parallelism": self.expert_s,
+            "pipeline bubble": self.pipeline_s,
+            "data parallelism": self.data_s,
+        }
+
+    @property
+    def total_s(self) -> float:
+        """The whole."""
+        return sum(self.by_component.values())
+
+    @property
+    def interval(self) -> Interval:
+        """Range of the whole, in seconds."""
+        return Interval(
+            lower=self.total_s * self.ratio_lower,
+            upper=self.total_s * self.ratio_upper,
+            level=INTERVAL_LEVEL,
+            kind="prediction",
+        )
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens that all accelerators together take in a second."""
+        return self.step.batch_tokens / self.total_s
+
+    @property
+    def mfu(self) -> float:
+        """Share of the dense peak of the step's type spent on the model's own FLOP."""
+        step = self.step
+        flop_per_token = count_flop(
+            step.architecture, convention=self.convention, context=step.context
+        ).training_flop
+        peak = step.accelerator.peak(step.dtype) * step.layout.n_accelerators
+        return flop_per_token * self.tokens_per_s / peak
+
+    @property
+    def mfu_interval(self) -> Interval:
+        """Range of the MFU."""
+        return Interval(
+            lower=self.mfu / self.ratio_upper,
+            upper=self.mfu / self.ratio_lower,
+            level=INTERVAL_LEVEL,
+            kind="prediction",
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a component: seconds, and the share of the whole."""
+        parts = self.by_component
+        return pd.DataFrame(
+            {
+                "component": list(parts),
+                "seconds": list(parts.values()),
+                "share": [seconds / self.total_s for seconds in parts.values()],
+            }
+        )
+
+    def summary(self) -> str:
+        """Return the step in a few sentences."""
+        time, mfu = self.interval, self.mfu_interval
+        largest = max(self.by_component, key=self.by_component.__getitem__)
+        basis = "measured on" if self.is_measured else "not measured; taken like"
+        return (
+            f"A step of {self.step.batch_tokens:,} tokens takes {self.total_s:.3g} s "
+            f"({time.lower:.3g} to {time.upper:.3g} s in {time.level:.0%} of measured steps): "
+            f"an MFU of {self.mfu:.3f} ({mfu.lower:.3f} to {mfu.upper:.3f}, {self.convention}). "
+            f"Most goes into {largest}. {self.step.accelerator.label}: {basis} "
+            f"{self.measured_class}, {self.fitted}."
+        )
+
+
+def combine(work: StepWork, constants: StepConstants) -> dict[str, float]:
+    """Turn a step's work into seconds by part, named as in `StepTime`.
+
+    The messages of data parallelism overlap with the rest: their sum is the cubic norm.
+    """
+    matmul = work.matmul_s / constants.matmul_efficiency
+    experts = work.expert_matmul_s / (constants.matmul_efficiency * constants.expert_efficiency)
+    parts = {
+        "matmul_s": matmul,
+        "expert_matmul_s": experts,
+        "attention_s": work.attention_s / constants.attention_efficiency,
+        "elementwise_s": work.elementwise_s * constants.elementwise_passes,
+        "tensor_s": work.tensor_s * constants.tensor_exposed,
+        "expert_s": work.expert_s * EXPERT_EXPOSED,
+    }
+    working = sum(parts.values())
+    busy = working * work.bubble
+    whole = cbrt(busy**3 + work.data_s**3)
+    return parts | {"pipeline_s": busy - working, "data_s": whole - busy}
+
+
+def step_time(step: TrainingStep, *, convention: FlopConvention = "6N") -> StepTime:
+    """Predict how long one optimiser step takes.
+
+    Parameters
+    ----------
+    step : TrainingStep
+    convention : str
+        How the FLOP of the MFU are counted.
+
+    Returns
+    -------
+    StepTime
+
+    Notes
+    -----
+    Left out, as they did not lower the error: the optimiser's own step, latency, topology,
+    stragglers at scale. A step that does not fit the memory is not refused here.
+    """
+    found, is_measured = step_class(step.accelerator)
+    fitted = load_fitted_steps()
+    known: Trust = "experts" if step.architecture.is_moe else "dense"
+    lower, upper = fitted.intervals[known]
+    if not is_measured:
+        # Never narrower than what is known of measured classes.
+        wide_lower, wide_upper = fitted.intervals["nearest"]
+        lower, upper = min(lower, wide_lower), max(upper, wide_upper)
+    return StepTime(
+        step=step,
+        **combine(step_work(step), fitted.constants[found.key]),
+        ratio_lower=lower,
+        ratio_upper=upper,
+        measured_class=found.label,
+        is_measured=is_measured,
+        fitted=fitted.fitted,
+        convention=convention,
+    )

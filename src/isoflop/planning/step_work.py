@@ -1,0 +1,315 @@
+"""What one optimiser step asks of an accelerator: seconds of each part at the datasheet's rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+from typing import Any
+
+from isoflop.accounting import Architecture
+from isoflop.accounting.flop import Recompute, attended_tokens
+from isoflop.accounting.parameters import attention_matrices, mlp_matrices
+from isoflop.data import read_toml, require_keys
+from isoflop.errors import PlanError
+from isoflop.planning.layout import Layout, check_layout, device_parameters, stages
+from isoflop.planning.types import Accelerator, Dtype
+
+CLUSTERS_FILE = "step_time/clusters.toml"
+
+NARROW_WIDTH = 500.0
+"""Matrix products of a model of this width take twice the time of very wide ones."""
+EIGHT_BIT_SHARE = 0.8
+"""Of the peak in 8-bit types that matrix products reach, as against 16-bit ones of theirs."""
+BYTES_16_BIT = 2.0
+RECOMPUTE_SHARE = 4 / 3
+"""A forward pass more, on top of one forward and twice as much backward."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """How accelerators are joined.
+
+    Parameters
+    ----------
+    fast_domain : int
+        Accelerators that the fast link joins: a node, a rack, a pod.
+    network_byte_per_s : float
+        Of each accelerator to those outside, one way.
+    source : str
+    verified : bool
+        Whether the figures were seen in that source.
+
+    Raises
+    ------
+    PlanError
+        If a figure is not positive.
+    """
+
+    fast_domain: int
+    network_byte_per_s: float
+    source: str = ""
+    verified: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.fast_domain >= 1 and self.network_byte_per_s > 0):
+            raise PlanError(
+                "A cluster needs accelerators that are joined by a network.",
+                detail=f"fast domain: {self.fast_domain}; "
+                f"network: {self.network_byte_per_s:g} bytes/s",
+            )
+
+
+@cache
+def cluster_of(accelerator_key: str) -> Cluster:
+    """Return the cluster that an accelerator usually comes in; that of ``default`` if unknown.
+
+    Raises
+    ------
+    CatalogError
+        If the data file is malformed.
+    """
+    entries: dict[str, dict[str, Any]] = read_toml(CLUSTERS_FILE)["clusters"]
+    entry = entries.get(accelerator_key, entries["default"])
+    require_keys(
+        entry,
+        where=f"{accelerator_key} of {CLUSTERS_FILE}",
+        required=frozenset({"fast_domain", "network_gb_per_s", "source", "verified"}),
+    )
+    return Cluster(
+        fast_domain=entry["fast_domain"],
+        network_byte_per_s=entry["network_gb_per_s"] * 1e9,
+        source=entry["source"],
+        verified=entry["verified"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStep:
+    """One optimiser step of a model in a layout.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    layout : Layout
+    accelerator : Accelerator
+    micro_batch : int
+        Sequences that a replica runs at once.
+    micro_batches : int
+        Micro-batches that a replica runs one after another in a step.
+    context : int
+        Tokens of a sequence.
+    dtype : str, optional
+        Of the matrix products; the accelerator's training type if absent.
+    recompute : {"none", "selective", "full"}
+    causal : bool
+        Whether the attention kernels skip what the mask hides.
+    cluster : Cluster, optional
+        As the accelerator usually comes if absent.
+
+    Raises
+    ------
+    PlanError
+        If the model cannot be spread so, a count is not positive, or the accelerator lacks the
+        type.
+    """
+
+    architecture: Architecture
+    layout: Layout
+    accelerator: Accelerator
+    micro_batch: int = 1
+    micro_batches: int = 1
+    context: int
+    dtype: Dtype | None = None
+    recompute: Recompute = "none"
+    causal: bool = True
+    cluster: Cluster | None = None
+
+    def __post_init__(self) -> None:
+        check_layout(self.architecture, self.layout)
+        problems = [
+            f"{name} = {getattr(self, name)}"
+            for name in ("micro_batch", "micro_batches", "context")
+            if getattr(self, name) < 1
+        ]
+        if problems:
+            raise PlanError(
+                "A step needs at least one sequence of one token.", detail="\n".join(problems)
+            )
+        self.accelerator.peak(self.dtype)
+
+    @property
+    def joined_by(self) -> Cluster:
+        """The cluster, or that which the accelerator usually comes in."""
+        return self.cluster or cluster_of(self.accelerator.key)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of the whole step."""
+        return self.replica_tokens * self.layout.data
+
+    @property
+    def replica_tokens(self) -> int:
+        """Tokens that one replica sees in the step."""
+        return self.micro_batch * self.micro_batches * self.context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWork:
+    """Seconds of each part of a step on one accelerator, at the rates of the datasheet.
+
+    Parameters
+    ----------
+    matmul_s, expert_matmul_s : float
+        Matrix products with weights, outside and inside routed experts, at the type's peak.
+    attention_s : float
+        Scores and weighted sums at the 16-bit peak.
+    elementwise_s : float
+        One pass over the activations of every layer at the memory's bandwidth.
+    tensor_s, expert_s, data_s : float
+        Messages of tensor, expert and data parallelism at the link's rate.
+    bubble : float
+        Time with the pipeline's idle stages over time without, 1 or more.
+    """
+
+    matmul_s: float
+    expert_matmul_s: float
+    attention_s: float
+    elementwise_s: float
+    tensor_s: float
+    expert_s: float
+    data_s: float
+    bubble: float
+
+
+def step_work(step: TrainingStep) -> StepWork:
+    """Work out what a step asks of one accelerator.
+
+    References
+    ----------
+    Narayanan et al., arXiv 2104.04473 (messages, interleaved pipeline); Korthikanti et al.,
+    arXiv 2205.05198 (sequence parallelism, recomputation); Rajbhandari et al., arXiv 1910.02054
+    (messages of ZeRO).
+    """
+    layout = step.layout
+    matmul, expert_matmul = _matmul_s(step)
+    return StepWork(
+        matmul_s=matmul,
+        expert_matmul_s=expert_matmul,
+        attention_s=_attention_s(step),
+        elementwise_s=_elementwise_s(step),
+        tensor_s=_tensor_s(step),
+        expert_s=_expert_s(step),
+        data_s=_data_s(step),
+        bubble=1 + (layout.pipeline - 1) / (layout.interleave * step.micro_batches),
+    )
+
+
+def _tokens_per_accelerator(step: TrainingStep) -> float:
+    """Tokens whose whole pass through the model would be as much work as one accelerator has."""
+    return step.replica_tokens / (step.layout.tensor * step.layout.pipeline)
+
+
+def _matmul_s(step: TrainingStep) -> tuple[float, float]:
+    """Seconds of matrix products outside and inside routed experts; the head in 16 bit."""
+    shape = step.architecture
+    peak, peak_16_bit = step.accelerator.peak(step.dtype), step.accelerator.peak()
+    if step.dtype == "fp8":
+        peak *= EIGHT_BIT_SHARE
+    n_dense = shape.n_layers - shape.n_moe_layers
+    weights = shape.n_layers * attention_matrices(shape) + n_dense * mlp_matrices(shape, shape.d_ff)
+    routed = 0
+    if shape.experts is not None:
+        experts = shape.experts
+        weights += shape.n_moe_layers * experts.n_shared * mlp_matrices(shape, experts.shared_d_ff)
+        routed = shape.n_moe_layers * experts.top_k * mlp_matrices(shape, experts.d_ff)
+    again = RECOMPUTE_SHARE if step.recompute == "full" else 1.0
+    narrow = 1 + NARROW_WIDTH / shape.d_model
+    flop_per_weight = 6.0 * _tokens_per_accelerator(step) * narrow
+    head = shape.vocab * shape.embedding_width * flop_per_weight / peak_16_bit
+    return (
+        again * weights * flop_per_weight / peak + head,
+        again * routed * flop_per_weight / peak,
+    )
+
+
+def _attention_s(step: TrainingStep) -> float:
+    shape = step.architecture
+    attended = attended_tokens(shape, step.context, causal=step.causal)
+    flop_per_token = 6.0 * (shape.query_width + shape.value_width) * attended
+    again = 1.0 if step.recompute == "none" else RECOMPUTE_SHARE
+    return again * flop_per_token * _tokens_per_accelerator(step) / step.accelerator.peak()
+
+
+def _elementwise_s(step: TrainingStep) -> float:
+    """Seconds of one pass over what a layer's blocks read and write besides their products."""
+    shape = step.architecture
+    n_dense = shape.n_layers - shape.n_moe_layers
+    hidden = n_dense * shape.d_ff
+    if shape.experts is not None:
+        experts = shape.experts
+        per_layer = experts.top_k * experts.d_ff + experts.n_shared * experts.shared_d_ff
+        hidden += shape.n_moe_layers * per_layer
+    again = RECOMPUTE_SHARE if step.recompute == "full" else 1.0
+    moved = BYTES_16_BIT * (8 * shape.n_layers * shape.d_model + 3 * hidden)
+    return again * moved * _tokens_per_accelerator(step) / step.accelerator.bandwidth_byte_per_s
+
+
+def _link_byte_per_s(step: TrainingStep, n_joined: int) -> float:
+    """One accelerator's rate in a group of ``n_joined``: the fast link's where it joins them."""
+    cluster, fast = step.joined_by, step.accelerator.interconnect_byte_per_s
+    if n_joined <= cluster.fast_domain and fast is not None:
+        return fast
+    return cluster.network_byte_per_s
+
+
+def _tensor_s(step: TrainingStep) -> float:
+    """Seconds of all-reduces: two a layer forward and two backward, two more when recomputed."""
+    shape, tensor = step.architecture, step.layout.tensor
+    per_layer = 6 if step.recompute == "full" else 4
+    tokens = step.replica_tokens / step.layout.pipeline
+    message = BYTES_16_BIT * shape.d_model * tokens * 2 * (tensor - 1) / tensor
+    return per_layer * shape.n_layers * message / _link_byte_per_s(step, tensor)
+
+
+def _expert_s(step: TrainingStep) -> float:
+    """Seconds of all-to-alls: there and back, forward and backward, in every layer of experts.
+
+    A token goes once to each fast domain that holds one of its experts, and is spread from there.
+    """
+    shape, expert = step.architecture, step.layout.expert
+    if shape.experts is None:
+        return 0.0
+    top_k = shape.experts.top_k
+    n_domains = ceil(expert * step.layout.tensor / step.joined_by.fast_domain)
+    n_reached = (n_domains - 1) * (1 - (1 - 1 / n_domains) ** top_k)
+    fast = _link_byte_per_s(step, 1)
+    per_copy = BYTES_16_BIT * shape.d_model * _tokens_per_accelerator(step)
+    slowest = max(
+        top_k * (expert - 1) / expert / fast, n_reached / step.joined_by.network_byte_per_s
+    )
+    return 4 * shape.n_moe_layers * per_copy * slowest
+
+
+def _data_s(step: TrainingStep) -> float:
+    """Seconds of gradients' reduce-scatter and parameters' all-gather over the replicas."""
+    layout = step.layout
+    share = (layout.data - 1) / layout.data
+    times = 2.0
+    if layout.zero_stage == 3:
+        # Weights are gathered forward and backward, gradients scattered, at each micro-batch.
+        times = 3.0 * step.micro_batches
+    # Experts that no two replicas share have no gradients to exchange.
+    is_shared = layout.data // layout.expert > 1
+    held = [
+        device_parameters(step.architecture, layout, stage)
+        for stage in stages(step.architecture, layout)
+    ]
+    widest = max(item.total if is_shared else item.shared for item in held)
+    sent = times * share * BYTES_16_BIT * widest
+    fast = _link_byte_per_s(step, 1)
+    if layout.data * layout.tensor <= step.joined_by.fast_domain:
+        return sent / fast
+    # Replicas of one node share what comes over the network.
+    in_node = max(1, step.joined_by.fast_domain // layout.tensor)
+    return sent / min(fast, step.joined_by.network_byte_per_s * in_node)
