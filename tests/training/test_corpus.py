@@ -74,6 +74,31 @@ def test_unknown_corpora_are_refused(tmp_path, key):
         load_corpus(key, uploads=tmp_path)
 
 
+def test_an_upload_that_was_damaged_on_disk_is_refused_and_mended(tmp_path, text):
+    corpus = store_upload(text, name="mine.txt", uploads=tmp_path)
+    path = tmp_path / f"{corpus.fingerprint[:16]}.txt"
+    path.write_bytes(corpus.text[: len(corpus.text) // 2])
+    with pytest.raises(TrainingError, match="damaged or changed on disk"):
+        load_corpus(corpus.key, uploads=tmp_path)
+    store_upload(text, name="mine.txt", uploads=tmp_path)
+    assert load_corpus(corpus.key, uploads=tmp_path).text == corpus.text
+    assert [other.name for other in tmp_path.iterdir()] == [path.name]
+
+
+def test_an_upload_that_shrinks_in_cleaning_is_found_again(tmp_path):
+    """Its cleaned text may be smaller than what an upload must have."""
+    corpus = store_upload(b"word   \n" * 160_000, name="mine.txt", uploads=tmp_path)
+    assert len(corpus.text) < MIN_UPLOAD_BYTES
+    assert load_corpus(corpus.key, uploads=tmp_path).text == corpus.text
+
+
+def test_a_text_on_one_line_is_cut_between_characters():
+    corpus = corpus_from_upload("\u20ac\u00e9x\U0001f600".encode() * 120_000, name="mine.txt")
+    train, validation = corpus.split()
+    assert len(validation) / len(corpus.text) == pytest.approx(1 / 16, rel=0.01)
+    assert len(train.decode()) + len(validation.decode()) == 4 * 120_000
+
+
 def test_a_disk_that_refuses_an_upload_is_reported(tmp_path, text):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(TrainingError, match="cannot be kept on disk"):

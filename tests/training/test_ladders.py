@@ -2,7 +2,7 @@ import pytest
 
 from isoflop.errors import TrainingError
 from isoflop.training import queue as queue_module
-from isoflop.training.ladders import find_ladder, list_ladders, start_ladder
+from isoflop.training.ladders import damaged_members, find_ladder, list_ladders, start_ladder
 from isoflop.training.processes import ProcessId
 from isoflop.training.queue import RunQueue
 
@@ -49,6 +49,27 @@ def test_a_ladder_whose_runs_were_all_deleted_is_gone(queue, tiny):
     for ask in (made.runs[0].state, lambda: find_ladder(made.id, root=queue.root)):
         with pytest.raises(TrainingError, match="There is no run"):
             ask()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"title": "A", "created": "", "runs": 3}'])
+def test_a_damaged_ladder_is_left_out_and_named(queue, tiny, content):
+    made = start_ladder(queue, [tiny(seed=0)], title="One")
+    (queue.root / "ladders" / "ladder-0.json").write_text(content)
+    assert list_ladders(queue.root) == [made]
+    [said] = damaged_members(queue.root)
+    assert said.startswith("ladders/ladder-0.json: ")
+    with pytest.raises(TrainingError, match="The ladder cannot be read"):
+        find_ladder("ladder-0", root=queue.root)
+
+
+def test_a_damaged_run_leaves_the_rest_and_is_named(queue, tiny):
+    made = start_ladder(queue, [tiny(seed=0), tiny(seed=1)], title="Two seeds")
+    (made.runs[0].folder / "config.json").write_text('{"family": "lstm"')
+    found = find_ladder(made.id, root=queue.root)
+    assert found.runs == made.runs[1:]
+    [said] = found.damaged
+    assert said.startswith(f"{made.runs[0].id}: config.json: ")
+    assert damaged_members(queue.root) == [said]
 
 
 @pytest.mark.parametrize("name", ["ladder-none", "../ladders", "", "/etc/passwd"])

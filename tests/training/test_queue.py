@@ -7,13 +7,16 @@ import time
 from collections import namedtuple
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from isoflop.errors import TrainingError
 from isoflop.training import queue as queue_module
+from isoflop.training import runs as runs_module
+from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId
-from isoflop.training.queue import RunQueue
-from isoflop.training.runs import Run, find_run, list_runs
+from isoflop.training.queue import RunQueue, expected_cpu_s, in_turn
+from isoflop.training.runs import Run, damaged_runs, find_run, list_runs
 
 LONG = {"token_budgets": (4096, 2_000_000), "width": 16}
 
@@ -173,12 +176,114 @@ def test_a_worker_that_is_leaving_does_not_hold_up_what_is_queued_then(queue, ti
     assert queue.ensure_workers(1) == 1
 
 
+def test_two_ladders_take_turns(queue, tiny):
+    hours = tiny(width=64, token_budgets=(10**10,))  # the moment between the two is nothing
+    first = queue.submit([replace(hours, seed=seed) for seed in range(4)])
+    second = queue.submit([replace(hours, seed=seed) for seed in range(10, 14)])
+    claimed = [queue.claim() for _ in range(8)]
+    assert [run in first for run in claimed] == [True, False] * 4
+    assert set(claimed) == {*first, *second}
+
+
+def test_a_later_ladder_waits_only_for_what_is_overdue(queue, tiny):
+    """An hour after a ladder of four hours began, another comes: neither waits for the other."""
+    hour = tiny(width=64, token_budgets=(2048, 4096, 8192, 10_000_000))
+    long = queue.submit([replace(hour, seed=seed) for seed in range(4)])
+    each_s = expected_cpu_s(hour)
+    [late] = queue.submit([tiny()])
+    for run in long:
+        came(run, -1.5 * each_s)
+    order = in_turn([*long, late])
+    assert order.index(late) == 2
+    came(late, 100 * each_s)
+    assert in_turn([*long, late])[-1] == late
+
+
+def came(run, seconds):
+    """Write down that a run was queued some seconds from now."""
+    fields = read_json(run.folder / "submission.json")
+    write_json(run.folder / "submission.json", fields | {"time_s": time.time() + seconds})
+
+
+def test_a_run_of_an_earlier_version_has_its_turn(queue, tiny):
+    [run] = queue.submit([tiny()])
+    (run.folder / "submission.json").unlink()
+    assert queue.claim() == run
+
+
 def test_the_largest_run_is_claimed_first(queue, tiny):
     small, large = queue.submit([tiny(), tiny(width=32)])
     assert queue.claim() == large
     assert large.state().status == "running"
     assert queue.claim() == small
     assert queue.claim() is None
+
+
+def test_a_run_is_held_by_one_process(queue, tiny, monkeypatch):
+    monkeypatch.setattr(runs_module, "HOLD_WAIT_S", 0.0)
+    [run] = queue.submit([tiny()])
+    assert not run.is_held()
+    with run.held():
+        assert run.is_held()
+        with pytest.raises(TrainingError, match="Another process trains the run"), run.held():
+            pass
+        assert queue.claim() is None  # whatever its state says
+    assert not run.is_held()
+    assert queue.claim() == run
+
+
+def test_a_held_run_lives_whatever_is_known_of_its_process(queue, tiny):
+    [run] = queue.submit([tiny()])
+    run.write_state("running", process=ProcessId(pid=os.getpid(), started_s=1.0))
+    with run.held():
+        assert run.state().status == "running"
+    assert run.state().status == "crashed"
+
+
+def test_setting_the_clock_makes_no_process_another_one(monkeypatch):
+    """A step of the clock moves the time at which the machine seems to have started."""
+    me = ProcessId.current()
+    started_s, created_s = psutil.boot_time(), psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: started_s + 3600)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: created_s(self) + 3600)
+    assert me.is_alive()
+
+
+@pytest.mark.parametrize("content", ["", '{"status": "run', "[]", '{"status": "paused"}', "{}"])
+def test_a_damaged_state_stops_nobody(queue, tiny, content):
+    damaged, well = queue.submit([tiny(width=32), tiny()])
+    (damaged.folder / "state.json").write_text(content)
+    assert damaged.state().status == "failed"
+    assert damaged.state().message.startswith("The run's state.json cannot be read.")
+    assert queue.claim() == well
+    queue.resume([damaged])
+    assert queue.claim() == damaged
+
+
+def test_a_state_of_a_later_version_is_read(queue, tiny):
+    [run] = queue.submit([tiny()])
+    fields = read_json(run.folder / "state.json")
+    write_json(run.folder / "state.json", fields | {"mood": "good"})
+    assert run.state().status == "queued"
+
+
+@pytest.mark.parametrize("content", [None, "", '{"family": "lstm", "hat": 1}', "[]"])
+def test_a_damaged_configuration_is_left_out_and_named(queue, tiny, content):
+    damaged, well = queue.submit([tiny(width=32), tiny()])
+    path = damaged.folder / "config.json"
+    path.write_text(content) if content is not None else path.unlink()
+    assert list_runs(queue.root) == [well]
+    [said] = damaged_runs(queue.root)
+    assert said.startswith(f"{damaged.id}: config.json")
+    assert queue.claim() == well
+
+
+def test_a_damaged_worker_file_is_forgotten(queue):
+    queue._register(ProcessId.current())
+    (queue.root / "workers" / "17.json").write_text("")
+    assert queue.workers() == [ProcessId.current()]
+    assert not (queue.root / "workers" / "17.json").exists()
+    queue.leave()
 
 
 def test_a_worker_that_does_not_obey_is_killed(queue, tiny, monkeypatch):

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoflop.errors import TrainingError
+from isoflop.training.corpus import corpus_from_upload
 from isoflop.training.tokenizer import (
     BpeTokenizer,
     ByteTokenizer,
+    corpus_tokenizer,
     make_tokenizer,
     tokenizer_from_dict,
 )
@@ -56,6 +58,25 @@ def test_a_trained_bpe_is_kept(tmp_path, text):
     first = make_tokenizer("bpe-300", text[:50_000], cache=cache)
     assert cache.is_file()
     assert make_tokenizer("bpe-300", b"other", cache=cache).token_bytes == first.token_bytes
+
+
+@pytest.mark.parametrize("content", ["", '{"model": "{}"}', '{"model": "{}", "sha256": "0"}'])
+def test_a_damaged_bpe_is_made_again(tmp_path, text, content):
+    cache = tmp_path / "bpe.json"
+    first = make_tokenizer("bpe-300", text[:50_000], cache=cache)
+    kept = cache.read_text()
+    cache.write_text(content)
+    assert make_tokenizer("bpe-300", text[:50_000], cache=cache).token_bytes == first.token_bytes
+    assert cache.read_text() == kept
+
+
+def test_merges_are_learned_from_the_training_text_alone(tmp_path, text):
+    corpus = corpus_from_upload(text, name="mine.txt")
+    made = corpus_tokenizer("bpe-512", corpus, folder=tmp_path)
+    alone = BpeTokenizer.train(corpus.split()[0], vocab_size=512)
+    assert made.token_bytes == alone.token_bytes
+    everything = BpeTokenizer.train(corpus.text, vocab_size=512)
+    assert made.token_bytes != everything.token_bytes
 
 
 @pytest.mark.parametrize("name", ["words", "bpe-12", "bpe-x", "bpe-99999999"])

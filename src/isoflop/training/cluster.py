@@ -79,9 +79,10 @@ class ClusterTask:
     def __call__(self) -> str:
         """Train the run; return its status."""
         run = find_run(self.run_id, root=Path(self.root))
-        run.write_state("running", process=ProcessId.current())
         stop_signal = StopSignal(listens=False)  # submitit has the signals
-        work(run, root=Path(self.root), stop_signal=stop_signal)
+        with run.held():
+            run.write_state("running", process=ProcessId.current())
+            work(run, root=Path(self.root), stop_signal=stop_signal)
         return run.state().status
 
     def checkpoint(self, *_: object) -> Any:

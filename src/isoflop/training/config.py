@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from isoflop.accounting import SMALL_FAMILIES, SmallFamily, SmallModel
@@ -219,13 +220,21 @@ class RunConfig:
         TrainingError
             If the text is not such a configuration.
         """
-        try:
-            fields = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise TrainingError(
-                "The run's configuration is not valid JSON.", detail=str(error)
-            ) from None
-        return cls.from_dict(fields)
+        return _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> RunConfig:
+    """Read a configuration; the same texts are read at every poll of the page."""
+    try:
+        fields = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TrainingError(
+            "The run's configuration is not valid JSON.", detail=str(error)
+        ) from None
+    if not isinstance(fields, dict):
+        raise TrainingError("The run's configuration is not a JSON object.")
+    return RunConfig.from_dict(fields)
 
 
 def _problems(config: RunConfig) -> list[str]:

@@ -20,12 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.training.files import write_bytes
 
 MIN_UPLOAD_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 200_000_000
 N_BLOCKS = 8
 """The text is cut into this many blocks; the end of each is held out."""
 VALIDATION_SHARE = 1 / 16
+LINE_SHARE = 1 / 256
+"""How far a cut may move on to the start of a line, as a share of the text: half of what each
+block holds out. Where no line starts so soon, the cut falls between two characters."""
 
 _EXCLUDED_FOLDERS = frozenset(
     # Tests, installed packages, and tables written as code rather than code.
@@ -68,6 +72,8 @@ class Corpus:
     def split(self) -> tuple[bytes, bytes]:
         """Cut off the last sixteenth of each eighth, at a line's end, as validation text.
 
+        A text without lines is cut between characters.
+
         Returns
         -------
         tuple of (bytes, bytes)
@@ -75,22 +81,24 @@ class Corpus:
         """
         train, validation = [], []
         for block in range(N_BLOCKS):
-            start, stop = (
-                self._line_start(block / N_BLOCKS),
-                self._line_start((block + 1) / N_BLOCKS),
-            )
-            cut = self._line_start((block + 1 - VALIDATION_SHARE) / N_BLOCKS)
+            start, stop = self._cut(block / N_BLOCKS), self._cut((block + 1) / N_BLOCKS)
+            cut = self._cut((block + 1 - VALIDATION_SHARE) / N_BLOCKS)
             train.append(self.text[start:cut])
             validation.append(self.text[cut:stop])
         return b"".join(train), b"".join(validation)
 
-    def _line_start(self, share: float) -> int:
-        """Offset of the first line that starts at or after a share of the text."""
-        offset = round(len(self.text) * share)
-        if offset in (0, len(self.text)):
+    def _cut(self, share: float) -> int:
+        """Offset of the next line, or character, at or after a share of the text."""
+        size = len(self.text)
+        offset = round(size * share)
+        if offset in (0, size):
             return offset
-        newline = self.text.find(b"\n", offset - 1)
-        return len(self.text) if newline < 0 else newline + 1
+        newline = self.text.find(b"\n", offset - 1, offset + round(size * LINE_SHARE))
+        if newline >= 0:
+            return newline + 1
+        while offset < size and self.text[offset] & 0xC0 == 0x80:  # within a character
+            offset += 1
+        return offset
 
     def byte_counts(self) -> NDArray[np.int64]:
         """Count each byte value, shape (256,)."""
@@ -118,7 +126,7 @@ def load_corpus(key: str, *, uploads: Path | None = None) -> Corpus:
     Raises
     ------
     TrainingError
-        If there is no such corpus here.
+        If there is no such corpus here, or its file is not what was uploaded.
     """
     if key == "stdlib":
         return standard_library()
@@ -127,7 +135,7 @@ def load_corpus(key: str, *, uploads: Path | None = None) -> Corpus:
     if key.startswith("upload:") and uploads is not None:
         path = uploads / f"{key.removeprefix('upload:')}.txt"
         if path.is_file() and path.parent == uploads:
-            return corpus_from_upload(path.read_bytes(), name="Uploaded text")
+            return _kept_upload(path)
     raise TrainingError(
         f"There is no corpus {key!r} on this machine.",
         hint="Choose the standard library, or upload the text again.",
@@ -235,11 +243,25 @@ def store_upload(content: bytes, *, name: str, uploads: Path) -> Corpus:
     path = uploads / f"{corpus.key.removeprefix('upload:')}.txt"
     try:
         uploads.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.write_bytes(corpus.text)
+        if not path.is_file() or path.read_bytes() != corpus.text:
+            write_bytes(path, corpus.text)
     except OSError as error:
         raise TrainingError("The text cannot be kept on disk.", detail=str(error)) from None
     return corpus
+
+
+def _kept_upload(path: Path) -> Corpus:
+    """Read a text that ``store_upload`` wrote, and check it by the hash that is its name."""
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if not found.startswith(path.stem):
+        raise TrainingError(
+            "The uploaded text was damaged or changed on disk.",
+            detail=f"{path.name} has the SHA-256 {found[:16]}.",
+            hint="Upload it again.",
+        )
+    label, documents = "Uploaded text", [content.decode()]
+    return _corpus(key="", label=label, source="Uploaded", licence="Your own", documents=documents)
 
 
 def _corpus(*, key: str, label: str, source: str, licence: str, documents: list[str]) -> Corpus:

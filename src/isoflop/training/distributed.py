@@ -8,6 +8,7 @@ SIGTERM; the same command goes on from the checkpoint, with any number of proces
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 
 from isoflop.training.processes import ProcessId
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     run = find_run(options.run_id, root=options.root)
     stop_signal = StopSignal()
-    with process_group(run.config()) as device:
+    with process_group(run.config()) as device, run.held() if is_first() else nullcontext():
         if is_first():
             run.write_state("running", process=ProcessId.current())
         work(run, root=options.root, stop_signal=stop_signal, device=device, writes=is_first())

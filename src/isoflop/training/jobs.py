@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, start_detached
 from isoflop.training.records import Record, RecordWriter, read_new_records
-from isoflop.training.runs import Run, read_json, write_json
+from isoflop.training.runs import Run
 
 MAX_TOKENS = 4000
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
+from isoflop.training.files import read_json, write_json
 from isoflop.training.queue import RunQueue
-from isoflop.training.runs import Run, find_run, no_run, read_json, write_json
+from isoflop.training.runs import Run, damaged_runs, find_run, no_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,16 @@ class Ladder:
     created : str
         ISO 8601, UTC.
     runs : tuple of Run
-        Those that still exist.
+        Those that still exist and can be read.
+    damaged : tuple of str
+        What is wrong with those that cannot.
     """
 
     id: str
     title: str
     created: str
     runs: tuple[Run, ...]
+    damaged: tuple[str, ...] = ()
 
 
 def start_ladder(
@@ -79,9 +83,15 @@ def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:
 
 
 def list_ladders(root: Path) -> list[Ladder]:
-    """List the ladders of a folder that still have runs, the newest first."""
-    paths = sorted((root / "ladders").glob("ladder-*.json"), reverse=True)
-    return [ladder for path in paths if (ladder := _read(path, root)).runs]
+    """List the ladders of a folder that can be read and still have runs, the newest first."""
+    found = [_read_or_problem(path, root) for path in _paths(root)]
+    return [ladder for ladder in found if isinstance(ladder, Ladder) and ladder.runs]
+
+
+def damaged_members(root: Path) -> list[str]:
+    """Say of each ladder and run that the lists leave out what is wrong with it."""
+    found = [_read_or_problem(path, root) for path in _paths(root)]
+    return [problem for problem in found if isinstance(problem, str)] + damaged_runs(root)
 
 
 def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
@@ -94,7 +104,13 @@ def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
     """
     path = root / "ladders" / f"{ladder_id}.json"
     if Path(ladder_id).name == ladder_id and path.is_file():
-        ladder = _read(path, root)
+        ladder = _read_or_problem(path, root)
+        if isinstance(ladder, str):
+            raise TrainingError(
+                "The ladder cannot be read.",
+                detail=ladder,
+                hint="Its runs are still there: open one by its own id.",
+            )
         if not ladder.runs:
             raise no_run(ladder_id)
         return ladder
@@ -102,12 +118,23 @@ def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
     return Ladder(id=run.id, title=run.config().label, created=run.state().changed, runs=(run,))
 
 
-def _read(path: Path, root: Path) -> Ladder:
-    content = read_json(path)
-    runs = [Run(root / "runs" / name) for name in content["runs"]]
+def _paths(root: Path) -> list[Path]:
+    return sorted((root / "ladders").glob("ladder-*.json"), reverse=True)
+
+
+def _read_or_problem(path: Path, root: Path) -> Ladder | str:
+    """Read a ladder, or say why it cannot be read."""
+    try:
+        content = read_json(path)
+        runs = [Run(root / "runs" / str(name)) for name in content["runs"]]
+        title, created = str(content["title"]), str(content["created"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"ladders/{path.name}: {type(error).__name__}: {error}"
+    checked = [(run, run.problem()) for run in runs if run.folder.is_dir()]
     return Ladder(
         id=path.stem,
-        title=content["title"],
-        created=content["created"],
-        runs=tuple(run for run in runs if (run.folder / "config.json").is_file()),
+        title=title,
+        created=created,
+        runs=tuple(run for run, problem in checked if not problem),
+        damaged=tuple(f"{run.id}: {problem}" for run, problem in checked if problem),
     )

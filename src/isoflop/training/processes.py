@@ -25,7 +25,7 @@ class ProcessId:
     ----------
     pid : int
     started_s : float
-        When it started, in seconds since the epoch.
+        When it started, by a clock that nobody sets: on Linux in seconds since the machine was.
     host : str
         The machine it runs on.
     """
@@ -37,7 +37,7 @@ class ProcessId:
     @classmethod
     def current(cls) -> ProcessId:
         """Return this process."""
-        return cls(pid=os.getpid(), started_s=psutil.Process().create_time())
+        return cls(pid=os.getpid(), started_s=_started_s(psutil.Process()))
 
     @property
     def is_here(self) -> bool:
@@ -52,7 +52,7 @@ class ProcessId:
             child.poll()
         try:
             process = psutil.Process(self.pid)
-            is_same = abs(process.create_time() - self.started_s) < 0.05
+            is_same = abs(_started_s(process) - self.started_s) < 0.05
             return bool(is_same and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
@@ -62,6 +62,15 @@ class ProcessId:
         if self.is_alive():
             with contextlib.suppress(ProcessLookupError):  # it ended just now
                 os.killpg(self.pid, signal.SIGKILL)
+
+
+def _started_s(process: psutil.Process) -> float:
+    """Return when a process started, the same before and after the clock was set.
+
+    Linux knows the time since the machine started; psutil adds the moment of that by the clock.
+    """
+    created_s = float(process.create_time())
+    return created_s - psutil.boot_time() if psutil.LINUX else created_s
 
 
 def start_detached(module: str, *arguments: str, log: Path) -> ProcessId:
@@ -87,7 +96,7 @@ def start_detached(module: str, *arguments: str, log: Path) -> ProcessId:
         )
     _children[:] = [other for other in _children if other.poll() is None] + [child]
     try:
-        started_s = psutil.Process(child.pid).create_time()
+        started_s = _started_s(psutil.Process(child.pid))
     except psutil.NoSuchProcess:  # ended at once: the log says why
         started_s = 0.0
     return ProcessId(pid=child.pid, started_s=started_s)

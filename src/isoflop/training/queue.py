@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
 
 from isoflop.accounting import count_small_flop
 from isoflop.errors import TrainingError
-from isoflop.training.config import RunConfig, small_model
+from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
+from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, start_detached
-from isoflop.training.runs import ACTIVE, Run, list_runs, read_json, write_json
+from isoflop.training.runs import ACTIVE, Run, list_runs
 from isoflop.training.schedule import total_steps
 
 MIN_FREE_BYTES = 200 * 2**20
@@ -40,6 +44,45 @@ def run_flop(config: RunConfig) -> float:
     shape = small_model(config, vocab_size=nominal_vocab_size(config.tokenizer))
     per_token = count_small_flop(shape).training_flop
     return per_token * config.tokens_per_step * total_steps(config)
+
+
+def in_turn(runs: Sequence[Run]) -> list[Run]:
+    """Order runs as they are to be trained: fair between submissions, the largest of each first.
+
+    Each run counts as if it had come when those of its submission before it are done at the pace
+    of one core (start-time fair queueing). Of two that come together each gets every second turn;
+    one that comes later waits for no more of a long ladder than is overdue; nobody waits for ever.
+
+    References
+    ----------
+    Goyal, Vin and Cheng (1996), Start-time fair queueing, SIGCOMM.
+    """
+    groups: dict[str, list[tuple[float, Run, float]]] = defaultdict(list)
+    for run in runs:
+        submission, time_s = run.submission()
+        groups[submission].append((expected_cpu_s(run.config()), run, time_s))
+    due: list[tuple[float, str, Run]] = []
+    for members in groups.values():
+        members.sort(key=lambda member: (-member[0], member[1].id))
+        due_s = min(time_s for _, _, time_s in members)
+        for cpu_s, run, _ in members:
+            due.append((due_s, run.id, run))
+            due_s += cpu_s
+    return [run for _, _, run in sorted(due, key=lambda one: one[:2])]
+
+
+@lru_cache(maxsize=4096)
+def expected_cpu_s(config: RunConfig) -> float:
+    """Guess what a run takes of a core, by its arithmetic alone."""
+    return run_flop(config) / FAMILY_DEFAULTS[config.family].flop_per_cpu_s
+
+
+def _process_of(path: Path) -> ProcessId | None:
+    """Read a worker's file; None if it is damaged."""
+    try:
+        return ProcessId(**read_json(path))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 class RunQueue:
@@ -80,17 +123,22 @@ class RunQueue:
             waiting = {
                 run.config(): run for run in list_runs(self.root) if run.state().status in ACTIVE
             }
-            return [waiting.get(config) or Run.create(self.root, config) for config in configs]
+            submission = secrets.token_hex(8)
+            return [
+                waiting.get(config) or Run.create(self.root, config, submission=submission)
+                for config in configs
+            ]
 
     def claim(self) -> Run | None:
-        """Take the largest queued run for this process; None if the queue is empty.
+        """Take the run whose turn it is for this process; None if the queue is empty.
 
         Whoever finds nothing no longer counts as a worker: a run that is queued while it shuts
         down needs another.
         """
         with self._lock():
-            while queued := [r for r in list_runs(self.root) if r.state().status == "queued"]:
-                run = max(queued, key=lambda one: run_flop(one.config()))
+            for run in in_turn(list_runs(self.root)):
+                if run.state().status != "queued" or run.is_held():
+                    continue
                 if not run.stop_path.exists():
                     run.write_state("running", process=ProcessId.current())
                     return run
@@ -131,8 +179,8 @@ class RunQueue:
         """List the workers that are alive, and forget the others."""
         alive = []
         for path in self._workers_folder().glob("*.json"):
-            process = ProcessId(**read_json(path))
-            if process.is_alive():
+            process = _process_of(path)
+            if process is not None and process.is_alive():
                 alive.append(process)
             else:
                 path.unlink(missing_ok=True)

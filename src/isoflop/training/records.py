@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,6 +14,9 @@ Record = dict[str, Any]
 
 class RecordWriter:
     """Appends records; each line reaches the file as soon as it is written.
+
+    Single steps are left to the system to put on disk; all else is forced there, since it is made
+    once.
 
     Parameters
     ----------
@@ -26,9 +31,17 @@ class RecordWriter:
     def write(self, record: Record) -> None:
         """Append one record."""
         self._file.write(json.dumps(record) + "\n")
+        if record["kind"] != "step":
+            self._sync()
+
+    def _sync(self) -> None:
+        number = self._file.fileno()
+        if stat.S_ISREG(os.fstat(number).st_mode):  # not the null device
+            os.fsync(number)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, with all of it on disk."""
+        self._sync()
         self._file.close()
 
     def __enter__(self) -> RecordWriter:
@@ -52,7 +65,7 @@ def read_new_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
     -------
     tuple of (list of dict, int)
         The records and the offset to go on from; half a last line is left for the next call, and a
-        line that is not JSON (a worker was killed while writing it) is left out.
+        line that is no record (a worker was killed while writing it) is left out.
     """
     try:
         with path.open("rb") as file:
@@ -67,7 +80,7 @@ def read_new_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
             record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(record, dict):
+        if isinstance(record, dict) and "kind" in record:
             found.append(record)
     return found, offset + end
 

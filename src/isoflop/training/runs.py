@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
+from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId
 from isoflop.training.records import RunHistory
 
@@ -24,10 +27,12 @@ Status = Literal["queued", "submitted", "running", "stopped", "finished", "faile
 ACTIVE: frozenset[Status] = frozenset({"queued", "submitted", "running"})
 """A submitted run waits in a cluster's queue, a queued one in this machine's."""
 
-
 SILENCE_S = 120.0
 """A worker of another machine (or of a container that is gone) that writes nothing for this long
-counts as gone."""
+counts as gone, unless the file system shows its lock."""
+
+HOLD_WAIT_S = 5.0
+"""How long to wait for a run's lock: whoever looks whether it is held takes it for a moment."""
 
 
 def default_root() -> Path:
@@ -80,8 +85,19 @@ class Run:
         return hash(self.folder)
 
     @classmethod
-    def create(cls, root: Path, config: RunConfig, *, status: Status = "queued") -> Run:
+    def create(
+        cls, root: Path, config: RunConfig, *, status: Status = "queued", submission: str = ""
+    ) -> Run:
         """Make the folder of a new run, with its first status.
+
+        Parameters
+        ----------
+        root : Path
+            Folder of runs, uploads and workers.
+        config : RunConfig
+        status : str
+        submission : str
+            Shared by the runs that were queued together.
 
         Raises
         ------
@@ -94,6 +110,10 @@ class Run:
         try:
             run.folder.mkdir(parents=True)
             write_json(run.folder / "config.json", config.to_dict())
+            write_json(
+                run.folder / "submission.json",
+                {"id": submission or name, "time_s": now.timestamp()},
+            )
             run.write_state(status)
         except OSError as error:
             raise TrainingError(
@@ -142,8 +162,26 @@ class Run:
         """
         try:
             return RunConfig.from_json((self.folder / "config.json").read_text(encoding="utf-8"))
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             raise no_run(self.id) from None
+
+    def submission(self) -> tuple[str, float]:
+        """Return what the run was queued with, and when in seconds since the epoch."""
+        try:
+            fields = read_json(self.folder / "submission.json")
+            return str(fields["id"]), float(fields["time_s"])
+        except (OSError, ValueError, KeyError, TypeError):  # a run of an earlier version
+            return self.id, self.folder.stat().st_mtime
+
+    def problem(self) -> str:
+        """Say why the run cannot be read; empty if it can."""
+        if not (self.folder / "config.json").is_file():
+            return "config.json is missing."
+        try:
+            self.config()
+        except TrainingError as error:
+            return f"config.json: {error.summary} {error.detail}".strip()
+        return ""
 
     def history(self) -> RunHistory:
         """Return its records, read once."""
@@ -154,6 +192,8 @@ class Run:
     def state(self) -> RunState:
         """Read the state; a run whose worker is gone counts as crashed, or stopped if asked to.
 
+        One whose state cannot be read counts as failed, unless a process holds it, and says so.
+
         Raises
         ------
         TrainingError
@@ -163,8 +203,12 @@ class Run:
             fields = read_json(self.folder / "state.json")
         except FileNotFoundError:
             raise no_run(self.id) from None
-        process = fields.pop("process", None)
-        state = RunState(**fields, process=ProcessId(**process) if process else None)
+        except (OSError, ValueError) as error:
+            return self._unreadable(str(error))
+        try:
+            state = _state_from(fields)
+        except (KeyError, TypeError, ValueError) as error:
+            return self._unreadable(f"{type(error).__name__}: {error}")
         if state.status != "running" or self._shows_life(state.process):
             return state
         if self.stop_path.exists():
@@ -176,12 +220,59 @@ class Run:
             detail=self.last_lines(),
         )
 
+    def _unreadable(self, reason: str) -> RunState:
+        message = "The run's state.json cannot be read."
+        if self.is_held():
+            return RunState(status="running", changed="", message=message, detail=reason)
+        message += " Resume goes on from the checkpoint."
+        return RunState(status="failed", changed="", message=message, detail=reason)
+
     def _shows_life(self, process: ProcessId | None) -> bool:
-        """Whether the worker lives; one on another machine shows it by its records."""
-        if process is None or process.is_here:
-            return process is not None and process.is_alive()
+        """Whether the worker lives; one on another machine may show it by its records alone."""
+        if process is None:
+            return False
+        if process.is_alive() or self.is_held():
+            return True
+        if process.is_here:
+            return False
         files = [path for path in (self.records_path, self.folder / "state.json") if path.exists()]
         return time.time() - max(path.stat().st_mtime for path in files) < SILENCE_S
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run: while the block lasts, no other process trains it.
+
+        The operating system gives the lock back when the process ends, however it ends.
+
+        Raises
+        ------
+        TrainingError
+            If another process holds it.
+        """
+        try:
+            with FileLock(self._lock_path, timeout=HOLD_WAIT_S):
+                yield
+        except Timeout:
+            raise TrainingError(
+                f"Another process trains the run {self.id} already.",
+                hint="Wait for it, or stop it first.",
+            ) from None
+
+    def is_held(self) -> bool:
+        """Whether some process trains the run now."""
+        if not self._lock_path.is_file():
+            return False
+        try:
+            with FileLock(self._lock_path, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that may only be read
+            return False
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.folder / "run.lock"
 
     def write_state(
         self,
@@ -210,6 +301,21 @@ class Run:
         return "\n".join(lines[-n_lines:])
 
 
+def _state_from(fields: dict[str, Any]) -> RunState:
+    """Read a state; what a later version adds is ignored."""
+    status = fields["status"]
+    if status not in get_args(Status):
+        raise ValueError(f"unknown status {status!r}")
+    process = fields.get("process")
+    return RunState(
+        status=status,
+        changed=str(fields["changed"]),
+        process=ProcessId(**process) if process else None,
+        message=str(fields.get("message", "")),
+        detail=str(fields.get("detail", "")),
+    )
+
+
 def find_run(run_id: str, *, root: Path) -> Run:
     """Return the run with an id.
 
@@ -232,21 +338,18 @@ def no_run(run_id: str) -> TrainingError:
 
 
 def list_runs(root: Path) -> list[Run]:
-    """List all runs, the newest first."""
+    """List all runs whose configuration can be read, the newest first."""
+    return [run for run, problem in _checked(root) if not problem]
+
+
+def damaged_runs(root: Path) -> list[str]:
+    """Say of each run that a list leaves out what is wrong with it."""
+    return [f"{run.id}: {problem}" for run, problem in _checked(root) if problem]
+
+
+def _checked(root: Path) -> list[tuple[Run, str]]:
+    """Pair all runs, the newest first, with what is wrong with them."""
     folder = root / "runs"
-    if not folder.is_dir():
-        return []
-    found = [Run(path) for path in folder.iterdir() if (path / "state.json").is_file()]
-    return sorted(found, key=lambda run: run.id, reverse=True)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a file so that a reader sees the old content or the new, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    temporary.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    paths = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+    runs = [Run(path) for path in paths if (path / "state.json").is_file()]
+    return [(run, run.problem()) for run in runs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import re
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.training.corpus import Corpus
+from isoflop.training.files import read_json, write_json
 
 Tokens = NDArray[np.uint16]
 
@@ -124,6 +127,22 @@ class BpeTokenizer:
 _NO_TOKENS = np.empty(0, np.uint16)
 
 
+def corpus_tokenizer(name: str, corpus: Corpus, *, folder: Path) -> Tokenizer:
+    """Make the tokenizer of a corpus, or take it from a folder where it was kept.
+
+    Merges are learned from the training text alone. The alphabet of bytes is that of the whole:
+    a held-out byte without an id would drop out of the score.
+
+    Raises
+    ------
+    TrainingError
+        If the name is unknown or the library for BPE is missing.
+    """
+    text = corpus.text if name == ByteTokenizer.name else corpus.split()[0]
+    digest = hashlib.sha256(text).hexdigest()
+    return make_tokenizer(name, text, cache=folder / f"{name}-{digest[:16]}.json")
+
+
 def make_tokenizer(name: str, text: bytes, *, cache: Path | None = None) -> Tokenizer:
     """Make the tokenizer of a run.
 
@@ -132,9 +151,9 @@ def make_tokenizer(name: str, text: bytes, *, cache: Path | None = None) -> Toke
     name : str
         ``"bytes"`` or ``"bpe-<vocabulary size>"``.
     text : bytes
-        The corpus it is made for.
+        What it is made from.
     cache : Path, optional
-        File that keeps a trained BPE.
+        File that keeps a trained BPE; one that does not bear its own hash is made again.
 
     Raises
     ------
@@ -149,13 +168,29 @@ def make_tokenizer(name: str, text: bytes, *, cache: Path | None = None) -> Toke
             f"There is no tokenizer {name!r}.",
             hint='Take "bytes", or "bpe-" and a vocabulary size between 300 and 65536.',
         )
-    if cache is not None and cache.is_file():
-        return BpeTokenizer(cache.read_text(encoding="utf-8"))
+    known = _kept_model(cache) if cache is not None else None
+    if known is not None:
+        return BpeTokenizer(known)
     tokenizer = BpeTokenizer.train(text, vocab_size=int(size[1]))
     if cache is not None:
+        model = json.dumps(tokenizer.to_dict()["model"])
         cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps(tokenizer.to_dict()["model"]), encoding="utf-8")
+        write_json(cache, {"sha256": _sha256(model), "model": model})
     return tokenizer
+
+
+def _kept_model(cache: Path) -> str | None:
+    """Read a kept BPE; None if there is none, or it is damaged."""
+    try:
+        fields = read_json(cache)
+        model = str(fields["model"])
+        return model if fields["sha256"] == _sha256(model) else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:

@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     stop_signal = StopSignal()
     queue = RunQueue(root)
     while not stop_signal.is_set and (run := queue.claim()):
-        with _output_to(run.log_path):
+        with _output_to(run.log_path), run.held():
             work(run, root=root, stop_signal=stop_signal)
     queue.leave()
 

@@ -6,7 +6,8 @@ from isoflop.errors import TrainingError
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.generate import generate, next_token_distribution
 from isoflop.training.engine.load import load_trained
-from isoflop.training.runs import Run, write_json
+from isoflop.training.files import write_json
+from isoflop.training.runs import Run
 from isoflop.training.tokenizer import ByteTokenizer
 
 

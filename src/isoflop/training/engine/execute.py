@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,10 +25,11 @@ from isoflop.training.engine.device import (
 )
 from isoflop.training.engine.parallel import agree, is_first
 from isoflop.training.engine.trainer import TokenData, Trainer
+from isoflop.training.files import read_json, replaced, write_json
 from isoflop.training.records import Record, RecordWriter
-from isoflop.training.runs import Run, Status, write_json
+from isoflop.training.runs import Run, Status
 from isoflop.training.schedule import total_steps
-from isoflop.training.tokenizer import make_tokenizer
+from isoflop.training.tokenizer import corpus_tokenizer, tokenizer_from_dict
 
 CHECKPOINT_EVERY_S = 20.0
 CHECKPOINT_FORMAT = 1
@@ -135,9 +135,11 @@ def prepare_data(config: RunConfig, *, root: Path, run: Run) -> tuple[Corpus, To
     """Load, tokenise and split the corpus of a run, and keep the tokenizer in its folder."""
     corpus = load_corpus(config.corpus, uploads=root / "uploads")
     train, validation = corpus.split()
-    cache = root / "tokenizers" / f"{config.tokenizer}-{corpus.fingerprint[:16]}.json"
-    tokenizer = make_tokenizer(config.tokenizer, corpus.text, cache=cache)
-    write_json(run.tokenizer_path, tokenizer.to_dict())
+    if run.checkpoint_path.exists():  # its weights belong to the tokenizer that it started with
+        tokenizer = tokenizer_from_dict(read_json(run.tokenizer_path))
+    else:
+        tokenizer = corpus_tokenizer(config.tokenizer, corpus, folder=root / "tokenizers")
+        write_json(run.tokenizer_path, tokenizer.to_dict())
     data = TokenData(
         train=tokenizer.encode(train),
         validation=tokenizer.encode(validation),
@@ -148,10 +150,9 @@ def prepare_data(config: RunConfig, *, root: Path, run: Run) -> tuple[Corpus, To
 
 def save_checkpoint(trainer: Trainer, path: Path, *, fingerprint: str) -> None:
     """Write the trainer's state in one step: a crash leaves the old file or the new one."""
-    temporary = path.with_suffix(".tmp")
     content = {"format": CHECKPOINT_FORMAT, "corpus": fingerprint, "state": trainer.state()}
-    torch.save(content, temporary)
-    temporary.replace(path)
+    with replaced(path) as temporary:
+        torch.save(content, temporary)
 
 
 def restore(trainer: Trainer, path: Path, *, fingerprint: str) -> None:
@@ -176,15 +177,16 @@ def restore(trainer: Trainer, path: Path, *, fingerprint: str) -> None:
 
 def save_weights(trainer: Trainer, path: Path) -> None:
     """Write the model's weights in one step."""
-    temporary = path.with_suffix(".tmp")
-    save_file(
-        {name: tensor.contiguous() for name, tensor in trainer.model.state_dict().items()},
-        temporary,
-    )
-    temporary.replace(path)
+    tensors = {name: tensor.contiguous() for name, tensor in trainer.model.state_dict().items()}
+    with replaced(path) as temporary:
+        save_file(tensors, temporary)
 
 
 def _limit_memory(limit_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         limit_bytes = min(limit_bytes, hard)

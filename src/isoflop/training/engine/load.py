@@ -12,7 +12,8 @@ from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.layers import LanguageModel
-from isoflop.training.runs import Run, read_json
+from isoflop.training.files import read_json
+from isoflop.training.runs import Run
 from isoflop.training.tokenizer import Tokenizer, tokenizer_from_dict
 
 

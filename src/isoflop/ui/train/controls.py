@@ -19,7 +19,7 @@ from isoflop.training.config import (
 )
 from isoflop.training.corpus import VALIDATION_SHARE, is_prose_available, store_upload
 from isoflop.training.ladder import PRESETS, LadderGrid, estimate_cpu_s
-from isoflop.training.ladders import list_ladders, start_ladder
+from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
 from isoflop.training.queue import default_worker_count, run_flop
 from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
@@ -299,6 +299,8 @@ def show_failure() -> None:
 
 def past_ladders() -> None:
     """Draw links to the runs of before."""
+    for damage in damaged_members(default_root()):
+        st.caption(f":orange[:material/warning:] Left out, {messages.plain(damage)}")
     ladders = list_ladders(default_root())
     if not ladders:
         return

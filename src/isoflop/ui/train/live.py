@@ -42,6 +42,8 @@ def _training(ladder: Ladder) -> None:
         _loss_chart(seen)
         _run_table(seen)
         _failures(seen)
+        for damage in ladder.damaged:
+            st.warning(messages.plain(f"Left out, {damage}"), icon=":material/warning:")
         repeats = {fact.get("notice", "") for one in seen if (fact := one.history.fact("corpus"))}
         for text in sorted(repeats - {""}):
             st.caption(f":orange[:material/warning:] {messages.plain(text)}")
@@ -65,6 +67,8 @@ def _pace(seen: Sequence[Seen]) -> str:
         return f"{format_number(speed)} tokens/s"
     if "running" in states:
         return "starting"
+    if "submitted" in states and "queued" not in states:
+        return "waiting in the cluster's queue"
     if not ACTIVE.isdisjoint(states):
         n_others = train_state.n_running()
         return f"waiting for other runs ({n_others})" if n_others else "starting"
@@ -117,6 +121,9 @@ def _delete(ladder: Ladder) -> None:
 def _loss_chart(seen: Sequence[Seen]) -> None:
     curves = following.run_curves(seen)
     if not any(curve.is_started for curve in curves):
+        if not any(one.state.status in ACTIVE for one in seen):
+            st.info("These runs ended before their first loss.", icon=":material/info:")
+            return
         st.info(
             "The workers are starting: the first losses arrive within a few seconds.",
             icon=":material/hourglass_top:",

@@ -22,7 +22,7 @@ from isoflop.training.ladders import Ladder, find_ladder
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RunHistory
 from isoflop.training.runs import ACTIVE, Run, default_root, list_runs
-from isoflop.training.tokenizer import Tokenizer, make_tokenizer
+from isoflop.training.tokenizer import Tokenizer, corpus_tokenizer
 from isoflop.ui.caching import kept
 
 RUN = "run"
@@ -127,13 +127,8 @@ def corpus(key: str) -> Corpus:
 
 def tokenizer(name: str, corpus: Corpus) -> Tokenizer:
     """Return the tokenizer of a corpus."""
-    return _make_tokenizer(name, corpus, default_root() / "tokenizers")
-
-
-def _train_tokenizer(name: str, corpus: Corpus, folder: Path) -> Tokenizer:
-    cache = folder / f"{name}-{corpus.fingerprint[:16]}.json"
-    return make_tokenizer(name, corpus.text, cache=cache)
+    return _make_tokenizer(name, corpus, folder=default_root() / "tokenizers")
 
 
 _load_corpus = kept(load_corpus, max_entries=4, spinner="Reading the corpus")
-_make_tokenizer = kept(_train_tokenizer, max_entries=8, spinner="Training the tokenizer")
+_make_tokenizer = kept(corpus_tokenizer, max_entries=8, spinner="Training the tokenizer")
