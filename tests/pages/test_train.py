@@ -158,6 +158,26 @@ def test_every_stage_works_before_and_after(stage, ladder):
     healthy(open_page(stage=stage, run=ladder.id))
 
 
+def test_runs_that_failed_before_their_first_loss_are_not_starting(root):
+    press(healthy(open_page()), "Start training")
+    (made,) = list_ladders(root)
+    for run in made.runs:
+        run.write_state("failed", message="Out of memory.")
+    at = open_page(stage="Train", run=made.id)
+    assert not at.exception
+    assert "starting" not in words(at) + progress_text(at)
+    assert "These runs ended before their first loss." in words(at)
+
+
+def test_damaged_members_are_named_and_the_rest_is_shown(ladder, root):
+    (ladder.runs[0].folder / "config.json").write_text("")
+    (root / "ladders" / "ladder-0.json").write_text("")
+    at = healthy(open_page(stage="Train", run=ladder.id))
+    assert len(at.dataframe[0].value) == len(ladder.runs) - 1
+    assert f"Left out, {ladder.runs[0].id}: config.json" in at.warning[0].value.replace("\\", "")
+    assert "ladders/ladder-0.json" in words(at).replace("\\", "")
+
+
 def test_runs_can_be_deleted(ladder, root):
     at = healthy(press(open_page(run=ladder.id), "Delete them"))
     assert "Train a ladder" in words(at)
