@@ -248,8 +248,10 @@ def _weighed(raw: RawTable, sample: Sample, candidates: Sequence[_Candidate]) ->
     for candidate in candidates:
         column = candidate.meaning.column
         rivals = [c for c in candidates if c.meaning.column == column]
-        best = max(fullness(c.header) for c in rivals)
-        is_sparse = fullness(candidate.header) < _SPARSE * best
+        is_sparse = False
+        if len(rivals) > 1:
+            best = max(fullness(c.header) for c in rivals)
+            is_sparse = fullness(candidate.header) < _SPARSE * best
         cost = candidate.meaning.cost
         if column == "loss":  # a log holds its losses at different steps
             cost += _SPARSE_COST if is_sparse and not has_steps else 0

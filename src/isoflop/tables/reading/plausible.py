@@ -352,6 +352,9 @@ def _two_codings(read: _Read) -> list[Question]:
     if len(sizes) < 2:
         return []
     losses = read.values["loss"]
+    pairs = read.values["params"] + 1j * read.values["tokens"]
+    if len(np.unique(pairs)) == len(pairs):
+        return []
     n_pairs = n_odd = 0
     groups: dict[tuple[float, float], list[float]] = {}
     for params, tokens, loss in zip(

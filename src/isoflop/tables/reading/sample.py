@@ -93,7 +93,14 @@ class Sample:
         for header in losses:
             rows |= self.raw.frame[header].notna().to_numpy()
         known = self.raw.frame if not rows.any() or rows.all() else self.raw.frame[rows]
-        return lambda header: float(known[header].notna().mean()) if len(known) else 0.0
+        found: dict[str, float] = {}
+
+        def share(header: str) -> float:
+            if header not in found:
+                found[header] = float(known[header].notna().mean()) if len(known) else 0.0
+            return found[header]
+
+        return share
 
     def whole(self, *headers: str) -> pd.DataFrame:
         """Return some columns of the whole file as numbers, without rows that lack one."""
@@ -107,12 +114,17 @@ class Sample:
 
     def varies(self, size: str, name: str) -> bool:
         """Return whether models of several sizes share a name, in any row of the file."""
-        codes, names = pd.factorize(self.raw.frame[name])
         values = to_numbers(
             self.raw.frame[size], dimension="params", decimal=self.raw.decimal
         ).values
+        names = self.raw.frame[name]
+        # Rows of one run mostly follow each other: only where something changes can anything vary.
+        changes = names.ne(names.shift()).to_numpy(dtype=bool, na_value=True)
+        changes = changes | np.concatenate([[True], values[1:] != values[:-1]])
+        values = values[changes]
+        codes, found = pd.factorize(names[changes])
         is_known = (codes >= 0) & np.isfinite(values)
         codes, values = codes[is_known], values[is_known]
-        first = np.full(len(names), np.nan)
+        first = np.full(len(found), np.nan)
         first[codes[::-1]] = values[::-1]
         return bool((np.abs(values - first[codes]) > _TOLERANCE * np.abs(values)).any())
