@@ -113,7 +113,8 @@ def join(found: Sequence[Found], metadata: Mapping[PurePath, Content]) -> RawTab
         if own is not None:
             item.values |= own[0]
             notes += own[1]
-    found = _with_runs_table(_merged_charts(found, notes), notes)
+    if len(found) > 1:
+        found = _with_runs_table(_merged_charts(found, notes), notes)
     names = run_names([item.path for item in found])
     tables = [_described(item, name) for item, name in zip(found, names, strict=True)]
     joined = combine(tables, names)
@@ -195,13 +196,11 @@ def _described(item: Found, name: str) -> RawTable:
     """Return a table with what its name and the files beside it say of its run."""
     raw = item.raw
     says = {column_of(header) for header in raw.headers}
-    if "run_id" in says and _n_runs(raw) > 1:
-        return raw  # of several runs, which one name cannot be of
     known = says | item.values.keys() | {column_of(key) for key in item.values}
     named = {key: v for key, v in values_in_name(str(item.path)).items() if key not in known}
     values = {**named, **item.values}
-    if not values:
-        return raw
+    if not values or ("run_id" in says and _n_runs(raw) > 1):
+        return raw  # nothing is said, or of one run where there are several
     frame, grown = with_run_values(raw.frame, values)
     notes = [f"{shorten(key)} is a total of the run: it grows along it." for key in grown]
     if named:
