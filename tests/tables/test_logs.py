@@ -122,6 +122,12 @@ def test_bits_of_fairseq_become_nats() -> None:
         ("it: 5/10 loss: 3.5 eta: 0:12:34", ("step", 5), {"loss": 3.5}),
         ("step 5 | loss 3.5 | memory: 6.5GiB | mfu: 23.2%", ("step", 5),
          {"loss": 3.5, "memory (GiB)": 6.5, "mfu": "23.2%"}),
+        ("validate step: 10  loss:  7.4", ("step", 10), {"validation loss": 7.4}),
+        ("eval metrics after step: 10, loss=3.5", ("step", 10), {"eval loss": 3.5}),
+        ("Epoch 1 | iter 20 step 10 | loss train: 3.5, val: n/a |", ("step", 10),
+         {"loss train": 3.5, "epoch": 1}),
+        ("step 5: eval/lm/pile-validation/CE loss=5.5", ("step", 5),
+         {"eval/lm/pile-validation/CE loss": 5.5}),
         ("batch=100/4800 loss=3.5", ("step", 100), {"loss": 3.5}),
         ("batch: 64, loss: 3.5", None, {"batch": 64, "loss": 3.5}),
         ("tokens per step: 64, loss: 3.5", None, {"tokens per step": 64, "loss": 3.5}),
@@ -139,7 +145,17 @@ def test_a_line(
     }
 
 
-@pytest.mark.parametrize("text", ["", "hello", "2024-11-26 10:00:01,123", "loss is high", "a: b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "2024-11-26 10:00:01,123",
+        "loss is high",
+        "a: b",
+        "At step 100: loss 3.2, at step 200: loss 3.0",
+    ],
+)
 def test_a_line_without_numbers_by_name(text: str) -> None:
     assert parse_line(text) is None
 

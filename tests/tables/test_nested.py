@@ -104,12 +104,17 @@ def test_a_planned_number_of_steps_says_where_a_total_is_reached() -> None:
         {"n_params": 1e8, "eval_steps": [10, 20], "losses": [4.0, 3.0], "train_loss": [5, 4, 3]},
         {"loss": {"start_step": 10, "step_interval": 10, "values": [4.0, 3.0]},
          "lr": {"start_step": 10, "step_interval": 10, "values": [0.1, 0.2]}},
+        {"val.loss": {"steps": [10, 20], "values": [4.0, 3.0], "timestamps": ["a", "b"]}},
+        {"n_params": 1e8, "metrics": {"loss": [{"step": 10, "value": 4.0, "timestamp": 1},
+                                               {"step": 20, "value": 3.0, "timestamp": 2}]}},
         {"metrics": {"loss": {"start_step": 10, "end_step": 20, "values": {"10": 4.0, "20": 3.0}}}},
         [{"n_params": 1e8, "max_steps": 20}, {"step": 10, "loss": 4.0}, {"step": 20, "loss": 3.0}],
     ],
 )  # fmt: skip
 def test_shapes_of_a_curve(document: object) -> None:
-    assert rows(document, "step", "loss") == [[10, 4.0], [20, 3.0]]
+    found = frame(document)
+    loss = next(name for name in ("loss", "val.loss") if name in found)
+    assert found[["step", loss]].to_numpy(dtype=object).tolist() == [[10, 4.0], [20, 3.0]]
 
 
 def test_a_first_line_of_configuration_is_no_row() -> None:
@@ -132,6 +137,25 @@ def test_runs_by_name_beside_other_values_and_in_groups() -> None:
     assert rows({"version": 2, "a": run, "b": run}, "run_id", "loss") == [["a", 3.0], ["b", 3.0]]
     grouped = {"lr 1": {"a": run, "b": run}, "lr 2": {"a": run, "b": run}}
     assert frame(grouped)["run_id"].tolist() == ["lr 1/a", "lr 1/b", "lr 2/a", "lr 2/b"]
+
+
+def test_lists_by_name_are_runs() -> None:
+    document = {"70M": CURVE, "160M": [{"step": 10, "loss": 3.9}], "seed": 1}
+    assert rows(document, "run_id", "step", "loss", "seed") == [
+        ["70M", 10, 4.0, 1],
+        ["70M", 20, 3.0, 1],
+        ["160M", 10, 3.9, 1],
+    ]
+
+
+def test_results_beside_a_configuration_are_one_row() -> None:
+    document = {
+        "results": {"wikitext": {"bits_per_byte,none": 0.8}},
+        "config": {"model_num_parameters": 124439808},
+    }
+    found = frame(document)
+    assert found["config/model_num_parameters"].tolist() == [124439808]
+    assert found["results/wikitext/bits_per_byte,none"].tolist() == [0.8]
 
 
 def test_splits_of_one_run_are_no_runs() -> None:

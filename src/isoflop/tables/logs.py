@@ -30,14 +30,14 @@ _LINES_TRIED = 200
 _MARKED_SHARE = 0.3
 _REPORT_EVERY = 5000
 
-_WORD = r"[A-Za-z_][\w./@%]*+(?:-\w++)*+"
+_WORD = r"[A-Za-z_][\w./@%]*+(?:-[\w./@%]++)*+"
 _NUMBER = (
     r"[+-]?(?:\d{1,3}(?:,\d{3})++(?:\.\d++)?|\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
     r"|[+-]?(?:[nN]a[nN]|[iI]nf)"
 )
 _UNIT = r"(?:ms|s|%|[KMGT]i?B|[KMBGTPE])"
 _PAIR = re.compile(
-    rf"(?<![\w./])(?P<key>{_WORD}(?: {_WORD}){{0,8}}(?: \([\w./ ]+\))?)"
+    rf"(?<![\w./-])(?P<key>{_WORD}(?: {_WORD}){{0,8}}(?: \([\w./ ]+\))?)"
     r"(?P<mark>['\"]?\s*+[:=]\s*+['\"]?|\s++)"
     rf"(?P<value>{_NUMBER})(?P<unit>{_UNIT})?"
     r"(?=[\s;|/)\]}'\"(]|,(?!\d)|:(?!\d)|$)(?:\s*+/\s*+(?P<total>\d[\d,]*+))?"
@@ -155,7 +155,9 @@ def parse_line(text: str) -> Line | None:
         before, key, is_position = _understood(match, words)
         context += _lone_words(before)
         if is_position:
-            positions.setdefault(key, float(match["value"].replace(",", "")))
+            place = float(match["value"].replace(",", ""))
+            if positions.setdefault(key, place) != place:
+                return None  # prose, or several steps in one line
         elif key:
             key = words.rename.get(key, key)
             has_unit = match["unit"] and not _is_scale(match["unit"])

@@ -166,8 +166,10 @@ class _Reader:
             return self._records(list(by_row.values()))
         if set(map(str.lower, objects)) <= _SPLITS:
             return []
-        has_loss = any(_holds_loss(value) for value in objects.values())
-        return self._runs(objects, {}) if has_loss or len(objects) > 1 else []
+        n_losses = sum(map(_holds_loss, objects.values()))
+        if n_losses == 1 < len(objects):
+            return []  # one record, such as results beside a configuration
+        return self._runs(objects, {}) if n_losses or len(objects) > 1 else []
 
     def _runs(self, runs: Mapping[str, Row], shared: Row) -> list[Row]:
         return [
@@ -219,6 +221,12 @@ class _Reader:
         if not with_loss:
             return self._without_curve(parts)
         self._leave_out([key for key in (*parts.records, *parts.lists) if key not in with_loss])
+        if _are_runs(with_loss):
+            return [
+                {**beside(parts.values, _of_rows(rows), "of the whole file"), "run_id": key, **row}
+                for key, rows in with_loss.items()
+                for row in rows
+            ]
         name, rows = self._one_curve(with_loss)
         if depth < _MAX_DEPTH and not all(map(_is_flat, rows)):
             nested = [self.record(row, depth + 1) for row in rows]
@@ -378,7 +386,8 @@ class _Reader:
                 else:
                     self._collect(value, f"{key}/", parts, depth + 1)
             elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-                parts.records[key] = [row for row in value if isinstance(row, dict)]
+                rows = [row for row in value if isinstance(row, dict)]
+                parts.records[key] = [_named(row, raw_key) for row in rows]
             elif isinstance(value, list):
                 if any(isinstance(item, list | dict) for item in value):
                     parts.values[key] = json.dumps(value)[:200]
@@ -418,6 +427,15 @@ def _is_tokens_seen(rows: Sequence[Row], key: str, values: Row) -> bool:
 
 def _n_distinct(rows: Sequence[Row], key: str) -> int:
     return len({value for row in rows if is_number(value := row.get(key))})
+
+
+def _are_runs(curves: Mapping[str, Sequence[Row]]) -> bool:
+    """Return whether lists of records are each a run: several, alike, and called by no split."""
+    keys = [frozenset(key for row in rows[:100] for key in row) for rows in curves.values()]
+    names = {word for name in curves for word in re.split(r"[/_ -]", name.lower())}
+    is_named = not names & _SPLITS and not any(column_of(name) == "loss" for name in curves)
+    has_steps = all(_position(rows, {}) for rows in curves.values())
+    return len(curves) > 1 and len(set(keys)) == 1 and is_named and has_steps
 
 
 def _have_own_sizes(rows: Sequence[Row]) -> bool:
@@ -531,6 +549,11 @@ def _metric_curve(value: Row) -> Row | None:
     """Return the numbers by step of a metric, which may stand beside what describes them."""
     if _step_keys(value) is not None and all(is_number(v) or v is None for v in value.values()):
         return value
+    for at, of in (("steps", "values"), ("step", "value")):
+        places, numbers = value.get(at), value.get(of)
+        if isinstance(places, list) and isinstance(numbers, list) and len(places) == len(numbers):
+            is_curve = all(map(is_number, numbers)) and all(isinstance(p, int) for p in places)
+            return dict(zip(map(str, places), numbers, strict=True)) if is_curve else None
     held = [inner for inner in value.values() if isinstance(inner, dict | list)]
     if len(held) != 1 or len(value) < 2:
         return None
@@ -591,6 +614,13 @@ def _of_one(key: str) -> str:
 
 def _is_text(items: Sequence[object]) -> bool:
     return bool(items) and all(isinstance(item, str) for item in items)
+
+
+def _named(row: Row, name: str) -> Row:
+    """Return a point of a metric, ``{"step": 1, "value": 3.0}``, under the metric's name."""
+    if not {"step", "value"} <= row.keys() or not is_number(row["value"]):
+        return row
+    return {"step": row["step"], name: row["value"]}
 
 
 def _is_scalar_event(entry: object) -> bool:
