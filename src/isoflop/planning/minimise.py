@@ -1,15 +1,16 @@
 """Minimise many smooth functions of one variable at once.
 
-A grid over the whole range finds the basin, golden sections shrink it, and Newton's method on wide
-finite differences places the minimum far more finely than comparing function values could: those
-are flat to rounding within about 1e-7 of it. Where the differences cannot be trusted (a kink), the
-golden sections go on instead.
+A grid over the whole range finds the basin, and Newton's method on wide finite differences places
+the minimum far more finely than comparing function values could: those are flat to rounding within
+about 1e-7 of it. Where the differences cannot be trusted (a kink), golden sections shrink the basin
+first, and go on to the end where they still cannot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,10 @@ N_GRID = 65
 GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 COARSE_WIDTH, FINE_WIDTH = 2e-3, 1e-8
 STENCIL_STEP = 0.04
-N_NEWTON = 3
+MAX_NEWTON = 4
+NEAR = 3e-5
+"""A step of Newton's method this short ends within ``AGREEMENT`` of the minimum."""
+
 AGREEMENT = 1e-8
 FLAT = 1e-12
 """Relative depth of a minimum below the ends that may be rounding."""
@@ -27,6 +31,7 @@ _OFFSETS = np.arange(-3.0, 4.0)
 _FIRST = np.array([-1 / 60, 3 / 20, -3 / 4, 0.0, 3 / 4, -3 / 20, 1 / 60])
 _SECOND = np.array([1 / 90, -3 / 20, 3 / 2, -49 / 18, 3 / 2, -3 / 20, 1 / 90])
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -66,19 +71,38 @@ def minimise(function: Function, lower: ArrayLike, upper: ArrayLike) -> Minimum:
     lower, upper = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     steps = np.linspace(0.0, 1.0, N_GRID)
     grid = lower[..., None] + (upper - lower)[..., None] * steps
-    values = _finite(function, grid)
-    best = np.argmin(values, axis=-1)
+    best, values = _lowest(function, grid)
     is_interior = (best > 0) & (best < N_GRID - 1) & _is_below_the_ends(values)
-    grid = np.broadcast_to(grid, values.shape)
+    grid = np.broadcast_to(grid, (*best.shape, N_GRID))
+    start = _take(grid, best)
     left = _take(grid, np.maximum(best - 1, 0))
     right = _take(grid, np.minimum(best + 1, N_GRID - 1))
-    left, right = _golden(function, left, right, COARSE_WIDTH)
-    x, is_smooth = _newton(function, left, right)
+    x, is_smooth = _newton(function, start, left, right, is_interior)
     if not np.all(is_smooth | ~is_interior):
-        fine = np.mean(_golden(function, left, right, FINE_WIDTH), axis=0)
-        x = np.where(is_smooth, x, fine)
-    x = np.where(is_interior, x, _take(grid, best))
+        left, right = _golden(function, left, right, COARSE_WIDTH)
+        finer, is_finer = _newton(function, (left + right) / 2, left, right, is_interior)
+        if not np.all(is_smooth | is_finer | ~is_interior):
+            fine = np.mean(_golden(function, left, right, FINE_WIDTH), axis=0)
+            finer = np.where(is_finer, finer, fine)
+        x = np.where(is_smooth, x, finer)
+    x = np.where(is_interior, x, start)
     return Minimum(x=x, value=function(x[..., None])[..., 0], is_interior=is_interior)
+
+
+def _lowest(
+    function: Function, grid: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return where on a grid the functions are lowest, and the values around and at both ends.
+
+    Every other place is tried, and then the neighbours of the lowest.
+    """
+    values = _finite(function, grid[..., ::2])
+    best = 2 * np.argmin(values, axis=-1)
+    near = np.clip(best[..., None] + np.array([-1, 0, 1]), 0, grid.shape[-1] - 1)
+    whole = np.broadcast_to(grid, (*best.shape, grid.shape[-1]))
+    found = _finite(function, np.take_along_axis(whole, near, axis=-1))
+    best = _take(near, np.argmin(found, axis=-1))
+    return best, np.concatenate([values[..., :1], found, values[..., -1:]], axis=-1)
 
 
 def _is_below_the_ends(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -109,14 +133,20 @@ def _golden(
 
 
 def _newton(
-    function: Function, left: NDArray[np.float64], right: NDArray[np.float64]
+    function: Function,
+    start: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    is_asked: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Polish minima inside brackets; say where two stencil widths agree on the place."""
-    x = (left + right) / 2
-    slack = right - left
+    x, slack = start, right - left
     with np.errstate(all="ignore"):
-        for _ in range(N_NEWTON):
+        for _ in range(MAX_NEWTON):
+            before = x
             x = np.clip(x - _newton_step(function, x, STENCIL_STEP), left - slack, right + slack)
+            if np.all((np.abs(x - before) < NEAR) | ~is_asked):
+                break
         check = _newton_step(function, x, STENCIL_STEP / 2)
     is_smooth = (np.abs(check) < AGREEMENT) & (x > left - slack / 2) & (x < right + slack / 2)
     return x - np.where(is_smooth, check, 0.0), is_smooth
@@ -136,6 +166,6 @@ def _finite(function: Function, x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def _take(values: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.float64]:
+def _take(values: NDArray[Scalar], index: NDArray[np.intp]) -> NDArray[Scalar]:
     """Pick one entry of the last axis for each of the batch."""
     return np.take_along_axis(values, index[..., None], axis=-1)[..., 0]

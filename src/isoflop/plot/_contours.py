@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -74,6 +75,15 @@ class _Path:
     tokens: NDArray[np.float64]
 
 
+class _Label(NamedTuple):
+    """A level beside its line, in logarithms of size and tokens."""
+
+    log_params: float
+    log_tokens: float
+    text: str
+    position: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Surface:
     """Predicted loss on a grid.
@@ -85,12 +95,18 @@ class _Surface:
     loss : ndarray, shape (m, n)
     frontier : _Path or None
         Compute-optimal models across it; None where the law has none.
+    levels : ndarray, shape (n_levels,)
+        Losses that lines are drawn at.
+    labels : tuple of _Label
+        Where they are written.
     """
 
     params: NDArray[np.float64]
     tokens: NDArray[np.float64]
-    loss: NDArray[np.float64]
+    loss: NDArray[np.float32]
     frontier: _Path | None
+    levels: NDArray[np.float64]
+    labels: tuple[_Label, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,20 +194,23 @@ def _surface(
     inputs = inputs_at(fit.law, mesh_params.ravel(), mesh_tokens.ravel(), dict(fixed), rule=rule)
     low, high = rule.training_flop(params[[0, -1]], tokens[[0, -1]])
     best = optimal_models(fit, np.geomspace(low, high, N_FRONTIER), dict(fixed), rule=rule)
+    loss = np.broadcast_to(predict(fit, inputs), mesh_params.size).reshape(mesh_params.shape)
+    levels = _levels(loss)
     return _Surface(
         params=params,
         tokens=tokens,
-        loss=np.broadcast_to(predict(fit, inputs), mesh_params.size).reshape(mesh_params.shape),
+        loss=loss.astype(np.float32),
         frontier=None if best is None else _Path(params=best[1], tokens=best[2]),
+        levels=levels,
+        labels=_labels(np.log10(params), np.log10(tokens), loss, levels),
     )
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     surface, plan = picture.surface, picture.plan
-    levels = _levels(surface)
     traces: list[Trace] = [
-        _contours(surface, levels, picture.loss_label),
-        _labels(surface, levels, theme),
+        _contours(surface, picture.loss_label),
+        _texts(surface.labels, theme),
     ]
     if picture.same_budget is not None:
         line = {"color": look.ACCENT, "width": 1.5, "dash": "dot"}
@@ -212,18 +231,19 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 
-def _levels(surface: _Surface) -> NDArray[np.float64]:
-    low, high = np.nanquantile(surface.loss, [0.0, 0.98])
+def _levels(loss: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = np.nanquantile(loss, [0.0, 0.98])
     return look.round_ticks(float(low), float(high), N_LEVELS)
 
 
-def _contours(surface: _Surface, levels: NDArray[np.float64], loss_label: str) -> Trace:
+def _contours(surface: _Surface, loss_label: str) -> Trace:
+    levels = surface.levels
     shares = np.linspace(0, 1, len(look.SEQUENTIAL)).tolist()
     return {
         "type": "contour",
         "x": surface.params,
         "y": surface.tokens,
-        "z": surface.loss.astype(np.float32),
+        "z": surface.loss,
         "colorscale": [list(pair) for pair in zip(shares, look.SEQUENTIAL, strict=True)],
         "contours": {
             "start": float(levels[0]),
@@ -240,29 +260,36 @@ def _contours(surface: _Surface, levels: NDArray[np.float64], loss_label: str) -
     }
 
 
-def _labels(surface: _Surface, levels: NDArray[np.float64], theme: Theme) -> Trace:
-    """Write the loss beside each line, near the right edge or else near the top.
+def _labels(
+    log_params: NDArray[np.float64],
+    log_tokens: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    levels: NDArray[np.float64],
+) -> tuple[_Label, ...]:
+    """Place the loss beside each line, near the right edge or else near the top.
 
     Plotly's own labels look for the smoothest stretch of each line, which takes most of the time
     of drawing the chart.
     """
-    log_params, log_tokens = np.log10(surface.params), np.log10(surface.tokens)
-    column, row = (round(LABELS_AT * (size - 1)) for size in surface.loss.shape[::-1])
-    places: list[tuple[float, float, str, str]] = []
+    column, row = (round(LABELS_AT * (size - 1)) for size in loss.shape[::-1])
+    places: list[_Label] = []
     for level in levels:
-        right = _crossing(log_tokens, surface.loss[:, column], level)
-        top = _crossing(log_params, surface.loss[row], level)
+        right = _crossing(log_tokens, loss[:, column], level)
+        top = _crossing(log_params, loss[row], level)
         if right is not None and right < log_tokens[row]:
-            places.append((log_params[column], right, f"{level:.4g}", "top center"))
+            places.append(_Label(log_params[column], right, f"{level:.4g}", "top center"))
         elif top is not None and top < log_params[column]:
-            places.append((top, log_tokens[row], f"{level:.4g}", "middle right"))
-    places = _apart(places, np.ptp(log_params), np.ptp(log_tokens))
+            places.append(_Label(top, log_tokens[row], f"{level:.4g}", "middle right"))
+    return _apart(places, np.ptp(log_params), np.ptp(log_tokens))
+
+
+def _texts(labels: tuple[_Label, ...], theme: Theme) -> Trace:
     return {
         "type": "scatter",
-        "x": np.array([10 ** place[0] for place in places]),
-        "y": np.array([10 ** place[1] for place in places]),
-        "text": [place[2] for place in places],
-        "textposition": [place[3] for place in places],
+        "x": np.array([10**label.log_params for label in labels]),
+        "y": np.array([10**label.log_tokens for label in labels]),
+        "text": [label.text for label in labels],
+        "textposition": [label.position for label in labels],
         "mode": "text",
         "textfont": {"size": 11, "color": theme.ink},
         "showlegend": False,
@@ -280,18 +307,16 @@ def _crossing(x: NDArray[np.float64], loss: NDArray[np.float64], level: float) -
     return float(x[i] + (x[i + 1] - x[i]) * (level - loss[i]) / (loss[i + 1] - loss[i]))
 
 
-def _apart(
-    places: list[tuple[float, float, str, str]], width: float, height: float
-) -> list[tuple[float, float, str, str]]:
+def _apart(places: list[_Label], width: float, height: float) -> tuple[_Label, ...]:
     """Leave out labels that would overlap the one kept before them."""
-    kept: list[tuple[float, float, str, str]] = []
+    kept: list[_Label] = []
     for place in places:
         if not kept or (
-            abs(place[0] - kept[-1][0]) / width > LABEL_ROOM[0]
-            or abs(place[1] - kept[-1][1]) / height > LABEL_ROOM[1]
+            abs(place.log_params - kept[-1].log_params) / width > LABEL_ROOM[0]
+            or abs(place.log_tokens - kept[-1].log_tokens) / height > LABEL_ROOM[1]
         ):
             kept.append(place)
-    return kept
+    return tuple(kept)
 
 
 def _line(path: _Path, name: str, line: dict[str, object]) -> Trace:

@@ -49,6 +49,7 @@ def assemble(
     notes : sequence of str
         What a reader must know of it, such as why it has no band.
     """
+    # To validate is the dearest part of a drawing, so that only the tests do it.
     return go.Figure(
         data=list(traces),
         layout={
@@ -58,6 +59,7 @@ def assemble(
             "meta": {"alt": _plain(alt), "notes": list(notes)},
             **layout,
         },
+        _validate=False,
     )
 
 
