@@ -6,7 +6,7 @@ from tests.planning.conftest import HOFFMANN, D, N, law
 
 from isoflop.errors import DoesNotFit, PlanError
 from isoflop.planning import Budget, compute_optimal, find_accelerator
-from isoflop.planning.constraints import Setting, best_plan
+from isoflop.planning.constraints import Setting, _relaxed, best_plan
 from isoflop.planning.cost import Site
 from isoflop.planning.inputs import with_repetition
 from isoflop.planning.plan import plan_within
@@ -187,3 +187,23 @@ def test_money_is_no_limit_where_nothing_costs(chinchilla, make_fit) -> None:
     assert 0 < stored.cost.usd <= 10
     with pytest.raises(PlanError, match="costs nothing"):
         plan_within(make_fit(chinchilla), Setting(budget=Budget(usd=10.0), accelerator=cpu))
+
+
+@pytest.mark.parametrize("may_repeat", [True, False])
+def test_limits_relaxed_together_give_what_each_alone_gives(
+    chinchilla, make_fit, may_repeat: bool
+) -> None:
+    budget = Budget(
+        compute_flop=3e22, wall_time_s=30 * DAY, usd=2e5, storage_bytes=2e12, unique_tokens=1e11,
+        accelerators=64, may_repeat=may_repeat,
+    )  # fmt: skip
+    setting = Setting(
+        budget=budget, accelerator=H100, largest_params=lambda memory, count: memory * count / 16
+    )
+    plan = plan_within(make_fit(chinchilla), setting)
+    assert len(plan.limits) == 6
+    for limit in plan.limits:
+        relaxed = _relaxed(setting, limit.key)
+        alone = best_plan(chinchilla, HOFFMANN, relaxed)
+        # Where two limits meet the best size is found to 1e-8, and the loss has a slope there.
+        assert limit.relaxed_loss == pytest.approx(float(alone.loss), rel=1e-9)

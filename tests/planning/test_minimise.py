@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,3 +64,32 @@ def test_values_that_are_not_finite_are_never_chosen() -> None:
         found = minimise(lambda x: np.where(x < 0, np.nan, (x - 1) ** 2), -3, 3)
     assert found.x == pytest.approx(1.0, abs=1e-10)
     assert not minimise(lambda x: np.full_like(x, np.nan), -1, 1).is_interior
+
+
+class Counted:
+    """A function that counts the places it is evaluated at, for each of its batch."""
+
+    def __init__(self, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.function = function
+        self.n_places = 0
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self.n_places += x.shape[-1]
+        return self.function(x)
+
+
+def test_a_smooth_minimum_takes_few_evaluations() -> None:
+    """Half a grid of 65, its neighbours, three steps of Newton's method, a check and the value."""
+    centres = np.linspace(-5, 5, 200)[:, None]
+    counted = Counted(lambda x: np.exp(-0.4 * (x - centres)) + np.exp(0.3 * (x - centres)))
+    minimise(counted, -15, 15)
+    assert counted.n_places <= 33 + 3 + 3 * 7 + 7 + 1
+
+
+def test_a_minimum_between_the_places_first_tried_is_found() -> None:
+    """It lies in the first and in the last cell of the grid, of which half is tried."""
+    step = 20 / 64
+    for centre in (-10 + 0.8 * step, 10 - 0.8 * step):
+        found = minimise(lambda x, c=centre: np.cosh(x - c), -10, 10)
+        assert found.is_interior
+        assert found.x == pytest.approx(centre, abs=1e-9)

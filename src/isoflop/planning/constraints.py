@@ -6,7 +6,7 @@ leave the least of the token counts that each leaves alone. The best plan lies o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -347,9 +347,10 @@ def limit_uses(
     if setting.largest_params is not None:
         limit = params_limit(setting)
         found.append(("memory", "Memory", "params", limit, float(best.params)))
+    settings = [_relaxed(setting, key) for key, *_ in found]
+    losses = _best_losses(fit.law, fit.theta, settings, fixed).tolist()
     uses = []
-    for key, label, dimension, limit, used in found:
-        relaxed = float(best_plan(fit.law, fit.theta, _relaxed(setting, key), fixed).loss)
+    for (key, label, dimension, limit, used), relaxed in zip(found, losses, strict=True):
         is_touched = used >= limit * (1 - TOUCHING)
         uses.append(
             LimitUse(
@@ -364,6 +365,34 @@ def limit_uses(
             )
         )
     return tuple(uses)
+
+
+def _best_losses(
+    law: Law, theta: Array, settings: Sequence[Setting], fixed: Mapping[str, float] | None
+) -> Array:
+    """Return the loss of the best plan in each of some settings that differ in a limit.
+
+    All of them together, since each alone would take as many evaluations of the law.
+    """
+    first = settings[0]
+    planned = law_for(law, first.budget)
+    is_repeating = has_column(planned, "unique_tokens")
+    edges = [tokens_along(constraints_of(s, is_repeating=is_repeating)) for s in settings]
+
+    def tokens_of(params: Array) -> Array:
+        sizes = np.broadcast_to(params, (len(edges), params.shape[-1]))
+        return np.stack([edge(row) for edge, row in zip(edges, sizes, strict=True)])
+
+    known = [fixed_for(setting.budget, fixed) for setting in settings]
+    best = best_along(
+        planned,
+        theta,
+        tokens_of,
+        rule=first.rule,
+        fixed={name: np.array([[one[name]] for one in known]) for name in known[0]},
+        params_range=(SMALLEST_PARAMS, np.array([params_limit(s) for s in settings])),
+    )
+    return best.loss
 
 
 def _relaxed(setting: Setting, key: LimitKey) -> Setting:

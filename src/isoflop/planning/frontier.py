@@ -24,7 +24,7 @@ from isoflop.planning.types import Frontier, Optimum
 SMALLEST_PARAMS = 1e3
 SMALLEST_TOKENS = 1e3
 LARGEST_PARAMS = 1e30
-N_RANGE, N_HALVINGS = 400, 40
+N_RANGE, N_FINER, N_REFINEMENTS = 400, 33, 8
 N_POINTS = 60
 N_FRONTIER_DRAWS = 400
 """Draws a frontier's bands are taken over: enough for 5% and 95% edges, and quick on a grid."""
@@ -88,16 +88,18 @@ def best_along(
     tokens_of: Tokens,
     *,
     rule: ComputeRule = SIX_ND,
-    fixed: Mapping[str, float] | None = None,
-    params_range: tuple[float, float] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+    params_range: tuple[float, ArrayLike] | None = None,
     may_be_empty: bool = False,
 ) -> Optimum:
     """Find the model size of least loss when each size comes with a number of tokens.
 
     Parameters
     ----------
-    law, theta, fixed, params_range
+    law, theta
         As `compute_optimal`.
+    fixed, params_range
+        As `compute_optimal`; a value, or the largest size, may differ within the batch.
     tokens_of : callable
         Maps sizes, shape (..., m) or (m,), to the most tokens each may be trained on, shape
         (..., m); not increasing in the size.
@@ -142,20 +144,29 @@ def best_along(
     )
 
 
-def _largest_size(tokens_of: Tokens, smallest: float, largest: float) -> NDArray[np.float64]:
+def _largest_size(tokens_of: Tokens, smallest: float, largest: ArrayLike) -> NDArray[np.float64]:
     """Return the largest size that leaves tokens worth training on; NaN where there is none.
 
     Found exactly: where inference or checkpoints eat up a budget, the tokens fall from trillions to
     nothing within a percent of size, and the best plan lies there.
     """
-    grid = np.geomspace(smallest, max(largest, smallest * (1 + 1e-9)), N_RANGE)
-    n_enough = np.count_nonzero(tokens_of(grid) >= SMALLEST_TOKENS, axis=-1)
-    low, high = grid[n_enough - 1], grid[np.minimum(n_enough, N_RANGE - 1)]
-    for _ in range(N_HALVINGS):
-        middle = np.sqrt(low * high)
-        is_enough = tokens_of(middle[..., None])[..., 0] >= SMALLEST_TOKENS
-        low, high = np.where(is_enough, middle, low), np.where(is_enough, high, middle)
-    return np.where(n_enough >= 2, low, np.nan)
+    ends = np.maximum(largest, smallest * (1 + 1e-9))
+    low, high, is_any = _last_enough(tokens_of, np.full_like(ends, smallest), ends, N_RANGE)
+    for _ in range(N_REFINEMENTS):
+        low, high, _ = _last_enough(tokens_of, low, high, N_FINER)
+    return np.where(is_any, low, np.nan)
+
+
+def _last_enough(
+    tokens_of: Tokens, low: NDArray[np.float64], high: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the last size between two with tokens enough, the next one, and if two have enough."""
+    grid = low[..., None] * (high / low)[..., None] ** np.linspace(0.0, 1.0, count)
+    is_enough = tokens_of(grid) >= SMALLEST_TOKENS
+    n_enough = np.count_nonzero(is_enough, axis=-1)
+    places = np.stack([n_enough - 1, np.minimum(n_enough, count - 1)], axis=-1)
+    found = np.take_along_axis(np.broadcast_to(grid, is_enough.shape), places, axis=-1)
+    return found[..., 0], found[..., 1], n_enough >= 2
 
 
 def _too_little(smallest: float) -> PlanError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
 from isoflop.fitting.result import Fit
@@ -37,7 +37,7 @@ def inputs_at(
     law: Law,
     params: NDArray[np.float64],
     tokens: NDArray[np.float64],
-    fixed: Mapping[str, float] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
     *,
     rule: ComputeRule,
 ) -> dict[str, NDArray[np.float64]]:
@@ -48,7 +48,7 @@ def inputs_at(
     law : Law
     params, tokens : ndarray, shape (..., n)
         The size is taken in whatever convention the law was fitted in.
-    fixed : mapping of str to float, optional
+    fixed : mapping of str to array_like, optional
         Values of the other inputs, by table column. Unique tokens default to the tokens: no
         repetition.
     rule : ComputeRule

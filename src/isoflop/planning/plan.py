@@ -124,12 +124,10 @@ def plan_within(
     budget, rule = setting.budget, setting.rule
     best, spread = None, None
     if params is None:
-        best = best_plan(fit.law, fit.theta, setting, fixed)
+        best, spread = _best_plans(fit, setting, fixed)
         if setting.largest_params is None or not _is_at_limit(best, setting):
             require_interior(fit.law, best)
         params, tokens = float(best.params), float(best.tokens)
-        if fit.draws is not None:
-            spread = best_plan(fit.law, fit.draws, setting, fixed)
     else:
         tokens = _tokens_for(fit, setting, params)
     law = law_for(fit.law, budget)
@@ -143,7 +141,7 @@ def plan_within(
     flop = float(rule.training_flop(params, tokens))
     unique = min(tokens, budget.unique_tokens or np.inf)
     storage = setting.storage_need(params, unique)
-    planned = replace(fit, law=law)
+    planned = fit if law is fit.law else replace(fit, law=law)
     return Plan(
         params=params,
         tokens=tokens,
@@ -173,6 +171,16 @@ def plan_within(
         response=fit.law.response,
         loss_unit=fit.loss_unit,
     )
+
+
+def _best_plans(
+    fit: Fit, setting: Setting, fixed: Mapping[str, float] | None
+) -> tuple[Optimum, Optimum | None]:
+    """Return the best plan by a fit, and by each of its draws; all in one batch."""
+    if fit.draws is None:
+        return best_plan(fit.law, fit.theta, setting, fixed), None
+    found = best_plan(fit.law, np.vstack([fit.theta, fit.draws]), setting, fixed)
+    return found.part(0), found.part(slice(1, None))
 
 
 def _is_at_limit(best: Optimum, setting: Setting) -> bool:

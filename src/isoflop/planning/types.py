@@ -375,6 +375,16 @@ class Optimum(Keyed):
     def __repr__(self) -> str:
         return f"<Optimum: {np.size(self.params)} parameter vectors>"
 
+    def part(self, chosen: int | slice) -> Optimum:
+        """Return the optimum of one parameter vector of a batch, or of some."""
+        return Optimum(
+            params=self.params[chosen],
+            tokens=self.tokens[chosen],
+            loss=self.loss[chosen],
+            compute_flop=self.compute_flop[chosen],
+            is_interior=self.is_interior[chosen],
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row a parameter vector: compute_flop, params, tokens, loss, is_interior."""
         return optimum_frame(self)

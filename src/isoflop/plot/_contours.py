@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -103,10 +103,14 @@ class _Surface:
 
     params: NDArray[np.float64]
     tokens: NDArray[np.float64]
-    loss: NDArray[np.float32]
+    loss: NDArray[np.float64]
     frontier: _Path | None
-    levels: NDArray[np.float64]
-    labels: tuple[_Label, ...]
+    levels: NDArray[np.float64] = field(init=False)
+    labels: tuple[_Label, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", _levels(self.loss))
+        object.__setattr__(self, "labels", _labels(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,15 +198,11 @@ def _surface(
     inputs = inputs_at(fit.law, mesh_params.ravel(), mesh_tokens.ravel(), dict(fixed), rule=rule)
     low, high = rule.training_flop(params[[0, -1]], tokens[[0, -1]])
     best = optimal_models(fit, np.geomspace(low, high, N_FRONTIER), dict(fixed), rule=rule)
-    loss = np.broadcast_to(predict(fit, inputs), mesh_params.size).reshape(mesh_params.shape)
-    levels = _levels(loss)
     return _Surface(
         params=params,
         tokens=tokens,
-        loss=loss.astype(np.float32),
+        loss=np.broadcast_to(predict(fit, inputs), mesh_params.size).reshape(mesh_params.shape),
         frontier=None if best is None else _Path(params=best[1], tokens=best[2]),
-        levels=levels,
-        labels=_labels(np.log10(params), np.log10(tokens), loss, levels),
     )
 
 
@@ -243,7 +243,7 @@ def _contours(surface: _Surface, loss_label: str) -> Trace:
         "type": "contour",
         "x": surface.params,
         "y": surface.tokens,
-        "z": surface.loss,
+        "z": surface.loss.astype(np.float32),
         "colorscale": [list(pair) for pair in zip(shares, look.SEQUENTIAL, strict=True)],
         "contours": {
             "start": float(levels[0]),
@@ -260,22 +260,18 @@ def _contours(surface: _Surface, loss_label: str) -> Trace:
     }
 
 
-def _labels(
-    log_params: NDArray[np.float64],
-    log_tokens: NDArray[np.float64],
-    loss: NDArray[np.float64],
-    levels: NDArray[np.float64],
-) -> tuple[_Label, ...]:
+def _labels(surface: _Surface) -> tuple[_Label, ...]:
     """Place the loss beside each line, near the right edge or else near the top.
 
     Plotly's own labels look for the smoothest stretch of each line, which takes most of the time
     of drawing the chart.
     """
-    column, row = (round(LABELS_AT * (size - 1)) for size in loss.shape[::-1])
+    log_params, log_tokens = np.log10(surface.params), np.log10(surface.tokens)
+    column, row = (round(LABELS_AT * (size - 1)) for size in surface.loss.shape[::-1])
     places: list[_Label] = []
-    for level in levels:
-        right = _crossing(log_tokens, loss[:, column], level)
-        top = _crossing(log_params, loss[row], level)
+    for level in surface.levels:
+        right = _crossing(log_tokens, surface.loss[:, column], level)
+        top = _crossing(log_params, surface.loss[row], level)
         if right is not None and right < log_tokens[row]:
             places.append(_Label(log_params[column], right, f"{level:.4g}", "top center"))
         elif top is not None and top < log_params[column]:
