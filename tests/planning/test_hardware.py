@@ -124,3 +124,34 @@ def test_a_missing_key_is_named() -> None:
     entry = {name: value for name, value in MINIMAL.items() if name != "memory_gb"}
     with pytest.raises(CatalogError, match="missing: memory_gb"):
         parse_accelerator("mine", entry)
+
+
+@pytest.mark.parametrize(
+    ("key", "bf16", "memory_gb", "bandwidth_tb_per_s"),
+    [
+        ("b300-sxm", 2250, 270, 7.7),
+        ("gb300", 2500, 279, 8.0),
+        ("mi350x", 2300, 288, 8.0),
+        ("trainium3", 671, 144, 4.9),
+        ("rtx-pro-6000-blackwell", 503.8, 96, 1.792),
+        ("tpu-v7", 2307, 192, 7.38),
+        ("ascend-910c", 752, 128, 3.2),
+    ],
+)
+def test_what_2025_brought_is_there(
+    key: str, bf16: float, memory_gb: float, bandwidth_tb_per_s: float
+) -> None:
+    """Figures of the sources that each entry names."""
+    device = find_accelerator(key)
+    assert device.peak("bf16") == bf16 * 1e12
+    assert device.memory_bytes == memory_gb * 1e9
+    assert device.bandwidth_byte_per_s == pytest.approx(bandwidth_tb_per_s * 1e12)
+
+
+def test_no_price_is_invented() -> None:
+    """Where none was seen there is none, or it is marked."""
+    for device in load_accelerators().values():
+        if "no source seen" in device.price_source:
+            assert "price" in device.unverified, device.key
+        if device.price_usd_per_hour is None:
+            assert not device.price_source, device.key
