@@ -9,7 +9,8 @@ from isoflop.errors import CatalogError
 EXPECTED = [
     "gpt-2", "gpt-3", "chinchilla", "pythia", "gpt-neox", "cerebras-gpt", "opt", "bloom", "llama-1",
     "llama-2", "llama-3", "qwen-2.5", "qwen-3", "gemma-1", "gemma-2", "gemma-3", "mistral",
-    "mixtral", "olmo-1", "olmo-2", "deepseek-v3",
+    "mixtral", "olmo-1", "olmo-2", "deepseek-v3", "phi-4", "olmo-3", "glm-4.5", "kimi-k2",
+    "ministral-3", "ernie-4.5",
 ]  # fmt: skip
 
 
@@ -33,6 +34,24 @@ def test_family_files_are_plausible(family):
         assert 512 <= shape.context <= model.max_context, model.name
         assert model.source, model.name
         assert model.total_source, model.name
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "active"),
+    [
+        ("Phi-4", 14_659_507_200, 14_659_507_200),
+        ("Phi-4-mini", 3_836_021_760, 3_836_021_760),
+        ("OLMo-3-32B", 32_233_522_176, 32_233_522_176),
+        ("GLM-4.5-Air", 106_852_245_504, 13_424_123_904),
+        ("Kimi-K2", 1_026_408_209_408, 32_861_477_888),
+        ("Ministral-3-14B", 13_506_073_600, 13_506_073_600),
+        ("ERNIE-4.5-0.3B", 360_748_032, 360_748_032),
+    ],
+)
+def test_later_models_count_as_their_code_does(name, total, active):
+    """Built by transformers 5.24.0 on the meta device, to the last parameter."""
+    counts = find_model(name).parameters
+    assert (counts.total, counts.active) == (total, active)
 
 
 def test_model_names_are_unique():
