@@ -93,6 +93,12 @@ READING: dict[str, Callable[[], Found]] = {
             name="log.jsonl",
         ).notices
     ),
+    "run-described": lambda: (
+        read_table(
+            b'{"N": 1e9, "D": 4e10, "log": [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}]}',
+            name="run.json",
+        ).notices
+    ),
     "one-row": lambda: csv("N,D,loss\n1e9,2e10,2.5\n"),
     "one-value-params": lambda: csv("N,D,loss\n1e9,2e10,2.5\n1e9,4e10,2.4\n"),
     "one-value-tokens": lambda: csv("N,D,loss\n1e9,2e10,2.5\n2e9,2e10,2.4\n"),

@@ -386,3 +386,28 @@ def test_an_uploaded_folder_of_event_files_is_the_folder(logdir: Path) -> None:
         [*named, ("runs/model.pt", b"\x80\x02"), ("runs/../../x", b"")], is_strict=False
     )
     assert rows(raw, "run_id", "n_params") == rows(read_raw(logdir), "run_id", "n_params")
+
+
+def test_histories_in_files_called_after_their_runs() -> None:
+    history = b"_step,val/loss,lr\n10,3.5,0.1\n20,3.0,0.05\n"
+    raw = read_files([("runs.csv", RUNS.encode()), ("small.csv", history), ("mid.csv", history)])
+    assert rows(raw, "run_id", "_step", "n_params", "tokens") == [
+        ["small.csv", 10, 1e8, 1e9],
+        ["small.csv", 20, 1e8, 2e9],
+        ["mid.csv", 10, 1.5e8, 1.5e9],
+        ["mid.csv", 20, 1.5e8, 3e9],
+    ]
+
+
+def test_folders_as_wandb_keeps_them_offline(tmp_path: Path) -> None:
+    for name, size, loss in (("run-1", 100, 3.0), ("run-2", 200, 2.9)):
+        files = tmp_path / name / "files"
+        files.mkdir(parents=True)
+        (files / "config.yaml").write_text(
+            f"n_params:\n  value: {size}000000\n_wandb:\n  value: {{}}\n"
+        )
+        (files / "wandb-summary.json").write_text(json.dumps({"_step": 10, "val/loss": loss}))
+        (files / "wandb-metadata.json").write_text('{"os": "Linux", "cpu": {"count": 2}}')
+        (files / "requirements.txt").write_text("torch==2.0\n")
+    raw = read_raw(tmp_path)
+    assert rows(raw, "n_params", "val/loss") == [[1e8, 3.0], [2e8, 2.9]]

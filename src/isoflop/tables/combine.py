@@ -69,6 +69,7 @@ def combine(tables: Sequence[RawTable], names: Sequence[str] = ()) -> RawTable:
             *dict.fromkeys(note for table in tables for note in table.notes),
             f"{len(tables)} files were put together.",
         ),
+        concluded=tuple(dict.fromkeys(text for table in tables for text in table.concluded)),
         problems=tuple(problems),
         duplicate_headers=tables[0].duplicate_headers,
     )

@@ -118,7 +118,12 @@ def join(found: Sequence[Found], metadata: Mapping[PurePath, Content]) -> RawTab
     names = run_names([item.path for item in found])
     tables = [_described(item, name) for item, name in zip(found, names, strict=True)]
     joined = combine(tables, names)
-    return without_unfinished(replace(joined, notes=tuple(dict.fromkeys((*joined.notes, *notes)))))
+    raw = replace(
+        joined,
+        notes=tuple(dict.fromkeys((*joined.notes, *notes))),
+        concluded=tuple(dict.fromkeys((*joined.concluded, *notes))),
+    )
+    return without_unfinished(raw)
 
 
 def describe_runs(raw: RawTable, metadata: Mapping[str, Content], root: str) -> RawTable:
@@ -205,7 +210,7 @@ def _described(item: Found, name: str) -> RawTable:
     notes = [f"{shorten(key)} is a total of the run: it grows along it." for key in grown]
     if named:
         notes.append(f"The name {shorten(name)} says {', '.join(named)} of its run.")
-    return replace(raw, frame=frame, notes=(*raw.notes, *notes))
+    return replace(raw, frame=frame, notes=(*raw.notes, *notes), concluded=(*raw.concluded, *notes))
 
 
 def _run_column(raw: RawTable) -> str:

@@ -29,6 +29,9 @@ from isoflop.tables.source import Progress, Sources
 from isoflop.tables.validate import NOT_LOGGED, validate
 from isoflop.units import counted, format_quantity
 
+MAX_CONCLUSIONS = 20
+"""Notices of what files beside, or their names, say of runs; all are in the raw table's notes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -162,7 +165,11 @@ def build_table(
         table = use_metric(table, mapping.response)
     if progress:
         progress(1.0, "Done")
-    notices = _notices(table, mapping, problems)
+    concluded = tuple(
+        Notice(code="run-described", severity="info", text=text, remedy="")
+        for text in raw.concluded[:MAX_CONCLUSIONS]
+    )
+    notices = (*concluded, *_notices(table, mapping, problems))
     reading = Reading(mapping=mapping, problems=problems, notices=notices, n_rows=len(raw.frame))
     return ReadResult(
         table=replace(table, reading=reading),

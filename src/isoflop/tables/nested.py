@@ -47,8 +47,10 @@ class _Parts:
     lists: dict[str, list[object]] = field(default_factory=dict)
 
 
-def rows_of_document(document: object, name: str) -> tuple[list[Row], tuple[str, ...]]:
-    """Return the rows of a JSON document, and how it was understood.
+def rows_of_document(
+    document: object, name: str
+) -> tuple[list[Row], tuple[str, ...], tuple[str, ...]]:
+    """Return the rows of a JSON document, how it was understood, and what numbers follow from.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def rows_of_document(document: object, name: str) -> tuple[list[Row], tuple[str,
     rows = reader.document(document)
     if not rows:
         raise _refusal(name, document)
-    return rows, tuple(dict.fromkeys(reader.notes))
+    return rows, tuple(dict.fromkeys(reader.notes)), tuple(dict.fromkeys(reader.concluded))
 
 
 def rows_of_entry(entry: Row, name: str) -> list[Row]:
@@ -96,6 +98,7 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self.name = name
         self.notes: list[str] = []
+        self.concluded: list[str] = []
 
     # --- Whole documents ---
 
@@ -304,9 +307,9 @@ class _Reader:
                 grown[key] = [
                     total * float(place) / last if is_number(place) else None for place in places
                 ]
-                self.notes.append(
-                    f"{shorten(key)} is a total of the run: it grows along {shorten(by)}."
-                )
+                total_of = f"{shorten(key)} is a total of the run: it grows along {shorten(by)}."
+                self.notes.append(total_of)
+                self.concluded.append(total_of)
         return grown
 
     def _without_curve(self, parts: _Parts) -> list[Row]:

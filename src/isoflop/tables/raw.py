@@ -33,6 +33,8 @@ class RawTable:
         Headers that occur more than once; the second is called ``"name (2)"`` in the frame.
     questions : tuple of Question
         What must be said of the file as a whole.
+    concluded : tuple of str
+        Those notes that numbers follow from, such as what else says of a run; shown as notices.
     """
 
     name: str
@@ -43,6 +45,7 @@ class RawTable:
     problems: tuple[Problem, ...] = ()
     duplicate_headers: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
+    concluded: tuple[str, ...] = ()
 
     @property
     def headers(self) -> tuple[str, ...]:

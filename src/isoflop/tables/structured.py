@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 
@@ -40,8 +41,9 @@ def read_json(content: Content, progress: Progress | None = None) -> RawTable:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         return _read_lines(content, text, notes, error, progress)
-    found, note = rows_of_document(document, content.name)
-    return _raw(content, "JSON", dict(enumerate(found, start=1)), (*notes, *note), ())
+    found, note, concluded = rows_of_document(document, content.name)
+    raw = _raw(content, "JSON", dict(enumerate(found, start=1)), (*notes, *note), ())
+    return replace(raw, concluded=concluded)
 
 
 def _read_lines(

@@ -97,7 +97,12 @@ def without_unfinished(raw: RawTable) -> RawTable:
     ]
     rows, kinds = counted(len(left), "row is", "rows are"), ", ".join(sorted(set(left)))
     note = f"Runs that did not finish are left out: {rows} {kinds}."
-    return replace(raw, problems=(*raw.problems, *problems), notes=(*raw.notes, note))
+    return replace(
+        raw,
+        problems=(*raw.problems, *problems),
+        notes=(*raw.notes, note),
+        concluded=(*raw.concluded, note),
+    )
 
 
 def unpack_dictionaries(raw: RawTable) -> RawTable:
