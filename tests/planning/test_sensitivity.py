@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.diagnose import Diagnostics, diagnostics
 from isoflop.laws import load_laws
 from isoflop.planning import compute_optimal
-from isoflop.planning.sensitivity import Target, delta_curve, influence, leave_out_curve, optima
+from isoflop.planning.sensitivity import (
+    Along,
+    Target,
+    delta_curve,
+    influence,
+    leave_out_curve,
+    optima,
+    sensitivity_curve,
+)
 from isoflop.tables import LossTable, load_dataset, simulated_table
 
 CHINCHILLA = load_laws()["chinchilla"]
@@ -92,3 +101,24 @@ def test_the_asymmetric_objective_has_no_delta() -> None:
     table = simulated_table()
     found = fit(CHINCHILLA, table, FitOptions(objective="asymmetric_mae"))
     assert delta_curve(diagnostics(found, table), TARGET) is None
+
+
+def test_another_budget_costs_no_refit(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = simulated_table(design="grid", noise=0.003, seed=11)
+    setup = diagnostics(fit(load_laws()["chinchilla"], table), table)
+
+    def everything(flop: float) -> list[float]:
+        target = Target(compute_flop=flop)
+        curves = [sensitivity_curve(setup, target, along) for along in get_args(Along)]
+        sizes = [curve.optima.params[-1] for curve in curves]
+        return [*sizes, influence(setup, target).without.params[0]]
+
+    first = everything(1e22)
+
+    def refused(*args: object, **settings: object) -> None:
+        raise AssertionError("a fit does not depend on the budget")
+
+    for name in ("minimise", "anneal", "leave_out"):
+        monkeypatch.setattr(f"isoflop.planning.sensitivity.{name}", refused)
+    monkeypatch.setattr(Diagnostics, "refit", refused)
+    assert np.all(np.array(everything(1e24)) > 2 * np.array(first))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -329,13 +330,19 @@ def optimal_sizes(
 
 def influence(setup: Diagnostics, target: Target, *, unit: Unit = "rows") -> Influence:
     """Leave out each row, or each run, in turn."""
-    left_out = leave_out(setup, unit=unit)
+    left_out = _left_out(setup, unit)
     return Influence(
         setup=setup,
         left_out=left_out,
         with_all=optima(setup, setup.fit.theta, target),
         without=optima(setup, left_out.theta, target),
     )
+
+
+@lru_cache(maxsize=16)
+def _left_out(setup: Diagnostics, unit: Unit) -> LeaveOut:
+    """Return the fits without each row, or each run: kept, as no budget changes them."""
+    return leave_out(setup, unit=unit)
 
 
 def sensitivity_curve(setup: Diagnostics, target: Target, along: Along) -> SensitivityCurve:
@@ -369,19 +376,26 @@ def leave_out_curve(
     along : {"highest_losses", "residuals"}
         The highest losses first, or the rows furthest from the curve of all rows.
     """
-    n_rows = setup.problem.n_rows
-    order = suspects(setup, along)
-    most = min(int(np.ceil(MAX_LEFT_OUT_SHARE * n_rows)), MAX_LEFT_OUT)
-    most = max(most, min(3, n_rows - setup.n_params - 1), 0)
-    counts = np.arange(most + 1)
-    theta = setup.refit(weights_without([order[:count] for count in counts], n_rows))
+    theta = _without_suspects(setup, along)
     return SensitivityCurve(
         along=along,
-        x=counts.astype(np.float64),
+        x=np.arange(len(theta), dtype=np.float64),
         optima=optima(setup, theta, target),
         theta=theta,
         here=0.0,
     )
+
+
+@lru_cache(maxsize=16)
+def _without_suspects(
+    setup: Diagnostics, along: Literal["highest_losses", "residuals"]
+) -> NDArray[np.float64]:
+    """Return the fits without none, one, two, ... of the most suspect rows."""
+    n_rows = setup.problem.n_rows
+    order = suspects(setup, along)
+    most = min(int(np.ceil(MAX_LEFT_OUT_SHARE * n_rows)), MAX_LEFT_OUT)
+    most = max(most, min(3, n_rows - setup.n_params - 1), 0)
+    return setup.refit(weights_without([order[:count] for count in range(most + 1)], n_rows))
 
 
 def suspects(
@@ -407,6 +421,19 @@ def delta_curve(setup: Diagnostics, target: Target) -> SensitivityCurve | None:
     """
     if setup.problem.below != 1.0:
         return None
+    deltas, theta = _along_delta(setup)
+    return SensitivityCurve(
+        along="huber_delta",
+        x=deltas,
+        optima=optima(setup, theta, target),
+        theta=theta,
+        here=float(setup.problem.delta),
+    )
+
+
+@lru_cache(maxsize=16)
+def _along_delta(setup: Diagnostics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Huber deltas, and the fit with each."""
     own = setup.problem.delta
     widest = anneal(setup.problem.with_delta(np.inf), setup.coordinates, setup.fit.theta[None])
     furthest = float(np.max(np.abs(setup.residuals(widest.theta[0]))))
@@ -426,10 +453,4 @@ def delta_curve(setup: Diagnostics, target: Target) -> SensitivityCurve | None:
                 theta[i], value[i] = found.theta[best], found.value[best]
             previous = theta[i]
     theta[is_own] = setup.fit.theta
-    return SensitivityCurve(
-        along="huber_delta",
-        x=deltas,
-        optima=optima(setup, theta, target),
-        theta=theta,
-        here=float(own),
-    )
+    return deltas, theta

@@ -51,7 +51,8 @@ class View:
     def fit(self) -> Fit:
         """The fit with the law that the plan uses: with repetition where tokens are short."""
         fit = self.fitted.fit
-        return replace(fit, law=law_for(fit.law, self.setting.budget))
+        law = law_for(fit.law, self.setting.budget)
+        return fit if law is fit.law else replace(fit, law=law)
 
     @property
     def fixed(self) -> dict[str, float]:
