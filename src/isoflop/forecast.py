@@ -8,7 +8,8 @@ from scipy.special import ndtri, stdtrit
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
-from isoflop.laws import load_laws
+from isoflop.fitting.compare import LawComparison, compare_laws
+from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.tables import LossTable
 from isoflop.training.config import RunConfig, small_model
 from isoflop.training.forecasts import Prediction
@@ -16,6 +17,9 @@ from isoflop.training.forecasts import Prediction
 LEVEL = 0.9
 N_DRAWS = 1000
 FEWEST_RUNS = 3
+HELD_OUT_DECADES = 0.5
+NEXT_FACTOR = 3.0
+"""Compute of the next run to think of, over that of the largest so far."""
 
 
 def fit_ladder(law_key: str, table: LossTable, *, n_draws: int = 0) -> Fit:
@@ -42,6 +46,33 @@ def fit_ladder(law_key: str, table: LossTable, *, n_draws: int = 0) -> Fit:
         bootstrap="wild" if n_runs >= FEWEST_RUNS else "rows",
     )
     return fit(load_laws()[law_key], table, options)
+
+
+def ladder_laws(table: LossTable) -> LawComparison:
+    """Set the laws of small runs side by side: on these points, and on the largest from the rest.
+
+    Raises
+    ------
+    FitError
+        If there are too few points.
+    """
+    options = FitOptions(objective="least_squares_log")
+    return compare_laws(table, laws_for("small-runs"), options, decades=HELD_OUT_DECADES)
+
+
+def winning_law(comparison: LawComparison | None) -> str:
+    """Return the key of the law of lowest AICc; the usual one for small runs where none has any."""
+    found = {
+        score.law.key: score.criteria.aicc
+        for score in (comparison.fitted if comparison else ())
+        if score.criteria is not None
+    }
+    return min(found, key=found.__getitem__) if found else law_for_role("small-runs-default").key
+
+
+def next_budget_flop(table: LossTable) -> float:
+    """Return a compute budget near a ladder: three times its largest run, in one digit."""
+    return float(f"{NEXT_FACTOR * table.span('compute_flop')[1]:.0e}")
 
 
 def predict_run(fitted: Fit, config: RunConfig, *, vocab_size: int, table: LossTable) -> Prediction:

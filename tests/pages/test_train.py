@@ -13,6 +13,9 @@ from streamlit.testing.v1 import AppTest
 from tests.pages import helpers
 from tests.pages.helpers import figures, healthy, press
 
+from isoflop.fitting.table_notices import table_notices
+from isoflop.forecast import fit_ladder
+from isoflop.laws import load_laws
 from isoflop.training import queue as queue_module
 from isoflop.training.config import RunConfig
 from isoflop.training.ladders import list_ladders
@@ -23,6 +26,7 @@ from isoflop.training.runs import FOLDER_SETTING, Run
 from isoflop.ui import shell
 from isoflop.ui.train import page as train_page
 from isoflop.ui.train import state as train_state
+from isoflop.units import parse_quantity
 
 open_page = partial(helpers.open_page, "train")
 
@@ -289,6 +293,25 @@ def test_the_points_are_chosen_on_every_page_with_one_press(ladder):
     (kept,) = at.session_state["uploads"]
     assert at.session_state["table"] == kept
     assert "every page shows these points now" in at.success[0].value
+    assert load_laws()[at.session_state["law"]].label == "Chinchilla"  # that they follow exactly
+    table = at.session_state["uploads"][kept].result.table
+    assert (at.session_state["budget"], at.session_state["count"]) == ("flop", "1")
+    assert parse_quantity(at.session_state["flop"], "flop") == 5e11  # three times 1.51e11
+    assert "checkpoints-not-annealed" not in {
+        notice.code for notice in table_notices(fit_ladder("chinchilla", table), table)
+    }
+
+
+def test_another_page_opens_with_the_law_and_the_budget_of_the_ladder(ladder):
+    at = healthy(press(open_page(stage="Law", run=ladder.id), "Use these points on every page"))
+    other = AppTest.from_file(str(shell.PAGES_FOLDER / "explore.py"), default_timeout=120)
+    for key in ("uploads", "table", "law", "budget", "count", "flop"):
+        other.session_state[key] = at.session_state[key]
+    healthy(other.run())
+    chosen = {box.key: box.value for box in other.selectbox}
+    assert (chosen["table"], chosen["law"]) == (at.session_state["table"], at.session_state["law"])
+    assert other.text_input(key="flop").value == "500000000000 FLOP"
+    assert other.text_input(key="count").value == "1"
 
 
 def test_an_own_grid(root):

@@ -1,6 +1,7 @@
 import pytest
 
 from isoflop.errors import TrainingError
+from isoflop.fitting.isoflop.budgets import checkpoints
 from isoflop.training.ladder import (
     PRESETS,
     LadderGrid,
@@ -10,6 +11,7 @@ from isoflop.training.ladder import (
     work_off,
 )
 from isoflop.training.queue import RunQueue
+from isoflop.training.records import RecordWriter
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -54,6 +56,26 @@ def test_a_ladder_becomes_a_table_and_is_not_trained_twice(root, tiny):
     assert table.values("compute_flop").tolist() == [row["compute_flop"] for row in rows]
     assert table.values("width").tolist() == [row["width"] for row in rows]
     assert set(table.frame["run_id"]) == {run.id for run in runs}
+
+
+def test_a_record_becomes_a_row_whatever_its_numbers_look_like(root, tiny):
+    """Few tokens and a single run were a question to the reader of files."""
+    [run] = RunQueue(root).submit([tiny()])
+    with RecordWriter(run.records_path) as records:
+        records.write({"kind": "model", "params": 100, "params_nonembedding": 50})
+        for index in range(2):
+            records.write(
+                {"kind": "point", "segment": 2 * index + 1, "step": 8 * (index + 1),
+                 "budget": index, "tokens": 2048 * (index + 1), "compute_flop": 1e6 * (index + 1),
+                 "nats_per_byte": 2.5 - index / 3, "accuracy": 0.25, "cpu_s": 1.0}
+            )  # fmt: skip
+    table = read_ladder([run]).table
+    assert table.values("tokens").tolist() == [2048, 4096]
+    assert table.values("loss").tolist() == [2.5, 2.166667]
+    assert table.values("is_annealed").tolist() == [1, 1]
+    assert table.frame["run_id"].tolist() == [run.id, run.id]
+    assert (table.loss_unit, table.param_convention) == ("nats/byte", "total")
+    assert not checkpoints(table).has_learning_curves
 
 
 def test_no_point_yet_is_no_table(root, tiny):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
+from isoflop.tables.annealed import annealed_rows
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.quality import quality_report
 from isoflop.tables.schema import LossTable
@@ -44,6 +45,7 @@ def table_notices(fit: Fit, table: LossTable) -> tuple[Notice, ...]:
 def _about_checkpoints(frame: pd.DataFrame) -> Iterator[Notice]:
     if not {"run_id", "tokens"} <= set(frame):
         return
+    frame = frame[~annealed_rows(frame)]
     sizes = frame.groupby("run_id", observed=True)["tokens"].nunique()
     if (sizes > 1).any():
         yield Notice(

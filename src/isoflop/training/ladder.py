@@ -11,9 +11,13 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from isoflop.accounting import count_small_flop
 from isoflop.errors import TrainingError
-from isoflop.tables import Provenance, ReadResult, guess_mapping, read_raw, read_table
+from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
+from isoflop.tables.annealed import ANNEALED
+from isoflop.tables.mapping import ColumnRole
 from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, RunConfig, small_model
 from isoflop.training.queue import RunQueue, nominal_vocab_size
 from isoflop.training.runs import ACTIVE, Run, list_runs
@@ -172,7 +176,10 @@ def rows_to_csv(rows: Sequence[Mapping[str, float | str]]) -> str:
 
 
 def read_ladder(runs: Sequence[Run]) -> ReadResult:
-    """Turn finished budgets into a loss table, through the reader that uploads take.
+    """Turn finished budgets into a loss table.
+
+    What the columns are is known, so nothing is guessed. Every budget ends on a decay branch of its
+    own, which the column ``is_annealed`` says.
 
     Raises
     ------
@@ -184,10 +191,13 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
         raise TrainingError(
             "No budget of these runs is finished yet.", hint="Wait for the first point."
         )
-    content = rows_to_csv(rows).encode()
-    name = f"ladder-{runs[0].id}.csv"
-    mapping = guess_mapping(read_raw(content, name))
-    mapping = replace(mapping, loss_unit="nats/byte", param_convention="total", questions=())
+    frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1)).assign(**{ANNEALED: 1.0})
+    raw = RawTable(name=f"ladder-{runs[0].id}", format="run records", frame=frame)
+    roles = [
+        ColumnRole(header=name, column=name, reason="written by the trainer")
+        for name in raw.headers
+    ]
+    mapping = ColumnMapping(roles=tuple(roles), loss_unit="nats/byte", param_convention="total")
     corpus = runs[0].history().fact("corpus") or {}
     provenance = Provenance(
         title="Own ladder",
@@ -196,7 +206,7 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
         tokenizer=runs[0].config().tokenizer,
         known_problems=("Budgets of one run share its trunk: their losses are correlated.",),
     )
-    return read_table(content, name=name, mapping=mapping, provenance=provenance)
+    return build_table(raw, mapping, provenance=provenance)
 
 
 def work_off(

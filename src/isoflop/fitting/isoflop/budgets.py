@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
+from isoflop.tables.annealed import annealed_rows
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
 
@@ -32,7 +33,8 @@ class Checkpoints:
     ----------
     compute_flop, params, tokens, loss : ndarray, shape (n,)
     run : ndarray of int, shape (n,)
-        Which run each row belongs to, from 0; every row its own where runs are unknown.
+        Which run each row belongs to, from 0; every row its own where runs are unknown, or where it
+        is annealed.
     """
 
     compute_flop: Array
@@ -85,7 +87,8 @@ def checkpoints(table: LossTable) -> Checkpoints:
     frame = table.included()
     run = np.arange(len(frame))
     if "run_id" in frame:
-        named = frame["run_id"].notna().to_numpy()
+        # A row on a decay branch of its own is no point of a learning curve.
+        named = frame["run_id"].notna().to_numpy() & ~annealed_rows(frame)
         codes = frame["run_id"].astype("category").cat.codes.to_numpy()
         run = np.where(named, codes, len(frame) + run)
     _, run = np.unique(run[is_usable], return_inverse=True)

@@ -8,9 +8,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError
-from isoflop.fitting import FitOptions
-from isoflop.fitting.compare import compare_laws
-from isoflop.forecast import fit_ladder
+from isoflop.fitting.compare import LawComparison
+from isoflop.forecast import fit_ladder, ladder_laws, next_budget_flop, winning_law
 from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.plot import APP
 from isoflop.tables import LossTable, ReadResult, family_names
@@ -24,7 +23,6 @@ from isoflop.ui.train import state as train_state
 
 POLL_S = 2.0
 NAME = "own-ladder.csv"
-HELD_OUT_DECADES = 0.5
 
 
 def show_law(ladder: Ladder) -> None:
@@ -47,7 +45,7 @@ def _law(ladder: Ladder) -> None:
         _fitted(table, law_key)
         if not any(one.state.status in ACTIVE for one in seen):
             _law_table(table)
-        _use_everywhere(points)
+        _use_everywhere(points, table)
 
 
 def law_input() -> str:
@@ -110,12 +108,10 @@ def _fitted(table: LossTable, law_key: str) -> None:
 
 def _law_table(table: LossTable) -> None:
     """Set the laws side by side: on these points, and on the largest from the smaller ones."""
-    try:
-        options = FitOptions(objective="least_squares_log")
-        laws = laws_for("small-runs")
-        scores = _compare_laws(table, laws, options, decades=HELD_OUT_DECADES).fitted
-    except IsoflopError:
+    comparison = _compared(table)
+    if comparison is None:
         return  # too few points yet; the fit above says so
+    scores = comparison.fitted
     aicc = [score.criteria.aicc if score.criteria else math.inf for score in scores]
     held_out = [score.held_out.errors.mean_absolute if score.held_out else None for score in scores]
     st.dataframe(
@@ -140,10 +136,17 @@ def _law_table(table: LossTable) -> None:
 
 
 fit_law = kept(fit_ladder, spinner="Fitting the law")
-_compare_laws = kept(compare_laws, spinner="Comparing laws")
+_compare_laws = kept(ladder_laws, spinner="Comparing laws")
 
 
-def _use_everywhere(points: ReadResult) -> None:
+def _compared(table: LossTable) -> LawComparison | None:
+    try:
+        return _compare_laws(table)
+    except IsoflopError:
+        return None
+
+
+def _use_everywhere(points: ReadResult, table: LossTable) -> None:
     frame = points.table.frame
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -151,9 +154,9 @@ def _use_everywhere(points: ReadResult) -> None:
             icon=":material/table:",
             key="train.use",
             on_click=_keep,
-            args=(points,),
-            help="They go through the reader of uploads, join the list of loss tables and are "
-            "chosen there.",
+            args=(points, table),
+            help="They join the list of loss tables and are chosen there, with the law that "
+            "describes them best and a budget three times the largest run.",
         )
         st.download_button(
             "CSV",
@@ -172,7 +175,13 @@ def _use_everywhere(points: ReadResult) -> None:
         )
 
 
-def _keep(points: ReadResult) -> None:
+def _keep(points: ReadResult, table: LossTable) -> None:
+    """Let every page show the points, the law that won on a family's, and a budget near them."""
     table_id = uploads.keep(NAME, points)
     uploads.choose(table_id)
+    if len(family_names(points.table)) > 1:
+        st.session_state["families"] = family_names(table)
+    st.session_state["law"] = winning_law(_compared(table))
+    st.session_state["budget"], st.session_state["count"] = "flop", "1"
+    st.session_state["flop"] = inputs.COMPUTE.write(next_budget_flop(table))
     st.session_state["train.kept"] = table_id
