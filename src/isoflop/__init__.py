@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isoflop.api import compare_families as compare_families
     from isoflop.api import compare_published as compare_published
     from isoflop.api import datasets as datasets
+    from isoflop.api import extrapolate as extrapolate
     from isoflop.api import fit as fit
     from isoflop.api import law as law
     from isoflop.api import laws as laws
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from isoflop.fitting.backtest import Backtest as Backtest
     from isoflop.fitting.compare import LawComparison as LawComparison
     from isoflop.fitting.compare import PublishedComparison as PublishedComparison
+    from isoflop.fitting.extrapolation import Extrapolation as Extrapolation
     from isoflop.laws import Law as Law
     from isoflop.planning import Accelerator as Accelerator
     from isoflop.planning import Budget as Budget
@@ -53,6 +55,7 @@ _CLASSES = {
     "Backtest": "fitting.backtest",
     "Band": "fitting",
     "Budget": "planning",
+    "Extrapolation": "fitting.extrapolation",
     "FamilyComparison": "planning.families",
     "Fit": "fitting",
     "FitOptions": "fitting",
@@ -68,7 +71,7 @@ _CLASSES = {
 _PACKAGES = ("laws", "plot")
 _FUNCTIONS = (
     *("accelerators", "backtest", "compare", "compare_families", "compare_published", "datasets"),
-    *("fit", "law", "load", "optimum", "plan", "published", "report", "simulate"),
+    *("extrapolate", "fit", "law", "load", "optimum", "plan", "published", "report", "simulate"),
 )
 
 __all__ = [*_CLASSES, *_FUNCTIONS, *_PACKAGES]

@@ -31,6 +31,7 @@ from isoflop.fitting.compare import (
     scale_column,
 )
 from isoflop.fitting.compare import compare_published as published_comparison
+from isoflop.fitting.extrapolation import Extrapolation, Method
 from isoflop.fitting.options import Objective
 from isoflop.html_report import report
 from isoflop.laws import (
@@ -85,6 +86,7 @@ __all__ = [
     "compare_families",
     "compare_published",
     "datasets",
+    "extrapolate",
     "fit",
     "law",
     "laws",
@@ -556,6 +558,51 @@ def plan(
     budget = from_mapping(Budget, {k: v for k, v in options.items() if k in of_budget})
     planned = from_mapping(PlanOptions, {k: v for k, v in options.items() if k in of_plan})
     return planning.plan(fit, budget, chosen, planned, fixed=fixed)
+
+
+def extrapolate(
+    table: TableLike,
+    at: Mapping[str, Any] | pd.DataFrame | None = None,
+    *,
+    method: Method = "average",
+    law: LawLike | None = None,
+    seed: int = 0,
+    **named: Any,
+) -> Extrapolation:
+    """Predict the loss of runs beyond the data: the number to sign, with a measured band.
+
+    All suitable laws of the catalog, each weighted by how it predicted the table's own largest
+    runs; the band allows for scatter, refits, disagreement of the laws and distance.
+
+    Parameters
+    ----------
+    table : LossTable, or what `load` takes
+    at : mapping or DataFrame, optional
+        Where, by symbol or column, numbers in canonical units or quantities as text.
+    method : {"average", "one"}
+        ``"one"`` is the law of lowest AICc alone, a quick first answer.
+    law : Law or str, optional
+        Predict by this law alone, with the same term of distance.
+    seed : int
+        Of the resampling.
+    **named
+        As ``at``, such as ``N="70B", D="1.4T"``.
+
+    Raises
+    ------
+    IsoflopError
+        As reading the table, the points and the fits do.
+
+    Examples
+    --------
+    >>> extrapolate("pile-cerebras-pythia", N="20B", D="400B", law="kaplan_joint")
+    <Extrapolation of pile-cerebras-pythia by one law, Kaplan L(N, D): 1 point>
+    """
+    rows = _table(table)
+    chosen = None if law is None else _law(law, rows)
+    return fitting.extrapolation.extrapolate(
+        rows, at, method=method, law=chosen, seed=seed, **named
+    )
 
 
 # --- Comparisons

@@ -52,6 +52,17 @@ def points_of(
         raise TableError(f"{_list(sorted(twice))} is given twice.")
     values = {item.symbol: _value(law, item, given | dict(named)) for item in law.inputs}
     _refuse_unknown(law, given | dict(named))
+    return spread(values)
+
+
+def spread(values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return values of the same number for each name: one value stands for all points.
+
+    Raises
+    ------
+    TableError
+        If they differ in number.
+    """
     try:
         shared = np.broadcast_arrays(*values.values())
     except ValueError:
@@ -71,12 +82,24 @@ def _value(law: Law, item: Input, given: Mapping[str, Any]) -> Array:
         raise TableError(f"{' and '.join(names)} are the same input of {law.label}: give one.")
     if not names:
         raise _incomplete(law, given)
-    values = given[names[0]]
+    return read_input(item, given[names[0]])
+
+
+def read_input(item: Input, values: Any) -> Array:
+    """Return the values of an input, numbers or quantities as text, in its canonical unit.
+
+    Raises
+    ------
+    TableError
+        If they have several dimensions.
+    UnitError
+        If one cannot be read.
+    """
     if isinstance(values, pd.Series):
         values = values.tolist()
     shape = np.shape(values)
     if len(shape) > 1:
-        raise TableError(f"{names[0]} is an array of {len(shape)} dimensions; give one.")
+        raise TableError(f"{item.symbol} is an array of {len(shape)} dimensions; give one.")
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
         return np.atleast_1d(values.astype(np.float64))
     return np.array([_number(item, cell) for cell in (values if shape else [values])])

@@ -19,6 +19,7 @@ Role = Literal[
     "metric-of-scale",
     "small-runs",
     "small-runs-default",
+    "extrapolation",
 ]
 FitRole = Literal["repetition"]
 
@@ -37,6 +38,7 @@ ROLES: Mapping[Role, str] = MappingProxyType(
         "metric-of-scale": "A bounded metric from one measure of scale, x. One.",
         "small-runs": "Laws offered for a ladder of small runs.",
         "small-runs-default": "The one of these that describes small runs best. One.",
+        "extrapolation": "Averaged beyond the data, each weighted by how it did on the table.",
     }
 )
 """Every role of a law and what it means; those that end in "One." belong to one law alone."""

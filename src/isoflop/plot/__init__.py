@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from isoflop.plot._downstream import downstream as downstream
     from isoflop.plot._envelope import envelope as envelope
     from isoflop.plot._expected_gain import expected_gain as expected_gain
+    from isoflop.plot._extrapolation import extrapolation as extrapolation
     from isoflop.plot._families import families as families
     from isoflop.plot._forecasts import forecasts as forecasts
     from isoflop.plot._frontier import frontier as frontier
@@ -86,6 +87,7 @@ FIGURES = (
     "downstream",
     "envelope",
     "expected_gain",
+    "extrapolation",
     "families",
     "forecasts",
     "frontier",

@@ -190,7 +190,7 @@ def predict_held_out(
     IsoflopError
         If the law cannot be fitted to the lower part.
     """
-    found = _fit_with_draws_if_it_can(law, split.lower, options or FitOptions())
+    found = fit_with_draws_if_it_can(law, split.lower, options or FitOptions())
     # One parameter vector fits no row of the upper part: only their values are needed.
     rows = usable_rows(replace(law, params=()), split.upper)
     inputs = dict(zip(law.symbols, rows.inputs, strict=True))
@@ -216,7 +216,7 @@ def predict_held_out(
     )
 
 
-def _fit_with_draws_if_it_can(law: Law, table: LossTable, options: FitOptions) -> Fit:
+def fit_with_draws_if_it_can(law: Law, table: LossTable, options: FitOptions) -> Fit:
     """Fit with draws, or without where so few rows are left that most resamples lack some."""
     try:
         return fit(law, table, options)

@@ -1,0 +1,187 @@
+"""The laws that a table allows, each fitted to the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.errors import FitError, IsoflopError, TooFewRows
+from isoflop.fitting.compare.held_out import (
+    fit_with_draws_if_it_can,
+    scale_column,
+    subset,
+    write_scale,
+)
+from isoflop.fitting.compare.score import information_criteria
+from isoflop.fitting.objective import Problem, make_problem
+from isoflop.fitting.options import FitOptions
+from isoflop.fitting.result import Fit
+from isoflop.fitting.rows import usable_rows
+from isoflop.laws import Law, laws_for, rebind
+from isoflop.tables.schema import LossTable
+from isoflop.units import counted
+
+Array = NDArray[np.float64]
+
+FEWEST_ROWS = 4
+ENOUGH_VALUES = 0.8
+"""Share of the rows that must have a value in a column for laws of it to be taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One law fitted to all rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        With its rows, and draws where they could be had.
+    aicc : float
+    """
+
+    fit: Fit
+    aicc: float
+
+    @property
+    def problem(self) -> Problem:
+        """What was minimised."""
+        assert self.fit.table is not None
+        rows = usable_rows(self.fit.law, self.fit.table)
+        return make_problem(self.fit.law.derived, rows.inputs, rows.target, self.fit.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """The laws of a table.
+
+    Parameters
+    ----------
+    table : LossTable
+        The rows that all of them rest on.
+    scale : str
+        Column that says how large a run is.
+    found : tuple of Member
+    refused : tuple of (str, str)
+        Label and reason of each law that was not fitted.
+    slope : float
+        Fall of the log loss by a pure power law of the scale, a decade.
+    """
+
+    table: LossTable
+    scale: str
+    found: tuple[Member, ...]
+    refused: tuple[tuple[str, str], ...]
+    slope: float
+
+    @property
+    def lowest_aicc(self) -> Member:
+        """The law that describes the rows best; of those that are too large, the smallest."""
+        return min(self.found, key=lambda one: (one.aicc, len(one.fit.law.params)))
+
+
+def suitable_laws(table: LossTable) -> tuple[Law, ...]:
+    """Return the catalog's laws for extrapolation that a table has the columns for."""
+    frame, scale = table.included(), scale_column(table)
+    known = {
+        name
+        for name in frame.select_dtypes("number")
+        if np.isfinite(frame[name].to_numpy(np.float64)).mean() >= ENOUGH_VALUES
+    }
+    bound = (
+        rebind(law, {law.symbols[0]: scale}) if len(law.inputs) == 1 else law
+        for law in laws_for("extrapolation")
+    )
+    return tuple(law for law in bound if {item.column for item in law.inputs} <= known)
+
+
+@lru_cache(maxsize=16)
+def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) -> Members:
+    """Fit laws to the rows that have a value in every column that any of them needs.
+
+    Parameters
+    ----------
+    table : LossTable
+    laws : tuple of Law
+    n_draws, seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    TooFewRows
+        If there are fewer than four rows.
+    FitError
+        If the rows are all of one scale, or no law can be fitted.
+    """
+    scale = scale_column(table)
+    columns = {scale, "loss", *(item.column for law in laws for item in law.inputs)}
+    values = np.stack([table.values(name) for name in sorted(columns)])
+    is_whole = np.isfinite(values).all(axis=0) & (table.values("loss") > 0)
+    is_whole &= table.values(scale) > 0
+    rows = subset(table, is_whole)
+    _require_scale(rows, scale)
+    options = FitOptions(n_bootstrap=n_draws, bootstrap="auto", seed=seed)
+    found, refused = [], []
+    for law in laws:
+        try:
+            fitted = fit_with_draws_if_it_can(law, rows, options)
+        except IsoflopError as problem:
+            refused.append((law.label, problem.summary))
+            continue
+        found.append(_member(fitted))
+    if not found:
+        raise FitError(
+            f"No law can be fitted to {table.id}, so that nothing is said beyond it.",
+            detail="\n".join(f"{label}: {reason}" for label, reason in refused),
+        )
+    size, loss = np.log10(rows.values(scale)), np.log(rows.values("loss"))
+    slope = float(abs(np.polyfit(size, loss, 1)[0]))
+    return Members(table=rows, scale=scale, found=tuple(found), refused=tuple(refused), slope=slope)
+
+
+def _require_scale(rows: LossTable, scale: str) -> None:
+    sizes = rows.values(scale)
+    if len(sizes) < FEWEST_ROWS:
+        raise TooFewRows(
+            f"Nothing can be said beyond {counted(len(sizes), 'row')}.",
+            detail=f"{rows.id} needs at least {FEWEST_ROWS} rows with a loss and {scale}.",
+            hint="Add rows.",
+        )
+    if np.ptp(np.log10(sizes)) < 1e-6:
+        raise FitError(
+            f"All rows of {rows.id} have one scale, {write_scale(float(sizes[0]), scale)}.",
+            detail="How the loss falls with scale cannot be told.",
+            hint="Add larger or smaller runs.",
+        )
+
+
+def _member(fitted: Fit) -> Member:
+    member = Member(fit=fitted, aicc=float("nan"))
+    return Member(fit=fitted, aicc=information_criteria(member.problem, fitted.theta).aicc)
+
+
+def noise(fit: Fit) -> float:
+    """Return the scatter of single runs around a fit, in log loss: robust, and for few rows.
+
+    The 90% quantile of the residuals' size, as that of a normal distribution, widened for the
+    degrees of freedom that the fit used.
+    """
+    spare = max(fit.n_rows - len(fit.law.params), 1)
+    reach = float(np.quantile(np.abs(fit.residuals), 0.9))
+    return reach / NORMAL_90 * float(np.sqrt(fit.n_rows / spare))
+
+
+NORMAL_90 = 1.6448536269514722
+"""Half-width of the central 90% of a normal distribution, in standard deviations."""
+
+
+def weighted(values: Sequence[Array], weights: Array) -> Array:
+    """Return the weighted mean over laws of what is known of them; NaN where nothing is."""
+    stacked = np.stack(values)
+    share = np.where(np.isfinite(stacked), weights[:, None], 0.0)
+    total = share.sum(axis=0)
+    summed = (share * np.nan_to_num(stacked)).sum(axis=0)
+    return np.asarray(np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0))

@@ -1,0 +1,276 @@
+"""What comes out: a prediction beyond the data that says what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isoflop import document
+from isoflop.fitting.compare.held_out import SCALES, write_scale
+from isoflop.fitting.extrapolation.constants import Method
+from isoflop.identity import Keyed
+from isoflop.text import aligned, as_html
+from isoflop.units import counted
+
+FORMAT = "isoflop-extrapolation-1"
+LEVEL = 0.9
+PARTS: Mapping[str, str] = {
+    "noise": "scatter of single runs",
+    "draws": "refits to resampled rows",
+    "disagreement": "disagreement of the laws",
+    "distance": "distance from the rows",
+}
+"""What makes a band wide, with its name in words."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawPrediction:
+    """What one law says.
+
+    Parameters
+    ----------
+    key, label, formula : str
+    weight : float
+        Its share of the prediction; the shares of all laws sum to 1.
+    past_error : float
+        Mean size of the error of log loss on the table's own largest runs, held out; NaN where it
+        was not judged.
+    n_cuts : int
+        How often it was judged.
+    loss : ndarray, shape (n,)
+        Its prediction at each point; NaN where it has none.
+    """
+
+    key: str
+    label: str
+    formula: str
+    weight: float
+    past_error: float
+    n_cuts: int
+    loss: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Extrapolation(Keyed):
+    """A prediction at each of n points, with the band that larger runs were measured to fall into.
+
+    Parameters
+    ----------
+    table_id, table_fingerprint, loss_unit : str
+        Of the rows that all laws were fitted to.
+    n_rows : int
+    method : {"average", "one"}
+        All suitable laws, or one alone.
+    scale : str
+        Column that says how large a run is.
+    inputs : mapping of str to ndarray, shape (n,)
+        The points, by column.
+    laws_used : tuple of LawPrediction
+        In the order of the catalog.
+    refused : tuple of (str, str)
+        Label and reason of each law that could not be fitted.
+    centre : ndarray, shape (n,)
+        Predicted loss.
+    noise, draws, disagreement, distance : ndarray, shape (n,)
+        The parts of the 90% band's half-width, in log loss: it is the root of their summed
+        squares.
+    decades : ndarray, shape (n,)
+        How far the scale lies outside the rows.
+    decades_of_any_input : ndarray, shape (n,)
+        The largest such distance of scale and of the laws' inputs; the band rests on it.
+    most_decades : float
+        Up to which bands were tested.
+    has_few : bool
+        Whether rows or cuts are so few that the wider constants were taken.
+    notes : tuple of str
+        What a reader must know.
+    constants_made : str
+        Date of the constants.
+    key : str
+        Of all that is said above.
+    """
+
+    table_id: str
+    table_fingerprint: str
+    loss_unit: str
+    n_rows: int
+    method: Method
+    scale: str
+    inputs: Mapping[str, Array]
+    laws_used: tuple[LawPrediction, ...]
+    refused: tuple[tuple[str, str], ...]
+    centre: Array
+    noise: Array
+    draws: Array
+    disagreement: Array
+    distance: Array
+    decades: Array
+    decades_of_any_input: Array
+    most_decades: float
+    has_few: bool
+    notes: tuple[str, ...]
+    constants_made: str
+    key: str = field(init=False, repr=False)
+
+    def __repr__(self) -> str:
+        points = counted(len(self.centre), "point")
+        return f"<Extrapolation of {self.table_id} by {self.by}: {points}>"
+
+    @property
+    def by(self) -> str:
+        """What predicts, in a few words."""
+        voices = [law for law in self.laws_used if law.weight > 0]
+        if self.method == "average":
+            return f"the average of {counted(len(voices), 'law')}"
+        return f"one law, {voices[0].label}"
+
+    @property
+    def half_width(self) -> Array:
+        """Half-width of the band in log loss, shape (n,)."""
+        squares = [getattr(self, name) ** 2 for name in PARTS]
+        return np.asarray(np.sqrt(np.sum(squares, axis=0)))
+
+    @property
+    def lower(self) -> Array:
+        """Lower end of the band, shape (n,)."""
+        return np.asarray(self.centre * np.exp(-self.half_width))
+
+    @property
+    def upper(self) -> Array:
+        """Upper end of the band, shape (n,)."""
+        return np.asarray(self.centre * np.exp(self.half_width))
+
+    @property
+    def is_scenario(self) -> NDArray[np.bool_]:
+        """Where the distance was never tested: the band is a scenario, not one of 90%."""
+        return np.asarray(self.decades_of_any_input > self.most_decades * (1 + 1e-9))
+
+    @property
+    def laws(self) -> pd.DataFrame:
+        """Laws by key, the heaviest first: label, weight, past_error, n_cuts and predictions.
+
+        Past errors are relative (of log loss). The prediction of the first point is
+        ``prediction``; those of others are ``prediction_2`` and so on.
+        """
+        rows = [
+            {
+                "law": law.key,
+                "label": law.label,
+                "weight": law.weight,
+                "past_error": law.past_error,
+                "n_cuts": law.n_cuts,
+                **{_nth("prediction", i): loss for i, loss in enumerate(law.loss)},
+            }
+            for law in sorted(self.laws_used, key=lambda law: -law.weight)
+        ]
+        return pd.DataFrame(rows).set_index("law")
+
+    @property
+    def width_parts(self) -> pd.DataFrame:
+        """A row a point: each part's share of the squared half-width, and ``half_width``."""
+        total = self.half_width**2
+        shares = {
+            name: np.divide(
+                getattr(self, name) ** 2, total, out=np.zeros(len(total)), where=total > 0
+            )
+            for name in PARTS
+        }
+        return pd.DataFrame({**shares, "half_width": self.half_width})
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a point: inputs, lower, centre, upper, decades and is_scenario."""
+        return pd.DataFrame(
+            {
+                **self.inputs,
+                "lower": self.lower,
+                "centre": self.centre,
+                "upper": self.upper,
+                "decades": self.decades,
+                "is_scenario": self.is_scenario,
+            }
+        )
+
+    def verdict(self, point: int = 0) -> str:
+        """Say in a sentence what is predicted at a point, by what, and how far from the rows."""
+        unit = "" if self.loss_unit == "unknown" else f" {self.loss_unit}"
+        kind = (
+            f"scenario, {self.decades_of_any_input[point]:.1f} decades out, where no band was "
+            "tested"
+            if self.is_scenario[point]
+            else f"{LEVEL:.0%} band"
+        )
+        place = write_scale(float(self.inputs[self.scale][point]), self.scale)
+        return (
+            f"{self.centre[point]:.4g}{unit} at {place} ({self.lower[point]:.4g} to "
+            f"{self.upper[point]:.4g}, {kind}), by {self.by} on {counted(self.n_rows, 'row')} of "
+            f"{self.table_id}, {self._where(point)}."
+        )
+
+    def _where(self, point: int) -> str:
+        decades = float(self.decades[point])
+        what = SCALES.get(self.scale, self.scale)
+        if decades <= 0:
+            return f"within the {what} of the rows"
+        return f"{decades:.2g} decades of {what} beyond the rows"
+
+    def summary(self) -> str:
+        """Return the prediction as text: verdict, laws, parts of the width, notes."""
+        points = range(len(self.centre))
+        frame = self.laws
+        cells = [
+            (
+                str(row["label"]),
+                f"{row['weight']:.1%}",
+                "" if np.isnan(row["past_error"]) else f"{row['past_error']:.2%}",
+                f"{row['prediction']:.4g}",
+            )
+            for _, row in frame.iterrows()
+        ]
+        lines = [*(self.verdict(point) for point in points), ""]
+        lines += [aligned(cells, ("law", "weight", "past error", "prediction")), ""]
+        lines += [f"Of the width: {self._parts(0)}."]
+        if self.has_few:
+            lines.append("Few rows or cuts: the wider constants of few rows were taken.")
+        if self.method == "one":
+            lines.append("By one law alone: its band carries no disagreement of laws.")
+        lines += self.notes
+        lines += [f"Not fitted: {label}. {reason}" for label, reason in self.refused]
+        return "\n".join(lines)
+
+    def _parts(self, point: int) -> str:
+        row = self.width_parts.iloc[point]
+        return ", ".join(f"{name} {row[part]:.0%}" for part, name in PARTS.items())
+
+    def to_json(self) -> str:
+        """Return the prediction as JSON that `from_json` reads."""
+        band = {"lower": self.lower, "upper": self.upper, "is_scenario": self.is_scenario}
+        return document.to_json(self, FORMAT, derived=band)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Extrapolation:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        DocumentError
+            If it is anything else.
+        """
+        found = document.from_json(cls, text, FORMAT)
+        arrays = {name: getattr(found, name) for name in ("centre", "decades", *PARTS)}
+        document.require_one_length(
+            {**found.inputs, **arrays, **{law.key: law.loss for law in found.laws_used}}
+        )
+        return found
+
+    def _repr_html_(self) -> str:
+        return as_html(f"Prediction by {self.by}", self.to_frame())
+
+
+def _nth(name: str, i: int) -> str:
+    return name if i == 0 else f"{name}_{i + 1}"

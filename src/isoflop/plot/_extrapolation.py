@@ -1,0 +1,197 @@
+"""A prediction beyond the data: what each law says, the average with its band, and its width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from isoflop.errors import FitError
+from isoflop.fitting.extrapolation.result import LEVEL, PARTS, Extrapolation
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.axes import predicted_title
+from isoflop.plot.theme import LIGHT, Theme, Trace
+
+ROW_PX, FRAME_PX, BAR_PX = 30, 60, 150
+AVERAGE = "<b>Average</b>"
+ONE = "<b>Prediction</b>"
+
+
+def extrapolation(ahead: Extrapolation, *, point: int = 0, theme: Theme = LIGHT) -> go.Figure:
+    """Draw each law's prediction, the average with its band, and what makes the band wide.
+
+    Parameters
+    ----------
+    ahead : Extrapolation
+    point : int
+        Which of its points.
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    FitError
+        If there is no such point.
+    """
+    if not 0 <= point < len(ahead.centre):
+        raise FitError(f"There is no point {point}: the prediction has {len(ahead.centre)}.")
+    return _draw(_prepare(ahead, point), theme)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Law:
+    """One law: its name, weight, past error (NaN if unknown) and prediction."""
+
+    label: str
+    weight: float
+    past_error: float
+    loss: float
+
+    @property
+    def row(self) -> str:
+        """What stands beside its tick."""
+        past = "" if np.isnan(self.past_error) else f", past error {self.past_error:.1%}"
+        return f"{self.label} ({self.weight:.0%}{past})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """The laws, the heaviest first; the prediction; each part's share of the squared width."""
+
+    title: str
+    name: str
+    laws: tuple[_Law, ...]
+    lower: float
+    centre: float
+    upper: float
+    is_scenario: bool
+    parts: tuple[tuple[str, float], ...]
+    verdict: str
+    notes: tuple[str, ...]
+
+
+def _prepare(ahead: Extrapolation, point: int) -> _Picture:
+    laws = [
+        _Law(
+            label=law.label.partition(" (")[0],
+            weight=law.weight,
+            past_error=law.past_error,
+            loss=float(law.loss[point]),
+        )
+        for law in ahead.laws_used
+        if np.isfinite(law.loss[point])
+    ]
+    shares = ahead.width_parts.iloc[point]
+    return _Picture(
+        title=predicted_title("loss", ahead.loss_unit),
+        name=AVERAGE if ahead.method == "average" else ONE,
+        laws=tuple(sorted(laws, key=lambda law: -law.weight)),
+        lower=float(ahead.lower[point]),
+        centre=float(ahead.centre[point]),
+        upper=float(ahead.upper[point]),
+        is_scenario=bool(ahead.is_scenario[point]),
+        parts=tuple((_capital(name), float(shares[key])) for key, name in PARTS.items()),
+        verdict=ahead.verdict(point),
+        notes=ahead.notes,
+    )
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _draw(picture: _Picture, theme: Theme) -> go.Figure:
+    rows = [picture.name, *(law.row for law in picture.laws)]
+    height = FRAME_PX + ROW_PX * len(rows) + BAR_PX
+    bottom = BAR_PX / height
+    layout = {
+        "barmode": "stack",
+        "xaxis": {"title": {"text": picture.title}, "anchor": "y"},
+        "yaxis": {
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": rows[::-1],
+            "domain": [bottom + 0.12, 1],
+        },
+        "xaxis2": {
+            "title": {"text": "Share of the band's squared width"},
+            "tickformat": ".0%",
+            "range": [0, 1],
+            "anchor": "y2",
+        },
+        "yaxis2": {"domain": [bottom / 2, bottom / 2 + 0.08], "showticklabels": False},
+    }
+    return assemble(
+        [_band(picture), _laws(picture), *_parts(picture)],
+        theme=theme,
+        height_px=height,
+        layout=layout,
+        alt=_alt(picture),
+        notes=picture.notes,
+    )
+
+
+def _band(picture: _Picture) -> Trace:
+    kind = "Scenario, untested" if picture.is_scenario else f"{LEVEL:.0%} band"
+    return {
+        "type": "scatter",
+        "x": [picture.centre],
+        "y": [picture.name],
+        "mode": "markers",
+        "name": kind,
+        "marker": {"color": look.ACCENT, "size": 13, "symbol": "diamond", "line": look.OUTLINE},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [picture.upper - picture.centre],
+            "arrayminus": [picture.centre - picture.lower],
+            "color": look.MUTED if picture.is_scenario else look.ACCENT,
+            "thickness": 3,
+        },
+        "hovertemplate": f"{picture.lower:.4g} to {picture.upper:.4g}<extra>{kind}</extra>",
+    }
+
+
+def _laws(picture: _Picture) -> Trace:
+    return {
+        "type": "scatter",
+        "x": [law.loss for law in picture.laws],
+        "y": [law.row for law in picture.laws],
+        "mode": "markers",
+        "name": "One law each",
+        "marker": {
+            "color": look.colour(0),
+            "symbol": "line-ns",
+            "size": 18,
+            "line": {"width": 3, "color": look.colour(0)},
+            "opacity": [0.35 + 0.65 * law.weight**0.5 for law in picture.laws],
+        },
+        "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
+    }
+
+
+def _parts(picture: _Picture) -> list[Trace]:
+    return [
+        {
+            "type": "bar",
+            "x": [share],
+            "y": ["width"],
+            "orientation": "h",
+            "name": name,
+            "xaxis": "x2",
+            "yaxis": "y2",
+            "marker": {"color": look.colour(index + 1)},
+            "hovertemplate": f"{name}: %{{x:.0%}}<extra></extra>",
+        }
+        for index, (name, share) in enumerate(picture.parts)
+    ]
+
+
+def _alt(picture: _Picture) -> str:
+    said = "; ".join(f"{law.label} {law.loss:.4g} ({law.weight:.0%})" for law in picture.laws)
+    return f"{picture.verdict} Laws: {said}."
