@@ -69,7 +69,8 @@ def constants_text(constants: Constants, means: pd.DataFrame) -> str:
         f"(standard error {average['standard_error']:.0%}, tables counting alike), its mean "
         f"error {average['times_best']:.2f} times that of the law that turned out best"
     )
-    return f'''# How laws are weighted beyond the data and how wide bands are: docs/extrapolation.md.
+    return f'''\
+# How laws are weighted beyond the data, and the width of bands: docs/extrapolation.md.
 # Written by the command below; half-width in log loss = factor * root of the sum of squares of
 # noise, draws, disagreement * spread of the laws, distance * fall of a power law (no units).
 
