@@ -167,7 +167,7 @@ def _laws(picture: _Picture) -> Trace:
         "marker": {
             "color": look.colour(0),
             "symbol": "line-ns",
-            "size": 18,
+            "size": 11,
             "line": {"width": 3, "color": look.colour(0)},
             "opacity": [0.35 + 0.65 * law.weight**0.5 for law in picture.laws],
         },
