@@ -338,7 +338,7 @@ def test_each_tab_of_evidence_opens(tab: str) -> None:
 def test_notices_are_shown_with_their_remedy() -> None:
     at = healthy(open_page())
     text = " ".join(entry.value for entry in at.markdown)
-    assert "15 rows for 4 parameters is few" in text
+    assert "15 rows are few for 4 parameters" in text
     assert "Trust the interval" in text
 
 

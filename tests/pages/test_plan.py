@@ -171,7 +171,8 @@ def test_a_processor_at_home_can_be_planned_for() -> None:
 def test_experts_are_planned_by_what_a_token_passes_through() -> None:
     at = page(family="mixtral")
     assert not at.error
-    assert "N counts what a token passes through" in " ".join(m.value for m in at.markdown)
+    said = " ".join(m.value for m in at.markdown)
+    assert "N counts the parameters that a token passes through" in said
 
 
 def test_all_experts_are_held_where_the_model_is_served() -> None:

@@ -67,7 +67,7 @@ def test_compute_against_6nd() -> None:
 def test_rows_of_one_run() -> None:
     runs = pd.Series(["a", "b"] * 40, index=clean().frame.index, dtype="str")
     text = found(spoilt(run_id=runs))["rows-of-one-run"].notice.text
-    assert text == "80 rows come from 2 runs: rows of one run share its luck."
+    assert text == "80 rows come from 2 runs: they are not independent."
 
 
 def test_curves_that_rise() -> None:
@@ -95,7 +95,7 @@ def test_narrow_and_collinear_sizes() -> None:
     ).table
     codes = found(chinchilla)
     assert codes["narrow-spread"].notice.severity == "warning"
-    assert "correlated to 1.000" in codes["collinear-sizes"].notice.text
+    assert "a correlation of 1.000" in codes["collinear-sizes"].notice.text
 
 
 def test_one_size_is_serious_and_comes_first() -> None:

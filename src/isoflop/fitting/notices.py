@@ -49,7 +49,8 @@ def _about_rows(
         yield Notice(
             code="few-rows",
             severity="warning",
-            text=f"{counted(fit.n_rows, 'row')} for {counted(n_params, 'parameter')} is few.",
+            text=f"{counted(fit.n_rows, 'row is', 'rows are')} few for "
+            f"{counted(n_params, 'parameter')}.",
             remedy="Trust the interval more than the number, add rows, or fit a smaller law.",
         )
     for item, values in zip(fit.law.inputs, inputs, strict=True):
@@ -135,7 +136,7 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
             severity="warning",
             text=f"The parameters are nearly interchangeable (condition number "
             f"{certificate.condition_number:.1g}).",
-            remedy="Believe predictions inside the data more than single parameters.",
+            remedy="Trust predictions within the data more than individual parameters.",
         )
 
 
@@ -180,5 +181,6 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
             severity="info",
             text=f"{counted(count, 'row lies', 'rows lie')} more than {OUTLIER_SIGMAS:.0f} robust "
             f"standard deviations off the curve{': ' if count == 1 else ', the furthest '}{worst}.",
-            remedy="Look at them; see what the fit does without them.",
+            remedy=f"Check {'it' if count == 1 else 'them'}, and see how the fit changes without "
+            f"{'it' if count == 1 else 'them'}.",
         )

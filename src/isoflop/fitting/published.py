@@ -101,9 +101,9 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             Notice(
                 code="units-differ",
                 severity="serious",
-                text=f"The published loss is in {published.loss_unit}, the rows' is in "
+                text=f"The published loss is in {published.loss_unit}, that of the rows in "
                 f"{table.loss_unit}.",
-                remedy="Do not compare them before both are in one unit.",
+                remedy="Convert one of them before you compare.",
             )
         )
     if "unknown" not in {published.param_convention, table.param_convention} and (
@@ -113,9 +113,9 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             Notice(
                 code="conventions-differ",
                 severity="warning",
-                text=f"The published N counts {published.param_convention} parameters, the rows' "
-                f"counts {table.param_convention}.",
-                remedy="The curve is shifted along N, most at small sizes.",
+                text=f"The published N counts {published.param_convention} parameters, that of "
+                f"the rows {table.param_convention} ones.",
+                remedy="The curve is shifted along N, most of all at small sizes.",
             )
         )
     if not published.is_verified:
@@ -123,7 +123,7 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             Notice(
                 code="unverified",
                 severity="warning",
-                text="These parameters were not checked against their source.",
+                text="These parameters have not been checked against their source.",
                 remedy="Look them up before you rely on them.",
             )
         )

@@ -52,9 +52,9 @@ def _about_checkpoints(frame: pd.DataFrame) -> Iterator[Notice]:
             code="checkpoints-not-annealed",
             severity="warning",
             text=f"{counted(int(sizes.sum()), 'row')} are checkpoints of "
-            f"{counted(len(sizes), 'run')}: where the learning rate had not decayed, they lie "
-            "above runs that end there.",
-            remedy="Keep the last row of each run, or runs whose schedule ends at each point.",
+            f"{counted(len(sizes), 'run')}: before the learning rate has decayed, the loss is "
+            "higher than that of a run that ends there.",
+            remedy="Keep the last row of each run, or use runs whose schedule ends at each point.",
         )
 
 
@@ -74,10 +74,10 @@ def _about_units(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
                 code="mixed-units",
                 severity="serious",
                 text=f"The losses of {name} lie {abs(math.expm1(offset)):.0%} "
-                f"{'above' if offset > 0 else 'below'} those of the other families, beyond their "
-                "scatter.",
-                remedy="Check that all have one unit and tokenizer (bits are 1.44 nats); else fit "
-                "the families apart.",
+                f"{'above' if offset > 0 else 'below'} those of the other families, more than "
+                "scatter explains.",
+                remedy="Check that all have one unit (a nat is 1.44 bits) and one tokenizer; "
+                "otherwise fit the families separately.",
             )
             return
 
@@ -100,6 +100,6 @@ def _about_counts(frame: pd.DataFrame) -> Iterator[Notice]:
             code="mixed-conventions",
             severity="warning",
             text=f"Compute is {medians[low]:.3g} times 6 N D in {low} and {medians[high]:.3g} "
-            f"times in {high}: parameters or FLOP are not counted alike.",
-            remedy="Count parameters alike in all families, or fit them apart.",
+            f"times in {high}: parameters or FLOP are not counted the same way.",
+            remedy="Count parameters the same way in all families, or fit them separately.",
         )

@@ -222,12 +222,17 @@ def _notice(code: str, move: Move, compute_flop: float) -> Notice:
             f"{move.what} alone {'gives' if verb == 'moves' else 'give'} the law a "
             f"compute-optimal size at {budget} ({with_them} parameters); without there is none."
         )
+    leave_out = (
+        "leave it out if it does not belong"
+        if len(move.rows) == 1
+        else "leave them out if they do not belong"
+    )
     return Notice(
         code=code,
         severity="serious" if move.factor >= MOVES_FAR else "warning",
         text=text,
-        remedy=f"Look at {_named(move.rows)}; if not like the others, leave "
-        f"{'it' if len(move.rows) == 1 else 'them'} out, else plan for both sizes.",
+        remedy=f"Check {_named(move.rows)}: {leave_out} with the others; otherwise plan for both "
+        "sizes.",
     )
 
 

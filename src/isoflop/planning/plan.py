@@ -235,7 +235,7 @@ def _notices(
                 code="optimum-unstable",
                 severity="serious",
                 text=f"{share:.0%} of the bootstrap fits have no compute-optimal size.",
-                remedy="The rows do not tell model size from data size: add runs that vary both.",
+                remedy="The rows cannot tell model size from data: add runs that vary both.",
             )
         )
     if epochs > MANY_EPOCHS:
@@ -244,7 +244,7 @@ def _notices(
                 code="many-epochs",
                 severity="warning",
                 text=f"Every unique token is seen {epochs:.1f} times.",
-                remedy="Beyond about 4 times repeats are worth much less than new tokens.",
+                remedy="Beyond about 4 times, repeated tokens are worth much less than new ones.",
             )
         )
     return tuple(notices)

@@ -219,7 +219,7 @@ def _notices(
                 severity="warning",
                 text=f"{n_excluded:,} of {counted(len(table.frame), 'row')} "
                 f"{'is' if n_excluded == 1 else 'are'} left out because a cell is unusable.",
-                remedy="See the list of problems; mend the file or change the mapping.",
+                remedy="See the list of problems; correct the file, or change the mapping.",
             )
         )
     if "exclusion_reason" in table.frame:
@@ -242,7 +242,7 @@ def _notices(
             Notice(
                 code="score-explained",
                 severity="info",
-                text=f"There is no loss, so the score {mapping.response} is explained.",
+                text=f"There is no loss, so the score {mapping.response} is fitted instead.",
                 remedy="Choose another metric on the Data page, or a column for the loss.",
             )
         )
@@ -255,7 +255,7 @@ def _notices(
             code="column-derived",
             severity="info",
             text=f"{column} is derived: {formula}.",
-            remedy="Add it to the file if you know it better.",
+            remedy="Add it to the file if you have measured it.",
         )
         for column, formula in table.provenance.derived_columns.items()
         if column != "run_id"
@@ -305,13 +305,13 @@ def _assumed_unit(table: LossTable) -> Notice:
             code="loss-unit-unknown",
             severity="warning",
             text=text,
-            remedy="Say its unit, or write it into the header, such as loss (bits per byte).",
+            remedy="Give its unit, or write it in the header, such as loss (bits per byte).",
         )
     return Notice(
         code="loss-unit-assumed",
         severity="info",
-        text="The loss names no unit and is taken for nats per token, as training code reports it.",
-        remedy="Say its unit if it is another one.",
+        text="The loss has no unit: nats per token are assumed, as training code reports.",
+        remedy="Give its unit if it is another.",
     )
 
 

@@ -135,8 +135,7 @@ def _rows_of_one_run(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]
             "Rows of one run",
             "rows-of-one-run",
             "warning",
-            f"{len(frame):,} rows come from {counted(n_runs, 'run')}: rows of one run share its "
-            f"luck.",
+            f"{len(frame):,} rows come from {counted(n_runs, 'run')}: they are not independent.",
             "Resample whole runs (clusters), or keep one row of each run.",
         )
 
@@ -177,7 +176,7 @@ def _compute_against_6nd(table: LossTable, frame: pd.DataFrame) -> Iterator[Find
         "Compute against 6 N D",
         "compute-not-6nd",
         "warning" if abs(np.log(median)) > np.log(1.5) or is_far.any() else "info",
-        f"Compute is {median:.3g} times 6 N D in the middle, from {low:.3g} to {high:.3g} times.",
+        f"Compute is {median:.3g} times 6 N D in the median, from {low:.3g} to {high:.3g} times.",
         "Attention, embeddings and recomputation explain up to about 1.8 for small models; beyond"
         " that, check units and which parameters are counted.",
         frame.index[is_far],
@@ -214,8 +213,8 @@ def _spread(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
                 "Size and data move together",
                 "collinear-sizes",
                 "warning",
-                f"log N and log D are correlated to {correlation:.3f}: their effects on the loss"
-                " can hardly be told apart.",
+                f"log N and log D have a correlation of {correlation:.3f}: their effects on the "
+                "loss can hardly be told apart.",
                 "Add runs at other tokens per parameter, or fit a law of compute alone.",
             )
 
@@ -242,7 +241,7 @@ def _outliers(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             f"{counted(int(is_far.sum()), 'row lies', 'rows lie')} more than {_OUTLIER_SIGMAS:.0f} "
             f"standard deviations from a smooth surface through the others, at most "
             f"{np.expm1(largest):.0%} in loss.",
-            "Look at these runs; exclude those that went wrong, or keep a robust objective.",
+            "Check these runs; exclude those that went wrong, or keep a robust objective.",
             frame.index[np.flatnonzero(is_usable)[is_far]],
         )
 
@@ -307,8 +306,8 @@ def _repeated_data(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "Repeated data",
             "repeated-data",
             "info",
-            f"{counted(int(repeated.sum()), 'row')} saw their data more than once, up to"
-            f" {format_number(float(epochs.max()))} times.",
+            f"{counted(int(repeated.sum()), 'row saw its', 'rows saw their')} data more than once, "
+            f"up to {format_number(float(epochs.max()))} times.",
             "Use a data-constrained law, or fit the rows of one pass alone.",
         )
 
@@ -344,7 +343,7 @@ def _loss_unit(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
             "loss-unit-guess",
             "warning",
             f"{span}; their unit is not known, and they look like {guess}.",
-            "Say the unit, or losses cannot be compared with those of other tables.",
+            "Give the unit; otherwise losses cannot be compared with those of other tables.",
         )
     elif table.loss_unit == "nats/token" and (high > 12 or high < 1.0):
         looks = "a perplexity" if high > 12 else "a loss per byte, or one in another unit"

@@ -19,8 +19,8 @@ ASPECTS: Mapping[Aspect, str] = {
     "param_convention": "counting of parameters",
 }
 WHY: Mapping[Aspect, str] = {
-    "loss_unit": "The same model has another number in another unit.",
-    "tokenizer": "A nat per token is less or more text with another tokenizer.",
+    "loss_unit": "The same model has a different loss in another unit.",
+    "tokenizer": "A nat per token covers other text under another tokenizer.",
     "param_convention": "The same model has another N, and with C = 6 N D another compute.",
 }
 UNKNOWN = "not stated"

@@ -131,7 +131,7 @@ def family_notices(
         yield Notice(
             code="clustered-rows",
             severity="warning",
-            text="Several rows come from one run, so the F test takes chance for proof.",
+            text="Several rows come from one run, so the F test overstates the evidence.",
             remedy="The verdict rests on the bootstrap instead; resample whole runs.",
         )
     if test is not None and test.spread_ratio > UNEQUAL_SPREAD:
@@ -139,8 +139,8 @@ def family_notices(
             code="unequal-noise",
             severity="warning",
             text=f"Residuals of one family are {test.spread_ratio:.1f} times as wide as those of "
-            "another; the F test takes them as equal.",
-            remedy="Trust the bootstrap interval of the difference more than p.",
+            "another; the F test assumes that they are equal.",
+            remedy="Trust the bootstrap interval of the difference more than the p-value.",
         )
     if multiplier is not None and multiplier.is_extrapolation.all():
         yield Notice(

@@ -25,8 +25,8 @@ def downstream_notices(found: Downstream) -> Iterator[Notice]:
             severity="serious",
             text=f"The loss explains {max(found.r_squared, 0.0):.0%} of the variance of "
             f"{found.name}: these runs may all be at chance.",
-            remedy="Nothing can be predicted of it from these runs; choose a metric that moves, or "
-            "add larger runs.",
+            remedy="It cannot be predicted from these runs; choose a metric that varies, or add "
+            "larger runs.",
         )
     names = found.metric_fit.law.param_names
     low, high = np.percentile(found.metric_draws[:, names.index("top")], [5, 95])
@@ -40,7 +40,7 @@ def downstream_notices(found: Downstream) -> Iterator[Notice]:
             severity="warning",
             text=f"Where {found.name} levels off is hardly determined: {where}, while the best run "
             f"reaches {found.values.max():.0%}.",
-            remedy="Believe predictions a little above the best run, not those near the top.",
+            remedy="Trust predictions a little above the best run, not those near the top.",
         )
 
 
@@ -50,10 +50,10 @@ def family_curve_notices(found: FamilyCurves) -> Iterator[Notice]:
         code="loss-not-measured",
         severity="warning",
         text=f"No loss was measured for these {counted(len(found.table.frame), 'model')}: "
-        f"theirs is what {found.reference.law.label} fitted to {found.reference.table_id} gives "
-        "for their size and tokens.",
+        f"it is what {found.reference.law.label}, fitted to {found.reference.table_id}, predicts "
+        "from size and tokens.",
         remedy="Read it as a common scale of effort, and compare within a family; across families "
-        "it also holds data, tokenizer and recipe.",
+        "it also reflects data, tokenizer and recipe.",
     )
     undetermined = [name for name in found.families if not found.has_offset(name)]
     if undetermined:

@@ -61,7 +61,7 @@ def _about_rows(rows: Checkpoints, envelope: Envelope | None) -> Iterator[Notice
             severity="info",
             text=f"The table's compute is {over:.2f} times 6 N D in the median; all three "
             "approaches are drawn against the table's compute.",
-            remedy="Compare with other work only where compute is counted alike.",
+            remedy="Compare with other work only where compute is counted the same way.",
         )
     if envelope is not None and not envelope.has_learning_curves:
         yield Notice(
@@ -96,7 +96,7 @@ def _about_bias(found: Sequence[Approach], compute_flop: float) -> Iterator[Noti
         yield Notice(
             code=f"biased-{approach.key}",
             severity="warning",
-            text=f"If the fitted law were the truth, {SHORT[approach.key]} would put the best size "
+            text=f"If the fitted law were true, {SHORT[approach.key]} would put the best size "
             f"{_times(factor)} at {format_quantity(compute_flop, 'flop')} on this design: "
             f"{causes[approach.key]}.",
             remedy="Use the corrected line, or the parametric fit.",

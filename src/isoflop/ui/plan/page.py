@@ -20,9 +20,9 @@ FIGURES = ("loss", "params", "tokens", "compute", "wall_time", "money", "energy"
 EXPERTS = Notice(
     code="experts-by-dense-law",
     severity="info",
-    text="The law was fitted to dense models, so N counts what a token passes through; all experts "
-    "count for memory and storage.",
-    remedy="A table with a column of active parameters, or a law of experts, would say more.",
+    text="The law was fitted to dense models, so N counts the parameters that a token passes "
+    "through; memory and storage hold all experts.",
+    remedy="Fit a table with a column of active parameters, or a law of experts.",
 )
 
 
