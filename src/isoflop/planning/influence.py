@@ -136,14 +136,18 @@ def optimum_notices(
         Move(what=what, rows=rows, params_with=with_all, params_without=size)
         for what, rows, size in zip(refits.what, refits.rows, without, strict=True)
     ]
-    for code, some, worth in (
-        ("outliers-move-optimum", moves[: refits.n_few], MOVES),
-        ("one-row-moves-optimum", moves[refits.n_few :], MOVES_BY_ONE),
-    ):
-        furthest = max(some, key=lambda move: (move.factor, -len(move.rows)), default=None)
-        if furthest is not None and furthest.factor >= worth:
-            return (_notice(code, furthest, compute_flop),)
+    outliers = _furthest(moves[: refits.n_few])
+    if outliers is not None and outliers.factor >= MOVES:
+        return (_notice("outliers-move-optimum", outliers, compute_flop),)
+    single = _furthest(moves[refits.n_few :])
+    if single is not None and single.factor >= MOVES_BY_ONE:
+        return (_notice("one-row-moves-optimum", single, compute_flop),)
     return ()
+
+
+def _furthest(moves: Sequence[Move]) -> Move | None:
+    """Return the move of the largest factor, and of those the one of fewest rows."""
+    return max(moves, key=lambda move: (move.factor, -len(move.rows)), default=None)
 
 
 @lru_cache(maxsize=16)
