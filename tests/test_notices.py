@@ -104,7 +104,17 @@ READING: dict[str, Callable[[], Found]] = {
     "one-value-tokens": lambda: csv("N,D,loss\n1e9,2e10,2.5\n2e9,2e10,2.4\n"),
     "column-derived": lambda: csv("N,C,loss\n1e9,2e20,2.5\n2e9,4e20,2.4\n"),
     "loss-unit-assumed": lambda: csv("N,D,loss\n1e9,2e10,2.5\n2e9,4e10,2.4\n"),
-    "loss-unit-unknown": lambda: csv("N,D,loss\n1e9,2e10,25\n2e9,4e10,24\n"),
+    "loss-unit-unknown": lambda: csv("N,D,loss\n1e9,2e10,0.011\n2e9,4e10,0.01\n"),
+    "runs-found": lambda: csv(
+        "step,params,tokens,loss\n"
+        + "".join(f"{i},{n},{i * 1e7},{4 - i / 10}\n" for n in (1e8, 1e9) for i in range(1, 9))
+    ),
+    "settings-swept": lambda: csv(
+        "params,tokens,learning_rate,loss\n"
+        + "".join(
+            f"{n},{20 * n},{rate},{3 + rate}\n" for n in (1e8, 1e9) for rate in (0.1, 0.2, 0.3)
+        )
+    ),
     "score-explained": lambda: csv("N,D,accuracy\n1e9,2e10,0.5\n2e9,4e10,0.6\n"),
     "unit-open": lambda: csv("N,D,loss (bits per byte)\n1e9,2e10,1.1\n2e9,4e10,1.0\n"),
 }
