@@ -245,3 +245,29 @@ def test_two_codings_of_one_loss_are_asked_about() -> None:
     both = pd.concat([FRAME, FRAME.assign(loss=FRAME["loss"] / np.log(2))])
     with pytest.raises(TableQuestion, match="in the same unit"):
         read(both[["params", "tokens", "loss"]])
+
+
+def test_a_loss_per_token_goes_before_one_per_byte_and_a_perplexity() -> None:
+    table = read(FRAME.rename(columns={"loss": "val_loss"}).assign(val_bpb=0.8, val_ppl=20.0))
+    np.testing.assert_allclose(table.values("loss"), _LOSS)
+    assert table.loss_unit == "nats/token"
+
+
+def test_what_stands_as_it_is_keeps_the_unit_of_its_header() -> None:
+    frame = FRAME.rename(columns={"flops": "FLOPs (G)"}).assign(**{"FLOPs (G)": 5.0})
+    with pytest.raises(TableQuestion) as caught:
+        read(frame)
+    assert list(caught.value.choices.values())[-1] == "--unit 'FLOPs (G)=G'"
+
+
+def test_evenly_spaced_checkpoints_are_runs_in_any_order_of_rows() -> None:
+    rows = [
+        (size, step, step * 5e5, 3 + 5e3 / step + 1e8 / size)
+        for size in (1e8, 2e8, 4e8)
+        for step in range(1000, 7000, 1000)
+    ]
+    frame = pd.DataFrame(rows, columns=["n_params", "step", "tokens", "val_loss"])
+    for table in (read(frame), read(frame.sample(frac=1, random_state=1))):
+        assert table.frame["run_id"].nunique() == 3
+    grid = frame[frame["step"].isin([1000, 2000, 4000])]
+    assert "run_id" not in read(grid).frame  # runs that end at several steps look alike

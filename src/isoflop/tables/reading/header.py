@@ -58,6 +58,7 @@ _LONGEST_HEADER = 200  # characters; a longer one is prose
 _WEAKER = 4
 _UNKNOWN_SET = 14
 _UNIT_AS_NAME = 2
+_LOSS_BY_UNIT = 6
 _PERPLEXITY_COST = 10
 _ONE_OPENING = re.compile(r"(.+?)\s*[\(\[\{（]([^()\[\]{}（）]*)[\)\]\}）]")
 _LOGARITHM = re.compile(r"(log_?10|log_?2|log_?e|ln|log)[\s_]*[\(\[](.+)[\)\]]", re.IGNORECASE)
@@ -493,7 +494,7 @@ def _of_loss(
     if meaning is None:
         if not unit:
             return
-        meaning = Meaning(column="loss", cost=_UNIT_AS_NAME, reason="its header is a unit of loss")
+        meaning = Meaning(column="loss", cost=_LOSS_BY_UNIT, reason="its header is a unit of loss")
     if unit:
         meaning = _in_unit(meaning, unit)
     leading = [word.lower() for word in rest[: len(before)]]

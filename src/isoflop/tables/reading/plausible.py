@@ -188,10 +188,15 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
     ranked = sorted(units.items(), key=surprise)
     exponents = _as_logarithm(read, column)
     found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
-    last = unit_choice(role.header, AS_THEY_STAND, "as they stand")
+    last = _as_it_stands(role, "as they stand")
     if read.spread(column) < _NARROW:
         return (*exponents, *found, last)
     return (*found, *exponents, last)
+
+
+def _as_it_stands(role: ColumnRole, label: str) -> Choice:
+    """Return the answer that a column is what it was read as."""
+    return unit_choice(role.header, role.transform or role.unit or AS_THEY_STAND, label)
 
 
 def _as_logarithm(read: _Read, column: str) -> tuple[Choice, ...]:
@@ -262,7 +267,7 @@ def _compute(read: _Read) -> list[Question]:
     ]
     choices = [unit_choice(role.header, unit, unit) for unit in units]
     left_out = column_choice(role.header, OWN, "something else: count compute as 6 N D")
-    kept = unit_choice(role.header, AS_THEY_STAND, "as it stands")
+    kept = _as_it_stands(role, "as it stands")
     return [
         Question(
             header=role.header,
