@@ -6,6 +6,7 @@ space, then a number. What the words mean is data (``data/logs.toml``).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -156,7 +157,7 @@ def parse_line(text: str) -> Line | None:
         context += _lone_words(before)
         if is_position:
             place = float(match["value"].replace(",", ""))
-            if positions.setdefault(key, place) != place:
+            if not math.isfinite(place) or positions.setdefault(key, place) != place:
                 return None  # prose, or several steps in one line
         elif key:
             key = words.rename.get(key, key)

@@ -74,7 +74,8 @@ def with_run_values(
     by = next((header for header in headers if column_of(header) == "tokens"), position)
     if len(frame) < 2 or not by:
         return _with_columns(frame, beside(values, taken)), ()
-    places = pd.to_numeric(frame[by], errors="coerce").to_numpy(dtype=np.float64)
+    places = pd.to_numeric(frame[by], errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    places[~np.isfinite(places)] = np.nan
     last = float(np.nanmax(places)) if np.isfinite(places).any() else 0.0
     if by == position:
         planned = (values.get(name) for name in PLANNED_STEPS)
