@@ -41,6 +41,23 @@ def test_a_run_at_a_glance(tmp_path, tiny):
     assert (seen.loss, seen.gradient_norm, seen.n_points) == (3.0, 1.5, 0)
 
 
+def test_speed_is_total_work_over_total_time(tmp_path, tiny):
+    """A record that took nine times as long does not pass for the speed of the run."""
+    run = Run.create(tmp_path, tiny())
+    with RecordWriter(run.records_path) as records:
+        records.write({"kind": "model", "training_flop_per_token": 1e5})
+        for step, rate in enumerate([9e4, 9e4, 9e4, 1e4]):
+            records.write(
+                {
+                    "kind": "step", "segment": 0, "step": step + 1, "loss": 3.0,
+                    "gradient_norm": 1.5, "tokens_per_s": rate, "tokens_per_cpu_s": rate,
+                }
+            )  # fmt: skip
+    seen = run_progress(tiny(), run.history())
+    assert seen.tokens_per_s == pytest.approx(4 / (3 / 9e4 + 1 / 1e4))
+    assert seen.flop_per_s == pytest.approx(1e5 * seen.tokens_per_s)
+
+
 def test_time_to_go_is_counted_by_flop():
     running = RunProgress(share=0.5, total_flop=100.0, flop_per_s=5.0)
     waiting = RunProgress(share=0.0, total_flop=50.0)

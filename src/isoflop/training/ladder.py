@@ -24,6 +24,8 @@ from isoflop.training.runs import ACTIVE, Run, list_runs
 from isoflop.training.schedule import total_steps
 
 KIBI = 1024
+START_S = 3.4
+"""CPU seconds from a worker's start to its first record (measured 2026-11): mostly PyTorch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,11 @@ def estimate_cpu_s(config: RunConfig) -> float:
     training_s = step_s * total_steps(config)
     eval_tokens = config.eval_tokens * len(config.token_budgets)
     return training_s + step_s / 3 * eval_tokens / config.tokens_per_step
+
+
+def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:
+    """Guess the seconds from the click to the last point, each worker's start included."""
+    return START_S + sum(map(estimate_cpu_s, configs)) / n_workers
 
 
 ROW_COLUMNS = (

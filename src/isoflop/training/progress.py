@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import harmonic_mean
 
 from isoflop.training.config import RunConfig
 from isoflop.training.queue import run_flop
-from isoflop.training.records import RunHistory
+from isoflop.training.records import Record, RunHistory
 from isoflop.training.runs import ACTIVE, RunState
 from isoflop.training.schedule import segments, total_steps
+
+N_AVERAGED = 16
+"""Records that a speed is averaged over: single ones jump with whatever else the machine does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,7 @@ class RunProgress:
     total_flop : float
         Of trunk and branches.
     tokens_per_s : float or None
-        At the last record; None before the first.
+        Over the last ``N_AVERAGED`` records; None before the first.
     flop_per_s : float or None
         The same in FLOP.
     peak_share : float or None
@@ -51,19 +55,25 @@ def run_progress(config: RunConfig, history: RunHistory) -> RunProgress:
     if not model or not steps:
         return RunProgress(share=0.0, total_flop=run_flop(config), n_points=n_points)
     last = steps[-1]
+    tokens_per_s = _mean_rate(steps, "tokens_per_s")
     per_token = float(model["training_flop_per_token"])
     environment = history.fact("environment") or {}
     peak = environment.get("matmul_peak_flop_per_s")
     return RunProgress(
         share=steps_done(config, last["segment"], last["step"]) / total_steps(config),
         total_flop=per_token * config.tokens_per_step * total_steps(config),
-        tokens_per_s=last["tokens_per_s"],
-        flop_per_s=last["tokens_per_s"] * per_token,
-        peak_share=last["tokens_per_cpu_s"] * per_token / peak if peak else None,
+        tokens_per_s=tokens_per_s,
+        flop_per_s=tokens_per_s * per_token,
+        peak_share=_mean_rate(steps, "tokens_per_cpu_s") * per_token / peak if peak else None,
         loss=last["loss"],
         gradient_norm=last["gradient_norm"],
         n_points=n_points,
     )
+
+
+def _mean_rate(steps: Sequence[Record], name: str) -> float:
+    """Average a rate over the last records: of equal work, so the harmonic mean."""
+    return float(harmonic_mean([max(step[name], 1e-9) for step in steps[-N_AVERAGED:]]))
 
 
 def steps_done(config: RunConfig, segment_index: int, step: int) -> int:

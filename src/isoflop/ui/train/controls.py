@@ -18,7 +18,7 @@ from isoflop.training.config import (
     epoch_notice,
 )
 from isoflop.training.corpus import VALIDATION_SHARE, is_prose_available, store_upload
-from isoflop.training.ladder import PRESETS, LadderGrid, estimate_cpu_s
+from isoflop.training.ladder import PRESETS, LadderGrid, estimate_wall_s
 from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
 from isoflop.training.queue import default_worker_count, run_flop
 from isoflop.training.runs import default_root
@@ -244,7 +244,7 @@ def start(asked: Setup) -> None:
         n_tokens = round(len(corpus.text) * (1 - VALIDATION_SHARE) / _bytes_per_token(asked.base))
         notice = epoch_notice(largest, n_train_tokens=n_tokens)
         messages.notices([notice] if notice else [])
-    seconds = sum(map(estimate_cpu_s, asked.configs)) / default_worker_count()
+    seconds = estimate_wall_s(asked.configs, n_workers=default_worker_count())
     flop = sum(map(run_flop, asked.configs))
     n_rows = sum(len(config.token_budgets) for config in asked.configs)
     st.caption(
