@@ -103,6 +103,13 @@ def test_parameters_are_counted_from_the_config_beside_a_trainer_s_state(tmp_pat
     assert table.values("loss").tolist() == [5.9, 4.9]
 
 
+def test_a_state_and_a_config_that_are_uploaded_together(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "run", 4)
+    names = ("trainer_state.json", "config.json", "tokenizer.json")
+    raw = read_files([(name, path.with_name(name).read_bytes()) for name in names])
+    assert rows(raw, "step", "params") == [[100, 124_439_808], [200, 124_439_808]]
+
+
 def test_the_last_checkpoint_of_each_run_is_read(tmp_path: Path) -> None:
     for run, n_layers in (("small", 12), ("large", 24)):
         for step, n_entries in ((100, 2), (200, 4)):

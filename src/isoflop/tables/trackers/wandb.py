@@ -199,7 +199,8 @@ def read_wandb(
     """
     wandb = require("wandb", "wandb", "Reading Weights & Biases")
     try:
-        runs = list(_first(wandb.Api().runs(project, filters=dict(filters or {})), _MAX_RUNS))
+        listed = wandb.Api().runs(project, filters=dict(filters or {}))
+        runs = list(_first(listed, _MAX_RUNS, progress))
         rows = list(_rows(runs, curves, progress))
     except Exception as error:  # the client raises its own, requests' and plain errors
         raise TableError(
@@ -216,10 +217,12 @@ def read_wandb(
     return without_unfinished(raw)
 
 
-def _first(runs: Any, limit: int) -> Iterator[Any]:
+def _first(runs: Any, limit: int, progress: Progress | None) -> Iterator[Any]:
     for position, run in enumerate(runs):
         if position >= limit:
             return
+        if progress and position % 50 == 0:
+            progress(0.0, f"Listing runs: {position:,} so far")
         yield run
 
 
