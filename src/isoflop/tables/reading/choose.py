@@ -338,7 +338,7 @@ def _six_nd(chosen: Mapping[str, Meaning], sample: Sample) -> NDArray[np.float64
         sample.values(by_column[name], name, chosen[by_column[name]].unit)
         for name in (size, "tokens")
     ]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(FLOP_PER_PARAM_TOKEN * values[0] * values[1])
 
 

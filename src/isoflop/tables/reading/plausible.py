@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
@@ -357,8 +358,7 @@ def _two_codings(read: _Read) -> list[Question]:
     if len(sizes) < 2:
         return []
     losses = read.values["loss"]
-    pairs = read.values["params"] + 1j * read.values["tokens"]
-    if len(np.unique(pairs)) == len(pairs):
+    if not pd.DataFrame({name: read.values[name] for name in sizes}).duplicated().any():
         return []
     n_pairs = n_odd = 0
     groups: dict[tuple[float, float], list[float]] = {}
