@@ -14,6 +14,7 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
 from isoflop.planning.layout import Layout, check_layout, device_parameters, stages
 from isoflop.planning.types import Accelerator, Dtype
+from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
 CLUSTERS_FILE = "step_time/clusters.toml"
 
@@ -225,7 +226,7 @@ def _matmul_s(step: TrainingStep) -> tuple[float, float]:
         routed = shape.n_moe_layers * experts.top_k * mlp_matrices(shape, experts.d_ff)
     again = RECOMPUTE_SHARE if step.recompute == "full" else 1.0
     narrow = 1 + NARROW_WIDTH / shape.d_model
-    flop_per_weight = 6.0 * _tokens_per_accelerator(step) * narrow
+    flop_per_weight = FLOP_PER_PARAM_TOKEN * _tokens_per_accelerator(step) * narrow
     head = shape.vocab * shape.embedding_width * flop_per_weight / peak_16_bit
     return (
         again * weights * flop_per_weight / peak + head,
@@ -236,7 +237,7 @@ def _matmul_s(step: TrainingStep) -> tuple[float, float]:
 def _attention_s(step: TrainingStep) -> float:
     shape = step.architecture
     attended = attended_tokens(shape, step.context, causal=step.causal)
-    flop_per_token = 6.0 * (shape.query_width + shape.value_width) * attended
+    flop_per_token = FLOP_PER_PARAM_TOKEN * (shape.query_width + shape.value_width) * attended
     again = 1.0 if step.recompute == "none" else RECOMPUTE_SHARE
     return again * flop_per_token * _tokens_per_accelerator(step) / step.accelerator.peak()
 
