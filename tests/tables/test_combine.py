@@ -37,6 +37,13 @@ def test_files_that_name_their_runs_keep_those_names() -> None:
     assert frame["run_id"].tolist() == ["x", "y"]
 
 
+def test_files_that_name_their_runs_by_different_headers() -> None:
+    both = combine(
+        [raw("a.csv", "run,loss,N\nx,3,1e9\n"), raw("b.csv", "run_id,loss,N\ny,2,1e9\n")]
+    )
+    assert both.frame["run_id"].tolist() == ["x", "y"]
+
+
 def test_lines_that_cannot_be_used_keep_their_place() -> None:
     both = combine(
         [

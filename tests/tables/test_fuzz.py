@@ -56,6 +56,7 @@ def changed(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @FUZZ
 @example(("runs.csv", b"loss,N,D,model,step\n" + b"4,5e7,2e7,a,1\n3,5e7,4e7,a,2\n" * 9 + b"7\n"))
+@example(("runs.csv", b"n_params,FLOPs/token,total_flops,loss\n,1e8,1e17,3\n1e7,,1e18,2\n"))
 @example(("N70M_D1B.log", b"step 1e999: loss 9\nstep 1: loss 8\nstep 2: loss 7\n"))
 @given(changed())
 def test_any_change_of_a_file(case: tuple[str, bytes]) -> None:

@@ -54,7 +54,10 @@ def combine(tables: Sequence[RawTable], names: Sequence[str] = ()) -> RawTable:
     start = 0
     for table, name in zip(tables, names or [table.name for table in tables], strict=True):
         frame = table.frame.set_axis(table.frame.index + start)
-        if not names_runs:
+        own = next((header for header in table.headers if _names_runs(header)), "")
+        if own and not names_runs:
+            frame = frame.rename(columns={own: "run_id"})
+        elif not names_runs:
             frame.insert(0, "run_id", name)
         problems += [replace(problem, row=problem.row + start) for problem in table.problems]
         last = [int(frame.index[-1]), *(problem.row + start for problem in table.problems)]

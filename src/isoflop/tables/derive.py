@@ -118,7 +118,10 @@ def _tokens_of_compute(columns: _Columns) -> dict[str, str]:
     if "tokens" in columns or not sources <= set(columns):
         return {}
     with np.errstate(all="ignore"):
-        per_param = float(np.nanmedian(columns["flop_per_token"] / columns["params"]))
+        ratios = columns["flop_per_token"] / columns["params"]
+        if not np.isfinite(ratios).any():
+            return {}
+        per_param = float(np.nanmedian(ratios))
         for passes, (low, high) in _FLOP_PER_TOKEN.items():
             if low <= per_param < high:
                 columns["tokens"] = columns["compute_flop"] / (passes * columns["flop_per_token"])

@@ -318,7 +318,7 @@ def _loss(read: _Read) -> list[Question]:
     if not len(known):
         return []
     most, why = words().nats_per_token_at_most, "no tokenizer has so many tokens"
-    if read.has("vocabulary"):
+    if read.has("vocabulary") and np.isfinite(read.values["vocabulary"]).any():
         vocabulary = float(np.nanmedian(read.values["vocabulary"]))
         most, why = math.log(vocabulary), f"the vocabulary has {vocabulary:,.0f} tokens"
     median = float(np.median(known))
