@@ -60,18 +60,18 @@ def test_points_in_a_lasso_are_left_out_on_every_page_and_taken_back(
 
 def test_a_file_with_an_unclear_unit_is_asked_about_once(visit: Visit) -> None:
     page = visit("/data?view=Sources")
-    files = page.locator("input[type=file]").last
+    files = page.locator("input[type=file]:not([webkitdirectory])").last
     files.set_input_files({"name": "runs.csv", "mimeType": "text/csv", "buffer": UNCLEAR.encode()})
     expect(page.get_by_text("Name the columns of this file under Columns.")).to_be_visible()
     page.get_by_role("tab", name="Columns").click()
-    page.get_by_role("button", name="B", exact=True).click()
+    page.get_by_role("button", name="billions", exact=True).click()
     expect(page.get_by_text("7 of 7 rows are fitted")).to_be_visible()
     page.get_by_role("tab", name="Rows").click()
     settle(page)
     assert page.locator("b", has_text="gpt").count() == 0  # the table's text stays text
 
     again = visit("/data?view=Sources")
-    again.locator("input[type=file]").last.set_input_files(
+    again.locator("input[type=file]:not([webkitdirectory])").last.set_input_files(
         {"name": "later.csv", "mimeType": "text/csv", "buffer": UNCLEAR.encode()}
     )
     expect(again.get_by_text("7 of 7 rows are fitted")).to_be_visible()
