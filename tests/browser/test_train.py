@@ -63,7 +63,7 @@ def test_stopped_and_resumed_the_page_follows(visit: Visit) -> None:
 
 
 def test_a_run_out_of_memory_says_so(visit: Visit) -> None:
-    page = visit("/train?ladder=Own+grid&widths=2048&depth=8&budgets=64Ki&memory=0.5", **SIZE)
+    page = visit("/train?ladder=Own+grid&widths=4096&depth=8&budgets=64Ki&memory=0.5", **SIZE)
     page.get_by_role("button", name="Start training").click()
     see(page, "Out of memory: the run needs more than its memory limit allows")
     see(page, "allocate")  # the last lines
