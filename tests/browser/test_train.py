@@ -65,5 +65,8 @@ def test_stopped_and_resumed_the_page_follows(visit: Visit) -> None:
 def test_a_run_out_of_memory_says_so(visit: Visit) -> None:
     page = visit("/train?ladder=Own+grid&widths=4096&depth=8&budgets=64Ki&memory=0.5", **SIZE)
     page.get_by_role("button", name="Start training").click()
-    see(page, "Out of memory: the run needs more than its memory limit allows")
-    see(page, "allocate")  # the last lines
+    # Beside the table of runs, whose cells hold the same words and are drawn on a canvas.
+    alert = page.get_by_test_id("stAlert").filter(has_text="Out of memory: the run needs more")
+    expect(alert).to_be_visible()
+    expect(alert).to_contain_text("memory limit allows")
+    expect(alert).to_contain_text("allocate")  # the last lines
