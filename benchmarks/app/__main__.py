@@ -39,7 +39,7 @@ def measure_slider(port: int, repeats: int) -> dict[str, Sample]:
     """Move a slider over new values; return seconds to the redrawn chart and CPU seconds."""
     samples: dict[str, Sample] = {}
     with serve(APP, port) as app, serve(HERE / "bare.py", port + 1) as bare:
-        for name, server, label in (("app", app, "Duration"), ("floor", bare, "Days")):
+        for name, server, label in (("app", app, "Time"), ("floor", bare, "Days")):
             with open_page(server) as (page, drawn_s):
                 samples[name] = _moves(page, server, label, repeats) | {"first": [drawn_s]}
     return samples

@@ -50,7 +50,7 @@ def main() -> None:
 def slider_s(server: Server) -> float:
     """Return the median seconds from a key press on Explore's slider to the redrawn chart."""
     with open_page(server) as (page, _):
-        handle = slider(page, "Duration")
+        handle = slider(page, "Time")
         for _ in range(MOVES):
             handle.press("ArrowLeft")
         settle(page)
