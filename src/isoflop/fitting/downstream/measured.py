@@ -106,8 +106,28 @@ class MetricBand:
     from_metric: tuple[Array, Array]
 
 
+class HeldOutErrors:
+    """How far held-out values of a metric lie from what was predicted."""
+
+    __slots__ = ()
+    observed: Array
+    predicted: Array
+    lower: Array
+    upper: Array
+
+    @property
+    def coverage(self) -> float:
+        """Share of observed values inside the interval."""
+        return float(np.mean((self.observed >= self.lower) & (self.observed <= self.upper)))
+
+    @property
+    def mean_absolute(self) -> float:
+        """Mean absolute error, in the metric's unit."""
+        return float(np.mean(np.abs(self.predicted - self.observed)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricHeldOut:
+class MetricHeldOut(HeldOutErrors):
     """The two steps, and one step alone, on runs above those that they were fitted to.
 
     Parameters
@@ -131,16 +151,6 @@ class MetricHeldOut:
     upper: Array
     one_step: Array
     level: float
-
-    @property
-    def coverage(self) -> float:
-        """Share of observed values inside the interval."""
-        return float(np.mean((self.observed >= self.lower) & (self.observed <= self.upper)))
-
-    @property
-    def mean_absolute(self) -> float:
-        """Mean absolute error, in the metric's unit."""
-        return float(np.mean(np.abs(self.predicted - self.observed)))
 
     @property
     def mean_absolute_one_step(self) -> float:

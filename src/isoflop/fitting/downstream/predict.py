@@ -18,6 +18,7 @@ from isoflop.fitting.downstream.families import (
     inputs_of,
     with_reference_loss,
 )
+from isoflop.fitting.downstream.measured import HeldOutErrors
 from isoflop.fitting.fit import Progress
 from isoflop.fitting.result import Fit
 from isoflop.tables.schema import LossTable
@@ -94,7 +95,7 @@ def predict_family(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LargestHeldOut:
+class LargestHeldOut(HeldOutErrors):
     """The largest model of each family, predicted from the smaller ones of all.
 
     Parameters
@@ -110,16 +111,6 @@ class LargestHeldOut:
     predicted: Array
     lower: Array
     upper: Array
-
-    @property
-    def coverage(self) -> float:
-        """Share of observed values inside the interval."""
-        return float(np.mean((self.observed >= self.lower) & (self.observed <= self.upper)))
-
-    @property
-    def mean_absolute(self) -> float:
-        """Mean absolute error, in the metric's unit."""
-        return float(np.mean(np.abs(self.predicted - self.observed)))
 
     def summary(self) -> str:
         """Say how far off the held-out models were predicted."""
