@@ -13,7 +13,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from isoflop.forecast import LAWS, N_DRAWS, fit_ladder, predict_run
+from isoflop.forecast import N_DRAWS, fit_ladder, predict_run
+from isoflop.laws import law_for_role
 from isoflop.store import Store
 from isoflop.training.config import FAMILIES, Family, RunConfig
 from isoflop.training.forecasts import (
@@ -33,7 +34,7 @@ WIDTHS = (16, 24, 32, 48)
 BUDGETS = tuple(2**exponent for exponent in range(16, 20))
 TARGET_WIDTH = 64
 TARGET_TOKENS = 2**20
-SEEDS = (21, 22, 23, 24)
+SEEDS = (31, 32, 33, 34)
 
 
 def main() -> None:
@@ -73,7 +74,7 @@ def decided(
 def make_forecast(store: Store, queue: RunQueue, config: RunConfig, runs: list[Run]) -> Forecast:
     """Predict the run from the ladder and store the prediction before it exists."""
     table = read_ladder(runs).table
-    fitted = fit_ladder(LAWS[0], table, n_draws=N_DRAWS)
+    fitted = fit_ladder(law_for_role("small-runs-default").key, table, n_draws=N_DRAWS)
     corpus = runs[0].history().fact("corpus")
     assert corpus is not None
     prediction = predict_run(fitted, config, vocab_size=corpus["vocab_size"], table=table)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from isoflop.fitting import Fit, predict
-from isoflop.forecast import LAWS, fit_ladder
+from isoflop.forecast import fit_ladder
+from isoflop.laws import laws_for
 from isoflop.tables import load_dataset
 from isoflop.tables.select import of_families
 from isoflop.training.benchmark_table import DATASET, SEED_WIDTH
@@ -21,13 +22,14 @@ COMPUTE_FLOP = (1e10, 3e10, 1e11, 3e11, 1e12)
 def main() -> None:
     """Print both tables."""
     table = load_dataset(DATASET)
-    print(f"{'family':>14} {'seeds':>7} " + " ".join(f"{law:>13}" for law in LAWS))
+    laws = [law.key for law in laws_for("small-runs")]
+    print(f"{'family':>14} {'seeds':>7} " + " ".join(f"{law:>13}" for law in laws))
     best: dict[str, Fit] = {}
     for family in FAMILIES:
         rows = of_families(table, [family])
-        fits = {law: fit_ladder(law, rows) for law in LAWS}
+        fits = {law: fit_ladder(law, rows) for law in laws}
         best[family] = min(fits.values(), key=lambda fit: fit.residual_std)
-        residuals = " ".join(f"{fits[law].residual_std:13.2%}" for law in LAWS)
+        residuals = " ".join(f"{fits[law].residual_std:13.2%}" for law in laws)
         print(f"{family:>14} {seed_noise(rows.included()):7.2%} {residuals}")
     print(f"\n{'family':>14} " + " ".join(f"{flop:>22.0e}" for flop in COMPUTE_FLOP))
     for family in FAMILIES:

@@ -68,7 +68,8 @@ def test_flop_are_two_a_matrix_weight_plus_attention(family, width, depth, vocab
         vectors += model.score_width
     count = count_small_flop(model)
     scores = count.forward_by_component_flop.get("attention_scores", 0.0)
-    assert count.forward_flop - scores == 2 * (parameters.total - vectors)
+    expected = 2 * (parameters.total - vectors)
+    assert count.forward_flop - scores == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["width", "depth", "vocab", "context"])
@@ -86,3 +87,16 @@ def test_width_that_cannot_be_split_into_heads_is_refused():
 def test_unknown_family_is_refused():
     with pytest.raises(ArchitectureError, match="There is no small model family 'mamba'"):
         small("mamba")
+
+
+def test_additive_attention_counts_what_its_blocks_execute():
+    model = small("rnn_attention")
+    counted = count_small_flop(model).forward_by_component_flop["attention_scores"]
+    # Blocks of 16 tokens over 16, 32, ..., 128 states: 72 on average.
+    assert counted == (4 * 16 + 2 * 32) * 72
+    assert (
+        count_small_flop(small("rnn_attention", context=20)).forward_by_component_flop[
+            "attention_scores"
+        ]
+        == (4 * 16 + 2 * 32) * (16 * 16 + 4 * 20) / 20
+    )

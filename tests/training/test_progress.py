@@ -58,16 +58,28 @@ def test_speed_is_total_work_over_total_time(tmp_path, tiny):
     assert seen.flop_per_s == pytest.approx(1e5 * seen.tokens_per_s)
 
 
-def test_time_to_go_is_counted_by_flop():
-    running = RunProgress(share=0.5, total_flop=100.0, flop_per_s=5.0)
-    waiting = RunProgress(share=0.0, total_flop=50.0)
+def part(share, total_flop, *, expected_s, flop_per_s=None):
+    return RunProgress(
+        share=share, total_flop=total_flop, expected_s=expected_s, flop_per_s=flop_per_s
+    )
+
+
+def test_a_run_that_waits_takes_what_it_was_expected_to_at_the_pace_of_the_others():
+    running = part(0.5, 100.0, expected_s=10.0, flop_per_s=5.0)  # 20 s instead of 10: 10 to go
+    waiting = part(0.0, 50.0, expected_s=40.0)  # little arithmetic, but slow
     both = overall([(state("running"), running), (state("queued"), waiting)])
     assert both.share == pytest.approx(50 / 150)
-    assert both.eta_s == pytest.approx(100 / 5)
+    assert both.eta_s == pytest.approx(10 + 2 * 40)
+
+
+def test_the_time_to_go_is_never_less_than_that_of_the_longest_run():
+    long = part(0.0, 100.0, expected_s=100.0, flop_per_s=1.0)
+    short = part(0.9, 100.0, expected_s=100.0, flop_per_s=1.0)
+    assert overall([(state("running"), long), (state("running"), short)]).eta_s == 100.0
 
 
 def test_stopped_runs_count_as_far_as_they_came():
-    stopped = RunProgress(share=0.5, total_flop=100.0, flop_per_s=5.0)
+    stopped = part(0.5, 100.0, expected_s=20.0, flop_per_s=5.0)
     assert overall([(state("stopped"), stopped)]).share == 0.5
     assert overall([(state("stopped"), stopped)]).eta_s is None
     assert overall([]).share == 0.0

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import time
 from collections import namedtuple
 from dataclasses import replace
@@ -11,11 +12,13 @@ import psutil
 import pytest
 
 from isoflop.errors import TrainingError
+from isoflop.training import processes
 from isoflop.training import queue as queue_module
 from isoflop.training import runs as runs_module
+from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId
-from isoflop.training.queue import RunQueue, expected_cpu_s, in_turn
+from isoflop.training.queue import RunQueue, in_turn
 from isoflop.training.runs import Run, damaged_runs, find_run, list_runs
 
 LONG = {"token_budgets": (4096, 2_000_000), "width": 16}
@@ -189,7 +192,7 @@ def test_a_later_ladder_waits_only_for_what_is_overdue(queue, tiny):
     """An hour after a ladder of four hours began, another comes: neither waits for the other."""
     hour = tiny(width=64, token_budgets=(2048, 4096, 8192, 10_000_000))
     long = queue.submit([replace(hour, seed=seed) for seed in range(4)])
-    each_s = expected_cpu_s(hour)
+    each_s = estimate_cpu_s(hour)
     [late] = queue.submit([tiny()])
     for run in long:
         came(run, -1.5 * each_s)
@@ -350,3 +353,18 @@ def test_the_folder_of_runs_may_be_unusable(tmp_path, tiny):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(TrainingError, match="The folder of runs cannot be made"):
         RunQueue(tmp_path / "file" / "runs").submit([tiny()])
+
+
+def test_without_groups_of_processes_a_worker_and_its_children_end(tmp_path, monkeypatch):
+    """Windows has none."""
+    monkeypatch.delattr(os, "killpg")
+    script = tmp_path / "parent.py"
+    child = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', "
+    script.write_text(f"{child}'import time; time.sleep(60)']); time.sleep(60)\n")
+    parent = psutil.Popen([sys.executable, str(script)])
+    while not parent.children():
+        time.sleep(0.01)
+    [below] = parent.children()
+    ProcessId(pid=parent.pid, started_s=processes._started_s(parent)).kill_group()
+    gone, _ = psutil.wait_procs([parent, below], timeout=30)
+    assert {process.pid for process in gone} == {parent.pid, below.pid}

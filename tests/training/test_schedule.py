@@ -53,6 +53,8 @@ def test_the_rate_warms_up_stays_and_falls_to_nearly_zero():
     assert rate_multiplier(made, branch, 399) == pytest.approx(1 / 100)
 
 
-def test_warm_up_never_takes_more_than_a_quarter_of_the_smallest_budget():
-    made = config((512 * 40,), warmup_steps=50)
-    assert rate_multiplier(made, segments(made)[0], 10) == 1.0
+@given(smallest=st.integers(1, 300), step=st.integers(0, 900))
+def test_a_single_run_warms_up_as_a_ladder_does(smallest, step):
+    ladder, alone = config((512 * smallest, 512 * 2000)), config((512 * 2000,))
+    trunk = next(one for one in segments(ladder) if not one.is_decay)
+    assert rate_multiplier(ladder, trunk, step) == rate_multiplier(alone, segments(alone)[0], step)

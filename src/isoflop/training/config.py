@@ -75,8 +75,8 @@ FAMILY_DEFAULTS: dict[Family, FamilyDefaults] = {
         label="RNN with additive attention",
         depth=1,
         learning_rate=2e-2,
-        step_overhead_s=0.0069,
-        flop_per_cpu_s=9e09,
+        step_overhead_s=0.0055,
+        flop_per_cpu_s=1.6e10,
         help="The RNN, which also looks back at its previous states (additive attention).",
     ),
     "lstm": FamilyDefaults(
@@ -125,7 +125,7 @@ class RunConfig:
     learning_rate : float or None
         Peak learning rate at width 32; None for the family's own.
     warmup_steps : int
-        Linear warm-up; shortened to a quarter of the smallest budget where that is less.
+        Linear warm-up, the same whatever the budgets.
     decay_fraction : float
         Share of each budget that its decay branch takes.
     weight_decay, beta2, clip_norm : float

@@ -7,7 +7,6 @@ A job is a folder with its request and its records; the page starts it and polls
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import traceback
 from collections.abc import Iterator
@@ -17,11 +16,12 @@ from typing import Any
 
 from isoflop.errors import IsoflopError, TrainingError
 from isoflop.training.files import read_json, write_json
-from isoflop.training.processes import ProcessId, start_detached
+from isoflop.training.processes import ProcessId, be_nice, start_detached
 from isoflop.training.records import Record, RecordWriter, read_new_records
 from isoflop.training.runs import Run
 
 MAX_TOKENS = 4000
+NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args(arguments).folder
-    os.nice(5)
+    be_nice(NICENESS)
     with RecordWriter(folder / "records.jsonl") as records:
         try:
             for record in _work(Run(folder.parent.parent), read_json(folder / "request.json")):

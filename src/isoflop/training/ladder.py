@@ -13,19 +13,15 @@ from typing import Any
 
 import pandas as pd
 
-from isoflop.accounting import count_small_flop
 from isoflop.errors import TrainingError
 from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
 from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
-from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, RunConfig, small_model
-from isoflop.training.queue import RunQueue, nominal_vocab_size
+from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, RunConfig
+from isoflop.training.queue import RunQueue
 from isoflop.training.runs import ACTIVE, Run, list_runs
-from isoflop.training.schedule import total_steps
 
 KIBI = 1024
-START_S = 3.4
-"""CPU seconds from a worker's start to its first record (measured 2026-11): mostly PyTorch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,29 +117,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 
 
-def estimate_cpu_s(config: RunConfig) -> float:
-    """Guess the CPU seconds of a run before it starts, from the speeds of ``FAMILY_DEFAULTS``."""
-    defaults = FAMILY_DEFAULTS[config.family]
-    flop = count_small_flop(small_model(config, vocab_size=nominal_vocab_size(config.tokenizer)))
-    step_s = (
-        config.depth * defaults.step_overhead_s
-        + flop.training_flop * config.tokens_per_step / defaults.flop_per_cpu_s
-    )
-    training_s = step_s * total_steps(config)
-    eval_tokens = config.eval_tokens * len(config.token_budgets)
-    return training_s + step_s / 3 * eval_tokens / config.tokens_per_step
-
-
-def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:
-    """Guess the seconds from the click to the last point, each worker's start included."""
-    return START_S + sum(map(estimate_cpu_s, configs)) / n_workers
-
-
 ROW_COLUMNS = (
     *("run_id", "family", "width", "depth", "seed", "params", "params_nonembedding", "tokens"),
-    *("compute_flop", "loss", "accuracy", "cpu_s"),
+    *("compute_flop", "loss", ANNEALED, "accuracy", "cpu_s"),
 )
-"""Header of a ladder's CSV. The loss is in nats per byte, whatever the tokenizer."""
+"""Header of a ladder's CSV. The loss is in nats per byte, whatever the tokenizer; every budget ends
+on a decay branch of its own, which ``is_annealed`` says."""
 
 
 def ladder_rows(runs: Iterable[Run]) -> list[dict[str, float | str]]:
@@ -164,6 +143,7 @@ def ladder_rows(runs: Iterable[Run]) -> list[dict[str, float | str]]:
                 "tokens": point["tokens"],
                 "compute_flop": point["compute_flop"],
                 "loss": round(point["nats_per_byte"], 6),
+                ANNEALED: 1,
                 "accuracy": round(point["accuracy"], 6),
                 "cpu_s": round(point["cpu_s"], 2),
             }
@@ -185,8 +165,7 @@ def rows_to_csv(rows: Sequence[Mapping[str, float | str]]) -> str:
 def read_ladder(runs: Sequence[Run]) -> ReadResult:
     """Turn finished budgets into a loss table.
 
-    What the columns are is known, so nothing is guessed. Every budget ends on a decay branch of its
-    own, which the column ``is_annealed`` says.
+    What the columns are is known, so nothing is guessed.
 
     Raises
     ------
@@ -198,7 +177,7 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
         raise TrainingError(
             "No budget of these runs is finished yet.", hint="Wait for the first point."
         )
-    frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1)).assign(**{ANNEALED: 1.0})
+    frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1))
     raw = RawTable(name=f"ladder-{runs[0].id}", format="run records", frame=frame)
     roles = [
         ColumnRole(header=name, column=name, reason="written by the trainer")

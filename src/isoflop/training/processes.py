@@ -60,8 +60,26 @@ class ProcessId:
     def kill_group(self) -> None:
         """Kill the process and all that it started, if it still runs on this machine."""
         if self.is_alive():
-            with contextlib.suppress(ProcessLookupError):  # it ended just now
-                os.killpg(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):  # it ended just now
+                _kill_group(self.pid)
+
+
+def _kill_group(pid: int) -> None:
+    """Kill a process that leads a session; on Windows, which has none, it and its children."""
+    if hasattr(os, "killpg"):
+        os.killpg(pid, signal.SIGKILL)
+        return
+    leader = psutil.Process(pid)
+    for process in [leader, *leader.children(recursive=True)]:
+        process.kill()
+
+
+def be_nice(niceness: int) -> None:
+    """Let everything else on the machine go first."""
+    if hasattr(os, "nice"):
+        os.nice(niceness)
+    else:  # Windows
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
 
 def _started_s(process: psutil.Process) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import harmonic_mean
 
 from isoflop.training.config import RunConfig
-from isoflop.training.queue import run_flop
+from isoflop.training.estimates import estimate_cpu_s, run_flop
 from isoflop.training.records import Record, RunHistory
 from isoflop.training.runs import ACTIVE, RunState
 from isoflop.training.schedule import segments, total_steps
@@ -26,6 +26,8 @@ class RunProgress:
         Between 0 and 1, by steps; every step of a run costs the same.
     total_flop : float
         Of trunk and branches.
+    expected_s : float
+        What the run was expected to take of a core.
     tokens_per_s : float or None
         Over the last ``N_AVERAGED`` records; None before the first.
     flop_per_s : float or None
@@ -40,6 +42,7 @@ class RunProgress:
 
     share: float
     total_flop: float
+    expected_s: float
     tokens_per_s: float | None = None
     flop_per_s: float | None = None
     peak_share: float | None = None
@@ -53,7 +56,12 @@ def run_progress(config: RunConfig, history: RunHistory) -> RunProgress:
     model, steps = history.fact("model"), history.of_kind("step")
     n_points = len(history.of_kind("point"))
     if not model or not steps:
-        return RunProgress(share=0.0, total_flop=run_flop(config), n_points=n_points)
+        return RunProgress(
+            share=0.0,
+            total_flop=run_flop(config),
+            expected_s=estimate_cpu_s(config),
+            n_points=n_points,
+        )
     last = steps[-1]
     tokens_per_s = _mean_rate(steps, "tokens_per_s")
     per_token = float(model["training_flop_per_token"])
@@ -62,6 +70,7 @@ def run_progress(config: RunConfig, history: RunHistory) -> RunProgress:
     return RunProgress(
         share=steps_done(config, last["segment"], last["step"]) / total_steps(config),
         total_flop=per_token * config.tokens_per_step * total_steps(config),
+        expected_s=estimate_cpu_s(config),
         tokens_per_s=tokens_per_s,
         flop_per_s=tokens_per_s * per_token,
         peak_share=_mean_rate(steps, "tokens_per_cpu_s") * per_token / peak if peak else None,
@@ -100,11 +109,29 @@ class Overall:
 
 
 def overall(parts: Sequence[tuple[RunState, RunProgress]]) -> Overall:
-    """Add up runs. Time to go is that of the runs that are active; pace that of those running."""
+    """Add up runs; the time to go is that of the active ones.
+
+    A run that trains goes on at its own pace. One that waits takes what it was expected to, times
+    how much longer those took whose pace is known: small models and recurrent ones make fewer FLOP
+    a second, so that one pace does not serve all.
+    """
     total = sum(part.total_flop for _, part in parts)
     done = sum(part.share * part.total_flop for _, part in parts)
-    left = sum(
-        (1 - part.share) * part.total_flop for state, part in parts if state.status in ACTIVE
-    )
-    pace = sum(part.flop_per_s or 0.0 for state, part in parts if state.status == "running")
-    return Overall(share=done / total if total else 0.0, eta_s=left / pace if pace else None)
+    share = done / total if total else 0.0
+    running = [part for state, part in parts if state.status == "running" and part.flop_per_s]
+    if not running:
+        return Overall(share=share, eta_s=None)
+    slowdown = sum(map(_whole_s, running)) / sum(part.expected_s for part in running)
+    left = [(1 - part.share) * _whole_s(part) for part in running]
+    waiting = [
+        (1 - part.share) * part.expected_s * slowdown
+        for state, part in parts
+        if state.status in ACTIVE and part not in running
+    ]
+    return Overall(share=share, eta_s=max([*left, sum(left + waiting) / len(running)]))
+
+
+def _whole_s(part: RunProgress) -> float:
+    """Seconds that a whole run takes at the pace that it has."""
+    assert part.flop_per_s is not None
+    return part.total_flop / part.flop_per_s

@@ -9,41 +9,25 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
 
-from isoflop.accounting import count_small_flop
 from isoflop.errors import TrainingError
-from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
+from isoflop.training.config import RunConfig
+from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, start_detached
 from isoflop.training.runs import ACTIVE, Run, list_runs
-from isoflop.training.schedule import total_steps
 
 MIN_FREE_BYTES = 200 * 2**20
 STOP_GRACE_S = 10.0
 """How long a worker may take to put its checkpoint away before it is killed."""
-NOMINAL_BYTES = 170
-"""Distinct bytes of the usual text, for counts before the corpus is read."""
 
 
 def default_worker_count() -> int:
     """Two workers where there are two cores; more would starve the server."""
     return min(2, os.cpu_count() or 1)
-
-
-def nominal_vocab_size(tokenizer: str) -> int:
-    """Return the entries that a tokenizer has, or for bytes about has."""
-    return int(tokenizer.removeprefix("bpe-")) if tokenizer.startswith("bpe-") else NOMINAL_BYTES
-
-
-def run_flop(config: RunConfig) -> float:
-    """Count the FLOP of a run with all its branches, before its corpus is read."""
-    shape = small_model(config, vocab_size=nominal_vocab_size(config.tokenizer))
-    per_token = count_small_flop(shape).training_flop
-    return per_token * config.tokens_per_step * total_steps(config)
 
 
 def in_turn(runs: Sequence[Run]) -> list[Run]:
@@ -60,7 +44,7 @@ def in_turn(runs: Sequence[Run]) -> list[Run]:
     groups: dict[str, list[tuple[float, Run, float]]] = defaultdict(list)
     for run in runs:
         submission, time_s = run.submission()
-        groups[submission].append((expected_cpu_s(run.config()), run, time_s))
+        groups[submission].append((estimate_cpu_s(run.config()), run, time_s))
     due: list[tuple[float, str, Run]] = []
     for members in groups.values():
         members.sort(key=lambda member: (-member[0], member[1].id))
@@ -69,12 +53,6 @@ def in_turn(runs: Sequence[Run]) -> list[Run]:
             due.append((due_s, run.id, run))
             due_s += cpu_s
     return [run for _, _, run in sorted(due, key=lambda one: one[:2])]
-
-
-@lru_cache(maxsize=4096)
-def expected_cpu_s(config: RunConfig) -> float:
-    """Guess what a run takes of a core, by its arithmetic alone."""
-    return run_flop(config) / FAMILY_DEFAULTS[config.family].flop_per_cpu_s
 
 
 def _process_of(path: Path) -> ProcessId | None:

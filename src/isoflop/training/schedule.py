@@ -52,9 +52,11 @@ def total_steps(config: RunConfig) -> int:
 
 
 def rate_multiplier(config: RunConfig, segment: Segment, step: int) -> float:
-    """Learning rate of a step relative to its peak: linear warm-up, linear decay to zero."""
-    warmup = min(config.warmup_steps, max(1, config.budget_steps[0] // 4))
-    rate = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    """Learning rate of a step relative to its peak: linear warm-up, linear decay to zero.
+
+    The warm-up does not depend on the budgets: a run of one of them goes the way of a ladder.
+    """
+    rate = min(1.0, (step + 1) / max(1, config.warmup_steps))
     if segment.is_decay:
         rate *= (segment.stop - step) / (segment.stop - segment.start)
     return rate

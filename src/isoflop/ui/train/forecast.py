@@ -13,6 +13,7 @@ from isoflop.forecast import LEVEL, N_DRAWS, predict_run
 from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.training.config import RunConfig
+from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.following import Seen
 from isoflop.training.forecasts import (
     Forecast,
@@ -23,7 +24,6 @@ from isoflop.training.forecasts import (
     score,
     settle_forecasts,
 )
-from isoflop.training.ladder import estimate_cpu_s
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE, find_run
 from isoflop.ui import messages, panels

@@ -1,0 +1,45 @@
+"""What a run costs, before it starts: FLOP by count, seconds by the speeds of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from isoflop.accounting import count_small_flop
+from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
+from isoflop.training.schedule import total_steps
+
+NOMINAL_BYTES = 170
+"""Distinct bytes of the usual text, for counts before the corpus is read."""
+
+START_S = 3.4
+"""CPU seconds from a worker's start to its first record (measured 2026-11): mostly PyTorch."""
+
+
+def nominal_vocab_size(tokenizer: str) -> int:
+    """Return the entries that a tokenizer has, or for bytes about has."""
+    return int(tokenizer.removeprefix("bpe-")) if tokenizer.startswith("bpe-") else NOMINAL_BYTES
+
+
+def run_flop(config: RunConfig) -> float:
+    """Count the FLOP of a run with all its branches, before its corpus is read."""
+    return _step_flop(config) * total_steps(config)
+
+
+@lru_cache(maxsize=4096)
+def estimate_cpu_s(config: RunConfig) -> float:
+    """Guess the CPU seconds of a run: a cost a step and layer, and the arithmetic."""
+    defaults = FAMILY_DEFAULTS[config.family]
+    step_s = config.depth * defaults.step_overhead_s + _step_flop(config) / defaults.flop_per_cpu_s
+    eval_steps = config.eval_tokens * len(config.token_budgets) / config.tokens_per_step
+    return step_s * (total_steps(config) + eval_steps / 3)
+
+
+def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:
+    """Guess the seconds from the click to the last point, each worker's start included."""
+    return START_S + sum(map(estimate_cpu_s, configs)) / n_workers
+
+
+def _step_flop(config: RunConfig) -> float:
+    shape = small_model(config, vocab_size=nominal_vocab_size(config.tokenizer))
+    return count_small_flop(shape).training_flop * config.tokens_per_step
