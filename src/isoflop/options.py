@@ -196,10 +196,17 @@ def option(owner: type, name: str) -> Option:
     return next(entry for entry in options_of(owner) if entry.name == name)
 
 
-def problems(options: object) -> list[str]:
-    """Say, for each option whose value is not one it may have, what is wrong with it."""
+def problems(options: object, owner: type | None = None) -> list[str]:
+    """Say, for each option whose value is not one it may have, what is wrong with it.
+
+    Parameters
+    ----------
+    options : object
+    owner : type, optional
+        The class whose options are looked at, where that of the object has fields besides.
+    """
     found = []
-    for entry in options_of(type(options)):
+    for entry in options_of(owner or type(options)):
         value = options
         for part in entry.name.split("."):
             value = getattr(value, part)

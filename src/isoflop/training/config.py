@@ -6,11 +6,12 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from isoflop.accounting import SMALL_FAMILIES, SmallFamily, SmallModel
 from isoflop.errors import IsoflopError, TrainingError
 from isoflop.notices import Notice
+from isoflop.options import Option, problems
 
 Family = SmallFamily
 FAMILIES = SMALL_FAMILIES
@@ -99,19 +100,11 @@ FAMILY_DEFAULTS: dict[Family, FamilyDefaults] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
-    """One trunk of training and the budgets that branch off it.
+class Recipe:
+    """How runs are trained, whatever their size: what all runs of a ladder share.
 
     Parameters
     ----------
-    family : str
-        Model family.
-    width : int
-        Size of the residual stream or of the hidden state.
-    depth : int
-        Number of layers or blocks.
-    token_budgets : tuple of int
-        Budgets in training tokens, ascending; each gives one row of the ladder.
     context : int
         Tokens a sequence.
     batch_size : int
@@ -120,8 +113,6 @@ class RunConfig:
         ``"stdlib"``, ``"prose"`` or ``"upload:<first 16 digits of its SHA-256>"``.
     tokenizer : str
         ``"bytes"`` or ``"bpe-<vocabulary size>"``.
-    seed : int
-        Of the initial weights and of the order of the data.
     learning_rate : float or None
         Peak learning rate at width 32; None for the family's own.
     warmup_steps : int
@@ -140,32 +131,132 @@ class RunConfig:
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     """
 
+    context: Annotated[int, Option(label="Context", help="Tokens a sequence.", ge=8, le=4096)] = 128
+    batch_size: Annotated[
+        int, Option(label="Batch", help="Sequences a step.", flag="batch", ge=1, le=1024)
+    ] = 4
+    corpus: Annotated[
+        str, Option(label="Corpus", help="stdlib, prose, upload:<hash>, or a file of UTF-8 text.")
+    ] = "stdlib"
+    tokenizer: Annotated[str, Option(label="Tokens", help="bytes, or bpe-<vocabulary size>.")] = (
+        "bytes"
+    )
+    learning_rate: Annotated[
+        float | None,
+        Option(
+            label="Learning rate",
+            help="Peak rate at width 32; without one, each family's own, which was tuned.",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = None
+    warmup_steps: Annotated[
+        int,
+        Option(label="Warm-up", help="Steps of linear warm-up.", flag="warmup", ge=0, le=100_000),
+    ] = 50
+    decay_fraction: Annotated[
+        float,
+        Option(
+            label="Decay",
+            help="Share of each budget that its decay branch takes.",
+            dimension="fraction",
+            flag="decay",
+            ge=0.05,
+            le=1.0,
+        ),
+    ] = 0.2
+    weight_decay: Annotated[
+        float, Option(label="Weight decay", help="AdamW's, on matrices alone.", ge=0.0, le=10.0)
+    ] = 0.1
+    beta2: Annotated[
+        float, Option(label="Beta 2", help="AdamW's second-moment rate.", ge=0.5, le=0.9999)
+    ] = 0.95
+    clip_norm: Annotated[
+        float,
+        Option(label="Clip", help="Largest norm of the gradient.", flag="clip", ge=1e-3, le=1e6),
+    ] = 1.0
+    eval_tokens: Annotated[
+        int,
+        Option(
+            label="Held-out tokens",
+            help="Tokens that each loss is measured on.",
+            dimension="tokens",
+            ge=256,
+            le=2**30,
+        ),
+    ] = 131_072
+    time_limit_s: Annotated[
+        float,
+        Option(
+            label="Time limit",
+            help="CPU time at which a run stops with a checkpoint; resumed, it has as much again.",
+            dimension="seconds",
+            flag="time-limit",
+            ge=1.0,
+            le=30 * 86400.0,
+        ),
+    ] = 3600.0
+    memory_limit_bytes: Annotated[
+        int,
+        Option(
+            label="Memory limit",
+            help="Of a worker that computes on a CPU: beyond it the run fails, not the machine.",
+            dimension="bytes",
+            flag="memory-limit",
+            ge=2**28,
+            le=2**44,
+        ),
+    ] = 4 * 2**30
+    device: Annotated[
+        DeviceChoice, Option(label="Device", help="Where to compute; auto takes what is there.")
+    ] = "auto"
+
+    def at(self, **axes: Any) -> RunConfig:
+        """Return the run of this recipe at a family, size, budgets and seed.
+
+        Raises
+        ------
+        TrainingError
+            If it does not work.
+        """
+        shared = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
+        return RunConfig(**shared, **axes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(Recipe):
+    """One trunk of training and the budgets that branch off it.
+
+    Parameters
+    ----------
+    family : str
+        Model family.
+    width : int
+        Size of the residual stream or of the hidden state.
+    depth : int
+        Number of layers or blocks.
+    token_budgets : tuple of int
+        Budgets in training tokens, ascending; each gives one row of the ladder.
+    seed : int
+        Of the initial weights and of the order of the data.
+
+    Raises
+    ------
+    TrainingError
+        If a value does not work.
+    """
+
     family: Family
     width: int
     depth: int
     token_budgets: tuple[int, ...]
-    context: int = 128
-    batch_size: int = 4
-    corpus: str = "stdlib"
-    tokenizer: str = "bytes"
     seed: int = 0
-    learning_rate: float | None = None
-    warmup_steps: int = 50
-    decay_fraction: float = 0.2
-    weight_decay: float = 0.1
-    beta2: float = 0.95
-    clip_norm: float = 1.0
-    eval_tokens: int = 131_072
-    time_limit_s: float = 3600.0
-    memory_limit_bytes: int = 4 * 2**30
-    device: DeviceChoice = "auto"
 
     def __post_init__(self) -> None:
-        problems = _problems(self)
-        if problems:
+        if wrong := _problems(self):
             raise TrainingError(
                 "The run's configuration does not work.",
-                detail="\n".join(problems),
+                detail="\n".join(wrong),
                 hint="Change the values named and start again.",
             )
 
@@ -239,7 +330,7 @@ def _parsed(text: str) -> RunConfig:
 
 def _problems(config: RunConfig) -> list[str]:
     """Everything that is wrong with a configuration, one line each."""
-    found = []
+    found = problems(config, Recipe)
     if config.family not in FAMILIES:
         found.append(f"family is {config.family!r}: it must be one of {', '.join(FAMILIES)}.")
     for name, lower, upper in _LIMITS:
@@ -252,8 +343,6 @@ def _problems(config: RunConfig) -> list[str]:
         except IsoflopError as error:
             found.append(str(error))
         found += _budget_problems(config)
-    if config.learning_rate is not None and not 0 < config.learning_rate <= 1:
-        found.append(f"learning_rate is {config.learning_rate}: it must lie in (0, 1].")
     return found
 
 
@@ -266,21 +355,7 @@ def _budget_problems(config: RunConfig) -> list[str]:
     return []
 
 
-_LIMITS = (
-    ("width", 4, 4096),
-    ("depth", 1, 64),
-    ("context", 8, 4096),
-    ("batch_size", 1, 1024),
-    ("seed", 0, 2**31 - 1),
-    ("warmup_steps", 0, 100_000),
-    ("decay_fraction", 0.05, 1.0),
-    ("weight_decay", 0.0, 10.0),
-    ("beta2", 0.5, 0.9999),
-    ("clip_norm", 1e-3, 1e6),
-    ("eval_tokens", 256, 2**30),
-    ("time_limit_s", 1.0, 30 * 86400.0),
-    ("memory_limit_bytes", 2**28, 2**44),
-)
+_LIMITS = (("width", 4, 4096), ("depth", 1, 64), ("seed", 0, 2**31 - 1))
 
 
 def small_model(config: RunConfig, *, vocab_size: int) -> SmallModel:

@@ -6,10 +6,9 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
 
 import pandas as pd
 
@@ -17,7 +16,7 @@ from isoflop.errors import TrainingError
 from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
 from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
-from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, RunConfig
+from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, Recipe, RunConfig
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import ACTIVE, Run, list_runs
 
@@ -37,8 +36,8 @@ class LadderGrid:
     seeds : tuple of int
     depths : mapping of str to int
         Depth by family; those left out have the family's default.
-    base : RunConfig or None
-        Everything else (corpus, tokenizer, limits, context); None for the defaults.
+    base : Recipe
+        Everything else: corpus, tokenizer, limits, context.
     """
 
     families: tuple[Family, ...]
@@ -46,7 +45,7 @@ class LadderGrid:
     token_budgets: tuple[int, ...]
     seeds: tuple[int, ...] = (0,)
     depths: Mapping[Family, int] = field(default_factory=dict)
-    base: RunConfig | None = None
+    base: Recipe = field(default_factory=Recipe)
 
     def configs(self) -> list[RunConfig]:
         """List the runs of the grid.
@@ -60,19 +59,18 @@ class LadderGrid:
             raise TrainingError(
                 "The grid is empty.", hint="Choose at least one family, width, budget and seed."
             )
-        found = []
-        for family in self.families:
-            for width in self.widths:
-                for seed in self.seeds:
-                    fields: dict[str, Any] = {
-                        "family": family,
-                        "width": width,
-                        "depth": self.depths.get(family, FAMILY_DEFAULTS[family].depth),
-                        "token_budgets": tuple(sorted(self.token_budgets)),
-                        "seed": seed,
-                    }
-                    found.append(replace(self.base, **fields) if self.base else RunConfig(**fields))
-        return found
+        return [
+            self.base.at(
+                family=family,
+                width=width,
+                depth=self.depths.get(family, FAMILY_DEFAULTS[family].depth),
+                token_budgets=tuple(sorted(self.token_budgets)),
+                seed=seed,
+            )
+            for family in self.families
+            for width in self.widths
+            for seed in self.seeds
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

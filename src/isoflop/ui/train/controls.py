@@ -14,6 +14,7 @@ from isoflop.training.config import (
     FAMILIES,
     FAMILY_DEFAULTS,
     Family,
+    Recipe,
     RunConfig,
     epoch_notice,
 )
@@ -46,13 +47,12 @@ class Setup:
     ----------
     title : str
     configs : list of RunConfig
-    base : RunConfig
-        Carries corpus, tokenizer and limits alone.
+    base : Recipe
     """
 
     title: str
     configs: list[RunConfig]
-    base: RunConfig
+    base: Recipe
 
 
 def setup() -> Setup:
@@ -76,7 +76,7 @@ def setup() -> Setup:
     st.subheader("Text", anchor=False)
     corpus, tokenizer = corpus_input(), tokenizer_input()
     with st.expander("Limits and recipe", key="train.limits"):
-        base = recipe_inputs(replace(_BASE, corpus=corpus, tokenizer=tokenizer))
+        base = recipe_inputs(Recipe(corpus=corpus, tokenizer=tokenizer))
     with where:
         if chosen == OWN:
             grid = own_grid()
@@ -85,9 +85,6 @@ def setup() -> Setup:
             grid = PRESETS[chosen].grid
     configs = replace(grid, base=base).configs()
     return Setup(title=options[chosen], configs=configs, base=base)
-
-
-_BASE = RunConfig(family="lstm", width=32, depth=1, token_budgets=(2**20,))
 
 
 def own_grid() -> LadderGrid:
@@ -138,8 +135,8 @@ def _whole(text: str, label: str) -> int:
     return round(value)
 
 
-def recipe_inputs(base: RunConfig) -> RunConfig:
-    """Draw the limits and the recipe's numbers, and return the configuration with them."""
+def recipe_inputs(base: Recipe) -> Recipe:
+    """Draw the limits and the recipe's numbers, and return the recipe with them."""
     minutes = st.number_input(
         "Time limit a run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes", bind="query-params",
         help="A run that reaches it stops with a checkpoint; resumed, it has as much again.",
@@ -263,7 +260,7 @@ def start(asked: Setup) -> None:
     )
 
 
-def _bytes_per_token(base: RunConfig) -> float:
+def _bytes_per_token(base: Recipe) -> float:
     """Guess how much text a token covers; exact for bytes."""
     return 1.0 if base.tokenizer == "bytes" else 3.0
 

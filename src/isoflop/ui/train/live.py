@@ -10,7 +10,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.plot import APP
 from isoflop.training import following
-from isoflop.training.config import FAMILY_DEFAULTS, Family, RunConfig
+from isoflop.training.config import FAMILY_DEFAULTS, Family, Recipe, RunConfig
 from isoflop.training.following import Seen
 from isoflop.training.ladders import Ladder, delete_ladder
 from isoflop.training.progress import overall
@@ -263,12 +263,11 @@ def _start_sweep(asked: Setup, families: Sequence[Family]) -> None:
     train_controls.launch(configs, title=SWEEP_TITLE)
 
 
-def _swept(base: RunConfig, family: Family, factor: float) -> RunConfig:
-    return replace(
-        base,
+def _swept(base: Recipe, family: Family, factor: float) -> RunConfig:
+    rate = FAMILY_DEFAULTS[family].learning_rate * factor
+    return replace(base, learning_rate=rate).at(
         family=family,
         width=32,
         depth=FAMILY_DEFAULTS[family].depth,
         token_budgets=(SWEEP_BUDGET,),
-        learning_rate=FAMILY_DEFAULTS[family].learning_rate * factor,
     )
