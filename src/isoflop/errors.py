@@ -20,6 +20,7 @@
     ├── TrainingError         a live training run cannot start or go on
     ├── DocumentError         a saved result cannot be written or read back
     ├── NoticeError           a result has notices that it was not to have
+    ├── WorkError             heavy work was refused or ended before its end
     └── StoreError            the database of saved documents cannot be opened, read or written
 """
 
@@ -174,6 +175,12 @@ class NoticeError(IsoflopError):
     """A result has notices that it was not to have."""
 
     code = "notices"
+
+
+class WorkError(IsoflopError):
+    """Heavy work was refused, or ended before its end: too long, too large, or its process died."""
+
+    code = "work"
 
 
 class StoreError(IsoflopError):

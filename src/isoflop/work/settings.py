@@ -1,0 +1,64 @@
+"""How much work at once, for how long, with how much memory: settings of the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from isoflop.errors import WorkError
+
+EXECUTOR_SETTING = "ISOFLOP_EXECUTOR"
+JOBS_SETTING = "ISOFLOP_MAX_JOBS"
+DEADLINE_SETTING = "ISOFLOP_JOB_DEADLINE_S"
+MEMORY_SETTING = "ISOFLOP_JOB_MEMORY_MB"
+DEFAULT_DEADLINE_S = 600.0
+DEFAULT_MEMORY_MB = 4000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What jobs may take.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Jobs at once.
+    deadline_s : float
+        From a job's start to its end.
+    memory_bytes : float
+        Of a job's process, the engine included.
+    """
+
+    n_jobs: int
+    deadline_s: float
+    memory_bytes: int
+
+
+def limits() -> Limits:
+    """Return the limits that the settings give.
+
+    Raises
+    ------
+    WorkError
+        If a setting is not a positive number.
+    """
+    spare_cores = max(1, (os.cpu_count() or 1) - 1)  # one is for the server itself
+    return Limits(
+        n_jobs=max(1, int(_number(JOBS_SETTING, spare_cores))),
+        deadline_s=_number(DEADLINE_SETTING, DEFAULT_DEADLINE_S),
+        memory_bytes=int(_number(MEMORY_SETTING, DEFAULT_MEMORY_MB) * 1e6),
+    )
+
+
+def _number(name: str, default: float) -> float:
+    text = os.environ.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise WorkError(
+            f"The setting {name} is {text!r}, which is not a positive number.",
+            hint=f"Set it to a number such as {default:g}, or leave it out.",
+        )
+    return value
