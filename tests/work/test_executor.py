@@ -185,8 +185,12 @@ def test_a_second_person_waits_for_one_job_not_for_all_of_the_first(
 
 def test_jobs_end_with_the_process_that_asked(jobs: ModuleType, tmp_path: Path) -> None:
     code = (
-        "import pathlib, work_jobs; from isoflop import work\n"
-        f"work.submit(work_jobs.wait_for, pathlib.Path({str(tmp_path / 'never')!r})).result()"
+        "import pathlib, work_jobs\n"
+        "from isoflop.work.executor import Executor\n"
+        "from isoflop.work.processes import Processes\n"
+        "from isoflop.work.settings import limits\n"
+        "pool = Executor(Processes(limits(), preload=()))\n"
+        f"pool.submit(work_jobs.wait_for, pathlib.Path({str(tmp_path / 'never')!r})).result()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as asker:
         process = started(tmp_path / "never")

@@ -7,6 +7,6 @@
 
 from isoflop.work.executor import Executor, Job
 from isoflop.work.fair import FairQueue
-from isoflop.work.places import InlineExecutor, executor, submit
+from isoflop.work.places import InlineExecutor, executor, shutdown, submit
 
-__all__ = ["Executor", "FairQueue", "InlineExecutor", "Job", "executor", "submit"]
+__all__ = ["Executor", "FairQueue", "InlineExecutor", "Job", "executor", "shutdown", "submit"]

@@ -2,8 +2,8 @@
 
 Started by `isoflop.work.processes` as a program of its own, it has one thread, so that forking it
 is safe, and it is none of the server, so that a job holds neither its memory nor its connections.
-Over its one socket it is told to start a job (with the job's own connection) or to end one. When the
-socket closes, because the server ended in whatever way, every job ends.
+Over its one socket it is told to start a job, with that job's own connection, or to end one. When
+the socket closes, because the server ended in whatever way, every job ends.
 """
 
 from __future__ import annotations

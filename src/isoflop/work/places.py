@@ -67,6 +67,15 @@ def submit(
     return executor().submit(function, *args, owner=owner, **kwargs)
 
 
+def shutdown() -> None:
+    """End every job and leave every place; the next job opens its place again."""
+    with _lock:
+        made = list(_held.values())
+        _held.clear()
+    for one in made:
+        one.shutdown(cancel_futures=True)
+
+
 def _make(place: str, limits: Limits) -> Executor | InlineExecutor:
     if place == INLINE or (place == PROCESSES and not hasattr(os, "fork")):
         return InlineExecutor()
