@@ -48,7 +48,7 @@ format: $(VENV)/.dev  ## Format the code and mend what the linter can
 types: $(VENV)/.dev  ## Check the types
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## Run the benchmarks and print their tables
+bench: $(VENV)/.dev  ## Run the benchmarks of speed and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 browser-deps:  ## Install Chromium for the browser tests (Debian and Ubuntu; elsewhere see README)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -10,16 +9,8 @@ import psutil
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from benchmarks.app.server import Server
+from benchmarks.browser import launch
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TIMEOUT_MS = 120_000
 
 # Resolves with the milliseconds from the next key press to the first frame in which the first
@@ -54,8 +45,7 @@ IDLE = """
 def open_page(server: Server) -> Iterator[tuple[Page, float]]:
     """Open a server's front page; yield it with the seconds until its first chart was drawn."""
     with sync_playwright() as driver:
-        path = os.environ.get("ISOFLOP_TEST_CHROMIUM", "/usr/bin/chromium")
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        browser = launch(driver)
         try:
             page = browser.new_page(viewport={"width": 1440, "height": 1200})
             page.goto(server.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -42,8 +43,10 @@ class Server:
 
 
 @contextmanager
-def serve(script: Path, port: int) -> Iterator[Server]:
+def serve(script: Path) -> Iterator[Server]:
     """Run a script by Streamlit with the repository's settings until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     options = ["--server.port", str(port), "--server.headless", "true"]
     begin = time.perf_counter()

@@ -1,23 +1,35 @@
 """Measure the engine against its peers: ``python -m benchmarks.engine``.
 
-CPU seconds of one run, not wall time. The peers live in an environment of their own
-(``.venv-peers``), made on first use.
+CPU seconds of one run, not wall time. The peers live in environments of their own (``.venv-peers``
+and ``.venv-peers-3.12``), made on first use.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+from benchmarks import measured
+from benchmarks.measured import Measured, Row
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PEERS_VENV = REPOSITORY / ".venv-peers"
-PEERS = ("chinchilla==0.2.0", "lmfit==1.3.4", "scipy==1.17.1", "numpy==2.4.6")
+HERE = Path(__file__).parent
+PINS = ("scipy==1.17.1", "numpy==2.4.6")
+PEERS = ("chinchilla==0.2.0", "lmfit==1.3.4", *PINS)
+YOUNG_PEERS = ("simple-scaling-laws==0.2.0", *PINS)
+YOUNG = (3, 12)
+"""The least Python of those."""
+FIT, BOOTSTRAP = "fit", "bootstrap 4,000"
+TARGETS_CPU_S = {FIT: 0.05, BOOTSTRAP: 1.0}
 BEST_KNOWN = 0.00182601052307  # known answer 2: log-Huber 1e-3 on all 245 rows
 
 TYPED = """
@@ -50,62 +62,101 @@ def median_cpu(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def run_peers(rows: Path) -> list[dict]:
-    """Run the peers in their own environment."""
-    python = PEERS_VENV / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS_VENV)], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
-    script = Path(__file__).with_name("peers.py")
+def run_peers(rows: Path) -> list[dict[str, Any]]:
+    """Run the peers in their own environments; one that cannot be run says why."""
+    found = _run_in(REPOSITORY / ".venv-peers", sys.executable, PEERS, HERE / "peers.py", rows)
+    python = _young_python()
+    if python is None:
+        note = f"no Python {'.'.join(map(str, YOUNG))} or newer was found"
+        absent = {"peer": YOUNG_PEERS[0].replace("==", " "), "cpu_s": None, "objective": None}
+        return [*found, absent | {"task": FIT, "note": note}]
+    script = HERE / "simple_scaling_laws_peer.py"
+    return found + _run_in(REPOSITORY / ".venv-peers-3.12", python, YOUNG_PEERS, script, rows)
+
+
+def _young_python() -> str | None:
+    """Return a Python that is new enough: this one, on the path, or kept by pyenv."""
+    names = ["python3.12", "python3.13", "python3.14"]
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = [shutil.which(name) for name in names]
+    found += [str(path) for name in names for path in sorted(kept.glob(f"*/bin/{name}"))]
+    ask = f"import sys; sys.exit(sys.version_info < {YOUNG})"
+    for python in [sys.executable, *found]:
+        if python and not subprocess.run([python, "-c", ask], capture_output=True).returncode:
+            return python
+    return None
+
+
+def _run_in(
+    venv: Path, python: str, packages: Sequence[str], script: Path, rows: Path
+) -> list[dict[str, Any]]:
+    inside = venv / "bin" / "python"
+    if not inside.exists():
+        subprocess.run([python, "-m", "venv", str(venv)], check=True)
+        subprocess.run([inside, "-m", "pip", "install", "--quiet", *packages], check=True)
+    # Without this project's path: the peers are measured as a user has them.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [python, str(script), str(rows)], capture_output=True, text=True, check=True
+        [inside, str(script), str(rows)], capture_output=True, text=True, check=True, env=own
     )
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def main() -> None:
-    """Print the table."""
+def measure(is_short: bool) -> Iterator[Measured]:
+    """Yield CPU seconds of fits and draws; the peers', and objectives, only in the long version."""
     from isoflop.fitting import FitOptions, fit
     from isoflop.laws import load_laws
-    from isoflop.tables import load_dataset
+    from isoflop.tables import load_dataset, simulated_table
 
-    table = load_dataset("chinchilla")
+    table = simulated_table(seed=0) if is_short else load_dataset("chinchilla")
     law = load_laws()["chinchilla"]
-    draws = FitOptions(n_bootstrap=4000, bootstrap="rows")
-    fit_s = median_cpu(lambda: fit(law, table), 9)
-    bootstrap_s = median_cpu(lambda: fit(law, table, draws), 3) - fit_s
-    value = fit(law, table).objective_value
+    n_draws = 100 if is_short else 4000
+    draws = FitOptions(n_bootstrap=n_draws, bootstrap="rows")
+    fit_s = median_cpu(lambda: fit(law, table), 1 if is_short else 9)
+    bootstrap_s = median_cpu(lambda: fit(law, table, draws), 1 if is_short else 3) - fit_s
+    frame = table.frame[["params", "tokens", "loss"]]
+    ours = {FIT: fit_s, BOOTSTRAP: bootstrap_s}
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.json"
-        frame = table.frame[["params", "tokens", "loss"]]
         rows.write_text(json.dumps(frame.to_dict(orient="list")))
-        peers = run_peers(rows)
+        peers = [] if is_short else run_peers(rows)
         done = subprocess.run(
             [sys.executable, "-c", TYPED, str(rows)], capture_output=True, text=True, check=True
         )
-    derive_s, typed_s, process_s, typed_value = json.loads(done.stdout)
-    ours = {"fit": fit_s, "bootstrap 4,000": bootstrap_s}
-    print("Log-Huber 1e-3 on the 245 digitised Chinchilla runs, CPU seconds")
-    print(f"{'tool':38} {'task':16} {'CPU s':>9} {'ratio':>8} {'excess objective':>17}")
+    excess = fit(law, table).objective_value / BEST_KNOWN - 1
     for task, cpu_s in ours.items():
-        excess = f"{value / BEST_KNOWN - 1:.1e}" if task == "fit" else ""
-        print(f"{'isoflop, certified':38} {task:16} {cpu_s:9.3f} {'1.0':>8} {excess:>17}")
-    for peer in peers:
-        if peer["cpu_s"] is None:
-            print(f"{peer['peer']:38} {peer['note']}")
-            continue
-        ratio = peer["cpu_s"] / ours[peer["task"]]
-        excess = "" if peer["objective"] is None else f"{peer['objective'] / BEST_KNOWN - 1:.1e}"
-        print(
-            f"{peer['peer']:38} {peer['task']:16} {peer['cpu_s']:9.3f} {ratio:8.1f} {excess:>17}"
-            f"  {peer['note']}"
+        note = f"excess objective {excess:.1e}" if task == FIT and not is_short else ""
+        yield Row(
+            task=_task(task), value=cpu_s, unit="CPU s", at_most=TARGETS_CPU_S[task], note=note
         )
-    print(
-        f"A typed formula in a fresh process: derivation {derive_s * 1e3:.1f} ms, "
-        f"with its first fit {typed_s:.3f} s, with all imports {process_s:.3f} s; "
-        f"excess objective {typed_value / BEST_KNOWN - 1:.1e}"
+    for peer in peers:
+        yield _row(peer, ours)
+    derive_s, typed_s, process_s, _ = json.loads(done.stdout)
+    for part, cpu_s in (
+        ("derivation alone", derive_s),
+        ("with its first fit", typed_s),
+        ("with all imports", process_s),
+    ):
+        yield Row(task=f"typed formula in a fresh process, {part}", value=cpu_s, unit="CPU s")
+
+
+def _task(name: str) -> str:
+    return "certified fit, 245 runs" if name == FIT else "4,000 bootstrap fits, 245 runs"
+
+
+def _row(peer: dict[str, Any], ours: dict[str, float]) -> Row:
+    words = [peer["note"]]
+    if peer["objective"] is not None:
+        words.append(f"its excess objective {peer['objective'] / BEST_KNOWN - 1:.1e}")
+    return Row(
+        task=_task(peer["task"]),
+        value=ours[peer["task"]],
+        unit="CPU s",
+        peer=peer["peer"],
+        peer_value=peer["cpu_s"],
+        note="; ".join(word for word in words if word),
     )
 
 
 if __name__ == "__main__":
-    main()
+    measured.main(measure)

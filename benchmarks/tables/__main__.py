@@ -6,21 +6,25 @@ seconds of one process, the best of several, both sides taking turns; peak memor
 
 from __future__ import annotations
 
-import argparse
 import io
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks import measured
+from benchmarks.measured import Growth, Measured, Row
 from isoflop.tables import quality_report, read_table, reduce_curves
 
-ROWS, RUNS = 1_000_000, 200
+RUNS = 200
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+TARGET = 2.0
+"""How much longer reading and checking a table may take than pandas takes to read it."""
 PEAK = """
 import re, sys
 {code}
@@ -74,44 +78,76 @@ def peak_mb(code: str, path: Path) -> float:
     return float(done.stdout.split()[-1])
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
-    data = learning_curves(arguments.rows)
-    print(f"{arguments.rows:,} rows, {len(data) / 1e6:.0f} MB\n")
+def measure(is_short: bool) -> Iterator[Measured]:
+    """Yield reading, mapping and checking against pandas, and how reading grows with rows."""
+    sizes, repeats = (SIZES[:2], 1) if is_short else (SIZES, 7)
+    data = learning_curves(sizes[-1])
+    size = f"{sizes[-1]:,} rows"
     times = best_cpu(
         {
-            "pandas.read_csv": lambda: pd.read_csv(io.BytesIO(data)),
-            "isoflop.read_table": lambda: read_table(data, name="runs.csv").table.fingerprint,
+            "pandas": lambda: pd.read_csv(io.BytesIO(data)),
+            "ours": lambda: read_table(data, name="runs.csv").table.fingerprint,
         },
-        arguments.repeats,
+        repeats,
     )
-    pandas, ours = times["pandas.read_csv"], times["isoflop.read_table"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.csv"
         path.write_bytes(data)
         peaks = [peak_mb(code, path) for code in (PANDAS, ISOFLOP)]
-    print(f"{'':34}{'CPU s':>8}{'ratio':>8}{'peak MB':>9}")
-    print(f"{'pandas.read_csv alone':34}{pandas:8.3f}{1:8.2f}{peaks[0]:9.0f}")
-    print(f"{'read, map, validate, fingerprint':34}{ours:8.3f}{ours / pandas:8.2f}{peaks[1]:9.0f}")
-
+    peer = "pandas.read_csv alone"
+    yield Row(
+        task=f"read, map, validate, fingerprint {size}",
+        value=times["ours"],
+        unit="CPU s",
+        peer=peer,
+        peer_value=times["pandas"],
+        at_most=TARGET,
+    )
+    yield Row(
+        task=f"peak memory of that, {size}",
+        value=peaks[1],
+        unit="MB",
+        peer=peer,
+        peer_value=peaks[0],
+    )
     table = read_table(data, name="runs.csv").table
-    mixed = learning_curves(arguments.rows, with_text=True)
+    mixed = learning_curves(sizes[-1], with_text=True)
     rest = best_cpu(
         {
             "one row of each run (last)": lambda: reduce_curves(table, "last"),
             "quality report": lambda: quality_report(table),
-            "pandas, a column of text": lambda: pd.read_csv(io.BytesIO(mixed)),
             "read, a column of text": lambda: read_table(mixed, name="runs.csv"),
+            "pandas": lambda: pd.read_csv(io.BytesIO(mixed)),
         },
-        max(arguments.repeats // 2, 1),
+        max(repeats // 2, 1),
     )
+    pandas_s = rest.pop("pandas")
     for name, seconds in rest.items():
-        print(f"{name:34}{seconds:8.3f}")
+        is_read = name.startswith("read")
+        yield Row(
+            task=f"{name}, {size}",
+            value=seconds,
+            unit="CPU s",
+            peer=peer if is_read else "",
+            peer_value=pandas_s if is_read else None,
+        )
+    yield growth(sizes, max(repeats // 2, 1))
+
+
+def growth(sizes: tuple[int, ...], repeats: int) -> Growth:
+    """Return how reading grows with the number of rows."""
+    files = {size: learning_curves(size) for size in sizes}
+    calls = {
+        str(size): lambda data=data: read_table(data, name="runs.csv").table.fingerprint
+        for size, data in files.items()
+    }
+    return Growth(
+        task="reading a table",
+        along="rows",
+        at=sizes,
+        cpu_s=tuple(best_cpu(calls, repeats).values()),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    measured.main(measure)

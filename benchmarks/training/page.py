@@ -25,12 +25,10 @@ MOVES = 6
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, default=8698)
-    port = parser.parse_args().port
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[FOLDER_SETTING] = folder
-        with serve(REPOSITORY / "app.py", port) as server:
+        with serve(REPOSITORY / "app.py") as server:
             idle_s = slider_s(server)
             with open_page(server) as (page, _):
                 first_s = click_to_first_loss(page, server)
