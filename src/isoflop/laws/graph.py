@@ -24,6 +24,8 @@ Op = Literal[
     "pow",
     "exp",
     "log",
+    "base_log",
+    "base_recip",
     "tanh",
     "sin",
     "arctan",
@@ -41,7 +43,8 @@ class Graph:
     ----------
     nodes : list of Node
         ``("const", (value,))``, ``("param", (i,))``, ``("input", (k,))``, or an operation on
-        earlier nodes. ``step`` is 1 where its argument is positive and 0 elsewhere.
+        earlier nodes. ``step`` is 1 where its argument is positive and 0 elsewhere; ``base_log``
+        and ``base_recip`` are the logarithm and the reciprocal of a power's base, finite at zero.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -164,6 +167,14 @@ class Graph:
         """Return the natural logarithm of a node."""
         return self._intern(("log", (node,)))
 
+    def base_log(self, base: int) -> int:
+        """Return the logarithm of a power's base, at zero a number that is as good as infinite.
+
+        There a power with a positive exponent is zero, and so are its derivatives by the exponent,
+        which come as 0 times infinity.
+        """
+        return self._intern(("base_log", (base,)))
+
     def sin(self, node: int) -> int:
         """Return the sine of a node."""
         return self._intern(("sin", (node,)))
@@ -210,6 +221,10 @@ class Graph:
                 return self.mul(node, inner[0])
             case "log":
                 return self.mul(inner[0], self.pow(args[0], self.const(-1.0)))
+            case "base_log":
+                return self.mul(inner[0], self._intern(("base_recip", (args[0],))))
+            case "base_recip":
+                return self.mul(self.const(-1.0), node, node, inner[0])
             case "tanh":
                 slope = self.add(self.const(1.0), self.neg(self.mul(node, node)))
                 return self.mul(slope, inner[0])
@@ -231,13 +246,13 @@ class Graph:
         from_exponent = self.derivative(exponent, param)
         terms = []
         if self.value(from_exponent) != 0.0:
-            terms.append(self.mul(node, from_exponent, self.log(base)))
+            terms.append(self.mul(node, from_exponent, self.base_log(base)))
         if self.value(from_base) != 0.0:
             power = self.value(exponent)
             if power is not None and power.is_integer():
                 lower = self.pow(base, self.const(power - 1.0))
             else:  # b**e / b shares b**e, where b**(e - 1) would be another exponential
-                lower = self.mul(node, self.pow(base, self.const(-1.0)))
+                lower = self.mul(node, self._intern(("base_recip", (base,))))
             terms.append(self.mul(exponent, lower, from_base))
         return self.add(*terms) if terms else self.const(0.0)
 

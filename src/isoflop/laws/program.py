@@ -20,6 +20,9 @@ from isoflop.laws.graph import Graph
 
 Array: TypeAlias = NDArray[Any]
 
+ENDLESS = 1e100
+"""Stands for infinity where the base of a power is zero; its square is finite, and 0 times it 0."""
+
 
 def _step(values: Array) -> Array:
     return np.asarray(np.real(values) > 0, dtype=np.float64)
@@ -29,9 +32,19 @@ def _square(values: Array) -> Array:
     return values * values
 
 
+def _base_log(values: Array) -> Array:
+    return np.maximum(np.log(values), -ENDLESS)
+
+
+def _base_recip(values: Array) -> Array:
+    return np.minimum(1.0 / (values + 0.0), ENDLESS)  # the sum turns -0 into 0
+
+
 _UNARY: dict[str, Callable[[Array], Array]] = {
     "exp": np.exp,
     "log": np.log,
+    "base_log": _base_log,
+    "base_recip": _base_recip,
     "sqrt": np.sqrt,
     "tanh": np.tanh,
     "sin": np.sin,
@@ -131,7 +144,7 @@ class _Lowering:
             if value == 0.5:
                 return self._emit("sqrt", self.lower(base))
             graph = self.graph
-            return self.lower(graph.exp(graph.mul(exponent, graph.log(base))))
+            return self.lower(graph.exp(graph.mul(exponent, graph.base_log(base))))
         register = self.lower(base)
         if value in (-1.0, -2.0):
             return self._emit(
