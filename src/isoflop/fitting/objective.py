@@ -7,7 +7,7 @@ batch of parameter vectors and row weights at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
+from isoflop.fitting.sums import RowSums, layout
 from isoflop.laws.law import Derived
 
 Array: TypeAlias = NDArray[Any]
 
 CHUNK_ELEMENTS = 12_000
 """Parameter vectors times rows evaluated at once, so that intermediates stay in the cache."""
+
+TINY = 1e-300
+"""Added to residuals, which then have a ratio to themselves even where they are zero."""
 
 SMOOTHING = 1e-7
 """Half-width of the rounded tip of the absolute value, as a share of the mean loss."""
@@ -84,6 +88,10 @@ class Problem:
     is_log: bool
     delta: float
     below: float = 1.0
+    _sums: RowSums = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sums", RowSums(self.derived, self.inputs))
 
     @property
     def n_rows(self) -> int:
@@ -206,73 +214,86 @@ class Problem:
         self, theta: Array, weights: Array | None = None, shift: Array | None = None
     ) -> Evaluation:
         """Evaluate the objective with gradient, exact Hessian and Gauss-Newton matrix."""
-        n_batch, n_params = theta.shape
-        out = Evaluation(
-            np.empty(n_batch),
-            np.empty((n_batch, n_params)),
-            np.empty((n_batch, n_params, n_params)),
-            np.empty((n_batch, n_params, n_params)),
-        )
+        n_batch, n = theta.shape
+        plan = layout(self.derived)
+        value = np.empty(n_batch)
+        scales = np.ones((1 + int(plan.scale_of.max()), n_batch))
+        single = np.empty((plan.n_single, n_batch))
+        double = np.empty((2, plan.n_double, n_batch))
         with np.errstate(all="ignore"):
             for chunk in self._chunks(n_batch):
-                part = self._evaluate(theta[chunk], _part(weights, chunk), _part(shift, chunk))
-                out.put(np.arange(n_batch)[chunk], part)
-        return out
+                self._evaluate(
+                    theta[chunk],
+                    _part(weights, chunk),
+                    _part(shift, chunk),
+                    out=(value[chunk], scales[:, chunk], single[:, chunk], double[:, :, chunk]),
+                )
+            linear = single[plan.single_at] * scales[plan.scale_of]
+            matrices = np.empty((2, n_batch, n, n))
+            upper, lower = np.triu_indices(n)
+            scale = scales[plan.scale_of[:n]]
+            entries = double[:, plan.double_at] * (scale[upper] * scale[lower])
+            matrices[..., upper, lower] = matrices[..., lower, upper] = entries.transpose(0, 2, 1)
+            for (j, k), bend in zip(self.derived.hessian_entries, linear[n:], strict=True):
+                matrices[0, :, j, k] += bend
+                if j != k:
+                    matrices[0, :, k, j] += bend
+        value[~np.isfinite(value)] = np.inf
+        return Evaluation(value, np.ascontiguousarray(linear[:n].T), matrices[0], matrices[1])
 
     def _chunks(self, n_batch: int) -> list[slice]:
         size = max(1, CHUNK_ELEMENTS // max(self.n_rows, 1))
         return [slice(i, min(i + size, n_batch)) for i in range(0, n_batch, size)]
 
-    def _evaluate(self, theta: Array, weights: Array | None, shift: Array | None) -> Evaluation:
-        n_batch, n = theta.shape
-        shape = (n_batch, self.n_rows)
-        outputs = self.derived.hessian.run(_stack(theta), self.inputs)
-        prediction = np.broadcast_to(outputs[0], shape)
-        residual = _shifted(self.residual(prediction), shift)
-        penalty, slope = self._penalty(residual)
-        value = _weighted_sum(penalty, weights, n_batch)
-
-        jacobian = np.empty((n_batch, n, self.n_rows))
-        inverse = 1.0 / prediction if self.is_log else None
-        for j in range(n):
-            if inverse is None:
-                jacobian[:, j] = outputs[1 + j]
-            else:
-                np.multiply(outputs[1 + j], inverse, out=jacobian[:, j])
-        if weights is not None:
-            slope = slope * weights
-        gradient = np.matmul(jacobian, slope[:, :, None])[:, :, 0]
-
-        irls, curvature = self._curvatures(residual, weights)
-        transposed = jacobian.transpose(0, 2, 1)
-        gauss_newton = np.matmul(jacobian * irls[:, None, :], transposed)
-        if curvature is irls and not self.is_log:
-            hessian = gauss_newton.copy()
+    def _evaluate(
+        self,
+        theta: Array,
+        weights: Array | None,
+        shift: Array | None,
+        out: tuple[Array, Array, Array, Array],
+    ) -> None:
+        """Write value, scales and sums over rows of some parameter vectors."""
+        value, scales, single, double = out
+        shape = (len(theta), self.n_rows)
+        prediction, cores, parts = self.derived.products.run(_stack(theta), self.inputs)
+        for row, part in zip(scales, parts, strict=True):
+            row[:] = part[..., 0] if part.ndim else part
+        prediction = np.broadcast_to(prediction, shape)
+        if weights is not None and weights.ndim == 2 and not np.isfinite(prediction).all():
+            # A row that was not drawn does not count, even where the law is invalid on it.
+            counts = weights > 0
+            prediction = np.where(counts, prediction, 1.0)
+            cores = [np.where(counts, core, 0.0) for core in cores]
+        residual = _shifted(self.residual(prediction), shift) + TINY
+        base = self._base_weights(residual, weights)
+        if np.isfinite(self.delta):
+            capped = np.clip(residual, -self.delta, self.delta)
+            slope = capped * base
+            np.vecdot(slope, residual - 0.5 * capped, out=value)
+            irls = slope / residual
+            curvature = (capped == residual) * base
         else:
-            # The logarithm's own curvature is -J J'.
-            inner = curvature - slope if self.is_log else curvature
-            hessian = np.matmul(jacobian * inner[:, None, :], transposed)
-        bend = slope if inverse is None else slope * inverse
-        for (j, k), second in zip(self.derived.hessian_entries, outputs[1 + n :], strict=True):
-            extra = _row_sum(bend, second)
-            hessian[:, j, k] += extra
-            if j != k:
-                hessian[:, k, j] += extra
-        value = np.where(np.isfinite(value), value, np.inf)
-        return Evaluation(value, gradient, hessian, gauss_newton)
+            slope = residual * base
+            np.vecdot(slope, 0.5 * residual, out=value)
+            irls = curvature = base
+        if self.is_log:
+            inverse = 1.0 / prediction
+            cores = [core * inverse for core in cores]
+            curvature = curvature - slope  # the logarithm's own is -J J'
+        cores = [np.broadcast_to(core, shape) for core in cores]
+        self._sums.single(slope, cores, single)
+        self._sums.double(curvature, cores, double[0])
+        if curvature is irls:
+            double[1] = double[0]
+        else:
+            self._sums.double(irls, cores, double[1])
 
-    def _curvatures(self, residual: Array, weights: Array | None) -> tuple[Array, Array]:
-        """Return each row's reweighted least-squares weight and its exact second derivative."""
-        base = (
-            np.ones_like(residual) if weights is None else np.broadcast_to(weights, residual.shape)
-        )
+    def _base_weights(self, residual: Array, weights: Array | None) -> Array:
+        """Return how much each row's penalty counts, for the side it lies on too."""
         if self.below != 1.0:
-            base = base * np.where(residual > 0, self.below, 1.0)
-        if not np.isfinite(self.delta):
-            return base, base
-        size = np.abs(residual)
-        irls = base * (self.delta / np.maximum(size, self.delta))
-        return irls, base * (size <= self.delta)
+            side = np.where(residual > 0, self.below, 1.0)
+            return side if weights is None else side * weights
+        return np.ones((1, self.n_rows)) if weights is None else np.atleast_2d(weights)
 
 
 def _stack(theta: Array) -> Array:
@@ -299,14 +320,6 @@ def _weighted_sum(penalty: Array, weights: Array | None, n_batch: int) -> Array:
         # A row that was not drawn does not count, even where the law is invalid on it.
         result = np.asarray(np.einsum("bn,bn->b", np.where(weights > 0, penalty, 0.0), weights))
     return result
-
-
-def _row_sum(rows: Array, factor: Array) -> Array:
-    if factor.ndim <= 1:
-        return np.asarray(rows @ np.broadcast_to(factor, rows.shape[1:]))
-    if factor.shape[-1] == 1:
-        return np.asarray(rows.sum(axis=-1) * factor[:, 0])
-    return np.asarray(np.einsum("bn,bn->b", rows, factor))
 
 
 def make_problem(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoflop.fitting.objective import Array, Problem
-from isoflop.fitting.solve import cholesky_solve
+from isoflop.fitting.solve import solve_definite
 from isoflop.laws.formula import Formula, parse
 from isoflop.laws.law import Law, Param
 
@@ -234,7 +234,7 @@ def _solve_linear(basis: Array, target: Array, row_weights: Array, is_positive: 
         free = np.setdiff1d(diagonal, np.array(held, dtype=int))
         if not len(free):
             continue
-        part, is_definite = cholesky_solve(gram[:, free[:, None], free], moment[:, free])
+        part, is_definite = solve_definite(gram[:, free[:, None], free], moment[:, free])
         gain = np.einsum("gk,gk->g", part, moment[:, free])
         is_valid = is_definite & np.all((part >= 0) | ~is_positive[free], axis=1)
         is_best = is_valid & (gain > best_gain)

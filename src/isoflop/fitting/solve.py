@@ -16,6 +16,8 @@ from isoflop.fitting.objective import Array, Evaluation, Problem
 
 MAX_STRETCH = 64.0
 
+SMALLEST_PIVOT = 1e-13
+
 _MAX_DAMPING = 1e14
 
 
@@ -79,13 +81,13 @@ class Solution:
     n_iterations: int
 
 
-def cholesky_solve(matrix: Array, vector: Array) -> tuple[Array, Array]:
+def solve_definite(matrix: Array, vector: Array) -> tuple[Array, Array]:
     """Solve a batch of small symmetric systems.
 
     Parameters
     ----------
     matrix : ndarray, shape (n_batch, n, n)
-        With a unit diagonal or so; pivots are compared with 1e-13.
+        With a unit diagonal or so; pivots are compared with ``SMALLEST_PIVOT``.
     vector : ndarray, shape (n_batch, n)
 
     Returns
@@ -95,25 +97,21 @@ def cholesky_solve(matrix: Array, vector: Array) -> tuple[Array, Array]:
         Where it is False the solution is meaningless.
     """
     n = vector.shape[1]
-    factor = np.zeros_like(matrix)
-    is_definite = np.ones(len(matrix), dtype=bool)
+    work = np.empty((n, n + 1, len(vector)))  # elimination, one number of every system at a time
+    work[:, :n] = matrix.transpose(1, 2, 0)
+    work[:, n] = vector.T
+    is_definite = np.ones(len(vector), dtype=bool)
     for j in range(n):
-        row = factor[:, j, :j]
-        pivot = matrix[:, j, j] - np.einsum("bk,bk->b", row, row)
-        is_definite &= pivot > 1e-13
-        root = np.sqrt(np.where(pivot > 1e-13, pivot, 1.0))
-        factor[:, j, j] = root
-        for i in range(j + 1, n):
-            inner = np.einsum("bk,bk->b", factor[:, i, :j], row)
-            factor[:, i, j] = (matrix[:, i, j] - inner) / root
-    solution = np.array(vector, dtype=np.float64)
-    for j in range(n):
-        solution[:, j] -= np.einsum("bk,bk->b", factor[:, j, :j], solution[:, :j])
-        solution[:, j] /= factor[:, j, j]
-    for j in reversed(range(n)):
-        solution[:, j] -= np.einsum("bk,bk->b", factor[:, j + 1 :, j], solution[:, j + 1 :])
-        solution[:, j] /= factor[:, j, j]
-    return solution, is_definite
+        is_good = work[j, j] > SMALLEST_PIVOT
+        is_definite &= is_good
+        row = work[j, j + 1 :] / np.where(is_good, work[j, j], 1.0)
+        if j + 1 < n:  # the column below the pivot is, by symmetry, the row beside it
+            work[j + 1 :, j + 1 :] -= work[j, j + 1 : n, None] * row
+        work[j, j + 1 :] = row
+    solution = work[:, n]
+    for j in range(n - 1, 0, -1):
+        solution[:j] -= work[:j, j] * solution[j]
+    return np.ascontiguousarray(solution.T), is_definite
 
 
 def newton_step(point: Evaluation, damping: Array, is_free: Array) -> tuple[Array, Array]:
@@ -141,7 +139,7 @@ def newton_step(point: Evaluation, damping: Array, is_free: Array) -> tuple[Arra
         with np.errstate(invalid="ignore"):  # a held parameter may be infinite; its row is not used
             scaled = np.where(outer > 0, matrix * outer, 0.0)
         scaled[:, diagonal, diagonal] += shift
-        return cholesky_solve(scaled, -gradient)
+        return solve_definite(scaled, -gradient)
 
     with np.errstate(invalid="ignore", over="ignore"):  # an infinite matrix is not definite
         step, is_definite = solve(point.hessian)

@@ -51,26 +51,35 @@ class Graph:
     _index: dict[Node, int] = field(default_factory=dict)
     _derivatives: dict[tuple[int, int], int] = field(default_factory=dict)
     _depends: list[frozenset[int]] = field(default_factory=list)
+    _reads: list[bool] = field(default_factory=list)
 
     def _intern(self, node: Node) -> int:
         found = self._index.get(node)
         if found is not None:
             return found
         op, args = node
-        if op == "param":
-            depends = frozenset((int(args[0]),))
-        elif op in ("const", "input"):
-            depends = frozenset()
-        else:
-            depends = frozenset().union(*(self._depends[int(arg)] for arg in args))
+        inner = () if op in ("const", "param", "input") else tuple(int(arg) for arg in args)
+        own = (int(args[0]),) if op == "param" else ()
         self.nodes.append(node)
-        self._depends.append(depends)
+        self._depends.append(frozenset(own).union(*(self._depends[arg] for arg in inner)))
+        self._reads.append(op == "input" or any(self._reads[arg] for arg in inner))
         self._index[node] = len(self.nodes) - 1
         return len(self.nodes) - 1
 
     def depends(self, node: int) -> frozenset[int]:
         """Return the parameters that a node depends on."""
         return self._depends[node]
+
+    def split(self, node: int) -> tuple[int, int, int]:
+        """Return three factors of a node: of parameters and inputs, of inputs, of parameters."""
+        op, args = self.nodes[node]
+        both, inputs, params = list[int](), list[int](), list[int]()
+        for factor in map(int, args) if op == "mul" else (node,):
+            if not self._reads[factor]:
+                params.append(factor)
+            else:
+                (both if self._depends[factor] else inputs).append(factor)
+        return self.mul(*both), self.mul(*inputs), self.mul(*params)
 
     def value(self, node: int) -> float | None:
         """Return a constant node's value, and None for any other."""

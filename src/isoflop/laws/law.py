@@ -15,6 +15,7 @@ from isoflop.identity import NOT_IDENTITY
 from isoflop.laws.formula import parse
 from isoflop.laws.graph import build
 from isoflop.laws.latex import formula_latex
+from isoflop.laws.products import Products
 from isoflop.laws.program import Program
 from isoflop.laws.roles import Role
 
@@ -167,7 +168,7 @@ class Law:
         vectors, arrays, shape = self._prepare(theta, inputs)
         derived, n = self.derived, len(self.params)
         with np.errstate(all="ignore"):
-            parts = derived.hessian.run(vectors, arrays)[1 + n :]
+            parts = derived.products.derivatives(vectors, arrays)[n:]
         result = np.zeros((*shape, n, n), dtype=vectors.dtype)
         for (j, k), part in zip(derived.hessian_entries, parts, strict=True):
             result[..., j, k] = result[..., k, j] = part
@@ -198,15 +199,17 @@ class Law:
         return stacked, arrays, shape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Derived:
     """What follows from a formula once its inputs and parameters are told apart.
 
     Parameters
     ----------
-    loss, gradient, hessian : Program
-        Each also computes what stands before it: ``gradient`` gives the loss, then one derivative
-        a parameter; ``hessian`` gives those, then the second derivatives of ``hessian_entries``.
+    loss, gradient : Program
+        ``gradient`` gives the loss, then one derivative a parameter.
+    products : Products
+        The loss; as products, one derivative a parameter, then the second derivatives of
+        ``hessian_entries``.
     hessian_entries : tuple of (int, int)
         Pairs (j, k), j <= k, whose second derivative is not identically zero.
     linear : tuple of int
@@ -221,11 +224,16 @@ class Derived:
 
     loss: Program
     gradient: Program
-    hessian: Program
+    products: Products
     hessian_entries: tuple[tuple[int, int], ...]
     linear: tuple[int, ...]
     exponential: tuple[int, ...]
     basis: Program
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters."""
+        return len(self.products.parts) - len(self.hessian_entries)
 
     @property
     def projected(self) -> tuple[int, ...]:
@@ -256,7 +264,7 @@ def derive(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> D
     return Derived(
         loss=Program(graph, [root]),
         gradient=Program(graph, [root, *first]),
-        hessian=Program(graph, [root, *first, *(second[pair] for pair in entries)]),
+        products=Products(graph, root, [*first, *(second[pair] for pair in entries)]),
         hessian_entries=entries,
         linear=linear_set,
         exponential=exponential_set,
