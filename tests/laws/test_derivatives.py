@@ -128,6 +128,18 @@ def test_max_takes_the_derivative_of_the_winner():
     np.testing.assert_array_equal(gradient, [[0.0, 1.0], [9.0, 0.0]])
 
 
+def test_a_power_of_zero_has_derivatives():
+    """They come as 0 times the logarithm of 0, or 0 divided by 0."""
+    law = typed_law("E + P*max(D - c, 0)**p + Q*N**q", ["tokens", "params", "loss"])
+    theta = dict(zip(law.param_names, range(1, 7), strict=True)) | {"c": 2.0, "p": 0.7, "q": 0.3}
+    vector = [theta[name] for name in law.param_names]
+    inputs = {"D": [1.0, 2.0], "N": [0.0, 0.0]}
+    np.testing.assert_array_equal(law.loss(vector, inputs), theta["E"])
+    is_floor = np.array([name == "E" for name in law.param_names])
+    np.testing.assert_array_equal(law.gradient(vector, inputs), [is_floor] * 2)
+    np.testing.assert_array_equal(law.hessian(vector, inputs), 0.0)
+
+
 def test_min_of_three():
     law = typed_law("min(a, N, 3*b)", ["params", "loss"])
     np.testing.assert_array_equal(law.loss([4.0, 1.0], {"N": [2.0, 9.0]}), [2.0, 3.0])

@@ -80,6 +80,8 @@ class Problem:
         Width of the quadratic part of the penalty; infinite for least squares.
     below : float
         Weight of points below the curve (1 for symmetric penalties).
+    sums, basis_sums : RowSums
+        Made here: of the law's derivatives, and of what its parameters with a closed form multiply.
     """
 
     derived: Derived
@@ -88,10 +90,12 @@ class Problem:
     is_log: bool
     delta: float
     below: float = 1.0
-    _sums: RowSums = field(init=False, repr=False, compare=False)
+    sums: RowSums = field(init=False, repr=False, compare=False)
+    basis_sums: RowSums = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_sums", RowSums(self.derived, self.inputs))
+        object.__setattr__(self, "sums", RowSums(self.derived.products, self.inputs))
+        object.__setattr__(self, "basis_sums", RowSums(self.derived.basis, self.inputs))
 
     @property
     def n_rows(self) -> int:
@@ -136,8 +140,8 @@ class Problem:
         """
         result = np.empty(len(theta))
         with np.errstate(all="ignore"):
-            for chunk in self._chunks(len(theta)):
-                (prediction,) = self.derived.loss.run(_stack(theta[chunk]), self.inputs)
+            for chunk in self.chunks(len(theta)):
+                (prediction,) = self.derived.loss.run(stack(theta[chunk]), self.inputs)
                 residual = _shifted(self.residual(prediction), _part(shift, chunk))
                 penalty = self._penalty(residual)[0]
                 result[chunk] = _weighted_sum(penalty, _part(weights, chunk), len(theta[chunk]))
@@ -175,7 +179,7 @@ class Problem:
         ndarray, shape (n_batch, n_rows)
         """
         with np.errstate(all="ignore"):
-            (prediction,) = self.derived.loss.run(_stack(theta), self.inputs)
+            (prediction,) = self.derived.loss.run(stack(theta), self.inputs)
         return np.broadcast_to(prediction, (len(theta), self.n_rows))
 
     def linearise(self, theta: Array) -> tuple[Array, Array, Array]:
@@ -191,7 +195,7 @@ class Problem:
             Whether the residual lies in the quadratic part.
         """
         with np.errstate(all="ignore"):
-            outputs = self.derived.gradient.run(_stack(theta[None]), self.inputs)
+            outputs = self.derived.gradient.run(stack(theta[None]), self.inputs)
         full = [np.broadcast_to(part, (1, self.n_rows))[0] for part in outputs]
         residual = self.residual(full[0])
         jacobian = np.stack(full[1:], axis=1)
@@ -215,33 +219,27 @@ class Problem:
     ) -> Evaluation:
         """Evaluate the objective with gradient, exact Hessian and Gauss-Newton matrix."""
         n_batch, n = theta.shape
-        plan = layout(self.derived)
+        plan, sums = layout(self.derived.products), self.sums
         value = np.empty(n_batch)
-        scales = np.ones((1 + int(plan.scale_of.max()), n_batch))
+        scales = np.ones((plan.n_scales, n_batch))
         single = np.empty((plan.n_single, n_batch))
         double = np.empty((2, plan.n_double, n_batch))
         with np.errstate(all="ignore"):
-            for chunk in self._chunks(n_batch):
+            for chunk in self.chunks(n_batch):
                 self._evaluate(
                     theta[chunk],
                     _part(weights, chunk),
                     _part(shift, chunk),
                     out=(value[chunk], scales[:, chunk], single[:, chunk], double[:, :, chunk]),
                 )
-            linear = single[plan.single_at] * scales[plan.scale_of]
-            matrices = np.empty((2, n_batch, n, n))
-            upper, lower = np.triu_indices(n)
-            scale = scales[plan.scale_of[:n]]
-            entries = double[:, plan.double_at] * (scale[upper] * scale[lower])
-            matrices[..., upper, lower] = matrices[..., lower, upper] = entries.transpose(0, 2, 1)
-            for (j, k), bend in zip(self.derived.hessian_entries, linear[n:], strict=True):
-                matrices[0, :, j, k] += bend
-                if j != k:
-                    matrices[0, :, k, j] += bend
+            linear = sums.vectors(single, scales)
+            hessian = sums.matrices(double[0], scales, linear[n:])
+            gauss_newton = sums.matrices(double[1], scales)
         value[~np.isfinite(value)] = np.inf
-        return Evaluation(value, np.ascontiguousarray(linear[:n].T), matrices[0], matrices[1])
+        return Evaluation(value, np.ascontiguousarray(linear[:n].T), hessian, gauss_newton)
 
-    def _chunks(self, n_batch: int) -> list[slice]:
+    def chunks(self, n_batch: int) -> list[slice]:
+        """Return parts of a batch that are evaluated at once."""
         size = max(1, CHUNK_ELEMENTS // max(self.n_rows, 1))
         return [slice(i, min(i + size, n_batch)) for i in range(0, n_batch, size)]
 
@@ -255,9 +253,8 @@ class Problem:
         """Write value, scales and sums over rows of some parameter vectors."""
         value, scales, single, double = out
         shape = (len(theta), self.n_rows)
-        prediction, cores, parts = self.derived.products.run(_stack(theta), self.inputs)
-        for row, part in zip(scales, parts, strict=True):
-            row[:] = part[..., 0] if part.ndim else part
+        prediction, cores, parts = self.derived.products.run(stack(theta), self.inputs)
+        fill_scales(scales, parts)
         prediction = np.broadcast_to(prediction, shape)
         if weights is not None and weights.ndim == 2 and not np.isfinite(prediction).all():
             # A row that was not drawn does not count, even where the law is invalid on it.
@@ -280,13 +277,13 @@ class Problem:
             inverse = 1.0 / prediction
             cores = [core * inverse for core in cores]
             curvature = curvature - slope  # the logarithm's own is -J J'
-        cores = [np.broadcast_to(core, shape) for core in cores]
-        self._sums.single(slope, cores, single)
-        self._sums.double(curvature, cores, double[0])
+        cores = [core if core.shape == shape else np.broadcast_to(core, shape) for core in cores]
+        self.sums.single(slope, cores, single)
+        self.sums.double(curvature, cores, double[0])
         if curvature is irls:
             double[1] = double[0]
         else:
-            self._sums.double(irls, cores, double[1])
+            self.sums.double(irls, cores, double[1])
 
     def _base_weights(self, residual: Array, weights: Array | None) -> Array:
         """Return how much each row's penalty counts, for the side it lies on too."""
@@ -296,9 +293,15 @@ class Problem:
         return np.ones((1, self.n_rows)) if weights is None else np.atleast_2d(weights)
 
 
-def _stack(theta: Array) -> Array:
+def stack(theta: Array) -> Array:
     """Put parameters first and add a last axis that meets the rows."""
     return np.ascontiguousarray(theta.T)[..., None]
+
+
+def fill_scales(scales: Array, parts: Sequence[Array]) -> None:
+    """Write the scales of some parameter vectors, shape (n_scales, n_batch)."""
+    for row, part in zip(scales, parts, strict=True):
+        row[:] = part[..., 0] if part.ndim else part
 
 
 def _part(values: Array | None, chunk: slice) -> Array | None:

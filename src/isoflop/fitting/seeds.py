@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoflop.fitting.objective import Array, Problem
+from isoflop.fitting.objective import Array, Problem, fill_scales, stack
 from isoflop.fitting.solve import solve_definite
+from isoflop.fitting.sums import layout
 from isoflop.laws.formula import Formula, parse
 from isoflop.laws.law import Law, Param
 
@@ -201,46 +202,52 @@ def _place(law: Law, nonlinear: list[int], inputs: Sequence[Array], unit: Array)
     return values
 
 
-def _solve_linear(basis: Array, target: Array, row_weights: Array, is_positive: Array) -> Array:
-    """Solve a batch of small weighted least-squares problems, some unknowns non-negative.
+def _solve_linear(gram: Array, moment: Array, is_positive: Array) -> Array:
+    """Solve a batch of small least-squares problems, some unknowns non-negative.
 
-    Every set of unknowns held at zero is tried, which is exact for the few unknowns of a law.
+    Where some come out negative, every set of unknowns held at zero is tried, which is exact for
+    the few unknowns of a law.
 
     Parameters
     ----------
-    basis : ndarray, shape (n_points, n_linear, n_rows)
-    target : ndarray, shape (n_points, n_rows)
-    row_weights : ndarray, shape (n_rows,)
+    gram : ndarray, shape (n_points, n_linear, n_linear)
+        Weighted sums of products of what the unknowns multiply.
+    moment : ndarray, shape (n_points, n_linear)
+        Weighted sums of these and the target.
     is_positive : ndarray of bool, shape (n_linear,)
 
     Returns
     -------
     ndarray, shape (n_points, n_linear)
     """
-    n_points, n_linear, _ = basis.shape
-    scale = 1.0 / np.sqrt(np.maximum((basis**2) @ row_weights, 1e-300))
-    scaled = basis * scale[:, :, None]
-    weighted = scaled * row_weights
-    gram = np.matmul(weighted, scaled.transpose(0, 2, 1))
-    moment = np.matmul(weighted, target[:, :, None])[:, :, 0]
+    n_points, n_linear = moment.shape
     diagonal = np.arange(n_linear)
+    scale = 1.0 / np.sqrt(np.maximum(gram[:, diagonal, diagonal], 1e-300))
+    gram = gram * scale[:, :, None] * scale[:, None, :]
+    moment = moment * scale
     gram[:, diagonal, diagonal] += 1e-12
     best = np.zeros((n_points, n_linear))
     best_gain = np.zeros(n_points)
     positive = np.flatnonzero(is_positive)
+    asked = np.arange(n_points)
     for held in itertools.chain.from_iterable(
         itertools.combinations(positive, count) for count in range(len(positive) + 1)
     ):
         free = np.setdiff1d(diagonal, np.array(held, dtype=int))
-        if not len(free):
+        if not len(free) or not len(asked):
             continue
-        part, is_definite = solve_definite(gram[:, free[:, None], free], moment[:, free])
-        gain = np.einsum("gk,gk->g", part, moment[:, free])
+        part, is_definite = solve_definite(
+            gram[asked[:, None, None], free[:, None], free], moment[asked[:, None], free]
+        )
+        gain = np.einsum("gk,gk->g", part, moment[asked[:, None], free])
         is_valid = is_definite & np.all((part >= 0) | ~is_positive[free], axis=1)
-        is_best = is_valid & (gain > best_gain)
-        best[is_best] = 0.0
-        best[np.ix_(is_best, free)] = part[is_best]
-        best_gain[is_best] = gain[is_best]
+        is_best = is_valid & (gain > best_gain[asked])
+        found = asked[is_best]
+        best[found] = 0.0
+        best[np.ix_(found, free)] = part[is_best]
+        best_gain[found] = gain[is_best]
+        if not held:
+            asked = asked[~is_valid]
     return np.asarray(best * scale)
 
 
@@ -349,27 +356,57 @@ def project_linear(law: Law, problem: Problem, theta: Array) -> Array:
     is_log = is_exponential | np.array([law.params[j].scale == "log" for j in closed])
     is_positive = is_exponential | np.array([law.params[j].lower >= 0 for j in closed])
     row_weights = 1.0 / problem.target**2 if problem.is_log else np.ones(problem.n_rows)
-    size = max(1, 2_000_000 // (problem.n_rows * (len(closed) + 1)))
-    parts = []
-    for i in range(0, len(theta), size):
-        some = result[i : i + size]
-        with np.errstate(all="ignore"):  # what overflows is left out below
-            outputs = problem.derived.basis.run(
-                np.ascontiguousarray(some.T)[..., None], problem.inputs
-            )
-        full = [np.broadcast_to(o, (len(some), problem.n_rows)) for o in outputs]
-        basis = np.stack(full[1:], axis=1)
-        is_finite = (np.abs(basis) < 1e100).all(axis=(1, 2)) & np.isfinite(full[0]).all(axis=1)
-        basis = np.where(is_finite[:, None, None], basis, 0.0)
-        # At zero an exponential parameter still gives its term once.
-        offset = full[0] - basis[:, is_exponential].sum(axis=1)
-        target = np.where(is_finite[:, None], problem.target - offset, 0.0)
-        solved = _solve_linear(basis, target, row_weights, is_positive)
-        # A positive parameter at zero has no logarithm: start it at a small share of the loss.
-        mean_basis = np.maximum(np.abs(basis).mean(axis=2), 1e-300)
-        small = _SMALL_SHARE * float(np.mean(np.abs(problem.target))) / mean_basis
-        solved = np.where(is_log & (solved < small), small, solved)
-        solved[:, is_exponential] = np.log(solved[:, is_exponential])
-        parts.append(np.where(is_finite[:, None], solved, np.nan))
-    result[:, closed] = np.concatenate(parts)
+    gram, moment = _normal_equations(problem, result, row_weights, is_exponential)
+    diagonal = np.diagonal(gram, axis1=1, axis2=2)
+    with np.errstate(invalid="ignore"):  # what overflowed is left out
+        is_finite = (diagonal < 1e200).all(axis=1) & np.isfinite(moment).all(axis=1)
+    gram, moment = gram[is_finite], moment[is_finite]
+    solved = _solve_linear(gram, moment, is_positive)
+    # A positive parameter at zero has no logarithm: start it at a small share of the loss.
+    size = np.sqrt(np.maximum(diagonal[is_finite], 1e-300))
+    small = _SMALL_SHARE * np.sqrt(np.sum(row_weights * problem.target**2)) / size
+    solved = np.where(is_log & (solved < small), small, solved)
+    solved[:, is_exponential] = np.log(solved[:, is_exponential])
+    full = np.full((len(theta), len(closed)), np.nan)
+    full[is_finite] = solved
+    result[:, closed] = full
     return result
+
+
+def _normal_equations(
+    problem: Problem, theta: Array, row_weights: Array, is_exponential: Array
+) -> tuple[Array, Array]:
+    """Return the least-squares equations for the parameters with a closed form.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (n_points, n_params)
+        With these parameters at zero.
+    row_weights : ndarray, shape (n_rows,)
+    is_exponential : ndarray of bool, shape (n_closed,)
+
+    Returns
+    -------
+    gram : ndarray, shape (n_points, n_closed, n_closed)
+    moment : ndarray, shape (n_points, n_closed)
+    """
+    basis, sums = problem.derived.basis, problem.basis_sums
+    plan = layout(basis)
+    scales = np.ones((plan.n_scales, len(theta)))
+    single = np.empty((plan.n_single, len(theta)))
+    double = np.empty((plan.n_double, len(theta)))
+    exponential = [part for part, it_is in zip(basis.parts, is_exponential, strict=True) if it_is]
+    rows = basis.row_factors(problem.inputs) if exponential else []
+    with np.errstate(all="ignore"):
+        for chunk in problem.chunks(len(theta)):
+            value, cores, parts = basis.run(stack(theta[chunk]), problem.inputs)
+            fill_scales(scales[:, chunk], parts)
+            # At zero an exponential parameter still gives its term once.
+            for part in exponential:
+                value = value - cores[part.core] * rows[part.row] * parts[part.scale]
+            shape = (len(theta[chunk]), problem.n_rows)
+            target = np.broadcast_to(row_weights * (problem.target - value), shape)
+            cores = [np.broadcast_to(core, shape) for core in cores]
+            sums.single(target, cores, single[:, chunk])
+            sums.double(row_weights[None], cores, double[:, chunk])
+        return sums.matrices(double, scales), sums.vectors(single, scales).T

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from isoflop.laws.law import Derived
+from isoflop.laws.products import Products
 from isoflop.laws.program import Array
 
 Factors: TypeAlias = tuple[tuple[int, ...], ...]
@@ -36,11 +36,15 @@ class Layout:
         Position of each derivative among all sums of ``single``.
     double : tuple of (int, int, Factors)
         Two cores and their row factors, for sums with two first derivatives.
-    double_at : ndarray of int, shape (n_params * (n_params + 1) / 2,)
+    double_at : ndarray of int, shape (n_pairs,)
         Position of each pair of the upper triangle among all sums of ``double``.
     scale_of : ndarray of int, shape (n_derivatives,)
-    n_single, n_double : int
-        Numbers of sums.
+    upper, lower : ndarray of int, shape (n_pairs,)
+        The pairs of the upper triangle.
+    bent : ndarray of int, shape (n_second,)
+        Which pair each second derivative is of.
+    n_single, n_double, n_scales : int
+        Numbers of sums and of scales.
     """
 
     single: tuple[tuple[int, Factors], ...]
@@ -48,8 +52,12 @@ class Layout:
     double: tuple[tuple[int, int, Factors], ...]
     double_at: Array
     scale_of: Array
+    upper: Array
+    lower: Array
+    bent: Array
     n_single: int
     n_double: int
+    n_scales: int
 
 
 def _grouped(
@@ -71,24 +79,30 @@ def _grouped(
     )
 
 
-@lru_cache(maxsize=256)
-def layout(derived: Derived) -> Layout:
+@lru_cache(maxsize=512)
+def layout(products: Products) -> Layout:
     """Lay out the sums of a law."""
-    parts, n = derived.products.parts, derived.n_params
+    parts, n = products.parts, products.n_first
     single, single_at = _grouped(((part.core,), (part.row,)) for part in parts)
-    pairs = []
-    for j, k in zip(*np.triu_indices(n), strict=True):
+    pairs = [(j, k) for j in range(n) for k in range(j, n)]
+    wanted = []
+    for j, k in pairs:
         first, second = sorted((parts[j], parts[k]), key=lambda part: part.core)
-        pairs.append(((first.core, second.core), tuple(sorted((first.row, second.row)))))
-    double, double_at = _grouped(pairs)
+        wanted.append(((first.core, second.core), tuple(sorted((first.row, second.row)))))
+    double, double_at = _grouped(wanted)
+    numbers = {pair: i for i, pair in enumerate(pairs)}
     return Layout(
         single=tuple((core, rows) for (core,), rows in single.items()),
         single_at=single_at,
         double=tuple((first, second, rows) for (first, second), rows in double.items()),
         double_at=double_at,
         scale_of=np.array([part.scale for part in parts], dtype=int),
+        upper=np.array([j for j, _ in pairs], dtype=int),
+        lower=np.array([k for _, k in pairs], dtype=int),
+        bent=np.array([numbers[pair] for pair in products.pairs], dtype=int),
         n_single=sum(map(len, single.values())),
         n_double=sum(map(len, double.values())),
+        n_scales=1 + max((part.scale for part in parts), default=0),
     )
 
 
@@ -98,11 +112,11 @@ class RowSums:
 
     Parameters
     ----------
-    derived : Derived
+    products : Products
     inputs : sequence of ndarray, shape (n_rows,)
     """
 
-    derived: Derived
+    products: Products
     inputs: Sequence[Array]
     _kept: dict[Factors, Array | None] = field(default_factory=dict, init=False)
 
@@ -112,7 +126,7 @@ class RowSums:
             return self._kept[factors]
         matrix = None
         if factors not in (((0,),), ((0, 0),)):
-            values = self.derived.products.row_factors(self.inputs)
+            values = self.products.row_factors(self.inputs)
             matrix = np.empty((len(factors), len(self.inputs[0])))
             for row, numbers in zip(matrix, factors, strict=True):
                 row[:] = values[numbers[0]]
@@ -132,7 +146,7 @@ class RowSums:
         out : ndarray, shape (n_single, n_batch)
         """
         start = 0
-        for core, factors in layout(self.derived).single:
+        for core, factors in layout(self.products).single:
             part = out[start : start + len(factors)]
             start += len(factors)
             self._sum(weights, cores[core], factors, part)
@@ -146,14 +160,13 @@ class RowSums:
             As `single`.
         out : ndarray, shape (n_double, n_batch)
         """
-        start = 0
-        weighted: dict[int, Array] = {}
-        for first, second, factors in layout(self.derived).double:
-            if first not in weighted:
-                weighted = {first: weights * cores[first]}
+        start, last, weighted = 0, -1, weights
+        for first, second, factors in layout(self.products).double:
+            if first != last:
+                last, weighted = first, weights * cores[first]
             part = out[start : start + len(factors)]
             start += len(factors)
-            self._sum(weighted[first], cores[second], factors, part)
+            self._sum(weighted, cores[second], factors, part)
 
     def _sum(self, weights: Array, core: Array, factors: Factors, out: Array) -> None:
         matrix = self._matrix(factors)
@@ -161,3 +174,31 @@ class RowSums:
             np.vecdot(weights, core, out=out[0])
         else:
             np.matvec(weights * core, matrix, out=out)
+
+    def vectors(self, single: Array, scales: Array) -> Array:
+        """Return the sums with each first and second derivative, shape (n_derivatives, n_batch)."""
+        plan = layout(self.products)
+        return np.asarray(single[plan.single_at] * scales[plan.scale_of])
+
+    def matrices(self, double: Array, scales: Array, bends: Array | None = None) -> Array:
+        """Return the sums with two first derivatives as symmetric matrices.
+
+        Parameters
+        ----------
+        double : ndarray, shape (n_double, n_batch)
+        scales : ndarray, shape (n_scales, n_batch)
+        bends : ndarray, shape (n_second, n_batch), optional
+            Sums with second derivatives, to be added.
+
+        Returns
+        -------
+        ndarray, shape (n_batch, n_params, n_params)
+        """
+        plan, n = layout(self.products), self.products.n_first
+        scale = scales[plan.scale_of[:n]]
+        entries = double[plan.double_at] * scale[plan.upper] * scale[plan.lower]
+        if bends is not None:
+            entries[plan.bent] += bends
+        result = np.empty((double.shape[1], n, n))
+        result[:, plan.upper, plan.lower] = result[:, plan.lower, plan.upper] = entries.T
+        return result

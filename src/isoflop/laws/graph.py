@@ -226,28 +226,35 @@ class Graph:
                 )
             case "pow":
                 return self._differentiate_power(node, param)
-            case "exp":
-                return self.mul(node, inner[0])
-            case "log":
-                return self.mul(inner[0], self.pow(args[0], self.const(-1.0)))
-            case "base_log":
-                return self.mul(inner[0], self._intern(("base_recip", (args[0],))))
-            case "base_recip":
-                return self.mul(self.const(-1.0), node, node, inner[0])
-            case "tanh":
-                slope = self.add(self.const(1.0), self.neg(self.mul(node, node)))
-                return self.mul(slope, inner[0])
-            case "sin":
-                return self.mul(self.cos(args[0]), inner[0])
-            case "arctan":
-                squared = self.pow(args[0], self.const(2.0))
-                slope = self.pow(self.add(self.const(1.0), squared), self.const(-1.0))
-                return self.mul(slope, inner[0])
             case "max":
                 left_wins = self._intern(("step", (self.add(args[0], self.neg(args[1])),)))
                 right_wins = self.add(self.const(1.0), self.neg(left_wins))
                 return self.add(self.mul(left_wins, inner[0]), self.mul(right_wins, inner[1]))
-        return self.const(0.0)  # a step is flat wherever it has a derivative
+            case "step":  # flat wherever it has a derivative
+                return self.const(0.0)
+        return self.mul(self._slope(node), inner[0])
+
+    def _slope(self, node: int) -> int:
+        """Return the derivative of a function of one argument by that argument."""
+        op, (raw,) = self.nodes[node]
+        arg = int(raw)
+        match op:
+            case "exp":
+                return node
+            case "log":
+                return self.pow(arg, self.const(-1.0))
+            case "base_log":
+                return self._intern(("base_recip", (arg,)))
+            case "base_recip":
+                return self.mul(self.const(-1.0), node, node)
+            case "tanh":
+                return self.add(self.const(1.0), self.neg(self.mul(node, node)))
+            case "sin":
+                return self.cos(arg)
+            case "arctan":
+                squared = self.pow(arg, self.const(2.0))
+                return self.pow(self.add(self.const(1.0), squared), self.const(-1.0))
+        raise AssertionError(f"no derivative of {op}")
 
     def _differentiate_power(self, node: int, param: int) -> int:
         base, exponent = (int(arg) for arg in self.nodes[node][1])

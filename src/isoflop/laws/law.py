@@ -166,11 +166,11 @@ class Law:
         ndarray, shape (..., n_rows, n_params, n_params)
         """
         vectors, arrays, shape = self._prepare(theta, inputs)
-        derived, n = self.derived, len(self.params)
+        products, n = self.derived.products, len(self.params)
         with np.errstate(all="ignore"):
-            parts = derived.products.derivatives(vectors, arrays)[n:]
+            parts = products.derivatives(vectors, arrays)[n:]
         result = np.zeros((*shape, n, n), dtype=vectors.dtype)
-        for (j, k), part in zip(derived.hessian_entries, parts, strict=True):
+        for (j, k), part in zip(products.pairs, parts, strict=True):
             result[..., j, k] = result[..., k, j] = part
         return result
 
@@ -199,7 +199,7 @@ class Law:
         return stacked, arrays, shape
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Derived:
     """What follows from a formula once its inputs and parameters are told apart.
 
@@ -208,32 +208,24 @@ class Derived:
     loss, gradient : Program
         ``gradient`` gives the loss, then one derivative a parameter.
     products : Products
-        The loss; as products, one derivative a parameter, then the second derivatives of
-        ``hessian_entries``.
-    hessian_entries : tuple of (int, int)
-        Pairs (j, k), j <= k, whose second derivative is not identically zero.
+        The loss, one derivative a parameter, and the second derivatives that are not
+        identically zero.
     linear : tuple of int
         Parameters in which the formula is jointly linear.
     exponential : tuple of int
         Parameters p in which it is jointly linear as exp(p), such as a in ``exp(a - b*log(N))``.
         Together with ``linear`` they are the largest such set.
-    basis : Program
-        The formula, then its derivative by each linear and each exponential parameter: with those
+    basis : Products
+        The formula, and its derivative by each linear and each exponential parameter: with those
         at zero, what each multiplies (the formula then holds the exponential ones once).
     """
 
     loss: Program
     gradient: Program
     products: Products
-    hessian_entries: tuple[tuple[int, int], ...]
     linear: tuple[int, ...]
     exponential: tuple[int, ...]
-    basis: Program
-
-    @property
-    def n_params(self) -> int:
-        """Number of parameters."""
-        return len(self.products.parts) - len(self.hessian_entries)
+    basis: Products
 
     @property
     def projected(self) -> tuple[int, ...]:
@@ -253,22 +245,21 @@ def derive(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> D
         for k in range(j, n)
         if graph.value(first[j]) is None
     }
-    entries = tuple(pair for pair, node in second.items() if graph.value(node) != 0.0)
+    second = {pair: node for pair, node in second.items() if graph.value(node) != 0.0}
     switches = graph.switches()
-    linear = {j for j in range(n) if (j, j) not in entries and j not in switches}
+    linear = {j for j in range(n) if (j, j) not in second and j not in switches}
     exponential = {j for j in range(n) if second.get((j, j)) == first[j] and j not in switches}
     exponential -= linear
-    closed = _largest_separable_set([*linear, *exponential], set(entries))
+    closed = _largest_separable_set([*linear, *exponential], set(second))
     linear_set = tuple(j for j in closed if j in linear)
     exponential_set = tuple(j for j in closed if j in exponential)
     return Derived(
         loss=Program(graph, [root]),
         gradient=Program(graph, [root, *first]),
-        products=Products(graph, root, [*first, *(second[pair] for pair in entries)]),
-        hessian_entries=entries,
+        products=Products(graph, root, first, second),
         linear=linear_set,
         exponential=exponential_set,
-        basis=Program(graph, [root, *(first[j] for j in linear_set + exponential_set)]),
+        basis=Products(graph, root, [first[j] for j in linear_set + exponential_set]),
     )
 
 

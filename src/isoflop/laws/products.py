@@ -1,4 +1,4 @@
-"""Derivatives as products of what depends on parameters and rows, on rows alone, on parameters alone.
+"""Derivatives as products: of what depends on parameters and rows, on rows, on parameters.
 
 The derivatives of a sum of power laws differ only in factors that are one number a row (``log N``)
 or one a parameter vector (``A``); what runs over both (``N**-alpha``) is shared. Sums over rows of
@@ -7,7 +7,7 @@ products of derivatives can then be taken with few passes over the whole batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,15 +43,24 @@ class Products:
     graph : Graph
     root : int
         Node of the formula's value.
-    derivatives : sequence of int
-        Nodes of its derivatives.
+    first : sequence of int
+        Nodes of its first derivatives.
+    second : mapping of (int, int) to int
+        Nodes of second derivatives, by their positions in ``first``, j <= k.
     """
 
-    def __init__(self, graph: Graph, root: int, derivatives: Sequence[int]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        root: int,
+        first: Sequence[int],
+        second: Mapping[tuple[int, int], int] | None = None,
+    ) -> None:
+        second = second or {}
         cores: dict[int, int] = {}
         rows, scales = {graph.const(1.0): 0}, {graph.const(1.0): 0}
         parts = []
-        for node in derivatives:
+        for node in [*first, *second.values()]:
             core, row, scale = graph.split(node)
             parts.append(
                 Part(
@@ -61,6 +70,8 @@ class Products:
                 )
             )
         self.parts = tuple(parts)
+        self.n_first = len(first)
+        self.pairs = tuple(second)
         self.n_cores = len(cores)
         self._run = Program(graph, [root, *cores, *scales])
         self._rows = Program(graph, list(rows))
