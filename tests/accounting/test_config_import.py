@@ -1,12 +1,15 @@
+import csv
 import json
 from contextlib import suppress
 
+import huggingface_hub.errors
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from isoflop.accounting import find_model, load_families
+from isoflop.accounting import find_model
 from isoflop.accounting.config_import import import_config
+from isoflop.accounting.model_types import load_model_types
 from isoflop.errors import ArchitectureError, IsoflopError
 
 LLAMA_3_8B = {
@@ -138,11 +141,17 @@ CONFIGS = {
 }  # fmt: skip
 
 
+BALANCING_BIASES = {"DeepSeek-V3": 58 * 256}
+"""Held by the released checkpoint, and a buffer in the code that counts."""
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_configuration_counts_as_its_released_model(name):
     imported = import_config(json.dumps(CONFIGS[name]))
     released = find_model(name)
-    assert imported.parameters == released.parameters
+    buffers = BALANCING_BIASES.get(name, 0)
+    assert imported.parameters.total == released.parameters.total - buffers
+    assert imported.parameters.active == released.parameters.active - buffers
     assert imported.max_context == released.max_context or name in ("DeepSeek-V3", "gpt2")
     shape = imported.architecture
     assert (shape.window, shape.n_local_layers) == (
@@ -151,11 +160,85 @@ def test_a_configuration_counts_as_its_released_model(name):
     )
 
 
-def test_every_supported_model_type_is_covered():
-    supported = {kind for family in load_families().values() for kind in family.model_types}
-    tested = {config["model_type"] for config in CONFIGS.values()}
-    # Multimodal Gemma 3 has a test of its own.
-    assert supported - tested == {"gemma3"}
+# What the configuration classes of a type need said, since their defaults build no model.
+NEEDED = {
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "dots1": {"n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 2},
+    "glm4_moe": {"head_dim": 128},
+    "hunyuan_v1_dense": {"head_dim": 64},
+    "ministral": {"head_dim": 128},
+}
+VARIANTS = {
+    "as its class": {},
+    "deeper": {"num_hidden_layers": 7},
+    "biased": {"num_hidden_layers": 9, "attention_bias": True},
+    "normed": {"mlp_bias": True, "use_bias": True, "mamba_proj_bias": True, "use_qk_norm": True},
+    "small": {"num_hidden_layers": 6, "num_attention_heads": 8, "hidden_size": 512,
+              "intermediate_size": 777, "num_key_value_heads": 2, "head_dim": 48},
+}  # fmt: skip
+
+
+NOT_SUPPORTED = {
+    ("normed", "deepseek_v2"),
+    ("normed", "deepseek_v32"),
+    ("normed", "ernie4_5_moe"),
+    ("normed", "falcon_h1"),
+    ("normed", "glm_moe_dsa"),
+    ("normed", "nemotron_h"),
+    ("biased", "gemma4_text"),
+}
+"""Their code gives some of their matrices a bias and others none."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type", sorted(load_model_types()))
+def test_a_type_counts_as_its_own_code_does(model_type):
+    """Every model is built by transformers on the meta device, where a parameter takes no room."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    refusals = (ValueError, AssertionError, huggingface_hub.errors.StrictDataclassError)
+    if (
+        model_type == "kimi_k2"
+    ):  # code of its own in the repository of its weights, as DeepSeek-V3's
+        model_type = "deepseek_v3"
+    encoder = model_type in ("bert", "roberta")
+    build = transformers.AutoModelForMaskedLM if encoder else transformers.AutoModelForCausalLM
+    config_class = transformers.CONFIG_MAPPING[model_type]
+    needed = NEEDED.get(model_type, {})
+    known = config_class(**needed).to_dict()
+    compared = 0
+    for name, variant in VARIANTS.items():
+        changes = {key: value for key, value in variant.items() if key in known}
+        try:
+            config = config_class(**(needed | changes))
+            with torch.device("meta"):
+                model = build.from_config(config)
+        except refusals:
+            continue  # the class refuses it too: a layer list or a padding token that does not fit
+        expected = sum(weights.numel() for weights in model.parameters())
+        text = config.to_json_string(use_diff=False)
+        if (name, model_type) in NOT_SUPPORTED:
+            with pytest.raises(ArchitectureError, match="are not supported"):
+                import_config(text)
+            continue
+        assert import_config(text).parameters.total == expected, name
+        compared += 1
+    assert compared >= 1
+
+
+def test_configurations_count_as_they_did_in_the_facts(shared):
+    folder = shared / "facts" / "configs"
+    with (folder / "counts.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    wrong = []
+    for row in rows:
+        imported = import_config((folder / row["config_file"]).read_text("utf-8"))
+        counted = (imported.parameters.total, imported.parameters.active)
+        if counted != (int(row["params_total"]), int(row["params_active"])):
+            wrong.append(row["model"])
+            # These two files lack the key that their counts were made with, and that is said.
+            assert imported.notes[-1].startswith("num_global_key_value_heads is not in the file")
+    assert wrong == ["Gemma-4-31B (text)", "Gemma-4-26B-A4B (text)"]
+    assert len(rows) >= 23
 
 
 def test_the_language_model_of_a_multimodal_configuration():
@@ -193,6 +276,8 @@ def test_what_is_assumed_is_noted():
         "A training sequence of 8,192 tokens is assumed; the model takes up to 163,840.",
         "The multi-token prediction layers are not counted.",
         "The checkpoint is quantised; its weights are counted as parameters.",
+        "Active parameters include the whole embedding table; some published figures leave it out. "
+        "A router's balancing biases are not learned by gradient and not counted.",
     )
 
 
@@ -215,7 +300,7 @@ def test_attention_and_mlp_biases_are_read():
         ("[" * 200_000, "This is not a config.json.", ""),
         (" " * 1_000_001, "This file is too large for a config.json.", "1,000,001 bytes"),
         ("{}", "architecture is not supported", "The file has no model_type."),
-        ('{"model_type": "mamba"}', "architecture is not supported", "model_type = 'mamba'"),
+        ('{"model_type": "rwkv"}', "architecture is not supported", "model_type = 'rwkv'"),
         ('{"model_type": ["llama"]}', "architecture is not supported", "model_type = ['llama']"),
     ],
 )
@@ -230,7 +315,7 @@ def test_what_is_no_configuration_is_refused(content, message, detail):
 def test_unsupported_types_name_the_supported_ones():
     with pytest.raises(ArchitectureError) as caught:
         import_config('{"model_type": "t5"}')
-    assert "deepseek_v3, gemma, gemma2" in caught.value.hint
+    assert "deepseek_v3, deepseek_v32, dots1" in caught.value.hint
 
 
 def test_all_missing_sizes_are_named():
@@ -263,9 +348,10 @@ def test_all_missing_sizes_are_named():
         ("Gemma-2-9b", {"sliding_window": "wide"}, "window = 'wide' is not an integer"),
         ("Gemma-3-1b", {"sliding_window_pattern": None}, "global_every = None is not an integer"),
         ("Mixtral-8x7B", {"num_experts_per_tok": 9}, "top_k = 9 exceeds n_experts = 8"),
-        ("Mixtral-8x7B", {"num_local_experts": None}, "missing: num_local_experts"),
-        ("Qwen3-30B-A3B", {"decoder_sparse_step": 2}, "decoder_sparse_step is not 1"),
-        ("DeepSeek-V3", {"moe_layer_freq": 2}, "moe_layer_freq = 2"),
+        ("Mixtral-8x7B", {"num_local_experts": None}, "missing: n_routed_experts or num"),
+        ("Qwen3-30B-A3B", {"mlp_only_layers": list(range(48))}, "leaves none of 48 for experts"),
+        ("Qwen3-30B-A3B", {"layer_types": ["full_attention"] * 3}, "3 types for 48 layers"),
+        ("Qwen3-30B-A3B", {"layer_types": ["retention"] * 48}, "retention"),
         ("DeepSeek-V3", {"qk_rope_head_dim": "64"}, "rope_head_dim = '64' is not an integer"),
         ("DeepSeek-V3", {"v_head_dim": None}, "missing: v_head_dim"),
     ],
@@ -276,6 +362,59 @@ def test_absurd_fields_are_refused(name, change, detail):
     assert detail in caught.value.detail
 
 
+@pytest.mark.parametrize(
+    ("change", "n_dense"),
+    [
+        ({}, 0),
+        ({"mlp_only_layers": [0, 3]}, 2),
+        ({"decoder_sparse_step": 2}, 24),
+        ({"decoder_sparse_step": 2, "mlp_only_layers": [0, 1]}, 25),
+    ],
+)
+def test_dense_layers_between_experts_are_counted(change, n_dense):
+    shape = import_config(json.dumps(CONFIGS["Qwen3-30B-A3B"] | change)).architecture
+    assert shape.experts.n_dense_layers == n_dense
+    assert shape.n_dense_mlp_layers == n_dense
+
+
+@pytest.mark.parametrize(
+    ("architectures", "added"),
+    [
+        (["BertModel"], 768 * 769),
+        (["BertForMaskedLM"], 768 * 769 + 2 * 768 + 30522),
+        (["BertForPreTraining"], 2 * 768 * 769 + 2 * 768 + 30522),
+        (["BertForTokenClassification"], 0),
+    ],
+)
+def test_an_encoder_has_on_top_what_its_class_has(architectures, added):
+    config = {
+        "architectures": architectures, "model_type": "bert", "hidden_size": 768,
+        "intermediate_size": 3072, "max_position_embeddings": 512, "num_attention_heads": 12,
+        "num_hidden_layers": 12, "type_vocab_size": 2, "vocab_size": 30522,
+    }  # fmt: skip
+    bare = find_model("BERT-base").parameters.total - 768 * 769
+    assert import_config(json.dumps(config)).parameters.total == bare + added
+
+
+@pytest.mark.parametrize("key", ["layer_types", "layers_block_type"])
+def test_one_of_many_layers_of_a_list_is_enough_to_know_the_depth(key, shared):
+    text = (shared / "facts" / "configs" / "Nemotron-H-8B.json").read_text("utf-8")
+    config = json.loads(text)
+    config[key] = config.pop("layers_block_type")
+    shape = import_config(json.dumps(config)).architecture
+    assert (shape.n_layers, shape.n_attention_layers, shape.n_mlp_layers) == (52, 4, 24)
+    assert shape.recurrent.n_layers == 24
+
+
+def test_a_pattern_of_letters_is_a_list_of_layers(shared):
+    config = json.loads((shared / "facts" / "configs" / "Nemotron-H-8B.json").read_text("utf-8"))
+    letters = {"linear_attention": "M", "full_attention": "*", "mlp": "-"}
+    kinds = config.pop("layers_block_type")
+    config |= {"hybrid_override_pattern": "".join(letters[kind] for kind in kinds)}
+    config |= {"num_hidden_layers": 52}
+    assert import_config(json.dumps(config)).parameters.total == 8_100_852_736
+
+
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -283,11 +422,17 @@ JUNK = st.recursive(
 )
 
 
+@pytest.fixture(scope="module")
+def many_configs(shared):
+    files = sorted((shared / "facts" / "configs").glob("*.json"))
+    return [*CONFIGS.values(), *(json.loads(path.read_text("utf-8")) for path in files)]
+
+
 @pytest.mark.slow
-@settings(max_examples=150)
-@given(name=st.sampled_from(sorted(CONFIGS)), data=st.data())
-def test_junk_in_any_field_is_a_clear_error_or_a_model(name, data):
-    config = dict(CONFIGS[name])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_junk_in_any_field_is_a_clear_error_or_a_model(many_configs, data):
+    config = dict(data.draw(st.sampled_from(many_configs)))
     key = data.draw(st.sampled_from([*sorted(config), "layer_types", "text_config", "head_dim"]))
     config[key] = data.draw(JUNK)
     with suppress(IsoflopError):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoflop.accounting import CONVENTION_HELP, count_flop, find_model, load_families
-from isoflop.accounting.flop import attended_tokens
+from isoflop.accounting.flop import attended_tokens, attention_score_flop
 from isoflop.errors import ArchitectureError
 
 ALL_MODELS = [model for family in load_families().values() for model in family.models]
@@ -62,9 +62,12 @@ def test_matrix_products_are_two_flop_an_active_weight(model):
     shape, parameters = model.architecture, model.parameters
     parts = count_flop(shape, convention="matmul", causal=False).forward_by_component_flop
     weights = sum(flop for name, flop in parts.items() if name != "attention_scores") / 2
-    looked_up = parameters.by_component["token_embedding"] + parameters.by_component.get(
-        "position_embedding", 0
-    )
+    if shape.recurrent is not None:
+        weights -= shape.recurrent.n_layers * shape.recurrent.scan_flop / 2
+    tables = ("token_embedding", "position_embedding", "per_layer_embedding")
+    looked_up = sum(parameters.by_component.get(table, 0) for table in tables)
+    if shape.encoder is not None and shape.encoder.pooler:
+        looked_up += shape.d_model**2  # acts on one token of the sequence
     expected = parameters.active - looked_up
     if shape.tied_embeddings:
         expected += parameters.by_component["token_embedding"]
@@ -97,3 +100,37 @@ def test_context_must_be_positive():
 def test_unknown_convention_is_refused():
     with pytest.raises(ArchitectureError, match="There is no FLOP convention '8N'"):
         count_flop(find_model("gpt2").architecture, convention="8N")
+
+
+def test_a_hybrid_pays_for_its_recurrence_by_its_state():
+    """Mamba-2: two multiplications and additions a state element, and one a convolution's tap."""
+    shape = find_model("Mamba2-2.7B").architecture
+    parts = count_flop(shape, convention="matmul").forward_by_component_flop
+    inner, state, heads, convolved = 5120, 128, 80, 5376
+    projections = 2560 * (2 * inner + 2 * state + heads) + inner * 2560
+    scan = 2 * inner * state + 4 * convolved
+    assert parts["recurrent"] == 64 * 2 * (projections + scan)
+    assert parts["attention_scores"] == 0
+
+
+def test_a_sparse_index_bounds_what_a_token_attends_to():
+    shape = find_model("DeepSeek-V3.2").architecture
+    short, long = (attention_score_flop(shape, context, causal=False) for context in (2048, 65536))
+    heads, width = 128, 192 + 128
+    index = 2 * 61 * 64 * 128
+    assert short == 2 * 61 * heads * width * 2048 + index * 2048
+    assert long == 2 * 61 * heads * width * 2048 + index * 65536
+
+
+def test_an_encoder_sees_both_sides():
+    shape = find_model("BERT-base").architecture
+    both, masked = (attention_score_flop(shape, 512, causal=causal) for causal in (False, True))
+    assert both == masked == 2 * 2 * 768 * 12 * 512
+
+
+def test_global_layers_with_wider_heads_cost_more():
+    shape = find_model("Gemma-4-31B").architecture
+    heads, context = 32, 8192
+    local, everywhere = 50 * 1024, 10 * context
+    expected = 2 * 2 * heads * (256 * local + 512 * everywhere)
+    assert attention_score_flop(shape, context, causal=False) == expected

@@ -36,7 +36,7 @@ def test_new_shapes_meet_the_target_on_hardware_friendly_sizes(key, exponent):
     assert shape.d_ff % 64 == 0
     assert shape.vocab % 128 == 0
     assert shape.d_model % unit == 0 or shape.d_model % shape.head_dim == 0
-    assert shape.n_heads % shape.n_kv_heads == 0
+    assert not shape.n_attention_layers or shape.n_heads % shape.n_kv_heads == 0
     assert shape.n_heads < 32 or shape.n_heads % 8 == 0
 
 
@@ -48,7 +48,8 @@ def test_released_sizes_lead_back_to_released_shapes(key):
             continue
         proposed = propose_shape(family, model.parameters.total)
         assert proposed.architecture.d_model == pytest.approx(model.architecture.d_model, rel=0.2)
-        assert abs(proposed.relative_error) < 0.01
+        # An expert's width of some hundreds moves in steps of 128.
+        assert abs(proposed.relative_error) < (0.02 if model.architecture.is_moe else 0.01)
         assert not proposed.is_extrapolation
 
 

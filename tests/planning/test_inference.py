@@ -55,6 +55,35 @@ def test_cache_bytes_match_the_reference_table(shared):
     assert checked == 92
 
 
+def test_cache_bytes_of_later_models_match_the_facts(shared):
+    """Hybrids keep keys and values in the layers with attention alone."""
+    with (shared / "facts" / "families-2026.tsv").open(encoding="utf-8") as file:
+        rows = [
+            row for row in csv.DictReader(file, delimiter="\t") if row["kv_bytes_per_token_bf16"]
+        ]
+    checked = 0
+    for row in rows:
+        name = row["model"].removesuffix(" (text)").removesuffix(" / 1.5 Mini")
+        shape = find_model(name).architecture
+        assert kv_cache_bytes_per_token(shape) == int(row["kv_bytes_per_token_bf16"]), name
+        checked += 1
+    assert checked == 17
+
+
+def test_a_recurrent_model_keeps_a_state_of_one_size():
+    shape = find_model("Mamba2-2.7B").architecture
+    # 80 heads of 64 channels by 128, and three taps of 5376 convolved channels, in each layer.
+    state = 64 * (80 * 64 * 128 + 3 * 5376)
+    assert kv_cache_bytes(shape, 1) == kv_cache_bytes(shape, 1e6) == 2 * state
+    assert kv_cache_bytes_per_token(shape) == 0
+
+
+def test_a_sparse_index_keeps_a_key_of_its_own():
+    index = find_model("DeepSeek-V3.2").architecture
+    plain = find_model("DeepSeek-V3").architecture
+    assert kv_cache_bytes(index, 1000) - kv_cache_bytes(plain, 1000) == 1000 * 61 * 128
+
+
 @pytest.mark.parametrize(
     ("name", "kilo_bytes"),
     [("DeepSeek-V3", 70.272), ("Qwen2.5-72B", 327.680), ("Llama-3.1-405B", 516.096)],

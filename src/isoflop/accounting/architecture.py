@@ -1,10 +1,11 @@
-"""The shape of a decoder-only transformer, from which all its counts follow."""
+"""The shape of a language model, from which all its counts follow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from isoflop.accounting.recurrent import Recurrent, RecurrentKind
 from isoflop.errors import ArchitectureError
 
 Norm = Literal["layernorm", "rmsnorm", "none"]
@@ -34,9 +35,13 @@ class Experts:
     shared_d_ff : int
         Hidden width of one shared expert.
     n_dense_layers : int
-        Leading layers that keep the dense MLP.
+        Layers that keep the dense MLP.
     router_bias : bool
-        Whether the router holds one bias an expert (DeepSeek-V3's balancing term).
+        Whether the router holds one number more an expert (a bias, or a learned scale).
+    router_gain : bool
+        Whether the router's input has a gain of its own.
+    shared_gate : bool
+        Whether a gate of one output weighs the shared experts.
     """
 
     n_experts: int
@@ -46,6 +51,13 @@ class Experts:
     shared_d_ff: int = 0
     n_dense_layers: int = 0
     router_bias: bool = False
+    router_gain: bool = False
+    shared_gate: bool = False
+
+    def router_parameters(self, d_model: int) -> int:
+        """Weights of one layer's router, and of the gate of its shared experts."""
+        per_expert = self.n_experts * (d_model + int(self.router_bias))
+        return per_expert + d_model * (int(self.router_gain) + int(self.shared_gate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +84,83 @@ class LatentAttention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SparseIndex:
+    """An index that picks the positions a token attends to (DeepSeek-V3.2's sparse attention).
+
+    Parameters
+    ----------
+    n_heads, head_dim : int
+        Of the index.
+    top_k : int
+        Positions that it picks.
+    """
+
+    n_heads: int
+    head_dim: int
+    top_k: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalAttention:
+    """What the global layers have apart from the local ones (Gemma 4).
+
+    Parameters
+    ----------
+    head_dim, n_kv_heads : int
+    values_are_keys : bool
+        Whether there is no projection of values: the keys serve as such.
+    n_shared : int
+        Global layers that use an earlier layer's keys and values.
+    """
+
+    head_dim: int
+    n_kv_heads: int
+    values_are_keys: bool = False
+    n_shared: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerLayerInput:
+    """An embedding of its own for every layer (Gemma 3n and 4).
+
+    Parameters
+    ----------
+    vocab, width : int
+        Rows of the tables, and channels that each layer gets.
+    n_streams : int
+        Residual streams predicted and corrected in each layer (AltUp, arXiv 2301.13310); 0 without.
+    low_rank : int
+        Rank of the learned residual beside attention (LAuReL, arXiv 2411.07501); 0 without.
+    """
+
+    vocab: int
+    width: int
+    n_streams: int = 0
+    low_rank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """What an encoder has beside its layers (BERT, RoBERTa): it sees both sides of a token.
+
+    Parameters
+    ----------
+    n_segments : int
+        Rows of the segment embedding.
+    pooler : bool
+        A dense layer over the first token.
+    mlm_head : bool
+        A dense layer, a norm and one bias a token of the vocabulary, before the tied embedding.
+    """
+
+    n_segments: int = 0
+    pooler: bool = False
+    mlm_head: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """One decoder-only transformer.
+    """One language model: a transformer, a recurrent model, or a hybrid of both.
 
     Parameters
     ----------
@@ -110,12 +197,34 @@ class Architecture:
         Biases of the attention's input and output projections and of the MLP.
     tied_embeddings : bool
         Whether the head reuses the token embedding.
+    head_bias : bool
+        One bias a token of the vocabulary.
+    attention_gate : bool
+        Whether each channel of attention's output has a gate, projected beside the queries.
+    sinks : bool
+        One learned score a head that no token takes (gpt-oss).
+    n_shared_kv : int
+        Layers that use an earlier layer's keys and values; local ones where ``global_attention``
+        counts its own.
+    n_double_mlp : int
+        Layers whose dense MLP is twice as wide.
+    attention_layers : int or None
+        Layers with attention; absent for all that have no recurrent mixer.
+    mlp_layers : int or None
+        Layers with an MLP, dense or of experts; absent for all.
     window : int
         Tokens that a local layer attends to; 0 where every layer is global.
     global_every : int
         With a window, each ``global_every``-th layer is global; 0 for none.
+    global_layers : int or None
+        With a window, how many layers are global, where no rule says so.
     experts : Experts or None
     latent : LatentAttention or None
+    recurrent : Recurrent or None
+    index : SparseIndex or None
+    global_attention : GlobalAttention or None
+    per_layer_input : PerLayerInput or None
+    encoder : Encoder or None
 
     Raises
     ------
@@ -149,15 +258,22 @@ class Architecture:
     global_every: int = 0
     experts: Experts | None = None
     latent: LatentAttention | None = None
+    head_bias: bool = False
+    attention_gate: bool = False
+    sinks: bool = False
+    n_shared_kv: int = 0
+    n_double_mlp: int = 0
+    attention_layers: int | None = None
+    mlp_layers: int | None = None
+    global_layers: int | None = None
+    recurrent: Recurrent | None = None
+    index: SparseIndex | None = None
+    global_attention: GlobalAttention | None = None
+    per_layer_input: PerLayerInput | None = None
+    encoder: Encoder | None = None
 
     def __post_init__(self) -> None:
-        problems = _size_problems(self) or _consistency_problems(self)
-        if problems:
-            raise ArchitectureError(
-                f"The shape of {self.name or 'this model'} is not possible.",
-                detail="\n".join(problems),
-                hint="Correct these sizes; all of them are counts of whole things.",
-            )
+        _require(_size_problems(self) or _consistency_problems(self), self.name)
 
     @property
     def embedding_width(self) -> int:
@@ -189,27 +305,51 @@ class Architecture:
         return self.experts is not None
 
     @property
+    def n_mlp_layers(self) -> int:
+        """Layers with an MLP, dense or of experts."""
+        return self.n_layers if self.mlp_layers is None else self.mlp_layers
+
+    @property
     def n_moe_layers(self) -> int:
         """Layers that route tokens to experts."""
-        return 0 if self.experts is None else self.n_layers - self.experts.n_dense_layers
+        return 0 if self.experts is None else self.n_mlp_layers - self.experts.n_dense_layers
+
+    @property
+    def n_dense_mlp_layers(self) -> int:
+        """Layers with a dense MLP; one twice as wide counts as two."""
+        return self.n_mlp_layers - self.n_moe_layers + self.n_double_mlp
+
+    @property
+    def n_attention_layers(self) -> int:
+        """Layers with attention."""
+        if self.attention_layers is not None:
+            return self.attention_layers
+        return self.n_layers - (0 if self.recurrent is None else self.recurrent.n_layers)
 
     @property
     def n_local_layers(self) -> int:
         """Layers that attend to a window only."""
         if not self.window:
             return 0
-        n_global = self.n_layers // self.global_every if self.global_every else 0
-        return self.n_layers - n_global
+        n_global = self.global_layers
+        if n_global is None:
+            n_global = self.n_attention_layers // self.global_every if self.global_every else 0
+        return self.n_attention_layers - n_global
+
+    @property
+    def n_global_layers(self) -> int:
+        """Layers that attend to the whole sequence."""
+        return self.n_attention_layers - self.n_local_layers
 
 
 # Field -> (smallest, largest) sensible value.
 _LIMITS: dict[str, tuple[int, int]] = {
     "n_layers": (1, MAX_LAYERS),
     "d_model": (1, MAX_WIDTH),
-    "n_heads": (1, MAX_WIDTH),
-    "n_kv_heads": (1, MAX_WIDTH),
-    "head_dim": (1, MAX_WIDTH),
-    "d_ff": (1, 100 * MAX_WIDTH),
+    "n_heads": (0, MAX_WIDTH),
+    "n_kv_heads": (0, MAX_WIDTH),
+    "head_dim": (0, MAX_WIDTH),
+    "d_ff": (0, 100 * MAX_WIDTH),
     "vocab": (2, MAX_VOCAB),
     "context": (1, MAX_CONTEXT),
     "n_positions": (0, MAX_CONTEXT),
@@ -227,19 +367,75 @@ _LIMITS: dict[str, tuple[int, int]] = {
     "nope_head_dim": (0, MAX_WIDTH),
     "rope_head_dim": (0, MAX_WIDTH),
     "value_head_dim": (1, MAX_WIDTH),
+    "n_shared_kv": (0, MAX_LAYERS),
+    "n_double_mlp": (0, MAX_LAYERS),
+    "global_layers": (0, MAX_LAYERS),
+    "attention_layers": (0, MAX_LAYERS),
+    "mlp_layers": (0, MAX_LAYERS),
+    "inner": (1, MAX_WIDTH),
+    "state": (0, MAX_WIDTH),
+    "n_groups": (1, MAX_WIDTH),
+    "kernel": (0, MAX_WIDTH),
+    "rank": (0, MAX_WIDTH),
+    "width": (1, MAX_WIDTH),
+    "n_streams": (0, MAX_LAYERS),
+    "low_rank": (0, MAX_WIDTH),
+    "n_segments": (0, MAX_VOCAB),
 }
 
 
-_CHOICES = {"norm": get_args(Norm), "qk_norm": get_args(QkNorm)}
+def require_size(field: str, value: object, *, name: str = "") -> None:
+    """Check one size of an architecture before it is built.
+
+    Raises
+    ------
+    ArchitectureError
+        If the value is no whole number, or lies outside what is sensible for the field.
+    """
+    _require(_integer_problems(field, value), name)
 
 
-def _size_problems(part: Architecture | Experts | LatentAttention) -> list[str]:
+def _require(problems: list[str], name: str) -> None:
+    if problems:
+        raise ArchitectureError(
+            f"The shape of {name or 'this model'} is not possible.",
+            detail="\n".join(problems),
+            hint="Correct these sizes; all of them are counts of whole things.",
+        )
+
+
+_CHOICES = {
+    "norm": get_args(Norm),
+    "qk_norm": get_args(QkNorm),
+    "kind": get_args(RecurrentKind),
+}
+
+Part = (
+    Experts | LatentAttention | Recurrent | SparseIndex | GlobalAttention | PerLayerInput | Encoder
+)
+"""What an architecture may have, with sizes of its own."""
+
+PARTS: dict[str, type[Part]] = {
+    "experts": Experts,
+    "latent": LatentAttention,
+    "recurrent": Recurrent,
+    "index": SparseIndex,
+    "global_attention": GlobalAttention,
+    "per_layer_input": PerLayerInput,
+    "encoder": Encoder,
+}
+"""Field of an architecture -> what it holds."""
+
+
+def _size_problems(part: Architecture | Part) -> list[str]:
     """List every field that is not an integer within its limits, or not one of its choices."""
     problems: list[str] = []
     for field in fields(part):
         name, value = field.name, getattr(part, field.name)
-        if isinstance(value, Experts | LatentAttention):
+        if isinstance(value, Part):
             problems += _size_problems(value)
+        elif value is None and str(field.type).endswith("| None"):
+            continue
         elif name in _LIMITS:
             problems += _integer_problems(name, value)
         elif name in _CHOICES and value not in _CHOICES[name]:
@@ -260,18 +456,46 @@ def _integer_problems(name: str, value: object) -> list[str]:
 
 def _consistency_problems(shape: Architecture) -> list[str]:
     """List the sizes that contradict each other, each of them sound in itself."""
-    problems: list[str] = []
-    if shape.latent is None and shape.n_heads % shape.n_kv_heads:
+    problems = _layer_problems(shape)
+    if problems:
+        return problems
+    if shape.n_attention_layers and shape.latent is None and shape.n_heads % shape.n_kv_heads:
         problems.append(
             f"n_heads = {shape.n_heads} is no multiple of n_kv_heads = {shape.n_kv_heads}"
         )
     experts = shape.experts
     if experts is not None and experts.top_k > experts.n_experts:
         problems.append(f"top_k = {experts.top_k} exceeds n_experts = {experts.n_experts}")
-    if experts is not None and experts.n_dense_layers >= shape.n_layers:
+    if experts is not None and experts.n_dense_layers >= shape.n_mlp_layers:
         problems.append(
-            f"n_dense_layers = {experts.n_dense_layers} leaves none of {shape.n_layers} for experts"
+            f"n_dense_layers = {experts.n_dense_layers} leaves none of {shape.n_mlp_layers} "
+            "for experts"
         )
     if experts is not None and bool(experts.n_shared) != bool(experts.shared_d_ff):
         problems.append("n_shared and shared_d_ff must both be zero or both be positive")
+    return problems
+
+
+def _layer_problems(shape: Architecture) -> list[str]:
+    """List what the kinds of layers lack, or have too much of."""
+    problems = []
+    recurrent = 0 if shape.recurrent is None else shape.recurrent.n_layers
+    for name, count in (
+        ("recurrent layers", recurrent),
+        ("attention layers", shape.n_attention_layers),
+        ("layers with an MLP", shape.n_mlp_layers),
+    ):
+        if not 0 <= count <= shape.n_layers:
+            problems.append(f"{count} {name} among {shape.n_layers} layers")
+    if not shape.n_attention_layers and not recurrent:
+        problems.append("no layer has attention or a recurrent mixer")
+    if shape.n_attention_layers:
+        sizes = ("n_heads", "n_kv_heads", "head_dim")
+        problems += [
+            f"{size} = 0 lies outside 1 to {MAX_WIDTH:,}"
+            for size in sizes
+            if not getattr(shape, size)
+        ]
+    if shape.n_dense_mlp_layers and not shape.d_ff:
+        problems.append(f"d_ff = 0 lies outside 1 to {100 * MAX_WIDTH:,}")
     return problems

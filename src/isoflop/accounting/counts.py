@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-EMBEDDING_COMPONENTS = frozenset({"token_embedding", "position_embedding", "lm_head"})
+EMBEDDING_COMPONENTS = frozenset(
+    {"token_embedding", "per_layer_embedding", "position_embedding", "lm_head"}
+)
 """Components that count as embedding; a tied head adds nothing to the token embedding."""
 
 MLP_COMPONENTS = ("mlp", "experts", "shared_experts", "router")
@@ -19,9 +21,10 @@ class ParameterCount:
     Parameters
     ----------
     by_component : mapping of str to int
-        Parameters held. Keys: ``token_embedding``, ``position_embedding``, ``attention``, ``mlp``,
-        ``experts``, ``shared_experts``, ``router``, ``norm``, ``recurrent``, ``projection``,
-        ``lm_head``; those that a model lacks are absent.
+        Parameters held. Keys: ``token_embedding``, ``per_layer_embedding``,
+        ``position_embedding`` (with segments), ``attention``, ``recurrent``, ``mlp``, ``experts``,
+        ``shared_experts``, ``router``, ``norm``, ``projection``, ``lm_head``; those that a model
+        lacks are absent.
     active_by_component : mapping of str to int
         Parameters that one token passes through. Differs from ``by_component`` only in
         ``experts``. The whole embedding table counts as active, as in published active counts.

@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from isoflop.accounting.architecture import Architecture, Experts, LatentAttention
+from isoflop.accounting.architecture import PARTS, Architecture
 from isoflop.accounting.counts import ParameterCount
 from isoflop.accounting.parameters import count_parameters
 from isoflop.data import data_root, read_toml, require_keys
@@ -67,10 +67,6 @@ class Family:
         Paper, and where the shapes were read.
     retrieved : str
         Date, ISO 8601.
-    model_types : tuple of str
-        ``model_type`` values of Hugging Face configurations in this style.
-    traits : mapping of str to object
-        Architecture fields that the family's models share.
     models : tuple of ReleasedModel
         By total parameters, smallest first.
     note : str
@@ -81,8 +77,6 @@ class Family:
     year: int
     source: str
     retrieved: str
-    model_types: tuple[str, ...]
-    traits: Mapping[str, Any]
     models: tuple[ReleasedModel, ...]
     note: str = ""
 
@@ -93,7 +87,7 @@ class Family:
 
 
 _FAMILY_KEYS = frozenset(
-    {"key", "label", "year", "source", "total_source", "retrieved", "model_types", "defaults"}
+    {"key", "label", "year", "source", "total_source", "retrieved", "defaults"}
 )
 _MODEL_KEYS = frozenset(
     {
@@ -187,8 +181,6 @@ def _read_family(relative: str) -> Family:
         year=entry["year"],
         source=entry["source"],
         retrieved=entry["retrieved"],
-        model_types=tuple(entry["model_types"]),
-        traits=MappingProxyType(defaults),
         models=tuple(models),
         note=entry.get("note", ""),
     )
@@ -236,12 +228,8 @@ _REQUIRED_SHAPE_KEYS = frozenset(
 
 def _with_parts(shape: dict[str, Any], where: str) -> dict[str, Any]:
     """Turn the tables of a shape into their dataclasses."""
-    parts: dict[str, type[Experts] | type[LatentAttention]] = {
-        "experts": Experts,
-        "latent": LatentAttention,
-    }
     built = dict(shape)
-    for key, part in parts.items():
+    for key, part in PARTS.items():
         if key in shape:
             known = {field.name for field in fields(part)}
             require_keys(

@@ -6,7 +6,12 @@ from typing import Literal
 
 from isoflop.accounting.architecture import Architecture
 from isoflop.accounting.counts import FlopCount
-from isoflop.accounting.parameters import attention_matrices, count_parameters, mlp_matrices
+from isoflop.accounting.parameters import (
+    count_parameters,
+    mlp_matrices,
+    recurrent_matrices,
+    total_attention_matrices,
+)
 from isoflop.errors import ArchitectureError
 
 FlopConvention = Literal[
@@ -74,12 +79,12 @@ def count_flop(
         raise ArchitectureError(
             "The context must be at least one token.", detail=f"context = {length}"
         )
-    attended = attended_tokens(architecture, length, causal=causal)
-    parts = _forward_parts(architecture, convention, attended)
+    scores = attention_score_flop(architecture, length, causal=causal)
+    parts = _forward_parts(architecture, convention, length, causal)
     return FlopCount(
         convention=convention,
         forward_by_component_flop=parts,
-        recompute_flop=_recompute_flop(parts, recompute, architecture, attended),
+        recompute_flop=_recompute_flop(parts, recompute, scores),
     )
 
 
@@ -88,11 +93,41 @@ def attended_tokens(architecture: Architecture, context: int, *, causal: bool) -
 
     Local layers see their window at most. With 32 global layers and no mask this is 32 x context.
     """
-    n_local = architecture.n_local_layers
-    reach = min(architecture.window, context) if n_local else 0
-    n_global = architecture.n_layers - n_local
-    return n_global * _mean_reach(context, context, causal) + n_local * _mean_reach(
-        reach, context, causal
+    return sum(_attended_by_kind(architecture, context, causal=causal))
+
+
+def attention_score_flop(architecture: Architecture, context: int, *, causal: bool) -> float:
+    """FLOP per token of the forward pass of all scores and weighted sums, those of an index too.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    context : int
+        Sequence length in tokens.
+    causal : bool
+        Whether a token attends to the positions up to itself only; an encoder's never does.
+    """
+    shape = architecture
+    local, everywhere = _attended_by_kind(shape, context, causal=causal)
+    width = shape.query_width + shape.value_width
+    wide = shape.global_attention
+    global_width = width if wide is None else 2 * shape.n_heads * wide.head_dim
+    flop = 2.0 * (width * local + global_width * everywhere)
+    if shape.index is not None:
+        seen = shape.n_attention_layers * _mean_reach(context, context, causal)
+        flop += 2.0 * shape.index.n_heads * shape.index.head_dim * seen
+    return flop
+
+
+def _attended_by_kind(shape: Architecture, context: int, *, causal: bool) -> tuple[float, float]:
+    """Positions that a token attends to in all local, and in all global, layers."""
+    causal = causal and shape.encoder is None
+    n_local = shape.n_local_layers
+    reach = min(shape.window, context) if n_local else 0
+    most = context if shape.index is None else min(shape.index.top_k, context)
+    return (
+        n_local * _mean_reach(reach, context, causal),
+        shape.n_global_layers * _mean_reach(most, context, causal),
     )
 
 
@@ -105,10 +140,10 @@ def _mean_reach(reach: int, context: int, causal: bool) -> float:
 
 
 def _forward_parts(
-    shape: Architecture, convention: FlopConvention, attended: float
+    shape: Architecture, convention: FlopConvention, context: int, causal: bool
 ) -> dict[str, float]:
     counts = count_parameters(shape)
-    scores = 2.0 * (shape.query_width + shape.value_width) * attended
+    scores = attention_score_flop(shape, context, causal=causal)
     match convention:
         case "6N":
             return {"parameters": 2.0 * counts.active}
@@ -122,7 +157,7 @@ def _forward_parts(
             parts = _matmul_parts(shape) | {
                 "attention_scores": scores,
                 # Three FLOP per head and score: subtract the maximum, exponentiate, divide.
-                "softmax": 3.0 * shape.n_heads * attended,
+                "softmax": 3.0 * shape.n_heads * attended_tokens(shape, context, causal=causal),
             }
             if convention == "appendix_f_blocks":
                 return {name: flop for name, flop in parts.items() if name not in _OUTSIDE_BLOCKS}
@@ -135,11 +170,11 @@ def _forward_parts(
 
 def _matmul_parts(shape: Architecture) -> dict[str, float]:
     """FLOP per token of the products with weight matrices: 2 a weight, no biases or gains."""
-    n_dense = shape.n_layers - shape.n_moe_layers
     weights = {
-        "attention": shape.n_layers * attention_matrices(shape),
-        "mlp": n_dense * mlp_matrices(shape, shape.d_ff),
-        "projection": 2 * shape.embedding_dim * shape.d_model,
+        "attention": total_attention_matrices(shape),
+        "recurrent": recurrent_matrices(shape),
+        "mlp": shape.n_dense_mlp_layers * mlp_matrices(shape, shape.d_ff),
+        "projection": _projection_matrices(shape),
         "lm_head": shape.vocab * shape.embedding_width,
     }
     if shape.experts is not None:
@@ -148,14 +183,28 @@ def _matmul_parts(shape: Architecture) -> dict[str, float]:
         weights |= {
             "experts": n_layers * experts.top_k * mlp_matrices(shape, experts.d_ff),
             "shared_experts": n_layers * experts.n_shared * shared,
-            "router": n_layers * experts.n_experts * shape.d_model,
+            "router": n_layers * (experts.n_experts + int(experts.shared_gate)) * shape.d_model,
         }
-    return {name: 2.0 * count for name, count in weights.items() if count}
+    flop = {name: 2.0 * count for name, count in weights.items() if count}
+    if shape.recurrent is not None:
+        flop["recurrent"] += shape.recurrent.n_layers * shape.recurrent.scan_flop
+    return flop
 
 
-def _recompute_flop(
-    parts: dict[str, float], recompute: Recompute, shape: Architecture, attended: float
-) -> float:
+def _projection_matrices(shape: Architecture) -> int:
+    """Weights of projections outside the layers' attention and MLP that multiply every token."""
+    total = 2 * shape.embedding_dim * shape.d_model
+    if shape.encoder is not None and shape.encoder.mlm_head:
+        total += shape.d_model**2
+    extra = shape.per_layer_input
+    if extra is not None:
+        total += shape.n_layers * shape.d_model * (3 * extra.width + 2 * extra.low_rank)
+        total += shape.n_layers * extra.n_streams * shape.d_model
+        total += 2 * max(extra.n_streams - 1, 0) * shape.d_model**2
+    return total
+
+
+def _recompute_flop(parts: dict[str, float], recompute: Recompute, scores: float) -> float:
     match recompute:
         case "none":
             return 0.0
@@ -164,5 +213,5 @@ def _recompute_flop(
         case "selective":
             core = sum(flop for name, flop in parts.items() if name in _ATTENTION_CORE)
             # Conventions without an attention term still pay for it.
-            return core or 2.0 * (shape.query_width + shape.value_width) * attended
+            return core or scores
     raise ArchitectureError(f"There is no recomputation mode {recompute!r}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil, isfinite, lcm, log
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def propose_shape(
     for shape in _candidates(proportions, target, count, heads_multiple):
         error = log(counted(count_parameters(shape), count) / target)
         aspect = log(shape.d_model / shape.n_layers / proportions.aspect)
-        mlp = log(shape.d_ff / shape.d_model / proportions.mlp_ratio)
+        mlp = log(shape.d_ff / shape.d_model / proportions.mlp_ratio) if shape.d_ff else 0.0
         # Ten percent off the family's aspect is worth half a percent off the target.
         badness = abs(error) + 0.05 * abs(aspect) + 0.05 * abs(mlp)
         if best is None or badness < best[0]:
@@ -184,9 +184,12 @@ def _proportions(family: Family, target: float, count: CountedParams) -> _Propor
         template=nearest.architecture,
         neighbours=tuple(model.name for model in around),
         aspect=interpolated([shape.d_model / shape.n_layers for shape in shapes]),
-        mlp_ratio=interpolated([shape.d_ff / shape.d_model for shape in shapes]),
+        mlp_ratio=interpolated([max(shape.d_ff, 1) / shape.d_model for shape in shapes]),
         expert_ratio=interpolated(
-            [width / shape.d_model for width, shape in zip(expert_widths, shapes, strict=True)]
+            [
+                max(width, 1) / shape.d_model
+                for width, shape in zip(expert_widths, shapes, strict=True)
+            ]
         ),
         is_extrapolation=not sizes[0] <= log(target) <= sizes[-1],
     )
@@ -206,16 +209,60 @@ def _candidates(
         shape = _at_width(proportions, d_model, unit, heads_multiple)
         if shape is None:
             continue
-        fixed = counted(count_parameters(replace(shape, n_layers=_least_layers(shape))), count)
-        deeper = replace(shape, n_layers=_least_layers(shape) + 1)
-        per_layer = counted(count_parameters(deeper), count) - fixed
-        ideal = _least_layers(shape) + (target - fixed) / per_layer
-        for n_layers in {max(_least_layers(shape), round(ideal) + step) for step in (-1, 0, 1)}:
-            yield from _with_mlp(replace(shape, n_layers=n_layers), target, count, unit)
+        least = _least_layers(shape)
+        fixed = counted(count_parameters(_with_layers(shape, least)), count)
+        # Over as many layers as the template has: in a hybrid one layer is not like the next.
+        deeper = counted(count_parameters(_with_layers(shape, least + shape.n_layers)), count)
+        ideal = least + (target - fixed) / ((deeper - fixed) / shape.n_layers)
+        for n_layers in {max(least, round(ideal) + step) for step in (-1, 0, 1)}:
+            yield from _with_mlp(_with_layers(shape, n_layers), target, count, unit)
 
 
 def _least_layers(shape: Architecture) -> int:
-    return 2 if shape.experts is None else shape.experts.n_dense_layers + 1
+    if shape.experts is None or _is_mixed(shape):
+        return 2
+    return shape.experts.n_dense_layers + 1
+
+
+def _is_mixed(shape: Architecture) -> bool:
+    """Whether dense layers stand between those with experts, and not before them."""
+    return shape.experts is not None and 4 * shape.experts.n_dense_layers > shape.n_layers
+
+
+def _with_layers(shape: Architecture, n_layers: int) -> Architecture:
+    """Return a shape of another depth, whose kinds of layers keep their proportions."""
+
+    def scaled(count: int | None) -> int | None:
+        return None if count is None else round(count * n_layers / shape.n_layers)
+
+    changes: dict[str, Any] = {
+        name: scaled(getattr(shape, name)) for name in ("attention_layers", "mlp_layers")
+    }
+    if shape.attention_layers:
+        changes["attention_layers"] = max(1, changes["attention_layers"])
+    changes["n_shared_kv"] = scaled(shape.n_shared_kv)
+    changes["n_double_mlp"] = scaled(shape.n_double_mlp)
+    if shape.global_layers is not None:
+        changes["global_layers"] = max(1, scaled(shape.global_layers) or 0)
+    if shape.recurrent is not None:
+        count = scaled(shape.recurrent.n_layers) or 0
+        mixers = shape.recurrent.n_layers + shape.n_attention_layers
+        attention = changes["attention_layers"] or 0
+        if mixers == shape.n_layers:
+            count = n_layers - attention
+        elif mixers + shape.n_mlp_layers == shape.n_layers:
+            changes["mlp_layers"] = n_layers - attention - count
+        changes["recurrent"] = replace(shape.recurrent, n_layers=max(1, count))
+        if mixers == shape.n_layers and attention:
+            changes["attention_layers"] = max(0, n_layers - max(1, count))
+    if shape.global_attention is not None:
+        changes["global_attention"] = replace(
+            shape.global_attention, n_shared=scaled(shape.global_attention.n_shared) or 0
+        )
+    if shape.experts is not None and _is_mixed(shape):
+        n_dense = scaled(shape.experts.n_dense_layers) or 0
+        changes["experts"] = replace(shape.experts, n_dense_layers=n_dense)
+    return replace(shape, n_layers=n_layers, **changes)
 
 
 def _width_guess(proportions: _Proportions, target: float, count: CountedParams) -> float:
@@ -228,7 +275,7 @@ def _width_guess(proportions: _Proportions, target: float, count: CountedParams)
             upper = middle
             continue
         layers = max(_least_layers(shape), round(middle / proportions.aspect))
-        reached = counted(count_parameters(replace(shape, n_layers=min(layers, 10_000))), count)
+        reached = counted(count_parameters(_with_layers(shape, min(layers, 10_000))), count)
         lower, upper = (middle, upper) if reached < target else (lower, middle)
     return lower
 
@@ -238,6 +285,8 @@ def _at_width(
 ) -> Architecture | None:
     """Return the family's shape at a width, or None where its heads cannot be cut so."""
     template = proportions.template
+    if not template.n_attention_layers:
+        return _widened(template, proportions, d_model, unit)
     head_dim = min(template.head_dim, d_model)
     ratio = template.n_heads * template.head_dim / template.d_model
     ideal = ratio * d_model / head_dim
@@ -255,17 +304,36 @@ def _at_width(
         rank = _padded(latent.query_rank * d_model / template.d_model, unit)
         latent = replace(latent, query_rank=rank)
     return replace(
-        template,
-        name="",
-        n_layers=_least_layers(template),
-        d_model=d_model,
+        _widened(template, proportions, d_model, unit),
         n_heads=n_heads,
         n_kv_heads=n_heads if latent is not None else _kv_heads(template, n_heads),
         head_dim=head_dim,
-        d_ff=_padded(proportions.mlp_ratio * d_model, unit),
-        vocab=_padded(template.vocab, WIDTH_MULTIPLE, up=True),
         experts=experts,
         latent=latent,
+    )
+
+
+def _widened(
+    template: Architecture, proportions: _Proportions, d_model: int, unit: int
+) -> Architecture:
+    """Return the template at another width, its heads and experts left as they are."""
+    recurrent = template.recurrent
+    if recurrent is not None:
+        # Whole heads of the template's size.
+        channels = recurrent.inner // recurrent.n_heads if recurrent.n_heads > 1 else unit
+        ideal = recurrent.inner * d_model / template.d_model
+        groups = recurrent.n_groups if recurrent.kind == "gated_delta" else 1
+        n_units = max(1, round(ideal / channels / groups)) * groups
+        n_heads = n_units if recurrent.n_heads > 1 else 1
+        recurrent = replace(recurrent, inner=n_units * channels, n_heads=n_heads)
+    has_mlp = template.d_ff > 0
+    return replace(
+        template,
+        name="",
+        d_model=d_model,
+        d_ff=_padded(proportions.mlp_ratio * d_model, unit) if has_mlp else 0,
+        vocab=_padded(template.vocab, WIDTH_MULTIPLE, up=True),
+        recurrent=recurrent,
     )
 
 
@@ -288,6 +356,8 @@ def _with_mlp(
 ) -> Iterator[Architecture]:
     """Yield a shape as it is, and with the MLP width, within a tenth, nearest the target."""
     yield shape
+    if not shape.n_dense_mlp_layers and shape.experts is None:
+        return
     width = shape.experts.d_ff if shape.experts else shape.d_ff
     base = counted(count_parameters(shape), count)
     per_unit = counted(count_parameters(_with_width(shape, width + unit)), count) - base

@@ -88,6 +88,11 @@ def layer_activations(
         replicated += size * (2 * ranks + shape.latent.rope_head_dim)
     elif shape.qk_norm != "none":
         heads += size * (shape.query_width + shape.kv_width)
+    # In a hybrid each layer is taken as the mean of them all.
+    heads *= shape.n_attention_layers / shape.n_layers
+    if shape.recurrent is not None:
+        mixers = shape.recurrent.n_layers / shape.n_layers
+        heads += size * mixers * shape.recurrent.activation_elements
     scores = 0.0
     if flash_attention:
         heads += STATISTIC_BYTES * shape.n_heads
@@ -122,7 +127,9 @@ def _mlp_bytes(
     """
     n_hidden = (3 if fused else 4) if shape.gated_mlp else 2
     if not is_moe or shape.experts is None:
-        return 0.0, size * n_hidden * shape.d_ff
+        n_dense = shape.n_layers - shape.n_moe_layers
+        mlps = shape.n_dense_mlp_layers / n_dense if n_dense else 1.0
+        return 0.0, size * n_hidden * mlps * shape.d_ff
     experts = shape.experts
     # Each token's copy to every expert, the experts' outputs (their weights' gradient needs them),
     # and the router's scores.

@@ -16,18 +16,22 @@ from isoflop.planning.types import Accelerator
 
 
 def kv_cache_bytes_per_token(architecture: Architecture, *, element_bytes: float = 2) -> float:
-    """Return the bytes that one more token adds to the cache, before any window is full.
+    """Return the bytes of keys and values that one more token adds, before any window is full.
 
     Grouped-query attention keeps a key and a value for each key-value head; latent attention keeps
-    one latent and one rotary key per layer.
+    one latent and one rotary key per layer. Layers that use another's keys and values keep none,
+    nor do recurrent mixers. The keys of a sparse index are in `kv_cache_bytes`.
     """
-    return architecture.n_layers * _kv_elements(architecture) * element_bytes
+    return _kv_elements(architecture, 1, 1) * element_bytes
 
 
 def kv_cache_bytes(
     architecture: Architecture, context: float, *, element_bytes: float = 2
 ) -> float:
     """Return the bytes of one sequence's cache; local layers keep no more than their window.
+
+    A recurrent mixer keeps its state, however long the sequence; a sparse index keeps a key of
+    8-bit numbers a token and layer.
 
     Parameters
     ----------
@@ -37,17 +41,28 @@ def kv_cache_bytes(
     element_bytes : float
         2 for BF16, 1 for FP8.
     """
-    n_local = architecture.n_local_layers
-    kept = (architecture.n_layers - n_local) * context
-    kept += n_local * min(context, architecture.window)
-    return kept * _kv_elements(architecture) * element_bytes
+    shape = architecture
+    kept = _kv_elements(shape, min(context, shape.window), context) * element_bytes
+    if shape.recurrent is not None:
+        kept += shape.recurrent.n_layers * shape.recurrent.state_elements * element_bytes
+    if shape.index is not None:
+        kept += shape.n_attention_layers * context * shape.index.head_dim
+    return kept
 
 
-def _kv_elements(architecture: Architecture) -> int:
-    latent = architecture.latent
-    if latent is not None:
-        return latent.kv_rank + latent.rope_head_dim
-    return 2 * architecture.kv_width
+def _kv_elements(shape: Architecture, local: float, everywhere: float) -> float:
+    """Numbers that all layers keep of so many tokens, of local and of global ones."""
+    n_local, n_global = shape.n_local_layers, shape.n_global_layers
+    wide = shape.global_attention
+    if wide is not None:
+        n_local, n_global = n_local - shape.n_shared_kv, n_global - wide.n_shared
+        global_width = 2 * wide.n_kv_heads * wide.head_dim
+        return 2 * shape.kv_width * n_local * local + global_width * n_global * everywhere
+    width = 2 * shape.kv_width
+    if shape.latent is not None:
+        width = shape.latent.kv_rank + shape.latent.rope_head_dim
+    own = 1 - shape.n_shared_kv / max(shape.n_attention_layers, 1)
+    return width * own * (n_local * local + n_global * everywhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

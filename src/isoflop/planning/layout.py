@@ -6,7 +6,12 @@ from dataclasses import dataclass, fields
 from math import ceil
 
 from isoflop.accounting import Architecture, count_parameters
-from isoflop.accounting.parameters import attention_matrices, mlp_matrices, mlp_vectors
+from isoflop.accounting.parameters import (
+    mlp_matrices,
+    mlp_vectors,
+    recurrent_matrices,
+    total_attention_matrices,
+)
 from isoflop.errors import PlanError
 
 ZERO_HELP = {
@@ -229,6 +234,10 @@ def device_parameters(architecture: Architecture, layout: Layout, stage: Stage) 
         shared += shape.n_positions * shape.d_model + shape.embedding_dim * shape.d_model
     if stage.is_last:
         shared += shape.embedding_dim * shape.d_model
+    if shape.encoder is not None:
+        shared += shape.encoder.n_segments * shape.d_model if stage.is_first else 0
+        n_dense = int(shape.encoder.pooler) + int(shape.encoder.mlm_head)
+        shared += n_dense * shape.d_model * (shape.d_model + 1) if stage.is_last else 0
     units.append(table if n_tables else 0)
     return DeviceParameters(shared=shared, routed=routed, largest_unit=max(units))
 
@@ -236,26 +245,34 @@ def device_parameters(architecture: Architecture, layout: Layout, stage: Stage) 
 def _layer_parameters(shape: Architecture, layout: Layout) -> tuple[int, int, int]:
     """Parameters on one accelerator of a dense layer, of an MoE layer, and of its experts."""
     tensor = layout.tensor
-    replicated = 0
-    matrices = attention_matrices(shape)
+    # A layer of a hybrid is taken as the mean of them all.
+    attention_total, recurrent = total_attention_matrices(shape), recurrent_matrices(shape)
+    matrices = ceil((attention_total + recurrent) / shape.n_layers)
+    share = shape.n_attention_layers / shape.n_layers
     if shape.latent is not None:
         latent = shape.latent
         replicated = shape.d_model * (latent.query_rank + latent.kv_rank + latent.rope_head_dim)
+        replicated = ceil(share * replicated)
         attention = replicated + ceil((matrices - replicated) / tensor)
     else:
-        keys_values = 2 * shape.d_model * shape.kv_width
+        keys_values = ceil(share * 2 * shape.d_model * shape.kv_width)
         attention = ceil((matrices - keys_values) / tensor)
-        attention += ceil(keys_values / min(tensor, shape.n_kv_heads))
-    # Biases and norms, spread over all layers alike.
+        attention += ceil(keys_values / min(tensor, max(shape.n_kv_heads, 1)))
+    # Biases and norms, and what brings the layers' own embeddings in, spread over all layers alike.
     counts = count_parameters(shape).by_component
-    vectors = counts["attention"] - shape.n_layers * matrices + counts.get("norm", 0)
+    vectors = sum(counts.get(name, 0) for name in ("attention", "recurrent", "norm"))
+    vectors -= attention_total + recurrent
+    if shape.per_layer_input is not None:
+        vectors += counts["projection"] + counts["per_layer_embedding"]
     attention += ceil(vectors / shape.n_layers)
-    dense = attention + _mlp_parameters(shape, shape.d_ff, tensor)
+    n_dense = shape.n_layers - shape.n_moe_layers
+    mlps = shape.n_dense_mlp_layers / n_dense if n_dense else 1.0
+    dense = attention + ceil(mlps * _mlp_parameters(shape, shape.d_ff, tensor))
     if shape.experts is None:
         return dense, 0, 0
     experts = shape.experts
     shared = experts.n_shared * _mlp_parameters(shape, experts.shared_d_ff, tensor)
-    router = experts.n_experts * (shape.d_model + int(experts.router_bias))
+    router = experts.router_parameters(shape.d_model)
     per_device = experts.n_experts // layout.expert
     routed = per_device * _mlp_parameters(shape, experts.d_ff, tensor)
     return dense, attention + shared + router, routed

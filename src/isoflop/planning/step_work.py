@@ -8,8 +8,12 @@ from math import ceil
 from typing import Any
 
 from isoflop.accounting import Architecture
-from isoflop.accounting.flop import Recompute, attended_tokens
-from isoflop.accounting.parameters import attention_matrices, mlp_matrices
+from isoflop.accounting.flop import Recompute, attention_score_flop
+from isoflop.accounting.parameters import (
+    mlp_matrices,
+    recurrent_matrices,
+    total_attention_matrices,
+)
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
 from isoflop.planning.layout import Layout, check_layout, device_parameters, stages
@@ -217,8 +221,8 @@ def _matmul_s(step: TrainingStep) -> tuple[float, float]:
     peak, peak_16_bit = step.accelerator.peak(step.dtype), step.accelerator.peak()
     if step.dtype == "fp8":
         peak *= EIGHT_BIT_SHARE
-    n_dense = shape.n_layers - shape.n_moe_layers
-    weights = shape.n_layers * attention_matrices(shape) + n_dense * mlp_matrices(shape, shape.d_ff)
+    weights = total_attention_matrices(shape) + recurrent_matrices(shape)
+    weights += shape.n_dense_mlp_layers * mlp_matrices(shape, shape.d_ff)
     routed = 0
     if shape.experts is not None:
         experts = shape.experts
@@ -236,8 +240,10 @@ def _matmul_s(step: TrainingStep) -> tuple[float, float]:
 
 def _attention_s(step: TrainingStep) -> float:
     shape = step.architecture
-    attended = attended_tokens(shape, step.context, causal=step.causal)
-    flop_per_token = FLOP_PER_PARAM_TOKEN * (shape.query_width + shape.value_width) * attended
+    # Backward costs twice the forward pass.
+    flop_per_token = 3 * attention_score_flop(shape, step.context, causal=step.causal)
+    if shape.recurrent is not None:
+        flop_per_token += 3 * shape.recurrent.n_layers * shape.recurrent.scan_flop
     again = 1.0 if step.recompute == "none" else RECOMPUTE_SHARE
     return again * flop_per_token * _tokens_per_accelerator(step) / step.accelerator.peak()
 
@@ -245,8 +251,7 @@ def _attention_s(step: TrainingStep) -> float:
 def _elementwise_s(step: TrainingStep) -> float:
     """Seconds of one pass over what a layer's blocks read and write besides their products."""
     shape = step.architecture
-    n_dense = shape.n_layers - shape.n_moe_layers
-    hidden = n_dense * shape.d_ff
+    hidden = shape.n_dense_mlp_layers * shape.d_ff
     if shape.experts is not None:
         experts = shape.experts
         per_layer = experts.top_k * experts.d_ff + experts.n_shared * experts.shared_d_ff
