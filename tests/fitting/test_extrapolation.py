@@ -12,8 +12,16 @@ from tests.fitting.helpers import TRUTH, chinchilla_table, table_of
 
 from isoflop import plot
 from isoflop.errors import CatalogError, FitError, TableError, TooFewRows, UnitError
+from isoflop.fitting import FitOptions, fit, predict
 from isoflop.fitting.compare.held_out import predict_held_out, split_by_scale
-from isoflop.fitting.extrapolation import Extrapolation, constants, extrapolate, load_constants
+from isoflop.fitting.extrapolation import (
+    Extrapolation,
+    constants,
+    extrapolate,
+    load_constants,
+    pool_of_fit,
+    predict_with,
+)
 from isoflop.fitting.extrapolation.calibration import Trial, estimate, overall, report, trials
 from isoflop.fitting.extrapolation.members import members, suitable_laws
 from isoflop.fitting.extrapolation.origins import Record, rolling_origin
@@ -43,7 +51,7 @@ def truth(params: float, tokens: float) -> float:
 
 def test_the_band_holds_the_truth_and_weights_sum_to_one(ahead):
     assert ahead.laws["weight"].sum() == pytest.approx(1.0)
-    assert len(ahead.laws) == len(laws_for("extrapolation")) - 2  # experts, repeats
+    assert len(ahead.laws) == len(laws_for("extrapolation")) - 3  # experts, repeats, one twice
     assert ahead.lower[0] < truth(1e10, 5e11) < ahead.upper[0]
     assert (ahead.lower < ahead.centre).all()
     np.testing.assert_allclose(ahead.width_parts.drop(columns="half_width").sum(axis=1), 1.0)
@@ -61,6 +69,39 @@ def test_a_perfect_law_gets_the_weight():
     assert sum(law.weight for law in exact) > 0.999
     (only,) = (law.loss[0] for law in found.laws_used if law.key == "power_floor")
     assert found.centre[0] == pytest.approx(only, rel=1e-5)
+
+
+def test_a_law_written_in_other_variables_has_no_second_voice(ahead):
+    """With C = 6 N D, over-training is Chinchilla of one exponent."""
+    assert "overtraining" not in ahead.laws.index
+    (twin,) = (reason for label, reason in ahead.refused if label.startswith("Over-training"))
+    assert twin == "On these rows it is Chinchilla, one exponent in other variables."
+
+
+def test_compute_goes_by_its_usual_symbol(table):
+    by_symbol = extrapolate(table, N=1e10, C=3e22)
+    assert by_symbol.key == extrapolate(table, params=1e10, compute_flop=3e22).key
+
+
+def test_a_run_that_would_decide_lies_beyond_the_rows_and_short_of_the_point(table):
+    found = extrapolate(table, N=[1e9, 1e14], D=[2e10, 1e16])
+    assert np.isnan(found.deciding[0]).all()  # among the rows the laws agree
+    low, high = found.deciding[1]
+    assert table.values("compute_flop").max() < low <= high <= found.inputs["compute_flop"][1]
+    assert not found.disagreement_dominates(1)  # so far out the distance does
+    assert found.advice(1) == ""
+    torn = replace(found, disagreement=10 * found.half_width)
+    assert torn.advice(1).startswith("The laws disagree: a run between")
+    assert torn.advice(0).endswith("repeat runs.")
+
+
+def test_a_fit_as_it_is_carries_the_distance_too(table):
+    fitted = fit(LAWS["chinchilla"], table, FitOptions(objective="least_squares", n_bootstrap=100))
+    alone = predict_with(pool_of_fit(fitted, table), N=3e10, D=5e12)
+    at = {"N": np.array([3e10]), "D": np.array([5e12])}
+    assert alone.centre[0] == pytest.approx(predict(fitted, at)[0])
+    assert alone.distance[0] > 0
+    assert alone.by == "one law, Chinchilla"
 
 
 def test_an_error_ten_times_smaller_counts_a_hundred_times():
@@ -156,7 +197,7 @@ def test_a_prediction_is_known_by_its_content(table, ahead):
     assert hash(again) == hash(ahead)
     assert replace(ahead, has_few=True) != ahead
     assert Extrapolation.from_json(ahead.to_json()) == ahead
-    assert repr(ahead) == "<Extrapolation of test by the average of 9 laws: 2 points>"
+    assert repr(ahead) == "<Extrapolation of test by the average of 8 laws: 2 points>"
     assert list(ahead.to_frame())[-5:] == ["lower", "centre", "upper", "decades", "is_scenario"]
     assert list(ahead.laws)[-2:] == ["prediction", "prediction_2"]
     assert "Prediction by the average" in ahead._repr_html_()

@@ -13,6 +13,7 @@ from tests.pages.helpers import figures, healthy, metrics, press, text, trace_na
 from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws
 from isoflop.planning import Budget, find_accelerator, plan
+from isoflop.planning.outlook import outlook
 from isoflop.tables import load_dataset
 from isoflop.ui import server
 from isoflop.units import DAY_S, format_number
@@ -38,11 +39,13 @@ def test_first_visit_is_finished(start: Path) -> None:
         "Predicted loss", "Model size N", "Training data D", "Tokens per parameter", "Wall time",
         "Accelerator-hours", "Cost", "Extrapolation",
     }  # fmt: skip
-    curve, contours, residuals = figures(at)
+    curve, contours, beyond, residuals = figures(at)
     assert {"Cerebras-GPT", "Pythia", "You are here", "90% band", "extrapolation"} <= set(
         trace_names(curve)
     )
     assert contours["data"][0]["type"] == "contour"
+    assert "One law each" in trace_names(beyond)
+    assert "by **the average of" in at.markdown[0].value
     assert {"Compute-optimal", "Same budget", "You are here"} <= set(trace_names(contours))
     assert {"Cerebras-GPT", "Pythia"} <= set(trace_names(residuals))
 
@@ -68,13 +71,20 @@ def test_answer_is_the_engines() -> None:
     )
     expected = plan(result, budget, find_accelerator("h100-sxm"))
     assert table.budget == budget
-    assert metric(at, "Predicted loss") == f"{expected.loss:.3f}"
+    seen = outlook(simulated_table(), expected)
+    assert seen.ahead is not None
+    assert metric(at, "Predicted loss") == f"{seen.ahead.centre[0]:.3f}"
     assert metric(at, "Model size N") == format_number(expected.params)
     assert metric(at, "Training data D") == format_number(expected.tokens)
     words = at.markdown[0].value
     assert f"{format_number(expected.params)} parameters" in words
-    assert expected.loss_interval is not None
-    assert f"{expected.loss_interval.lower:.3f} to {expected.loss_interval.upper:.3f}" in words
+    assert f"{seen.ahead.lower[0]:.3f} to {seen.ahead.upper[0]:.3f}" in words
+    assert f"{seen.ahead.by}** on 60 rows of simulated" in words
+
+
+def test_one_law_alone_can_be_asked() -> None:
+    at = healthy(open_page(by="one"))
+    assert "by **one law, " in at.markdown[0].value
 
 
 # --- Controls -------------------------------------------------------------------------------------
@@ -230,7 +240,7 @@ def test_every_law_that_suits_the_table_can_be_explored(law: str) -> None:
     columns = {item.column for item in load_laws()[law].inputs} - {"unique_tokens"}
     if columns <= set(table.frame):
         assert not at.error, at.error[0].value
-        assert len(figures(at)) == 3
+        assert len(figures(at)) == 4
     else:
         assert at.warning
 
@@ -324,7 +334,7 @@ def test_budget_below_one_step_is_refused() -> None:
 def test_each_tab_of_evidence_opens(tab: str) -> None:
     at = healthy(open_page(evidence=tab))
     shown = {
-        "Residuals": len(figures(at)) == 3,
+        "Residuals": len(figures(at)) == 4,
         "Parameters": bool(at.dataframe) and "Standard error" in at.dataframe[0].value,
         "Certificate": "Starts at this optimum" in metrics(at),
         "Equation": len(at.latex) == 2,

@@ -39,7 +39,7 @@ def test_a_first_visit_shows_a_finished_plan() -> None:
     shown = metrics(at)
     assert shown["Wall time"] == "30 days"
     assert shown["Storage"].endswith("TB")
-    assert len(figures(at)) == 3
+    assert len(figures(at)) == 4
     assert {"Time", "Money", "Storage", "Memory"} == set(figures(at)[1]["data"][0]["y"])
 
 
@@ -98,7 +98,7 @@ def test_every_tab_opens(tab: str, n_charts: int) -> None:
     at = open_tab(tab)
     assert not at.exception
     assert not at.error
-    assert len(figures(at)) == n_charts
+    assert len(figures(at)) == n_charts + 1  # and what each law says
 
 
 def test_memory_that_does_not_fit_says_what_would_help() -> None:

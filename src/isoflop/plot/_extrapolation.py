@@ -14,7 +14,17 @@ from isoflop.plot._figure import assemble
 from isoflop.plot.axes import predicted_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
 
-ROW_PX, FRAME_PX, BAR_PX = 30, 60, 150
+ROW_PX, FRAME_PX, BAR_PX = 24, 60, 130
+WIDE_ENOUGH = 0.12
+"""Share of the width from which on a part's name stands in the bar."""
+SHORT = {
+    "noise": "scatter",
+    "draws": "refits",
+    "disagreement": "disagreement",
+    "distance": "distance",
+}
+"""What stands in the bar."""
+
 AVERAGE = "<b>Average</b>"
 ONE = "<b>Prediction</b>"
 
@@ -70,7 +80,7 @@ class _Picture:
     centre: float
     upper: float
     is_scenario: bool
-    parts: tuple[tuple[str, float], ...]
+    parts: tuple[tuple[str, str, float], ...]
     verdict: str
     notes: tuple[str, ...]
 
@@ -95,7 +105,7 @@ def _prepare(ahead: Extrapolation, point: int) -> _Picture:
         centre=float(ahead.centre[point]),
         upper=float(ahead.upper[point]),
         is_scenario=bool(ahead.is_scenario[point]),
-        parts=tuple((_capital(name), float(shares[key])) for key, name in PARTS.items()),
+        parts=tuple((key, _capital(name), float(shares[key])) for key, name in PARTS.items()),
         verdict=ahead.verdict(point),
         notes=ahead.notes,
     )
@@ -111,6 +121,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     bottom = BAR_PX / height
     layout = {
         "barmode": "stack",
+        "showlegend": False,
         "xaxis": {"title": {"text": picture.title}, "anchor": "y"},
         "yaxis": {
             "type": "category",
@@ -186,9 +197,13 @@ def _parts(picture: _Picture) -> list[Trace]:
             "xaxis": "x2",
             "yaxis": "y2",
             "marker": {"color": look.colour(index + 1)},
+            "text": [SHORT[key] if share >= WIDE_ENOUGH else ""],
+            "textposition": "inside",
+            "insidetextanchor": "middle",
+            "textangle": 0,
             "hovertemplate": f"{name}: %{{x:.0%}}<extra></extra>",
         }
-        for index, (name, share) in enumerate(picture.parts)
+        for index, (key, name, share) in enumerate(picture.parts)
     ]
 
 

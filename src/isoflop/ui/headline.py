@@ -9,31 +9,41 @@ from types import MappingProxyType
 import streamlit as st
 
 from isoflop.fitting import Fit
+from isoflop.fitting.extrapolation import Extrapolation
 from isoflop.planning import Interval, Plan
+from isoflop.planning.outlook import Outlook
 from isoflop.plot import axes
 from isoflop.ui import messages
 from isoflop.units import format_number, format_quantity
 
+NO_OUTLOOK = Outlook(ahead=None, sizes=None)
+"""Where nothing but the plan's own fit says anything."""
 
-def train(plan: Plan) -> str:
+
+def train(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
     """Say in Markdown what to train on what, and which limit binds."""
     best = "" if plan.basis == "chosen" else "the best plan within the limits, "
     text = (
         f"Train **{format_number(plan.params)} parameters** on **{format_number(plan.tokens)} "
-        f"tokens** with {_means(plan)}: {best}{_predicted(plan)}. {_binding(plan)}"
+        f"tokens** with {_means(plan)}: {best}{_predicted(plan, seen.ahead)}. {_binding(plan)}"
     )
     return text.rstrip()
 
 
-def reach(plan: Plan) -> str:
+def reach(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
     """Say in Markdown what a budget reaches, and how far that extrapolates."""
-    model = f"**{format_number(plan.params)} parameters**"
+    model = f"**{format_number(plan.params)} parameters**{_give_or_take(seen)}"
     tokens = f"**{format_number(plan.tokens)} tokens**"
     if plan.basis == "compute-optimal":
         run = f"the best model has {model} and sees {tokens}"
     else:
         run = f"a model of {model} sees {tokens}"
-    return f"With {_means(plan)}, {run}: {_predicted(plan)}. {_extrapolation(plan)}"
+    beyond = "" if seen.ahead is not None else f" {_extrapolation(plan)}"
+    return f"With {_means(plan)}, {run}: {_predicted(plan, seen.ahead)}.{beyond}"
+
+
+def _give_or_take(seen: Outlook) -> str:
+    return "" if seen.sizes is None else f" (x/÷ {seen.sizes.factor:.2g})"
 
 
 def unit(plan: Plan) -> str:
@@ -49,11 +59,23 @@ def _means(plan: Plan) -> str:
     return f"**{cost.accelerators:,} {messages.plain(plan.accelerator)} for {time}**"
 
 
-def _predicted(plan: Plan) -> str:
+def _predicted(plan: Plan, ahead: Extrapolation | None) -> str:
+    if ahead is not None:
+        return _beyond(plan, ahead)
     text = f"predicted {messages.plain(plan.response)} **{plan.loss:.3f}** {unit(plan)}".rstrip()
     if plan.loss_interval is None:
         return text
     return f"{text} ({_span(plan.loss_interval, '.3f')} at {plan.loss_interval.level:.0%})"
+
+
+def _beyond(plan: Plan, ahead: Extrapolation) -> str:
+    """Say what is predicted, by which laws on which table, and how far beyond it."""
+    value = f"predicted {plan.response} **{ahead.centre[0]:.3f}** {unit(plan)}".rstrip()
+    return (
+        f"{value} ({ahead.lower[0]:.3f} to {ahead.upper[0]:.3f}, {ahead.band_name(0)}), by "
+        f"**{messages.plain(ahead.by)}** on {messages.plain(ahead.of_rows)}, "
+        f"**{messages.plain(ahead.where(0))}**"
+    )
 
 
 def _binding(plan: Plan) -> str:
@@ -86,7 +108,7 @@ class _Figure:
     help: str
 
 
-def figures(plan: Plan, fit: Fit, names: Iterable[str]) -> None:
+def figures(plan: Plan, fit: Fit, names: Iterable[str], seen: Outlook = NO_OUTLOOK) -> None:
     """Draw large figures of a plan.
 
     Parameters
@@ -95,10 +117,12 @@ def figures(plan: Plan, fit: Fit, names: Iterable[str]) -> None:
     fit : Fit
     names : iterable of str
         Which of `FIGURES`, in this order.
+    seen : Outlook
+        What all laws of the table say of it.
     """
     with st.container(key="figures"), st.grid(4, min_column_width=140, gap="small"):
         for name in names:
-            found = FIGURES[name](plan, fit)
+            found = FIGURES[name](plan, fit, seen)
             metric(found.label, found.value, found.note, found.help)
 
 
@@ -107,7 +131,14 @@ def metric(label: str, value: str, note: str = "", help: str | None = None) -> N
     st.metric(label, value, delta=note or None, delta_color="off", delta_arrow="off", help=help)
 
 
-def _loss(plan: Plan, fit: Fit) -> _Figure:
+def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
+    if (ahead := seen.ahead) is not None:
+        return _Figure(
+            label=f"Predicted {plan.response}",
+            value=f"{ahead.centre[0]:.3f}",
+            note=f"{ahead.lower[0]:.3f} to {ahead.upper[0]:.3f} {unit(plan)}".rstrip(),
+            help=f"By {ahead.by}, on {ahead.of_rows}; {ahead.band_name(0)}.",
+        )
     spread = _span(plan.loss_interval, ".3f")
     help = f"Mean {plan.response} of such a run, with its confidence interval."
     if plan.loss_prediction is not None:
@@ -121,7 +152,15 @@ def _loss(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _params(plan: Plan, fit: Fit) -> _Figure:
+def _params(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
+    if (sizes := seen.sizes) is not None:
+        return _Figure(
+            label="Model size N",
+            value=format_number(plan.params),
+            note=f"x/÷ {sizes.factor:.2g}: {format_number(sizes.lower)} to "
+            f"{format_number(sizes.upper)}",
+            help=f"Parameters. All laws with an optimum together: {sizes.verdict()}",
+        )
     return _Figure(
         label="Model size N",
         value=format_number(plan.params),
@@ -130,7 +169,7 @@ def _params(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _tokens(plan: Plan, fit: Fit) -> _Figure:
+def _tokens(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     repeated = f", each unique one seen {plan.epochs:.1f} times" if plan.epochs > 1.01 else ""
     return _Figure(
         label="Training data D",
@@ -141,7 +180,7 @@ def _tokens(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _tokens_per_param(plan: Plan, fit: Fit) -> _Figure:
+def _tokens_per_param(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label="Tokens per parameter",
         value=format_number(plan.tokens_per_param),
@@ -150,7 +189,7 @@ def _tokens_per_param(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _compute(plan: Plan, fit: Fit) -> _Figure:
+def _compute(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label="Training compute",
         value=format_quantity(plan.compute_flop, "flop"),
@@ -159,7 +198,7 @@ def _compute(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _wall_time(plan: Plan, fit: Fit) -> _Figure:
+def _wall_time(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label="Wall time",
         value=format_quantity(plan.cost.wall_time_s, "seconds"),
@@ -168,7 +207,7 @@ def _wall_time(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _hours(plan: Plan, fit: Fit) -> _Figure:
+def _hours(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label="Accelerator-hours",
         value=format_number(plan.cost.accelerator_hours),
@@ -177,7 +216,7 @@ def _hours(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _cost(plan: Plan, fit: Fit) -> _Figure:
+def _cost(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost, hourly = plan.cost, plan.cost.usd_per_accelerator_hour
     return _Figure(
         label="Cost",
@@ -189,7 +228,7 @@ def _cost(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _money(plan: Plan, fit: Fit) -> _Figure:
+def _money(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost = plan.cost
     if cost.usd_compute is None or cost.usd_power is None:
         note = "price or power unknown"
@@ -207,7 +246,7 @@ def _money(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _energy(plan: Plan, fit: Fit) -> _Figure:
+def _energy(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost = plan.cost
     return _Figure(
         label="Energy",
@@ -223,7 +262,7 @@ def _carbon(kilograms: float) -> str:
     return f"{format_number(kilograms)} kg CO2"
 
 
-def _storage(plan: Plan, fit: Fit) -> _Figure:
+def _storage(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     storage = plan.storage
     return _Figure(
         label="Storage",
@@ -233,7 +272,14 @@ def _storage(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-def _extrapolated(plan: Plan, fit: Fit) -> _Figure:
+def _extrapolated(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
+    if (ahead := seen.ahead) is not None:
+        return _Figure(
+            label="Extrapolation",
+            value=f"{ahead.decades[0]:.1f} decades",
+            note=ahead.where(0).partition(" decades ")[2] or ahead.where(0),
+            help=f"Powers of ten beyond the rows; bands were tested up to {ahead.most_decades:g}.",
+        )
     symbol, decades = plan.furthest
     note = "within the rows"
     if decades:
@@ -248,7 +294,7 @@ def _extrapolated(plan: Plan, fit: Fit) -> _Figure:
     )
 
 
-FIGURES: Mapping[str, Callable[[Plan, Fit], _Figure]] = MappingProxyType(
+FIGURES: Mapping[str, Callable[[Plan, Fit, Outlook], _Figure]] = MappingProxyType(
     {
         "loss": _loss,
         "params": _params,

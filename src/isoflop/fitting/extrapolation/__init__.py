@@ -1,7 +1,13 @@
 """Prediction beyond the data: all suitable laws, weighted by how each did on the table itself."""
 
 from isoflop.fitting.extrapolation.constants import Constants, Method, load_constants
-from isoflop.fitting.extrapolation.extrapolate import extrapolate
+from isoflop.fitting.extrapolation.extrapolate import (
+    Pool,
+    extrapolate,
+    pool,
+    pool_of_fit,
+    predict_with,
+)
 from isoflop.fitting.extrapolation.result import Extrapolation, LawPrediction
 
 __all__ = [
@@ -9,6 +15,10 @@ __all__ = [
     "Extrapolation",
     "LawPrediction",
     "Method",
+    "Pool",
     "extrapolate",
     "load_constants",
+    "pool",
+    "pool_of_fit",
+    "predict_with",
 ]

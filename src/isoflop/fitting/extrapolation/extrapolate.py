@@ -18,6 +18,7 @@ from isoflop.fitting.extrapolation.members import (
     Member,
     Members,
     members,
+    members_of,
     noise,
     suitable_laws,
     weighted,
@@ -26,6 +27,7 @@ from isoflop.fitting.extrapolation.origins import Record, rolling_origin
 from isoflop.fitting.extrapolation.places import of_law, outside, places
 from isoflop.fitting.extrapolation.result import Extrapolation, LawPrediction
 from isoflop.fitting.predict import band, predict
+from isoflop.fitting.result import Fit
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
@@ -71,19 +73,27 @@ def extrapolate(
     TableError, UnitError
         If the points cannot be read.
     """
-    laws = suitable_laws(table) if law is None else (law,)
-    if not laws:
-        raise FitError(
-            f"No law of the catalog suits the columns of {table.id}.",
-            hint="Name a law, or map the columns of size, tokens or compute.",
-        )
-    if law is not None and law.response != "loss":
-        raise FitError(f"{law.label} predicts {law.response}; bands were measured for losses.")
-    found = members(table, laws, n_bootstrap, seed)
-    values = places(found, at, named)
-    chosen: Method = "average" if law is None and method == "average" else "one"
-    pool = _pool(found, table, laws, n_bootstrap, seed, chosen)
-    return _assemble(pool, values, chosen, load_constants())
+    voices = pool(table, method=method, law=law, n_bootstrap=n_bootstrap, seed=seed)
+    return predict_with(voices, at, **named)
+
+
+def predict_with(
+    voices: Pool, at: Mapping[str, Any] | pd.DataFrame | None = None, **named: Any
+) -> Extrapolation:
+    """Predict by laws that are fitted and weighed already.
+
+    Parameters
+    ----------
+    voices : Pool
+    at, **named
+        As `extrapolate`.
+
+    Raises
+    ------
+    FitError, TableError, UnitError
+        As `extrapolate`.
+    """
+    return _assemble(voices, places(voices.members, at, named), load_constants())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,7 @@ class Pool:
 
     Parameters
     ----------
+    method : {"average", "one"}
     members : Members
         Those that have a say, and why others have none.
     weights, past_error : ndarray, shape (n_laws,)
@@ -101,6 +112,7 @@ class Pool:
         Cuts of the table; None where they were not made.
     """
 
+    method: Method
     members: Members
     weights: Array
     past_error: Array
@@ -108,12 +120,52 @@ class Pool:
     n_cuts: int | None
 
 
-def _pool(
-    found: Members, table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int, method: Method
+def pool(
+    table: LossTable,
+    *,
+    method: Method = "average",
+    law: Law | None = None,
+    n_bootstrap: int = N_DRAWS,
+    seed: int = 0,
 ) -> Pool:
-    if method == "average":
-        return weigh(found, _record(table, laws, n_draws, seed), load_constants())
+    """Fit the laws that predict beyond a table, and weigh them; kept, as no point changes them.
+
+    Parameters
+    ----------
+    table, method, law, n_bootstrap, seed
+        As `extrapolate`.
+
+    Raises
+    ------
+    TooFewRows, FitError
+        If the table says nothing of larger runs.
+    """
+    laws = suitable_laws(table) if law is None else (law,)
+    if not laws:
+        raise FitError(
+            f"No law of the catalog suits the columns of {table.id}.",
+            hint="Name a law, or map the columns of size, tokens or compute.",
+        )
+    if law is not None and law.response != "loss":
+        raise FitError(f"{law.label} predicts {law.response}; bands are of losses.")
+    found = members(table, laws, n_bootstrap, seed)
+    if law is None and method == "average":
+        return weigh(found, _record(table, laws, n_bootstrap, seed), load_constants())
     return alone(found, found.lowest_aicc)
+
+
+def pool_of_fit(fit: Fit, table: LossTable) -> Pool:
+    """Return a fit as it is, whatever its objective and draws, as the one voice.
+
+    Raises
+    ------
+    TooFewRows, FitError
+        As `pool`.
+    """
+    if fit.law.response != "loss":
+        raise FitError(f"{fit.law.label} predicts {fit.law.response}; bands are of losses.")
+    found = members_of(fit, table)
+    return alone(found, found.found[0])
 
 
 @lru_cache(maxsize=16)
@@ -124,6 +176,7 @@ def _record(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
 def weigh(found: Members, record: Record, constants: Constants) -> Pool:
     """Return all laws, weighted by their score."""
     return Pool(
+        method="average",
         members=found,
         weights=record.weights(constants.weight_power),
         past_error=record.past_error,
@@ -142,6 +195,7 @@ def alone(found: Members, member: Member) -> Pool:
         slope=found.slope,
     )
     return Pool(
+        method="one",
         members=only,
         weights=np.ones(1),
         past_error=np.full(1, np.nan),
@@ -187,13 +241,9 @@ def parts(pool: Pool, values: Mapping[str, Array]) -> Parts:
         If no law predicts a positive loss at every point.
     """
     found = pool.members
-    inputs = [of_law(member.fit.law, values) for member in found.found]
     n = len(values[found.scale])
-    log_laws = np.full((len(inputs), n), np.nan)
-    reach = np.full((len(inputs), n), np.nan)
-    for i, (member, points) in enumerate(zip(found.found, inputs, strict=True)):
-        if points is not None:
-            log_laws[i], reach[i] = _of_law(member, points)
+    log_laws = _log_laws(found, values)
+    reach = np.stack([_reach(*each, values) for each in zip(found.found, log_laws, strict=True)])
     weights = np.where(np.isfinite(log_laws).all(axis=1), pool.weights, 0.0)
     if not weights.any():
         raise FitError(
@@ -219,15 +269,64 @@ def parts(pool: Pool, values: Mapping[str, Array]) -> Parts:
     )
 
 
-def _of_law(member: Member, points: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Return a law's log prediction and how far refits reach from it; NaN where unknown."""
+def _log_laws(found: Members, values: Mapping[str, Array]) -> Array:
+    """Return each law's log prediction, shape (n_laws, n); NaN where it has none."""
+    made = np.full((len(found.found), len(values[found.scale])), np.nan)
+    for i, member in enumerate(found.found):
+        points = of_law(member.fit.law, values)
+        if points is not None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                made[i] = np.log(predict(member.fit, points))
+    return np.where(np.isfinite(made), made, np.nan)
+
+
+def _reach(member: Member, log_loss: Array, values: Mapping[str, Array]) -> Array:
+    """Return how far a law's refits reach from its prediction; NaN where that is unknown."""
+    points = of_law(member.fit.law, values)
+    if points is None:
+        return np.full(len(log_loss), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        log_loss = np.log(predict(member.fit, points))
         try:
-            upper = np.log(band(member.fit, points).upper)
+            return np.asarray(np.log(band(member.fit, points).upper) - log_loss)
         except FitError:
-            return log_loss, np.full(len(log_loss), np.nan)
-    return np.where(np.isfinite(log_loss), log_loss, np.nan), upper - log_loss
+            return np.full(len(log_loss), np.nan)
+
+
+APART, WELL_APART = 2.0, 3.0
+"""Scatters of one run that laws lie apart where it tells them apart, and where it does so well."""
+
+N_BETWEEN = 60
+
+
+def deciding(pool: Pool, values: Mapping[str, Array], made: Parts) -> Array:
+    """Return between which scales one run would tell the laws apart, shape (n, 2).
+
+    Runs on the straight line, in logarithms, from the largest row to each point are looked at: from
+    where the laws lie two scatters of one run apart to where they lie three apart, at most up to
+    the point. NaN where they do not, or no two laws have a say.
+    """
+    found = pool.members
+    n, noise_of_one = len(made.centre), float(made.noise[0])
+    largest = int(np.argmax(found.table.values(found.scale)))
+    steps = np.linspace(0.0, 1.0, N_BETWEEN)[:, None]
+    between = {}
+    for name, asked in values.items():
+        start = float(found.table.values(name)[largest])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            between[name] = np.exp(np.log(start) * (1 - steps) + np.log(asked) * steps).ravel()
+    log_laws = np.where(made.weights[:, None] > 0, _log_laws(found, between), 0.0)
+    spread = np.sqrt(made.weights @ (log_laws - made.weights @ log_laws) ** 2)
+    spread = spread.reshape(N_BETWEEN, n)
+    scale = between[found.scale].reshape(N_BETWEEN, n)
+    ends = np.full((n, 2), np.nan)
+    for i in range(n):
+        is_apart = spread[:, i] >= APART * noise_of_one
+        if is_apart[-1] and noise_of_one > 0:
+            first = N_BETWEEN - int(np.argmin(np.append(is_apart[::-1], False)))
+            is_well = np.append(spread[first:, i] >= WELL_APART * noise_of_one, True)
+            last = min(first + int(np.argmax(is_well)), N_BETWEEN - 1)
+            ends[i] = scale[first, i], scale[last, i]
+    return ends
 
 
 def has_few(pool: Pool, constants: Constants) -> bool:
@@ -238,12 +337,10 @@ def has_few(pool: Pool, constants: Constants) -> bool:
     return pool.n_cuts is not None and pool.n_cuts < constants.fewest_cuts
 
 
-def _assemble(
-    pool: Pool, values: dict[str, Array], method: Method, constants: Constants
-) -> Extrapolation:
+def _assemble(pool: Pool, values: dict[str, Array], constants: Constants) -> Extrapolation:
     made, found = parts(pool, values), pool.members
     few = has_few(pool, constants)
-    width = constants.width(method, has_few=few)
+    width = constants.width(pool.method, has_few=few)
     laws = tuple(
         LawPrediction(
             key=member.fit.law.key,
@@ -261,7 +358,7 @@ def _assemble(
         table_fingerprint=found.table.fingerprint,
         loss_unit=found.table.loss_unit,
         n_rows=len(found.table.included()),
-        method=method,
+        method=pool.method,
         scale=found.scale,
         inputs=values,
         laws_used=laws,
@@ -275,6 +372,7 @@ def _assemble(
         decades_of_any_input=made.distance,
         most_decades=constants.most_decades,
         has_few=few,
+        deciding=deciding(pool, values, made),
         notes=_notes(pool, made),
         constants_made=constants.retrieved,
     )

@@ -117,19 +117,19 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
         If the rows are all of one scale, or no law can be fitted.
     """
     scale = scale_column(table)
-    columns = {scale, "loss", *(item.column for law in laws for item in law.inputs)}
-    values = np.stack([table.values(name) for name in sorted(columns)])
-    is_whole = np.isfinite(values).all(axis=0) & (table.values("loss") > 0)
-    is_whole &= table.values(scale) > 0
-    rows = subset(table, is_whole)
-    _require_scale(rows, scale)
+    rows = _rows(table, laws, scale)
     options = FitOptions(n_bootstrap=n_draws, bootstrap="auto", seed=seed)
-    found, refused = [], []
+    found: list[Member] = []
+    refused = []
     for law in laws:
         try:
             fitted = fit_with_draws_if_it_can(law, rows, options)
         except IsoflopError as problem:
             refused.append((law.label, problem.summary))
+            continue
+        if twin := next((one for one in found if _is_same(one.fit, fitted)), None):
+            reason = f"On these rows it is {twin.fit.law.label} in other variables."
+            refused.append((law.label, reason))
             continue
         found.append(_member(fitted))
     if not found:
@@ -137,9 +137,57 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
             f"No law can be fitted to {table.id}, so that nothing is said beyond it.",
             detail="\n".join(f"{label}: {reason}" for label, reason in refused),
         )
+    return Members(
+        table=rows,
+        scale=scale,
+        found=tuple(found),
+        refused=tuple(refused),
+        slope=_slope(rows, scale),
+    )
+
+
+def members_of(fit: Fit, table: LossTable) -> Members:
+    """Return one fit, however it was made, as the only law of the table that it rests on.
+
+    Raises
+    ------
+    TooFewRows
+        If there are fewer than four rows.
+    FitError
+        If the rows are all of one scale.
+    """
+    scale = scale_column(table)
+    rows = _rows(table, (fit.law,), scale)
+    member = Member(fit=fit, aicc=float("nan"))
+    return Members(table=rows, scale=scale, found=(member,), refused=(), slope=_slope(rows, scale))
+
+
+def _rows(table: LossTable, laws: tuple[Law, ...], scale: str) -> LossTable:
+    """Return the rows that have a value in every column that any of the laws needs."""
+    columns = {scale, "loss", *(item.column for law in laws for item in law.inputs)}
+    values = np.stack([table.values(name) for name in sorted(columns)])
+    is_whole = np.isfinite(values).all(axis=0) & (table.values("loss") > 0)
+    is_whole &= table.values(scale) > 0
+    rows = subset(table, is_whole)
+    _require_scale(rows, scale)
+    return rows
+
+
+def _slope(rows: LossTable, scale: str) -> float:
     size, loss = np.log10(rows.values(scale)), np.log(rows.values("loss"))
-    slope = float(abs(np.polyfit(size, loss, 1)[0]))
-    return Members(table=rows, scale=scale, found=tuple(found), refused=tuple(refused), slope=slope)
+    return float(abs(np.polyfit(size, loss, 1)[0]))
+
+
+ALIKE = 1e-5
+"""Of log predictions: laws of as many parameters that agree to this on every row are one law."""
+
+
+def _is_same(one: Fit, other: Fit) -> bool:
+    """Say whether two fits are one law written twice, which must not have two voices."""
+    if len(one.law.params) != len(other.law.params) or one.n_rows != other.n_rows:
+        return False
+    off = np.abs(one.residuals - other.residuals)
+    return bool(off.max() <= ALIKE and np.abs(one.residuals).max() > 10 * ALIKE)
 
 
 def _require_scale(rows: LossTable, scale: str) -> None:
@@ -170,7 +218,10 @@ def noise(fit: Fit) -> float:
     degrees of freedom that the fit used.
     """
     spare = max(fit.n_rows - len(fit.law.params), 1)
-    reach = float(np.quantile(np.abs(fit.residuals), 0.9))
+    off = np.abs(fit.residuals)
+    if not fit.is_log and fit.table is not None:
+        off = off / usable_rows(fit.law, fit.table).target
+    reach = float(np.quantile(off, 0.9))
     return reach / NORMAL_90 * float(np.sqrt(fit.n_rows / spare))
 
 

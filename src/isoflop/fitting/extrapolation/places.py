@@ -13,6 +13,7 @@ from isoflop.errors import TableError
 from isoflop.fitting.extrapolation.members import Members
 from isoflop.fitting.points import read_input, spread
 from isoflop.laws.law import Input, Law
+from isoflop.laws.names import INPUT_COLUMNS
 
 Array = NDArray[np.float64]
 _PRODUCT = ("params", "tokens", "compute_flop")
@@ -73,6 +74,10 @@ def _inputs(found: Members) -> dict[str, Input]:
     ):
         known = named.setdefault(item.column, item)
         named.setdefault(item.symbol, known)
+    named.setdefault(found.scale, Input(symbol=found.scale, column=found.scale))
+    for symbol, column in INPUT_COLUMNS.items():
+        if column in named:
+            named.setdefault(symbol, named[column])
     return named
 
 

@@ -16,7 +16,7 @@ from isoflop.identity import Keyed
 from isoflop.text import aligned, as_html
 from isoflop.units import counted
 
-FORMAT = "isoflop-extrapolation-1"
+FORMAT = "isoflop-extrapolation-2"
 LEVEL = 0.9
 PARTS: Mapping[str, str] = {
     "noise": "scatter of single runs",
@@ -88,6 +88,8 @@ class Extrapolation(Keyed):
         Up to which bands were tested.
     has_few : bool
         Whether rows or cuts are so few that the wider constants were taken.
+    deciding : ndarray, shape (n, 2)
+        Scales between which one run would tell the laws apart; NaN where none would.
     notes : tuple of str
         What a reader must know.
     constants_made : str
@@ -114,6 +116,7 @@ class Extrapolation(Keyed):
     decades_of_any_input: Array
     most_decades: float
     has_few: bool
+    deciding: Array
     notes: tuple[str, ...]
     constants_made: str
     key: str = field(init=False, repr=False)
@@ -196,28 +199,49 @@ class Extrapolation(Keyed):
             }
         )
 
-    def verdict(self, point: int = 0) -> str:
-        """Say in a sentence what is predicted at a point, by what, and how far from the rows."""
-        unit = "" if self.loss_unit == "unknown" else f" {self.loss_unit}"
-        kind = (
-            f"scenario, {self.decades_of_any_input[point]:.1f} decades out, where no band was "
-            "tested"
-            if self.is_scenario[point]
-            else f"{LEVEL:.0%} band"
-        )
-        place = write_scale(float(self.inputs[self.scale][point]), self.scale)
-        return (
-            f"{self.centre[point]:.4g}{unit} at {place} ({self.lower[point]:.4g} to "
-            f"{self.upper[point]:.4g}, {kind}), by {self.by} on {counted(self.n_rows, 'row')} of "
-            f"{self.table_id}, {self._where(point)}."
-        )
+    @property
+    def of_rows(self) -> str:
+        """What it rests on, in a few words."""
+        return f"{counted(self.n_rows, 'row')} of {self.table_id}"
 
-    def _where(self, point: int) -> str:
+    def band_name(self, point: int = 0) -> str:
+        """Say what the band at a point is: of 90%, or a scenario where none was tested."""
+        if not self.is_scenario[point]:
+            return f"{LEVEL:.0%} band"
+        return f"scenario: bands were tested up to {self.most_decades:g} decades"
+
+    def where(self, point: int = 0) -> str:
+        """Say how far a point lies beyond the rows."""
         decades = float(self.decades[point])
         what = SCALES.get(self.scale, self.scale)
         if decades <= 0:
             return f"within the {what} of the rows"
-        return f"{decades:.2g} decades of {what} beyond the rows"
+        return f"{decades:.1f} decades of {what} beyond the rows"
+
+    def verdict(self, point: int = 0) -> str:
+        """Say in a sentence what is predicted at a point, by what, and how far from the rows."""
+        unit = "" if self.loss_unit == "unknown" else f" {self.loss_unit}"
+        place = write_scale(float(self.inputs[self.scale][point]), self.scale)
+        return (
+            f"{self.centre[point]:.4g}{unit} at {place} ({self.lower[point]:.4g} to "
+            f"{self.upper[point]:.4g}, {self.band_name(point)}), by {self.by} on "
+            f"{self.of_rows}, {self.where(point)}."
+        )
+
+    def disagreement_dominates(self, point: int = 0) -> bool:
+        """Say whether nothing widens the band at a point more than that the laws disagree."""
+        shares = self.width_parts.iloc[point]
+        return bool(max(PARTS, key=lambda name: shares[name]) == "disagreement")
+
+    def advice(self, point: int = 0) -> str:
+        """Say in a sentence which run would tell the laws apart; empty where others widen more."""
+        if not self.disagreement_dominates(point):
+            return ""
+        low, high = (write_scale(float(end), self.scale) for end in self.deciding[point])
+        if np.isnan(self.deciding[point]).any():
+            return "The laws disagree, by less than one run's scatter could tell: repeat runs."
+        between = f"at {high}" if low == high else f"between {low} and {high}"
+        return f"The laws disagree: a run {between} would decide."
 
     def summary(self) -> str:
         """Return the prediction as text: verdict, laws, parts of the width, notes."""
@@ -234,16 +258,18 @@ class Extrapolation(Keyed):
         ]
         lines = [*(self.verdict(point) for point in points), ""]
         lines += [aligned(cells, ("law", "weight", "past error", "prediction")), ""]
-        lines += [f"Of the width: {self._parts(0)}."]
+        lines += [f"Of the width: {self.parts_text()}."]
+        lines += [said for said in dict.fromkeys(map(self.advice, points)) if said]
         if self.has_few:
             lines.append("Few rows or cuts: the wider constants of few rows were taken.")
         if self.method == "one":
             lines.append("By one law alone: its band carries no disagreement of laws.")
         lines += self.notes
-        lines += [f"Not fitted: {label}. {reason}" for label, reason in self.refused]
+        lines += [f"Left out: {label}. {reason}" for label, reason in self.refused]
         return "\n".join(lines)
 
-    def _parts(self, point: int) -> str:
+    def parts_text(self, point: int = 0) -> str:
+        """Say what share of the squared width each part has."""
         row = self.width_parts.iloc[point]
         return ", ".join(f"{name} {row[part]:.0%}" for part, name in PARTS.items())
 

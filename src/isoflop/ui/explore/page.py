@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop import plot
 from isoflop.errors import PlanError
+from isoflop.fitting.extrapolation import Method
 from isoflop.notices import Notice
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -20,9 +21,12 @@ from isoflop.planning import (
     find_accelerator,
     plan,
 )
+from isoflop.planning.outlook import Outlook
+from isoflop.planning.rule import SIX_ND
 from isoflop.planning.trajectory import compute_range
 from isoflop.plot import APP, axes
 from isoflop.ui import (
+    beyond,
     budget_inputs,
     controls,
     headline,
@@ -67,7 +71,7 @@ class View:
     plan : Plan or None
         What the budget buys.
     problem : PlanError or None
-        Why there is none.
+        Why there is no plan.
     """
 
     selection: Selection
@@ -103,18 +107,22 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
     with messages.boundary():
         with place:
             budget = budget_inputs.budget_and_size()
+            by = beyond.method(fitted)
         if choice is None or fitted is None:
             return
         shown = view(controls.selected(choice, budget), fitted)
         answer = st.container()
         left, right = st.columns([3, 2], gap="medium")
+        seen = _outlook(shown, by)
         with left:
-            show_losses(shown)
+            show_losses(shown, seen)
         time.sleep(GATHERING_S)
         with answer:
-            show_plan(shown)
+            show_plan(shown, seen)
         with right:
             show_contours(shown)
+        beyond.follow_up(fitted.table, by)
+        beyond.show(seen, key="chart.beyond")
         show_notices(shown)
 
 
@@ -139,18 +147,26 @@ def view(selection: Selection, fitted: Fitted) -> View:
     )
 
 
-def show_plan(shown: View) -> None:
+def _outlook(shown: View, by: Method) -> Outlook:
+    """Return what is to be believed of the plan."""
+    if shown.plan is None:
+        return headline.NO_OUTLOOK
+    fixed = shown.selection.fixed
+    return beyond.seen(shown.fitted, shown.plan, by, rule=SIX_ND, fixed=fixed)
+
+
+def show_plan(shown: View, seen: Outlook) -> None:
     """Write the plan as a paragraph, then as large figures."""
     if shown.plan is None:
         if shown.problem is not None:
             messages.show(shown.problem)
         return
     with st.container(key="answer"):
-        st.markdown(headline.reach(shown.plan))
-    headline.figures(shown.plan, shown.fitted.fit, FIGURES)
+        st.markdown(headline.reach(shown.plan, seen))
+    headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
 
 
-def show_losses(shown: View) -> None:
+def show_losses(shown: View, seen: Outlook) -> None:
     """Draw loss against an axis of choice."""
     fit, table = shown.fitted.fit, shown.fitted.table
     choices = axes.law_axes(fit, table)
@@ -165,8 +181,9 @@ def show_losses(shown: View) -> None:
             style="row",
             is_label_shown=False,
         )
+    plan = shown.plan and seen.told(shown.plan)
     figure = plot.loss_curve(
-        fit, x=column, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
+        fit, x=column, plan=plan, table=table, fixed=shown.selection.fixed, theme=APP
     )
     panels.drawn(figure, key="chart.loss")
 

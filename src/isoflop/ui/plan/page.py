@@ -7,7 +7,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.notices import Notice
 from isoflop.plot import APP
-from isoflop.ui import headline, messages, panels
+from isoflop.ui import beyond, headline, messages, panels, resolve
 from isoflop.ui.plan import controls as plan_controls
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import tabs as plan_tabs
@@ -30,18 +30,23 @@ def show() -> None:
     """Draw the page."""
     with st.sidebar:
         chosen = plan_controls.everything()
-    shown = plan_results.view(chosen)
+        fitted = resolve.fitted(chosen.selection)
+        by = beyond.method(fitted)
+    shown = plan_results.view(chosen, fitted, by)
     _plan(shown)
     _charts(shown)
+    beyond.follow_up(shown.fitted.table, by)
+    beyond.show(shown.outlook, key="chart.beyond")
     _notices(shown)
     plan_tabs.show(shown)
 
 
 def _plan(shown: View) -> None:
     """Write the plan as a paragraph, then as large figures."""
+    seen = shown.outlook
     with st.container(key="answer"):
-        st.markdown(headline.train(shown.plan))
-    headline.figures(shown.plan, shown.fitted.fit, FIGURES)
+        st.markdown(headline.train(shown.plan, seen))
+    headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
 
 
 def _charts(shown: View) -> None:

@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from isoflop.accounting import Family, find_family
 from isoflop.accounting.shapes import CountedParams, ProposedShape, propose_shape
 from isoflop.fitting import Fit
+from isoflop.fitting.extrapolation import Method
 from isoflop.planning import Frontier, Plan, Setting, least_compute, loss_surface, plan_within
 from isoflop.planning.constraints import fixed_for, law_for
 from isoflop.planning.frontier import frontier_over
 from isoflop.planning.inverse import LeastCompute
 from isoflop.planning.longer import Lifetime, SmallerModels, smaller_models
 from isoflop.planning.longer import lifetime as lifetime_of
+from isoflop.planning.outlook import Outlook
 from isoflop.planning.scenario import Scenario, count_of, setting_of
 from isoflop.planning.surface import Surface
 from isoflop.planning.tornado import Tornado
 from isoflop.planning.tornado import tornado as tornado_of
 from isoflop.planning.trajectory import compute_range
-from isoflop.ui import resolve
+from isoflop.ui import beyond
 from isoflop.ui.caching import kept
 from isoflop.ui.plan.controls import Inputs
 from isoflop.ui.plan.model import DEFAULT_FAMILY
@@ -35,12 +37,26 @@ class View:
     fitted : Fitted
     setting : Setting
     plan : Plan
+    by : {"average", "one"}
+        What predicts its loss.
     """
 
     chosen: Inputs
     fitted: Fitted
     setting: Setting
     plan: Plan
+    by: Method
+
+    @property
+    def outlook(self) -> Outlook:
+        """What is to be believed of the plan beyond the data."""
+        return beyond.seen(
+            self.fitted,
+            self.plan,
+            self.by,
+            rule=self.setting.rule,
+            fixed=self.chosen.selection.fixed,
+        )
 
     @property
     def scenario(self) -> Scenario:
@@ -79,19 +95,18 @@ _smaller_models = kept(smaller_models)
 _lifetime = kept(lifetime_of)
 
 
-def view(chosen: Inputs) -> View:
-    """Fit and plan what is chosen.
+def view(chosen: Inputs, fitted: Fitted, by: Method) -> View:
+    """Plan what is chosen.
 
     Raises
     ------
     IsoflopError
-        If there is no fit, or nothing can be trained within the limits.
+        If nothing can be trained within the limits.
     """
-    fitted = resolve.fitted(chosen.selection)
     setting = setting_of(chosen.scenario, fitted.fit.param_convention)
     options, fixed = chosen.scenario.options, chosen.selection.fixed
     plan = _plan(fitted.fit, setting, params=options.params, level=options.level, fixed=fixed)
-    return View(chosen=chosen, fitted=fitted, setting=setting, plan=plan)
+    return View(chosen=chosen, fitted=fitted, setting=setting, plan=plan, by=by)
 
 
 def surface(shown: View) -> Surface:

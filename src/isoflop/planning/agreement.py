@@ -1,0 +1,209 @@
+"""The compute-optimal size by all laws of a table together, and what a wrong size costs.
+
+One law's interval holds the size only if the law is true: its draws know nothing of the others. The
+equal mixture of the draws of every law with an optimum held it most often on tables whose largest
+decade was held out (docs/extrapolation.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.errors import FitError, PlanError
+from isoflop.fitting import Fit
+from isoflop.fitting.extrapolation import pool
+from isoflop.identity import Keyed
+from isoflop.planning.frontier import compute_optimal
+from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
+from isoflop.planning.rule import SIX_ND, ComputeRule
+from isoflop.tables.schema import LossTable
+from isoflop.units import counted, format_number, format_quantity
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawSize:
+    """What one law says the size should be.
+
+    Parameters
+    ----------
+    key, label : str
+    params : float
+        By the fit itself.
+    lower, upper : float
+        Of its own draws; both ``params`` where it has none.
+    """
+
+    key: str
+    label: str
+    params: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SizeAgreement(Keyed):
+    """The compute-optimal size at a budget by every law that has one, each counting alike.
+
+    Parameters
+    ----------
+    compute_flop : float
+    laws : tuple of LawSize
+    params, lower, upper : float
+        Median and ends of the equal mixture of the laws' draws.
+    level : float
+        Share of the mixture between the ends.
+    excess_lower, excess_upper : float
+        By how much the loss at either end lies above each law's least at this compute, as a share
+        of it, averaged over the laws.
+    key : str
+        Of all that is said above.
+    """
+
+    compute_flop: float
+    laws: tuple[LawSize, ...]
+    params: float
+    lower: float
+    upper: float
+    level: float
+    excess_lower: float
+    excess_upper: float
+    key: str = field(init=False, repr=False)
+
+    @property
+    def factor(self) -> float:
+        """By what the size may be larger or smaller: half the interval's ratio, in logs."""
+        return float(np.sqrt(self.upper / self.lower))
+
+    @property
+    def excess(self) -> float:
+        """What a size at the worse end costs, as a share of the loss."""
+        return max(self.excess_lower, self.excess_upper)
+
+    def __repr__(self) -> str:
+        return f"<SizeAgreement: {self.verdict()}>"
+
+    def verdict(self) -> str:
+        """Say in a sentence what the laws together make of the size, and what an error costs."""
+        return (
+            f"{format_number(self.params)} parameters x/÷ {self.factor:.2g} "
+            f"({format_number(self.lower)} to {format_number(self.upper)}) at "
+            f"{format_quantity(self.compute_flop, 'flop')}, by "
+            f"{counted(len(self.laws), 'law')} with an optimum; at an end of that range the loss "
+            f"is up to {self.excess:.2%} above the least."
+        )
+
+
+def size_agreement(
+    table: LossTable,
+    compute_flop: float,
+    *,
+    level: float = 0.9,
+    rule: ComputeRule = SIX_ND,
+    fixed: Mapping[str, float] | None = None,
+) -> SizeAgreement:
+    """Return the compute-optimal size by all suitable laws of a table that have one.
+
+    Parameters
+    ----------
+    table : LossTable
+    compute_flop : float
+    level : float
+        Nominal coverage of the interval.
+    rule, fixed
+        As `compute_optimal`.
+
+    Raises
+    ------
+    PlanError
+        If no law has an optimum there.
+    FitError, TooFewRows
+        If no law can be fitted.
+    """
+    found = pool(table).members
+    optima = [
+        (member.fit, sizes)
+        for member in found.found
+        if (sizes := _sizes(member.fit, compute_flop, rule, fixed)) is not None
+    ]
+    if not optima:
+        raise PlanError(
+            f"No law fitted to {found.table.id} has a compute-optimal size at "
+            f"{format_quantity(compute_flop, 'flop')}.",
+            hint="The table must vary size and tokens apart; or give the size.",
+        )
+    tails = np.array([0.5, (1 - level) / 2, (1 + level) / 2])
+    laws = tuple(
+        LawSize(
+            key=fit.law.key,
+            label=fit.law.label,
+            params=float(sizes[0]),
+            lower=float(low),
+            upper=float(high),
+        )
+        for fit, sizes in optima
+        for low, high in [np.quantile(_mixed(sizes), tails[1:])]
+    )
+    values = np.concatenate([_mixed(sizes) for _, sizes in optima])
+    shares = np.concatenate([np.full(n, 1 / n) for n in (len(_mixed(s)) for _, s in optima)])
+    params, lower, upper = _quantiles(np.log(values), shares, tails)
+    ends = np.array([lower, upper])
+    excess = np.mean(
+        [_excess(fit, sizes[0], ends, compute_flop, rule, fixed) for fit, sizes in optima], axis=0
+    )
+    return SizeAgreement(
+        compute_flop=compute_flop,
+        laws=laws,
+        params=params,
+        lower=lower,
+        upper=upper,
+        level=level,
+        excess_lower=float(excess[0]),
+        excess_upper=float(excess[1]),
+    )
+
+
+def _sizes(
+    fit: Fit, flop: float, rule: ComputeRule, fixed: Mapping[str, float] | None
+) -> Array | None:
+    """Return N* by the fit, then by each draw that has one; None where the fit has none."""
+    columns = {item.column for item in fit.law.inputs}
+    if not columns & PARAMS_COLUMNS and "tokens_per_param" not in columns:
+        return None
+    thetas = fit.theta[None] if fit.draws is None else np.vstack([fit.theta, fit.draws])
+    try:
+        found = compute_optimal(fit.law, thetas, flop, rule=rule, fixed=fixed)
+    except (PlanError, FitError):  # an input that nobody gave
+        return None
+    return found.params[found.is_interior] if found.is_interior[0] else None
+
+
+def _mixed(sizes: Array) -> Array:
+    """Return a law's part of the mixture: its draws, or the fit where it has none."""
+    return sizes[1:] if len(sizes) > 1 else sizes
+
+
+def _quantiles(logs: Array, shares: Array, at: Array) -> tuple[float, float, float]:
+    order = np.argsort(logs)
+    middle = np.cumsum(shares[order]) - shares[order] / 2
+    found = np.exp(np.interp(at, middle / shares.sum(), logs[order]))
+    return float(found[0]), float(found[1]), float(found[2])
+
+
+def _excess(
+    fit: Fit,
+    best: float,
+    ends: Array,
+    flop: float,
+    rule: ComputeRule,
+    fixed: Mapping[str, float] | None,
+) -> Array:
+    params = np.array([best, *ends])
+    inputs = inputs_at(fit.law, params, rule.tokens(params, np.array(flop)), fixed, rule=rule)
+    loss = fit.law.loss(fit.theta, inputs)
+    return np.asarray(loss[1:] / loss[0] - 1)
