@@ -433,3 +433,10 @@ def test_a_pattern_of_nothing_and_an_unknown_name(call: Call, tmp_path: Path) ->
     code, _, err = call("fit", tmp_path / "*.csv")
     assert code == 2
     assert "holds no file that may be a table" in err
+
+
+def test_a_model_is_counted(capsys):
+    assert main(["model", "Jamba-v0.1"]) == 0
+    shown = capsys.readouterr().out
+    assert "51,570,323,328" in shown
+    assert main(["model", "nowhere"]) == 2

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from isoflop.api import law as law
     from isoflop.api import laws as laws
     from isoflop.api import load as load
+    from isoflop.api import model as model
     from isoflop.api import optimum as optimum
     from isoflop.api import plan as plan
     from isoflop.api import published as published
@@ -71,7 +72,18 @@ _CLASSES = {
 _PACKAGES = ("laws", "plot")
 _FUNCTIONS = (
     *("accelerators", "backtest", "compare", "compare_families", "compare_published", "datasets"),
-    *("extrapolate", "fit", "law", "load", "optimum", "plan", "published", "report", "simulate"),
+    *(
+        "extrapolate",
+        "fit",
+        "law",
+        "load",
+        "model",
+        "optimum",
+        "plan",
+        "published",
+        "report",
+        "simulate",
+    ),
 )
 
 __all__ = [*_CLASSES, *_FUNCTIONS, *_PACKAGES]

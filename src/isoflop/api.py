@@ -18,6 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop import fitting, planning
+from isoflop.accounting.imported import ImportedModel
+from isoflop.accounting.repository import read_model
 from isoflop.errors import CatalogError, FormulaError, OptionError, TableError
 from isoflop.fitting import Fit, FitOptions
 from isoflop.fitting import backtest as backtests
@@ -392,6 +394,27 @@ def accelerators() -> pd.DataFrame:
         for key, item in load_accelerators().items()
     ]
     return pd.DataFrame(rows).set_index("name")
+
+
+def model(source: Path | str) -> ImportedModel:
+    """Return a model's shape, with its parameters counted by component.
+
+    Parameters
+    ----------
+    source : path or str
+        The folder of a repository, a Hugging Face ``config.json``, or the name of a released model.
+
+    Raises
+    ------
+    ArchitectureError
+        If there is none, or its configuration cannot be read.
+
+    Examples
+    --------
+    >>> model("Llama-3-8B").parameters.total
+    8030261248
+    """
+    return read_model(source)
 
 
 def published() -> pd.DataFrame:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from isoflop.accounting.repository import import_repository
+from isoflop.accounting.repository import import_repository, read_model
 from isoflop.errors import ArchitectureError
 
 CONFIG = {
@@ -82,3 +82,24 @@ def test_a_folder_without_configuration_is_refused(tmp_path):
     with pytest.raises(ArchitectureError, match=r"has no config\.json") as caught:
         import_repository(tmp_path)
     assert caught.value.detail == str(tmp_path)
+
+
+def test_a_model_is_found_by_name_file_or_folder(tmp_path):
+    write_config(tmp_path)
+    assert read_model("llama-3-8b").parameters.total == 8_030_261_248
+    assert read_model(tmp_path).parameters == read_model(tmp_path / "config.json").parameters
+    assert read_model(tmp_path / "config.json").architecture.name == tmp_path.name
+
+
+def test_a_model_that_is_nowhere_is_refused_with_its_neighbours():
+    with pytest.raises(ArchitectureError, match="There is no model 'Llama-3-9B'") as caught:
+        read_model("Llama-3-9B")
+    assert "Llama-3-8B" in caught.value.hint
+
+
+def test_a_summary_has_every_component_and_note():
+    text = read_model("gpt-oss-120b").summary()
+    assert "parameters          116,829,156,672" in text
+    assert "active              5,711,982,912" in text
+    assert text.endswith("5.1B active leaves the embedding out")
+    assert "<table" in read_model("gpt-oss-120b")._repr_html_()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from isoflop.accounting.architecture import (
@@ -25,7 +24,7 @@ from isoflop.accounting.config_layers import (
     n_layers_listed,
 )
 from isoflop.accounting.config_recurrent import read_recurrent
-from isoflop.accounting.counts import ParameterCount
+from isoflop.accounting.imported import ImportedModel
 from isoflop.accounting.model_types import ModelType, load_model_types, multimodal_types
 from isoflop.accounting.parameters import count_parameters
 from isoflop.errors import ArchitectureError
@@ -33,29 +32,6 @@ from isoflop.errors import ArchitectureError
 MAX_CONFIG_BYTES = 1_000_000
 ASSUMED_TRAINING_CONTEXT = 8192
 """A configuration gives the longest sequence, not the one trained on: longer ones are cut."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedModel:
-    """A model shape read from a configuration.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    parameters : ParameterCount
-    model_type : str
-        As the configuration gives it.
-    max_context : int
-        Longest sequence that the model takes, in tokens.
-    notes : tuple of str
-        What was assumed, or is not counted.
-    """
-
-    architecture: Architecture
-    parameters: ParameterCount
-    model_type: str
-    max_context: int
-    notes: tuple[str, ...]
 
 
 # Where a configuration may keep each size; the first key present counts.

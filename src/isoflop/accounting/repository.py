@@ -1,15 +1,18 @@
-"""A model from the folder of a repository: its configuration, held against its weights' headers."""
+"""A model by its name, its configuration, or the folder of its repository and weights' headers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from isoflop.accounting.config_import import ImportedModel, import_config
+from isoflop.accounting.config_import import MAX_CONFIG_BYTES, import_config
+from isoflop.accounting.families import load_families
+from isoflop.accounting.imported import ImportedModel
 from isoflop.errors import ArchitectureError
 
 CONFIG = "config.json"
@@ -18,6 +21,46 @@ MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors format itself."""
 
 MAX_INDEX_BYTES = 100_000_000
+
+
+def read_model(source: Path | str) -> ImportedModel:
+    """Return a model's shape and count from wherever it is.
+
+    Parameters
+    ----------
+    source : path or str
+        The folder of a repository, a ``config.json``, or the name of a released model.
+
+    Raises
+    ------
+    ArchitectureError
+        If there is no such file and no such model, or the file cannot be read.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return import_repository(path)
+    if path.is_file():
+        named = path.stem if path.name != CONFIG else path.resolve().parent.name
+        with path.open("rb") as file:
+            return import_config(file.read(MAX_CONFIG_BYTES + 1), name=named)
+    wanted = str(source).casefold()
+    for family in load_families().values():
+        for model in family.models:
+            if model.name.casefold() == wanted:
+                return ImportedModel(
+                    architecture=model.architecture,
+                    parameters=model.parameters,
+                    model_type=family.label,
+                    max_context=model.max_context,
+                    notes=(model.note,) if model.note else (),
+                )
+    names = [model.name for family in load_families().values() for model in family.models]
+    near = get_close_matches(str(source), names, n=3)
+    raise ArchitectureError(
+        f"There is no model {str(source)!r}.",
+        detail="It is no file or folder here, and no released model of the catalog.",
+        hint=f"Near it are {', '.join(near)}." if near else "Give the path of a config.json.",
+    )
 
 
 def import_repository(folder: Path | str) -> ImportedModel:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from isoflop import fitting, planning
+from isoflop.accounting.repository import read_model
 from isoflop.cli import given, report
 from isoflop.data import app_root
 from isoflop.errors import CatalogError, FitError
@@ -53,6 +54,11 @@ def accelerators(_parsed: argparse.Namespace) -> None:
             for key, item in load_accelerators().items()
         ]
     )
+
+
+def model(parsed: argparse.Namespace) -> None:
+    """Print the shape of a model and its parameters by component."""
+    print(read_model(parsed.source).summary())
 
 
 def backtest(parsed: argparse.Namespace) -> None:

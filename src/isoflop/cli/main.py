@@ -64,6 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     command("laws", commands.laws, "List the laws that can be fitted.")
     command("datasets", commands.datasets, "List the loss tables that can be had by name.")
     command("accelerators", commands.accelerators, "List the accelerators to plan a run on.")
+    counting = command("model", commands.model, "Count the parameters and FLOP of a model.")
+    counting.add_argument("source", help="a config.json, a repository's folder, or a model's name")
     _add_fit_options(command("fit", commands.fit, "Fit a law to a loss table."))
     predicting = command("predict", commands.predict, "Predict the loss of runs from a fit.")
     _add_fit_options(predicting)
