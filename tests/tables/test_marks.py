@@ -62,7 +62,7 @@ def test_spreads_become_a_column_and_no_row_is_lost() -> None:
     assert result.problems == ()
     assert table.values("params").tolist() == [70e6, 160e6, 410e6]
     assert table.values("loss").tolist() == [3.45, 3.21, 2.98]
-    assert table.frame["val_loss_std"].tolist() == pytest.approx(
+    assert table.frame["loss_std"].tolist() == pytest.approx(
         [0.02, 0.03, float("nan")], nan_ok=True
     )
     assert table.frame["run_id"].tolist() == ["A", "B", "C"]

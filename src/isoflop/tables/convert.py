@@ -22,6 +22,8 @@ SIZES = ("params", "params_nonembedding", "tokens", "compute_flop")
 
 # A plain "loss" within this range is taken for nats per token, and the table says so.
 _USUAL_LOSS = (0.2, 20.0)
+LARGEST_LOSS = _USUAL_LOSS[1]
+"""Nats per token that nothing trained goes beyond: 999 stands for a loss that is missing."""
 _UNIT_SAMPLE = 10_000
 
 
@@ -124,6 +126,25 @@ def _take_numbers(draft: Draft, role: ColumnRole, cells: pd.Series) -> None:
             values = np.where(values > 0, np.log(values), np.nan)
     draft.columns[role.column] = values
     report(draft, role.column, numbers.unreadable, "is not a number")
+
+
+def scale_deviation(draft: Draft) -> None:
+    """Put the standard error of the loss, where it names no unit, into the unit of the loss."""
+    error, loss = draft.mapping.role_of("loss_std"), draft.mapping.role_of("loss")
+    if error is None or error.unit or "loss_std" not in draft.columns:
+        return
+    if loss is None or loss.transform:
+        del draft.columns["loss_std"]  # of what, or by which rule, is not known
+        return
+    values = draft.columns["loss_std"]
+    if loss.unit == PERPLEXITY:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = values / np.exp(draft.columns["loss"])
+    else:
+        factor = role_factor(loss)
+        factor *= _nats_per_token_factor(draft.mapping, loss) if _is_per_byte(loss) else 1.0
+        values = values * factor
+    draft.columns["loss_std"] = values
 
 
 def _own_dimension(role: ColumnRole) -> Dimension:

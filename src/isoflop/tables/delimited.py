@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.tables.header_rows import count_known, find_header
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.reading.cells import plain_numbers
@@ -20,6 +21,7 @@ from isoflop.tables.reading.header import is_column, meanings
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
 
 _SAMPLE_BYTES = 1 << 16
+_HEADER_SEARCH_ROWS = 20
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SPACE = " "
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
@@ -45,10 +47,14 @@ class Dialect:
     delimiter : str
     decimal : {".", ","}
     skipped_lines, skipped_bytes : int
-        What stands before the header line (comments, ``sep=``).
+        What stands before the header line (comments, titles, ``sep=``), and that line too where it
+        is not one that a reader of CSV takes.
     headers : tuple of str
         As they stand; made up where the file has no header line.
     has_header : bool
+        Whether the file names its columns.
+    is_header_left : bool
+        Whether the first line that is not skipped does.
     is_even : bool
         Whether no row of the sample has more fields than there are headers.
     is_spaced : bool
@@ -61,6 +67,7 @@ class Dialect:
     skipped_bytes: int
     headers: tuple[str, ...]
     has_header: bool
+    is_header_left: bool
     is_even: bool
     is_spaced: bool
 
@@ -107,8 +114,9 @@ def _describe(dialect: Dialect) -> list[str]:
         notes.append("The decimal mark is a comma.")
     if not dialect.has_header:
         notes.append("The first line holds numbers, so columns are named by position.")
-    if dialect.skipped_lines:
-        notes.append(f"Lines skipped before the header: {dialect.skipped_lines}.")
+    n_above = dialect.skipped_lines - (dialect.has_header and not dialect.is_header_left)
+    if n_above:
+        notes.append(f"Lines skipped before the header: {n_above}.")
     return notes
 
 
@@ -128,7 +136,7 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
     if len(data) > size and len(lines) > 1:
         lines = lines[:-1]  # the last one is cut
     skipped, forced = _preamble(lines)
-    preamble = "".join(lines[:skipped]).encode()
+    whole, first = lines, skipped
     lines = [line.rstrip("\r\n") for line in lines[skipped:] if line.strip()][:200]
     if not lines:
         raise TableError(f"The file {name} is empty.", hint="Choose a file with a header and rows.")
@@ -136,7 +144,11 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
     if not forced and _is_spaced_table(lines, delimiter):
         delimiter = _SPACE
     rows = _split(lines, delimiter)
-    header = rows[0]
+    header, n_lines = _header(rows, lines, delimiter)
+    rows = rows[max(n_lines - 1, 0) :]
+    if n_lines:
+        skipped = _after_lines(whole, first, n_lines)
+    preamble = "".join(whole[:skipped]).encode()
     has_header = not all(_NUMBER.fullmatch(cell) for cell in header if cell.strip())
     if len(header) == 1 and has_header and not is_column(header[0]):
         raise TableError(
@@ -153,9 +165,47 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
         skipped_bytes=len(preamble),
         headers=tuple(headers),
         has_header=has_header,
-        is_even=all(len(row) <= len(headers) for row in rows),
+        is_header_left=has_header and not n_lines,
+        is_even=all(len(row) <= len(headers) for row in rows[1 if n_lines else 0 :]),
         is_spaced=any(f"{delimiter} " in line for line in lines),
     )
+
+
+def _header(rows: list[list[str]], lines: list[str], delimiter: str) -> tuple[list[str], int]:
+    """Return the names of columns, and how many lines to skip for them; 0 for a plain header."""
+    if len(rows) != len(lines):  # quoted line breaks: no line can be told from another
+        return rows[0], 0
+    found = find_header(rows)
+    names, n_lines = list(found.names), found.position + 1
+    width = len(rows[found.position])
+    if names[0].startswith("#"):  # as numpy.savetxt writes it
+        first = names[0].removeprefix("#").strip()
+        names = [first, *names[1:]] if first else names[1:]
+    names = _with_row_names(names, rows[n_lines:])
+    is_plain = found.position == 0 and len(names) == width
+    return names, 0 if is_plain else n_lines
+
+
+def _with_row_names(names: list[str], rows: list[list[str]]) -> list[str]:
+    """Return names with an empty one before them, where rows have names that the header lacks.
+
+    So does R write tables. A first cell that may be a value of the first column is no name.
+    """
+    if not rows or any(len(row) != len(names) + 1 for row in rows):
+        return names
+    firsts = [row[0].strip() for row in rows]
+    is_text = not any(_NUMBER.fullmatch(cell) or not cell for cell in firsts)
+    start = firsts[0] if firsts[0] in {"0", "1"} else ""
+    counts = [str(int(start) + i) for i in range(len(firsts))] if start else []
+    is_named = is_text or (len(firsts) > 1 and firsts == counts)
+    has_more = any(row[-1].strip() for row in rows)
+    return ["", *names] if is_named and has_more else names
+
+
+def _after_lines(lines: list[str], first: int, count: int) -> int:
+    """Return how many lines end with so many lines that are not blank, from one of them on."""
+    filled = [number for number, line in enumerate(lines) if number >= first and line.strip()]
+    return filled[count - 1] + 1
 
 
 def _count_lines(data: bytes) -> int:
@@ -186,7 +236,19 @@ def _preamble(lines: list[str]) -> tuple[int, str]:
         elif line.strip() and not line.lstrip().startswith("#"):
             break
         skipped += 1
+    last = lines[skipped - 1] if 0 < skipped < len(lines) else ""
+    if (
+        last.lstrip().startswith("#")
+        and _names_columns(last)
+        and not _names_columns(lines[skipped])
+    ):
+        skipped -= 1  # a header that is written as a comment
     return skipped, delimiter
+
+
+def _names_columns(line: str) -> bool:
+    text = line.strip().lstrip("#").strip()
+    return any(count_known(_split([text], mark)[0]) > 1 for mark in (*_DELIMITERS, _SPACE))
 
 
 def _split(lines: list[str], delimiter: str) -> list[list[str]]:
@@ -205,7 +267,7 @@ def _score(lines: list[str], delimiter: str) -> tuple[float, ...]:
     if width < 2:
         return (0.0, 0.0, 0.0)
     even = sum(len(row) == width for row in rows) / len(rows)
-    known = sum(is_column(cell) for cell in rows[0][:100])
+    known = max(map(count_known, rows[:_HEADER_SEARCH_ROWS]))
     return (float(known), even, float(width))
 
 
@@ -213,7 +275,8 @@ def _is_spaced_table(lines: list[str], delimiter: str) -> bool:
     """Return whether no delimiter divides the lines, but spaces do, evenly, and names are known."""
     if _score(lines, delimiter)[2]:
         return False
-    known, even, _ = _score(lines, _SPACE)
+    rows = [line.lstrip("# ") for line in lines[:1]] + lines[1:]
+    known, even, _ = _score(rows, _SPACE)
     return known >= 2 and even == 1.0
 
 
@@ -266,7 +329,7 @@ def _read_regular(
             sep=r"\s+" if dialect.delimiter == _SPACE else dialect.delimiter,
             decimal=dialect.decimal,
             # pandas has a fast path, which skipping rows or spaces would leave.
-            header=0 if dialect.has_header else None,
+            header=0 if dialect.is_header_left else None,
             names=names,
             index_col=False,
             skipinitialspace=dialect.is_spaced,
@@ -302,7 +365,7 @@ def _read_irregular(
     rows: dict[int, list[str]] = {}
     problems = []
     try:
-        if dialect.has_header:
+        if dialect.is_header_left:
             next(reader, None)
         for number, row in enumerate((row for row in reader if row), start=1):
             if len(row) > len(names) and any(cell.strip() for cell in row[len(names) :]):

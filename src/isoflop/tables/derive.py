@@ -39,6 +39,12 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (
         "tokens",
+        ("unique_tokens", "epochs"),
+        lambda unique, epochs: unique * epochs,
+        "unique_tokens * epochs",
+    ),
+    (
+        "tokens",
         ("step", "batch_tokens"),
         lambda step, batch: step * batch,
         "step * batch_tokens",

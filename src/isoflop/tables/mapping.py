@@ -38,6 +38,9 @@ class ColumnRole:
         Why, for a person.
     rivals : tuple of str
         Other headers that might have filled the column.
+    only : str
+        Rows that the column holds for, as ``"header=value"``, or ``LOWER`` for the lowest number of
+        each N and D; other rows are left out. All of them if empty.
     """
 
     header: str
@@ -45,6 +48,7 @@ class ColumnRole:
     unit: str = ""
     transform: Transform = ""
     reason: str = ""
+    only: str = ""
     rivals: tuple[str, ...] = ()
 
     @property
@@ -91,6 +95,10 @@ def column_choice(header: str, column: str, label: str) -> Choice:
     flag = f"--column {shlex.quote(f'{header}={column}')}"
     return Choice(label=label, flag=flag, header=header, column=column)
 
+
+LOWER = "lower"
+"""Of a column in two codings: the lower number of each N and D."""
+_WHERE = " where "
 
 OWN, LEFT_OUT = "own", "out"
 """Of a choice or a flag: a column under its own name, and one that is left out."""
@@ -262,10 +270,16 @@ def column_of(header: str, meaning: str) -> str:
 
 
 def unit_of(unit: str) -> dict[str, str]:
-    """Return what of a role changes by a unit, which may be a logarithm: ``"log10"``."""
+    """Return what of a role changes by a unit: ``"B"``, ``"log10"``, ``"nats where kind=nats"``."""
+    unit, _, only = unit.partition(_WHERE)
     if unit in _TRANSFORMS:
-        return {"unit": "", "transform": unit}
-    return {"unit": unit}
+        return {"unit": "", "transform": unit, "only": only.strip()}
+    return {"unit": unit, "only": only.strip()}
+
+
+def where(unit: str, only: str) -> str:
+    """Return a unit that holds for some rows alone, as `unit_of` reads it."""
+    return f"{unit}{_WHERE}{only}"
 
 
 def headers_key(headers: Iterable[str]) -> str:
@@ -348,7 +362,7 @@ def role_factor(role: ColumnRole) -> float:
     canonical = COLUMNS.get(role.column)
     if canonical is None:
         factor = bare_factor(role.unit, "fraction" if role.unit == "%" else "count")
-    elif role.column == "loss":
+    elif role.column in {"loss", "loss_std"}:
         known = loss_unit(role.unit)
         factor = known[1] if known else None
     else:

@@ -105,7 +105,7 @@ def split_marks(text: str) -> tuple[str, str]:
     >>> split_marks("3.45 ± 0.02"), split_marks("3.45(3)")
     (('3.45', '0.02'), ('3.45', '0.03'))
     """
-    plain, before = text.strip(), ""
+    plain, before = _without_latex(text.strip()), ""
     while plain != before:
         before = plain
         plain = _FOOTNOTE.sub("", plain).strip()
@@ -120,6 +120,27 @@ def split_marks(text: str) -> tuple[str, str]:
         size = len(digits["decimals"])
         return digits["value"], f"{int(digits['digits']) * 10.0**-size:.{size}f}"
     return (plain, "") if plain and plain != text.strip() else (text, "")
+
+
+_LATEX = (
+    (re.compile(r"\\(?:times|cdot)(?![A-Za-z])\s*"), "x"),
+    (re.compile(r"\\[,;!~ ]|~"), ""),
+    (re.compile(r"\^\{\s*([+-]?\d+)\s*\}"), r"^\1"),
+    (re.compile(r"\\(?:mathrm|text|textbf|mathbf|textit|emph|underline)\{([^{}]*)\}"), r"\1"),
+)
+
+
+def _without_latex(text: str) -> str:
+    r"""Return a number as LaTeX writes it, such as ``$1.2\times10^{8}$``, as plain text."""
+    if "\\" not in text and not (text.startswith("$") and text.endswith("$") and len(text) > 2):
+        return text
+    plain = text[1:-1] if text.startswith("$") and text.endswith("$") else text
+    for mark, instead in _LATEX:
+        plain = mark.sub(instead, plain)
+    return plain.strip() if "\\" not in plain and _READS.fullmatch(plain.strip()) else text
+
+
+_READS = re.compile(rf"{_NUMBER}\s*(?:[x*]\s*10\^[+-]?\d+)?\s*[A-Za-z%]*")
 
 
 def _name_of_spread(header: str, headers: tuple[str, ...]) -> str:

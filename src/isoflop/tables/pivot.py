@@ -15,8 +15,9 @@ from isoflop.errors import UnitError
 from isoflop.tables.mapping import OWN, Question, column_choice
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import own_dimension
+from isoflop.tables.reading.columns import COLUMNS
 from isoflop.tables.run_values import column_of
-from isoflop.units import parse_quantity
+from isoflop.units import format_number, parse_quantity
 
 VALUE = "value of the cells"
 _LABEL = re.compile(
@@ -24,6 +25,10 @@ _LABEL = re.compile(
 )
 _CORNER = re.compile(r"(?P<rows>[^\\/×|]+?)\s*(?:\\+|/|×|\bx\b|\bvs\.?)\s*(?P<columns>[^\\/×|]+)")
 _LEAST_COLUMNS = 2
+_SIZE = "size in the header"
+_SIZED = re.compile(
+    r"(?P<name>[^\d]+?)[\s_\-/@(]+(?:[NDC]\s*=\s*)?(?P<size>\d+(?:\.\d+)?(?:[eE]\d+|\s*[KMBTkmbt])|\d{4,})\)?"
+)
 _LEAST_FLOP = 1e15
 
 
@@ -55,7 +60,71 @@ def unpivot(raw: RawTable) -> RawTable:
     values = np.array([number for number in numbers if number is not None])
     if values.min() >= _LEAST_FLOP and column_of(column_name) != "tokens":
         column_name = f"{column_name} [FLOP]"
-    return _long(raw, row_name, column_name, values)
+    questions = () if column_of(column_name) else (_label_question(column_name, row_name, values),)
+    long = _long(raw, row_name, column_name, values)
+    return replace(long, questions=(*long.questions, *questions))
+
+
+def unpivot_losses(raw: RawTable) -> RawTable:
+    """Return one row a loss of a table with a loss for each size: ``loss_125M``, ``loss_350M``.
+
+    What the sizes are is asked. Any other table is returned as it is.
+
+    Parameters
+    ----------
+    raw : RawTable
+    """
+    found = {header: match for header in raw.headers if (match := _SIZED.fullmatch(header.strip()))}
+    names = {match["name"].strip(" _-/@(") for match in found.values()}
+    numbers = {header: _number(match["size"], raw.decimal) for header, match in found.items()}
+    if len(found) < _LEAST_COLUMNS or len(names) != 1 or column_of(name := names.pop()) != "loss":
+        return raw
+    if None in numbers.values() or len(set(numbers.values())) < len(numbers):
+        return raw
+    rest = [header for header in raw.headers if header not in found]
+    if any(column_of(header) == "loss" for header in rest) or "size" in rest or name in rest:
+        return raw
+    parts = [
+        raw.frame[rest].assign(**{_SIZE: numbers[header], name: raw.frame[header]})
+        for header in found
+    ]
+    frame = pd.concat(parts, ignore_index=True).dropna(subset=[name])
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    values = np.array([number for number in numbers.values() if number is not None])
+    held = {column_of(header) for header in rest}
+    question = _label_question(_SIZE, "tokens" if "tokens" in held else "", values)
+    if "params" in held:
+        question = _label_question(_SIZE, "params", values)
+    note = f"A column of {name} for each size was read as one row a size."
+    return replace(
+        raw,
+        frame=frame,
+        notes=(*raw.notes, note),
+        problems=(),
+        questions=(*raw.questions, question),
+    )
+
+
+def _label_question(header: str, row_name: str, values: np.ndarray) -> Question:
+    """Ask what the numbers in a wide table's headers are."""
+    of_rows = column_of(row_name)
+    likely = ["params", "tokens", "compute_flop", "step"]
+    if of_rows == "params":
+        likely = ["tokens", "compute_flop", "step", "params"]
+    shown = ", ".join(map(format_number, values[:3].tolist()))
+    return Question(
+        header=header,
+        text="What are the numbers in the headers of this table?",
+        why=f"They are {shown}{' and so on' if len(values) > 3 else ''}, and nothing says of what.",
+        choices=(
+            *(
+                column_choice(header, column, COLUMNS[column].label)
+                for column in likely
+                if column != of_rows
+            ),
+            column_choice(header, OWN, "Something else"),
+        ),
+    )
 
 
 def _number(header: str, decimal: str) -> float | None:

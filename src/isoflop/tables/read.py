@@ -23,14 +23,16 @@ from isoflop.tables.gather import (
 )
 from isoflop.tables.logs import looks_like_log, read_log
 from isoflop.tables.marks import without_marks
+from isoflop.tables.orient import one_row_a_run, upright
 from isoflop.tables.parquet import is_parquet, read_parquet
-from isoflop.tables.pivot import unpivot
+from isoflop.tables.pivot import unpivot, unpivot_losses
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.run_values import column_of
 from isoflop.tables.source import Content, Progress, Source, Sources, load
 from isoflop.tables.spreadsheets import is_spreadsheet, read_spreadsheet
 from isoflop.tables.structured import looks_like_json, read_json
+from isoflop.tables.summaries import without_summaries
 from isoflop.tables.tidy import tidy
 from isoflop.tables.trackers.tensorboard import (
     MARK,
@@ -307,5 +309,6 @@ def _read(content: Content, progress: Progress | None) -> RawTable:
             detail=f"{content.name} is {reader.format}.",
             hint=f"Install it: {reader.how_to_install}",
         )
-    raw = without_marks(tidy(reader.read(content, progress)))
-    return unpivot(unpivot_chart(unpack_dictionaries(name_scalar(raw))))
+    raw = upright(without_marks(tidy(reader.read(content, progress))))
+    raw = one_row_a_run(unpivot_chart(unpack_dictionaries(name_scalar(raw))))
+    return without_summaries(unpivot_losses(unpivot(raw)))

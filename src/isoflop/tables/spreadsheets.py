@@ -14,6 +14,7 @@ import pandas as pd
 
 from isoflop.errors import TableError
 from isoflop.tables import sheet_reader
+from isoflop.tables.header_rows import find_header
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.reading.header import meanings
@@ -108,6 +109,9 @@ def _from_header(rows: list[list[object]]) -> list[list[object]]:
     head = rows[:_HEADER_SEARCH_ROWS]
     if not head:
         return []
+    found = find_header(head)
+    if found.position:
+        return [list(found.names), *rows[found.position + 1 :]]
     best = max(range(len(head)), key=lambda position: (_known(head[position]), -position))
     return rows[best if _known(head[best]) else 0 :]
 

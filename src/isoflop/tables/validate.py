@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError, TableQuestion
 from isoflop.tables.convert import (
+    LARGEST_LOSS,
     SIZES,
     Draft,
     convert_role,
     is_essential,
     kept_loss_unit,
     report,
+    scale_deviation,
 )
 from isoflop.tables.derive import derive, fill
-from isoflop.tables.mapping import ColumnMapping, Question
+from isoflop.tables.mapping import LOWER, ColumnMapping, Question
 from isoflop.tables.problems import Problem, listing, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.columns import COLUMNS
@@ -28,6 +30,7 @@ from isoflop.tables.reading.runs import FoundRuns, find_runs
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.units import format_quantity
 
+_ANOTHER_CODING = 1.2
 # From this share of empty loss cells on, a table with steps is a log, where that is normal.
 _LOG_SHARE = 0.05
 NOT_LOGGED = "no loss at this step"
@@ -65,8 +68,10 @@ def validate(
     _refuse_ambiguous(draft)
     for role in mapping.roles:
         convert_role(draft, role)
+    scale_deviation(draft)
     _require_scale(draft)
     _check_ranges(draft)
+    _keep_one_coding(draft)
     found = find_runs(draft.columns, draft.texts, draft.headers, raw.frame.index)
     if found is not None:
         draft.texts["run_id"] = found.names
@@ -169,6 +174,11 @@ def _check_ranges(draft: Draft) -> None:
     """Report values outside the plausible range, and make them missing."""
     for name, values in draft.columns.items():
         column = COLUMNS.get(name)
+        if name == "loss" and kept_loss_unit(draft) == "nats/token":
+            what = f"is above {LARGEST_LOSS:g} nats per token, more than a model that knows nothing"
+            with np.errstate(invalid="ignore"):
+                _drop(draft, name, np.isfinite(values) & (values > LARGEST_LOSS), what)
+            values = draft.columns[name]
         if column is None or column.lower is None or column.upper is None:
             infinite = np.isinf(values)
             if infinite.any():
@@ -185,6 +195,30 @@ def _check_ranges(draft: Draft) -> None:
         highest = format_quantity(column.upper, column.dimension or "count")
         too_high = finite & (values > column.upper)
         _drop(draft, name, too_high, f"is above {highest}; is its unit right?")
+
+
+def _keep_one_coding(draft: Draft) -> None:
+    """Leave out the rows that a column in two codings does not hold for."""
+    for role in draft.mapping.roles:
+        if not role.only or role.column not in draft.columns:
+            continue
+        values = draft.columns[role.column]
+        header, _, value = role.only.rpartition("=")
+        if role.only == LOWER:
+            frame = pd.DataFrame({"value": values})
+            sizes = [name for name in ("params", "tokens") if name in draft.columns]
+            frame[sizes] = pd.DataFrame({name: draft.columns[name] for name in sizes})
+            setting = frame.groupby(sizes, dropna=False).ngroup() if sizes else frame["value"] * 0
+            lowest = frame.groupby(setting)["value"].transform("min")
+            is_other = np.asarray(values > lowest * _ANOTHER_CODING)
+        elif header in draft.raw.frame:
+            is_other = (draft.raw.frame[header].astype("str") != value).to_numpy(dtype=bool)
+        else:
+            raise TableError(
+                f"The file has no column {shorten(header)} that tells rows apart.",
+                detail=f"Asked for: {shorten(role.header)} where {shorten(role.only)}.",
+            )
+        _drop(draft, role.column, is_other, "is in another coding than the rows that are kept")
 
 
 def _unlogged_rows(draft: Draft) -> NDArray[np.bool_] | None:

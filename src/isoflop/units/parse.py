@@ -53,6 +53,8 @@ _MAGNITUDES = {
     "trillion": 1e12,
     "p": 1e15,
     "quadrillion": 1e15,
+    **{"千": 1e3, "万": 1e4, "萬": 1e4, "만": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "億": 1e8},
+    **{"억": 1e8, "十亿": 1e9, "百亿": 1e10, "千亿": 1e11, "万亿": 1e12, "조": 1e12},
 }
 _SI = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21, "y": 1e24}
 _SI_WORDS = {
@@ -93,7 +95,7 @@ _FLOP = _prefixed("flop", "flops")
 _FLOP_DAYS = {
     prefix + name + day: factor * DAY_S
     for prefix, factor in (_SI | _SI_WORDS).items()
-    for name in ("f", "fs", "flop", "flops", "flop/s", "flops/s")
+    for name in ("f", "fs", "f/s", "flop", "flops", "flop/s", "flops/s")
     for day in ("day", "days")
     if prefix
 }
@@ -163,9 +165,11 @@ _NUMBER = re.compile(
 _SUPERSCRIPT = re.compile("10([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)")
 _SUPERSCRIPT_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _TYPOGRAPHY = (
-    *(("\u2212", "-"), ("×", "x"), ("·10", "x10")),
+    *(("\u2212", "-"), ("×", "x"), ("⋅", "·"), (" · 10", "x10"), ("·10", "x10"), ("· 10", "x10")),
     *((space, " ") for space in ("\u00a0", "\u202f", "\u2009")),
 )
+_APOSTROPHES = re.compile(r"(?<=\d)['’](?=\d{3}(?!\d))")  # 1'300'000, as Switzerland writes it
+_FORTRAN = re.compile(r"(?<=\d)[dD](?=[+-]\d{2,3}$)")  # 1.2D+08
 _BITS_OR_BYTES = re.compile(r"[KMGTPE]b(?:/s|ps)?")
 
 
@@ -290,6 +294,7 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
     cleaned = _SUPERSCRIPT.sub(lambda m: "10^" + m[1].translate(_SUPERSCRIPT_DIGITS), text.strip())
     for mark, plain in _TYPOGRAPHY:
         cleaned = cleaned.replace(mark, plain)
+    cleaned = _FORTRAN.sub("e", _APOSTROPHES.sub("", cleaned))
     if decimal == ",":
         cleaned = with_decimal_point(cleaned)
     match = _NUMBER.fullmatch(cleaned)

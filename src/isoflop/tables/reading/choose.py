@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from isoflop.tables.mapping import (
     column_of,
     own_name,
     role_factor,
+    unit_choice,
     unit_of,
 )
 from isoflop.tables.problems import shorten
@@ -40,7 +42,8 @@ _REPEATED = re.compile(r"(.*) \(\d+\)")
 _PERCENT_NAME = re.compile(r"%|\b(?:acc|accuracy|percent|pct)\b")
 # A time between these, in seconds, is a date: 2001 and 2033 as Unix time.
 _UNIX_TIME_S = (1e9, 2e9)
-_LARGEST_LOG10 = 40.0
+_LARGEST_LOG2 = 110.0
+_ANY_SIZE = (1e-3, 1e21)
 _EXPORTED_FIRST = "row"
 # A column filled less than this share of a rival's rows goes behind it.
 _SPARSE = 0.8
@@ -108,11 +111,15 @@ def guess_mapping(
     sample = Sample.of(raw)
     candidates = _candidates(raw, sample, said)
     chosen = _assign(candidates, sample)
+    bases = _plain_bases(sample, chosen)
+    chosen |= {h: replace(chosen[h], transform=found[0]) for h, found in bases.items()}
     roles = [_role(raw, sample, header, chosen.get(header), said) for header in raw.headers]
     roles = _with_rivals(roles, candidates, chosen)
     roles, settled = _with_units(roles, units or {})
     open_ = [question for question in raw.questions if question.header not in said]
-    questions = [*open_, *_which(raw, roles, said), *_doubts(chosen, said)]
+    questions = [*open_, *_which(raw, roles, said), *_doubts(candidates, chosen, said)]
+    asked_bases = {h: found for h, found in bases.items() if h not in settled}
+    questions += [*_bases(sample, roles, asked_bases), *_repeated(roles, sample, said)]
     questions += _ties(sample, roles, candidates, chosen, said)
     asked = {question.header for question in questions}
     roles, found = check(sample, roles, frozenset(settled | asked))
@@ -295,7 +302,7 @@ def _assign(candidates: Sequence[_Candidate], sample: Sample) -> dict[str, Meani
     chosen: dict[str, Meaning] = {}
     taken: set[str] = set()
     rest = sorted(candidates, key=lambda c: c.order)
-    late = [c for c in rest if c.meaning.column in {"compute_flop", "run_id", "family"}]
+    late = [c for c in rest if c.meaning.column in {"compute_flop", "run_id", "family", "loss_std"}]
     for candidate in [c for c in rest if c not in late]:
         column, header = candidate.meaning.column, candidate.header
         is_optional = bool(candidate.meaning.doubt) and column not in ESSENTIAL
@@ -303,7 +310,8 @@ def _assign(candidates: Sequence[_Candidate], sample: Sample) -> dict[str, Meani
             chosen[header] = candidate.meaning
             taken.add(column)
     _assign_compute([c for c in late if c.meaning.column == "compute_flop"], chosen, sample)
-    _assign_names([c for c in late if c.meaning.column != "compute_flop"], chosen, sample)
+    _assign_names([c for c in late if c.meaning.column in {"run_id", "family"}], chosen, sample)
+    _assign_deviation([c for c in late if c.meaning.column == "loss_std"], chosen, candidates)
     return chosen
 
 
@@ -378,6 +386,34 @@ def _assign_names(
         if first is not None:
             reason = "models of several sizes share it, so it names a group and not a run"
             chosen[first.header] = Meaning(column="family", cost=0, reason=reason)
+
+
+def _assign_deviation(
+    deviations: Sequence[_Candidate],
+    chosen: dict[str, Meaning],
+    candidates: Sequence[_Candidate],
+) -> None:
+    """Choose the standard error of the chosen loss: that of another loss would be another's."""
+    losses = [c.header for c in candidates if c.meaning.column == "loss"]
+    loss = next((header for header, m in chosen.items() if m.column == "loss"), "")
+    named = _own_words(loss)
+    for candidate in deviations:
+        of = _own_words(candidate.header)
+        is_of_it = of == named or (len(losses) == 1 and of < named)
+        if loss and is_of_it and candidate.header not in chosen:
+            chosen[candidate.header] = candidate.meaning
+            return
+
+
+def _own_words(header: str) -> frozenset[str]:
+    """Return the words that say which loss a header is of: no statistic, and nothing neutral."""
+    groups = words().groups
+    said = {"deviation", "mean", "neutral"}
+    return frozenset(
+        word
+        for word in map(str.lower, split_words(header))
+        if not said & groups.get(word, frozenset()) and word not in {"standard", "error", "err"}
+    )
 
 
 def _with_rivals(
@@ -473,15 +509,57 @@ def _is_percentage(sample: Sample, header: str) -> bool:
 
 
 def _resolve_log(sample: Sample, header: str, meaning: Meaning) -> Transform:
-    """Decide the base of a plain "log" by which one gives plausible sizes."""
+    """Decide the base of a plain "log" by which one gives usual sizes: 10, else e, else 2."""
     if meaning.transform != "log":
         return meaning.transform
-    column = COLUMNS[meaning.column]
-    median = sample.median(header)
-    smallest = words().plausible.get(meaning.column, (0.0, np.inf))[0]
-    plausible_log10 = median < _LARGEST_LOG10 and smallest <= 10.0**median
-    upper = column.upper if column.upper is not None else np.inf
-    return "log10" if plausible_log10 and 10.0**median <= upper else "ln"
+    return _usual_bases(sample, {header: meaning.column})[0]
+
+
+def _plain_bases(sample: Sample, chosen: Mapping[str, Meaning]) -> dict[str, tuple[Transform, ...]]:
+    """Return the bases that each column of a plain "log" may be to, the likeliest first.
+
+    All such columns of a file are to one base, where one suits them all.
+    """
+    logs = {header: m.column for header, m in chosen.items() if m.transform == "log"}
+    together = _usual_bases(sample, logs)
+    if len(logs) > 1 and not _are_usual(sample, logs, together[0]):
+        return {header: _usual_bases(sample, {header: name}) for header, name in logs.items()}
+    return dict.fromkeys(logs, together)
+
+
+_BASES: dict[Transform, float] = {"log10": 10.0, "ln": math.e, "log2": 2.0}
+
+
+def _usual_bases(sample: Sample, columns: Mapping[str, str]) -> tuple[Transform, ...]:
+    """Return the bases of which logarithms of columns are all usual sizes; else the likeliest."""
+    found = tuple(base for base in _BASES if _are_usual(sample, columns, base))
+    if found:
+        return found
+
+    def distance(base: Transform) -> float:
+        away = 0.0
+        for header, column in columns.items():
+            low, high = words().usual.get(column, _ANY_SIZE)
+            middle = (math.log10(low) + math.log10(high)) / 2
+            median = sample.median(header)
+            away += 0.0 if math.isnan(median) else abs(median * math.log10(_BASES[base]) - middle)
+        return away
+
+    return (min(_BASES, key=distance),)
+
+
+def _are_usual(sample: Sample, columns: Mapping[str, str], base: Transform) -> bool:
+    """Return whether logarithms of columns to a base are all usual sizes."""
+    for header, column in columns.items():
+        values = sample.finite(header)
+        low, high = words().usual.get(column, _ANY_SIZE)
+        if not len(values) or values.max() > _LARGEST_LOG2:
+            return False
+        if not low <= _BASES[base] ** float(values.min()):
+            return False
+        if not _BASES[base] ** float(values.max()) <= high:
+            return False
+    return True
 
 
 def _find_score(raw: RawTable, roles: Sequence[ColumnRole]) -> str:
@@ -538,20 +616,96 @@ def _which(raw: RawTable, roles: Sequence[ColumnRole], said: Mapping[str, str]) 
     return found
 
 
-def _doubts(chosen: Mapping[str, Meaning], said: Mapping[str, str]) -> list[Question]:
+def _doubts(
+    candidates: Sequence[_Candidate], chosen: Mapping[str, Meaning], said: Mapping[str, str]
+) -> list[Question]:
     """Ask about a column that a fit depends on and whose header is not certain."""
+    found = []
+    for header, meaning in chosen.items():
+        if not meaning.doubt or meaning.column not in ESSENTIAL or header in said:
+            continue
+        noun, label = _noun(meaning.column), COLUMNS[meaning.column].label
+        others = [
+            c.header
+            for c in sorted(candidates, key=lambda c: c.order)
+            if c.meaning.column == meaning.column and c.header not in chosen
+        ][: _MOST_CHOICES - 2]
+        yes = [(header, f"Yes, {label}"), *((other, shorten(other)) for other in others)]
+        found.append(
+            Question(
+                header=header,
+                text=f"Is {shorten(header)} {noun}?"
+                + (f" Or is it {', '.join(map(shorten, others))}?" if others else ""),
+                why=f"Its header may mean it, but {meaning.doubt}.",
+                choices=(
+                    *(column_choice(name, meaning.column, label) for name, label in yes),
+                    column_choice(header, OWN, "No, something else"),
+                ),
+                about=tuple(others),
+            )
+        )
+    return found
+
+
+def _bases(
+    sample: Sample, roles: Sequence[ColumnRole], bases: Mapping[str, tuple[Transform, ...]]
+) -> list[Question]:
+    """Ask to which base a plain "log" is where that is no plain matter.
+
+    By usage it is 10, or e in what programs write. Where either gives usual sizes, or neither does,
+    nothing says which; compute beside N and D does.
+    """
+    logs = [role for role in roles if role.header in bases and role.column in words().usual]
+    if len(logs) > 1 and any("agrees with 6 N D" in role.reason for role in logs):
+        return []
+    found = []
+    for role in logs:
+        usual = {"log10", "ln"} & set(bases[role.header])
+        is_usual = _are_usual(sample, {role.header: role.column}, bases[role.header][0])
+        if len(usual) == 1 and bases[role.header][0] in usual and is_usual:
+            continue
+        order = dict.fromkeys((*bases[role.header], *_BASES))
+        found.append(
+            Question(
+                header=role.header,
+                text=f"To which base are the logarithms of {shorten(role.header)}?",
+                why=f"The header names none, and their median is {sample.median(role.header):.4g}.",
+                choices=tuple(unit_choice(role.header, base, _BASE_NAMES[base]) for base in order),
+            )
+        )
+    return found
+
+
+_BASE_NAMES: dict[Transform, str] = {
+    "log10": "base 10", "ln": "base e, natural logarithms", "log2": "base 2",
+}  # fmt: skip
+
+
+def _repeated(
+    roles: Sequence[ColumnRole], sample: Sample, said: Mapping[str, str]
+) -> list[Question]:
+    """Ask whether the tokens of a data set count its repetitions, where there are several."""
+    tokens = next((role for role in roles if role.column == "tokens"), None)
+    epochs = next((role for role in roles if role.column == "epochs"), None)
+    if tokens is None or epochs is None or tokens.header in said or epochs.transform:
+        return []
+    named = {word.lower() for word in split_words(tokens.header)}
+    passes = sample.of_role(epochs)
+    passes = passes[np.isfinite(passes)]
+    is_of_set = bool(named & {"data", "dataset", "corpus"})
+    if not is_of_set or not len(passes) or passes.max() <= 1.5:
+        return []
     return [
         Question(
-            header=header,
-            text=f"Is {shorten(header)} {_noun(meaning.column)}?",
-            why=f"Its header may mean it, but {meaning.doubt}.",
+            header=tokens.header,
+            text=f"Does {shorten(tokens.header)} count repeated tokens once or each time?",
+            why=f"{shorten(epochs.header)} goes up to {passes.max():.4g}: training on the data set"
+            " that often is that many times its tokens.",
             choices=(
-                column_choice(header, meaning.column, f"Yes, {COLUMNS[meaning.column].label}"),
-                column_choice(header, OWN, "No, something else"),
+                column_choice(tokens.header, "unique_tokens", "once: D is tokens times epochs"),
+                column_choice(tokens.header, "tokens", "each time: it is D"),
             ),
         )
-        for header, meaning in chosen.items()
-        if meaning.doubt and meaning.column in ESSENTIAL and header not in said
     ]
 
 

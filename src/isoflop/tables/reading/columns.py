@@ -88,7 +88,11 @@ class Words:
         Canonical unit and factor by normalised spelling; perplexity has factor 1.
     unit_words : mapping of str to str
     plausible : mapping of str to tuple of float
-        Range of each quantity.
+        Range of each quantity in anything ever trained.
+    usual : mapping of str to tuple of float
+        Range of most of what is fitted, by which the base of a logarithm is told.
+    whole_of_rows, spread_of_rows : frozenset of str
+        What rows are called that sum up others, or say how they scatter.
     """
 
     columns: Mapping[str, Column]
@@ -101,6 +105,9 @@ class Words:
     loss_units: Mapping[str, tuple[LossUnit, float]]
     unit_words: Mapping[str, str]
     plausible: Mapping[str, tuple[float, float]]
+    usual: Mapping[str, tuple[float, float]]
+    whole_of_rows: frozenset[str]
+    spread_of_rows: frozenset[str]
     nats_per_token_at_most: float
 
 
@@ -119,7 +126,8 @@ def normalise(header: str) -> str:
 _SECTIONS = frozenset(
     {
         "columns", "groups", "namespaces", "denominators", "loss_units", "unit_words", "comments",
-        "scores", "hyper_parameters", "plausible", "source", "retrieved",
+        "scores", "hyper_parameters", "plausible", "usual", "summary_rows", "source",
+        "retrieved",
     }
 )  # fmt: skip
 _OPTIONAL = frozenset(
@@ -181,6 +189,9 @@ def words() -> Words:
         unit_words=MappingProxyType(content["unit_words"]),
         nats_per_token_at_most=float(plausible.pop("nats_per_token")),
         plausible=MappingProxyType({name: tuple(ends) for name, ends in plausible.items()}),
+        whole_of_rows=frozenset(content["summary_rows"]["whole"]),
+        spread_of_rows=frozenset(content["summary_rows"]["spread"]),
+        usual=MappingProxyType({name: tuple(ends) for name, ends in content["usual"].items()}),
     )
 
 

@@ -1,7 +1,7 @@
 """Read one header by the grammar of ``data/columns.toml``: what it may mean, in which unit and why.
 
 ``Model Size (B)``, ``log10_flops``, ``loss (bits per byte)``, ``summary/eval/c4_loss`` and
-``val/ppl`` all say more than a name, and ``FLOPs/token``, ``eval/tokens`` and ``loss_std`` are not
+``val/ppl`` all say more than a name, and ``FLOPs/token``, ``eval/tokens`` and ``loss_ci`` are not
 what one of their words says. Every word of a header must be accounted for, or it means something
 else.
 """
@@ -75,6 +75,14 @@ _LOSS_PER = re.compile(
 _PER = re.compile(r"(?<![a-z])per(?![a-z])|/", re.IGNORECASE)
 _SEGMENT = re.compile(r"/+|(?<!\d)\.(?!\d)")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+# A speed of compute times days is compute: PFLOP/s-days.
+_SPEED_DAYS = re.compile(r"(f(?:lops?|s)?)/s(?:ec)?[\s_\-]*(days?)(?![a-z])", re.IGNORECASE)
+_DEVIATION = re.compile(
+    r"(?<![a-z])(?:standard|std)[\s_.\-]*(?:err(?:or)?|dev(?:iation)?)(?![a-z])", re.IGNORECASE
+)
+# L(N, D) is the loss as a function of these, and C = 6ND is compute by a formula.
+_FUNCTION = re.compile(r"(l|loss|n|d|c)\s*\(\s*[ndc]\s*(?:[,;]\s*[ndc]\s*)*\)", re.IGNORECASE)
+_FORMULA = re.compile(r"(.*?[a-z].*?)\s*[=≈~]\s*(?=.*[nd])[\dndc·×x*\s.]+", re.IGNORECASE)
 # Smaller units than these are of training only where a word says so: they may be of one pass.
 _SURELY_TRAINING_FLOP = 1e18
 
@@ -93,7 +101,7 @@ def meanings(header: str) -> tuple[Meaning, ...]:
     [('params', 'B')]
     >>> meanings("log10_flops")[0].transform
     'log10'
-    >>> meanings("FLOP/s"), meanings("eval/tokens"), meanings("loss_std")
+    >>> meanings("FLOP/s"), meanings("eval/tokens"), meanings("loss_ci_low")
     ((), (), ())
     """
     if len(header) > _LONGEST_HEADER:
@@ -133,14 +141,14 @@ def bare_factor(unit: str, dimension: Dimension) -> float | None:
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Return the words of a header as written; ``nParams`` has two, and so has 训练损失.
+    """Return the words of a header as written; ``nParams``, ``paramsB`` and 训练损失 have two.
 
     Examples
     --------
     >>> split_words("nParams_total"), split_words("训练损失")
     (('n', 'Params', 'total'), ('训练', '损失'))
     """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", text)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{4})(?=[KMBT](?:\b|_))", " ", text)
     found: list[str] = []
     for word in re.findall(r"[^\W_]+", spaced):
         start = 0
@@ -200,6 +208,10 @@ def _key_of_name(name: str) -> str:
 
 def _read(text: str) -> Iterator[Meaning]:
     """Yield the meanings of a header, of which one bracket or logarithm may be read first."""
+    as_written = _FUNCTION.fullmatch(text) or _FORMULA.fullmatch(text)
+    if as_written:
+        yield from _read(as_written[1])
+        return
     logarithm = _LOGARITHM.fullmatch(text)
     if logarithm:
         transform = _LOGARITHMS[logarithm[1].lower().replace("_", "")]
@@ -283,7 +295,7 @@ def _names_of_several() -> frozenset[tuple[str, ...]]:
 def _fits(unit: str, column: str) -> bool:
     if not unit:
         return False
-    if column == "loss":
+    if column in {"loss", "loss_std"}:
         return loss_unit(unit) is not None and normalise(unit) != "unknown"
     dimension = words().columns[column].dimension
     return dimension is not None and bare_factor(unit, dimension) is not None
@@ -298,6 +310,7 @@ def _is_other_unit(text: str) -> bool:
 
 def _plain(text: str) -> Iterator[Meaning]:
     text = _LOSS_PER.sub(lambda m: f" {m[1]}s{m[2]} ".lower().replace("tok ", "token "), text)
+    text = _DEVIATION.sub("stderr", _SPEED_DAYS.sub(r"\1 \2", text))
     ratio = _ratio(text)
     if ratio is not None:
         yield from _of_ratio(*ratio)
@@ -499,6 +512,12 @@ def _of_loss(
         meaning = _in_unit(meaning, unit)
     leading = [word.lower() for word in rest[: len(before)]]
     beside = [word.lower() for word in rest[len(before) :]]
+    deviations = [word for word in beside if "deviation" in words().groups.get(word, ())]
+    if deviations:
+        reason = "its header names the standard error of a loss"
+        of = "" if meaning.unit == PERPLEXITY else meaning.unit  # as that of the loss beside it
+        meaning = replace(meaning, column="loss_std", unit=of, reason=reason)
+        beside = [word for word in beside if word not in deviations]
     if any(_is_other_than_loss(word) for word in beside):
         return
     cost, unknown = _cost_of_set(leading, beside)
@@ -569,7 +588,7 @@ def _unit_of_loss(found: Sequence[str]) -> tuple[str, list[str]]:
 def _by_unit(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
     """Yield what a header means that names a quantity by its unit alone: ZFLOPs, GPU hours."""
     unit, cost, is_said = _left_over(segments, words().columns["compute_flop"])
-    if re.search(r"flops?$|fs? ?days?$", unit, re.IGNORECASE):
+    if re.search(r"flops?$|(?:fs?|flops?) ?days?$", unit, re.IGNORECASE):
         factor = unit_factor(unit, "flop") or 0.0
         if factor >= _SURELY_TRAINING_FLOP or (is_said and factor > 1.0):
             yield Meaning(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.mapping import (
+    LOWER,
     OWN,
     Choice,
     ColumnRole,
@@ -23,6 +24,7 @@ from isoflop.tables.mapping import (
     column_choice,
     role_factor,
     unit_choice,
+    where,
 )
 from isoflop.tables.problems import shorten
 from isoflop.tables.reading.columns import PERPLEXITY, words
@@ -41,8 +43,14 @@ _NOUNS = {"params": "parameters", "tokens": "tokens", "compute_flop": "FLOP"}
 _USUAL_TOKENS_PER_PARAM = 20.0
 _USUAL = {"params": 1e9, "tokens": 2e10, "compute_flop": 1.2e20}
 _TINY = 1e-300
-_MOST_DECADES = 40.0
+_LARGEST_LOGARITHM = 110.0
+_LOGARITHMS = (
+    ("log10", 10.0, "logarithms to base 10"),
+    ("ln", math.e, "natural logarithms"),
+    ("log2", 2.0, "logarithms to base 2"),
+)
 _NARROW = 1.6
+_MOST_CODINGS = 6
 _FORWARD_ONLY = 1 / 3
 _MATCHES = 0.02
 """How near a perplexity must be to the power of a loss, in log perplexity."""
@@ -187,7 +195,7 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
         return abs(math.log10(max(median * item[1], _TINY) / _USUAL[column]))
 
     ranked = sorted(units.items(), key=surprise)
-    exponents = _as_logarithm(read, column)
+    exponents = _as_logarithms(read, column)
     found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
     last = _as_it_stands(role, "as they stand")
     if read.spread(column) < _NARROW:
@@ -200,13 +208,17 @@ def _as_it_stands(role: ColumnRole, label: str) -> Choice:
     return unit_choice(role.header, role.transform or role.unit or AS_THEY_STAND, label)
 
 
-def _as_logarithm(read: _Read, column: str) -> tuple[Choice, ...]:
-    """Return the answer that numbers are decimal logarithms, where that gives plausible sizes."""
-    low, high = words().plausible[column]
+def _as_logarithms(read: _Read, column: str) -> tuple[Choice, ...]:
+    """Return the answers that numbers are logarithms, to the bases that give usual sizes."""
+    low, high = words().usual[column]
     median = read.median((column, 1))
-    if median > _MOST_DECADES or not low <= 10.0**median <= high:
+    if median > _LARGEST_LOGARITHM:
         return ()
-    return (unit_choice(read.roles[column].header, "log10", "logarithms to base 10"),)
+    return tuple(
+        unit_choice(read.roles[column].header, transform, label)
+        for transform, base, label in _LOGARITHMS
+        if low <= base**median <= high
+    )
 
 
 def _ratio(read: _Read) -> list[Question]:
@@ -360,34 +372,65 @@ def _two_codings(read: _Read) -> list[Question]:
     losses = read.values["loss"]
     if not pd.DataFrame({name: read.values[name] for name in sizes}).duplicated().any():
         return []
-    n_pairs = n_odd = 0
-    groups: dict[tuple[float, float], list[float]] = {}
-    for params, tokens, loss in zip(
-        *(read.values[name].tolist() for name in sizes), losses.tolist(), strict=True
+    n_pairs, n_bits = 0, 0
+    pairs: list[tuple[int, int]] = []  # rows of the lower and the higher coding
+    groups: dict[tuple[float, float], list[int]] = {}
+    for row, (params, tokens, loss) in enumerate(
+        zip(*(read.values[name].tolist() for name in sizes), losses.tolist(), strict=True)
     ):
         if math.isfinite(params) and math.isfinite(tokens) and 0 < loss < math.inf:
-            groups.setdefault((params, tokens), []).append(loss)
-    for values in groups.values():
-        low, high = min(values), max(values)
-        if len(values) > 1 and high > 1.2 * low:
+            groups.setdefault((params, tokens), []).append(row)
+    for rows in groups.values():
+        first = min(rows, key=lambda row: losses[row])
+        last = max(rows, key=lambda row: losses[row])
+        low, high = float(losses[first]), float(losses[last])
+        if len(rows) > 1 and high > 1.2 * low:
             n_pairs += 1
             is_bits = abs(high / low * NATS_PER_BIT - 1) < _MATCHES
-            n_odd += is_bits or abs(math.log(high) / low - 1) < _MATCHES
-    if n_odd < 2 or n_odd < 0.5 * n_pairs:
+            if is_bits or abs(math.log(high) / low - 1) < _MATCHES:
+                pairs.append((first, last))
+                n_bits += is_bits
+    if len(pairs) < 2 or len(pairs) < 0.5 * n_pairs:
         return []
     role = read.roles["loss"]
+    other = "bits per token" if 2 * n_bits >= len(pairs) else PERPLEXITY
     return [
         Question(
             header=role.header,
             text=f"Is every row of {shorten(role.header)} in the same unit?",
-            why=f"At {n_odd} settings of N and D the losses differ as bits and nats do, or as a"
-            " perplexity and its logarithm.",
+            why=f"At {len(pairs)} settings of N and D the losses differ as bits and nats do, or as"
+            " a perplexity and its logarithm.",
             choices=(
+                *_one_coding(read, role, pairs, other),
                 unit_choice(role.header, "nats per token", "yes, all in nats per token"),
                 unit_choice(role.header, "unknown", "yes, in another unit"),
             ),
         )
     ]
+
+
+def _one_coding(
+    read: _Read, role: ColumnRole, pairs: Sequence[tuple[int, int]], other: str
+) -> tuple[Choice, ...]:
+    """Return the answers that keep the rows of one coding, by the column that tells them apart."""
+    frame = read.sample.frame
+    for header in read.sample.raw.headers:
+        cells = frame[header]
+        if header == role.header or not 2 <= cells.nunique() <= _MOST_CODINGS:
+            continue
+        lows = {str(cells.iloc[low]) for low, _ in pairs}
+        highs = {str(cells.iloc[high]) for _, high in pairs}
+        if len(lows) == len(highs) == 1 and lows != highs:
+            return tuple(
+                unit_choice(
+                    role.header,
+                    where(unit, f"{header}={value}"),
+                    f"no: keep the rows of {shorten(value)}, in {unit}",
+                )
+                for unit, (value,) in (("nats per token", lows), (other, highs))
+            )
+    keep = "no: keep the lower loss of each N and D, in nats per token"
+    return (unit_choice(role.header, where("nats per token", LOWER), keep),)
 
 
 def _per_byte(roles: Sequence[ColumnRole]) -> list[Question]:

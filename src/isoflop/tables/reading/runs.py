@@ -126,7 +126,9 @@ def _is_key(name: str, columns: Mapping[str, NDArray[np.float64]]) -> bool:
         return False
     if name not in COLUMNS:
         known = {group for word in split_words(name) for group in _groups(word)}
-        if known & {"progress", "spread"} or any(m.column in _GROW for m in meanings(name)):
+        if known & {"progress", "spread", "deviation"} or any(
+            m.column in _GROW for m in meanings(name)
+        ):
             return False
     values = columns[name]
     return len(np.unique(values[np.isfinite(values)])) <= max(1, _DISTINCT * len(values))
