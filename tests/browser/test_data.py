@@ -62,8 +62,7 @@ def test_a_file_with_an_unclear_unit_is_asked_about_once(visit: Visit) -> None:
     page = visit("/data?view=Sources")
     files = page.locator("input[type=file]:not([webkitdirectory])").last
     files.set_input_files({"name": "runs.csv", "mimeType": "text/csv", "buffer": UNCLEAR.encode()})
-    expect(page.get_by_text("Name the columns of this file under Columns.")).to_be_visible()
-    page.get_by_role("tab", name="Columns").click()
+    expect(page.get_by_text("In which unit is size?")).to_be_visible()
     page.get_by_role("button", name="billions", exact=True).click()
     expect(page.get_by_text("7 of 7 rows are fitted")).to_be_visible()
     page.get_by_role("tab", name="Rows").click()

@@ -129,7 +129,7 @@ def test_every_published_table_is_explored_with_the_law_that_suits_it(
 
 def test_an_unclear_unit_is_asked_for_and_the_answer_is_remembered() -> None:
     at = upload(open_page(view="Columns"), "runs.csv", UNCLEAR)
-    assert "In which unit is size?" in text(at.error)
+    assert "In which unit is size?" in text(at.markdown)
     press(at, "billions")
     assert at.selectbox(key="table").value.startswith("upload-")
     assert "**7** of 7 rows are fitted" in text(at.markdown)

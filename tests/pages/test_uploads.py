@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from tests.pages.helpers import figures, open_page, text, upload
+from tests.pages.helpers import figures, open_page, press, text, upload
+
+from isoflop.ui import documents
 
 GOOD = "N,D,val_loss,model\n" + "".join(
     f"{n}M,{d}B,{1.7 + 400 / (n * 1e6) ** 0.34 + 410 / (d * 1e9) ** 0.28:.5f},{family}\n"
@@ -15,6 +17,12 @@ GOOD = "N,D,val_loss,model\n" + "".join(
         (2800, 60, "b"), (6900, 140, "b"), (70, 20, "b"), (410, 80, "b"), (1000, 200, "b"),
     ]
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own_store() -> None:
+    """Open the store anew, in this test's own folder."""
+    documents.store.clear()
 
 
 @pytest.fixture
@@ -69,13 +77,12 @@ def test_bad_rows_are_listed_all_at_once_and_good_ones_stay(explore: AppTest) ->
         ("text.csv", b"N,D,loss\nbig,much,low\n", "loss holds no numbers"),
         ("nan.csv", b"N,D,loss\n1e9,2e10,nan\n", "usable"),
         ("inf.csv", b"N,D,loss\n1e9,2e10,inf\n", "usable"),
-        ("twice.csv", b"N,D,loss,loss\n1e9,2e10,2,3\n", "more than one column"),
         ("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, ""),
         ("pickle.csv", b"\x80\x04\x95cos\nsystem\n(S'x'\ntR.", ""),
         ("broken.csv.gz", b"\x1f\x8b\x08\x00broken", ""),
     ],
 )
-def test_what_is_no_table_is_refused_with_a_reason_and_the_page_goes_on(
+def test_what_is_no_table_is_refused_and_no_other_tables_answer_is_shown(
     explore: AppTest, name: str, content: bytes, message: str
 ) -> None:
     at = upload(explore, name, content)
@@ -83,7 +90,80 @@ def test_what_is_no_table_is_refused_with_a_reason_and_the_page_goes_on(
     assert message in text(at.error)
     assert "Reference" not in error.value
     assert at.selectbox(key="table").value == "pile-cerebras-pythia"
+    assert not at.get("plotly_chart")
+    assert not at.metric
+    press(at, "Put this file aside")
     assert len(at.get("plotly_chart")) == 3
+    assert not at.error
+
+
+@pytest.mark.parametrize("page", ["fit", "compare", "plan", "data"])
+def test_no_page_shows_another_tables_answer(page: str) -> None:
+    at = upload(open_page(page), "noloss.csv", b"N,D\n1e9,2e10\n")
+    assert "no loss column" in text(at.error)
+    assert not at.get("plotly_chart")
+    assert not at.metric
+    at.selectbox(key="table").select("simulated").run()
+    assert not at.error
+
+
+def test_the_columns_of_a_file_are_named_where_it_is_refused(explore: AppTest) -> None:
+    at = upload(explore, "noloss.csv", b"N,D,y\n1e9,2e10,3\n")
+    assert not at.dataframe
+    press(at, "Name the columns")
+    assert at.dataframe[0].value["Column in the file"].tolist() == ["N", "D", "y"]
+
+
+def test_a_question_is_asked_with_its_answers_in_the_place_of_the_answer(explore: AppTest) -> None:
+    at = upload(explore, "runs.csv", GOOD.replace("M,", ",").encode())
+    assert not at.error
+    assert not at.get("plotly_chart")
+    assert "In which unit is N?" in text(at.markdown)
+    press(at, "millions")
+    assert at.selectbox(key="table").value.startswith("upload-")
+    assert rows_shown(at) == 10
+
+
+# --- What was understood ---
+
+
+def test_two_lines_say_what_was_understood_until_it_is_right(explore: AppTest) -> None:
+    at = upload(explore, "runs.csv", (GOOD + "9B,1T,oops,b\n").encode())
+    said = text(at.markdown)
+    assert "N is N. D is D. C is derived: 6 * params * tokens. The loss is val_loss" in said
+    assert "10 of 11 rows are used. Left out: 1 (val_loss: is not a number)." in said
+    press(at, "Right")
+    assert "10 of 11 rows are used" not in text(at.markdown)
+    again = upload(open_page("explore"), "later.csv", GOOD.encode() + b"9B,1T,oops,b\n")
+    assert "Read as you confirmed on" in text(again.caption)
+    press(again, "Forget")
+    assert "Read as you confirmed on" not in text(again.caption)
+    third = upload(open_page("explore"), "third.csv", GOOD.encode() + b"9B,1T,oops,b\n")
+    assert "Read as you confirmed on" not in text(third.caption)
+
+
+def test_what_was_confirmed_is_checked_against_each_file(explore: AppTest) -> None:
+    at = upload(explore, "runs.csv", GOOD.replace("M,", ",").encode())
+    press(at, "millions")
+    in_ones = GOOD.replace("M,", "000000,")
+    again = upload(open_page("explore"), "later.csv", in_ones.encode())
+    assert "more than anything ever trained" in text(again.markdown)
+    assert not again.get("plotly_chart")
+
+
+def test_change_opens_the_columns_with_rivals_and_reasons(explore: AppTest) -> None:
+    content = GOOD.replace("val_loss", "val_loss,train_loss").replace(",a\n", ",9,a\n")
+    at = upload(explore, "runs.csv", content.replace(",b\n", ",9,b\n").encode())
+    press(at, "Change")
+    shown = at.dataframe[0].value.set_index("Column in the file")
+    assert shown.loc["val_loss", "Rivals"] == "train_loss"
+    assert "goes before train_loss" in shown.loc["val_loss", "Why"]
+
+
+def test_upload_closes_its_menu(explore: AppTest) -> None:
+    explore.session_state["upload.menu"] = True
+    at = upload(explore, "runs.csv", GOOD.encode())
+    assert at.session_state["upload.menu"] is False
 
 
 @pytest.mark.parametrize(

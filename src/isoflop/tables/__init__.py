@@ -35,7 +35,7 @@ from isoflop.tables.problems import Problem
 from isoflop.tables.quality import Finding, quality_report
 from isoflop.tables.raw import RawTable
 from isoflop.tables.read import READERS, Reader, names_files, read_files, read_raw
-from isoflop.tables.reading.choose import guess_mapping
+from isoflop.tables.reading.choose import checked, guess_mapping
 from isoflop.tables.reading.columns import COLUMNS, Column, LossUnit, ParamConvention
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.select import family_names, of_families
@@ -71,6 +71,7 @@ __all__ = [
     "ReadResult",
     "Reader",
     "build_table",
+    "checked",
     "dataset_for_role",
     "datasets_for",
     "exclude",

@@ -15,7 +15,7 @@ from isoflop.tables.mapping import ColumnMapping
 from isoflop.tables.problems import Problem
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.read import read_raw
-from isoflop.tables.reading.choose import guess_mapping
+from isoflop.tables.reading.choose import checked, guess_mapping
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.tables.shapes import (
     has_curves,
@@ -134,7 +134,7 @@ def read_table(
         said = {**(units or {}), **({"loss": loss_unit} if loss_unit else {})}
         mapping = guess_mapping(raw, columns=columns, units=said)
     else:
-        mapping = mapping.with_answers(columns, units, loss_unit)
+        mapping = checked(raw, mapping.with_answers(columns, units, loss_unit))
     return build_table(raw, mapping, provenance=provenance, progress=progress)
 
 

@@ -28,6 +28,7 @@ from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.simulated import Design
 from isoflop.ui import inputs, messages, option_inputs, panels, resolve, uploads
+from isoflop.ui.data import understood
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -112,7 +113,13 @@ def fixed_inputs(law: Law, source: LossTable) -> dict[str, float]:
 
 
 def table_input() -> TableChoice:
-    """Draw the choice of a table, with uploads, and return it."""
+    """Draw the choice of a table, with uploads, and return it.
+
+    Raises
+    ------
+    Instead
+        If a file was given that is not understood: the page shows that, and no table's answer.
+    """
     options = {entry.id: entry.title for entry in list_datasets()}
     options |= {key: f"{upload.name} (uploaded)" for key, upload in uploads.kept().items()}
     options[SIMULATED] = "Simulated: a known law"
@@ -127,9 +134,16 @@ def table_input() -> TableChoice:
         help="Where the losses come from. Some are downloaded when you choose them.",
         on_change=_follow_table,
     )
-    with st.popover("Upload a table", icon=":material/upload:", width="stretch"):
+    with st.popover(
+        "Upload a table",
+        icon=":material/upload:",
+        width="stretch",
+        key=uploads.MENU,
+        on_change="rerun",
+    ):
         uploads.uploader(_choose_upload)
-    uploads.show_failure()
+    if uploads.failure() is not None:
+        raise messages.Instead(understood.show_failure)
     if chosen != SIMULATED:
         return TableChoice(id=chosen)
     return simulated_input()
@@ -144,6 +158,7 @@ def _choose_upload(table_id: str, source: LossTable) -> None:
 
 def _follow_table() -> None:
     """Take the law that suits the table just chosen; a person may change it."""
+    uploads.put_aside()
     for entry in list_datasets():
         if entry.id == st.session_state["table"]:
             st.session_state["law"] = entry.law

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from isoflop.errors import StoreError
-from isoflop.tables import ColumnMapping
-from isoflop.tables.remembered import forget_mapping, recall_mapping, remember_mapping
+from isoflop.tables import ColumnMapping, RawTable
+from isoflop.tables.remembered import (
+    Remembered,
+    forget_mapping,
+    recall_mapping,
+    remember_mapping,
+)
 
 if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
     from isoflop.store import Store
@@ -29,31 +33,37 @@ def store() -> Store:
     return Store()
 
 
-def mapping_for(headers: Iterable[str]) -> ColumnMapping | None:
-    """Return the mapping remembered for these headers; None without one, or without a store."""
+def owner() -> str:
+    """Return who is asking: the person signed in; where nobody signs in, this server's only one."""
+    name = st.user.get("email") if st.user else None
+    return str(name or "")
+
+
+def mapping_for(raw: RawTable) -> Remembered | None:
+    """Return the mapping remembered for these columns; None without one, or without a store."""
     try:
-        return recall_mapping(store(), headers)
+        return recall_mapping(store(), raw, owner())
     except StoreError:
         return None
 
 
-def remember(headers: Iterable[str], mapping: ColumnMapping) -> None:
-    """Remember a mapping for these headers.
+def remember(raw: RawTable, mapping: ColumnMapping) -> None:
+    """Remember a mapping for files with these columns.
 
     Raises
     ------
     StoreError
         If it cannot be saved.
     """
-    remember_mapping(store(), headers, mapping)
+    remember_mapping(store(), raw, mapping, owner())
 
 
-def forget(headers: Iterable[str]) -> None:
-    """Forget the mapping for these headers.
+def forget(raw: RawTable) -> None:
+    """Forget the mapping for files with these columns.
 
     Raises
     ------
     StoreError
         If the store cannot be written.
     """
-    forget_mapping(store(), headers)
+    forget_mapping(store(), raw, owner())

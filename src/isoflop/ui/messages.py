@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -89,11 +89,27 @@ def show_unexpected(error: BaseException) -> str:
     return reference
 
 
+class Instead(Exception):
+    """What stands in place of the rest of a block, drawn by the boundary around it.
+
+    Parameters
+    ----------
+    draw : callable
+    """
+
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__()
+        self.draw = draw
+
+
 @contextmanager
 def boundary() -> Iterator[None]:
     """Turn every error that leaves the block into a message; what follows the block still runs."""
     try:
-        yield
+        try:
+            yield
+        except Instead as instead:
+            instead.draw()
     except IsoflopError as error:
         show(error)
     except Exception as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 import streamlit as st
@@ -18,6 +19,7 @@ from isoflop.tables import (
     RawTable,
     ReadResult,
     build_table,
+    checked,
     guess_mapping,
     max_upload_bytes,
     read_files,
@@ -29,6 +31,8 @@ MAX_UPLOADS = 8
 _TABLES = "uploads"
 _FAILURE = "upload.failure"
 _PENDING = "upload.pending"
+MENU = "upload.menu"
+"""Of the session: whether the menu with the upload field is open."""
 
 OnTable = Callable[[str, LossTable], None]
 Kind = Literal["file", "files", "folder"]
@@ -36,10 +40,22 @@ Kind = Literal["file", "files", "folder"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An uploaded file's name and what became of it."""
+    """An uploaded file's name and what became of it.
+
+    Parameters
+    ----------
+    name : str
+    result : ReadResult
+    confirmed : datetime or None
+        When its columns were confirmed, where it was read as they were.
+    is_new : bool
+        Whether a person is still to look at how it was understood.
+    """
 
     name: str
     result: ReadResult
+    confirmed: datetime | None = None
+    is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +131,28 @@ def formats() -> tuple[str, ...]:
     return tuple(reader.format for reader in READERS if reader.is_available)
 
 
-def show_failure() -> None:
-    """Show why the last file could not be read, if it could not."""
-    failure = st.session_state.get(_FAILURE)
-    if failure is not None:
-        messages.show(failure)
-        if pending() is not None:
-            st.caption("Its columns can be named on the page **Data**, under **Columns**.")
+def failure() -> IsoflopError | None:
+    """Return why the last file could not be read, or is not understood yet."""
+    held: IsoflopError | None = st.session_state.get(_FAILURE)
+    waiting = pending()
+    return held if held is not None or waiting is None else waiting.failure
 
 
-def keep(name: str, result: ReadResult, *, instead_of: str = "") -> str:
+def seen(table_id: str) -> None:
+    """Note that a person has looked at how a file was understood."""
+    upload = kept().get(table_id)
+    if upload is not None:
+        st.session_state[_TABLES] = {**kept(), table_id: replace(upload, is_new=False)}
+
+
+def keep(
+    name: str,
+    result: ReadResult,
+    *,
+    instead_of: str = "",
+    confirmed: datetime | None = None,
+    is_new: bool = True,
+) -> str:
     """Keep a table for the session and return its id.
 
     Parameters
@@ -134,30 +162,37 @@ def keep(name: str, result: ReadResult, *, instead_of: str = "") -> str:
     result : ReadResult
     instead_of : str
         Id of a table that this one replaces.
+    confirmed : datetime or None
+        When its columns were confirmed, where that was before.
+    is_new : bool
+        Whether a person is still to look at how it was understood.
     """
     table_id = UPLOAD_PREFIX + result.table.fingerprint[:12]
     held = {k: value for k, value in kept().items() if k not in {table_id, instead_of}}
-    held[table_id] = Upload(name=name, result=result)
+    held[table_id] = Upload(name=name, result=result, confirmed=confirmed, is_new=is_new)
     st.session_state[_TABLES] = dict(list(held.items())[-MAX_UPLOADS:])
     st.session_state[_PENDING] = None
     return table_id
 
 
 def understand(raw: RawTable) -> str:
-    """Make a table of cells, as remembered for these headers or else guessed; return its id.
+    """Make a table of cells, as remembered for these columns or else guessed; return its id.
 
     Raises
     ------
     TableError
         If that does not work; the file is then pending until its columns are named.
     """
-    mapping = documents.mapping_for(raw.headers) or guess_mapping(raw)
+    remembered = documents.mapping_for(raw)
+    mapping = guess_mapping(raw) if remembered is None else remembered.mapping
     try:
+        if remembered is not None:
+            mapping = checked(raw, mapping)
         result = build_table(raw, mapping)
     except TableError as failure:
         set_pending(Pending(raw=raw, mapping=mapping, failure=failure))
         raise
-    return keep(raw.name, result)
+    return keep(raw.name, result, confirmed=None if remembered is None else remembered.confirmed)
 
 
 def set_pending(file: Pending) -> None:
@@ -168,7 +203,7 @@ def set_pending(file: Pending) -> None:
 def choose(table_id: str) -> None:
     """Let every page show a table; to be called before the page draws its choice."""
     st.session_state["table"] = table_id
-    st.session_state[_FAILURE] = None
+    put_aside()
 
 
 def put_aside() -> None:
@@ -181,7 +216,8 @@ def _take(on_table: OnTable, key: str, kind: Kind) -> None:
     given = st.session_state[key]
     files: Sequence[Any] = given if isinstance(given, list) else [given] if given else []
     named = [(file.name, file.getvalue()) for file in files]
-    st.session_state[_FAILURE] = None
+    put_aside()
+    st.session_state[MENU] = False
     if named:
         take(
             lambda progress: read_files(named, progress, is_strict=kind != "folder"),
@@ -204,7 +240,7 @@ def take(
     on_table : callable or None
         Called with the id and the table; every page shows it if None.
     """
-    st.session_state[_FAILURE] = None
+    put_aside()
     bar = st.progress(0.0, text=messages.plain(first_words))
 
     def show(share: float, text: str) -> None:

@@ -30,7 +30,7 @@ from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import own_dimension, to_numbers
 from isoflop.tables.reading.columns import COLUMNS, ParamConvention, normalise, words
 from isoflop.tables.reading.header import Meaning, Transform, meanings, split_words
-from isoflop.tables.reading.plausible import check
+from isoflop.tables.reading.plausible import AS_THEY_STAND, check
 from isoflop.tables.reading.sample import Sample
 
 ESSENTIAL = ("params", "tokens", "compute_flop", "loss")
@@ -135,6 +135,49 @@ def guess_mapping(
         param_convention=convention,
         questions=(*questions, *found),
     )
+
+
+def checked(raw: RawTable, mapping: ColumnMapping) -> ColumnMapping:
+    """Return a mapping that was made elsewhere with the questions that this file raises.
+
+    A mapping by hand, from a file or remembered may say what this file contradicts. What stands as
+    it is by somebody's word is not asked again.
+
+    Parameters
+    ----------
+    raw : RawTable
+    mapping : ColumnMapping
+
+    Raises
+    ------
+    TableError
+        If a unit is not one of its column.
+    """
+    roles = [role for role in mapping.roles if role.header in raw.frame]
+    settled = {role.header for role in roles if role.unit == AS_THEY_STAND}
+    settled |= {
+        role.header
+        for role in roles
+        if role.column == "loss" and (role.unit or role.only or mapping.loss_unit is not None)
+    }
+    asked = {header for q in mapping.questions for header in (q.header, *q.about)}
+    now, found = check(Sample.of(raw), roles, frozenset(settled | asked))
+    found += [
+        Question(
+            header=role.header,
+            text=f"Is {shorten(role.header)} in {role.unit}?",
+            why=f"{role.reason}.",
+            choices=(
+                unit_choice(role.header, role.unit, f"yes, in {role.unit}"),
+                unit_choice(role.header, "nats per token", "no, in nats per token"),
+            ),
+        )
+        for role, before in zip(now, roles, strict=True)
+        if role != before
+    ]
+    known = {question.text for question in mapping.questions}
+    new = tuple(question for question in found if question.text not in known)
+    return replace(mapping, questions=(*mapping.questions, *new))
 
 
 def header_of(raw: RawTable, name: str) -> str:

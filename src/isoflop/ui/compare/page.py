@@ -15,6 +15,7 @@ from isoflop.ui.compare import laws as compare_laws
 from isoflop.ui.compare import published as compare_published
 from isoflop.ui.compare import view as compare_view
 from isoflop.ui.compare.view import View
+from isoflop.ui.data import understood
 
 SECTIONS: dict[str, Callable[[View], None]] = {
     "Laws": compare_laws.show,
@@ -32,6 +33,7 @@ def show() -> None:
     """Draw the controls and one question at a time."""
     with st.sidebar:
         shown = compare_view.view()
+    understood.show(shown.choice.id)
     tabs = st.tabs(list(SECTIONS), key="compare", on_change="rerun", bind="query-params")
     for tab, (name, draw) in zip(tabs, SECTIONS.items(), strict=True):
         if tab.open:

@@ -19,6 +19,7 @@ from isoflop.tables import (
     RawTable,
     ReadResult,
     build_table,
+    checked,
     guess_mapping,
     mapping_from_json,
 )
@@ -41,21 +42,21 @@ _N_SAMPLE = 4
 def show_pending() -> None:
     """Draw the columns of a file that is not understood yet."""
     pending = uploads.pending()
-    if pending is None:
-        return
-    st.markdown(f"### {messages.plain(pending.raw.name)}")
-    if not any(question.is_blocking for question in pending.mapping.questions):
-        messages.show(pending.failure)
-    _show(pending.raw, pending.mapping, table_id="")
-    st.button(
-        "Put this file aside", icon=":material/close:", key="data.aside", on_click=uploads.put_aside
-    )
+    if pending is not None:
+        _show(pending.raw, pending.mapping, table_id="")
 
 
 def show(table_id: str, result: ReadResult) -> None:
     """Draw how a table's columns were understood."""
+    ask(result.raw, result.mapping, table_id)
     _show(result.raw, result.mapping, table_id=table_id)
     panels.unusable_cells(table_id)
+
+
+def ask(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
+    """Ask what is open of a file, with a button for each likely answer."""
+    for question in mapping.questions:
+        _ask(raw, mapping, question, table_id)
 
 
 def _show(raw: RawTable, mapping: ColumnMapping, *, table_id: str) -> None:
@@ -64,8 +65,6 @@ def _show(raw: RawTable, mapping: ColumnMapping, *, table_id: str) -> None:
         *raw.notes,
     ]
     st.caption(messages.plain(" · ".join(facts)))
-    for question in mapping.questions:
-        _ask(raw, mapping, question, table_id)
     changed = _editor(raw, mapping, table_id)
     changed = _conventions(changed, table_id)
     if changed != mapping:
@@ -114,6 +113,7 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
             "Cells": [_cells(raw, role.header) for role in roles],
             "Become": [sample_values(raw, role, mapping, _N_SAMPLE) for role in roles],
             "Why": [role.reason for role in roles],
+            "Rivals": [", ".join(role.rivals) for role in roles],
         }
     )
     known = {column.name: f"{column.label}" for column in COLUMNS.values()}
@@ -121,7 +121,7 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
         shown,
         key=f"data.columns.{table_id}.{hash(mapping)}",
         hide_index=True,
-        disabled=["Column in the file", "Cells", "Become", "Why"],
+        disabled=["Column in the file", "Cells", "Become", "Why", "Rivals"],
         column_config={
             "Meaning": st.column_config.SelectboxColumn(
                 options=[OWN, LEFT_OUT, *known],
@@ -144,6 +144,7 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
                 width="medium", help="What the first cells become, in canonical units."
             ),
             "Why": st.column_config.TextColumn(width="large"),
+            "Rivals": st.column_config.TextColumn(help="Other columns that might have been it."),
         },
         alt="Columns of the file with their meaning, unit, sample and the reason",
     )
@@ -221,9 +222,14 @@ def _conventions(mapping: ColumnMapping, table_id: str) -> ColumnMapping:
 def _offer(raw: RawTable, before: ColumnMapping, changed: ColumnMapping, table_id: str) -> None:
     """Say what the change would give, and apply it when asked."""
     try:
+        changed = checked(raw, changed)
         result = build_table(raw, changed, id=_id_of(table_id), provenance=_provenance(table_id))
     except TableError as problem:
-        messages.show(problem)
+        if any(question.is_blocking for question in changed.questions):
+            new = [q for q in changed.questions if q not in before.questions]
+            ask(raw, replace(changed, questions=tuple(new)), table_id)
+        else:
+            messages.show(problem)
         if table_id == "":
             uploads.set_pending(Pending(raw=raw, mapping=changed, failure=problem))
         return
@@ -254,15 +260,15 @@ def _provenance(table_id: str) -> Any:
 def _apply(raw: RawTable, mapping: ColumnMapping, result: ReadResult, table_id: str) -> None:
     """Keep the table, let it be chosen, and remember the mapping."""
     old = table_id if table_id in uploads.kept() else ""
-    new_id = uploads.keep(raw.name, result, instead_of=old)
+    new_id = uploads.keep(raw.name, result, instead_of=old, is_new=False)
     prepared.carry_over(table_id, new_id)
     uploads.choose(new_id)
     try:
-        documents.remember(raw.headers, mapping)
+        documents.remember(raw, mapping)
     except IsoflopError as problem:
         messages.show(problem)
     else:
-        st.toast("Remembered for files with the same headers.", icon=":material/bookmark_added:")
+        st.toast("Remembered for files with the same columns.", icon=":material/bookmark_added:")
 
 
 def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
@@ -287,15 +293,15 @@ def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
             "Guess again",
             icon=":material/refresh:",
             key="data.guess",
-            help="Forget what was remembered for these headers.",
-            on_click=_guess_again,
+            help="Forget what was remembered for these columns.",
+            on_click=guess_again,
             args=(raw, table_id),
         )
 
 
 def _given(raw: RawTable, content: bytes, table_id: str) -> None:
     try:
-        mapping = mapping_from_json(content)
+        mapping = checked(raw, mapping_from_json(content))
         result = build_table(raw, mapping, id=_id_of(table_id), provenance=_provenance(table_id))
     except TableError as problem:
         messages.show(problem)
@@ -309,10 +315,11 @@ def _given(raw: RawTable, content: bytes, table_id: str) -> None:
     )
 
 
-def _guess_again(raw: RawTable, table_id: str) -> None:
+def guess_again(raw: RawTable, table_id: str) -> None:
+    """Read a file anew, and forget what was remembered for its columns."""
     mapping = guess_mapping(raw)
     try:
-        documents.forget(raw.headers)
+        documents.forget(raw)
         result = build_table(raw, mapping, id=_id_of(table_id), provenance=_provenance(table_id))
     except TableError as problem:
         uploads.set_pending(Pending(raw=raw, mapping=mapping, failure=problem))

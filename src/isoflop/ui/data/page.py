@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from isoflop.errors import IsoflopError
 from isoflop.tables import LossTable, ReadResult
 from isoflop.ui import controls, messages, resolve, uploads
 from isoflop.ui.data import columns as data_columns
@@ -15,6 +14,7 @@ from isoflop.ui.data import prepare as data_prepare
 from isoflop.ui.data import quality as data_quality
 from isoflop.ui.data import rows as data_rows
 from isoflop.ui.data import sources as data_sources
+from isoflop.ui.data import understood
 from isoflop.ui.state import TableChoice
 from isoflop.units import counted
 
@@ -45,11 +45,8 @@ class Shown:
 def show() -> None:
     """Draw the page; what cannot be had is said, and the other tabs still work."""
     shown = None
-    with st.sidebar:
-        try:
-            shown = _shown()
-        except IsoflopError as problem:
-            messages.show(problem)
+    with messages.boundary(), st.sidebar:
+        shown = _shown()
     if shown is not None:
         _head(shown)
     tabs = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
@@ -77,6 +74,7 @@ def _shown() -> Shown:
 def _head(shown: Shown) -> None:
     """Say which table this is, and what of it is fitted."""
     table, full = shown.table, shown.full
+    understood.show(shown.choice.id)
     st.markdown(f"### {messages.plain(table.provenance.title)}")
     n_fitted = len(table.included())
     thinned = table.provenance.derived_columns.get("rows", "")
@@ -111,7 +109,7 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
 
     def columns() -> None:
         if uploads.pending() is not None:
-            data_columns.show_pending()
+            st.caption("Above.")
         elif shown is not None and shown.result is not None:
             data_columns.show(shown.choice.id, shown.result)
         else:

@@ -56,9 +56,6 @@ def _files() -> None:
             help="As copied from a spreadsheet, a paper's table, an issue or a log.",
         )
         st.button("Read", key="data.paste.read", on_click=_read_pasted)
-    uploads.show_failure()
-    if uploads.pending() is not None:
-        st.info("Name the columns of this file under Columns.", icon=":material/view_column:")
     limit = max_upload_bytes() / 1e6
     available = [reader.format for reader in READERS if reader.is_available]
     st.caption(f"Up to {limit:,.0f} MB: {', '.join(available)}; each also gzipped.")

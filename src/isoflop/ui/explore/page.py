@@ -38,6 +38,7 @@ from isoflop.ui import (
     uploads,
 )
 from isoflop.ui.caching import kept
+from isoflop.ui.data import understood
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice, Selection
 
@@ -95,6 +96,7 @@ def show() -> None:
     with messages.boundary():
         with above:
             choice = controls.fit_choice()
+        understood.show(choice.table.id)
         fitted = resolve.fitted(choice)
     show_reading(below, choice, fitted)
     if choice is not None and fitted is not None:

@@ -9,6 +9,7 @@ import streamlit as st
 from isoflop.errors import PlanError
 from isoflop.planning import compute_flop
 from isoflop.ui import budget_inputs, controls, messages, resolve
+from isoflop.ui.data import understood
 from isoflop.ui.fit import bands as fit_bands
 from isoflop.ui.fit import design as fit_design
 from isoflop.ui.fit import influence as fit_influence
@@ -34,6 +35,7 @@ def show() -> None:
     with st.sidebar:
         choice = controls.fit_choice()
         accelerator, budget, _ = budget_inputs.budget_and_size()
+    understood.show(choice.table.id)
     fitted = resolve.fitted(choice)
     if fitted.published is not None:
         raise PlanError(

@@ -8,6 +8,7 @@ from isoflop import plot
 from isoflop.notices import Notice
 from isoflop.plot import APP
 from isoflop.ui import beyond, headline, messages, panels, resolve
+from isoflop.ui.data import understood
 from isoflop.ui.plan import controls as plan_controls
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import tabs as plan_tabs
@@ -30,6 +31,8 @@ def show() -> None:
     """Draw the page."""
     with st.sidebar:
         chosen = plan_controls.everything()
+    understood.show(chosen.selection.table.id)
+    with st.sidebar:
         fitted = resolve.fitted(chosen.selection)
         by = beyond.method(fitted)
     shown = plan_results.view(chosen, fitted, by)

@@ -1,0 +1,86 @@
+"""How a file was understood, in two lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from isoflop.tables.load import ReadResult
+from isoflop.tables.mapping import ColumnRole
+from isoflop.tables.problems import shorten
+from isoflop.tables.reading.columns import COLUMNS
+from isoflop.tables.reading.header import Transform
+from isoflop.units import counted
+
+_LETTERS = {"params": "N", "tokens": "D", "compute_flop": "C", "loss": "the loss"}
+_OTHERS = {
+    "accuracy": "the score", "step": "the step", "run_id": "the run", "family": "the family",
+}  # fmt: skip
+_MAGNITUDES = {"k": "thousands", "m": "millions", "b": "billions", "t": "trillions"}
+_TRANSFORMS: dict[Transform, str] = {
+    "log10": "as logarithms to base 10", "log2": "as logarithms to base 2",
+    "ln": "as natural logarithms", "index": "counted from 0",
+}  # fmt: skip
+_MOST_REASONS = 3
+
+
+def understood(result: ReadResult) -> tuple[str, str]:
+    r"""Say which columns are N, D, C and the loss, in which unit; and which rows are used.
+
+    Parameters
+    ----------
+    result : ReadResult
+
+    Examples
+    --------
+    >>> from isoflop.tables import read_table
+    >>> for line in understood(read_table(b"C (1E21),val_bpb\n2,0.9\n7,nan\n")):
+    ...     print(line)
+    C is C (1E21), in 1E21. The loss is val_bpb, in bpb. There is no N and no D.
+    1 of 2 rows is used. Left out: 1 (val_bpb: is missing or NaN).
+    """
+    return _columns(result), _rows(result)
+
+
+def _columns(result: ReadResult) -> str:
+    table, mapping = result.table, result.mapping
+    parts = []
+    for column, name in (_LETTERS | _OTHERS).items():
+        role = mapping.role_of(column)
+        if column not in table.frame:
+            continue
+        if role is not None:
+            parts.append(f"{name} is {shorten(role.header)}{_in_unit(role, result)}")
+        elif column in table.provenance.derived_columns and column in _LETTERS:
+            parts.append(f"{name} is derived: {table.provenance.derived_columns[column]}")
+    lacking = [name for column, name in _LETTERS.items() if column not in table.frame]
+    if lacking:
+        none = " and no ".join(name.removeprefix("the ") for name in lacking)
+        parts.append(f"there is no {none}")
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
+
+
+def _in_unit(role: ColumnRole, result: ReadResult) -> str:
+    if role.transform:
+        return f", {_TRANSFORMS[role.transform]}"
+    if role.column == "loss":
+        is_said = role.unit or result.mapping.loss_unit is not None
+        kept = result.table.loss_unit
+        given = f", in {role.unit}" if role.unit and role.unit != "1" else f", in {kept}"
+        only = f", where {role.only}" if role.only else ""
+        return f"{given}{only}" + ("" if is_said else ", which is assumed")
+    if not role.unit or role.unit == "1" or COLUMNS[role.column].kind != "number":
+        return ""
+    return f", in {_MAGNITUDES.get(role.unit.strip().lower(), role.unit)}"
+
+
+def _rows(result: ReadResult) -> str:
+    frame = result.table.frame
+    n_rows, n_used = len(frame), len(result.table.included())
+    text = f"{n_used:,} of {counted(n_rows, 'row')} {'is' if n_used == 1 else 'are'} used."
+    if n_used == n_rows:
+        return text
+    reasons = Counter(frame.loc[frame["is_excluded"].astype(bool), "exclusion_reason"])
+    listed = ", ".join(
+        f"{count:,} ({shorten(reason, 80)})" for reason, count in reasons.most_common(_MOST_REASONS)
+    )
+    return f"{text} Left out: {listed}{' and more' if len(reasons) > _MOST_REASONS else ''}."
