@@ -11,14 +11,16 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages import helpers
-from tests.pages.helpers import figures, healthy, press
+from tests.pages.helpers import figures, healthy, metrics, press
 
 from isoflop.fitting.table_notices import table_notices
 from isoflop.forecast import fit_ladder
 from isoflop.laws import load_laws
 from isoflop.training import queue as queue_module
 from isoflop.training.config import RunConfig
-from isoflop.training.ladders import list_ladders
+from isoflop.training.elsewhere import ElsewhereJob, remember_job
+from isoflop.training.ladder import PRESETS
+from isoflop.training.ladders import keep_ladder, list_ladders
 from isoflop.training.processes import ProcessId
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
@@ -180,6 +182,23 @@ def test_damaged_members_are_named_and_the_rest_is_shown(ladder, root):
     assert len(at.dataframe[0].value) == len(ladder.runs) - 1
     assert f"Left out, {ladder.runs[0].id}: config.json" in at.warning[0].value.replace("\\", "")
     assert "ladders/ladder-0.json" in words(at).replace("\\", "")
+
+
+def test_a_ladder_of_a_cluster_waits_ends_and_has_a_law(root):
+    runs, _ = RunQueue(root).take_up(PRESETS["quick"].grid.configs(), status="submitted")
+    made = keep_ladder(root, runs, title="On Slurm")
+    at = healthy(open_page(run=made.id))
+    assert progress_text(at) == "On Slurm: 0 of 16 points, waiting in the cluster's queue"
+    cancelled, *others = runs
+    gone = ProcessId(pid=1, started_s=0.0)
+    remember_job(cancelled, ElsewhereJob(executor="local", job_id="1", process=gone))
+    for run in others:
+        write_run(run)
+    at = healthy(open_page(run=made.id))
+    assert list(at.dataframe[0].value["State"]) == ["stopped", *["finished"] * 3]
+    assert at.dataframe[0].value["Note"][0] == "Its process ended."
+    at = healthy(open_page(stage="Law", run=made.id, ladder_law="Chinchilla"))
+    assert metrics(at)["Points"] == "12"
 
 
 def test_runs_can_be_deleted(ladder, root):

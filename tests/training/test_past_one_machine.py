@@ -9,31 +9,27 @@ import time
 import pytest
 
 from isoflop.errors import TrainingError
-from isoflop.training.cluster import ClusterSettings, submit_to_cluster
-from isoflop.training.engine.parallel import process_group
-from isoflop.training.ladder import ladder_rows, work_off
+from isoflop.training import distributed
+from isoflop.training.cluster import submit_to_cluster
+from isoflop.training.cluster_settings import ClusterSettings
+from isoflop.training.elsewhere import ElsewhereJob, cancel_job, remember_job
+from isoflop.training.ladder import await_runs, ladder_rows, work_off
+from isoflop.training.ladders import find_ladder
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import read_new_records
 from isoflop.training.runs import Run
-
-
-def torchrun(root, run):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node=2", "-m", "isoflop.training.distributed"]
-    result = subprocess.run(
-        [*command, "--root", str(root), "--run-id", run.id],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_loss_of_one(root, tiny):
     config = tiny(family="transformer", width=16, token_budgets=(4096, 8192))
     [alone] = work_off(RunQueue(root), [config], n_workers=1, poll_s=0.05)
-    shared = Run.create(root, config)
-    torchrun(root, shared)
+    queue = RunQueue(root / "shared")
+    (root / "shared").mkdir()
+    (root / "shared" / "uploads").symlink_to(root / "uploads")
+    shared = distributed.start_parallel(queue, config, n_processes=2)
+    assert distributed.start_parallel(queue, config, n_processes=2) == shared  # two clicks, one run
+    await_runs(queue, [shared], poll_s=0.05)
     rows = []
     for run in (alone, shared):
         assert run.state().status == "finished", run.state()
@@ -48,36 +44,150 @@ def test_two_processes_give_the_loss_of_one(root, tiny):
     assert len(lines) == len(set(lines))  # one process alone wrote
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused(tiny, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("LOCAL_RANK", "0")
-    text = "A batch of 3 cannot be shared out among 2 processes"
-    with pytest.raises(TrainingError, match=text), process_group(tiny(batch_size=3)):
-        pass
+def test_a_batch_that_cannot_be_shared_out_is_refused_before_anything_starts(root, tiny):
+    with pytest.raises(TrainingError, match="A batch of 4 cannot be shared out among 3") as error:
+        distributed.start_parallel(RunQueue(root), tiny(), n_processes=3)
+    assert error.value.hint == "Take 1, 2, 4 processes, or another batch."
+    assert not (root / "runs").exists()
 
 
 @pytest.mark.slow
-def test_a_ladder_through_the_executor_with_one_task_taken_away(root, tiny):
-    """A task that is preempted is queued again and goes on; the other finishes."""
-    settings = ClusterSettings(executor="local", time_min=5)
-    configs = [tiny(), tiny(token_budgets=(4096, 100_000_000))]
-    (short, short_job), (long, long_job) = submit_to_cluster(root, configs, settings)
-    wait_for(lambda: len(long.history().of_kind("step")) > 2)
-    first = long.state().process
-    os.kill(first.pid, signal.SIGUSR2)  # what Slurm sends before it takes a node away
-    wait_for(lambda: long.state().status == "running" and long.state().process != first)
-    wait_for(lambda: starts(long) == 2)
-    RunQueue(root).stop([long])
-    assert short_job.result() == "finished"
-    assert long_job.result() == "stopped"
-    assert long.checkpoint_path.is_file()
-    assert len(ladder_rows([short])) == 3
-    for job in (short_job, long_job):
+def test_a_run_that_another_process_has_is_refused(root, tiny):
+    run = Run.create(root, tiny())
+    address = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+    command = [sys.executable, "-m", "isoflop.training.distributed", "--run-id", run.id]
+    with run.held():
+        result = subprocess.run(
+            [*command, "--root", str(root)], env={**os.environ, **address, "MASTER_PORT": "29611"},
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+    assert result.returncode == 2
+    assert "Another process trains the run" in result.stderr
+    assert run.state().status == "queued"  # as it was
+
+
+def test_torchrun_itself_says_which_numbers_of_processes_work(root, tiny, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(SystemExit):
+        distributed.main(["--root", str(root), "--run-id", Run.create(root, tiny()).id])
+    said = capsys.readouterr().err
+    assert "A batch of 4 cannot be shared out among 3 processes" in said
+    assert "Traceback" not in said
+
+
+LONG = (4096, 100_000_000)
+
+
+@pytest.mark.slow
+def test_a_task_that_is_preempted_goes_on_where_it_was(root, tiny):
+    settings = ClusterSettings(executor="local")
+    ladder, [job] = submit_to_cluster(root, [tiny(token_budgets=LONG)], settings)
+    [run] = ladder.runs
+    assert run.state().status == "submitted"
+    wait_for(lambda: len(run.history().of_kind("step")) > 20)
+    first = run.state().process
+    os.kill(first.pid, signal.SIGUSR1)  # what Slurm sends before it takes a node away
+    wait_for(lambda: run.state().status == "running" and run.state().process != first)
+    wait_for(lambda: len(parts(run)) == 2 and parts(run)[1])
+    RunQueue(root).stop([run])
+    assert job.result() == "stopped"
+    before, after = parts(run)
+    assert 0 < after[0]["step"] - before[-1]["step"] <= 8  # not a step is repeated
+    assert run.checkpoint_path.is_file()
+    job._process.wait(timeout=60)
+
+
+def parts(run):
+    """Return the step records of each start of a run, in the order they were written."""
+    found = []
+    for record in read_new_records(run.records_path)[0]:
+        if record["kind"] == "environment":
+            found.append([])
+        elif record["kind"] == "step":
+            found[-1].append(record)
+    return found
+
+
+@pytest.mark.slow
+def test_a_ladder_on_a_cluster_is_found_followed_and_finished(root, tiny):
+    settings = ClusterSettings(executor="local")
+    configs = [tiny(), tiny(family="rnn")]
+    ladder, jobs = submit_to_cluster(root, configs, settings, title="Mine")
+    assert find_ladder(ladder.id, root=root).title == "Mine"
+    await_runs(RunQueue(root), list(ladder.runs), poll_s=0.05)
+    assert len(ladder_rows(ladder.runs)) == 6
+    again, none = submit_to_cluster(root, configs, settings)
+    assert (again.id, none) == (ladder.id, [])  # what is trained is not trained again
+    for job in jobs:
         job._process.wait(timeout=60)
 
 
-def starts(run):
-    return sum(record["kind"] == "environment" for record in read_new_records(run.records_path)[0])
+@pytest.mark.slow
+def test_a_task_that_is_cancelled_ends_with_a_checkpoint(root, tiny):
+    settings = ClusterSettings(executor="local")
+    ladder, [job] = submit_to_cluster(root, [tiny(token_budgets=LONG)], settings)
+    [run] = ladder.runs
+    wait_for(lambda: len(run.history().of_kind("step")) > 2)
+    cancel_job(run)
+    job._process.wait(timeout=60)
+    with pytest.raises(TrainingError, match="1 of 1 runs did not finish"):
+        await_runs(RunQueue(root), [run], poll_s=0.05)
+    assert (run.state().status, run.state().message) == ("stopped", "Its process ended.")
+    assert run.checkpoint_path.is_file()
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """Put stand-ins for Slurm's commands on the path; return the file that says a job's state."""
+    state = tmp_path / "state"
+    state.write_text("PENDING")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    scripts = {
+        "srun": "exit 0",
+        "sbatch": f'cp "$1" {tmp_path}/batch.sh; echo Submitted batch job 4711',
+        "sacct": f"echo 'JobID|State|NodeList'; echo \"4711|$(cat {state})|\"",
+        "scancel": f"echo CANCELLED by 1000 > {state}",
+    }
+    for name, script in scripts.items():
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    import submitit
+
+    monkeypatch.setattr(submitit.SlurmJob, "watcher", type(submitit.SlurmJob.watcher)(delay_s=0))
+    return state
+
+
+def test_a_job_that_waits_in_slurm_is_cancelled_by_stop(root, tiny, slurm):
+    ladder, [job] = submit_to_cluster(root, [tiny()], ClusterSettings(partition="gpu"))
+    [run] = ladder.runs
+    assert "--partition=gpu" in (slurm.parent / "batch.sh").read_text()
+    queue = RunQueue(root)
+    queue.enforce_stops([run])
+    assert run.state().status == "submitted"
+    queue.stop([run])
+    assert slurm.read_text().startswith("CANCELLED")
+    assert run.state().status == "stopped"
+    assert job.job_id.startswith("4711")
+
+
+def test_a_job_that_slurm_gave_up_ends_its_run(root, tiny, slurm):
+    run = Run.create(root, tiny(), status="submitted")
+    remember_job(run, ElsewhereJob(executor="slurm", job_id="4711", folder=str(root)))
+    slurm.write_text("OUT_OF_MEMORY")
+    RunQueue(root).enforce_stops([run])
+    assert run.state().message == "The cluster says out of memory."
+    assert run.state().status == "stopped"
+
+
+def test_a_damaged_job_file_stops_nobody(root, tiny):
+    run = Run.create(root, tiny(), status="submitted")
+    (run.folder / "job.json").write_text("{")
+    RunQueue(root).enforce_stops([run])
+    assert run.state().status == "submitted"
 
 
 def wait_for(condition, *, limit_s=200.0):

@@ -368,3 +368,16 @@ def test_without_groups_of_processes_a_worker_and_its_children_end(tmp_path, mon
     ProcessId(pid=parent.pid, started_s=processes._started_s(parent)).kill_group()
     gone, _ = psutil.wait_procs([parent, below], timeout=30)
     assert {process.pid for process in gone} == {parent.pid, below.pid}
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_machine_that_goes_puts_its_run_back(root, tiny):
+    queue = RunQueue(root)
+    [run] = queue.submit([tiny(**LONG)])
+    command = [sys.executable, "-m", "isoflop.training.worker", "--root", str(root), "--requeue"]
+    worker = psutil.Popen(command)
+    wait_for(lambda: len(run.history().of_kind("step")) > 2)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=60) == 128 + signal.SIGTERM
+    assert run.state().status == "queued"
+    assert run.checkpoint_path.is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from isoflop import __version__
-from isoflop.cli import commands
+from isoflop.cli import commands, training
 from isoflop.errors import IsoflopError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.options import add_flags
@@ -78,6 +78,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     testing.add_argument("table", nargs="*", help="names from `isoflop datasets` (default: all)")
     testing.add_argument("--csv", type=Path, metavar="FILE", help="write the report")
+    training.add_train_options(command("train", training.train, "Train one small language model."))
+    training.add_ladder_options(
+        command("ladder", training.ladder, "Train a ladder of small models.")
+    )
     app = command("app", commands.app, "Start the app in the browser.")
     app.add_argument("--port", type=int, default=8501)
     app.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")

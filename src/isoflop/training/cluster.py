@@ -6,67 +6,32 @@ again. The folder of runs must lie on a file system that the nodes share.
 
 from __future__ import annotations
 
-import argparse
+import os
+import signal
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from isoflop.errors import TrainingError
+from isoflop.training.cluster_settings import ClusterSettings
 from isoflop.training.config import RunConfig
-from isoflop.training.ladder import PRESETS
+from isoflop.training.elsewhere import ElsewhereJob, remember_job
+from isoflop.training.ladders import Ladder, keep_ladder
 from isoflop.training.processes import ProcessId
-from isoflop.training.runs import Run, default_root, find_run
-from isoflop.training.worker import StopSignal, work
+from isoflop.training.queue import RunQueue
+from isoflop.training.runs import find_run
+from isoflop.training.worker import StopSignal, output_to, work
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterSettings:
-    """What the cluster is asked for.
-
-    Parameters
-    ----------
-    executor : str
-        ``"slurm"``, or ``"local"`` for processes on this machine.
-    partition, account : str
-        Empty for the cluster's default.
-    n_parallel : int
-        Tasks of the array that run at once.
-    time_min : int
-        Wall-clock limit of a task in minutes.
-    cpus_per_task, gpus_per_task, memory_gb : int
-    """
-
-    executor: Literal["slurm", "local"] = "slurm"
-    partition: str = ""
-    account: str = ""
-    n_parallel: int = 16
-    time_min: int = 60
-    cpus_per_task: int = 1
-    gpus_per_task: int = 0
-    memory_gb: int = 8
-
-    def parameters(self) -> dict[str, Any]:
-        """Return them under submitit's names."""
-        found: dict[str, Any] = {
-            "timeout_min": self.time_min,
-            "cpus_per_task": self.cpus_per_task,
-            "mem_gb": self.memory_gb,
-            "name": "isoflop-ladder",
-        }
-        if self.gpus_per_task:
-            found["gpus_per_node"] = self.gpus_per_task
-        if self.executor == "slurm":
-            found["slurm_array_parallelism"] = self.n_parallel
-            # Warn the task two minutes before the end, so that it can put its checkpoint away.
-            found["slurm_signal_delay_s"] = 120
-            found |= {"slurm_partition": self.partition} if self.partition else {}
-            found |= {"slurm_account": self.account} if self.account else {}
-        return found
+KILL_WAIT_S = 1800.0
+"""How long a task that got SIGTERM waits to be killed: one that ends by itself counts as complete
+and is not queued again, though it was preempted."""
+N_RESTARTS = 100
+"""Times that a task may reach its time limit: each goes on from where the one before was."""
 
 
 class ClusterTask:
-    """One run as submitit calls it; ``checkpoint`` is what it calls before a task is taken away.
+    """One run as submitit calls it.
 
     Parameters
     ----------
@@ -77,36 +42,86 @@ class ClusterTask:
         self.root, self.run_id = root, run_id
 
     def __call__(self) -> str:
-        """Train the run; return its status."""
+        """Train the run; return its status.
+
+        Signals are taken from submitit: the run puts its checkpoint away between two steps, and
+        only then is submitit told, which asks for the task again.
+        """
+        requeue = (signal.SIGUSR1, signal.SIGUSR2)
+        asks_again = signal.getsignal(_warning_signal())
         run = find_run(self.run_id, root=Path(self.root))
-        stop_signal = StopSignal(listens=False)  # submitit has the signals
-        with run.held():
+        stop_signal = StopSignal((*requeue, signal.SIGTERM), leaves="submitted")
+        with output_to(run.log_path), run.held():
             run.write_state("running", process=ProcessId.current())
             work(run, root=Path(self.root), stop_signal=stop_signal)
+        if run.state().status == "submitted":
+            if stop_signal.number in requeue and callable(asks_again):
+                try:
+                    asks_again(stop_signal.number, None)  # leaves the process
+                except Exception as refusal:
+                    run.write_state("stopped", message=str(refusal))
+                    raise
+            elif "SLURM_JOB_ID" in os.environ:
+                time.sleep(KILL_WAIT_S)
         return run.state().status
 
     def checkpoint(self, *_: object) -> Any:
-        """Ask for the same run again; it goes on from its latest checkpoint."""
+        """Tell submitit what to queue again: the same run, which has its checkpoint."""
         import submitit
 
-        find_run(self.run_id, root=Path(self.root)).write_state("submitted")
         return submitit.helpers.DelayedSubmission(ClusterTask(self.root, self.run_id))
 
 
+def _warning_signal() -> signal.Signals:
+    """Return the signal by which submitit has a task warned."""
+    from submitit.core.job_environment import JobEnvironment
+
+    return signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
+
+
 def submit_to_cluster(
-    root: Path, configs: Sequence[RunConfig], settings: ClusterSettings
-) -> list[tuple[Run, Any]]:
-    """Create runs and submit them as one array job.
+    root: Path, configs: Sequence[RunConfig], settings: ClusterSettings, *, title: str = "Cluster"
+) -> tuple[Ladder, list[Any]]:
+    """Submit a ladder as one array job; what was trained before is not trained again.
 
     Returns
     -------
-    list of (Run, submitit.Job)
+    tuple of (Ladder, list of submitit.Job)
+        One job for each run that is now to be trained.
 
     Raises
     ------
     TrainingError
         If submitit is not installed, or the cluster refuses.
     """
+    executor = _executor(root / "cluster", settings)
+    runs, started = RunQueue(root).take_up(configs, status="submitted")
+    ladder = keep_ladder(root, runs, title=title)
+    if not started:
+        return ladder, []
+    jobs: list[Any] = []
+    try:
+        with executor.batch():
+            jobs += [executor.submit(ClusterTask(str(root), run.id)) for run in started]
+    except Exception as refusal:
+        for run in started:
+            run.write_state("failed", message="The cluster refused it.", detail=str(refusal))
+        raise TrainingError("The cluster refuses the job.", detail=str(refusal)) from refusal
+    for run, job in zip(started, jobs, strict=True):
+        process = ProcessId.of(int(job.job_id)) if settings.executor == "local" else None
+        remember_job(
+            run,
+            ElsewhereJob(
+                executor=settings.executor,
+                job_id=job.job_id,
+                folder=str(root / "cluster"),
+                process=process,
+            ),
+        )
+    return ladder, jobs
+
+
+def _executor(folder: Path, settings: ClusterSettings) -> Any:
     try:
         import submitit
     except ImportError:
@@ -114,37 +129,13 @@ def submit_to_cluster(
             "Training on a cluster needs submitit.",
             hint='Install it with: pip install "isoflop[cluster]"',
         ) from None
-    logs = root / "cluster"
     try:
-        executor = submitit.AutoExecutor(folder=logs, cluster=settings.executor)
+        executor = submitit.AutoExecutor(
+            folder=folder, cluster=settings.executor, slurm_max_num_timeout=N_RESTARTS
+        )
         executor.update_parameters(**settings.parameters())
     except RuntimeError as error:
         raise TrainingError(
             f"The cluster's {settings.executor} is not there.", detail=str(error)
         ) from None
-    runs = [Run.create(root, config, status="submitted") for config in configs]
-    with executor.batch():
-        jobs = [executor.submit(ClusterTask(str(root), run.id)) for run in runs]
-    return list(zip(runs, jobs, strict=True))
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Submit a preset ladder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, default=default_root())
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="standard")
-    parser.add_argument("--executor", choices=("slurm", "local"), default="slurm")
-    parser.add_argument("--partition", default="")
-    parser.add_argument("--account", default="")
-    for name in ("n-parallel", "time-min", "cpus-per-task", "gpus-per-task", "memory-gb"):
-        default = getattr(ClusterSettings(), name.replace("-", "_"))
-        parser.add_argument(f"--{name}", type=int, default=default)
-    options = vars(parser.parse_args(arguments))
-    root, preset = options.pop("root"), options.pop("preset")
-    submitted = submit_to_cluster(root, PRESETS[preset].grid.configs(), ClusterSettings(**options))
-    for run, job in submitted:
-        print(job.job_id, run.id)
-
-
-if __name__ == "__main__":
-    main()
+    return executor

@@ -12,13 +12,14 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from isoflop.errors import TrainingError
+from isoflop.errors import TrainingError, UnitError
 from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
 from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
 from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, Recipe, RunConfig
 from isoflop.training.queue import RunQueue
-from isoflop.training.runs import ACTIVE, Run, list_runs
+from isoflop.training.runs import ACTIVE, Run
+from isoflop.units import parse_number
 
 KIBI = 1024
 
@@ -58,6 +59,11 @@ class LadderGrid:
         if not (self.families and self.widths and self.token_budgets and self.seeds):
             raise TrainingError(
                 "The grid is empty.", hint="Choose at least one family, width, budget and seed."
+            )
+        if unknown := set(self.families) - set(FAMILIES):
+            raise TrainingError(
+                f"There is no family {', '.join(sorted(unknown))}.",
+                hint=f"Choose among {', '.join(FAMILIES)}.",
             )
         return [
             self.base.at(
@@ -208,14 +214,31 @@ def work_off(
     TrainingError
         If a run failed.
     """
-    known = {run.config(): run for run in reversed(list_runs(queue.root))}
-    missing = [config for config in configs if config not in known]
-    known |= dict(zip(missing, queue.submit(missing), strict=True)) if missing else {}
-    runs = [known[config] for config in configs]
-    queue.resume(runs)
+    runs, _ = queue.take_up(configs)
+    await_runs(queue, runs, n_workers=n_workers, report=report, poll_s=poll_s)
+    return runs
+
+
+def await_runs(
+    queue: RunQueue,
+    runs: list[Run],
+    *,
+    n_workers: int | None = None,
+    report: Callable[[list[Run]], None] = lambda runs: None,
+    poll_s: float = 2.0,
+) -> None:
+    """Follow runs until none is active, wherever they train; Ctrl-C stops them.
+
+    Raises
+    ------
+    TrainingError
+        If a run did not finish.
+    """
     try:
         while any(run.state().status in ACTIVE for run in runs):
-            queue.ensure_workers(n_workers)
+            if any(run.state().status == "queued" for run in runs):
+                queue.ensure_workers(n_workers)
+            queue.enforce_stops(runs)
             report(runs)
             time.sleep(poll_s)
     except KeyboardInterrupt:
@@ -230,4 +253,28 @@ def work_off(
             detail=f"{broken[0].id}: {state.message}\n{state.detail}",
             hint="Start the same command again to go on.",
         )
-    return runs
+
+
+def whole_numbers(text: str, what: str) -> tuple[int, ...]:
+    """Read whole numbers, such as ``"64Ki, 1M"``, ascending and each once.
+
+    Raises
+    ------
+    UnitError
+        If one of them is not a whole number.
+
+    Examples
+    --------
+    >>> whole_numbers("64Ki, 16, 1M", "Budgets")
+    (16, 65536, 1000000)
+    """
+    return tuple(sorted({_whole(part, what) for part in text.split(",") if part.strip()}))
+
+
+def _whole(text: str, what: str) -> int:
+    stripped = text.strip()
+    factor = {"ki": KIBI, "mi": KIBI**2}.get(stripped[-2:].lower(), 1)
+    value = parse_number(stripped[:-2] if factor > 1 else stripped) * factor
+    if value != round(value) or abs(value) > 1e15:
+        raise UnitError(f"{stripped} is not a whole number.", detail=f"In {what}.")
+    return round(value)

@@ -51,14 +51,25 @@ def start_ladder(
     TrainingError
         If the disk refuses.
     """
-    runs = tuple(queue.submit(configs))
+    runs = queue.submit(configs)
     queue.ensure_workers(n_workers)
-    for other in list_ladders(queue.root):
-        if other.runs == runs:
+    return keep_ladder(queue.root, runs, title=title)
+
+
+def keep_ladder(root: Path, runs: Sequence[Run], *, title: str) -> Ladder:
+    """Write down that runs belong together; the same runs are one ladder.
+
+    Raises
+    ------
+    TrainingError
+        If the disk refuses.
+    """
+    for other in list_ladders(root):
+        if other.runs == tuple(runs):
             return other
     now = datetime.now(UTC)
     ladder_id = f"ladder-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = queue.root / "ladders"
+    folder = root / "ladders"
     created = now.isoformat(timespec="milliseconds")
     content = {"title": title, "created": created, "runs": [run.id for run in runs]}
     try:
@@ -66,7 +77,7 @@ def start_ladder(
         write_json(folder / f"{ladder_id}.json", content)
     except OSError as error:
         raise TrainingError("The ladder cannot be written to disk.", detail=str(error)) from None
-    return Ladder(id=ladder_id, title=title, created=created, runs=runs)
+    return Ladder(id=ladder_id, title=title, created=created, runs=tuple(runs))
 
 
 def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:

@@ -37,7 +37,15 @@ class ProcessId:
     @classmethod
     def current(cls) -> ProcessId:
         """Return this process."""
-        return cls(pid=os.getpid(), started_s=_started_s(psutil.Process()))
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId:
+        """Return a process of this machine; one that has ended counts as never alive."""
+        try:
+            return cls(pid=pid, started_s=_started_s(psutil.Process(pid)))
+        except psutil.NoSuchProcess:
+            return cls(pid=pid, started_s=0.0)
 
     @property
     def is_here(self) -> bool:
@@ -56,6 +64,12 @@ class ProcessId:
             return bool(is_same and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
+
+    def terminate(self) -> None:
+        """Ask the process to end, if it still runs on this machine."""
+        if self.is_alive():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now
+                psutil.Process(self.pid).terminate()
 
     def kill_group(self) -> None:
         """Kill the process and all that it started, if it still runs on this machine."""
@@ -113,8 +127,4 @@ def start_detached(module: str, *arguments: str, log: Path) -> ProcessId:
             env=environment,
         )
     _children[:] = [other for other in _children if other.poll() is None] + [child]
-    try:
-        started_s = _started_s(psutil.Process(child.pid))
-    except psutil.NoSuchProcess:  # ended at once: the log says why
-        started_s = 0.0
-    return ProcessId(pid=child.pid, started_s=started_s)
+    return ProcessId.of(child.pid)  # one that ended at once left its reason in the log

@@ -15,10 +15,11 @@ from filelock import FileLock
 
 from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
+from isoflop.training.elsewhere import cancel_job, verdict
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, start_detached
-from isoflop.training.runs import ACTIVE, Run, list_runs
+from isoflop.training.runs import ACTIVE, ENDED_EARLY, Run, Status, list_runs
 
 MIN_FREE_BYTES = 200 * 2**20
 STOP_GRACE_S = 10.0
@@ -83,20 +84,7 @@ class RunQueue:
         TrainingError
             If the disk is full or refuses.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            free_bytes = shutil.disk_usage(self.root).free
-        except OSError as error:
-            raise TrainingError(
-                "The folder of runs cannot be made.", detail=f"{self.root}: {error}"
-            ) from None
-        if free_bytes < MIN_FREE_BYTES:
-            raise TrainingError(
-                "The disk is nearly full.",
-                detail=f"{free_bytes / 2**20:.0f} MiB are free at {self.root}; "
-                f"a run wants {MIN_FREE_BYTES / 2**20:.0f} MiB.",
-                hint="Delete old runs or free some space.",
-            )
+        self._check_disk()
         with self._lock():
             waiting = {
                 run.config(): run for run in list_runs(self.root) if run.state().status in ACTIVE
@@ -106,6 +94,42 @@ class RunQueue:
                 waiting.get(config) or Run.create(self.root, config, submission=submission)
                 for config in configs
             ]
+
+    def take_up(
+        self, configs: Sequence[RunConfig], *, status: Status = "queued"
+    ) -> tuple[list[Run], list[Run]]:
+        """Return the runs of configurations, and which of them are now to be trained.
+
+        Those of before are taken up where they are: what is finished or active stays as it is, what
+        stopped goes on from its checkpoint.
+
+        Parameters
+        ----------
+        configs : sequence of RunConfig
+        status : str
+            ``"submitted"`` for those that another program starts.
+
+        Raises
+        ------
+        TrainingError
+            If the disk is full or refuses.
+        """
+        self._check_disk()
+        submission, started = secrets.token_hex(8), []
+        with self._lock():
+            known = {run.config(): run for run in reversed(list_runs(self.root))}
+            for config in configs:
+                run = known.get(config)
+                if run is None:
+                    run = Run.create(self.root, config, status=status, submission=submission)
+                    known[config] = run
+                elif run.state().status in ENDED_EARLY:
+                    run.stop_path.unlink(missing_ok=True)
+                    run.write_state(status)
+                else:
+                    continue
+                started.append(run)
+            return [known[config] for config in configs], started
 
     def claim(self) -> Run | None:
         """Take the run whose turn it is for this process; None if the queue is empty.
@@ -165,19 +189,29 @@ class RunQueue:
         return alive
 
     def stop(self, runs: Iterable[Run]) -> None:
-        """Ask runs to stop; returns at once. A queued one stops here and now."""
+        """Ask runs to stop; returns at once. One that waits stops here and now."""
         with self._lock():
             for run in runs:
                 status = run.state().status
                 if status in ACTIVE:
                     run.stop_path.touch()
+                if status == "submitted":
+                    cancel_job(run)
+                    run.write_state("stopped", message="Taken out of the cluster's queue.")
                 if status == "queued":
                     run.write_state("stopped", message="Stopped before it started.")
 
     def enforce_stops(self, runs: Iterable[Run]) -> None:
-        """Kill workers that did not obey within ten seconds. The page calls it as it polls."""
+        """Kill workers that did not obey within ten seconds; end runs that a cluster gave up.
+
+        Whoever follows runs calls it as it polls.
+        """
         now_s = time.time()
         for run in runs:
+            if run.state().status == "submitted" and (said := verdict(run)):
+                with self._lock():
+                    if run.state().status == "submitted":  # it did not start in the meantime
+                        run.write_state("stopped", message=said, detail=run.last_lines())
             try:
                 asked_s = run.stop_path.stat().st_mtime
             except FileNotFoundError:
@@ -190,7 +224,7 @@ class RunQueue:
         """Queue stopped, failed or crashed runs again; they go on from their checkpoints."""
         with self._lock():
             for run in runs:
-                if run.state().status in ("stopped", "failed", "crashed"):
+                if run.state().status in ENDED_EARLY:
                     run.stop_path.unlink(missing_ok=True)
                     run.write_state("queued")
 
@@ -208,6 +242,22 @@ class RunQueue:
                     f"The run {run.id} is still active.", hint="Stop it before deleting it."
                 )
             shutil.rmtree(run.folder)
+
+    def _check_disk(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            free_bytes = shutil.disk_usage(self.root).free
+        except OSError as error:
+            raise TrainingError(
+                "The folder of runs cannot be made.", detail=f"{self.root}: {error}"
+            ) from None
+        if free_bytes < MIN_FREE_BYTES:
+            raise TrainingError(
+                "The disk is nearly full.",
+                detail=f"{free_bytes / 2**20:.0f} MiB are free at {self.root}; "
+                f"a run wants {MIN_FREE_BYTES / 2**20:.0f} MiB.",
+                hint="Delete old runs or free some space.",
+            )
 
     def _register(self, process: ProcessId) -> None:
         write_json(self._workers_folder() / f"{process.pid}.json", asdict(process))

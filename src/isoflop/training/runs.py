@@ -27,6 +27,9 @@ Status = Literal["queued", "submitted", "running", "stopped", "finished", "faile
 ACTIVE: frozenset[Status] = frozenset({"queued", "submitted", "running"})
 """A submitted run waits in a cluster's queue, a queued one in this machine's."""
 
+ENDED_EARLY: frozenset[Status] = frozenset({"stopped", "failed", "crashed"})
+"""What goes on from its checkpoint when asked to."""
+
 SILENCE_S = 120.0
 """A worker of another machine (or of a container that is gone) that writes nothing for this long
 counts as gone, unless the file system shows its lock."""

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from isoflop.errors import IsoflopError
 from isoflop.training.processes import be_nice
 from isoflop.training.queue import RunQueue
-from isoflop.training.runs import Run, Status
+from isoflop.training.runs import Run, Status, list_runs
 
 if TYPE_CHECKING:
     import torch
@@ -29,35 +29,58 @@ NICENESS = 10
 
 
 class StopSignal:
-    """Remembers that SIGTERM or SIGINT came, for the training loop to ask.
+    """Remembers that a signal came, for the training loop to ask.
 
     Parameters
     ----------
-    listens : bool
-        Whether to take the signals over; not where something else has them.
+    numbers : iterable of int
+        The signals to take over.
+    leaves : str
+        What a run is in that ends because of one.
     """
 
-    def __init__(self, *, listens: bool = True) -> None:
-        self.is_set = False
-        for number in (signal.SIGTERM, signal.SIGINT) if listens else ():
+    def __init__(
+        self,
+        numbers: Iterable[int] = (signal.SIGTERM, signal.SIGINT),
+        *,
+        leaves: Status = "stopped",
+    ) -> None:
+        self.number = 0
+        self.leaves = leaves
+        for number in numbers:
             signal.signal(number, self._remember)
 
-    def _remember(self, *_: object) -> None:
-        self.is_set = True
+    @property
+    def is_set(self) -> bool:
+        """Whether one came."""
+        return self.number != 0
+
+    def _remember(self, number: int, _frame: object) -> None:
+        self.number = number
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Work the queue off."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
-    root: Path = parser.parse_args(arguments).root
+    parser.add_argument(
+        "--requeue",
+        action="store_true",
+        help="queue again what a signal ends, and what crashed: for machines that come and go",
+    )
+    options = parser.parse_args(arguments)
+    root: Path = options.root
     be_nice(NICENESS)
-    stop_signal = StopSignal()
+    stop_signal = StopSignal(leaves="queued" if options.requeue else "stopped")
     queue = RunQueue(root)
+    if options.requeue:
+        queue.resume(run for run in list_runs(root) if run.state().status == "crashed")
     while not stop_signal.is_set and (run := queue.claim()):
-        with _output_to(run.log_path), run.held():
+        with output_to(run.log_path), run.held():
             work(run, root=root, stop_signal=stop_signal)
     queue.leave()
+    if options.requeue and stop_signal.is_set:
+        sys.exit(128 + stop_signal.number)  # not complete: whoever started it is to do so again
 
 
 def work(
@@ -88,6 +111,8 @@ def work(
 
         end = execute(run, root=root, is_signalled=lambda: stop_signal.is_set, device=device)
         status, message = end.status, end.message
+        if status == "stopped" and stop_signal.is_set and not run.stop_path.exists():
+            status = stop_signal.leaves
     except IsoflopError as error:
         traceback.print_exc()
         message = error.summary
@@ -115,7 +140,7 @@ def explain(error: Exception) -> str:
 
 
 @contextmanager
-def _output_to(path: Path) -> Iterator[None]:
+def output_to(path: Path) -> Iterator[None]:
     """Send everything that this process prints, even from C, to a run's log."""
     kept = os.dup(1), os.dup(2)
     with path.open("ab", buffering=0) as log:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import torch
 from torch import distributed
 
-from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
 
 
@@ -34,19 +33,7 @@ def agree(flag: bool, *, device: torch.device) -> bool:
 
 @contextmanager
 def process_group(config: RunConfig) -> Iterator[torch.device]:
-    """Join the group that ``torchrun`` started; NCCL on GPUs, Gloo on CPUs.
-
-    Raises
-    ------
-    TrainingError
-        If the batch cannot be shared out evenly.
-    """
-    n_processes = int(os.environ["WORLD_SIZE"])
-    if config.batch_size % n_processes:
-        raise TrainingError(
-            f"A batch of {config.batch_size} cannot be shared out among {n_processes} processes.",
-            hint="Make the batch size a multiple of the number of processes.",
-        )
+    """Join the group that ``torchrun`` started; NCCL on GPUs, Gloo on CPUs."""
     on_gpu = torch.cuda.is_available() and config.device in ("auto", "cuda")
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else torch.device("cpu")
     if on_gpu:

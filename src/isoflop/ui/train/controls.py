@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from isoflop.errors import TrainingError, UnitError
+from isoflop.errors import TrainingError
 from isoflop.training.config import (
     FAMILIES,
     FAMILY_DEFAULTS,
@@ -20,7 +20,7 @@ from isoflop.training.config import (
 )
 from isoflop.training.corpus import VALIDATION_SHARE, is_prose_available, store_upload
 from isoflop.training.estimates import estimate_wall_s, run_flop
-from isoflop.training.ladder import PRESETS, LadderGrid
+from isoflop.training.ladder import PRESETS, LadderGrid, whole_numbers
 from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
 from isoflop.training.queue import default_worker_count
 from isoflop.training.runs import default_root
@@ -31,7 +31,6 @@ from isoflop.units import format_quantity, parse_number
 
 OWN = "own"
 UPLOAD = "upload"
-KIBI = 1024
 SMALLEST_CORPUS_TOKENS = 200_000
 """Budgets below are within an epoch of any text that is accepted, whatever its tokens."""
 _UPLOADED = "train.uploaded"
@@ -99,12 +98,16 @@ def own_grid() -> LadderGrid:
         help="Each is trained at every width and budget.",
     )
     families: tuple[Family, ...] = tuple(labels[label] for label in picked)
-    widths = whole_numbers("Widths", "16, 24, 32, 48", key="widths", help="Fit at least four.")
-    budgets = whole_numbers(
+    widths = whole_numbers_input(
+        "Widths", "16, 24, 32, 48", key="widths", help="Fit at least four."
+    )
+    budgets = whole_numbers_input(
         "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help="Ki means 1024."
     )
-    seeds = whole_numbers("Seeds", "0", key="seeds", help="Repeats show the noise.")
-    depth = whole_numbers("Depth", "", key="depth", help="Layers; empty for the family's own.")
+    seeds = whole_numbers_input("Seeds", "0", key="seeds", help="Repeats show the noise.")
+    depth = whole_numbers_input(
+        "Depth", "", key="depth", help="Layers; empty for the family's own."
+    )
     return LadderGrid(
         families=families,
         widths=widths,
@@ -114,7 +117,7 @@ def own_grid() -> LadderGrid:
     )
 
 
-def whole_numbers(label: str, default: str, *, key: str, help: str) -> tuple[int, ...]:
+def whole_numbers_input(label: str, default: str, *, key: str, help: str) -> tuple[int, ...]:
     """Draw a field for a list of whole numbers and return them, ascending.
 
     Raises
@@ -123,16 +126,7 @@ def whole_numbers(label: str, default: str, *, key: str, help: str) -> tuple[int
         If one of them is not a whole number.
     """
     text = st.text_input(label, value=default, key=key, bind="query-params", help=help)
-    return tuple(sorted({_whole(part, label) for part in (text or "").split(",") if part.strip()}))
-
-
-def _whole(text: str, label: str) -> int:
-    stripped = text.strip()
-    factor = {"ki": KIBI, "mi": KIBI**2}.get(stripped[-2:].lower(), 1)
-    value = parse_number(stripped[:-2] if factor > 1 else stripped) * factor
-    if value != round(value) or abs(value) > 1e15:
-        raise UnitError(f"{stripped} is not a whole number.", detail=f"In {label}.")
-    return round(value)
+    return whole_numbers(text or "", label)
 
 
 def recipe_inputs(base: Recipe) -> Recipe:
