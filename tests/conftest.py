@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import os
 import resource
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -79,6 +81,8 @@ def own_environment(
     for name in [name for name in os.environ if name.startswith("ISOFLOP_")]:
         if not name.startswith("ISOFLOP_TEST_"):
             monkeypatch.delenv(name)
+    # Of heavy work, only its own tests start processes.
+    monkeypatch.setenv("ISOFLOP_EXECUTOR", "inline")
     home = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
@@ -103,6 +107,19 @@ def mirror(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = shared / "datasets"
     monkeypatch.setenv("ISOFLOP_DATA_MIRROR", str(folder))
     return folder
+
+
+# --- Work in other processes ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def jobs() -> Iterator[ModuleType]:
+    """Return the functions that tests give to other processes, which find them by name."""
+    folder = str(REPOSITORY / "tests" / "work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]))
+        yield importlib.import_module("work_jobs")
 
 
 # --- A real PostgreSQL ----------------------------------------------------------------------------

@@ -25,9 +25,15 @@ def process() -> tuple[int, str]:
     return os.getpid(), Path(sys.modules["__mp_main__"].__file__ or "").name
 
 
-def wait_for(marker: Path, progress: Progress | None = None) -> str:
+def double(value: int) -> int:
+    return 2 * value
+
+
+def wait_for(where: Path | str, progress: Progress | None = None) -> str:
     """Say that it has started, and run until a file appears."""
-    marker.with_suffix(".started").write_text(str(os.getpid()))
+    marker = Path(where)
+    with marker.with_name(marker.name + ".started").open("a") as file:
+        file.write(f"{os.getpid()}\n")
     while not marker.exists():
         time.sleep(0.01)
         if progress:
@@ -44,6 +50,18 @@ def count_up(progress: Progress) -> int:
 
 def ask() -> None:
     raise TableQuestion("Which?", detail="Two fit.", hint="Say one.", choices={"a": "--a"})
+
+
+def refuse(detail: str) -> None:
+    raise TableQuestion("Which?", detail=detail)
+
+
+def die_once(where: str) -> str:
+    if Path(where).exists():
+        return "alive"
+    Path(where).touch()
+    die()
+    return "dead"
 
 
 class Odd(Exception):

@@ -7,10 +7,7 @@ never write into them.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import wraps
-from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
@@ -77,47 +74,3 @@ def kept(
     hashes.update(dict.fromkeys(Keyed.__subclasses__(), _key))
     keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=hashes)
     return keep(function)
-
-
-def kept_with_progress(
-    function: Callable[Arguments, Result], doing: str, *, max_entries: int = MAX_LONG
-) -> Callable[Arguments, Result]:
-    """Return a function of some seconds that is computed once, behind a bar that shows how far.
-
-    The Stop button ends it: every report of progress is a place to stop at.
-
-    Parameters
-    ----------
-    function : callable
-        As for `kept`; it also takes ``progress``, a function to report the share done to.
-    doing : str
-        What is going on, for the bar.
-    max_entries : int
-    """
-    results: OrderedDict[str, Result] = OrderedDict()
-    lock = Lock()
-    make: Callable[..., Result] = function
-
-    @wraps(function)
-    def once(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        key = content_key((args, kwargs))
-        with lock:
-            if key in results:
-                results.move_to_end(key)
-                return results[key]
-        bar = st.progress(0.0, text=doing)
-        try:
-            made = make(
-                *args,
-                progress=lambda share: bar.progress(min(share, 1.0), text=doing),
-                **kwargs,
-            )
-        finally:
-            bar.empty()
-        with lock:
-            results[key] = made
-            if len(results) > max_entries:
-                results.popitem(last=False)
-        return made
-
-    return once

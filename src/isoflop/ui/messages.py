@@ -25,6 +25,10 @@ _ICONS: dict[Severity, str] = {
 _ORDER: tuple[Severity, ...] = ("serious", "warning", "info")
 
 
+class Unfinished(Exception):
+    """What a block needs is still being made, or waits for a click; its place already says so."""
+
+
 def plain(text: str) -> str:
     """Return ``text`` so that Markdown shows it as it stands, line breaks included."""
     return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
@@ -110,6 +114,8 @@ def boundary() -> Iterator[None]:
             yield
         except Instead as instead:
             instead.draw()
+    except Unfinished:
+        return
     except IsoflopError as error:
         show(error)
     except Exception as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from isoflop.fitting import Fit, fit
+from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.published import evaluate_published
 from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
 from isoflop.planning.influence import optimum_notices
@@ -22,6 +22,7 @@ from isoflop.tables import (
 from isoflop.tables.fetch import fetch
 from isoflop.ui import messages, prepared, uploads
 from isoflop.ui.caching import MAX_FITS, MAX_TABLES, kept
+from isoflop.ui.jobs import kept_by_job
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -162,7 +163,66 @@ def fitted(choice: FitChoice) -> Fitted:
     return Fitted(table=part, fit=fit_to(chosen, part, choice.options), published=None)
 
 
-fit_to = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
+ON_THE_SPOT_S = 0.7
+"""CPU seconds of a fit that a page does itself; more is a job."""
+
+
+def fit_to(law: Law, table: LossTable, options: FitOptions) -> Fit:
+    """Return the fit of a law to a table; while a long bootstrap is under way, the fit without it.
+
+    Raises
+    ------
+    FitError
+        If it cannot be fitted.
+    Unfinished
+        If the search alone is long and still under way; the page shows that.
+    """
+    if options.n_bootstrap and _bootstrap_s(law, table, options) > ON_THE_SPOT_S:
+        first = fit_to(law, table, replace(options, n_bootstrap=0))
+        try:
+            return _resampled(law, table, options)
+        except messages.Unfinished:
+            return first
+    if _search_s(law, table) > ON_THE_SPOT_S:
+        return _searched(law, table, options)
+    return _fit(law, table, options)
+
+
+def _search_s(law: Law, table: LossTable) -> float:
+    """Return about how many CPU seconds the search takes, as measured."""
+    n_params, thousands = len(law.params), len(table.frame) / 1000
+    if law.key == TYPED_LAW:  # says nothing of where its parameters lie
+        return 0.01 * n_params**2 + 0.0017 * n_params**3 * thousands
+    return 0.01 * n_params * (1 + thousands)
+
+
+def _bootstrap_s(law: Law, table: LossTable, options: FitOptions) -> float:
+    return 1.4e-7 * options.n_bootstrap * len(table.frame) * len(law.params)
+
+
+def _fit_s(law: Law, table: LossTable, options: FitOptions) -> float:
+    return _search_s(law, table) + _bootstrap_s(law, table, options)
+
+
+def _with_rows(made: Fit, _law: Law, table: LossTable, _options: FitOptions) -> Fit:
+    return replace(made, table=table)
+
+
+_fit = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
+_searched = kept_by_job(
+    fit,
+    "Searching the parameters of the law",
+    effort=_fit_s,
+    finish=_with_rows,
+    max_entries=MAX_FITS,
+)
+_resampled = kept_by_job(
+    fit,
+    "Resampling the rows, which says how sure the fit is",
+    effort=_fit_s,
+    finish=_with_rows,
+    max_entries=MAX_FITS,
+)
 influence = kept(optimum_notices)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from isoflop.data import app_root
-from isoflop.ui import messages
+from isoflop.ui import jobs, messages
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
@@ -133,5 +133,7 @@ def page(key: str) -> Iterator[PageInfo]:
         },
     )
     st.html(ASSETS / "style.css")
+    jobs.open_page()
     with messages.boundary():
         yield opened
+    jobs.leave_unwanted()

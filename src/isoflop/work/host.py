@@ -89,10 +89,12 @@ def _fork(control: socket.socket, handle: int) -> int:
 def run(connection: Connection) -> None:
     """Receive a function with its arguments, run it, and send what becomes of it.
 
-    What is sent is a pair: ``"share"`` and the share with what is done, ``"result"`` and the
-    result, ``"error"`` and the error with its traceback, or ``"memory"`` and nothing.
+    What is sent are pairs: ``"started"`` and nothing; ``"share"`` and the share with what is done;
+    last ``"result"`` and the result, ``"error"`` and the error with its traceback, or ``"memory"``
+    and nothing.
     """
     max_bytes, deadline_s = connection.recv()
+    connection.send(("started", None))
     with suppress(OSError):  # only Linux has it
         Path("/proc/self/oom_score_adj").write_text(END_OF_OOM_SCORE)
     _, most = resource.getrlimit(resource.RLIMIT_DATA)

@@ -95,8 +95,9 @@ class Processes:
 
     def _follow(self, job: Job[Any], connection: Connection) -> object:
         limits = self._limits
-        end_s = time.monotonic() + limits.deadline_s
         connection.send((limits.memory_bytes, limits.deadline_s))
+        connection.recv()  # it has started; the first waits for the engine to be imported
+        end_s = time.monotonic() + limits.deadline_s
         connection.send((job.function, job.args, dict(job.kwargs)))
         while connection.poll(max(0.0, end_s - time.monotonic())):
             kind, content = connection.recv()

@@ -48,6 +48,10 @@ class Diagnostics(Keyed):
     table: LossTable = field(repr=False, metadata=NOT_IDENTITY)
     key: str = field(init=False, repr=False)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process as the fit and its rows, from which all else is laid out again."""
+        return diagnostics, (self.fit, self.table)
+
     @property
     def n_params(self) -> int:
         """Number of parameters."""

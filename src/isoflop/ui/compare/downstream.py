@@ -22,16 +22,22 @@ from isoflop.planning.downstream import downstream_curve, first_step_laws
 from isoflop.plot import APP
 from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import inputs, messages, panels, resolve
-from isoflop.ui.caching import MAX_LONG, kept
 from isoflop.ui.compare import metric_families as compare_metric_families
 from isoflop.ui.compare.view import View
+from isoflop.ui.jobs import kept_by_job
 from isoflop.ui.state import TableChoice
 
 HERE = "here"
 
-_fit_downstream = kept(fit_downstream, max_entries=MAX_LONG, spinner="Resampling both steps")
-_held_out = kept(
-    downstream_held_out, max_entries=MAX_LONG, spinner="Predicting the largest runs from the rest"
+
+def _effort(table: LossTable, *_: object, **__: object) -> float:
+    """Return the CPU seconds of both steps, as measured."""
+    return 1.0 + len(table.frame) / 1000
+
+
+_fit_downstream = kept_by_job(fit_downstream, "Resampling both steps", effort=_effort)
+_held_out = kept_by_job(
+    downstream_held_out, "Predicting the largest runs from the rest", effort=_effort
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -20,14 +20,20 @@ from isoflop.planning.families import (
 from isoflop.plot import APP, axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.ui import inputs, messages, panels, resolve, uploads
-from isoflop.ui.caching import MAX_LONG, kept
 from isoflop.ui.compare.view import View
+from isoflop.ui.jobs import kept_by_job
 from isoflop.ui.state import TableChoice
 
 WHOLE = "(whole table)"
 SAME = "same"
 
-_compare_families = kept(compare_families, max_entries=MAX_LONG, spinner="Comparing the families")
+
+def _effort(groups: Sequence[Group], *_: object, **__: object) -> float:
+    """Return the CPU seconds of comparing groups, as measured."""
+    return 1.0 + sum(len(group.table.frame) for group in groups) / 1000
+
+
+_compare_families = kept_by_job(compare_families, "Comparing the families", effort=_effort)
 
 
 def show(shown: View) -> None:

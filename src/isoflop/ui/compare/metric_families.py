@@ -16,7 +16,7 @@ from isoflop.laws import law_for_role
 from isoflop.plot import APP
 from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import inputs, messages, panels, resolve
-from isoflop.ui.caching import kept_with_progress
+from isoflop.ui.jobs import kept_by_job
 from isoflop.ui.state import TableChoice
 
 N_FIRST = 4
@@ -30,8 +30,15 @@ HEADINGS = {
     "upper": "Upper 90%",
 }
 
-_fit_families = kept_with_progress(fit_families, "Fitting the families, draw by draw")
-_held_out = kept_with_progress(families_held_out, "Predicting the largest model of each family")
+
+def _effort(table: LossTable, *_: object, **__: object) -> float:
+    return 1.0 + len(table.frame) / 1000
+
+
+_fit_families = kept_by_job(fit_families, "Fitting the families, draw by draw", effort=_effort)
+_held_out = kept_by_job(
+    families_held_out, "Predicting the largest model of each family", effort=_effort
+)
 
 
 def show(table: LossTable, metric: str) -> None:

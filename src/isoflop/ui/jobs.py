@@ -1,0 +1,347 @@
+"""Heavy results of a page: made by jobs, once for all sessions, and waited for where they belong.
+
+A page calls a function that `kept_by_job` made as any other. Where its result is not there yet, the
+place says so, with the share done, the place in the queue and a button to cancel; the page looks
+again now and then, and goes on when the result is there. A job ends when nobody waits for it: its
+sessions closed, or show something else.
+
+What an address asks for is started without a person's click only where it is cheap.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent import futures
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from isoflop import work
+from isoflop.errors import IsoflopError, WorkError
+from isoflop.identity import content_key
+from isoflop.ui import messages
+from isoflop.ui.caching import MAX_LONG
+from isoflop.ui.messages import Unfinished
+from isoflop.units import counted
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Effort = Callable[..., float]
+"""CPU seconds that a call takes, about, from its arguments."""
+
+CHEAP_S = 2.0
+"""CPU seconds that an address may cost before anyone has clicked."""
+PATIENCE_S = 0.8
+"""How long a page waits on the spot before it says that something is being made."""
+POLL_S = 1.0
+GRACE_S = 15.0
+"""How long a session that lost its connection may take to come back."""
+MAX_FAILURES = 64
+_VISIT = "jobs"
+
+
+@dataclass(slots=True)
+class _Task:
+    """A job on its way, and the sessions that wait for it."""
+
+    job: work.Job[Any]
+    keep: Callable[[Any], object]
+    watchers: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What one session wants, and what it was asked for.
+
+    Parameters
+    ----------
+    n_runs : int
+        How often a person made a page run: 1 is the address itself.
+    is_polled : bool
+        Whether the next run is due to a job that ended, not to a person.
+    wanted : set of str
+        Keys that the page showed in its last run.
+    unasked, asked, stopped : set of str
+        Keys that the address alone asked for, that a person started, that a person cancelled.
+    """
+
+    n_runs: int = 0
+    is_polled: bool = False
+    wanted: set[str] = field(default_factory=set)
+    unasked: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    stopped: set[str] = field(default_factory=set)
+
+    def ask(self, key: str) -> None:
+        """Take a person's click on the button of a key."""
+        self.asked.add(key)
+        self.stopped.discard(key)
+        with _lock:
+            _failures.pop(key, None)
+
+    def may_start(self, key: str, effort_s: float, *, has_acted: bool) -> bool:
+        """Say whether a key's job may start without another click."""
+        if key in self.asked:
+            return True
+        if key in self.stopped or key in self.unasked:
+            return False
+        if effort_s > CHEAP_S and not has_acted:
+            self.unasked.add(key)
+            return False
+        return True
+
+
+_lock = threading.RLock()
+_tasks: dict[str, _Task] = {}
+_failures: OrderedDict[str, BaseException] = OrderedDict()
+_present: set[str] = set()
+
+
+# --- Sessions -------------------------------------------------------------------------------------
+
+
+def open_page() -> None:
+    """Note that a page begins to run."""
+    visit = _visit()
+    visit.n_runs += not visit.is_polled
+    visit.is_polled = False
+    visit.wanted.clear()
+
+
+def leave_unwanted() -> None:
+    """Stop waiting for what the page that has just run does not show."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        _leave(context.session_id, {key for key in _tasks if key not in _visit().wanted})
+
+
+def _visit() -> _Visit:
+    visit: _Visit = st.session_state.setdefault(_VISIT, _Visit())
+    return visit
+
+
+def _leave(session: str, keys: set[str]) -> None:
+    """Stop waiting for keys; a job that nobody waits for is cancelled."""
+    with _lock:
+        lonely = []
+        for key in keys & set(_tasks):
+            watchers = _tasks[key].watchers
+            if session in watchers:
+                watchers.discard(session)
+                if not watchers:
+                    lonely.append(_tasks.pop(key).job)
+    for job in lonely:
+        job.cancel()
+
+
+def _gone(session: str) -> None:
+    """Let a session that lost its connection go, unless it comes back soon."""
+    _present.discard(session)
+
+    def leave() -> None:
+        if session not in _present:
+            _leave(session, set(_tasks))
+
+    timer = threading.Timer(GRACE_S, leave)
+    timer.daemon = True
+    timer.start()
+
+
+@st.cache_resource(scope="session", on_release=_gone, show_spinner=False)
+def _presence(session: str) -> str:
+    """Note that a session is here; Streamlit releases it when the session's connection ends."""
+    _present.add(session)
+    return session
+
+
+# --- Results --------------------------------------------------------------------------------------
+
+
+def kept_by_job(
+    function: Callable[Arguments, Result],
+    doing: str,
+    *,
+    effort: Effort,
+    finish: Callable[..., Result] | None = None,
+    max_entries: int = MAX_LONG,
+) -> Callable[Arguments, Result]:
+    """Return a function that is computed by a job, once for equal arguments, for all sessions.
+
+    Parameters
+    ----------
+    function : callable
+        Of the package, with arguments and a result that can travel between processes. It may take
+        ``progress``, a function to report the share done to.
+    doing : str
+        What is going on, for a person.
+    effort : callable
+        From the arguments, about how many CPU seconds the work takes.
+    finish : callable, optional
+        From the result and the arguments, the result with what it left behind on its way.
+    max_entries : int
+        Results that are kept, those used last.
+
+    Returns
+    -------
+    callable
+        Raises `Unfinished` while the result is being made, having drawn that on the page.
+    """
+    results: OrderedDict[str, Result] = OrderedDict()
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    def keep(key: str, made: Result) -> None:
+        results[key] = made
+        if len(results) > max_entries:
+            results.popitem(last=False)
+
+    @wraps(function)
+    def once(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        key = content_key((name, doing, args, kwargs))
+
+        def complete(made: Result) -> None:
+            keep(key, finish(made, *args, **kwargs) if finish else made)
+
+        def start(owner: str) -> _Task:
+            job = work.submit(function, *args, owner=owner, **kwargs)
+            return _Task(job=job, keep=complete)
+
+        with _lock:
+            is_there = key in results
+        if not is_there:
+            _bring(key, doing, lambda: effort(*args, **kwargs), start)
+        with _lock:
+            results.move_to_end(key)
+            return results[key]
+
+    return once
+
+
+def _bring(
+    key: str, doing: str, effort: Callable[[], float], start: Callable[[str], _Task]
+) -> None:
+    """Have a key's result made and kept.
+
+    Raises
+    ------
+    Unfinished
+        If it is not there yet; what is going on has been drawn.
+    IsoflopError
+        If it cannot be made.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None:  # no page: whoever calls waits
+        task = start("")
+        futures.wait([task.job])
+        _settle(key, task)
+        _raise_failure(key)
+        return
+    visit = _visit()
+    visit.wanted.add(key)
+    _raise_failure(key)
+    if key in visit.stopped or key not in _tasks:  # to wait with others is free
+        has_acted = visit.n_runs > 1 or bool(context.fragment_ids_this_run)
+        seconds = effort()
+        if not visit.may_start(key, seconds, has_acted=has_acted):
+            about = "" if key in visit.stopped else f" takes about {_about(seconds)}"
+            _offer(visit, key, f"{doing}{about or ' was cancelled'}.", "Compute")
+            raise Unfinished
+    task = _join(key, _presence(context.session_id), start)
+    futures.wait([task.job], timeout=PATIENCE_S)
+    if task.job.done():
+        _settle(key, task)
+        _raise_failure(key)
+        return
+    _watch(key, doing)
+    raise Unfinished
+
+
+def _join(key: str, session: str, start: Callable[[str], _Task]) -> _Task:
+    """Wait for a key's job with the other sessions, or start it."""
+    with _lock:
+        task = _tasks.get(key)
+        if task is not None:
+            task.watchers.add(session)
+            return task
+        task = _tasks[key] = start(session)
+        task.watchers.add(session)
+    task.job.add_done_callback(lambda _: _settle(key, task))
+    return task
+
+
+def _settle(key: str, task: _Task) -> None:
+    """Keep what became of a job; the job is forgotten."""
+    with _lock:
+        if _tasks.get(key) is task:
+            del _tasks[key]
+        if task.job.cancelled():
+            return
+        failure = task.job.exception()
+        if failure is None:
+            task.keep(task.job.result())
+            return
+        _failures[key] = failure
+        if len(_failures) > MAX_FAILURES:
+            _failures.popitem(last=False)
+
+
+def _raise_failure(key: str) -> None:
+    """Raise what a key's job ended with; one that had no room or time can be tried again."""
+    failure = _failures.get(key)
+    if failure is None:
+        return
+    if isinstance(failure, WorkError) or not isinstance(failure, IsoflopError):
+        if isinstance(failure, IsoflopError):
+            messages.show(failure)
+        else:
+            messages.show_unexpected(failure)
+        _offer(_visit(), key, "", "Try again")
+        raise Unfinished
+    raise failure.with_traceback(None)
+
+
+# --- What a page shows of them --------------------------------------------------------------------
+
+
+def _offer(visit: _Visit, key: str, text: str, label: str) -> None:
+    """Draw a button that starts a job."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if text:
+            st.markdown(messages.plain(text), width="content")
+        st.button(label, key=f"job.start.{key[:16]}", on_click=visit.ask, args=(key,))
+
+
+@st.fragment(run_every=POLL_S)
+def _watch(key: str, doing: str) -> None:
+    """Draw how far a job is, and run the page again when it has ended."""
+    task = _tasks.get(key)
+    if task is None or task.job.done():
+        _visit().is_polled = True
+        st.rerun()
+    place = task.job.place
+    text = f"{doing}: {_ordinal(place)} in the queue" if place else doing
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(task.job.share, text=messages.plain(text), width="stretch")
+        if st.button("Cancel", key=f"job.cancel.{key[:16]}", icon=":material/close:"):
+            context = get_script_run_ctx()
+            assert context is not None  # a fragment runs in a session
+            visit = _visit()
+            visit.asked.discard(key)
+            visit.stopped.add(key)
+            _leave(context.session_id, {key})
+            st.rerun()
+
+
+def _ordinal(number: int) -> str:
+    last = 0 if number % 100 in (11, 12, 13) else number % 10
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
+
+
+def _about(seconds: float) -> str:
+    if seconds < 90:
+        return counted(max(5, round(seconds / 5) * 5), "second")
+    return counted(round(seconds / 60), "minute")
