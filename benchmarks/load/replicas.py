@@ -1,0 +1,139 @@
+"""Several servers behind Caddy, with the repository's own settings, without containers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CADDYFILE = REPOSITORY / "deploy" / "Caddyfile"
+SECRET = "of this benchmark"
+TIMEOUT_S = 120
+
+
+@dataclass(slots=True)
+class Replicas:
+    """Servers that answer, one address for all of them.
+
+    Parameters
+    ----------
+    url : str
+    ports : list of int
+        One a server.
+    running : list of Popen
+    folder : Path
+        What they share: runs, documents.
+    """
+
+    url: str
+    ports: list[int]
+    folder: Path
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """The servers' processes, without those of jobs."""
+        return [psutil.Process(server.pid) for server in self.running]
+
+    def start(self, port: int) -> subprocess.Popen[bytes]:
+        """Start one server."""
+        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+        options = ["--server.port", str(port), "--server.headless", "true"]
+        return subprocess.Popen(
+            [*command, *options],
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / f"{port}.log").open("ab"),
+            env={
+                **os.environ,
+                "STREAMLIT_SERVER_COOKIE_SECRET": SECRET,
+                "ISOFLOP_RUNS_FOLDER": str(self.folder / "runs"),
+                "XDG_DATA_HOME": str(self.folder / "data"),
+            },
+        )
+
+    def kill_one(self) -> None:
+        """End the first server at once, as a crash does, and start it again."""
+        self.running[0].send_signal(signal.SIGKILL)
+        self.running[0].wait()
+        self.running[0] = self.start(self.ports[0])
+
+    def logged(self) -> str:
+        """Return what the servers wrote to their logs."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def serve(n_servers: int) -> Iterator[Replicas]:
+    """Run servers until the block ends; more than one are behind Caddy.
+
+    Raises
+    ------
+    RuntimeError
+        If several are asked for and Caddy is not installed.
+    """
+    caddy = shutil.which("caddy")
+    if n_servers > 1 and caddy is None:
+        raise RuntimeError("several servers need Caddy: install its package")
+    ports = [_free_port() for _ in range(n_servers)]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isoflop-load-")))
+        url = f"http://127.0.0.1:{ports[0]}"
+        made = Replicas(url=url, ports=ports, folder=folder)
+        stack.callback(_end, made)
+        made.running = [made.start(port) for port in ports]
+        for port in ports:
+            _wait_until_healthy(f"http://127.0.0.1:{port}")
+        if caddy is not None and n_servers > 1:
+            made.url = f"http://127.0.0.1:{_free_port()}"
+            proxy = subprocess.Popen(
+                [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={
+                    **os.environ,
+                    "SITE": made.url,
+                    "COOKIE_SECRET": SECRET,
+                    "UPSTREAMS": "to " + " ".join(f"127.0.0.1:{port}" for port in ports),
+                },
+            )
+            stack.callback(proxy.wait)
+            stack.callback(proxy.terminate)
+            _wait_until_healthy(made.url)
+        yield made
+
+
+def _end(replicas: Replicas) -> None:
+    for server in replicas.running:
+        server.terminate()
+    for server in replicas.running:
+        server.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _wait_until_healthy(url: str) -> None:
+    end_s = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < end_s:
+        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"no healthy answer of {url} within {TIMEOUT_S} s")
