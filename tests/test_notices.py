@@ -198,6 +198,10 @@ FITTING: dict[str, Callable[[], Found]] = {
         changed(chinchilla_table(noise=0.01), tokens=lambda f: f["tokens"].where(f.index > 1))
     ),
     "few-rows": lambda: fitted(chinchilla_table(3, 3, noise=0.01)),
+    "uneven-weights": lambda: fitted(
+        changed(chinchilla_table(noise=0.01), w=lambda f: np.where(f.index < 7, 1.0, 1e-3)),
+        FitOptions(weights="w"),
+    ),
     "one-value": lambda: (
         fit(
             typed_law("A/N**alpha + 0*D", ("params", "tokens")),

@@ -177,6 +177,7 @@ def test_the_classes_themselves_still_refuse() -> None:
 
 OTHER: dict[str, object] = {
     "family": "qwen-3", "optimizer": "adam-8", "dtype": "fp8", "convention": "6N_attention",
+    "positive": "A,B", "weights": "loss_std",
 }  # fmt: skip
 
 
@@ -185,6 +186,8 @@ def other(entry: Option) -> Any:
     name = entry.name.rpartition(".")[2]
     if name in OTHER:
         return OTHER[name]
+    if entry.form:
+        return "E=1.5:2.0,alpha=0.34"
     if entry.choices:
         return next(value for value in entry.choices if value != entry.default)
     if entry.kind is bool:

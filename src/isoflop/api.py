@@ -35,6 +35,7 @@ from isoflop.fitting.compare import (
 from isoflop.fitting.compare import compare_published as published_comparison
 from isoflop.fitting.extrapolation import Extrapolation, Method
 from isoflop.fitting.options import Objective
+from isoflop.fitting.weights import GIVEN, with_weights
 from isoflop.html_report import report
 from isoflop.laws import (
     Law,
@@ -258,7 +259,7 @@ def simulate(
     <LossTable simulated-grid: 16 rows, 6 columns, loss in nats/token>
     """
     chosen = _law(law)
-    unlike = sorted(set(values) ^ set(chosen.param_names))
+    unlike = sorted((set(values) - set(dict(chosen.fixed))) ^ set(chosen.param_names))
     if unlike:
         raise TableError(
             "A simulated table cannot be made.",
@@ -456,7 +457,9 @@ def fit(
     progress : callable, optional
         Called with the share of the work done; may raise to cancel.
     **options
-        Of `FitOptions`, such as ``objective="huber_log"`` or ``n_bootstrap=1000``.
+        Of `FitOptions`, such as ``objective="huber_log"``, ``n_bootstrap=1000``,
+        ``params={"alpha": 0.34, "E": (1.5, 2.0)}`` or ``weights="loss_std"``; weights may also be
+        one number a row, which the fit's table then holds as ``row_weight``.
 
     Raises
     ------
@@ -470,7 +473,7 @@ def fit(
     >>> fit("pile-cerebras-pythia", "kaplan_joint")
     <Fit Kaplan L(N, D): 15 rows of pile-cerebras-pythia>
     """
-    rows = _table(table)
+    rows, options = _weighted(_table(table), options)
     if law is None:
         rows, chosen = suited(rows)
     else:
@@ -480,6 +483,14 @@ def fit(
 
 def _table(given: TableLike) -> LossTable:
     return given if isinstance(given, LossTable) else load(given)
+
+
+def _weighted(table: LossTable, options: dict[str, Any]) -> tuple[LossTable, dict[str, Any]]:
+    """Return the table with a column of the weights that are given one a row, and its name."""
+    weights = options.get("weights")
+    if weights is None or isinstance(weights, str):
+        return table, options
+    return with_weights(table, weights), {**options, "weights": GIVEN}
 
 
 def suited(table: LossTable) -> tuple[LossTable, Law]:
@@ -659,7 +670,7 @@ def compare(
     IsoflopError
         As reading the table and fitting do.
     """
-    rows = _table(table)
+    rows, options = _weighted(_table(table), options)
     chosen = (
         laws_of_size_and_data(rows) or functional_forms(scale_column(rows))
         if laws is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
 import pandas as pd
@@ -44,12 +45,15 @@ def snippet(fit: Fit, *, table_code: str, law_code: str) -> str:
     """
     values = "\n".join(f"    {name!r}: {value!r}," for name, value in fit.values.items())
     made = f"made with Isoflop {version('isoflop')}"
+    options = fit.options
+    if fit.law.key == "typed":  # what was fixed stands in the formula
+        options = replace(options, params=tuple(p for p in options.params if not p.is_fixed))
     return f'''"""Fit of {fit.law.label} to {fit.table_id}, {made}."""
 
 from isoflop.fitting import FitOptions, fit
 {table_code}
 {law_code}
-options = {code(fit.options)}
+options = {code(options)}
 result = fit(law, table, options)
 
 for name, value in result.values.items():

@@ -31,6 +31,28 @@ _SWITCH |= {"false": False, "no": False, "off": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How an option is read and written that is more than one number, text or switch.
+
+    Parameters
+    ----------
+    read : callable
+        Any value that may be given to the one that the field holds; raises UnitError.
+    plain : callable
+        The held value as Python's own numbers, texts, tuples and mappings, which `read` takes.
+    metavar : str
+        One of it on the command line, where its flag may be given several times.
+    values : str
+        What may be given, in words.
+    """
+
+    read: Callable[[object], Any]
+    plain: Callable[[Any], Any]
+    metavar: str
+    values: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """What is to be known of one option.
 
@@ -48,6 +70,8 @@ class Option:
         Label by value, where only some values are allowed; those of a Literal unless given.
     gt, ge, le, lt : float or None
         Ends of the values of a number: above, at least, at most, below.
+    form : Form or None
+        Of a value of another kind.
     name, kind, is_optional, default
         Of the field, filled in by `options_of`: its name, type, whether it may be None, and what it
         is where nothing is given.
@@ -62,6 +86,7 @@ class Option:
     ge: float | None = None
     le: float | None = None
     lt: float | None = None
+    form: Form | None = None
     name: str = ""
     kind: type = str
     is_optional: bool = False
@@ -70,6 +95,8 @@ class Option:
     @property
     def values(self) -> str:
         """What may be given, in words."""
+        if self.form:
+            return self.form.values
         if self.choices:
             return ", ".join(map(str, self.choices))
         if self.kind is bool:
@@ -91,6 +118,8 @@ class Option:
         UnitError
             If it is of another kind, none of the choices, or out of range.
         """
+        if self.form:
+            return self.form.read(value)
         if value is None or value == "":
             if self.is_optional:
                 return None
@@ -173,7 +202,8 @@ def _of_field(owner: type, item: Field[Any], hint: Any) -> Option:
     if said is None:
         raise TypeError(f"{owner.__name__}.{item.name} has no Option in its annotation.")
     plain = get_args(hint)[0]
-    kinds = [plain] if get_origin(plain) is Literal else list(get_args(plain) or (plain,))
+    is_whole = get_origin(plain) is Literal or said.form is not None
+    kinds = [plain] if is_whole else list(get_args(plain) or (plain,))
     (kind,) = [entry for entry in kinds if entry is not NoneType]
     values = get_args(kind) if get_origin(kind) is Literal else ()
     return replace(
@@ -238,7 +268,7 @@ def from_mapping(owner: type[Options], values: Mapping[str, object]) -> Options:
     """
     known = {entry.name: entry for entry in options_of(owner)}
     read, wrong = {}, []
-    for name, value in _flat(values):
+    for name, value in _flat(values, known):
         try:
             if name not in known:
                 raise UnitError("there is no such option.")
@@ -254,12 +284,17 @@ def from_mapping(owner: type[Options], values: Mapping[str, object]) -> Options:
     return _make(owner, read)
 
 
-def _flat(values: Mapping[str, object]) -> Iterable[tuple[str, object]]:
+def _flat(
+    values: Mapping[str, object], known: Mapping[str, Option]
+) -> Iterable[tuple[str, object]]:
     for name, value in values.items():
+        if name in known and known[name].form:
+            yield name, value
+            continue
         if is_dataclass(value) and not isinstance(value, type):
             value = changed(value)
         if isinstance(value, Mapping):
-            yield from ((f"{name}.{inner}", held) for inner, held in _flat(value))
+            yield from ((f"{name}.{inner}", held) for inner, held in _flat(value, {}))
         else:
             yield name, value
 
@@ -285,7 +320,9 @@ def add_flags(parser: argparse.ArgumentParser, owner: type, title: str) -> None:
         given: dict[str, Any] = {"type": _reader(entry), "metavar": _metavar(entry)}
         if entry.kind is bool:
             given = {"action": argparse.BooleanOptionalAction}
-        is_set = entry.default is not None
+        if entry.form:
+            given["action"] = "append"
+        is_set = entry.default is not None and not entry.form
         text = f"{entry.help} Default: {_written(entry)}." if is_set else entry.help
         group.add_argument(
             f"--{entry.flag}",
@@ -305,7 +342,11 @@ def from_flags(owner: type[Options], parsed: argparse.Namespace) -> Options:
         As the class itself does.
     """
     typed, start = vars(parsed), f"{owner.__name__}."
-    return _make(owner, {k.removeprefix(start): v for k, v in typed.items() if k.startswith(start)})
+    given = {k.removeprefix(start): v for k, v in typed.items() if k.startswith(start)}
+    for entry in options_of(owner):
+        if entry.form and entry.name in given:  # one of each time that the flag was typed
+            given[entry.name] = entry.read(given[entry.name])
+    return _make(owner, given)
 
 
 def typed_flags(owner: type, parsed: argparse.Namespace) -> list[str]:
@@ -325,6 +366,8 @@ def _reader(entry: Option) -> Callable[[str], Any]:
 
 
 def _metavar(entry: Option) -> str:
+    if entry.form:
+        return entry.form.metavar
     if entry.choices:
         return f"{{{','.join(map(str, entry.choices))}}}"
     return "N" if entry.kind is int else entry.flag.upper()
@@ -332,7 +375,7 @@ def _metavar(entry: Option) -> str:
 
 def _written(entry: Option) -> str:
     """Write the default as a person would."""
-    if entry.default is None:
+    if entry.default is None or entry.default in ("", ()):
         return "none"
     if isinstance(entry.default, bool):
         return "yes" if entry.default else "no"
@@ -350,16 +393,17 @@ def changed(options: Any) -> dict[str, Any]:
 
 def code(options: Any) -> str:
     """Return the Python expression that makes the options again: what differs from the default."""
+    forms = {entry.name: entry.form for entry in options_of(type(options)) if entry.form}
     given = (
-        f"{name}={code(value) if is_dataclass(value) else _literal(value)}"
+        f"{name}={code(value) if is_dataclass(value) else _literal(value, forms.get(name))}"
         for name, value in changed(options).items()
     )
     return f"{type(options).__name__}({', '.join(given)})"
 
 
-def _literal(value: Any) -> str:
+def _literal(value: Any, form: Form | None) -> str:
     """Write a value in Python; NumPy's numbers as plain ones."""
-    return repr(value.item() if hasattr(value, "item") else value)
+    return repr(form.plain(value) if form else value.item() if hasattr(value, "item") else value)
 
 
 def classes_in(options: Any) -> set[str]:

@@ -13,13 +13,14 @@ from isoflop.fitting.bootstrap import bootstrap_draws
 from isoflop.fitting.certificate import certify, gradient_size
 from isoflop.fitting.covariance import residual_covariance
 from isoflop.fitting.notices import fit_notices
-from isoflop.fitting.objective import Array, Evaluation, Problem, make_problem
+from isoflop.fitting.objective import Array, Evaluation, Problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Certificate, Fit
-from isoflop.fitting.rows import Rows, settled, usable_rows
+from isoflop.fitting.rows import Rows, problem_on, settled, usable_rows
 from isoflop.fitting.seeds import Surface, make_surface, project_linear, surface_around
 from isoflop.fitting.solve import Coordinates, Projector, Solution, anneal
 from isoflop.laws.law import Law
+from isoflop.laws.restrict import restricted
 from isoflop.tables.schema import LossTable
 
 N_SEEDS = 16
@@ -49,7 +50,8 @@ def fit(
     table : LossTable
         Excluded rows are left out.
     options : FitOptions, optional
-        The fit holds them with what ``bootstrap="auto"`` came to.
+        The fit holds them with what ``"auto"`` came to. Its law is the one with the parameters
+        that they fix or bound.
     starts : sequence of mapping, optional
         Places to search around, within two decades, instead of the law's own search ranges.
     progress : callable, optional
@@ -65,9 +67,11 @@ def fit(
     1973 for variable projection; Besiroglu et al. 2024 (arXiv 2404.10102) for the failures of
     fits that stop early.
     """
-    rows = usable_rows(law, table)
-    options = settled(options or FitOptions(), rows)
-    problem = make_problem(law.derived, rows.inputs, rows.target, options)
+    options = options or FitOptions()
+    law = restricted(law, options.params, options.positive)
+    rows = usable_rows(law, table, options)
+    options = settled(options, rows)
+    problem = problem_on(law, rows, options)
     coordinates = law_coordinates(law)
     given = _given(law, starts) if starts else None
     if given is not None:
@@ -286,13 +290,14 @@ def _assemble(
     freedom = problem.n_rows - len(theta)
     held = np.array([name in certificate.at_bound for name in law.param_names])
     covariance, reason = residual_covariance(problem, theta, held)
-    spread = float(np.sqrt(np.sum(residuals**2) / freedom)) if freedom > 0 else float("nan")
+    squares = float(np.sum(problem.standardised(residuals) ** 2))
+    spread = float(np.sqrt(squares / freedom)) if freedom > 0 else float("nan")
     result = Fit(
         law=law,
         table_id=table.id,
         table_fingerprint=table.fingerprint,
         options=options,
-        values=dict(zip(law.param_names, map(float, theta), strict=True)),
+        values={**dict(zip(law.param_names, map(float, theta), strict=True)), **dict(law.fixed)},
         draws=draws,
         covariance=covariance,
         covariance_reason=reason,
@@ -300,6 +305,7 @@ def _assemble(
         residual_std=spread,
         residuals=residuals,
         row_index=rows.index,
+        weights=rows.weights,
         certificate=certificate,
         n_rows=problem.n_rows,
         n_clusters=int(rows.clusters.max()) + 1,

@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 from isoflop.fitting.objective import Array
 from isoflop.fitting.options import BY_ROW
 from isoflop.fitting.result import Fit
+from isoflop.fitting.weights import effective_rows
 from isoflop.notices import Notice
 from isoflop.units import counted
 
@@ -19,6 +20,8 @@ NEAR_SECOND_MINIMUM = 0.02
 HIGH_CORRELATION = 0.98
 OUTLIER_SIGMAS = 5.0
 ILL_CONDITIONED = 1e9
+ROUNDING = 1e-6
+"""Share of a loss that is rounding: losses are written with six digits at most."""
 
 
 def fit_notices(fit: Fit, inputs: Sequence[Array], clusters: Array, n_dropped: int) -> Fit:
@@ -37,6 +40,7 @@ def _about_rows(
     fit: Fit, inputs: Sequence[Array], clusters: Array, n_dropped: int
 ) -> Iterator[Notice]:
     n_params = len(fit.law.params)
+    n_effective = fit.n_rows if fit.weights is None else effective_rows(fit.weights)
     if n_dropped:
         yield Notice(
             code="rows-without-values",
@@ -44,6 +48,15 @@ def _about_rows(
             text=f"{counted(n_dropped, 'row was', 'rows were')} left out because a column that the "
             "law needs is empty.",
             remedy="Fill in the column, or choose a law that does not need it.",
+        )
+    if n_effective < FEW_ROWS_PER_PARAM * n_params <= fit.n_rows:
+        yield Notice(
+            code="uneven-weights",
+            severity="warning",
+            text=f"The weights are so uneven that {counted(fit.n_rows, 'row')} say as much as "
+            f"{n_effective:.3g} of one weight, few for {counted(n_params, 'parameter')}.",
+            remedy="Trust the interval more than the number; look whether the smallest standard "
+            "errors are real.",
         )
     if fit.n_rows < FEW_ROWS_PER_PARAM * n_params:
         yield Notice(
@@ -170,10 +183,10 @@ def _floor_interval(fit: Fit) -> tuple[float, float] | None:
 
 
 def _about_residuals(fit: Fit) -> Iterator[Notice]:
-    size = np.abs(fit.residuals)
-    typical = 1.4826 * float(np.median(size))
+    size = np.abs(fit.standardised_residuals)
+    typical = max(1.4826 * float(np.median(size)), _rounding(fit))
     is_outlier = size > OUTLIER_SIGMAS * typical
-    if typical > 0 and is_outlier.any() and fit.n_rows > 2 * len(fit.law.params):
+    if is_outlier.any() and fit.n_rows > 2 * len(fit.law.params):
         worst = f"row {int(fit.row_index[np.argmax(size)])}"
         count = int(is_outlier.sum())
         yield Notice(
@@ -184,3 +197,11 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
             remedy=f"Check {'it' if count == 1 else 'them'}, and see how the fit changes without "
             f"{'it' if count == 1 else 'them'}.",
         )
+
+
+def _rounding(fit: Fit) -> float:
+    """Return the size of residuals that no measured loss has: rounding, of a law that is exact."""
+    if fit.is_log:
+        return ROUNDING
+    inputs = fit.table.values(fit.law.response) if fit.table is not None else np.ones(1)
+    return ROUNDING * float(np.nanmean(np.abs(inputs)))

@@ -80,6 +80,9 @@ class Problem:
         Width of the quadratic part of the penalty; infinite for least squares.
     below : float
         Weight of points below the curve (1 for symmetric penalties).
+    row_weights : ndarray, shape (n_rows,), or None
+        How much each row counts; None for all alike. What is passed to a method as ``weights``
+        multiplies them.
     sums, basis_sums : RowSums
         Made here: of the law's derivatives, and of what its parameters with a closed form multiply.
     """
@@ -90,6 +93,7 @@ class Problem:
     is_log: bool
     delta: float
     below: float = 1.0
+    row_weights: Array | None = None
     sums: RowSums = field(init=False, repr=False, compare=False)
     basis_sums: RowSums = field(init=False, repr=False, compare=False)
 
@@ -113,7 +117,19 @@ class Problem:
 
     def subset(self, rows: Array) -> Problem:
         """Return the problem on some rows."""
-        return replace(self, inputs=[x[rows] for x in self.inputs], target=self.target[rows])
+        weights = None if self.row_weights is None else self.row_weights[rows]
+        inputs = [x[rows] for x in self.inputs]
+        return replace(self, inputs=inputs, target=self.target[rows], row_weights=weights)
+
+    def _weighted(self, weights: Array | None) -> Array | None:
+        """Return what a caller's weights and the rows' own come to."""
+        if weights is None or self.row_weights is None:
+            return self.row_weights if weights is None else weights
+        return np.asarray(weights * self.row_weights)
+
+    def standardised(self, residual: Array) -> Array:
+        """Return residuals in units of those of a row of weight 1; shape (..., n_rows)."""
+        return residual if self.row_weights is None else residual * np.sqrt(self.row_weights)
 
     def residual(self, prediction: Array) -> Array:
         """Return predicted minus observed, in log loss or in loss; not finite where invalid."""
@@ -138,7 +154,7 @@ class Problem:
         -------
         ndarray, shape (n_batch,)
         """
-        result = np.empty(len(theta))
+        result, weights = np.empty(len(theta)), self._weighted(weights)
         with np.errstate(all="ignore"):
             for chunk in self.chunks(len(theta)):
                 (prediction,) = self.derived.loss.run(stack(theta[chunk]), self.inputs)
@@ -155,21 +171,23 @@ class Problem:
     def rounding(self) -> float:
         """Value of the objective below which it is nothing but rounding."""
         size = 1.0 if self.is_log else float(np.mean(self.target**2))
-        return 1e-24 * self.n_rows * size
+        total = self.n_rows if self.row_weights is None else float(self.row_weights.sum())
+        return 1e-24 * total * size
 
     def reported(self, value: float) -> float:
         """Return a value of the objective as people write it: absolute values without smoothing."""
         return value / self.delta if self.below != 1.0 else value
 
     def penalties(self, theta: Array) -> Array:
-        """Return the penalty of every row under every parameter vector.
+        """Return the penalty of every row under every parameter vector, times the row's weight.
 
         Returns
         -------
         ndarray, shape (n_batch, n_rows)
         """
         with np.errstate(all="ignore"):
-            return self._penalty(self.residual(self.predictions(theta)))[0]
+            penalty = self._penalty(self.residual(self.predictions(theta)))[0]
+        return penalty if self.row_weights is None else penalty * self.row_weights
 
     def predictions(self, theta: Array) -> Array:
         """Return the predicted loss of every row under every parameter vector.
@@ -188,9 +206,9 @@ class Problem:
         Returns
         -------
         jacobian : ndarray, shape (n_rows, n_params)
-            Of the residuals by natural parameters.
+            Of the residuals by natural parameters; a row of weight w times the root of w.
         slope : ndarray, shape (n_rows,)
-            Of the penalty at each residual.
+            Of the penalty at each residual, times that root.
         inside : ndarray of bool, shape (n_rows,)
             Whether the residual lies in the quadratic part.
         """
@@ -201,7 +219,10 @@ class Problem:
         jacobian = np.stack(full[1:], axis=1)
         if self.is_log:
             jacobian = jacobian / full[0][:, None]
-        return jacobian, self._penalty(residual)[1], np.abs(residual) <= self.delta
+        slope, inside = self._penalty(residual)[1], np.abs(residual) <= self.delta
+        if self.row_weights is not None:
+            jacobian = jacobian * np.sqrt(self.row_weights)[:, None]
+        return jacobian, self.standardised(slope), inside
 
     def _penalty(self, residual: Array) -> tuple[Array, Array]:
         """Return the penalty of each residual and its slope."""
@@ -219,6 +240,7 @@ class Problem:
     ) -> Evaluation:
         """Evaluate the objective with gradient, exact Hessian and Gauss-Newton matrix."""
         n_batch, n = theta.shape
+        weights = self._weighted(weights)
         plan, sums = layout(self.derived.products), self.sums
         value = np.empty(n_batch)
         scales = np.ones((plan.n_scales, n_batch))
@@ -326,9 +348,18 @@ def _weighted_sum(penalty: Array, weights: Array | None, n_batch: int) -> Array:
 
 
 def make_problem(
-    derived: Derived, inputs: Sequence[Array], target: Array, options: FitOptions
+    derived: Derived,
+    inputs: Sequence[Array],
+    target: Array,
+    options: FitOptions,
+    weights: Array | None = None,
 ) -> Problem:
     """Turn fit options into a problem.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_rows,), optional
+        As the objective takes them.
 
     Raises
     ------
@@ -347,7 +378,14 @@ def make_problem(
     )
     below = 1.0
     if options.objective == "asymmetric_mae":
-        delta, below = SMOOTHING * float(np.mean(np.abs(target))), options.asymmetry
+        typical = float(np.average(np.abs(target), weights=weights))
+        delta, below = SMOOTHING * typical, options.asymmetry
     return Problem(
-        derived=derived, inputs=inputs, target=target, is_log=is_log, delta=delta, below=below
+        derived=derived,
+        inputs=inputs,
+        target=target,
+        is_log=is_log,
+        delta=delta,
+        below=below,
+        row_weights=weights,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from isoflop.errors import FitError
+from isoflop.errors import FitError, UnitError
 from isoflop.fitting.bands import BandKind
-from isoflop.options import Option, problems
+from isoflop.fitting.weights import WEIGHT_KINDS, WeightKind
+from isoflop.laws.restrict import ParamBounds, plain_bounds, read_bounds
+from isoflop.options import Form, Option, problems
 
 Objective = Literal["huber_log", "least_squares_log", "least_squares", "huber", "asymmetric_mae"]
 LOG_OBJECTIVES = frozenset({"huber_log", "least_squares_log"})
@@ -48,6 +50,17 @@ Level = Annotated[
 """Nominal coverage of an interval, an option of several classes."""
 
 
+def _read_names(given: object) -> tuple[str, ...]:
+    """Return names from a text with commas, or a sequence of such."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return tuple(sorted(filter(None, (name.strip() for name in given.split(",")))))
+    if isinstance(given, Iterable):
+        return tuple(sorted({name for item in given for name in _read_names(item)}))
+    raise UnitError(f"{given!r} is no list of names.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitOptions:
     """How to fit.
@@ -73,6 +86,17 @@ class FitOptions:
         ``"auto"`` is settled by the rows, by `isoflop.fitting.rows.settled`.
     seed : int
         Seed of the resampling.
+    params : mapping of str to float or (float, float)
+        Parameters that are fixed at a number, or kept between two ends, None for an open one:
+        ``{"alpha": 0.34, "E": (1.5, None)}``. Held as `ParamBounds`.
+    positive : sequence of str
+        Parameters of a typed law that are positive, and searched by their logarithm.
+    weights : str or None
+        Column that says how much each row counts; None for all alike. `isoflop.fit` also takes
+        one number a row.
+    weight_kind : {"auto", "weight", "standard_error"}
+        Whether that column holds weights or standard errors of the loss, a row of which counts by
+        1 / se**2. ``"auto"`` goes by its name: ``loss_std`` is a standard error.
 
     Raises
     ------
@@ -132,8 +156,55 @@ class FitOptions:
         ),
     ] = "smooth"
     seed: Annotated[int, Option(label="Seed", help="Another seed draws other resamples.", ge=0)] = 0
+    params: Annotated[
+        tuple[ParamBounds, ...],
+        Option(
+            label="Parameters",
+            help="Fix a parameter of the law at a number, alpha=0.34, or keep it between two ends, "
+            "E=1.5:2.0, either of which may be left out.",
+            flag="param",
+            form=Form(
+                read=read_bounds,
+                plain=plain_bounds,
+                metavar="NAME=VALUE",
+                values="name and number, or name and two ends",
+            ),
+        ),
+    ] = ()
+    positive: Annotated[
+        tuple[str, ...],
+        Option(
+            label="Positive",
+            help="Parameters of a typed law that are positive, and searched by their logarithm.",
+            form=Form(
+                read=_read_names, plain=tuple, metavar="NAME,NAME", values="names of parameters"
+            ),
+        ),
+    ] = ()
+    weights: Annotated[
+        str | None,
+        Option(
+            label="Weights",
+            help="Column that says how much each row counts, such as loss_std; none counts all "
+            "alike.",
+        ),
+    ] = None
+    weight_kind: Annotated[
+        WeightKind,
+        Option(
+            label="Weights are",
+            help="Whether that column holds weights, or standard errors of the loss, a row of "
+            "which counts by 1 / se². Its name says which, unless this does.",
+            choices=WEIGHT_KINDS,
+        ),
+    ] = "auto"
 
     def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "params", read_bounds(self.params))
+            object.__setattr__(self, "positive", _read_names(self.positive))
+        except UnitError as problem:
+            raise FitError("These fit options cannot be used.", detail=problem.summary) from None
         if wrong := problems(self):
             raise FitError("These fit options cannot be used.", detail="\n".join(wrong))
 

@@ -189,7 +189,7 @@ def _residual_noise(fit: Fit, n_draws: int) -> Array:
             detail="As many parameters as rows leave no residuals to judge a new run by.",
         )
     random = np.random.default_rng(fit.options.seed + 1)
-    widened = fit.residuals * np.sqrt(fit.n_rows / freedom)
+    widened = fit.standardised_residuals * np.sqrt(fit.n_rows / freedom)
     return random.choice(widened, size=(n_draws, 1))
 
 

@@ -75,7 +75,8 @@ class Fit(Keyed):
         Which rows it was fitted to.
     options : FitOptions
     values : mapping of str to float
-        Parameter estimates in the law's natural units, in the order of ``law.params``.
+        Parameter estimates in the law's natural units, in the order of ``law.params``, then those
+        that are fixed.
     draws : ndarray, shape (n_draws, n_params), or None
         Bootstrap estimates, natural units.
     covariance : ndarray, shape (n_params, n_params), or None
@@ -86,11 +87,14 @@ class Fit(Keyed):
         Minimum of the objective (a sum over rows).
     residual_std : float
         Standard deviation of the residuals (of log loss for log objectives, else of the loss), with
-        ``n_rows - n_params`` degrees of freedom; NaN where that is zero.
+        ``n_rows - n_params`` degrees of freedom; NaN where that is zero. With weights, of a row
+        of weight 1.
     residuals : ndarray, shape (n_rows,)
         Observed minus fitted, in log loss for log objectives and in loss otherwise.
     row_index : ndarray, shape (n_rows,)
         Index of each fitted row in the table's frame.
+    weights : ndarray, shape (n_rows,), or None
+        How much each row counted; None where all did alike.
     certificate : Certificate
     notices : tuple of Notice
     n_rows : int
@@ -124,6 +128,7 @@ class Fit(Keyed):
     n_rows: int
     n_clusters: int = 0
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    weights: NDArray[np.float64] | None = None
     loss_unit: str = "unknown"
     param_convention: str = "unknown"
     table: LossTable | None = field(default=None, repr=False, metadata=NOT_IDENTITY)
@@ -147,6 +152,11 @@ class Fit(Keyed):
     def theta(self) -> NDArray[np.float64]:
         """Parameter estimates as a vector, shape (n_params,)."""
         return np.array([self.values[param.name] for param in self.law.params])
+
+    @property
+    def standardised_residuals(self) -> NDArray[np.float64]:
+        """Residuals in units of those of a row of weight 1, shape (n_rows,)."""
+        return self.residuals if self.weights is None else self.residuals * np.sqrt(self.weights)
 
     @property
     def uncertainty(self) -> str:
@@ -313,8 +323,10 @@ def _checked(fit: Fit) -> Fit:
             derive(fit.law.formula, fit.law.symbols, names)  # what a prediction needs
     except IsoflopError as error:
         faults.append(f"law.formula: {error.summary}")
-    if tuple(fit.values) != names:
+    if tuple(fit.values) != (*names, *dict(fit.law.fixed)):
         faults.append(f"values: they must be of {', '.join(names)}, in that order")
+    if fit.weights is not None and fit.weights.shape != (fit.n_rows,):
+        faults.append(f"weights: they must be of {fit.n_rows} rows")
     if fit.draws is not None and (fit.draws.ndim != 2 or fit.draws.shape[1] != n_params):
         faults.append(f"draws: {fit.draws.shape}, with {n_params} parameters")
     if fit.covariance is not None and fit.covariance.shape != (n_params, n_params):

@@ -8,8 +8,9 @@ import numpy as np
 
 from isoflop.errors import TooFewRows
 from isoflop.fitting.bootstrap import FEWEST_CLUSTERS
-from isoflop.fitting.objective import Array
-from isoflop.fitting.options import FitOptions
+from isoflop.fitting.objective import Array, Problem, make_problem
+from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
+from isoflop.fitting.weights import column_weights, scaled, weight_kind
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
 from isoflop.units import counted
@@ -29,7 +30,9 @@ class Rows:
     index : ndarray of int, shape (n_rows,)
         Of the table's frame.
     n_dropped : int
-        Included rows without a value in some column the law needs.
+        Included rows without a value in some column the law needs, or without a weight.
+    weights : ndarray, shape (n_rows,), or None
+        As the objective takes them; None where all rows count alike.
     """
 
     inputs: list[Array]
@@ -37,21 +40,29 @@ class Rows:
     clusters: Array
     index: Array
     n_dropped: int
+    weights: Array | None = None
 
 
-def usable_rows(law: Law, table: LossTable) -> Rows:
-    """Return the included rows that have every column the law needs.
+def usable_rows(law: Law, table: LossTable, options: FitOptions | None = None) -> Rows:
+    """Return the included rows that have every column the law needs, and a weight if asked for.
 
     Raises
     ------
     TooFewRows
         If there are fewer than the law has parameters.
+    FitError
+        If a weight is none.
     TableError
         If the table lacks a column.
     """
+    options = options or FitOptions()
     columns = [table.values(item.column) for item in law.inputs]
     target = table.values(law.response)
     is_usable = np.isfinite(np.stack([*columns, target])).all(axis=0)
+    weights = None
+    if options.weights:
+        weights = column_weights(table, options, is_log=options.objective in LOG_OBJECTIVES)
+        is_usable &= weights > 0
     frame = table.included()
     n_rows, n_params = int(is_usable.sum()), len(law.params)
     if n_rows < n_params:
@@ -75,15 +86,29 @@ def usable_rows(law: Law, table: LossTable) -> Rows:
         clusters=clusters,
         index=frame.index.to_numpy()[is_usable].astype(np.int64),
         n_dropped=int((~is_usable).sum()),
+        weights=None if weights is None else scaled(weights[is_usable], options),
     )
 
 
+def problem_on(law: Law, rows: Rows, options: FitOptions) -> Problem:
+    """Return what a fit of a law to rows minimises.
+
+    Raises
+    ------
+    FitError
+        If a log objective meets a loss that is not positive.
+    """
+    return make_problem(law.derived, rows.inputs, rows.target, options, rows.weights)
+
+
 def settled(options: FitOptions, rows: Rows) -> FitOptions:
-    """Return the options with what ``bootstrap="auto"`` comes to on these rows.
+    """Return the options with what ``"auto"`` comes to on these rows.
 
     Rows of one run are not independent: whole runs are resampled where several rows come from one,
-    and there are enough runs for it; else rows, by smooth random weights.
+    and there are enough runs for it; else rows, by smooth random weights. What a column of weights
+    holds goes by its name.
     """
+    options = replace(options, weight_kind=weight_kind(options))
     if options.bootstrap != "auto":
         return options
     n_runs = len(np.unique(rows.clusters))

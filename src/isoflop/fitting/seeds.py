@@ -195,6 +195,7 @@ def _place(law: Law, nonlinear: list[int], inputs: Sequence[Array], unit: Array)
         if param.search_input:
             reference = by_symbol[param.search_input]
             low, high = low * float(np.min(reference)), high * float(np.max(reference))
+            low, high = max(low, param.lower), min(high, param.upper)
         if param.scale == "log":
             values[:, column] = low * (high / low) ** share
         else:
@@ -325,6 +326,8 @@ def _evaluate(law: Law, problem: Problem, unit: Array, values: Array) -> Surface
     theta = np.zeros((len(unit), len(law.params)))
     theta[:, nonlinear] = values
     theta = project_linear(law, problem, theta)
+    bounds = [[param.lower, param.upper] for param in law.params]
+    theta = np.clip(theta, *np.transpose(bounds))
     return Surface(
         points=theta,
         value=problem.value(theta),
@@ -356,6 +359,8 @@ def project_linear(law: Law, problem: Problem, theta: Array) -> Array:
     is_log = is_exponential | np.array([law.params[j].scale == "log" for j in closed])
     is_positive = is_exponential | np.array([law.params[j].lower >= 0 for j in closed])
     row_weights = 1.0 / problem.target**2 if problem.is_log else np.ones(problem.n_rows)
+    if problem.row_weights is not None:
+        row_weights = row_weights * problem.row_weights
     gram, moment = _normal_equations(problem, result, row_weights, is_exponential)
     diagonal = np.diagonal(gram, axis1=1, axis2=2)
     with np.errstate(invalid="ignore"):  # what overflowed is left out

@@ -16,6 +16,8 @@ from isoflop.units import counted
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit
 
+FIXED = "Fixed at this value."
+
 LEVEL = 0.9
 """Coverage of the intervals in a summary."""
 
@@ -24,7 +26,7 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
     """Return each parameter with its standard error and interval.
 
     Both come from the bootstrap draws (percentiles), else from the covariance (Student's t); NaN
-    where there is neither.
+    where there is neither, and for parameters that were fixed, which stand last.
 
     Raises
     ------
@@ -44,16 +46,18 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
         lower, upper = theta - reach, theta + reach
     else:
         error = lower = upper = np.full(len(theta), np.nan)
+    fixed = dict(fit.law.fixed)
+    no_error = np.full(len(fixed), np.nan)
     return pd.DataFrame(
         {
-            "value": theta,
-            "std_error": error,
-            "lower": lower,
-            "upper": upper,
-            "unit": [param.unit for param in fit.law.params],
-            "help": [param.help for param in fit.law.params],
+            "value": np.append(theta, list(fixed.values())),
+            "std_error": np.append(error, no_error),
+            "lower": np.append(lower, no_error),
+            "upper": np.append(upper, no_error),
+            "unit": [*(param.unit for param in fit.law.params), *("" for _ in fixed)],
+            "help": [*(param.help for param in fit.law.params), *(FIXED for _ in fixed)],
         },
-        index=pd.Index(fit.law.param_names, name="parameter"),
+        index=pd.Index([*fit.law.param_names, *fixed], name="parameter"),
     )
 
 
@@ -75,9 +79,11 @@ def fit_text(fit: Fit, *, notices: bool) -> str:
             name,
             f"{value:.6g}",
             _finite(error, ".3g"),
-            _finite(lower, ".4g") and f"{lower:.4g} to {upper:.4g}",
+            "fixed"
+            if name in dict(fit.law.fixed)
+            else _finite(lower, ".4g") and f"{lower:.4g} to {upper:.4g}",
         )
-        for name, (value, error, lower, upper) in zip(fit.law.param_names, numbers, strict=True)
+        for name, (value, error, lower, upper) in zip(found.index, numbers, strict=True)
     ]
     lines = [
         _title(fit),
@@ -108,7 +114,13 @@ def _title(fit: Fit) -> str:
 
 
 def _rows(fit: Fit) -> str:
-    return f"{counted(fit.n_rows, 'row')} of {fit.table_id}, objective {fit.options.objective}"
+    said = f"{counted(fit.n_rows, 'row')} of {fit.table_id}, objective {fit.options.objective}"
+    column = fit.options.weights
+    if not column:
+        return said
+    if fit.options.weight_kind == "standard_error":
+        return f"{said}, weighted by {column} as standard errors"
+    return f"{said}, weighted by {column}"
 
 
 def _proof(fit: Fit) -> str:

@@ -24,6 +24,13 @@ from isoflop.laws.formula import parse
 from isoflop.laws.latex import formula_latex
 from isoflop.laws.law import Input, Law, Param
 from isoflop.laws.names import INPUT_COLUMNS, NameQuestion, Names, identifier, rename
+from isoflop.laws.restrict import (
+    ParamBounds,
+    plain_bounds,
+    read_bounds,
+    restrictable,
+    restricted,
+)
 from isoflop.laws.roles import FIT_ROLES, ROLES, FitRole, Role
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "NameQuestion",
     "Names",
     "Param",
+    "ParamBounds",
     "PublishedFit",
     "Role",
     "formula_latex",
@@ -46,9 +54,13 @@ __all__ = [
     "load_laws",
     "load_published_fits",
     "parse",
+    "plain_bounds",
     "published_fit_for_role",
+    "read_bounds",
     "rebind",
     "rename",
+    "restrictable",
+    "restricted",
     "typed_law",
 ]
 

@@ -86,6 +86,8 @@ class Law:
         Paper.
     roles : tuple of str
         What the catalog has the law for, of `ROLES`; a typed law has none.
+    fixed : tuple of (str, float)
+        Parameters of the law as it was typed that are numbers in this formula; see `restricted`.
     """
 
     key: str
@@ -97,6 +99,7 @@ class Law:
     help: str = ""
     source: str = ""
     roles: tuple[Role, ...] = field(default=(), metadata=NOT_IDENTITY)
+    fixed: tuple[tuple[str, float], ...] = ()
 
     def __repr__(self) -> str:
         return f"<Law {self.label}: {self.response} = {' '.join(self.formula.split())}>"

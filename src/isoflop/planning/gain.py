@@ -202,7 +202,7 @@ def refit_with(
             hint="Fit with more bootstrap resamples.",
         )
     random = np.random.default_rng([fit.options.seed, 1])
-    widened = fit.residuals * np.sqrt(n_old / max(n_old - setup.n_params, 1))
+    widened = fit.standardised_residuals * np.sqrt(n_old / max(n_old - setup.n_params, 1))
     scatter = random.choice(widened, size=shown.shape)
     # Residuals are predicted minus observed: what a run shows more lowers its residual.
     shift = np.zeros((len(truths), n_old + len(runs.params)))

@@ -27,7 +27,7 @@ from isoflop.planning.inputs import other_inputs
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.simulated import Design
-from isoflop.ui import inputs, messages, option_inputs, panels, resolve, uploads
+from isoflop.ui import inputs, messages, option_inputs, panels, resolve, restrictions, uploads
 from isoflop.ui.data import understood
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
@@ -69,7 +69,6 @@ def fit_choice() -> FitChoice:
     chosen_rows = resolve.rows_of(whole, families)
     st.subheader("Law", anchor=False)
     law_key, formula, column, parameters = law_inputs(chosen_rows)
-    at = st.container()
     choice = FitChoice(
         table=table,
         families=families,
@@ -77,11 +76,12 @@ def fit_choice() -> FitChoice:
         formula=formula,
         input_column=column,
         parameters=parameters,
-        options=fit_options(),
+        options=DEFAULT_OPTIONS,
     )
-    with at:
-        fixed = fixed_inputs(resolve.law(choice, chosen_rows)[0], chosen_rows)
-    return replace(choice, fixed=fixed)
+    law, published = resolve.law(choice, chosen_rows)
+    fixed = fixed_inputs(law, chosen_rows)
+    options = fit_options(chosen_rows, law if published is None else None)
+    return replace(choice, fixed=fixed, options=options)
 
 
 def selected(choice: FitChoice, given: tuple[Accelerator, Budget, float | None]) -> Selection:
@@ -367,8 +367,16 @@ def _declare(name: str) -> None:
     st.session_state[_ANSWERED] = True
 
 
-def fit_options() -> FitOptions:
-    """Draw how to fit, folded away, and return it."""
+def fit_options(source: LossTable, law: Law | None = None) -> FitOptions:
+    """Draw how to fit, folded away, and return it.
+
+    Parameters
+    ----------
+    source : LossTable
+        Whose columns may weigh the rows.
+    law : Law, optional
+        Whose parameters may be fixed or bounded; without it, nothing is asked of them.
+    """
     with st.expander("Fit options", icon=":material/tune:"):
         given: dict[str, object] = {
             "objective": option_inputs.choice(FitOptions, "objective", key="objective")
@@ -392,4 +400,7 @@ def fit_options() -> FitOptions:
         given["bootstrap"] = option_inputs.choice(
             FitOptions, "bootstrap", key="resample", default=DEFAULT_OPTIONS.bootstrap
         )
+        given |= restrictions.weight_inputs(source)
+    if law is not None:
+        given |= restrictions.param_inputs(law)
     return from_mapping(FitOptions, given)

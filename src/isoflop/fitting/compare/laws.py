@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop import document
-from isoflop.errors import IsoflopError, TooFewRows
+from isoflop.errors import FormulaError, IsoflopError, TooFewRows
 from isoflop.fitting.compare.held_out import (
     HeldOut,
     Split,
@@ -32,7 +32,7 @@ from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions, Objective
 from isoflop.fitting.result import Fit
 from isoflop.identity import Keyed
-from isoflop.laws import Law, law_for_role, laws_for, rebind
+from isoflop.laws import Law, law_for_role, laws_for, rebind, restrictable, restricted
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html
 from isoflop.units import counted
@@ -227,7 +227,8 @@ def compare_laws(
     laws : sequence of Law
         Of one response; one that is refused says why, and the others go on.
     options : FitOptions, optional
-        The same for all; draws serve the prediction intervals of held-out rows.
+        The same for all; draws serve the prediction intervals of held-out rows. Parameters that
+        they fix or bound are those of the laws that have them.
     decades : float
         How far the held-out part reaches down from the largest scale.
     progress : callable, optional
@@ -239,10 +240,16 @@ def compare_laws(
         If no row has a value for every law's columns.
     FitError
         If ``decades`` is not positive.
+    FormulaError
+        If no law has a parameter that is fixed or bounded.
     """
     options = options or FitOptions()
+    laws = _restricted(laws, options)
+    options = replace(options, params=(), positive=())
     refusals = {i: reason for i, law in enumerate(laws) if (reason := _unusable(law, table, laws))}
-    usable = _common_rows(table, [law for i, law in enumerate(laws) if i not in refusals])
+    usable = _common_rows(
+        table, [law for i, law in enumerate(laws) if i not in refusals], options.weights
+    )
     common = table if usable.all() else subset(table, usable)
     split, split_refusal = None, ""
     try:
@@ -277,9 +284,24 @@ def _unusable(law: Law, table: LossTable, laws: Sequence[Law]) -> str:
     return ""
 
 
-def _common_rows(table: LossTable, laws: Sequence[Law]) -> NDArray[np.bool_]:
+def _restricted(laws: Sequence[Law], options: FitOptions) -> tuple[Law, ...]:
+    """Return the laws, with what is said of the parameters of each."""
+    asked = {*(one.name for one in options.params), *options.positive}
+    known = {name for law in laws for name in (*law.param_names, *dict(law.fixed))}
+    if unknown := sorted(asked - known):
+        raise FormulaError(
+            f"None of the laws has a parameter {' or '.join(unknown)}.",
+            detail=f"Their parameters: {', '.join(sorted(known))}.",
+        )
+    return tuple(
+        restricted(law, *restrictable(law, options.params, options.positive)) for law in laws
+    )
+
+
+def _common_rows(table: LossTable, laws: Sequence[Law], weights: str | None) -> NDArray[np.bool_]:
     """Return which included rows have a value for every law."""
     columns = {item.column for law in laws for item in law.inputs} | {law.response for law in laws}
+    columns |= {weights} if weights else set()
     usable = np.ones(len(table.included()), dtype=bool)
     for column in columns:
         usable &= np.isfinite(table.values(column))

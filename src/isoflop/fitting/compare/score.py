@@ -148,21 +148,26 @@ def information_criteria(problem: Problem, theta: Array) -> Criteria:
 
 
 def _negative_log_likelihood(problem: Problem, total: float) -> float:
-    """Return it at the best scale, given the sum of penalties."""
+    """Return it at the best scale, given the sum of penalties.
+
+    A row of weight w has its own scale, the common one over w.
+    """
     n = problem.n_rows
+    weights = np.ones(1) if problem.row_weights is None else problem.row_weights
+    log_weights = n * float(np.mean(np.log(weights)))
     if problem.below != 1.0:
         scale = total / n
-        return n * float(np.log(scale * (1 + 1 / problem.below))) + n
+        return n * float(np.log(scale * (1 + 1 / problem.below))) + n - log_weights
     if not np.isfinite(problem.delta):
         variance = 2 * total / n
-        return 0.5 * n * float(np.log(2 * np.pi * variance) + 1)
+        return 0.5 * n * float(np.log(2 * np.pi * variance) + 1) - 0.5 * log_weights
     delta = problem.delta
 
     def at(log_scale: float) -> float:
-        scale = np.exp(log_scale)
+        scale = np.exp(log_scale) / weights
         inside = np.sqrt(2 * np.pi * scale) * erf(delta / np.sqrt(2 * scale))
         tails = 2 * scale / delta * np.exp(-(delta**2) / (2 * scale))
-        return float(n * np.log(inside + tails) + total / scale)
+        return float(n * np.mean(np.log(inside + tails)) + total * np.exp(-log_scale))
 
     centre = float(np.log(total / n))
     return float(minimize_scalar(at, bounds=(centre - 12, centre + 12), method="bounded").fun)

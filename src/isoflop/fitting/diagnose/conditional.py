@@ -48,6 +48,7 @@ def hold(problem: Problem, *held: int) -> Conditional:
         is_log=problem.is_log,
         delta=problem.delta,
         below=problem.below,
+        row_weights=problem.row_weights,
         held=held,
     )
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from isoflop.errors import FitError
 from isoflop.fitting.fit import law_coordinates
-from isoflop.fitting.objective import Array, Problem, make_problem
+from isoflop.fitting.objective import Array, Problem
 from isoflop.fitting.result import Fit
-from isoflop.fitting.rows import Rows, usable_rows
+from isoflop.fitting.rows import Rows, problem_on, usable_rows
 from isoflop.fitting.solve import Coordinates, minimise
 from isoflop.identity import NOT_IDENTITY, Keyed
 from isoflop.tables.schema import LossTable
@@ -171,11 +171,11 @@ def _diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
             detail=f"It was made on the table {fit.table_id}.",
             hint="Fit the law to this table first.",
         )
-    rows = usable_rows(fit.law, table)
+    rows = usable_rows(fit.law, table, fit.options)
     return Diagnostics(
         fit=fit,
         rows=rows,
-        problem=make_problem(fit.law.derived, rows.inputs, rows.target, fit.options),
+        problem=problem_on(fit.law, rows, fit.options),
         coordinates=law_coordinates(fit.law),
         table=table,
     )

@@ -33,19 +33,22 @@ class Residuals:
         Loss that the law gives.
     residual : ndarray, shape (n_rows,)
         Observed minus fitted, in log loss for log objectives and in loss otherwise.
+    weighted : ndarray, shape (n_rows,)
+        Residuals in units of those of a row of weight 1.
     leverage : ndarray, shape (n_rows,)
         Weight of each row in its own fitted value under least squares, 0 to 1; its mean is the
         number of parameters over that of rows.
     standardised : ndarray, shape (n_rows,)
         Residuals over their own robust standard deviation.
     scale : float
-        Robust standard deviation of the residuals; 0 where most are zero.
+        Robust standard deviation of the weighted residuals; 0 where most are zero.
     """
 
     frame: pd.DataFrame
     response: str
     fitted: Array
     residual: Array
+    weighted: Array
     leverage: Array
     standardised: Array
     scale: float
@@ -71,7 +74,7 @@ class Residuals:
 
     def are_far(self, n_sigma: float) -> bool:
         """Say whether a row lies more than so many robust standard deviations off the curve."""
-        return self.scale > 0 and float(np.max(np.abs(self.residual))) > n_sigma * self.scale
+        return self.scale > 0 and float(np.max(np.abs(self.weighted))) > n_sigma * self.scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +127,17 @@ def residuals(setup: Diagnostics) -> Residuals:
     free = [j for j, name in enumerate(setup.fit.law.param_names) if name not in at_bound]
     leverage = _leverage(jacobian[:, free])
     residual = setup.fit.residuals
-    scale = TO_SIGMA * float(np.median(np.abs(residual)))
+    weighted = setup.problem.standardised(residual)
+    scale = TO_SIGMA * float(np.median(np.abs(weighted)))
     own = scale * np.sqrt(np.maximum(1 - leverage, 1e-6))
     return Residuals(
         frame=setup.table.frame.loc[setup.fit.row_index],
         response=setup.fit.law.response,
         fitted=setup.fit.law.loss(setup.fit.theta, setup.inputs),
         residual=residual,
+        weighted=weighted,
         leverage=leverage,
-        standardised=np.divide(residual, own, out=np.zeros_like(residual), where=own > 0),
+        standardised=np.divide(weighted, own, out=np.zeros_like(residual), where=own > 0),
         scale=scale,
     )
 

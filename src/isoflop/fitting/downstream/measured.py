@@ -271,12 +271,13 @@ def fit_downstream(
     ----------
     Bhagia et al. 2024 (arXiv 2412.04403); Gadre et al. 2024 (arXiv 2403.08540), section 3.
     """
-    options = replace(options or FitOptions(), n_bootstrap=0)
+    options = replace(options or FitOptions(), n_bootstrap=0, weights=None)
     check_metric(table, metric)
     both = _rows_with(table, (metric, loss_law.response, *(i.column for i in loss_law.inputs)))
     metric_law = rebind(law_for_role("metric-of-loss"), {}, response=metric)
     first = diagnostics(fit(loss_law, both, options), both)
-    second = diagnostics(fit(metric_law, both, replace(options, objective="least_squares")), both)
+    plain = replace(options, objective="least_squares", params=(), positive=())
+    second = diagnostics(fit(metric_law, both, plain), both)
     weights = resample_weights(first.rows.clusters, replace(first.fit.options, n_bootstrap=n_draws))
     loss_draws, metric_draws = first.refit(weights), second.refit(weights)
     is_fitted = np.isfinite(loss_draws).all(axis=1) & np.isfinite(metric_draws).all(axis=1)

@@ -17,10 +17,10 @@ from isoflop.fitting.compare.held_out import (
     write_scale,
 )
 from isoflop.fitting.compare.score import information_criteria
-from isoflop.fitting.objective import Problem, make_problem
+from isoflop.fitting.objective import Problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
-from isoflop.fitting.rows import usable_rows
+from isoflop.fitting.rows import problem_on, usable_rows
 from isoflop.laws import Law, laws_for, rebind
 from isoflop.tables.schema import LossTable
 from isoflop.units import counted
@@ -50,8 +50,8 @@ class Member:
     def problem(self) -> Problem:
         """What was minimised."""
         assert self.fit.table is not None
-        rows = usable_rows(self.fit.law, self.fit.table)
-        return make_problem(self.fit.law.derived, rows.inputs, rows.target, self.fit.options)
+        rows = usable_rows(self.fit.law, self.fit.table, self.fit.options)
+        return problem_on(self.fit.law, rows, self.fit.options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,9 +218,9 @@ def noise(fit: Fit) -> float:
     degrees of freedom that the fit used.
     """
     spare = max(fit.n_rows - len(fit.law.params), 1)
-    off = np.abs(fit.residuals)
+    off = np.abs(fit.standardised_residuals)
     if not fit.is_log and fit.table is not None:
-        off = off / usable_rows(fit.law, fit.table).target
+        off = off / usable_rows(fit.law, fit.table, fit.options).target
     reach = float(np.quantile(off, 0.9))
     return reach / NORMAL_90 * float(np.sqrt(fit.n_rows / spare))
 

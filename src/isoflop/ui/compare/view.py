@@ -56,7 +56,7 @@ def view() -> View:
     whole = resolve.table(choice)
     families = controls.family_input(whole)
     table = resolve.rows_of(whole, families)
-    return View(choice=choice, whole=whole, table=table, options=controls.fit_options())
+    return View(choice=choice, whole=whole, table=table, options=controls.fit_options(table))
 
 
 def of_one_convention(shown: View) -> View:

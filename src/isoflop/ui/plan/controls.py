@@ -16,7 +16,7 @@ from isoflop.ui import budget_inputs, controls, inputs, option_inputs, resolve
 from isoflop.ui.inputs import Quantity
 from isoflop.ui.plan import model as plan_model
 from isoflop.ui.plan import saved as plan_saved
-from isoflop.ui.state import Selection, remember
+from isoflop.ui.state import DEFAULT_OPTIONS, Selection, remember
 
 GOODPUT = replace(inputs.SHARE, stops=tuple(round(0.5 + 0.01 * step, 2) for step in range(51)))
 PRICE = replace(inputs.PRICE, stops=(0.0, *inputs.PRICE.stops))
@@ -210,14 +210,14 @@ def fit_inputs(scenario: Scenario) -> Selection:
         formula=formula,
         input_column=column,
         parameters=parameters,
-        options=controls.fit_options(),
+        options=DEFAULT_OPTIONS,
         accelerator=scenario.accelerator.key,
         budget=scenario.budget,
         params=scenario.options.params,
     )
-    fixed: Mapping[str, float] = controls.fixed_inputs(
-        resolve.law(selection, chosen_rows)[0], chosen_rows
-    )
-    selection = replace(selection, fixed=fixed)
+    law, published = resolve.law(selection, chosen_rows)
+    options = controls.fit_options(chosen_rows, law if published is None else None)
+    fixed: Mapping[str, float] = controls.fixed_inputs(law, chosen_rows)
+    selection = replace(selection, fixed=fixed, options=options)
     remember(selection)
     return selection
