@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import base64
 import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.plot.helpers import small_fit, small_plan
 
 from isoflop import plot
+from isoflop.plot import APP, LIGHT
 
 FOLDER = Path(plot.__file__).parent
 NOT_FIGURES = {"__init__", "_figure"}
@@ -52,3 +56,24 @@ def test_every_figure_takes_a_theme_by_name(name: str) -> None:
 def test_every_figure_has_a_test() -> None:
     lacking = [name for name in plot.FIGURES if not re.search(rf"\bplot\.{name}\b", TESTS)]
     assert not lacking, f"No test in tests/plot draws {', '.join(lacking)}"
+
+
+def test_a_figure_whose_labels_are_known_leaves_nothing_to_measure() -> None:
+    layout = plot.loss_curve(small_fit(), plan=small_plan()).layout
+    assert layout.xaxis.automargin is layout.yaxis.automargin is False
+    longest = max(len(f"{value:.6g}") for value in layout.yaxis.tickvals)
+    assert layout.margin.l > 7 * longest + 30
+    assert layout.legend.y < 0
+
+
+def test_labels_that_are_names_are_measured_by_the_browser() -> None:
+    assert plot.contours(small_fit()).layout.xaxis.automargin is False
+    assert plot.residuals(small_fit()).layout.yaxis.automargin is None
+
+
+def test_inside_the_app_numbers_are_packed_in_single_precision() -> None:
+    packed, plain = (plot.contours(small_fit(), theme=look).data[0] for look in (APP, LIGHT))
+    assert packed.z["dtype"] == "f4"
+    assert packed.z["shape"] == "40, 40"
+    sent = np.frombuffer(base64.b64decode(packed.z["bdata"]), np.float32).reshape(40, 40)
+    np.testing.assert_allclose(sent, plain.z, rtol=1e-6)

@@ -26,7 +26,7 @@ from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 
 HEIGHT_PX = 410
-N_POINTS = 56
+N_POINTS = 40
 N_FRONTIER = 120
 N_LEVELS = 14
 LABELS_AT = 0.93
@@ -238,20 +238,21 @@ def _levels(loss: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _contours(surface: _Surface, loss_label: str) -> Trace:
     levels = surface.levels
-    shares = np.linspace(0, 1, len(look.SEQUENTIAL)).tolist()
+    shares = np.linspace(0, 1, len(look.SEQUENTIAL_LINES)).tolist()
     return {
         "type": "contour",
         "x": surface.params,
         "y": surface.tokens,
         "z": surface.loss.astype(np.float32),
-        "colorscale": [list(pair) for pair in zip(shares, look.SEQUENTIAL, strict=True)],
+        "colorscale": [list(pair) for pair in zip(shares, look.SEQUENTIAL_LINES, strict=True)],
         "contours": {
             "start": float(levels[0]),
             "end": float(levels[-1]),
             "size": float(levels[1] - levels[0]) if len(levels) > 1 else 1.0,
-            "coloring": "heatmap",
+            # Coloured areas would take a browser twice as long as all else in the chart.
+            "coloring": "lines",
         },
-        "line": {"width": 0.75, "color": look.MUTED},
+        "line": {"width": 1.25},
         "showscale": False,
         "name": loss_label,
         "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<br>"

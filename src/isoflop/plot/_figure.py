@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from isoflop.plot.theme import Theme, Trace
+from isoflop.plot.theme import STANDOFF_PX, Theme, Trace
 
 COMMON: Mapping[str, Any] = {
     "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
@@ -24,6 +26,20 @@ COMMON: Mapping[str, Any] = {
     "hovermode": "closest",
 }
 """Legend below, tight margins."""
+
+FEWEST_PACKED = 8
+"""Numbers; fewer are as short in plain text."""
+
+CHARACTER_PX = 7.0
+"""A wide character of a tick label: digits take 5.6 px in the app, up to 7 elsewhere."""
+BESIDE_LABEL_PX = 4 + 8
+"""The tick, and what Streamlit puts between it and its label."""
+LABEL_HEIGHT_PX = 21
+TITLE_HEIGHT_PX = 21
+SHORTEST_PLOT = 0.55
+"""Share of a figure's height that its plot has when the legend takes many lines."""
+LONGEST_LABEL = 9
+"""Characters; longer ones are names, which the browser measures."""
 
 
 def assemble(
@@ -49,18 +65,75 @@ def assemble(
     notes : sequence of str
         What a reader must know of it, such as why it has no band.
     """
+    layout = {**COMMON, **layout}
     # To validate is the dearest part of a drawing, so that only the tests do it.
     return go.Figure(
-        data=list(traces),
+        data=[_packed(trace) for trace in traces] if theme.is_packed else list(traces),
         layout={
-            **COMMON,
             "template": theme.template,
             "height": height_px,
             "meta": {"alt": _plain(alt), "notes": list(notes)},
             **layout,
+            **_room_for_labels(layout, height_px),
         },
         _validate=False,
     )
+
+
+def _packed(value: Any) -> Any:
+    """Return a trace, or a part of it, with its longer arrays of numbers as Plotly's own bytes.
+
+    In single precision: a screen shows no more, and half as much goes to the browser.
+    """
+    if isinstance(value, dict):
+        return {name: _packed(part) for name, part in value.items()}
+    is_long = isinstance(value, np.ndarray) and value.size >= FEWEST_PACKED
+    if not is_long or value.dtype.kind != "f":
+        return value
+    with np.errstate(over="ignore"):
+        single = value.astype(np.float32)
+    if (np.isinf(single) & np.isfinite(value)).any():
+        return value
+    packed = {"dtype": "f4", "bdata": base64.b64encode(single.tobytes()).decode("ascii")}
+    return packed if value.ndim == 1 else packed | {"shape": ", ".join(map(str, value.shape))}
+
+
+def _room_for_labels(layout: Mapping[str, Any], height_px: int) -> dict[str, Any]:
+    """Return axes and margins that leave the browser nothing to measure, where labels are known.
+
+    Measuring labels and drawing again takes it half of its time for a chart. A figure of several
+    panels is left to it.
+    """
+    names = [name for name in layout if re.match(r"[xy]axis\d*$", name)]
+    if sorted(names) != ["xaxis", "yaxis"]:
+        return {}
+    texts = {name: _labels(layout[name]) for name in names}
+    if not all(texts.values()) or layout["legend"] is not COMMON["legend"]:
+        return {}
+    width_px = {name: CHARACTER_PX * max(map(len, found)) for name, found in texts.items()}
+    if max(width_px.values()) > LONGEST_LABEL * CHARACTER_PX:
+        return {}
+    title_px = BESIDE_LABEL_PX + STANDOFF_PX + TITLE_HEIGHT_PX
+    margin = {
+        **layout["margin"],
+        "l": title_px + round(width_px["yaxis"]),
+        "r": max(layout["margin"]["r"], round(width_px["xaxis"] / 2)),
+        "b": title_px + LABEL_HEIGHT_PX,
+    }
+    below = -margin["b"] / (SHORTEST_PLOT * height_px)
+    return {
+        "margin": margin,
+        "legend": {"orientation": "h", "yanchor": "top", "y": below, "xanchor": "left", "x": 0},
+        **{name: {**layout[name], "automargin": False} for name in names},
+    }
+
+
+def _labels(axis: Mapping[str, Any]) -> list[str]:
+    """Return the labels of an axis without their markup; empty where Plotly chooses them."""
+    texts = axis.get("ticktext")
+    if texts is None:
+        texts = [f"{value:.6g}" for value in axis.get("tickvals", ())]
+    return [re.sub(r"<[^>]*>", "", text) for text in texts]
 
 
 def _plain(text: str) -> str:

@@ -25,10 +25,10 @@ from isoflop.plot import rows
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, Axis, axis_of, law_axes, response_title
-from isoflop.plot.rows import describe, describe_plan
+from isoflop.plot.rows import describe_plan
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted
+from isoflop.units import counted, format_number, format_quantity
 
 HEIGHT_PX = 410
 
@@ -315,18 +315,23 @@ def _lines(picture: _Picture, theme: Theme) -> list[Trace]:
                 "legendrank": 1010,
                 "showlegend": index == named,
                 "line": {"color": theme.ink, "width": 2, "dash": "dash" if is_beyond else "solid"},
-                "text": labels[part],
-                "hovertemplate": "%{text}<extra>" + picture.name + "</extra>",
+                "customdata": labels[part],
+                "hovertemplate": "<b>loss %{y:.4g}</b><br>%{customdata[0]}<br>"
+                "%{customdata[1]} parameters<br>%{customdata[2]} tokens"
+                f"<extra>{picture.name}</extra>",
             }
         )
     return traces
 
 
 @lru_cache(maxsize=128)
-def _labels(along: Curve) -> tuple[str, ...]:
-    """Describe each point in a few lines; kept, since a slider moves along one curve."""
-    points = zip(along.compute_flop, along.params, along.tokens, along.loss, strict=True)
-    return tuple(describe(compute=c, params=n, tokens=d, loss=loss) for c, n, d, loss in points)
+def _labels(along: Curve) -> tuple[tuple[str, str, str], ...]:
+    """Write what each point costs and is; kept, since a slider moves along one curve."""
+    points = zip(along.compute_flop, along.params, along.tokens, strict=True)
+    return tuple(
+        (format_quantity(flop, "flop"), format_number(params), format_number(tokens))
+        for flop, params, tokens in points
+    )
 
 
 def _markers(group: rows.Group, index: int, column: str, response: str) -> Trace:

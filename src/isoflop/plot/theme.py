@@ -43,8 +43,14 @@ MUTED = "rgba(128, 136, 144, 0.55)"
 OUTLINE = {"width": 0.75, "color": "rgba(255, 255, 255, 0.8)"}
 """Around markers, which would else melt into each other and into bands."""
 
+STANDOFF_PX = 8
+"""Between the labels of an axis and its title."""
+
 SEQUENTIAL = tuple(f"rgba(31, 132, 201, {alpha})" for alpha in (0.62, 0.48, 0.36, 0.25, 0.15, 0.06))
-"""From low loss to high."""
+"""Areas from low loss to high."""
+
+SEQUENTIAL_LINES = tuple(f"rgba(31, 132, 201, {alpha})" for alpha in (1.0, 0.75, 0.5))
+"""Lines from low loss to high."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +62,14 @@ class Theme:
     ink : str
         Colour of the fitted curve and other lines that are neither family nor choice.
     template : plotly.graph_objects.layout.Template
+    is_packed : bool
+        Whether numbers go into a figure as a browser reads them fastest, in single precision: for
+        drawing alone.
     """
 
     ink: str
     template: go.layout.Template
+    is_packed: bool = False
 
 
 def _template(ink: str, faint: str, paper: str) -> go.layout.Template:
@@ -72,7 +82,7 @@ def _template(ink: str, faint: str, paper: str) -> go.layout.Template:
         "ticks": "outside",
         "ticklen": 4,
         "automargin": True,
-        "title": {"standoff": 8},
+        "title": {"standoff": STANDOFF_PX},
     }
     return go.layout.Template(
         layout={
@@ -89,7 +99,7 @@ def _template(ink: str, faint: str, paper: str) -> go.layout.Template:
 
 LIGHT = Theme(ink="#17212B", template=_template("#17212B", "#DDE3E9", "#FFFFFF"))
 DARK = Theme(ink="#E6ECF2", template=_template("#E6ECF2", "#2C3946", "#0F1720"))
-APP = Theme(ink="#000010", template=LIGHT.template)
+APP = Theme(ink="#000010", template=LIGHT.template, is_packed=True)
 """Inside the app: Streamlit's browser code puts the tenth chart colour of the theme in use, which
 is its ink, where a figure says ``#000010``."""
 
@@ -141,17 +151,30 @@ def axis(
         Values shown; a logarithmic axis over three decades or more (two for powers of ten) is
         labelled at whole decades, a narrower one at a few round values.
     """
-    settings: dict[str, Any] = {"title": {"text": title}, "type": scale}
+    settings: dict[str, Any] = {"title": {"text": title, "standoff": STANDOFF_PX}, "type": scale}
     if scale == "log":
         settings["exponentformat"] = "power" if is_power else "B"
         shown = np.asarray(span, dtype=np.float64)
         shown = shown[np.isfinite(shown) & (shown > 0)]
         decades = float(np.log10(shown.max() / shown.min())) if len(shown) else 0.0
         if decades >= (2 if is_power else 3):
-            settings["dtick"] = 1 + int(decades // 9)
+            settings |= _decade_ticks(float(shown.min()), float(shown.max()), is_power=is_power)
         elif decades > 0:
             settings |= log_ticks(float(shown.min()), float(shown.max()), is_power=is_power)
     return settings
+
+
+def _decade_ticks(low: float, high: float, *, is_power: bool) -> dict[str, Any]:
+    """Return whole decades from the one below to the one above, not more than about nine."""
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    step = 1 + int(np.log10(high / low) // 9)
+    powers = range(step * (first // step), last + 1, step)
+    return _named_ticks([10.0**power for power in powers], is_power=is_power)
+
+
+def _named_ticks(ticks: list[float], *, is_power: bool) -> dict[str, Any]:
+    texts = [_power(value) if is_power else _short(value) for value in ticks]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": texts}
 
 
 def log_ticks(low: float, high: float, *, count: int = 6, is_power: bool = False) -> dict[str, Any]:
@@ -167,9 +190,7 @@ def log_ticks(low: float, high: float, *, count: int = 6, is_power: bool = False
     is_power : bool
         As for ``axis``.
     """
-    ticks = _round_log_ticks(low, high, count)
-    texts = [_power(value) if is_power else _short(value) for value in ticks]
-    return {"tickmode": "array", "tickvals": ticks, "ticktext": texts}
+    return _named_ticks(_round_log_ticks(low, high, count), is_power=is_power)
 
 
 def _round_log_ticks(low: float, high: float, count: int) -> list[float]:
@@ -189,9 +210,9 @@ def _round_log_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def _short(value: float) -> str:
-    """Write a tick as short as it reads back exactly: 0.02, 400, 20k, 3M, 1e12."""
-    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if size <= value < 1e12:
+    """Write a tick as short as it reads back exactly: 0.02, 400, 20k, 3M, 1T, 1e15."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size <= value < 1e15:
             return f"{value / size:.4g}{unit}"
     return f"{value:.4g}"
 
