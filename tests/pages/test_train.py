@@ -24,6 +24,7 @@ from isoflop.training.ladders import keep_ladder, list_ladders
 from isoflop.training.processes import ProcessId
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
+from isoflop.training.reporting import RunReport
 from isoflop.training.runs import FOLDER_SETTING, Run
 from isoflop.ui import shell
 from isoflop.ui.train import page as train_page
@@ -199,6 +200,26 @@ def test_a_ladder_of_a_cluster_waits_ends_and_has_a_law(root):
     assert at.dataframe[0].value["Note"][0] == "Its process ended."
     at = healthy(open_page(stage="Law", run=made.id, ladder_law="Chinchilla"))
     assert metrics(at)["Points"] == "12"
+
+
+def test_runs_of_other_code_are_followed_and_have_a_law(root):
+    for params in (1e6, 3e6, 1e7, 3e7, 1e8):
+        for tokens in (1e8, 1e9):
+            loss = 1.7 + 400 / params**0.34 + 410 / tokens**0.28
+            with RunReport(
+                f"{params:.0e} {tokens:.0e}", params=params, tokens=tokens, steps=100, ladder="Lab"
+            ) as report:
+                report.step(50, loss=loss + 1)
+                report.evaluation(100, loss=loss)
+    (made,) = list_ladders(root)
+    for stage in train_page.STAGES:
+        at = healthy(open_page(stage=stage, run=made.id))
+        if stage == "Evaluate":
+            assert "Nats per token" in at.dataframe[0].value.columns
+        if stage == "Law":
+            assert metrics(at)["Points"] == "10"
+        if stage == "Forecast":
+            assert "Other code trains these runs" in words(at)
 
 
 def test_runs_can_be_deleted(ladder, root):

@@ -196,7 +196,10 @@ def _write(parsed: argparse.Namespace, found: Ladder, runs: list[Run]) -> None:
     cells = [
         (
             labels[str(point["run_id"])],
-            *(format_number(float(point[name])) for name in ("params", "tokens", "compute_flop")),
+            *(
+                format_number(float(point[name] or 0))
+                for name in ("params", "tokens", "compute_flop")
+            ),
             f"{point['loss']:.4f}",
             f"{point['accuracy']:.1%}",
         )

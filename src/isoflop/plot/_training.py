@@ -39,9 +39,10 @@ def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
     shown += [curve.point_loss for curve in curves]
     losses = np.concatenate([*shown, np.empty(0)])
     tokens = np.concatenate([*(curve.tokens for curve in curves), np.empty(0)])
+    units = {curve.loss_unit for curve in curves}
     layout = {
         "xaxis": look.axis("Training tokens", span=tokens),
-        "yaxis": look.loss_axis(loss_title("nats/byte"), losses),
+        "yaxis": look.loss_axis(loss_title(" or ".join(sorted(units) or ["nats/byte"])), losses),
     }
     return assemble(
         traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(curves), notes=[LEGEND]

@@ -15,6 +15,7 @@ from isoflop.options import Option, problems
 
 Family = SmallFamily
 FAMILIES = SMALL_FAMILIES
+LossUnit = Literal["nats/byte", "nats/token"]
 DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
 
 DENSE_WINDOW = 8
@@ -261,7 +262,12 @@ class RunConfig(Recipe):
             )
 
     @property
-    def tokens_per_step(self) -> int:
+    def loss_unit(self) -> LossUnit:
+        """What held-out losses are in, whatever the tokenizer."""
+        return "nats/byte"
+
+    @property
+    def tokens_per_step(self) -> float:
         """Training tokens in one optimiser step."""
         return self.batch_size * self.context
 
@@ -295,8 +301,9 @@ class RunConfig(Recipe):
         TrainingError
             If a field is unknown or missing, or a value does not work.
         """
+        made = ReportedConfig if "name" in fields else cls
         try:
-            return cls(**{**fields, "token_budgets": tuple(fields.get("token_budgets", ()))})
+            return made(**{**fields, "token_budgets": tuple(fields.get("token_budgets", ()))})
         except TypeError as error:
             raise TrainingError(
                 "The run's configuration has unknown or missing fields.", detail=str(error)
@@ -312,6 +319,69 @@ class RunConfig(Recipe):
             If the text is not such a configuration.
         """
         return _parsed(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedConfig(RunConfig):
+    """A run that other code trains and `isoflop.training.reporting` writes down.
+
+    Its one budget is all its tokens; it has no recipe that Isoflop knows.
+
+    Parameters
+    ----------
+    family : str
+        Any name.
+    name : str
+    n_steps : int
+        Optimiser steps of the whole run.
+    flop_per_token : float
+        Of training: forward and backward pass.
+    reported_unit : str
+        Of its losses: ``"nats/token"`` or ``"nats/byte"``.
+
+    Raises
+    ------
+    TrainingError
+        If a value does not work.
+    """
+
+    family: str  # type: ignore[assignment]  # of other code
+    width: int = 0
+    depth: int = 0
+    name: str
+    n_steps: int
+    flop_per_token: float
+    reported_unit: LossUnit = "nats/token"
+    decay_fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        is_sound = self.name and self.n_steps >= 1 and self.flop_per_token > 0
+        if not is_sound or len(self.token_budgets) != 1 or self.token_budgets[0] < 1:
+            raise TrainingError(
+                "A reported run needs a name, and its steps, tokens and FLOP a token above zero.",
+                detail=f"{self.name!r}, {self.n_steps} steps, {self.token_budgets} tokens, "
+                f"{self.flop_per_token} FLOP.",
+            )
+
+    @property
+    def label(self) -> str:
+        """The name it was given."""
+        return self.name
+
+    @property
+    def loss_unit(self) -> LossUnit:
+        """What its losses are in."""
+        return self.reported_unit
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Training tokens in one optimiser step, on average."""
+        return self.token_budgets[0] / self.n_steps
+
+    @property
+    def budget_steps(self) -> tuple[int, ...]:
+        """The steps of the whole run."""
+        return (self.n_steps,)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from isoflop.accounting import count_small_flop
-from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
+from isoflop.training.config import FAMILY_DEFAULTS, ReportedConfig, RunConfig, small_model
 from isoflop.training.schedule import total_steps
 
 NOMINAL_BYTES = 170
@@ -14,6 +14,9 @@ NOMINAL_BYTES = 170
 
 START_S = 3.4
 """CPU seconds from a worker's start to its first record (measured 2026-11): mostly PyTorch."""
+
+REPORTED_FLOP_PER_S = 1e14
+"""Pace of a run of other code before it shows its own: of an accelerator, roughly."""
 
 
 def nominal_vocab_size(tokenizer: str) -> int:
@@ -23,12 +26,16 @@ def nominal_vocab_size(tokenizer: str) -> int:
 
 def run_flop(config: RunConfig) -> float:
     """Count the FLOP of a run with all its branches, before its corpus is read."""
+    if isinstance(config, ReportedConfig):
+        return config.flop_per_token * config.token_budgets[0]
     return _step_flop(config) * total_steps(config)
 
 
 @lru_cache(maxsize=4096)
 def estimate_cpu_s(config: RunConfig) -> float:
     """Guess the CPU seconds of a run: a cost a step and layer, and the arithmetic."""
+    if isinstance(config, ReportedConfig):
+        return run_flop(config) / REPORTED_FLOP_PER_S
     defaults = FAMILY_DEFAULTS[config.family]
     step_s = config.depth * defaults.step_overhead_s + _step_flop(config) / defaults.flop_per_cpu_s
     eval_steps = config.eval_tokens * len(config.token_budgets) / config.tokens_per_step

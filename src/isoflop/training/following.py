@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig
+from isoflop.training.ladder import held_out_loss
 from isoflop.training.progress import RunProgress, run_progress
 from isoflop.training.records import Record, RunHistory
 from isoflop.training.runs import Run, RunState
@@ -77,9 +78,11 @@ class RunCurve:
     group : int
         Runs of one family share it where there are several families; else each has its own.
     tokens, loss : ndarray, shape (n,)
-        Training loss in nats per byte; NaN between trunk and branches.
+        Training loss; NaN between trunk and branches.
     point_tokens, point_loss : ndarray, shape (m,)
-        Held-out loss in nats per byte at each budget reached.
+        Held-out loss at each budget reached.
+    loss_unit : str
+        ``"nats/byte"``, or ``"nats/token"`` where the code that trains reports no bytes.
     """
 
     label: str
@@ -88,6 +91,7 @@ class RunCurve:
     loss: NDArray[np.float64]
     point_tokens: NDArray[np.float64]
     point_loss: NDArray[np.float64]
+    loss_unit: str = "nats/byte"
 
     @property
     def is_started(self) -> bool:
@@ -109,7 +113,8 @@ def run_curves(seen: Sequence[Seen]) -> tuple[RunCurve, ...]:
                 tokens=tokens,
                 loss=loss * one.tokens_per_byte,
                 point_tokens=np.array([point["tokens"] for point in points], float),
-                point_loss=np.array([point["nats_per_byte"] for point in points], float),
+                loss_unit=one.config.loss_unit,
+                point_loss=np.array([held_out_loss(one.config, point) for point in points], float),
             )
         )
     return tuple(found)
@@ -216,7 +221,7 @@ def learning_rate_sweeps(seen: Sequence[Seen]) -> tuple[Sweep, ...]:
     for config, members in groups.items():
         if len(members) > 1:
             members.sort(key=lambda one: one.config.peak_learning_rate)
-            losses = [one.history.of_kind("point")[-1]["nats_per_byte"] for one in members]
+            losses = [held_out_loss(config, one.history.of_kind("point")[-1]) for one in members]
             found.append(
                 Sweep(
                     label=f"{FAMILY_DEFAULTS[config.family].label}, width {config.width}",

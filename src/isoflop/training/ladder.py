@@ -18,6 +18,7 @@ from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
 from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, Recipe, RunConfig
 from isoflop.training.queue import RunQueue
+from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE, Run
 from isoflop.units import parse_number
 
@@ -121,17 +122,26 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 
 
+Row = dict[str, float | str | None]
+"""A finished budget, by the names of ``ROW_COLUMNS``; None for what is not known."""
+
 ROW_COLUMNS = (
     *("run_id", "family", "width", "depth", "seed", "params", "params_nonembedding", "tokens"),
     *("compute_flop", "loss", ANNEALED, "accuracy", "cpu_s"),
 )
-"""Header of a ladder's CSV. The loss is in nats per byte, whatever the tokenizer; every budget ends
-on a decay branch of its own, which ``is_annealed`` says."""
+"""Header of a ladder's CSV. The loss is in nats per byte, whatever the tokenizer (or in nats per
+token, as reported by other code); ``is_annealed`` says that a row ends on a decayed rate, as every
+budget does by a branch of its own."""
 
 
-def ladder_rows(runs: Iterable[Run]) -> list[dict[str, float | str]]:
+def held_out_loss(config: RunConfig, point: Record) -> float:
+    """Return the loss of a point in the unit of its run."""
+    return float(point["nats_per_byte" if config.loss_unit == "nats/byte" else "nats_per_token"])
+
+
+def ladder_rows(runs: Iterable[Run]) -> list[Row]:
     """Collect the finished budgets of runs, as rows of ``ROW_COLUMNS``."""
-    rows: list[dict[str, float | str]] = []
+    rows: list[Row] = []
     for run in runs:
         config, history = run.config(), run.history()
         model = history.fact("model")
@@ -139,16 +149,16 @@ def ladder_rows(runs: Iterable[Run]) -> list[dict[str, float | str]]:
             {
                 "run_id": run.id,
                 "family": config.family,
-                "width": config.width,
-                "depth": config.depth,
+                "width": config.width or None,
+                "depth": config.depth or None,
                 "seed": config.seed,
                 "params": model["params"],
                 "params_nonembedding": model["params_nonembedding"],
                 "tokens": point["tokens"],
                 "compute_flop": point["compute_flop"],
-                "loss": round(point["nats_per_byte"], 6),
-                ANNEALED: 1,
-                "accuracy": round(point["accuracy"], 6),
+                "loss": round(held_out_loss(config, point), 6),
+                ANNEALED: point.get(ANNEALED, 1),
+                "accuracy": _rounded(point["accuracy"], 6),
                 "cpu_s": round(point["cpu_s"], 2),
             }
             for point in history.of_kind("point")
@@ -157,7 +167,11 @@ def ladder_rows(runs: Iterable[Run]) -> list[dict[str, float | str]]:
     return rows
 
 
-def rows_to_csv(rows: Sequence[Mapping[str, float | str]]) -> str:
+def _rounded(value: float | None, n_digits: int) -> float | None:
+    return None if value is None else round(value, n_digits)
+
+
+def rows_to_csv(rows: Sequence[Row]) -> str:
     """Write rows as CSV text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, ROW_COLUMNS, lineterminator="\n")
@@ -181,17 +195,23 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
         raise TrainingError(
             "No budget of these runs is finished yet.", hint="Wait for the first point."
         )
-    frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1))
+    units = {run.config().loss_unit for run in runs}
+    if len(units) > 1:
+        raise TrainingError(
+            f"These runs measure their loss in different units: {' and '.join(sorted(units))}.",
+            hint="Report all of them with bytes_per_token, or none.",
+        )
+    frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1)).dropna(axis=1, how="all")
     raw = RawTable(name=f"ladder-{runs[0].id}", format="run records", frame=frame)
     roles = [
         ColumnRole(header=name, column=name, reason="written by the trainer")
         for name in raw.headers
     ]
-    mapping = ColumnMapping(roles=tuple(roles), loss_unit="nats/byte", param_convention="total")
+    mapping = ColumnMapping(roles=tuple(roles), loss_unit=units.pop(), param_convention="total")
     corpus = runs[0].history().fact("corpus") or {}
     provenance = Provenance(
         title="Own ladder",
-        source=f"Trained on this machine on {corpus.get('source', 'an unknown corpus')}",
+        source=f"Trained on {corpus.get('source', 'a text that other code knows')}",
         retrieved=datetime.now(UTC).date().isoformat(),
         tokenizer=runs[0].config().tokenizer,
         known_problems=("Budgets of one run share its trunk: their losses are correlated.",),

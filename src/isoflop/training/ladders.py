@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock
 
 from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
@@ -80,6 +83,29 @@ def keep_ladder(root: Path, runs: Sequence[Run], *, title: str) -> Ladder:
     return Ladder(id=ladder_id, title=title, created=created, runs=tuple(runs))
 
 
+def add_to_ladder(root: Path, run: Run, *, title: str) -> str:
+    """Add a run to the ladder of reported runs with a title; return the ladder's id.
+
+    Raises
+    ------
+    TrainingError
+        If the disk refuses.
+    """
+    ladder_id = f"ladder-reported-{hashlib.sha256(title.encode()).hexdigest()[:12]}"
+    path = root / "ladders" / f"{ladder_id}.json"
+    created = datetime.now(UTC).isoformat(timespec="milliseconds")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            known = _read_or_problem(path, root)
+            runs = [*known.runs, run] if isinstance(known, Ladder) else [run]
+            content = {"title": title, "created": created, "runs": [one.id for one in runs]}
+            write_json(path, content)
+    except OSError as error:
+        raise TrainingError("The ladder cannot be written to disk.", detail=str(error)) from None
+    return ladder_id
+
+
 def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:
     """Remove a ladder and its runs.
 
@@ -130,6 +156,7 @@ def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
 
 
 def _paths(root: Path) -> list[Path]:
+    """List the files of ladders; reported ones, which have no time in their name, come first."""
     return sorted((root / "ladders").glob("ladder-*.json"), reverse=True)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoflop.errors import TrainingError
-from isoflop.training.config import RunConfig
+from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.elsewhere import cancel_job, verdict
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
@@ -217,6 +217,8 @@ class RunQueue:
             except FileNotFoundError:
                 continue
             state = run.state()
+            if isinstance(run.config(), ReportedConfig):
+                continue  # a process that is not ours
             if state.status == "running" and state.process and now_s - asked_s > STOP_GRACE_S:
                 state.process.kill_group()
 
@@ -224,7 +226,8 @@ class RunQueue:
         """Queue stopped, failed or crashed runs again; they go on from their checkpoints."""
         with self._lock():
             for run in runs:
-                if run.state().status in ENDED_EARLY:
+                is_own = not isinstance(run.config(), ReportedConfig)
+                if is_own and run.state().status in ENDED_EARLY:
                     run.stop_path.unlink(missing_ok=True)
                     run.write_state("queued")
 

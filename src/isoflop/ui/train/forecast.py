@@ -12,7 +12,7 @@ from isoflop.errors import FitError, IsoflopError
 from isoflop.forecast import LEVEL, N_DRAWS, predict_run
 from isoflop.plot import APP
 from isoflop.tables import LossTable
-from isoflop.training.config import RunConfig
+from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.following import Seen
 from isoflop.training.forecasts import (
@@ -53,6 +53,12 @@ def show_forecasts(ladder: Ladder | None) -> None:
 def _offer(ladder: Ladder) -> None:
     """Predict a run of choice, and let the forecast be recorded."""
     seen = train_state.look_at(ladder.runs)
+    if any(isinstance(one.config, ReportedConfig) for one in seen):
+        st.caption(
+            "Other code trains these runs, so none can be started here: make their points the "
+            "table of every page on the stage Law, and predict the next run on Explore."
+        )
+        return
     points = train_state.points_of(seen)
     if points is None:
         st.caption("No budget is reached yet: a forecast needs points to predict from.")

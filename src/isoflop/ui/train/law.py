@@ -68,6 +68,7 @@ def family_input(table: LossTable) -> LossTable:
     labels: dict[str, str] = {
         name: known.label for name, known in FAMILY_DEFAULTS.items() if name in names
     }
+    labels |= {name: name for name in names if name not in labels}
     family = inputs.choice(
         "Family",
         labels,

@@ -10,12 +10,13 @@ import streamlit as st
 from isoflop import plot
 from isoflop.plot import APP
 from isoflop.training import following
-from isoflop.training.config import FAMILY_DEFAULTS, Family, Recipe, RunConfig
+from isoflop.training.config import FAMILY_DEFAULTS, Family, Recipe, ReportedConfig, RunConfig
 from isoflop.training.following import Seen
+from isoflop.training.ladder import held_out_loss
 from isoflop.training.ladders import Ladder, delete_ladder
 from isoflop.training.progress import overall
 from isoflop.training.records import Record
-from isoflop.training.runs import ACTIVE
+from isoflop.training.runs import ACTIVE, ENDED_EARLY
 from isoflop.ui import messages, panels
 from isoflop.ui.train import controls as train_controls
 from isoflop.ui.train import state as train_state
@@ -78,7 +79,10 @@ def _pace(seen: Sequence[Seen]) -> str:
 def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
     can_stop = any(one.state.status in ACTIVE for one in seen)
     is_stopping = any(one.run.stop_path.exists() for one in seen if one.state.status in ACTIVE)
-    can_resume = any(one.state.status in ("stopped", "failed", "crashed") for one in seen)
+    can_resume = any(
+        one.state.status in ENDED_EARLY and not isinstance(one.config, ReportedConfig)
+        for one in seen
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Stopping" if is_stopping else "Stop",
@@ -149,7 +153,7 @@ def _run_table(seen: Sequence[Seen]) -> None:
             "Done": st.column_config.ProgressColumn(
                 format="%.0f%%", min_value=0, max_value=100, width="small"
             ),
-            "Training loss": st.column_config.NumberColumn(format="%.4f", help="Nats per byte."),
+            "Training loss": st.column_config.NumberColumn(format="%.4f", help=_unit(seen)),
             "Gradient norm": st.column_config.NumberColumn(format="%.3f"),
             "Tokens/s": st.column_config.NumberColumn(format="compact"),
             "Share of peak": st.column_config.NumberColumn(
@@ -208,10 +212,12 @@ def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:
     st.dataframe(
         {
             "Run": [one.config.label for one, _ in rows],
-            "Learning rate": [one.config.peak_learning_rate for one, _ in rows],
+            "Learning rate": [_rate(one.config) for one, _ in rows],
             "Tokens": [point["tokens"] for _, point in rows],
-            "Nats per byte": [point["nats_per_byte"] for _, point in rows],
-            "Bits per byte": [point["bits_per_byte"] for _, point in rows],
+            _unit([one for one, _ in rows]): [
+                held_out_loss(one.config, point) for one, point in rows
+            ],
+            "Bits per byte": [point.get("bits_per_byte") for _, point in rows],
             "Perplexity": [point["perplexity"] for _, point in rows],
             "Next token right": [point["accuracy"] for _, point in rows],
             "Training FLOP": [point["compute_flop"] for _, point in rows],
@@ -225,14 +231,25 @@ def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:
             "Training FLOP": st.column_config.NumberColumn(format="scientific"),
             **{
                 name: st.column_config.NumberColumn(format="%.4f")
-                for name in ("Nats per byte", "Bits per byte", "Perplexity")
+                for name in ("Nats per byte", "Nats per token", "Bits per byte", "Perplexity")
             },
         },
         hide_index=True,
         alt="Held-out scores of every budget reached",
     )
-    scored = rows[0][1]["eval_tokens"]
-    st.caption(f"On {scored:,} held-out tokens, the same for every model. Perplexity per token.")
+    scored = rows[0][1].get("eval_tokens")
+    said = f"On {scored:,} held-out tokens, the same for every model. " if scored else ""
+    st.caption(f"{said}Perplexity per token.")
+
+
+def _rate(config: RunConfig) -> float | None:
+    return None if isinstance(config, ReportedConfig) else config.peak_learning_rate
+
+
+def _unit(seen: Sequence[Seen]) -> str:
+    """Name the unit of the losses of some runs, as the head of a column."""
+    found = sorted({one.config.loss_unit.replace("/", " per ") for one in seen})
+    return " or ".join(found).capitalize()
 
 
 def _sweep_button(asked: Setup) -> None:

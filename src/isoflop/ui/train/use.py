@@ -10,6 +10,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import TrainingError
 from isoflop.plot import APP
+from isoflop.training.config import ReportedConfig
 from isoflop.training.following import Seen
 from isoflop.training.jobs import Job, start_export, start_generation
 from isoflop.training.ladders import Ladder
@@ -160,7 +161,10 @@ def _exported(job: Job, was_done: bool) -> None:
 def _sources(seen: Sequence[Seen]) -> list[Source]:
     """List the weights there are: finished budgets, the largest first, and checkpoints."""
     finished: list[Source] = [
-        (one, point["budget"]) for one in seen for point in one.history.of_kind("point")
+        (one, point["budget"])
+        for one in seen
+        for point in one.history.of_kind("point")
+        if not isinstance(one.config, ReportedConfig)  # whose weights are elsewhere
     ]
     finished.sort(key=lambda source: source[0].config.token_budgets[source[1] or 0], reverse=True)
     stopped: list[Source] = [(one, None) for one in seen if one.run.checkpoint_path.is_file()]
