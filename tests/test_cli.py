@@ -189,7 +189,7 @@ def test_a_plan_takes_every_option_of_the_page(call: Call, runs_csv: Path, tmp_p
     assert "5 checkpoints" in document["assumptions"]["Storage"]
     assert document["assumptions"]["Unique tokens"] == "100B tokens, seen once"
     keys = {limit["key"] for limit in document["limits"]}
-    assert keys == {"time", "money", "storage", "unique_tokens", "memory"}
+    assert keys == {"time", "money", "storage", "unique_tokens", "memory", "batch"}
 
 
 @pytest.mark.slow
@@ -255,7 +255,10 @@ def test_rows_that_are_left_out_are_named(call: Call, runs_csv: Path) -> None:
         (["plan", "{runs}", "--flop", "1e21", "--accelerator", "abacus"], ["abacus"]),
         (["plan", "{runs}", "--flop", "1e21", "--mfu", "90%"], ["more than NVIDIA H100"]),
         (["plan", "{runs}", "--flop", "1e21", "--model-family", "none"], ["none"]),
-        (["plan", "{runs}", "--flop", "1e21", "--causal"], ["for a model family only"]),
+        (
+            ["plan", "{runs}", "--flop", "1e21", "--model-family", "", "--causal"],
+            ["for a model family only"],
+        ),
     ],
 )
 def test_errors_say_what_and_what_to_do(

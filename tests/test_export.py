@@ -132,14 +132,14 @@ def test_script_makes_the_plan_again(device: str, table: LossTable, tmp_path: Pa
         accelerator=h100 if device == "shipped" else replace(h100, key="own-x", power_w=600.0),
         budget=Budget(wall_time_s=864_000.0, accelerators=64, unique_tokens=1e11),
         options=PlanOptions(
-            family="llama-3", level=0.8, site=Site(pue=1.1), checkpoints=CheckpointPolicy(n_saved=5)
+            family="qwen-3", level=0.8, site=Site(pue=1.1), checkpoints=CheckpointPolicy(n_saved=5)
         ),
     )
     result = fit(load_laws()["chinchilla"], table)
     expected = plan(result, scenario.budget, scenario.accelerator, scenario.options)
     view = Fitted(table=table, fit=result, published=None)
     code = reproduce.plan_script(select(TableChoice(id=table.id)), view, scenario)
-    assert "PlanOptions(level=0.8, family='llama-3', site=Site(pue=1.1)" in code
+    assert "PlanOptions(level=0.8, family='qwen-3', site=Site(pue=1.1)" in code
     path = tmp_path / "isoflop_plan.py"
     path.write_text(code + "\nprint('@' + best.to_json())\n", encoding="utf-8")
     done = subprocess.run(

@@ -1,7 +1,9 @@
 """Fit the time of a training step to published measurements; say how well it predicts others.
 
 ``python -m benchmarks.step_time --write`` rewrites ``data/step_time/constants.toml`` and
-``errors.csv`` from ``measured.csv``. A few seconds.
+``errors.csv`` from ``measured.csv``, and what whole runs make of tuned steps from
+``published_runs.toml``. A few seconds; the second part goes by the constants on disk, so that after
+a change of the steps it is run twice.
 """
 
 from __future__ import annotations
@@ -14,25 +16,35 @@ import numpy as np
 
 from isoflop.data import data_root
 from isoflop.planning.measured_steps import load_measured_steps
-from isoflop.planning.step_constants import CONSTANTS_FILE, INTERVAL_LEVEL, load_step_classes
+from isoflop.planning.runs import hours_over_published
+from isoflop.planning.step_constants import (
+    CONSTANTS_FILE,
+    ERRORS_FILE,
+    INTERVAL_LEVEL,
+    load_step_classes,
+)
 from isoflop.planning.step_fit import NAMES, StepFit, fit_steps
+from isoflop.planning.whole_runs import WholeRuns, fit_whole_runs
 
-ERRORS_FILE = "step_time/errors.csv"
 HEAD = """\
 # Written by python -m benchmarks.step_time --write; do not edit. Of each constant the value, and
 # the least and the largest with any one source left out. Intervals: between which shares of the
 # predicted time the middle of the measured times lay, predicted without their source (without
-# their class: "nearest").
+# their class: "nearest"). whole_runs: share of the speed of tuned steps that published runs made,
+# and between which multiples of the hours so planned the middle of the published hours lay.
 """
 
 
-def toml_lines(fitted: StepFit, date: str) -> Iterator[str]:
+def toml_lines(fitted: StepFit, whole: WholeRuns, date: str) -> Iterator[str]:
     """Yield the lines of the file of constants."""
     yield f'source = "{len(fitted.rows.groups)} measured steps with sources: measured.csv"'
     yield f'retrieved = "{date}"'
     for trust, (lower, upper, n_rows) in fitted.intervals.items():
         yield f"\n[intervals.{trust}]\nlevel = {INTERVAL_LEVEL}"
         yield f"lower = {lower:.4f}\nupper = {upper:.4f}\nn_rows = {n_rows}"
+    yield f"\n[whole_runs]\nshare = {whole.share:.4f}"
+    yield f"lower = {whole.lower:.4f}\nupper = {whole.upper:.4f}"
+    yield f"n_runs = {whole.n_runs}\nn_sources = {whole.n_sources}"
     low, high = np.exp(fitted.spread)
     for number, (key, constants) in enumerate(fitted.constants.items()):
         yield f"\n[classes.{key}]"
@@ -48,7 +60,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="rewrite the constants and errors")
     options = parser.parse_args()
     fitted = fit_steps(load_measured_steps())
-    text = "\n".join(toml_lines(fitted, datetime.now(UTC).date().isoformat()))
+    whole = fit_whole_runs(*hours_over_published())
+    text = "\n".join(toml_lines(fitted, whole, datetime.now(UTC).date().isoformat()))
     errors = fitted.errors()
     print(text, errors.to_string(index=False), sep="\n\n")
     for key, item in load_step_classes().items():

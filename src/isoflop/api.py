@@ -389,7 +389,6 @@ def accelerators() -> pd.DataFrame:
             "memory_bytes": item.memory_bytes,
             "power_w": item.power_w,
             "price_usd_per_hour": item.price_usd_per_hour,
-            "default_mfu": item.default_mfu,
             "source": item.source,
         }
         for key, item in load_accelerators().items()

@@ -66,7 +66,6 @@ def test_answer_is_the_engines() -> None:
     budget = Budget(
         wall_time_s=30 * DAY_S,
         accelerators=512,
-        mfu=find_accelerator("h100-sxm").default_mfu,
         price_usd_per_hour=find_accelerator("h100-sxm").price_usd_per_hour,
     )
     expected = plan(result, budget, find_accelerator("h100-sxm"))
@@ -161,6 +160,8 @@ def test_unreadable_value_is_explained_and_the_last_good_one_kept(
     key: str, text: str, message: str
 ) -> None:
     at = healthy(open_page())
+    if key == "mfu":
+        at.toggle(key="own.mfu").set_value(True).run()
     before = metrics(at)
     at.text_input(key=key).set_value(text).run()
     assert not at.exception
@@ -169,12 +170,13 @@ def test_unreadable_value_is_explained_and_the_last_good_one_kept(
     assert metrics(at) == before
 
 
-def test_empty_utilisation_follows_the_accelerator() -> None:
+def test_the_utilisation_is_predicted_unless_it_is_ones_own() -> None:
     at = healthy(open_page())
-    at.selectbox(key="accelerator").select("tpu-v5e").run()
-    assert at.text_input(key="mfu").value == ""
-    expected = find_accelerator("tpu-v5e").default_mfu
-    assert at.select_slider(key="_mfu.slider").value == pytest.approx(expected)
+    assert not at.toggle(key="own.mfu").value
+    predicted = metric(at, "Training data D")
+    at.toggle(key="own.mfu").set_value(True).run()
+    assert at.select_slider(key="_mfu.slider").value == pytest.approx(0.4)
+    assert metric(healthy(at), "Training data D") != predicted
 
 
 def test_choosing_a_table_takes_the_law_that_suits_it(mirror: Path) -> None:

@@ -19,9 +19,9 @@ def test_time_makes_flop() -> None:
 
 
 def test_money_makes_the_same_flop_whatever_the_number_of_accelerators() -> None:
-    one = Budget(usd=1e6, accelerators=1)
+    one = Budget(usd=1e6, mfu=0.38, goodput=0.9, accelerators=1)
     assert compute_flop(one, H100) == pytest.approx(
-        compute_flop(Budget(usd=1e6, accelerators=512), H100)
+        compute_flop(Budget(usd=1e6, mfu=0.38, goodput=0.9, accelerators=512), H100)
     )
     hours = 1e6 / 2.5
     assert compute_flop(one, H100) == pytest.approx(989e12 * 0.38 * 0.9 * hours * 3600)
@@ -107,9 +107,10 @@ def test_the_type_decides_the_peak() -> None:
 
 
 def test_less_of_the_fp8_peak_is_expected() -> None:
+    """Matrix products reach 0.8 of it, and attention stays in 16 bit."""
     day = Budget(wall_time_s=DAY)
     ratio = compute_flop(replace(day, dtype="fp8"), H100) / compute_flop(day, H100)
-    assert 1 < ratio < 1.2
+    assert 1.1 < ratio < 1.5
 
 
 def test_energy_and_carbon_follow_from_power() -> None:

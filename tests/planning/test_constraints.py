@@ -111,7 +111,7 @@ def test_inference_is_paid_in_flop_and_money_but_not_in_time(chinchilla, make_fi
     assert plan_within(fit, Setting(budget=served, accelerator=H100)).params == pytest.approx(
         plain.params
     )
-    paid = Budget(usd=1e6, lifetime_inference_tokens=1e13)
+    paid = Budget(usd=1e6, mfu=0.38, goodput=0.9, lifetime_inference_tokens=1e13)
     smaller = plan_within(fit, Setting(budget=paid, accelerator=H100, site=FREE_DISK))
     assert smaller.params < plain.params
     whole = smaller.compute_flop + 2 * smaller.params * 1e13

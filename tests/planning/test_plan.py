@@ -40,7 +40,7 @@ def test_a_plan_spends_its_budget(chinchilla, draws, make_fit) -> None:
     assert result.loss_prediction is not None
     mean, one = result.loss_interval, result.loss_prediction
     assert one.upper - one.lower > mean.upper - mean.lower
-    assert result.assumptions["MFU"] == "38% of the dense peak"
+    assert result.assumptions["MFU"].startswith(f"{result.training.mfu:.1%} of the dense peak: ")
 
 
 def test_a_plan_of_given_size_trains_that_size(chinchilla, make_fit) -> None:

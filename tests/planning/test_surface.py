@@ -26,7 +26,7 @@ def test_every_point_is_the_plan_for_it(chinchilla, make_fit) -> None:
 
 
 def test_equal_accelerator_hours_reach_equal_loss(chinchilla, make_fit) -> None:
-    setting = Setting(budget=Budget(wall_time_s=DAY), accelerator=H100)
+    setting = Setting(budget=Budget(wall_time_s=DAY, goodput=0.9), accelerator=H100)
     surface = loss_surface(make_fit(chinchilla), setting, [10, 100], [DAY, 10 * DAY])
     assert surface.loss[1, 0] == pytest.approx(surface.loss[0, 1], rel=1e-12)
     assert np.all(np.diff(surface.loss, axis=0) < 0)

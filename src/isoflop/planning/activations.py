@@ -8,6 +8,7 @@ dropout it gives their s b h (34 + 5 a s / h) exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from isoflop.accounting import Architecture
 from isoflop.planning.layout import Layout
@@ -21,7 +22,7 @@ STATISTIC_BYTES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerActivations:
-    """Bytes per token that one layer keeps on one accelerator.
+    """Bytes per token that one layer keeps on one accelerator; arrays for many layouts.
 
     Parameters
     ----------
@@ -33,12 +34,12 @@ class LayerActivations:
         Attention scores, which grow with the square of the sequence; 0 with FlashAttention.
     """
 
-    input_bytes: float
-    linear_bytes: float
-    score_bytes: float
+    input_bytes: Any
+    linear_bytes: Any
+    score_bytes: Any
 
     @property
-    def total_bytes(self) -> float:
+    def total_bytes(self) -> Any:
         """Bytes per token when nothing is recomputed."""
         return self.linear_bytes + self.score_bytes
 

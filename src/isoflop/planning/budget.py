@@ -8,7 +8,10 @@ One sum stands behind all of it::
 from __future__ import annotations
 
 from isoflop.errors import PlanError
+from isoflop.planning.failures import interruptions
 from isoflop.planning.types import Accelerator, Budget
+from isoflop.planning.usual import usual_mfu
+from isoflop.planning.whole_runs import load_whole_runs
 from isoflop.units import HOUR_S
 
 SMALLEST_RUN_FLOP = 1e9
@@ -25,23 +28,34 @@ def model_flop_per_s(budget: Budget, accelerator: Accelerator) -> float:
         If the device lacks the dtype, or the MFU exceeds what its matmuls were measured to reach.
     """
     return (
-        budget.accelerators
+        budget.count
         * accelerator.peak(budget.dtype)
         * effective_mfu(budget, accelerator)
-        * budget.goodput
+        * effective_goodput(budget)
     )
 
 
+def effective_realised(budget: Budget) -> float:
+    """Return the share of the tuned speed that the run makes, given or as published runs do."""
+    return load_whole_runs().share if budget.realised is None else budget.realised
+
+
+def effective_goodput(budget: Budget) -> float:
+    """Return the budget's goodput, or that of so many accelerators at the usual failure rate."""
+    return interruptions(budget.count).goodput if budget.goodput is None else budget.goodput
+
+
 def effective_mfu(budget: Budget, accelerator: Accelerator) -> float:
-    """Return the budget's MFU, or the accelerator's default, checked against its ceiling.
+    """Return the budget's MFU, checked against the accelerator's ceiling, or the usual one.
 
     Raises
     ------
     PlanError
         If it exceeds the ceiling.
     """
-    usual = accelerator.default_mfu_for(budget.dtype)
-    mfu = usual if budget.mfu is None else budget.mfu
+    if budget.mfu is None:
+        return usual_mfu(accelerator, budget.dtype) * effective_realised(budget)
+    mfu = budget.mfu
     ceiling = accelerator.mfu_ceiling
     if mfu > ceiling:
         raise PlanError(
@@ -50,7 +64,8 @@ def effective_mfu(budget: Budget, accelerator: Accelerator) -> float:
                 f"Its largest measured matmul rate is {ceiling:.1%} of the dense peak, and a "
                 "training run does more than matmuls."
             ),
-            hint=f"Well-tuned runs reach about {usual:.0%}.",
+            hint=f"A usual run reaches about "
+            f"{usual_mfu(accelerator, budget.dtype) * load_whole_runs().share:.0%}.",
         )
     return mfu
 
@@ -85,7 +100,7 @@ def compute_flop(budget: Budget, accelerator: Accelerator) -> float:
         if price is None:
             raise no_price(accelerator)
         if price > 0:
-            allowed.append(rate / budget.accelerators * budget.usd / price * HOUR_S)
+            allowed.append(rate / budget.count * budget.usd / price * HOUR_S)
     if not allowed:
         raise free_of_charge(accelerator)
     flop = min(allowed)
@@ -133,4 +148,4 @@ def accelerator_hours(flop: float, budget: Budget, accelerator: Accelerator) -> 
     PlanError
         As `model_flop_per_s`.
     """
-    return wall_time_s(flop, budget, accelerator) * budget.accelerators / HOUR_S
+    return wall_time_s(flop, budget, accelerator) * budget.count / HOUR_S

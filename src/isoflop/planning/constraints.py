@@ -17,13 +17,21 @@ from isoflop.fitting.result import Fit
 from isoflop.laws import Law
 from isoflop.options import option
 from isoflop.planning import budget as sums
-from isoflop.planning.cost import Site, usd_per_flop
+from isoflop.planning.cost import Site, usd_per_hour
 from isoflop.planning.frontier import LARGEST_PARAMS, SMALLEST_PARAMS, best_along
 from isoflop.planning.inputs import has_column, with_repetition
+from isoflop.planning.rates import LayoutRates
 from isoflop.planning.rule import SIX_ND, ComputeRule, Correction
+from isoflop.planning.speed import (
+    Speed,
+    batch_limit,
+    batch_taken,
+    nothing_fits,
+    speed_of,
+)
 from isoflop.planning.storage import StorageNeed, StorageRule
 from isoflop.planning.types import Accelerator, Budget, LimitKey, LimitUse, Optimum
-from isoflop.units import Dimension
+from isoflop.units import HOUR_S, Dimension
 
 Array = NDArray[np.float64]
 Largest = Callable[[float, int], float]
@@ -86,6 +94,12 @@ class Setting:
         can be trained on all of them; without it memory is no limit.
     group : int
         Accelerators that share a copy of the model: their number is a multiple of it.
+    rates : LayoutRates, optional
+        To predict the utilisation by; without it the usual one is taken where none is given.
+    batch_tokens : float, optional
+        Tokens of a step; the critical batch limits them if absent.
+    batch_factor : float
+        Times the critical batch that a step may take.
     """
 
     budget: Budget
@@ -96,6 +110,18 @@ class Setting:
     total_params: Correction | None = None
     largest_params: Largest | None = None
     group: int = 1
+    rates: LayoutRates | None = None
+    batch_tokens: float | None = None
+    batch_factor: float = 1.0
+
+    def resolved(self, params: float, speed: Speed) -> Budget:
+        """Return the budget with the utilisation and goodput of one run, predicted or given."""
+        return replace(
+            self.budget,
+            mfu=float(speed.share(params)),
+            goodput=sums.effective_goodput(self.budget),
+            accelerators=self.budget.count,
+        )
 
     def __post_init__(self) -> None:
         inference = self.budget.lifetime_inference_tokens
@@ -129,7 +155,9 @@ def fixed_for(budget: Budget, fixed: Mapping[str, float] | None) -> dict[str, fl
     return known
 
 
-def constraints_of(setting: Setting, *, is_repeating: bool) -> tuple[Constraint, ...]:
+def constraints_of(
+    setting: Setting, *, is_repeating: bool, wall_time_s: Array | None = None
+) -> tuple[Constraint, ...]:
     """Return every limit on the tokens that a budget sets.
 
     Parameters
@@ -137,6 +165,8 @@ def constraints_of(setting: Setting, *, is_repeating: bool) -> tuple[Constraint,
     setting : Setting
     is_repeating : bool
         Whether the law knows what repeated tokens are worth, so that unique tokens are no bound.
+    wall_time_s : ndarray, shape (n, 1), optional
+        Many times in place of the budget's: a batch of edges.
 
     Raises
     ------
@@ -144,15 +174,55 @@ def constraints_of(setting: Setting, *, is_repeating: bool) -> tuple[Constraint,
         If the MFU exceeds the ceiling, or money is to buy accelerators without a price, or is the
         only limit on accelerators that cost nothing.
     """
+    times = setting.budget.wall_time_s if wall_time_s is None else wall_time_s
+    speed = speed_along(setting, is_repeating=is_repeating, wall_time_s=wall_time_s)
+    return _limits(setting, speed, times, is_repeating=is_repeating)
+
+
+def speed_along(setting: Setting, *, is_repeating: bool, wall_time_s: Array | None = None) -> Speed:
+    """Return how fast models train that use all that the limits of a budget leave them.
+
+    Parameters
+    ----------
+    setting, is_repeating, wall_time_s
+        As `constraints_of`.
+
+    Raises
+    ------
+    PlanError
+        As `constraints_of`.
+    """
+    times = setting.budget.wall_time_s if wall_time_s is None else wall_time_s
+
+    def edge(speed: Speed) -> Callable[[Array], Array]:
+        return tokens_along(_limits(setting, speed, times, is_repeating=is_repeating))
+
+    return speed_of(setting, edge)
+
+
+def speed_at(setting: Setting, tokens: float) -> Speed:
+    """Return how fast models train on so many tokens each.
+
+    Raises
+    ------
+    PlanError
+        As `constraints_of`.
+    """
+    return speed_of(setting, lambda _: lambda sizes: np.full_like(sizes, tokens))
+
+
+def _limits(
+    setting: Setting, speed: Speed, times: float | Array | None, *, is_repeating: bool
+) -> tuple[Constraint, ...]:
+    """Return every limit at some speed of training."""
     budget = setting.budget
-    rate = sums.model_flop_per_s(budget, setting.accelerator)
     found = []
     if budget.compute_flop is not None:
         found.append(_compute(setting.rule, budget.compute_flop))
-    if budget.wall_time_s is not None:
-        found.append(_time(setting.rule, budget.wall_time_s, rate))
+    if times is not None:
+        found.append(_time(times, speed))
     if budget.usd is not None:
-        found.append(_money(setting, budget.usd, is_alone=not found))
+        found.append(_money(setting, budget.usd, speed, is_alone=not found))
     if budget.storage_bytes is not None:
         found.append(_storage(setting, budget.storage_bytes))
     if budget.unique_tokens is not None and not is_repeating:
@@ -177,24 +247,28 @@ def _compute(rule: ComputeRule, limit: float) -> Constraint:
     )
 
 
-def _time(rule: ComputeRule, limit: float, flop_per_s: float) -> Constraint:
+def _time(limit: float | Array, speed: Speed) -> Constraint:
     """Return the limit on the time of training; inference comes after it."""
     return Constraint(
         key="time",
         label=_label("time"),
         dimension="seconds",
-        limit=limit,
-        use=lambda params, tokens: rule.training_flop(params, tokens) / flop_per_s,
-        largest_tokens=lambda params: limit * flop_per_s / rule.flop_per_token(params),
+        limit=float(np.max(limit)),
+        use=lambda params, tokens: speed.seconds_per_token(params) * tokens,
+        largest_tokens=lambda params: np.asarray(limit / speed.seconds_per_token(params)),
     )
 
 
-def _money(setting: Setting, limit: float, *, is_alone: bool) -> Constraint:
-    """Return the limit on money, which FLOP, data and checkpoints all cost."""
-    rule, storage = setting.rule, setting.storage
-    per_flop = usd_per_flop(setting.budget, setting.accelerator, setting.site)
-    if is_alone and per_flop == 0:
+def _money(setting: Setting, limit: float, speed: Speed, *, is_alone: bool) -> Constraint:
+    """Return the limit on money, which accelerators, data and checkpoints all cost."""
+    rule, storage, budget = setting.rule, setting.storage, setting.budget
+    per_hour = usd_per_hour(budget, setting.accelerator, setting.site)
+    if is_alone and per_hour == 0:
         raise sums.free_of_charge(setting.accelerator)
+
+    def usd_per_token(params: Array) -> Array:
+        return speed.seconds_per_token(params) * (budget.count * per_hour / HOUR_S)
+
     per_byte = setting.site.usd_per_byte
     unique = setting.budget.unique_tokens or np.inf
     per_token = per_byte * storage.bytes_per_token
@@ -202,11 +276,12 @@ def _money(setting: Setting, limit: float, *, is_alone: bool) -> Constraint:
     def use(params: Array, tokens: Array) -> Array:
         kept = setting.checkpoint_bytes(params)
         data = np.minimum(tokens, unique) * per_token
-        return rule.lifetime_flop(params, tokens) * per_flop + kept * per_byte + data
+        paid = tokens + rule.lifetime_inference_tokens / 3
+        return usd_per_token(params) * paid + kept * per_byte + data
 
     def largest_tokens(params: Array) -> Array:
         left = limit - setting.checkpoint_bytes(params) * per_byte
-        flop_usd = rule.flop_per_token(params) * per_flop
+        flop_usd = usd_per_token(params)
         left = left - flop_usd * rule.lifetime_inference_tokens / 3
         with np.errstate(divide="ignore", invalid="ignore"):
             fresh = np.where(left > 0, left / (flop_usd + per_token), 0.0)
@@ -257,7 +332,7 @@ def tokens_along(constraints: tuple[Constraint, ...]) -> Callable[[Array], Array
 
     def tokens_of(params: Array) -> Array:
         allowed = [constraint.largest_tokens(params) for constraint in constraints]
-        return np.asarray(np.min(allowed, axis=0), dtype=np.float64)
+        return np.asarray(np.minimum.reduce(np.broadcast_arrays(*allowed)), dtype=np.float64)
 
     return tokens_of
 
@@ -311,12 +386,9 @@ def params_limit(setting: Setting) -> float:
     """
     if setting.largest_params is None:
         return LARGEST_PARAMS
-    largest = setting.largest_params(setting.accelerator.memory_bytes, setting.budget.accelerators)
+    largest = setting.largest_params(setting.accelerator.memory_bytes, setting.budget.count)
     if largest <= SMALLEST_PARAMS:
-        raise DoesNotFit(
-            f"{setting.budget.accelerators} x {setting.accelerator.label} hold no model at all.",
-            hint="Split the model over more accelerators, or recompute activations.",
-        )
+        raise nothing_fits(setting)
     return largest
 
 
@@ -347,11 +419,16 @@ def limit_uses(
     if setting.largest_params is not None:
         limit = params_limit(setting)
         found.append(("memory", "Memory", "params", limit, float(best.params)))
+    if setting.budget.mfu is None and setting.rates is not None and setting.batch_tokens is None:
+        size, data = float(best.params), float(best.tokens)
+        limit, taken = float(batch_limit(setting, data)), batch_taken(setting, size, data)
+        found.append(("batch", "Critical batch", "tokens", limit, taken))
     settings = [_relaxed(setting, key) for key, *_ in found]
     losses = _best_losses(fit.law, fit.theta, settings, fixed).tolist()
     uses = []
     for (key, label, dimension, limit, used), relaxed in zip(found, losses, strict=True):
-        is_touched = used >= limit * (1 - TOUCHING)
+        # A batch binds where a tenth more of it is faster by more than the percent forgone.
+        is_touched = used >= (limit / RELAXATION if key == "batch" else limit * (1 - TOUCHING))
         uses.append(
             LimitUse(
                 key=key,
@@ -400,6 +477,8 @@ def _relaxed(setting: Setting, key: LimitKey) -> Setting:
     if key == "memory":
         memory = setting.accelerator.memory_bytes * RELAXATION
         return replace(setting, accelerator=replace(setting.accelerator, memory_bytes=memory))
+    if key == "batch":
+        return replace(setting, batch_factor=setting.batch_factor * RELAXATION)
     name = _FIELD_OF[key]
     return replace(
         setting,
@@ -419,7 +498,7 @@ def require_within(setting: Setting, params: float) -> None:
     if params > largest:
         raise DoesNotFit(
             f"A model of {params:.3g} parameters does not fit.",
-            detail=f"The largest that {setting.budget.accelerators} x "
-            f"{setting.accelerator.label} hold in this layout has {largest:.3g}.",
+            detail=f"The largest that {setting.budget.count:,} x "
+            f"{setting.accelerator.label} hold has {largest:.3g}.",
             hint="Shard more, split over more accelerators, recompute activations, or shrink it.",
         )

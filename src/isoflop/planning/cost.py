@@ -115,8 +115,8 @@ def energy_j_per_hour(accelerator: Accelerator, site: Site) -> float | None:
     return None if accelerator.power_w is None else accelerator.power_w * HOUR_S * site.pue
 
 
-def usd_per_flop(budget: Budget, accelerator: Accelerator, site: Site) -> float:
-    """Return what one model FLOP costs, accelerator and electricity together.
+def usd_per_hour(budget: Budget, accelerator: Accelerator, site: Site) -> float:
+    """Return what one accelerator-hour costs, the electricity that is paid apart included.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def usd_per_flop(budget: Budget, accelerator: Accelerator, site: Site) -> float:
     power = _power_usd(1.0, energy_j_per_hour(accelerator, site), site)
     if price is None or power is None:
         raise sums.no_price(accelerator)
-    return (price + power) * sums.accelerator_hours(1.0, budget, accelerator)
+    return price + power
 
 
 def _power_usd(hours: float, energy_j: float | None, site: Site) -> float | None:
@@ -146,10 +146,12 @@ def cost(
     site: Site | None = None,
     *,
     storage_bytes: float = 0.0,
+    spread: tuple[float, float] | None = None,
 ) -> Cost:
     """Return the time, money, energy and carbon that training FLOP take.
 
-    Every accelerator is taken to draw its thermal design power for the whole time.
+    Every accelerator is taken to draw its thermal design power for the whole time. ``spread``
+    holds the ends of the hours' interval, as multiples.
 
     Raises
     ------
@@ -162,7 +164,7 @@ def cost(
     per_hour = energy_j_per_hour(accelerator, site)
     energy_j = None if per_hour is None else per_hour * hours
     return Cost(
-        accelerators=budget.accelerators,
+        accelerators=budget.count,
         wall_time_s=sums.wall_time_s(flop, budget, accelerator),
         accelerator_hours=hours,
         usd_compute=None if price is None else price * hours,
@@ -172,4 +174,5 @@ def cost(
         carbon_kg=(
             None if energy_j is None else energy_j / KILOWATT_HOUR_J * site.carbon_kg_per_kwh
         ),
+        spread=spread,
     )

@@ -139,7 +139,7 @@ def _ratios(
     family_key: str, count: CountedParams
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return log sizes, and the log of all parameters over them."""
-    points = _shapes(family_key, count)
+    points = shapes_of(family_key, count)
     log_sizes = np.log(sorted(points))
     totals = [count_parameters(points[size]).total for size in sorted(points)]
     return log_sizes, np.log(totals) - log_sizes
@@ -154,7 +154,7 @@ def _factors(
     count: CountedParams,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return log sizes, and the log of their FLOP per token over 6 N."""
-    points = _shapes(family_key, count)
+    points = shapes_of(family_key, count)
     sizes = sorted(points)
     flop = [
         count_flop(points[size], convention=convention, context=context, causal=causal)
@@ -166,7 +166,7 @@ def _factors(
 
 
 @lru_cache(maxsize=64)
-def _shapes(family_key: str, count: CountedParams) -> Mapping[int, Architecture]:
+def shapes_of(family_key: str, count: CountedParams) -> Mapping[int, Architecture]:
     """Return shapes by size: those of the released models, and new ones between and beyond them."""
     family = find_family(family_key)
     points = {}

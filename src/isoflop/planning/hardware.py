@@ -18,7 +18,7 @@ DEFAULT_ACCELERATOR = "h100-sxm"
 _REQUIRED = frozenset(
     {
         "label", "vendor", "kind", "year", "peak_tflop_per_s", "memory_gb", "bandwidth_tb_per_s",
-        "default_mfu", "mfu_evidence", "source", "retrieved",
+        "source", "retrieved",
     }
 )  # fmt: skip
 _OPTIONAL = frozenset(
@@ -28,6 +28,8 @@ _OPTIONAL = frozenset(
         "unverified", "note",
     }
 )  # fmt: skip
+_FORMER = frozenset({"default_mfu", "mfu_evidence"})
+"""Written by versions that took the utilisation from here; read over."""
 
 
 @cache
@@ -70,7 +72,7 @@ def parse_accelerator(key: str, entry: dict[str, Any]) -> Accelerator:
         If a key is missing or unknown, or a figure is not plausible.
     """
     where = f"{key} of {ACCELERATORS_FILE}"
-    require_keys(entry, where=where, required=_REQUIRED, optional=_OPTIONAL)
+    require_keys(entry, where=where, required=_REQUIRED, optional=_OPTIONAL | _FORMER)
     tera, giga = 1e12, 1e9
     price_range = entry.get("price_range_usd_per_hour")
     accelerator = Accelerator(
@@ -92,8 +94,6 @@ def parse_accelerator(key: str, entry: dict[str, Any]) -> Accelerator:
         price_range_usd_per_hour=(price_range[0], price_range[1]) if price_range else None,
         price_date=entry.get("price_date", ""),
         price_source=entry.get("price_source", ""),
-        default_mfu=entry["default_mfu"],
-        mfu_evidence=entry["mfu_evidence"],
         source=entry["source"],
         retrieved=entry["retrieved"],
         unverified=tuple(entry.get("unverified", ())),
@@ -127,8 +127,6 @@ def describe_accelerator(accelerator: Accelerator) -> dict[str, Any]:
         and list(accelerator.price_range_usd_per_hour),
         "price_date": accelerator.price_date,
         "price_source": accelerator.price_source,
-        "default_mfu": accelerator.default_mfu,
-        "mfu_evidence": accelerator.mfu_evidence,
         "source": accelerator.source,
         "retrieved": accelerator.retrieved,
         "unverified": list(accelerator.unverified),
@@ -175,11 +173,6 @@ def _problems(accelerator: Accelerator) -> list[str]:
     ]
     if accelerator.mfu_ceiling > 1:
         problems.append("The measured matmul rate exceeds the dense peak: is the peak sparse?")
-    if not 0 < accelerator.default_mfu <= accelerator.mfu_ceiling:
-        problems.append(
-            f"The default MFU {accelerator.default_mfu:g} must lie in "
-            f"(0, {accelerator.mfu_ceiling:.3g}]."
-        )
     price, bounds = accelerator.price_usd_per_hour, accelerator.price_range_usd_per_hour
     if price is not None and price < 0:
         problems.append(f"The price must be zero or more, got {price:g}.")

@@ -9,12 +9,16 @@ from math import isfinite, log10, prod
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
 from isoflop.planning.rule import SIX_ND
 
 HYPERPARAMETERS_FILE = "hyperparameters.toml"
 
+_OPTIONAL = frozenset({"input_units", "result_unit", "limits_batch"})
 Quantity = Literal["learning_rate", "batch_tokens", "critical_batch_tokens"]
 INPUTS = frozenset({"params_nonembedding", "tokens", "compute_flop", "loss_nats_per_token"})
 
@@ -34,6 +38,8 @@ class HyperparameterRule:
     valid : mapping of str to (float, float)
         Range of each input among the runs that the rule was fitted on.
     source, retrieved : str
+    limits_batch : bool
+        Whether a plan's batch is held to it.
     """
 
     key: str
@@ -45,6 +51,7 @@ class HyperparameterRule:
     help: str
     source: str
     retrieved: str
+    limits_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +84,16 @@ def load_hyperparameter_rules() -> Mapping[str, HyperparameterRule]:
     CatalogError
         If the data file is malformed.
     """
-    names = {field.name for field in fields(HyperparameterRule)} - {"key"}
+    names = {field.name for field in fields(HyperparameterRule)} - {"key", "limits_batch"}
     rules = {}
     for key, entry in read_toml(HYPERPARAMETERS_FILE).items():
         where = f"{key} of {HYPERPARAMETERS_FILE}"
-        require_keys(entry, where=where, required=names, optional={"input_units", "result_unit"})
+        require_keys(
+            entry,
+            where=where,
+            required=names,
+            optional={"input_units", "result_unit", "limits_batch"},
+        )
         unknown = (entry["exponents"].keys() | entry["valid"].keys()) - INPUTS
         if unknown or entry["quantity"] not in get_args(Quantity):
             raise CatalogError(
@@ -99,6 +111,7 @@ def load_hyperparameter_rules() -> Mapping[str, HyperparameterRule]:
             help=entry["help"],
             source=entry["source"],
             retrieved=entry["retrieved"],
+            limits_batch=entry.get("limits_batch", False),
         )
     return MappingProxyType(rules)
 
@@ -108,6 +121,19 @@ def _canonical_coefficient(entry: Mapping[str, Any]) -> float:
     units = entry.get("input_units", {})
     scale = prod(unit ** -entry["exponents"][name] for name, unit in units.items())
     return float(entry["coefficient"] * entry.get("result_unit", 1) * scale)
+
+
+@cache
+def batch_rule() -> HyperparameterRule:
+    """Return the rule that holds a plan's batch: the critical batch by the data alone."""
+    return next(rule for rule in load_hyperparameter_rules().values() if rule.limits_batch)
+
+
+def largest_batch_tokens(tokens: ArrayLike) -> NDArray[np.float64]:
+    """Return the most tokens of a step before larger ones take many more of them, by the data."""
+    rule = batch_rule()
+    data = np.asarray(tokens, dtype=np.float64)
+    return np.asarray(rule.coefficient * data ** rule.exponents["tokens"])
 
 
 def critical_batch_tokens(hints: Iterable[HyperparameterHint]) -> float | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import ceil
+from typing import Any
+
+import numpy as np
 
 from isoflop.accounting import Architecture, count_parameters
 from isoflop.accounting.parameters import (
@@ -32,6 +35,9 @@ class Layout:
         Replicas that see different sequences.
     tensor : int
         Accelerators that share every matrix product of a layer (Megatron).
+    context : int
+        Accelerators that share the tokens of every sequence (ring attention, Liu et al., arXiv
+        2310.01889); they hold the same weights.
     pipeline : int
         Stages of consecutive layers, run one forward, one backward (1F1B).
     interleave : int
@@ -54,6 +60,7 @@ class Layout:
 
     data: int = 1
     tensor: int = 1
+    context: int = 1
     pipeline: int = 1
     interleave: int = 1
     expert: int = 1
@@ -81,11 +88,54 @@ class Layout:
     @property
     def n_accelerators(self) -> int:
         """Accelerators that the layout takes."""
-        return self.data * self.tensor * self.pipeline
+        return self.data * self.tensor * self.context * self.pipeline
+
+    def __str__(self) -> str:
+        return describe(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layouts(Layout):
+    """Many layouts at once: their degrees are arrays of one shape, their ZeRO stage is one.
+
+    What follows from a layout follows from many in the same words, as arrays. Which of them are
+    possible is for `is_possible` to say.
+    """
+
+    data: Any = 1
+    tensor: Any = 1
+    context: Any = 1
+    pipeline: Any = 1
+    interleave: Any = 1
+    expert: Any = 1
+    zero_stage: Any = 0
+
+    def __post_init__(self) -> None:
+        """Check nothing."""
+
+
+def describe(layout: Layout) -> str:
+    """Write the degrees that are more than one, and the ZeRO stage."""
+    names = ("data", "tensor", "context", "pipeline", "interleave", "expert")
+    degrees = [f"{name} {getattr(layout, name):,}" for name in names if getattr(layout, name) > 1]
+    return ", ".join([*degrees, f"ZeRO {layout.zero_stage}"])
 
 
 def _is_positive_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def is_possible(architecture: Architecture, layouts: Layouts) -> Any:
+    """Say of each of many layouts whether a model can be cut so, as `check_layout` does of one."""
+    shape, experts = architecture, architecture.experts
+    n_experts = 1 if experts is None else experts.n_experts
+    return (
+        (shape.n_heads % layouts.tensor == 0)
+        & (shape.d_ff % layouts.tensor == 0)
+        & (layouts.pipeline * layouts.interleave <= shape.n_layers)
+        & ((layouts.interleave == 1) | (layouts.pipeline > 1))
+        & (n_experts % layouts.expert == 0)
+    )
 
 
 def check_layout(architecture: Architecture, layout: Layout) -> None:
@@ -126,66 +176,81 @@ class Stage:
     Parameters
     ----------
     index, count : int
-        Which stage of how many, from 0.
+        Which stage of how many, from 0; arrays, like all the rest, for many layouts.
     interleave : int
         Pieces that it is cut into.
     n_dense_layers, n_moe_layers : int
         Layers of each kind that it runs.
     """
 
-    index: int
-    count: int
-    interleave: int = 1
-    n_dense_layers: int
-    n_moe_layers: int
+    index: Any
+    count: Any
+    interleave: Any = 1
+    n_dense_layers: Any
+    n_moe_layers: Any
 
     @property
-    def n_layers(self) -> int:
+    def n_layers(self) -> Any:
         """Layers that it runs."""
         return self.n_dense_layers + self.n_moe_layers
 
     @property
-    def is_first(self) -> bool:
+    def is_first(self) -> Any:
         """Whether it holds the embedding."""
         return self.index == 0
 
     @property
-    def is_last(self) -> bool:
+    def is_last(self) -> Any:
         """Whether it holds the head."""
         return self.index == self.count - 1
 
     @property
-    def in_flight(self) -> float:
+    def in_flight(self) -> Any:
         """Micro-batches whose activations it holds at once under 1F1B, each of all its layers.
 
         With m pieces a stage starts with 2 (p - i - 1) + (m - 1) p pieces' forward passes: on the
         first stage 1 + (p - 1) / (p m) times as much as without (arXiv 2205.05198, section 4.2.3).
         """
-        if self.interleave == 1:
-            return self.count - self.index
         warm_up = 2 * (self.count - self.index - 1) + (self.interleave - 1) * self.count
-        return (warm_up + 1) / self.interleave
+        plain = self.count - self.index
+        return np.where(self.interleave == 1, plain, (warm_up + 1) / self.interleave)
 
 
 def stages(architecture: Architecture, layout: Layout) -> tuple[Stage, ...]:
     """Cut the layers into pipeline stages, as evenly as whole layers allow, larger ones first."""
-    base, extra = divmod(architecture.n_layers, layout.pipeline)
+    return tuple(stage_at(architecture, layout, index) for index in range(layout.pipeline))
+
+
+def fullest_stages(architecture: Architecture, layouts: Layouts) -> tuple[Stage, ...]:
+    """Return stages of many layouts of which one holds most: the first, two more and the last.
+
+    The first holds most activations and the embedding, the last the head; where leading layers are
+    dense, those behind them, of experts, are larger.
+    """
+    experts, last = architecture.experts, layouts.pipeline - 1
+    after_dense = 0 if experts is None else experts.n_dense_layers
+    per_stage = np.maximum(architecture.n_layers // layouts.pipeline, 1)
+    indices = [np.zeros_like(last), last]
+    if after_dense:
+        indices.append(np.minimum(-(-after_dense // per_stage), last))
+        indices.append(np.minimum(after_dense // per_stage, last))
+    return tuple(stage_at(architecture, layouts, index) for index in indices)
+
+
+def stage_at(architecture: Architecture, layout: Layout, index: Any) -> Stage:
+    """Return one pipeline stage of a layout, or that of each of many."""
+    base = architecture.n_layers // layout.pipeline
+    extra = architecture.n_layers % layout.pipeline
+    size, start = base + (index < extra), index * base + np.minimum(index, extra)
     n_leading = architecture.n_layers - architecture.n_moe_layers
-    cut, start = [], 0
-    for index in range(layout.pipeline):
-        size = base + (1 if index < extra else 0)
-        n_dense = max(0, min(n_leading - start, size))
-        cut.append(
-            Stage(
-                index=index,
-                count=layout.pipeline,
-                interleave=layout.interleave,
-                n_dense_layers=n_dense,
-                n_moe_layers=size - n_dense,
-            )
-        )
-        start += size
-    return tuple(cut)
+    n_dense = np.clip(n_leading - start, 0, size)
+    return Stage(
+        index=index,
+        count=layout.pipeline,
+        interleave=layout.interleave,
+        n_dense_layers=n_dense,
+        n_moe_layers=size - n_dense,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +267,12 @@ class DeviceParameters:
         Those of the largest layer or embedding table, which ZeRO 3 gathers as a whole.
     """
 
-    shared: int
-    routed: int
-    largest_unit: int
+    shared: Any
+    routed: Any
+    largest_unit: Any
 
     @property
-    def total(self) -> int:
+    def total(self) -> Any:
         """All parameters on the accelerator."""
         return self.shared + self.routed
 
@@ -219,55 +284,58 @@ def device_parameters(architecture: Architecture, layout: Layout, stage: Stage) 
     latent attention are held by all. Key and value heads are cut as far as there are heads. A tied
     embedding is held by the first and the last stage.
     """
-    shape, tensor = architecture, layout.tensor
+    shape = architecture
     dense_layer, moe_layer, routed_layer = _layer_parameters(shape, layout)
     shared = stage.n_dense_layers * dense_layer + stage.n_moe_layers * moe_layer
     routed = stage.n_moe_layers * routed_layer
-    units = [dense_layer if stage.n_dense_layers else 0]
-    units.append(moe_layer + routed_layer if stage.n_moe_layers else 0)
-    table = ceil(shape.vocab * shape.embedding_width / tensor)
-    n_tables = int(stage.is_first) + int(stage.is_last)
-    if stage.is_first and stage.is_last and shape.tied_embeddings:
-        n_tables = 1
-    shared += n_tables * table
-    if stage.is_first:
-        shared += shape.n_positions * shape.d_model + shape.embedding_dim * shape.d_model
-    if stage.is_last:
-        shared += shape.embedding_dim * shape.d_model
+    table = _ceil(shape.vocab * shape.embedding_width, layout.tensor)
+    is_first, is_last = stage.is_first, stage.is_last
+    n_tables = is_first * 1 + is_last * 1
+    if shape.tied_embeddings:
+        n_tables = np.minimum(n_tables, np.where(stage.count == 1, 1, 2))
+    shared = shared + n_tables * table
+    shared = shared + is_first * (shape.n_positions * shape.d_model)
+    shared = shared + (is_first * 1 + is_last * 1) * (shape.embedding_dim * shape.d_model)
     if shape.encoder is not None:
-        shared += shape.encoder.n_segments * shape.d_model if stage.is_first else 0
         n_dense = int(shape.encoder.pooler) + int(shape.encoder.mlm_head)
-        shared += n_dense * shape.d_model * (shape.d_model + 1) if stage.is_last else 0
-    units.append(table if n_tables else 0)
-    return DeviceParameters(shared=shared, routed=routed, largest_unit=max(units))
+        shared = shared + is_first * (shape.encoder.n_segments * shape.d_model)
+        shared = shared + is_last * (n_dense * shape.d_model * (shape.d_model + 1))
+    largest = np.maximum((stage.n_dense_layers > 0) * dense_layer, (n_tables > 0) * table)
+    largest = np.maximum(largest, (stage.n_moe_layers > 0) * (moe_layer + routed_layer))
+    return DeviceParameters(shared=shared, routed=routed, largest_unit=largest)
 
 
-def _layer_parameters(shape: Architecture, layout: Layout) -> tuple[int, int, int]:
+def _ceil(amount: Any, parts: Any) -> Any:
+    """Return the larger part, of whole ones."""
+    return -(-amount // parts)
+
+
+def _layer_parameters(shape: Architecture, layout: Layout) -> tuple[Any, Any, Any]:
     """Parameters on one accelerator of a dense layer, of an MoE layer, and of its experts."""
     tensor = layout.tensor
     # A layer of a hybrid is taken as the mean of them all.
     attention_total, recurrent = total_attention_matrices(shape), recurrent_matrices(shape)
-    matrices = ceil((attention_total + recurrent) / shape.n_layers)
+    matrices = _ceil(attention_total + recurrent, shape.n_layers)
     share = shape.n_attention_layers / shape.n_layers
     if shape.latent is not None:
         latent = shape.latent
         replicated = shape.d_model * (latent.query_rank + latent.kv_rank + latent.rope_head_dim)
         replicated = ceil(share * replicated)
-        attention = replicated + ceil((matrices - replicated) / tensor)
+        attention = replicated + _ceil(matrices - replicated, tensor)
     else:
         keys_values = ceil(share * 2 * shape.d_model * shape.kv_width)
-        attention = ceil((matrices - keys_values) / tensor)
-        attention += ceil(keys_values / min(tensor, max(shape.n_kv_heads, 1)))
+        attention = _ceil(matrices - keys_values, tensor)
+        attention = attention + _ceil(keys_values, np.minimum(tensor, max(shape.n_kv_heads, 1)))
     # Biases and norms, and what brings the layers' own embeddings in, spread over all layers alike.
     counts = count_parameters(shape).by_component
     vectors = sum(counts.get(name, 0) for name in ("attention", "recurrent", "norm"))
     vectors -= attention_total + recurrent
     if shape.per_layer_input is not None:
         vectors += counts["projection"] + counts["per_layer_embedding"]
-    attention += ceil(vectors / shape.n_layers)
+    attention = attention + _ceil(vectors, shape.n_layers)
     n_dense = shape.n_layers - shape.n_moe_layers
     mlps = shape.n_dense_mlp_layers / n_dense if n_dense else 1.0
-    dense = attention + ceil(mlps * _mlp_parameters(shape, shape.d_ff, tensor))
+    dense = attention + np.ceil(mlps * _mlp_parameters(shape, shape.d_ff, tensor))
     if shape.experts is None:
         return dense, 0, 0
     experts = shape.experts
@@ -278,5 +346,5 @@ def _layer_parameters(shape: Architecture, layout: Layout) -> tuple[int, int, in
     return dense, attention + shared + router, routed
 
 
-def _mlp_parameters(shape: Architecture, d_ff: int, tensor: int) -> int:
-    return ceil(mlp_matrices(shape, d_ff) / tensor) + mlp_vectors(shape, d_ff)
+def _mlp_parameters(shape: Architecture, d_ff: int, tensor: Any) -> Any:
+    return _ceil(mlp_matrices(shape, d_ff), tensor) + mlp_vectors(shape, d_ff)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from math import floor
 from types import MappingProxyType
+from typing import Any
+
+import numpy as np
 
 from isoflop.accounting import Architecture, Recompute
 from isoflop.data import read_toml, require_keys
@@ -14,9 +17,11 @@ from isoflop.errors import CatalogError, DoesNotFit, PlanError
 from isoflop.planning.activations import STATISTIC_BYTES, LayerActivations, layer_activations
 from isoflop.planning.layout import (
     Layout,
+    Layouts,
     Stage,
     check_layout,
     device_parameters,
+    fullest_stages,
     stages,
 )
 
@@ -102,6 +107,7 @@ class TrainingSetup:
     ----------
     optimizer : Optimizer
     layout : Layout
+        `stage_memories` takes many at once.
     micro_batch : int
         Sequences that one accelerator takes through the model at once.
     context : int or None
@@ -139,7 +145,7 @@ class TrainingSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingMemory:
-    """Memory of the fullest accelerator, in bytes.
+    """Memory of the fullest accelerator, in bytes; arrays for many layouts.
 
     Parameters
     ----------
@@ -157,17 +163,17 @@ class TrainingMemory:
         The pipeline stage that this is.
     """
 
-    weights_bytes: float
-    gradients_bytes: float
-    optimizer_bytes: float
-    gathered_bytes: float
-    activations_bytes: float
-    working_bytes: float
-    logits_bytes: float
+    weights_bytes: Any
+    gradients_bytes: Any
+    optimizer_bytes: Any
+    gathered_bytes: Any
+    activations_bytes: Any
+    working_bytes: Any
+    logits_bytes: Any
     stage: Stage
 
     @property
-    def by_component(self) -> dict[str, float]:
+    def by_component(self) -> dict[str, Any]:
         """Bytes by component, in the order of a stacked bar."""
         return {
             "weights": self.weights_bytes,
@@ -180,19 +186,19 @@ class TrainingMemory:
         }
 
     @property
-    def static_bytes(self) -> float:
+    def static_bytes(self) -> Any:
         """Bytes that do not depend on the micro-batch."""
         return (
             self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + self.gathered_bytes
         )
 
     @property
-    def dynamic_bytes(self) -> float:
+    def dynamic_bytes(self) -> Any:
         """Bytes that grow in proportion to the micro-batch."""
         return self.activations_bytes + self.working_bytes + self.logits_bytes
 
     @property
-    def total_bytes(self) -> float:
+    def total_bytes(self) -> Any:
         """All bytes."""
         return self.static_bytes + self.dynamic_bytes
 
@@ -208,18 +214,31 @@ def training_memory(architecture: Architecture, setup: TrainingSetup) -> Trainin
     PlanError
         If the model cannot be cut as the layout says.
     """
-    return max(_stage_memories(architecture, setup), key=lambda memory: memory.total_bytes)
+    return max(stage_memories(architecture, setup), key=lambda memory: memory.total_bytes)
 
 
-def _stage_memories(architecture: Architecture, setup: TrainingSetup) -> Iterator[TrainingMemory]:
-    check_layout(architecture, setup.layout)
+def stage_memories(architecture: Architecture, setup: TrainingSetup) -> Iterator[TrainingMemory]:
+    """Yield the memory of each pipeline stage, or for many layouts of those that hold most.
+
+    Raises
+    ------
+    PlanError
+        If the model cannot be cut as one layout says; of many, those that are not possible have
+        figures without meaning.
+    """
+    layout = setup.layout
+    if isinstance(layout, Layouts):
+        cut = fullest_stages(architecture, layout)
+    else:
+        check_layout(architecture, layout)
+        cut = stages(architecture, layout)
     kinds = [False, True] if architecture.is_moe else [False]
     layers = {
         is_moe: layer_activations(
             architecture,
             is_moe=is_moe,
             context=setup.context or architecture.context,
-            layout=setup.layout,
+            layout=layout,
             flash_attention=setup.flash_attention,
             fused_mlp=setup.fused_mlp,
             dropout=setup.dropout,
@@ -227,7 +246,7 @@ def _stage_memories(architecture: Architecture, setup: TrainingSetup) -> Iterato
         )
         for is_moe in kinds
     }
-    for stage in stages(architecture, setup.layout):
+    for stage in cut:
         yield _stage_memory(architecture, setup, stage, layers)
 
 
@@ -240,36 +259,37 @@ def _stage_memory(
     optimizer, layout = setup.optimizer, setup.layout
     held = device_parameters(architecture, layout, stage)
 
-    def sharded(bytes_each: float, from_stage: int) -> float:
+    replicas = layout.data * layout.context
+
+    def sharded(bytes_each: float, from_stage: int) -> Any:
         if layout.zero_stage < from_stage:
             return bytes_each * held.total
-        routed_replicas = layout.data // layout.expert
-        return bytes_each * (held.shared / layout.data + held.routed / routed_replicas)
+        routed_replicas = replicas // layout.expert
+        return bytes_each * (held.shared / replicas + held.routed / routed_replicas)
 
-    gathers = layout.zero_stage == 3 and layout.data > 1
-    tokens = setup.micro_batch * (setup.context or architecture.context)
+    gathers = (layout.zero_stage == 3) * (replicas > 1)
+    tokens = setup.micro_batch * (setup.context or architecture.context) / layout.context
     kept, working = _activation_bytes(setup, stage, layers)
     return TrainingMemory(
         weights_bytes=sharded(optimizer.weight_bytes, 3),
         gradients_bytes=sharded(optimizer.gradient_bytes, 2),
         optimizer_bytes=sharded(optimizer.optimizer_bytes, 1),
-        gathered_bytes=2 * optimizer.weight_bytes * held.largest_unit if gathers else 0.0,
+        gathered_bytes=gathers * 2 * optimizer.weight_bytes * held.largest_unit,
         activations_bytes=tokens * kept,
         working_bytes=tokens * working,
-        logits_bytes=tokens * _logits_bytes(architecture, setup) if stage.is_last else 0.0,
+        logits_bytes=stage.is_last * tokens * _logits_bytes(architecture, setup),
         stage=stage,
     )
 
 
 def _activation_bytes(
     setup: TrainingSetup, stage: Stage, layers: Mapping[bool, LayerActivations]
-) -> tuple[float, float]:
+) -> tuple[Any, Any]:
     """Bytes per token that a stage keeps, and that recomputing one of its layers writes."""
     numbers = {False: stage.n_dense_layers, True: stage.n_moe_layers}
-    kept = working = 0.0
+    kept: Any = 0.0
+    working: Any = 0.0
     for is_moe, layer in layers.items():
-        if not numbers[is_moe]:
-            continue
         match setup.recompute:
             case "none":
                 each, again = layer.total_bytes, 0.0
@@ -277,17 +297,17 @@ def _activation_bytes(
                 each, again = layer.linear_bytes, layer.score_bytes
             case "full":
                 each, again = layer.input_bytes, layer.total_bytes
-        kept += stage.in_flight * numbers[is_moe] * each
-        working = max(working, again)
+        kept = kept + stage.in_flight * numbers[is_moe] * each
+        working = np.maximum(working, (numbers[is_moe] > 0) * again)
     return kept, working
 
 
-def _logits_bytes(architecture: Architecture, setup: TrainingSetup) -> float:
+def _logits_bytes(architecture: Architecture, setup: TrainingSetup) -> Any:
     """Bytes per token at the end: inputs of the last norm and of the head, and logits in FP32."""
     layout = setup.layout
     inputs = 2 * setup.optimizer.activation_bytes * architecture.d_model
-    inputs /= layout.tensor if layout.sequence_parallel else 1
-    return inputs + STATISTIC_BYTES * architecture.vocab / layout.tensor
+    divisor = layout.tensor if layout.sequence_parallel else 1
+    return inputs / divisor + STATISTIC_BYTES * architecture.vocab / layout.tensor
 
 
 def largest_micro_batch(
@@ -312,8 +332,8 @@ def largest_micro_batch(
     usable = _usable_bytes(capacity_bytes, headroom)
     one = replace(setup, micro_batch=1)
     return min(
-        max(0, floor((usable - memory.static_bytes) / memory.dynamic_bytes))
-        for memory in _stage_memories(architecture, one)
+        int(max(0, floor((usable - memory.static_bytes) / memory.dynamic_bytes)))
+        for memory in stage_memories(architecture, one)
     )
 
 

@@ -79,7 +79,7 @@ class MemoryReport:
     @property
     def fits(self) -> bool:
         """Whether the run fits as it is set up."""
-        return self.memory.total_bytes <= self.usable_bytes
+        return bool(self.memory.total_bytes <= self.usable_bytes)
 
     def summary(self) -> str:
         """Say in a sentence whether the run fits."""

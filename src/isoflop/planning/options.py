@@ -14,6 +14,7 @@ from isoflop.planning.family_rule import CONVENTIONS
 from isoflop.planning.layout import ZERO_HELP
 from isoflop.planning.memory import DEFAULT_HEADROOM
 from isoflop.planning.storage import DEFAULT_OPTIMIZER, CheckpointPolicy
+from isoflop.planning.usual import DEFAULT_FAMILY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,8 @@ class PlanOptions:
     level : float
         Nominal coverage of the intervals.
     family : str or None
-        Key of the model family whose proportions the model takes. Without one a token costs 6 N
-        FLOP, and memory is no limit.
+        Key of the model family whose proportions the model takes. With None a token costs 6 N
+        FLOP, memory is no limit, and the speed is that of the usual family.
     convention : str
         How FLOP are counted.
     context : int or None
@@ -36,12 +37,15 @@ class PlanOptions:
     causal : bool
         Whether attention counts the positions up to each token only.
     optimizer : str
-    zero_stage, tensor, pipeline, expert : int
-        Sharding and parallel degrees; data parallelism takes the accelerators that remain.
+    batch_tokens : float or None
+        Tokens of a step; the critical batch limits it unless given.
+    zero_stage, tensor, pipeline, expert, context_parallel : int or None
+        Sharding and parallel degrees; data parallelism takes the accelerators that remain. None
+        searches the fastest that fits.
     sequence_parallel : bool
-    micro_batch : int
-    recompute : {"none", "selective", "full"}
-    flash_attention : bool
+    micro_batch : int or None
+    recompute : {"none", "selective", "full"} or None
+    flash_attention, fused_mlp : bool
     headroom : float
         Share of the memory left free.
     must_fit : bool
@@ -69,11 +73,10 @@ class PlanOptions:
         str | None,
         Option(
             label="Model family",
-            help="Whose proportions and vocabulary the model takes; without one a token costs 6 N "
-            "FLOP, and memory is no limit.",
+            help="Whose proportions and vocabulary the model takes.",
             flag="model-family",
         ),
-    ] = None
+    ] = DEFAULT_FAMILY
     convention: Annotated[
         FlopConvention,
         Option(
@@ -106,39 +109,63 @@ class PlanOptions:
             help="Decides the bytes per parameter of weights, gradients and optimiser states.",
         ),
     ] = DEFAULT_OPTIMIZER
+    batch_tokens: Annotated[
+        float | None,
+        Option(
+            label="Batch (tokens)",
+            help="Tokens of one step, such as 4M; unless given, the fastest within the critical "
+            "batch.",
+            dimension="tokens",
+            flag="batch",
+            gt=0.0,
+        ),
+    ] = None
     zero_stage: Annotated[
-        int,
+        int | None,
         Option(
             label="ZeRO stage",
-            help=" ".join(f"{stage}: {text}" for stage, text in ZERO_HELP.items()),
+            help="The fastest that fits unless given. "
+            + " ".join(f"{stage}: {text}" for stage, text in ZERO_HELP.items()),
             flag="zero",
             choices={stage: str(stage) for stage in ZERO_HELP},
         ),
-    ] = 3
+    ] = None
     tensor: Annotated[
-        int,
+        int | None,
         Option(
             label="Tensor parallel",
-            help="Accelerators that share every matrix product of a layer.",
+            help="Accelerators that share every matrix product of a layer; the fastest layout's "
+            "unless given.",
             ge=1,
         ),
-    ] = 1
+    ] = None
     pipeline: Annotated[
-        int,
+        int | None,
         Option(
             label="Pipeline stages",
-            help="Groups of consecutive layers on different accelerators.",
+            help="Groups of consecutive layers on different accelerators; the fastest layout's "
+            "unless given.",
             ge=1,
         ),
-    ] = 1
+    ] = None
     expert: Annotated[
-        int,
+        int | None,
         Option(
             label="Expert parallel",
-            help="Accelerators that share the experts of a layer.",
+            help="Accelerators that share the experts of a layer; the fastest layout's unless "
+            "given.",
             ge=1,
         ),
-    ] = 1
+    ] = None
+    context_parallel: Annotated[
+        int | None,
+        Option(
+            label="Context parallel",
+            help="Accelerators that share the tokens of a sequence; the fastest layout's unless "
+            "given.",
+            ge=1,
+        ),
+    ] = None
     sequence_parallel: Annotated[
         bool,
         Option(
@@ -147,23 +174,33 @@ class PlanOptions:
         ),
     ] = True
     micro_batch: Annotated[
-        int,
+        int | None,
         Option(
             label="Micro-batch (sequences)",
-            help="Sequences that one accelerator takes through the model at once.",
+            help="Sequences that one accelerator takes through the model at once; the fastest "
+            "layout's unless given.",
             ge=1,
         ),
-    ] = 1
+    ] = None
     recompute: Annotated[
-        Recompute,
+        Recompute | None,
         Option(
             label="Recomputed activations",
-            help="What the backward pass computes again instead of keeping it.",
+            help="What the backward pass computes again instead of keeping it; the fastest unless "
+            "given.",
             choices={"none": "None", "selective": "Attention", "full": "All layers"},
         ),
-    ] = "full"
+    ] = None
     flash_attention: Annotated[
         bool, Option(label="FlashAttention", help="Attention scores are never stored.")
+    ] = True
+    fused_mlp: Annotated[
+        bool,
+        Option(
+            label="Fused MLP",
+            help="A gated MLP keeps no output of its activation function: compiled or hand-written "
+            "kernels. Without, each layer keeps one tensor of the MLP's width more.",
+        ),
     ] = True
     headroom: Annotated[
         float,

@@ -22,6 +22,7 @@ from isoflop.planning.constraints import (
     limit_uses,
     params_limit,
     require_within,
+    speed_along,
     tokens_along,
 )
 from isoflop.planning.cost import cost
@@ -30,8 +31,9 @@ from isoflop.planning.frontier import NO_DRAWS, SMALLEST_TOKENS, require_interio
 from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.scenario import Scenario, setting_of
+from isoflop.planning.trained import training_of
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
-from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan
+from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan, Training
 from isoflop.units import format_quantity
 
 UNSTABLE_SHARE = 0.05
@@ -77,7 +79,7 @@ def plan(
     options = options or PlanOptions()
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     setting = setting_of(scenario, fit.param_convention)
-    flop = np.array([sums.compute_flop(budget, accelerator)])
+    flop = np.array([sums.compute_flop(setting.budget, accelerator)])
     if options.params is not None or optimal_models(fit, flop, fixed) is not None:
         return plan_within(fit, setting, params=options.params, level=options.level, fixed=fixed)
     params = float(assumed_params(flop)[0])
@@ -141,6 +143,8 @@ def plan_within(
     flop = float(rule.training_flop(params, tokens))
     unique = min(tokens, budget.unique_tokens or np.inf)
     storage = setting.storage_need(params, unique)
+    speed = speed_along(setting, is_repeating=has_column(law, "unique_tokens"))
+    run = training_of(setting, params, tokens, speed)
     planned = fit if law is fit.law else replace(fit, law=law)
     return Plan(
         params=params,
@@ -155,17 +159,19 @@ def plan_within(
         extrapolation_decades=decades,
         cost=cost(
             flop,
-            budget,
+            setting.resolved(params, speed),
             setting.accelerator,
             setting.site,
             storage_bytes=storage.total_bytes,
+            spread=run.spread,
         ),
         storage=storage,
+        training=run.training,
         budget=budget,
         limits=() if best is None else limit_uses(fit, setting, best, fixed),
         epochs=tokens / unique,
         notices=_notices(fit, decades, spread, tokens / unique),
-        assumptions=_assumptions(setting),
+        assumptions=_assumptions(setting, run.training),
         basis="compute-optimal" if best is not None else "chosen",
         accelerator=setting.accelerator.label,
         response=fit.law.response,
@@ -250,7 +256,7 @@ def _notices(
     return tuple(notices)
 
 
-def _assumptions(setting: Setting) -> dict[str, str]:
+def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
     """Put into words what the figures rest on."""
     budget, accelerator, site = setting.budget, setting.accelerator, setting.site
     dtype = budget.dtype or accelerator.training_dtype
@@ -258,10 +264,15 @@ def _assumptions(setting: Setting) -> dict[str, str]:
     power = site.electricity_usd_per_kwh
     storage = setting.storage
     assumptions = {
-        "Accelerator": f"{budget.accelerators} x {accelerator.label}",
+        "Accelerator": f"{budget.count:,} x {accelerator.label}",
         "Dense peak": f"{format_quantity(accelerator.peak(dtype), 'flop_per_s')} {dtype.upper()}",
-        "MFU": f"{sums.effective_mfu(budget, accelerator):.0%} of the dense peak",
-        "Goodput": f"{budget.goodput:.0%} of the wall time trains",
+        "MFU": f"{training.mfu:.1%} of the dense peak: "
+        + ("your own" if training.is_own_mfu else training.evidence),
+        "Layout": training.layout or "not known",
+        "Batch": f"{format_quantity(training.batch_tokens, 'tokens')} of "
+        f"{format_quantity(training.batch_limit_tokens, 'tokens')} at most",
+        "Goodput": f"{training.goodput:.1%} of the wall time trains: "
+        + ("your own" if training.is_own_goodput else "by published failures"),
         "Compute": setting.rule.label,
         "Price": "none known" if price is None else f"{price:g} USD per accelerator-hour",
         "Electricity": f"{power:g} USD/kWh" if power else "included in the price",

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from isoflop.accounting import count_flop, find_model
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop.accounting import Architecture, count_flop, find_family, find_model
+from isoflop.accounting.shapes import propose_shape
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.planning.failures import interruptions
 from isoflop.planning.hardware import find_accelerator
+from isoflop.planning.hyperparameters import largest_batch_tokens
+from isoflop.planning.layout_search import LayoutSearch, best_layout
+from isoflop.planning.measured_steps import load_measured_steps
 from isoflop.planning.rule import SIX_ND
-from isoflop.planning.types import DEFAULT_GOODPUT, Accelerator
-from isoflop.units import HOUR_S
+from isoflop.planning.step_constants import INTERVAL_LEVEL
+from isoflop.planning.types import Accelerator, Dtype, Interval
+from isoflop.planning.usual import DEFAULT_FAMILY, usual_mfu
+from isoflop.planning.whole_runs import load_whole_runs, shares_without_source
+from isoflop.units import HOUR_S, MONTH_S
 
 RUNS_FILE = "published_runs.toml"
 CLOSE_RATIO = 1.05
@@ -27,6 +38,7 @@ _OPTIONAL = frozenset(
     {
         "params_active", "model", "attention", "accelerator", "other_hardware", "accelerators",
         "accelerator_hours", "published_flop", "published_mfu", "loss", "loss_note", "unverified",
+        "dtype",
     }
 )  # fmt: skip
 _ATTENTION = frozenset({"layers", "width", "context"})
@@ -45,6 +57,10 @@ class PublishedRun:
     params, params_active : float
         The same for a dense model.
     tokens : float
+    shape : Architecture or None
+        None where it is not known.
+    dtype : str or None
+        Of the matrix products, where it is not the accelerator's usual one.
     attention_flop_per_token : float or None
         Training FLOP of attention by PaLM's appendix B; None where the shape is not known.
     exact_flop_per_token : float or None
@@ -73,6 +89,8 @@ class PublishedRun:
     params: float
     params_active: float
     tokens: float
+    shape: Architecture | None
+    dtype: Dtype | None
     attention_flop_per_token: float | None
     exact_flop_per_token: float | None
     accelerator: Accelerator | None
@@ -107,9 +125,17 @@ class RunCheck:
         Share of the peak that ``flop_6nd`` makes over the published hours; restarts and all else
         that was not training lower it.
     implied_mfu_with_attention : float or None
+    tuned_hours : float or None
+        Accelerator-hours in the fastest layout within the critical batch, at the usual rate of
+        failures; None where no layout fits or the hardware is not known.
     planned_hours : float or None
-        Accelerator-hours that we would have planned: ``flop_6nd`` at the accelerator's default MFU
-        and goodput.
+        Those at the speed that whole runs of other sources made of it: what a plan would have said.
+    planned_interval : Interval or None
+        Of the planned hours.
+    planned_mfu : float or None
+        6ND over the planned hours, as ``implied_mfu`` is over the published.
+    is_held_out : bool
+        Whether no step of this model is among those that the layout's speed was fitted to.
     hours_ratio : float or None
         ``planned_hours`` over the published hours.
     """
@@ -123,7 +149,11 @@ class RunCheck:
     exact_ratio: float | None
     implied_mfu: float | None
     implied_mfu_with_attention: float | None
+    tuned_hours: float | None
     planned_hours: float | None
+    planned_interval: Interval | None
+    planned_mfu: float | None
+    is_held_out: bool
     hours_ratio: float | None
 
     @property
@@ -134,6 +164,14 @@ class RunCheck:
         return min(ratios, key=lambda ratio: max(ratio, 1 / ratio)) if ratios else None
 
     @property
+    def is_inside(self) -> bool | None:
+        """Whether the published hours lie in the interval of the planned; None without either."""
+        interval, hours = self.planned_interval, self.run.accelerator_hours
+        if interval is None or hours is None:
+            return None
+        return interval.lower <= hours <= interval.upper
+
+    @property
     def agrees(self) -> bool | None:
         """Whether one of our conventions gives the published FLOP; None where there are none."""
         ratio = self.closest_ratio
@@ -142,7 +180,7 @@ class RunCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How many published runs our sums meet.
+    """How many published runs our sums meet, and how far the others are off.
 
     Parameters
     ----------
@@ -150,7 +188,13 @@ class Agreement:
     n_counted, n_agreeing : int
         Those with a published count of FLOP, and those that ours meets.
     n_timed, n_near : int
-        Those with published hours, and those that our defaults plan within a factor of two.
+        Those with published hours, and those that we plan within a factor of two.
+    n_inside : int
+        Those of them within the interval of the planned hours, which is for 80%.
+    hours_error : HoursError
+        Of all of these.
+    held_out_error : HoursError
+        Of those of which no step was seen.
     """
 
     n_runs: int
@@ -158,6 +202,39 @@ class Agreement:
     n_agreeing: int
     n_timed: int
     n_near: int
+    n_inside: int
+    hours_error: HoursError
+    held_out_error: HoursError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursError:
+    """How far planned hours lie from published ones.
+
+    Parameters
+    ----------
+    n_runs : int
+    median, p90 : float
+        Of the larger over the smaller, less one; NaN for no runs.
+    median_ratio : float
+        Planned over published.
+    """
+
+    n_runs: int
+    median: float
+    p90: float
+    median_ratio: float
+
+
+def _hours_error(ratios: Sequence[float]) -> HoursError:
+    logs = np.log(ratios)
+    errors = np.expm1(np.abs(logs))
+    return HoursError(
+        n_runs=len(ratios),
+        median=float(np.median(errors)) if len(logs) else np.nan,
+        p90=float(np.quantile(errors, 0.9)) if len(logs) else np.nan,
+        median_ratio=float(np.exp(np.median(logs))) if len(logs) else np.nan,
+    )
 
 
 def agreement(checks: Sequence[RunCheck]) -> Agreement:
@@ -170,6 +247,11 @@ def agreement(checks: Sequence[RunCheck]) -> Agreement:
         n_agreeing=sum(counts),
         n_timed=len(hours),
         n_near=sum(1 / NEAR_RATIO <= ratio <= NEAR_RATIO for ratio in hours),
+        n_inside=sum(bool(check.is_inside) for check in checks),
+        hours_error=_hours_error(hours),
+        held_out_error=_hours_error(
+            [c.hours_ratio for c in checks if c.hours_ratio is not None and c.is_held_out]
+        ),
     )
 
 
@@ -185,19 +267,51 @@ def load_runs() -> Mapping[str, PublishedRun]:
     return MappingProxyType({key: _run(key, entry) for key, entry in read_toml(RUNS_FILE).items()})
 
 
-def check_run(run: PublishedRun) -> RunCheck:
-    """Sum up one run as Isoflop would and compare with what was published."""
+def check_runs() -> tuple[RunCheck, ...]:
+    """Sum up every published run as Isoflop would and compare with what was published.
+
+    What whole runs make of tuned steps is taken for each from the runs of other sources.
+    """
+    runs = list(load_runs().values())
+    tuned = [_tuned_hours(run) for run in runs]
+    timed = [i for i, run in enumerate(runs) if tuned[i] and run.accelerator_hours]
+    ratios, groups = hours_over_published()
+    shares = dict(zip(timed, shares_without_source(ratios, groups), strict=True))
+    usual = load_whole_runs().share
+    return tuple(
+        _check(run, hours, float(shares.get(i, usual)))
+        for i, (run, hours) in enumerate(zip(runs, tuned, strict=True))
+    )
+
+
+def hours_over_published() -> tuple[NDArray[np.float64], list[str]]:
+    """Return the hours of published runs in their fastest layout over theirs, and their sources."""
+    found = [
+        (hours / run.accelerator_hours, _publisher(run))
+        for run in load_runs().values()
+        if run.accelerator_hours and (hours := _tuned_hours(run))
+    ]
+    return np.array([ratio for ratio, _ in found]), [source for _, source in found]
+
+
+def _publisher(run: PublishedRun) -> str:
+    """Return the paper that a run was published in, or the run itself where it names none."""
+    paper = run.source.split(",")[0]
+    return paper if paper.startswith("arXiv") else run.key
+
+
+def _check(run: PublishedRun, tuned_hours: float | None, share: float) -> RunCheck:
     flop = float(SIX_ND.training_flop(run.params_active, run.tokens))
     attention, exact = run.attention_flop_per_token, run.exact_flop_per_token
     with_attention = None if attention is None else flop + attention * run.tokens
     flop_exact = None if exact is None else exact * run.tokens
     peak_per_hour = None if run.accelerator is None else run.accelerator.peak() * HOUR_S
-    capacity = None
+    capacity = planned_capacity = None
+    planned = None if tuned_hours is None else tuned_hours / share
     if peak_per_hour is not None and run.accelerator_hours is not None:
         capacity = peak_per_hour * run.accelerator_hours
-    planned = None
-    if peak_per_hour is not None and run.accelerator is not None:
-        planned = flop / (peak_per_hour * run.accelerator.default_mfu * DEFAULT_GOODPUT)
+    if peak_per_hour is not None and planned is not None:
+        planned_capacity = peak_per_hour * planned
     return RunCheck(
         run=run,
         flop_6nd=flop,
@@ -208,14 +322,55 @@ def check_run(run: PublishedRun) -> RunCheck:
         exact_ratio=_ratio(flop_exact, run.published_flop),
         implied_mfu=_ratio(flop, capacity),
         implied_mfu_with_attention=_ratio(with_attention, capacity),
+        tuned_hours=tuned_hours,
         planned_hours=planned,
+        planned_interval=None if planned is None else _around(planned),
+        planned_mfu=_ratio(flop, planned_capacity),
+        is_held_out=run.shape is None or run.shape.name not in _measured_models(),
         hours_ratio=_ratio(planned, run.accelerator_hours),
     )
 
 
-def check_runs() -> tuple[RunCheck, ...]:
-    """Sum up every published run."""
-    return tuple(check_run(run) for run in load_runs().values())
+def _around(hours: float) -> Interval:
+    usual = load_whole_runs()
+    return Interval(
+        lower=hours * usual.lower,
+        upper=hours * usual.upper,
+        level=INTERVAL_LEVEL,
+        kind="prediction",
+    )
+
+
+@lru_cache(maxsize=256)
+def _hours(search: LayoutSearch, shape: Architecture, count: int, tokens: float) -> float | None:
+    """Return the accelerator-hours in the fastest layout; None where nothing fits."""
+    found = best_layout(search, shape, count, float(largest_batch_tokens(tokens)))
+    if found is None:
+        return None
+    return tokens / found.tokens_per_s * count / HOUR_S / interruptions(count).goodput
+
+
+def _tuned_hours(run: PublishedRun) -> float | None:
+    accelerator = run.accelerator
+    if accelerator is None:
+        return None
+    shape = run.shape
+    if shape is None:
+        shape = propose_shape(find_family(DEFAULT_FAMILY), run.params_active).architecture
+    count = run.accelerators or _usual_count(run, accelerator)
+    return _hours(LayoutSearch(accelerator=accelerator, dtype=run.dtype), shape, count, run.tokens)
+
+
+def _usual_count(run: PublishedRun, accelerator: Accelerator) -> int:
+    """Return as many accelerators as take a month, whole nodes; their number was not published."""
+    flop = float(SIX_ND.training_flop(run.params_active, run.tokens))
+    needed = flop / (accelerator.peak(run.dtype) * usual_mfu(accelerator, run.dtype) * MONTH_S)
+    return 8 * max(1, round(needed / 8))
+
+
+@cache
+def _measured_models() -> frozenset[str]:
+    return frozenset(item.step.architecture.name for item in load_measured_steps())
 
 
 def _ratio(ours: float | None, published: float | None) -> float | None:
@@ -242,6 +397,8 @@ def _run(key: str, entry: dict[str, Any]) -> PublishedRun:
         params=float(entry["params"]),
         params_active=float(entry.get("params_active", entry["params"])),
         tokens=float(entry["tokens"]),
+        shape=find_model(entry["model"]).architecture if "model" in entry else None,
+        dtype=entry.get("dtype"),
         attention_flop_per_token=_attention_flop_per_token(entry, where),
         exact_flop_per_token=_exact_flop_per_token(entry),
         accelerator=accelerator,

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import ceil, lcm, prod
 from typing import Any
 
-from isoflop.accounting import Architecture, Family, count_flop, find_family
+from isoflop.accounting import Family, count_flop, find_family
 from isoflop.accounting.shapes import CountedParams
 from isoflop.errors import CatalogError, OptionError, PlanError
 from isoflop.options import from_mapping
-from isoflop.planning.budget import effective_mfu
+from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting
 from isoflop.planning.family_rule import family_rule, total_params
 from isoflop.planning.hardware import describe_accelerator, parse_accelerator
-from isoflop.planning.layout import Layout
+from isoflop.planning.layout_search import LayoutSearch
 from isoflop.planning.memory import TrainingSetup, find_optimizer
-from isoflop.planning.memory_limit import MemoryLimit
 from isoflop.planning.options import PlanOptions
+from isoflop.planning.rates import LayoutRates
+from isoflop.planning.step_work import TrainingStep
 from isoflop.planning.storage import StorageRule
 from isoflop.planning.types import Accelerator, Budget
+from isoflop.planning.usual import DEFAULT_FAMILY
+from isoflop.units import HOUR_S, MONTH_S
+
+NODE = 8
+MOST_ACCELERATORS = 1 << 20
 
 COUNT_OF: dict[str, CountedParams] = {
     "total": "total",
@@ -56,48 +63,59 @@ class Scenario:
     options: PlanOptions = field(default_factory=PlanOptions)
 
 
-def layout_of(scenario: Scenario) -> Layout:
-    """Return the layout over all accelerators.
+def search_of(scenario: Scenario) -> LayoutSearch:
+    """Return what layouts the run's is searched among.
 
     Raises
     ------
     PlanError
-        If the accelerators cannot be cut as the degrees say.
+        If the accelerators cannot be cut into groups as the degrees say.
     """
-    count, options = scenario.budget.accelerators, scenario.options
-    group = options.tensor * options.pipeline
-    if count % group:
+    budget, options = scenario.budget, scenario.options
+    degrees = {
+        "tensor": options.tensor,
+        "pipeline": options.pipeline,
+        "context": options.context_parallel,
+    }
+    given = {name: degree for name, degree in degrees.items() if degree is not None}
+    group = prod(given.values())
+    if budget.accelerators is not None and budget.accelerators % group:
+        said = " x ".join(f"{name} {degree}" for name, degree in given.items())
         raise PlanError(
-            f"{count:,} accelerators cannot be cut into groups of {group:,}.",
-            detail=f"tensor {options.tensor} x pipeline {options.pipeline} = {group}",
+            f"{budget.accelerators:,} accelerators cannot be cut into groups of {group:,}.",
+            detail=f"{said} = {group}",
             hint="Choose degrees whose product divides the number of accelerators.",
         )
-    return Layout(
-        data=count // group,
+    return LayoutSearch(
+        accelerator=scenario.accelerator,
+        dtype=budget.dtype,
+        sequence=options.context,
         tensor=options.tensor,
+        context=options.context_parallel,
         pipeline=options.pipeline,
         expert=options.expert,
-        sequence_parallel=options.sequence_parallel,
         zero_stage=options.zero_stage,
+        micro_batch=options.micro_batch,
+        recompute=options.recompute,
+        sequence_parallel=options.sequence_parallel,
+        flash_attention=options.flash_attention,
+        fused_mlp=options.fused_mlp,
+        optimizer=options.optimizer,
+        headroom=options.headroom,
+        must_fit=options.must_fit and options.family is not None,
     )
 
 
-def setup_of(scenario: Scenario) -> TrainingSetup:
-    """Return how the run is trained, as far as memory is concerned.
-
-    Raises
-    ------
-    PlanError
-        As `layout_of`.
-    """
-    options = scenario.options
+def setup_of(options: PlanOptions, step: TrainingStep) -> TrainingSetup:
+    """Return how a step is trained, as far as memory is concerned."""
     return TrainingSetup(
         optimizer=find_optimizer(options.optimizer),
-        layout=layout_of(scenario),
-        micro_batch=options.micro_batch,
-        context=options.context,
-        recompute=options.recompute,
+        layout=step.layout,
+        micro_batch=step.micro_batch,
+        context=step.context,
+        recompute=step.recompute,
         flash_attention=options.flash_attention,
+        fused_mlp=options.fused_mlp,
     )
 
 
@@ -115,98 +133,73 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
     CatalogError
         If there is no such family or optimiser.
     PlanError
-        As `layout_of`.
+        As `search_of`.
     """
-    options, setup = scenario.options, setup_of(scenario)
+    options, search = scenario.options, search_of(scenario)
+    family = find_family(options.family or DEFAULT_FAMILY)
+    count = count_of(family, param_convention)
+    rates = LayoutRates(family=family.key, count=count, search=search)
     setting = Setting(
         budget=scenario.budget,
         accelerator=scenario.accelerator,
         site=options.site,
-        storage=StorageRule(optimizer=setup.optimizer, policy=options.checkpoints),
-        group=setup.layout.tensor * setup.layout.pipeline,
-    )
-    if options.family is None:
-        return setting
-    family = find_family(options.family)
-    count = count_of(family, param_convention)
-    return replace(
-        setting,
-        rule=family_rule(
-            family,
-            options.convention,
-            context=options.context,
-            causal=options.causal,
-            count=count,
+        storage=StorageRule(
+            optimizer=find_optimizer(options.optimizer), policy=options.checkpoints
         ),
-        storage=replace(setting.storage, vocab=family.models[-1].architecture.vocab),
-        total_params=total_params(family, count),
-        largest_params=(
-            MemoryLimit(family=family.key, setup=setup, headroom=options.headroom, count=count)
-            if options.must_fit
-            else None
-        ),
+        group=(search.tensor or 1) * (search.pipeline or 1) * (search.context or 1),
+        rates=rates,
+        batch_tokens=options.batch_tokens,
     )
+    if options.family is not None:
+        setting = replace(
+            setting,
+            rule=family_rule(
+                family,
+                options.convention,
+                context=options.context,
+                causal=options.causal,
+                count=count,
+            ),
+            storage=replace(setting.storage, vocab=family.models[-1].architecture.vocab),
+            total_params=total_params(family, count),
+            largest_params=rates if options.must_fit else None,
+        )
+    if setting.budget.accelerators is None:
+        accelerators = usual_count(setting)
+        setting = replace(setting, budget=replace(setting.budget, accelerators=accelerators))
+    return setting
 
 
-def context_of(scenario: Scenario, architecture: Architecture) -> int:
-    """Return the sequence length of the run, in tokens: the scenario's, or else the model's."""
-    return scenario.options.context or architecture.context
+def usual_count(setting: Setting) -> int:
+    """Return as many accelerators as use up a budget of money or FLOP in its time, or in a month.
 
-
-def hardware_utilisation(scenario: Scenario, architecture: Architecture) -> float:
-    """Return the share of the peak that the hardware works at, recomputation included (HFU).
-
-    Raises
-    ------
-    PlanError
-        If the MFU exceeds the accelerator's ceiling.
+    Whole nodes of eight where one is not enough; one accelerator where time alone limits the run.
     """
-    options = scenario.options
+    budget, accelerator = setting.budget, setting.accelerator
+    price = sums.price_usd_per_hour(budget, accelerator)
+    device_s = []
+    if budget.compute_flop is not None:
+        rate = accelerator.peak(budget.dtype) * sums.effective_mfu(budget, accelerator)
+        device_s.append(budget.compute_flop / (rate * sums.effective_goodput(budget)))
+    if budget.usd is not None and price:
+        device_s.append(budget.usd / price * HOUR_S)
+    if not device_s:
+        return 1
+    needed = min(device_s) / (budget.wall_time_s or MONTH_S)
+    unit = lcm(setting.group, 1 if needed <= 1 else NODE)
+    return min(unit * max(1, ceil(needed / unit)), MOST_ACCELERATORS)
+
+
+def hardware_utilisation(mfu: float, step: TrainingStep, *, causal: bool = False) -> float:
+    """Return the share of the peak that the hardware works at, recomputation included (HFU)."""
     count = count_flop(
-        architecture,
+        step.architecture,
         convention="matmul",
-        context=context_of(scenario, architecture),
-        causal=options.causal,
-        recompute=options.recompute,
+        context=step.context,
+        causal=causal,
+        recompute=step.recompute,
     )
-    return effective_mfu(scenario.budget, scenario.accelerator) * count.hfu_per_mfu
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeastBatch:
-    """The smallest batch that a layout takes: one micro-batch a replica.
-
-    Parameters
-    ----------
-    replicas, micro_batch : int
-        Sequences at once are their product.
-    context : int
-        Tokens in a sequence.
-    """
-
-    replicas: int
-    micro_batch: int
-    context: int
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of one step."""
-        return self.replicas * self.micro_batch * self.context
-
-
-def least_batch(scenario: Scenario, architecture: Architecture) -> LeastBatch:
-    """Return the smallest batch that the scenario's layout takes.
-
-    Raises
-    ------
-    PlanError
-        As `layout_of`.
-    """
-    return LeastBatch(
-        replicas=layout_of(scenario).data,
-        micro_batch=scenario.options.micro_batch,
-        context=context_of(scenario, architecture),
-    )
+    return mfu * count.hfu_per_mfu
 
 
 def to_document(scenario: Scenario) -> dict[str, Any]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-from isoflop.data import read_toml, require_keys
+from isoflop.data import data_root, read_toml, require_keys
+from isoflop.errors import CatalogError
 from isoflop.planning.types import Accelerator
 
 CLASSES_FILE = "step_time/classes.toml"
 CONSTANTS_FILE = "step_time/constants.toml"
+ERRORS_FILE = "step_time/errors.csv"
 
 Trust = Literal["dense", "experts", "nearest"]
 """What an interval rests on: dense models, mixtures of experts, or a class without rows."""
@@ -82,6 +85,46 @@ class FittedSteps:
 
 
 INTERVAL_LEVEL = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepError:
+    """How far predicted times lie from those of steps whose source was kept back.
+
+    Parameters
+    ----------
+    n_rows : int
+    median, p90 : float
+        Absolute, shares of the measured time.
+    """
+
+    n_rows: int
+    median: float
+    p90: float
+
+
+@cache
+def load_step_error() -> StepError:
+    """Return the error to expect of a step that other people measure.
+
+    Raises
+    ------
+    CatalogError
+        If the data file is malformed.
+    """
+    try:
+        with (data_root() / ERRORS_FILE).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        row = next(r for r in rows if (r["kept_back"], r["source"]) == ("source", "all"))
+        return StepError(
+            n_rows=int(row["n_rows"]),
+            median=float(row["median_error"]),
+            p90=float(row["p90_error"]),
+        )
+    except (OSError, ValueError, KeyError, StopIteration) as error:
+        raise CatalogError(
+            f"The data file {ERRORS_FILE} cannot be read.", detail=str(error)
+        ) from None
 
 
 @cache

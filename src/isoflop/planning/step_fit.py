@@ -18,7 +18,7 @@ from isoflop.planning.step_constants import (
     load_step_classes,
     step_class,
 )
-from isoflop.planning.step_time import EXPERT_EXPOSED
+from isoflop.planning.step_time import busy_parts, overlapped
 from isoflop.planning.step_work import StepWork, step_work
 
 Array = NDArray[np.float64]
@@ -43,7 +43,7 @@ class StepRows:
 
     Parameters
     ----------
-    work : ndarray, shape (n, 8)
+    work : ndarray, shape (n, 9)
         What each step asks of an accelerator, over the measured time, in the order of `StepWork`.
     classes : ndarray of int, shape (n,)
         Position of the class among those that ship.
@@ -98,17 +98,10 @@ def log_ratios(logs: Array, rows: StepRows) -> Array:
         Logarithms of the constants.
     rows : StepRows
     """
-    matmul, attention, experts, passes, exposed = np.exp(logs[rows.classes]).T
-    work = dict(zip(_WORK, rows.work.T, strict=True))
-    busy = work["bubble"] * (
-        work["matmul_s"] / matmul
-        + work["expert_matmul_s"] / (matmul * experts)
-        + work["attention_s"] / attention
-        + work["elementwise_s"] * passes
-        + work["tensor_s"] * exposed
-        + work["expert_s"] * EXPERT_EXPOSED
-    )
-    return np.asarray(np.log(busy**3 + work["data_s"] ** 3) / 3)
+    constants = StepConstants(**dict(zip(NAMES, np.exp(logs[rows.classes]).T, strict=True)))
+    work = StepWork(**dict(zip(_WORK, rows.work.T, strict=True)))
+    busy = work.bubble * sum(busy_parts(work, constants).values())
+    return np.asarray(np.log(overlapped(busy, work.data_s)))
 
 
 def fit_constants(rows: StepRows) -> Array:

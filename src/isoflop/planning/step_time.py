@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import cbrt
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from isoflop.accounting import FlopConvention, count_flop
@@ -17,7 +18,7 @@ from isoflop.planning.step_constants import (
     step_class,
 )
 from isoflop.planning.step_work import StepWork, TrainingStep, step_work
-from isoflop.planning.types import Interval
+from isoflop.planning.types import Accelerator, Interval
 from isoflop.text import as_html
 
 EXPERT_EXPOSED = 0.3
@@ -33,8 +34,8 @@ class StepTime(Keyed):
     step : TrainingStep
     matmul_s, expert_matmul_s, attention_s, elementwise_s : float
         Computation: products with weights outside and inside routed experts, attention, the rest.
-    tensor_s, expert_s : float
-        Messages of tensor and expert parallelism that computation does not hide.
+    tensor_s, context_s, expert_s : float
+        Messages of tensor, context and expert parallelism that computation does not hide.
     pipeline_s : float
         Idle stages.
     data_s : float
@@ -57,6 +58,7 @@ class StepTime(Keyed):
     attention_s: float
     elementwise_s: float
     tensor_s: float
+    context_s: float
     expert_s: float
     pipeline_s: float
     data_s: float
@@ -83,6 +85,7 @@ class StepTime(Keyed):
             "attention": self.attention_s,
             "elementwise": self.elementwise_s,
             "tensor parallelism": self.tensor_s,
+            "context parallelism": self.context_s,
             "expert parallelism": self.expert_s,
             "pipeline bubble": self.pipeline_s,
             "data parallelism": self.data_s,
@@ -106,7 +109,7 @@ class StepTime(Keyed):
     @property
     def tokens_per_s(self) -> float:
         """Tokens that all accelerators together take in a second."""
-        return self.step.batch_tokens / self.total_s
+        return float(self.step.batch_tokens / self.total_s)
 
     @property
     def mfu(self) -> float:
@@ -153,25 +156,56 @@ class StepTime(Keyed):
         )
 
 
-def combine(work: StepWork, constants: StepConstants) -> dict[str, float]:
-    """Turn a step's work into seconds by part, named as in `StepTime`.
+def busy_parts(work: StepWork, constants: StepConstants) -> dict[str, Any]:
+    """Return the seconds that an accelerator of a full pipeline is busy, by part.
 
-    The messages of data parallelism overlap with the rest: their sum is the cubic norm.
+    The keys and values of context parallelism are sent while attention works on those before.
     """
     matmul = work.matmul_s / constants.matmul_efficiency
     experts = work.expert_matmul_s / (constants.matmul_efficiency * constants.expert_efficiency)
-    parts = {
+    attention = work.attention_s / constants.attention_efficiency
+    return {
         "matmul_s": matmul,
         "expert_matmul_s": experts,
-        "attention_s": work.attention_s / constants.attention_efficiency,
+        "attention_s": attention,
         "elementwise_s": work.elementwise_s * constants.elementwise_passes,
         "tensor_s": work.tensor_s * constants.tensor_exposed,
+        "context_s": np.maximum(work.context_s - attention, 0.0),
         "expert_s": work.expert_s * EXPERT_EXPOSED,
     }
+
+
+def combine(work: StepWork, constants: StepConstants) -> dict[str, float]:
+    """Turn a step's work into seconds by part, named as in `StepTime`."""
+    parts = {name: float(seconds) for name, seconds in busy_parts(work, constants).items()}
     working = sum(parts.values())
-    busy = working * work.bubble
-    whole = cbrt(busy**3 + work.data_s**3)
+    busy = working * float(work.bubble)
+    whole = float(overlapped(busy, work.data_s))
     return parts | {"pipeline_s": busy - working, "data_s": whole - busy}
+
+
+def overlapped(busy_s: Any, data_s: Any) -> Any:
+    """Return the time of a step whose messages of data parallelism overlap with all else."""
+    return np.cbrt(busy_s**3 + data_s**3)
+
+
+def time_ratios(accelerator: Accelerator, *, is_moe: bool) -> tuple[float, float]:
+    """Return between which multiples of the predicted time most measured steps lay.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    is_moe : bool
+        Whether the model routes tokens to experts.
+    """
+    intervals = load_fitted_steps().intervals
+    known: Trust = "experts" if is_moe else "dense"
+    lower, upper = intervals[known]
+    if step_class(accelerator)[1]:
+        return lower, upper
+    # Never narrower than what is known of measured classes.
+    wide_lower, wide_upper = intervals["nearest"]
+    return min(lower, wide_lower), max(upper, wide_upper)
 
 
 def step_time(step: TrainingStep, *, convention: FlopConvention = "6N") -> StepTime:
@@ -194,12 +228,7 @@ def step_time(step: TrainingStep, *, convention: FlopConvention = "6N") -> StepT
     """
     found, is_measured = step_class(step.accelerator)
     fitted = load_fitted_steps()
-    known: Trust = "experts" if step.architecture.is_moe else "dense"
-    lower, upper = fitted.intervals[known]
-    if not is_measured:
-        # Never narrower than what is known of measured classes.
-        wide_lower, wide_upper = fitted.intervals["nearest"]
-        lower, upper = min(lower, wide_lower), max(upper, wide_upper)
+    lower, upper = time_ratios(step.accelerator, is_moe=step.architecture.is_moe)
     return StepTime(
         step=step,
         **combine(step_work(step), fitted.constants[found.key]),

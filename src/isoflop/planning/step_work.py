@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import ceil
 from typing import Any
+
+import numpy as np
 
 from isoflop.accounting import Architecture
 from isoflop.accounting.flop import Recompute, attention_score_flop
@@ -16,7 +17,14 @@ from isoflop.accounting.parameters import (
 )
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
-from isoflop.planning.layout import Layout, check_layout, device_parameters, stages
+from isoflop.planning.layout import (
+    Layout,
+    Layouts,
+    check_layout,
+    device_parameters,
+    fullest_stages,
+    stages,
+)
 from isoflop.planning.types import Accelerator, Dtype
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
@@ -97,6 +105,7 @@ class TrainingStep:
     ----------
     architecture : Architecture
     layout : Layout
+        Of many at once, `step_work` gives arrays, without checking them.
     accelerator : Accelerator
     micro_batch : int
         Sequences that a replica runs at once.
@@ -131,7 +140,8 @@ class TrainingStep:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
-        check_layout(self.architecture, self.layout)
+        if not isinstance(self.layout, Layouts):
+            check_layout(self.architecture, self.layout)
         problems = [
             f"{name} = {getattr(self, name)}"
             for name in ("micro_batch", "micro_batches", "context")
@@ -149,7 +159,7 @@ class TrainingStep:
         return self.cluster or cluster_of(self.accelerator.key)
 
     @property
-    def batch_tokens(self) -> int:
+    def batch_tokens(self) -> Any:
         """Tokens of the whole step."""
         return self.replica_tokens * self.layout.data
 
@@ -171,20 +181,21 @@ class StepWork:
         Scores and weighted sums at the 16-bit peak.
     elementwise_s : float
         One pass over the activations of every layer at the memory's bandwidth.
-    tensor_s, expert_s, data_s : float
-        Messages of tensor, expert and data parallelism at the link's rate.
+    tensor_s, context_s, expert_s, data_s : float
+        Messages of tensor, context, expert and data parallelism at the link's rate.
     bubble : float
         Time with the pipeline's idle stages over time without, 1 or more.
     """
 
-    matmul_s: float
-    expert_matmul_s: float
-    attention_s: float
-    elementwise_s: float
-    tensor_s: float
-    expert_s: float
-    data_s: float
-    bubble: float
+    matmul_s: Any
+    expert_matmul_s: Any
+    attention_s: Any
+    elementwise_s: Any
+    tensor_s: Any
+    context_s: Any
+    expert_s: Any
+    data_s: Any
+    bubble: Any
 
 
 def step_work(step: TrainingStep) -> StepWork:
@@ -204,18 +215,20 @@ def step_work(step: TrainingStep) -> StepWork:
         attention_s=_attention_s(step),
         elementwise_s=_elementwise_s(step),
         tensor_s=_tensor_s(step),
+        context_s=_context_s(step),
         expert_s=_expert_s(step),
         data_s=_data_s(step),
         bubble=1 + (layout.pipeline - 1) / (layout.interleave * step.micro_batches),
     )
 
 
-def _tokens_per_accelerator(step: TrainingStep) -> float:
+def _tokens_per_accelerator(step: TrainingStep) -> Any:
     """Tokens whose whole pass through the model would be as much work as one accelerator has."""
-    return step.replica_tokens / (step.layout.tensor * step.layout.pipeline)
+    layout = step.layout
+    return step.replica_tokens / (layout.tensor * layout.context * layout.pipeline)
 
 
-def _matmul_s(step: TrainingStep) -> tuple[float, float]:
+def _matmul_s(step: TrainingStep) -> tuple[Any, Any]:
     """Seconds of matrix products outside and inside routed experts; the head in 16 bit."""
     shape = step.architecture
     peak, peak_16_bit = step.accelerator.peak(step.dtype), step.accelerator.peak()
@@ -238,7 +251,7 @@ def _matmul_s(step: TrainingStep) -> tuple[float, float]:
     )
 
 
-def _attention_s(step: TrainingStep) -> float:
+def _attention_s(step: TrainingStep) -> Any:
     shape = step.architecture
     # Backward costs twice the forward pass.
     flop_per_token = 3 * attention_score_flop(shape, step.context, causal=step.causal)
@@ -248,7 +261,7 @@ def _attention_s(step: TrainingStep) -> float:
     return again * flop_per_token * _tokens_per_accelerator(step) / step.accelerator.peak()
 
 
-def _elementwise_s(step: TrainingStep) -> float:
+def _elementwise_s(step: TrainingStep) -> Any:
     """Seconds of one pass over what a layer's blocks read and write besides their products."""
     shape = step.architecture
     hidden = shape.n_dense_mlp_layers * shape.d_ff
@@ -261,24 +274,36 @@ def _elementwise_s(step: TrainingStep) -> float:
     return again * moved * _tokens_per_accelerator(step) / step.accelerator.bandwidth_byte_per_s
 
 
-def _link_byte_per_s(step: TrainingStep, n_joined: int) -> float:
+def _link_byte_per_s(step: TrainingStep, n_joined: Any) -> Any:
     """One accelerator's rate in a group of ``n_joined``: the fast link's where it joins them."""
     cluster, fast = step.joined_by, step.accelerator.interconnect_byte_per_s
-    if n_joined <= cluster.fast_domain and fast is not None:
-        return fast
-    return cluster.network_byte_per_s
+    network = cluster.network_byte_per_s
+    return np.where(n_joined <= cluster.fast_domain, network if fast is None else fast, network)
 
 
-def _tensor_s(step: TrainingStep) -> float:
+def _tensor_s(step: TrainingStep) -> Any:
     """Seconds of all-reduces: two a layer forward and two backward, two more when recomputed."""
     shape, tensor = step.architecture, step.layout.tensor
     per_layer = 6 if step.recompute == "full" else 4
-    tokens = step.replica_tokens / step.layout.pipeline
+    tokens = step.replica_tokens / (step.layout.pipeline * step.layout.context)
     message = BYTES_16_BIT * shape.d_model * tokens * 2 * (tensor - 1) / tensor
     return per_layer * shape.n_layers * message / _link_byte_per_s(step, tensor)
 
 
-def _expert_s(step: TrainingStep) -> float:
+def _context_s(step: TrainingStep) -> Any:
+    """Seconds of keys and values that go around the ring, forward, and twice as much backward.
+
+    Every accelerator sees the keys and values of the whole sequence, less its own.
+    """
+    shape, layout = step.architecture, step.layout
+    width = shape.query_width + shape.value_width if shape.latent else 2 * shape.kv_width
+    again = 4 if step.recompute != "none" else 3
+    tokens = step.replica_tokens / layout.pipeline * (layout.context - 1) / layout.context
+    message = BYTES_16_BIT * width / layout.tensor * tokens
+    return again * shape.n_layers * message / _link_byte_per_s(step, layout.tensor * layout.context)
+
+
+def _expert_s(step: TrainingStep) -> Any:
     """Seconds of all-to-alls: there and back, forward and backward, in every layer of experts.
 
     A token goes once to each fast domain that holds one of its experts, and is spread from there.
@@ -287,35 +312,55 @@ def _expert_s(step: TrainingStep) -> float:
     if shape.experts is None:
         return 0.0
     top_k = shape.experts.top_k
-    n_domains = ceil(expert * step.layout.tensor / step.joined_by.fast_domain)
+    n_domains = np.ceil(expert * step.layout.tensor / step.joined_by.fast_domain)
     n_reached = (n_domains - 1) * (1 - (1 - 1 / n_domains) ** top_k)
     fast = _link_byte_per_s(step, 1)
     per_copy = BYTES_16_BIT * shape.d_model * _tokens_per_accelerator(step)
-    slowest = max(
+    slowest = np.maximum(
         top_k * (expert - 1) / expert / fast, n_reached / step.joined_by.network_byte_per_s
     )
     return 4 * shape.n_moe_layers * per_copy * slowest
 
 
-def _data_s(step: TrainingStep) -> float:
+def _data_s(step: TrainingStep) -> Any:
     """Seconds of gradients' reduce-scatter and parameters' all-gather over the replicas."""
-    layout = step.layout
-    share = (layout.data - 1) / layout.data
-    times = 2.0
-    if layout.zero_stage == 3:
-        # Weights are gathered forward and backward, gradients scattered, at each micro-batch.
-        times = 3.0 * step.micro_batches
+    shape, layout = step.architecture, step.layout
+    cut = fullest_stages(shape, layout) if isinstance(layout, Layouts) else stages(shape, layout)
+    held = [device_parameters(shape, layout, stage) for stage in cut]
+    return data_seconds(
+        step,
+        layout.data,
+        shared=np.max([np.broadcast_to(item.shared, np.shape(layout.tensor)) for item in held], 0),
+        total=np.max([np.broadcast_to(item.total, np.shape(layout.tensor)) for item in held], 0),
+        micro_batches=step.micro_batches,
+    )
+
+
+def data_seconds(
+    step: TrainingStep, data: Any, *, shared: Any, total: Any, micro_batches: Any
+) -> Any:
+    """Return the seconds of data parallelism's messages.
+
+    Parameters
+    ----------
+    step : TrainingStep
+        Its degrees but the data's.
+    data : int or ndarray
+        Replicas.
+    shared, total : int or ndarray
+        Parameters on the fullest accelerator, outside routed experts and in all.
+    micro_batches : int or ndarray
+        Run one after another in a step.
+    """
+    layout, cluster = step.layout, step.joined_by
+    replicas = data * layout.context
+    # ZeRO 3 gathers weights forward and backward and scatters gradients, at each micro-batch.
+    times = np.where(layout.zero_stage == 3, 3.0 * micro_batches, 2.0)
     # Experts that no two replicas share have no gradients to exchange.
-    is_shared = layout.data // layout.expert > 1
-    held = [
-        device_parameters(step.architecture, layout, stage)
-        for stage in stages(step.architecture, layout)
-    ]
-    widest = max(item.total if is_shared else item.shared for item in held)
-    sent = times * share * BYTES_16_BIT * widest
+    widest = np.where(replicas // layout.expert > 1, total, shared)
+    sent = times * (replicas - 1) / replicas * BYTES_16_BIT * widest
     fast = _link_byte_per_s(step, 1)
-    if layout.data * layout.tensor <= step.joined_by.fast_domain:
-        return sent / fast
     # Replicas of one node share what comes over the network.
-    in_node = max(1, step.joined_by.fast_domain // layout.tensor)
-    return sent / min(fast, step.joined_by.network_byte_per_s * in_node)
+    in_node = np.maximum(1, cluster.fast_domain // layout.tensor)
+    network = np.minimum(fast, cluster.network_byte_per_s * in_node)
+    return sent / np.where(replicas * layout.tensor <= cluster.fast_domain, fast, network)

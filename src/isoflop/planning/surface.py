@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import DoesNotFit
 from isoflop.fitting import Fit
 from isoflop.identity import Keyed
-from isoflop.planning import budget as sums
 from isoflop.planning.constraints import (
     Setting,
     constraints_of,
@@ -25,7 +24,7 @@ from isoflop.planning.frontier import SMALLEST_PARAMS, best_along
 from isoflop.planning.inputs import has_column
 from isoflop.units import HOUR_S, MONTH_S, YEAR_S
 
-N_COUNTS, N_TIMES = 25, 25
+STEPS_AN_OCTAVE, N_TIMES = 2, 25
 SPAN = 32.0
 """How far around the setting's own accelerators and time the surface reaches, as a factor."""
 
@@ -121,10 +120,12 @@ def loss_surface(
 
 def _counts(setting: Setting) -> NDArray[np.float64]:
     """Return numbers of accelerators around the setting's, whole groups each."""
-    chosen, group = setting.budget.accelerators, setting.group
+    chosen, group = setting.budget.count, setting.group
     low, high = max(group, chosen / SPAN), chosen * SPAN
-    groups = np.round(np.geomspace(low, high, N_COUNTS) / group)
-    return np.unique(np.append(np.maximum(groups, 1) * group, chosen))
+    # Powers of a fixed ratio, so that what is known of a number serves the next plan, too.
+    first, last = (round(STEPS_AN_OCTAVE * np.log2(end)) for end in (low, high))
+    counts = 2.0 ** (np.arange(first, last + 1) / STEPS_AN_OCTAVE)
+    return np.unique(np.append(np.maximum(np.round(counts / group), 1) * group, chosen))
 
 
 def _times(setting: Setting) -> NDArray[np.float64]:
@@ -142,25 +143,16 @@ def _column(
     fixed: Mapping[str, float] | None,
 ) -> NDArray[np.float64]:
     """Return loss, params and tokens at each time, shape (3, n_times)."""
-    if setting.budget.accelerators % setting.group:
+    if setting.budget.count % setting.group:
         return np.full((3, len(times)), np.nan)
     law, rule = law_for(fit.law, setting.budget), setting.rule
     is_repeating = has_column(law, "unique_tokens")
-    others = [
-        constraint
-        for constraint in constraints_of(setting, is_repeating=is_repeating)
-        if constraint.key != "time"
-    ]
-    flop = times * sums.model_flop_per_s(setting.budget, setting.accelerator)
-
-    def tokens_of(params: NDArray[np.float64]) -> NDArray[np.float64]:
-        in_time = flop[:, None] / rule.flop_per_token(params)
-        return np.minimum(in_time, tokens_along(tuple(others))(params)) if others else in_time
-
     try:
         largest = params_limit(setting)
+        found = constraints_of(setting, is_repeating=is_repeating, wall_time_s=times[:, None])
     except DoesNotFit:
         return np.full((3, len(times)), np.nan)
+    tokens_of = tokens_along(found)
     best = best_along(
         law,
         fit.theta,
@@ -170,5 +162,5 @@ def _column(
         params_range=(SMALLEST_PARAMS, largest),
         may_be_empty=True,
     )
-    found = np.array([best.loss, best.params, best.tokens])
-    return np.where(np.isfinite(best.loss), found, np.nan)
+    values = np.array([best.loss, best.params, best.tokens])
+    return np.where(np.isfinite(best.loss), values, np.nan)

@@ -12,7 +12,7 @@ from isoflop.errors import PlanError
 from isoflop.fitting import Fit
 from isoflop.identity import Keyed
 from isoflop.planning import budget as sums
-from isoflop.planning.constraints import Setting, best_plan
+from isoflop.planning.constraints import Setting, best_plan, speed_at
 from isoflop.planning.cost import cost
 from isoflop.planning.types import Plan
 from isoflop.text import as_html
@@ -157,7 +157,7 @@ def tornado(
         If the budget buys no run.
     """
     found = []
-    for label, change, written in _changes(setting):
+    for label, change, written in _changes(setting, plan):
         low = _outcome(fit, change(setting, 1 / STEP), written(1 / STEP), fixed)
         high = _outcome(fit, change(setting, STEP), written(STEP), fixed)
         if low is not None and high is not None:
@@ -192,7 +192,7 @@ def _outcome(
     unique = min(tokens, setting.budget.unique_tokens or tokens)
     total = cost(
         flop,
-        setting.budget,
+        setting.resolved(params, speed_at(setting, tokens)),
         setting.accelerator,
         setting.site,
         storage_bytes=setting.storage_need(params, unique).total_bytes,
@@ -200,10 +200,10 @@ def _outcome(
     return Outcome(value=value, loss=float(best.loss), usd=total.usd, wall_time_s=total.wall_time_s)
 
 
-def _changes(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]]]:
+def _changes(setting: Setting, plan: Plan) -> list[tuple[str, Change, Callable[[float], str]]]:
     """Return every assumption that the setting makes: its name, how to move it, how to write it."""
     budget, accelerator = setting.budget, setting.accelerator
-    mfu = sums.effective_mfu(budget, accelerator)
+    mfu, goodput = plan.training.mfu, plan.training.goodput
     changes: list[tuple[str, Change, Callable[[float], str]]] = [
         (
             "MFU",
@@ -212,8 +212,8 @@ def _changes(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]
         ),
         (
             "Goodput",
-            lambda s, f: _budget(s, goodput=min(s.budget.goodput * f, 1.0)),
-            lambda f: f"{min(budget.goodput * f, 1.0):.0%}",
+            lambda s, f: _budget(s, goodput=min(goodput * f, 1.0)),
+            lambda f: f"{min(goodput * f, 1.0):.0%}",
         ),
         (
             "FLOP per parameter and token",

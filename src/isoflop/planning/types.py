@@ -51,14 +51,6 @@ DTYPES: dict[Dtype, str] = {
 TRAINING_DTYPES: tuple[Dtype, ...] = ("bf16", "fp16", "fp32")
 """Types a model is trained in when nothing else is asked for, best first."""
 
-DEFAULT_GOODPUT = 0.9
-"""Share of the wall time that trains; Llama 3 405B reports above 0.9 (arXiv 2407.21783)."""
-
-
-FP8_MFU_SHARE = 0.55
-"""Share of the default MFU that a run reaches of the FP8 peak: DeepSeek-V3 made 0.19 to 0.22 of the
-H800's, where BF16 runs make 0.35 to 0.43 of the BF16 peak."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accelerator:
@@ -90,10 +82,6 @@ class Accelerator:
         Indicative on-demand price.
     price_range_usd_per_hour : (float, float) or None
     price_date, price_source : str
-    default_mfu : float
-        Share of the dense peak that a well-tuned run spends on the model's own FLOP.
-    mfu_evidence : str
-        What the default rests on.
     source, retrieved : str
         Of the specification.
     unverified : tuple of str
@@ -117,8 +105,6 @@ class Accelerator:
     price_range_usd_per_hour: tuple[float, float] | None = None
     price_date: str = ""
     price_source: str = ""
-    default_mfu: float
-    mfu_evidence: str = ""
     source: str = ""
     retrieved: str = ""
     unverified: tuple[str, ...] = ()
@@ -142,10 +128,6 @@ class Accelerator:
         if self.measured_matmul_flop_per_s is None:
             return 1.0
         return self.measured_matmul_flop_per_s / self.peak_flop_per_s[self.training_dtype]
-
-    def default_mfu_for(self, dtype: Dtype | None = None) -> float:
-        """Return the MFU to expect of one type's dense peak, by default of the training type."""
-        return self.default_mfu * (FP8_MFU_SHARE if dtype == "fp8" else 1.0)
 
     def peak(self, dtype: Dtype | None = None) -> float:
         """Return the dense peak in FLOP/s of one type, by default the training type.
@@ -178,12 +160,17 @@ class Budget:
         Most money to spend.
     wall_time_s : float or None
         Longest time for which ``accelerators`` run.
-    accelerators : int
-        How many run side by side.
+    accelerators : int or None
+        How many run side by side; None takes as many as use up money or FLOP in the time, or in a
+        month.
     mfu : float or None
-        Share of the dense peak while the run is up; None takes the accelerator's default.
-    goodput : float
-        Share of the wall time that trains; the rest is failures, restarts and evaluation.
+        Share of the dense peak while the run is up; None predicts it from the fastest layout and
+        what whole runs make of it.
+    realised : float or None
+        Share of the fastest layout's speed that the whole run makes; None takes that of published
+        runs. No matter where an MFU is given.
+    goodput : float or None
+        Share of the wall time that trains; None predicts it from published failures.
     dtype : str or None
         Type to compute in; None takes the accelerator's training type.
     price_usd_per_hour : float or None
@@ -234,29 +221,49 @@ class Budget:
         ),
     ] = None
     accelerators: Annotated[
-        int, Option(label="Accelerators", help="How many work side by side.", flag="count", ge=1)
-    ] = 1
+        int | None,
+        Option(
+            label="Accelerators",
+            help="How many work side by side; unless given, as many as use up money or FLOP in the "
+            "time, or in a month.",
+            flag="count",
+            ge=1,
+        ),
+    ] = None
     mfu: Annotated[
         float | None,
         Option(
             label="Utilisation (MFU)",
-            help="Share of the dense peak that the model's own FLOP reach while the run is up; the "
-            "accelerator's own unless given.",
+            help="Share of the dense peak that the model's own FLOP reach while the run is up; "
+            "predicted from the fastest layout unless given.",
+            dimension="fraction",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = None
+    realised: Annotated[
+        float | None,
+        Option(
+            label="Realised speed",
+            help="Share of its fastest layout's speed that a whole run makes, evaluation and "
+            "untuned software included; from the hours of published runs unless given. 1 for tuned "
+            "code. No matter where an MFU is given.",
             dimension="fraction",
             gt=0.0,
             le=1.0,
         ),
     ] = None
     goodput: Annotated[
-        float,
+        float | None,
         Option(
             label="Goodput",
-            help="Share of the wall time that trains; the rest is failures, restarts, evaluation.",
+            help="Share of the wall time that trains; the rest is saves, failures and restarts. "
+            "Predicted from published failures unless given.",
             dimension="fraction",
             gt=0.0,
             le=1.0,
         ),
-    ] = DEFAULT_GOODPUT
+    ] = None
     dtype: Annotated[
         Dtype | None,
         Option(
@@ -323,6 +330,11 @@ class Budget:
                 hint="Give FLOP, money or time, and at least one accelerator.",
             )
 
+    @property
+    def count(self) -> int:
+        """Accelerators; one where their number was not given."""
+        return self.accelerators or 1
+
 
 def _budget_problems(budget: Budget) -> list[str]:
     """Say everything that is wrong with a budget by itself."""
@@ -334,10 +346,12 @@ def _budget_problems(budget: Budget) -> list[str]:
         value = getattr(budget, name)
         if value is not None and not (np.isfinite(value) and value > 0):
             problems.append(f"{name} must be positive and finite, got {value:g}.")
-    if budget.accelerators < 1:
+    if budget.accelerators is not None and budget.accelerators < 1:
         problems.append(f"At least one accelerator is needed, got {budget.accelerators}.")
-    if not 0 < budget.goodput <= 1:
+    if budget.goodput is not None and not 0 < budget.goodput <= 1:
         problems.append(f"Goodput is a share of the time in (0, 1], got {budget.goodput:g}.")
+    if budget.realised is not None and not 0 < budget.realised <= 1:
+        problems.append(f"Realised speed is a share in (0, 1], got {budget.realised:g}.")
     if budget.mfu is not None and not 0 < budget.mfu <= 1:
         problems.append(f"MFU is a share of the peak in (0, 1], got {budget.mfu:g}.")
     price = budget.price_usd_per_hour
@@ -509,6 +523,10 @@ class Interval:
         return replace(self, lower=self.lower * factor, upper=self.upper * factor)
 
 
+SPREAD_LEVEL = 0.8
+"""Of the intervals of time and money."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What a run takes.
@@ -525,6 +543,9 @@ class Cost:
     energy_j : float or None
         Drawn by the site; None without a power figure.
     carbon_kg : float or None
+    spread : (float, float) or None
+        Between which multiples of the hours 80% of runs should lie: the error of predicted MFU and
+        goodput. None where both are the person's own.
     """
 
     accelerators: int
@@ -535,6 +556,32 @@ class Cost:
     usd_storage: float
     energy_j: float | None
     carbon_kg: float | None
+    spread: tuple[float, float] | None = None
+
+    @property
+    def wall_time_interval(self) -> Interval | None:
+        """Range of the time, in seconds."""
+        return self._around(self.wall_time_s)
+
+    @property
+    def hours_interval(self) -> Interval | None:
+        """Range of the accelerator-hours."""
+        return self._around(self.accelerator_hours)
+
+    @property
+    def usd_interval(self) -> Interval | None:
+        """Range of the money, whose storage is certain."""
+        if self.usd is None or self.spread is None:
+            return None
+        hourly = self.usd - self.usd_storage
+        lower, upper = (hourly * end + self.usd_storage for end in self.spread)
+        return Interval(lower=lower, upper=upper, level=SPREAD_LEVEL, kind="prediction")
+
+    def _around(self, value: float) -> Interval | None:
+        if self.spread is None:
+            return None
+        lower, upper = (value * end for end in self.spread)
+        return Interval(lower=lower, upper=upper, level=SPREAD_LEVEL, kind="prediction")
 
     @property
     def accelerator_days(self) -> float:
@@ -554,7 +601,7 @@ class Cost:
         return self.usd_compute + self.usd_power + self.usd_storage
 
 
-LimitKey = Literal["compute", "time", "money", "memory", "storage", "unique_tokens"]
+LimitKey = Literal["compute", "time", "money", "memory", "storage", "unique_tokens", "batch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -586,6 +633,62 @@ class LimitUse:
     gain: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How a run is trained: its layout, where its time goes, and how much of it trains.
+
+    Parameters
+    ----------
+    mfu, goodput : float
+    mfu_interval, goodput_interval : Interval or None
+        Of predictions; None where a figure is the person's own.
+    is_own_mfu, is_own_goodput : bool
+        Whether they were given.
+    realised : float
+        Share of the layout's speed that the run is taken to make; 1 where the MFU was given.
+    batch_tokens : float
+        Tokens of a step.
+    batch_limit_tokens : float
+        The critical batch at that data, or the batch that was given.
+    step_s : float
+        Time of a step.
+    layout : str
+        Degrees of parallelism, micro-batch and what is recomputed; empty where the model's shape is
+        not known or none fits.
+    time_shares : mapping of str to float
+        Share of the time by component, the idle and exposed parts too, and what whole runs lose
+        against tuned steps.
+    best_layout, best_mfu, best_time_shares : str, float or None, mapping of str to float
+        Of all layouts, where some degrees were given and others are faster; shares of the time
+        that this run takes.
+    evidence : str
+        What the predicted MFU rests on.
+    save_interval_s : float
+        Training between two saves, at which the goodput is largest.
+    expected_failures : float
+        In the whole run.
+    """
+
+    mfu: float
+    mfu_interval: Interval | None
+    is_own_mfu: bool
+    goodput: float
+    goodput_interval: Interval | None
+    is_own_goodput: bool
+    realised: float
+    batch_tokens: float
+    batch_limit_tokens: float
+    step_s: float
+    layout: str = ""
+    time_shares: Mapping[str, float] = field(default_factory=dict)
+    best_layout: str = ""
+    best_mfu: float | None = None
+    best_time_shares: Mapping[str, float] = field(default_factory=dict)
+    evidence: str = ""
+    save_interval_s: float
+    expected_failures: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Plan(Keyed):
     """What to train, what it will reach, and what it takes.
@@ -610,6 +713,7 @@ class Plan(Keyed):
         How far each input lies beyond the fitted rows, in decades; 0 inside.
     cost : Cost
     storage : StorageNeed
+    training : Training
     budget : Budget
         What it was planned within.
     limits : tuple of LimitUse
@@ -643,6 +747,7 @@ class Plan(Keyed):
     extrapolation_decades: Mapping[str, float] = field(default_factory=dict)
     cost: Cost
     storage: StorageNeed
+    training: Training
     budget: Budget
     limits: tuple[LimitUse, ...] = ()
     epochs: float = 1.0

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from isoflop.plot._run_counts import run_counts as run_counts
     from isoflop.plot._runs import runs as runs
     from isoflop.plot._smaller_models import smaller_models as smaller_models
+    from isoflop.plot._time_shares import time_shares as time_shares
     from isoflop.plot._token_frequencies import token_frequencies as token_frequencies
     from isoflop.plot._tornado import tornado as tornado
     from isoflop.plot._training import training as training
@@ -123,6 +124,7 @@ FIGURES = (
     "run_counts",
     "runs",
     "smaller_models",
+    "time_shares",
     "token_frequencies",
     "tornado",
     "training",

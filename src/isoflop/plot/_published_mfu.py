@@ -1,15 +1,14 @@
-"""Utilisation of published runs by hardware, beside what plans assume."""
+"""Utilisation of published runs by hardware, beside what plans predict."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.planning.runs import RunCheck
-from isoflop.planning.types import DEFAULT_GOODPUT
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
@@ -18,7 +17,7 @@ HEIGHT_PX = 420
 
 
 def published_mfu(checks: Sequence[RunCheck], *, theme: Theme = LIGHT) -> go.Figure:
-    """Draw the utilisation that published hours imply and authors report, against our defaults.
+    """Draw the utilisation that published hours imply, authors report and plans predict.
 
     Parameters
     ----------
@@ -35,57 +34,47 @@ def published_mfu(checks: Sequence[RunCheck], *, theme: Theme = LIGHT) -> go.Fig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """One run: hardware, the MFU that its hours imply, the middle of the range reported."""
+    """One run: hardware, the MFU that its hours imply, the middle of what is reported, ours."""
 
     label: str
     hardware: str
     implied: float
     reported: float | None
+    planned: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Picture:
-    """The runs, and our default MFU times goodput by hardware."""
+    """The runs."""
 
     runs: tuple[_Run, ...]
-    defaults: Mapping[str, float]
 
 
 def _prepare(checks: Sequence[RunCheck]) -> _Picture:
-    runs, defaults = [], {}
+    runs = []
     for check in checks:
         device, reported = check.run.accelerator, check.run.published_mfu
         if device is None or check.implied_mfu is None:
             continue
-        defaults[device.label] = device.default_mfu * DEFAULT_GOODPUT
         runs.append(
             _Run(
                 label=check.run.label,
                 hardware=device.label,
                 implied=check.implied_mfu,
                 reported=None if reported is None else sum(reported) / 2,
+                planned=check.planned_mfu,
             )
         )
-    return _Picture(runs=tuple(runs), defaults=defaults)
+    return _Picture(runs=tuple(runs))
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
-    order = list(picture.defaults)
-    default: Trace = {
-        "type": "scatter",
-        "x": order,
-        "y": np.array([100 * share for share in picture.defaults.values()]),
-        "mode": "markers",
-        "name": "Our default MFU x goodput",
-        "marker": {
-            "symbol": "line-ew-open", "size": 46, "color": theme.ink, "line": {"width": 3},
-        },
-        "hovertemplate": "%{x}: default %{y:.0f}%<extra></extra>",
-    }  # fmt: skip
+    order = list(dict.fromkeys(run.hardware for run in picture.runs))
     implied = [(run, run.implied) for run in picture.runs]
     reported = [(run, run.reported) for run in picture.runs if run.reported is not None]
+    planned = [(run, run.planned) for run in picture.runs if run.planned is not None]
     traces = [
-        default,
+        _markers(planned, "Predicted by a plan", "planned", 2),
         _markers(implied, "Implied by 6ND over the published hours", "implied", 0),
         _markers(reported, "Reported by the authors", "reported", 1),
     ]
@@ -96,8 +85,8 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     lowest, highest = (end(run.implied for run in picture.runs) for end in (min, max))
     note = (
         "Implied: 6ND over the peak in all published hours, so that restarts and everything else "
-        "lower it. Reported: the authors' own, often of the best setting. Our plans take the "
-        f"default MFU times {DEFAULT_GOODPUT:.0%} goodput."
+        "lower it. Reported: the authors' own, often of the best setting. Predicted: the same as "
+        "implied, by the fastest layout and what whole runs of other sources made of it."
     )
     return assemble(
         traces,

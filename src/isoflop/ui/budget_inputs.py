@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from isoflop.errors import PlanError
+from isoflop.options import option
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
     Accelerator,
@@ -68,14 +69,7 @@ def budget_alone() -> tuple[Accelerator, Budget]:
         )
     ]
     n_accelerators = count()
-    mfu = option_inputs.quantity(
-        Budget,
-        "mfu",
-        key="mfu",
-        default=accelerator.default_mfu,
-        kind=inputs.SHARE,
-        is_default_fixed=False,
-    )
+    mfu = own_mfu()
     price = accelerator.price_usd_per_hour
     if mode == "money" or price is None:
         price = option_inputs.quantity(
@@ -91,11 +85,45 @@ def budget_alone() -> tuple[Accelerator, Budget]:
         budget = amount_of(mode, accelerator, rest)
     try:
         made = format_quantity(compute_flop(budget, accelerator), "flop")
-        amount.caption(f"Makes **{made}** of training compute.")
+        amount.caption(f"Makes about **{made}** of training compute.")
     except PlanError as problem:
         with amount:
             messages.show(problem)
     return accelerator, budget
+
+
+OWN_MFU, OWN_REALISED, OWN_GOODPUT = 0.4, 1.0, 0.9
+"""Where the sliders of a person's own figures start."""
+FROM_THIRD = replace(inputs.SHARE, stops=tuple(round(0.3 + 0.01 * step, 2) for step in range(71)))
+
+
+def own_mfu() -> float | None:
+    """Draw the switch for a utilisation of one's own and its slider; None to predict it."""
+    return _own(Budget, "mfu", key="mfu", default=OWN_MFU, kind=inputs.SHARE)
+
+
+def own_shares() -> tuple[float | None, float | None, float | None]:
+    """Draw the switches for one's own utilisation, realised speed and goodput; return them."""
+    mfu = own_mfu()
+    realised = None
+    if mfu is None:
+        realised = _own(Budget, "realised", key="realised", default=OWN_REALISED, kind=FROM_THIRD)
+    return (
+        mfu,
+        realised,
+        _own(Budget, "goodput", key="goodput", default=OWN_GOODPUT, kind=FROM_THIRD),
+    )
+
+
+def _own(
+    owner: type, name: str, *, key: str, default: float, kind: inputs.Quantity
+) -> float | None:
+    entry = option(owner, name)
+    label = f"My own {entry.label[0].lower()}{entry.label[1:]}"
+    is_given = key in st.query_params  # a link holds a figure only where it is one's own
+    if not option_inputs.toggle(label, key=f"own.{key}", default=is_given, help=entry.help):
+        return None
+    return option_inputs.quantity(owner, name, key=key, default=default, kind=kind)
 
 
 def count() -> int:
@@ -123,7 +151,7 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
     second = Budget(wall_time_s=1.0, **rest)
 
     def device_time(text: str) -> float:
-        return parse_quantity(text, "accelerator_seconds") / second.accelerators
+        return parse_quantity(text, "accelerator_seconds") / second.count
 
     if mode == "flop":
         made = option_inputs.quantity(

@@ -14,7 +14,7 @@ from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.plot import axes
 from isoflop.ui import messages
-from isoflop.units import format_number, format_quantity
+from isoflop.units import Dimension, format_number, format_quantity
 
 NO_OUTLOOK = Outlook(ahead=None, sizes=None)
 """Where nothing but the plan's own fit says anything."""
@@ -202,8 +202,10 @@ def _wall_time(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label="Wall time",
         value=format_quantity(plan.cost.wall_time_s, "seconds"),
-        note=f"{plan.cost.accelerators:,} side by side",
-        help="From start to end, failures and restarts included.",
+        note=_ends(plan.cost.wall_time_interval, "seconds")
+        or f"{plan.cost.accelerators:,} side by side",
+        help="From start to end, failures and restarts included; 80% of runs should lie in the "
+        "range.",
     )
 
 
@@ -211,7 +213,8 @@ def _hours(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label="Accelerator-hours",
         value=format_number(plan.cost.accelerator_hours),
-        note=f"{format_number(plan.cost.accelerator_days)} accelerator-days",
+        note=_numbers(plan.cost.hours_interval)
+        or f"{format_number(plan.cost.accelerator_days)} accelerator-days",
         help="Accelerators times wall time.",
     )
 
@@ -237,12 +240,13 @@ def _money(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         note = ", ".join(
             f"{name} {format_quantity(value, 'usd')}" for name, value in parts.items() if value > 0
         )
+    spread = _ends(cost.usd_interval, "usd")
     return _Figure(
         label="Money",
         value="no price" if cost.usd is None else format_quantity(cost.usd, "usd"),
-        note=note,
+        note=spread or note,
         help="US dollars for accelerators, electricity where it is not in their price, and "
-        "storage.",
+        f"storage: {note}.",
     )
 
 
@@ -315,6 +319,13 @@ FIGURES: Mapping[str, Callable[[Plan, Fit, Outlook], _Figure]] = MappingProxyTyp
 
 def _span(interval: Interval | None, spec: str) -> str:
     return "" if interval is None else f"{interval.lower:{spec}} to {interval.upper:{spec}}"
+
+
+def _ends(interval: Interval | None, dimension: Dimension) -> str:
+    if interval is None:
+        return ""
+    ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
+    return " to ".join(ends)
 
 
 def _numbers(interval: Interval | None) -> str:

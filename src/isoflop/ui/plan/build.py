@@ -11,10 +11,9 @@ from isoflop.accounting import Architecture, ParameterCount, count_flop
 from isoflop.accounting.config_import import import_config
 from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError
-from isoflop.planning.budget import effective_mfu
 from isoflop.planning.hyperparameters import (
     HyperparameterHint,
-    critical_batch_tokens,
+    batch_rule,
     hyperparameter_hints,
 )
 from isoflop.planning.inference import (
@@ -24,8 +23,9 @@ from isoflop.planning.inference import (
     serving_on,
 )
 from isoflop.planning.memory_advice import report_memory
-from isoflop.planning.scenario import hardware_utilisation, least_batch, setup_of
-from isoflop.planning.storage import training_steps
+from isoflop.planning.scenario import hardware_utilisation, setup_of
+from isoflop.planning.step_work import TrainingStep
+from isoflop.planning.types import Training
 from isoflop.plot import APP
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.plan import results as plan_results
@@ -35,22 +35,19 @@ from isoflop.units import format_number, format_quantity
 
 def memory(shown: View) -> None:
     """Draw what fills one accelerator, and what would make it fit."""
-    scenario = shown.scenario
-    setup = setup_of(scenario)
+    options, step = shown.scenario.options, plan_results.step(shown)
+    if step is None:
+        st.caption("No layout of this model is possible on these accelerators.")
+        return
     report = report_memory(
-        plan_results.shape(shown).architecture,
-        setup,
-        scenario.accelerator.memory_bytes,
-        headroom=scenario.options.headroom,
+        step.architecture,
+        setup_of(options, step),
+        shown.scenario.accelerator.memory_bytes,
+        headroom=options.headroom,
     )
     st.markdown(f"**{messages.plain(report.summary())}**")
     panels.drawn(plot.memory(report, theme=APP), key="chart.memory")
-    layout = setup.layout
-    st.caption(
-        f"Layout: data {layout.data:,}, tensor {layout.tensor}, pipeline {layout.pipeline}, "
-        f"expert {layout.expert}, ZeRO {layout.zero_stage}; {_RECOMPUTED[setup.recompute]}. "
-        f"{_hardware_utilisation(shown, report.architecture)}"
-    )
+    st.caption(f"{messages.plain(shown.plan.training.layout.capitalize())}. {_hfu(shown, step)}")
     if report.advice:
         st.markdown("**What would make it fit**")
         st.dataframe(
@@ -68,22 +65,50 @@ def memory(shown: View) -> None:
         st.caption("Nothing makes it fit on this number of accelerators.")
 
 
-_RECOMPUTED = {
-    "none": "no activations recomputed",
-    "selective": "attention recomputed",
-    "full": "all activations recomputed",
-}
-
-
-def _hardware_utilisation(shown: View, shape: Architecture) -> str:
+def _hfu(shown: View, step: TrainingStep) -> str:
     """Say what share of the peak the hardware works at, recomputation included."""
-    device = shown.scenario.accelerator
-    mfu = effective_mfu(shown.setting.budget, device)
-    hfu = hardware_utilisation(shown.scenario, shape)
+    device, mfu = shown.scenario.accelerator, shown.plan.training.mfu
+    hfu = hardware_utilisation(mfu, step, causal=shown.scenario.options.causal)
     text = f"MFU {mfu:.0%} means an HFU of {hfu:.0%}"
     if hfu > device.mfu_ceiling:
         return f":orange[{text}, more than the measured matmul ceiling: lower the MFU.]"
     return f"{text}."
+
+
+def time(shown: View) -> None:
+    """Draw where the time goes, and say what layout, batch and failures the plan counts on."""
+    training = shown.plan.training
+    if not training.time_shares:
+        st.caption("No layout of this model is possible on these accelerators.")
+        return
+    panels.drawn(plot.time_shares(shown.plan, theme=APP), key="chart.time")
+    facts = {
+        "Layout": training.layout,
+        "Fastest layout": training.best_layout or "this one",
+        "Step": f"{format_quantity(training.step_s, 'seconds')} for "
+        f"{format_number(training.batch_tokens)} tokens",
+        "Largest batch": f"{format_number(training.batch_limit_tokens)} tokens: "
+        + ("your own" if shown.setting.batch_tokens else batch_rule().source),
+        "Steps": f"{shown.plan.tokens / training.batch_tokens:,.0f}",
+        "Utilisation": f"{training.mfu:.1%}: "
+        + ("your own" if training.is_own_mfu else training.evidence),
+        "Failures to expect": format_number(training.expected_failures),
+        "Best saved every": format_quantity(training.save_interval_s, "seconds"),
+        "Goodput": f"{training.goodput:.1%}"
+        + (": your own" if training.is_own_goodput else _goodput(training)),
+    }
+    st.dataframe(
+        {"": list(facts), "This run": list(facts.values())},
+        hide_index=True,
+        alt="Layout, batch and failures of the plan",
+    )
+
+
+def _goodput(training: Training) -> str:
+    found = training.goodput_interval
+    if found is None:
+        return ""
+    return f" ({found.lower:.1%} to {found.upper:.1%} at published rates of failure)"
 
 
 def shape(shown: View) -> None:
@@ -190,21 +215,13 @@ def hyperparameters(shown: View) -> None:
         hide_index=True,
         alt="Batch-size and learning-rate rules",
     )
-    least = least_batch(shown.scenario, proposed.architecture)
-    steps = training_steps(plan.tokens, least.tokens)
+    training = plan.training
     st.caption(
-        f"Hints, not optima: tune around them. This layout takes at least "
-        f"{format_number(least.tokens)} tokens per step ({least.replicas:,} replicas x "
-        f"{least.micro_batch} x {least.context:,}), {steps:,} steps."
+        f"Hints, not optima: tune around them. The plan takes "
+        f"{format_number(training.batch_tokens)} tokens a step, "
+        f"{plan.tokens / training.batch_tokens:,.0f} steps, and no more than "
+        f"{format_number(training.batch_limit_tokens)}."
     )
-    critical = critical_batch_tokens(hints)
-    if critical is not None and least.tokens > critical:
-        st.warning(
-            f"Even the smallest batch of this layout, {format_number(least.tokens)} tokens, lies "
-            f"above the critical batch ({format_number(critical)}): more tokens for the same loss. "
-            "Use more tensor or pipeline parallelism, or fewer accelerators.",
-            icon=":material/warning:",
-        )
 
 
 _QUANTITIES = {

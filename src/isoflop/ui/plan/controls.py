@@ -18,7 +18,6 @@ from isoflop.ui.plan import model as plan_model
 from isoflop.ui.plan import saved as plan_saved
 from isoflop.ui.state import DEFAULT_OPTIONS, Selection, remember
 
-GOODPUT = replace(inputs.SHARE, stops=tuple(round(0.5 + 0.01 * step, 2) for step in range(51)))
 PRICE = replace(inputs.PRICE, stops=(0.0, *inputs.PRICE.stops))
 BYTES = Quantity(
     dimension="bytes",
@@ -94,16 +93,7 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
         Budget, "wall_time_s", key="time", default=budget_inputs.DEFAULT_TIME_S, kind=inputs.TIME
     )
     dtype = _dtype_input(accelerator)
-    mfu = option_inputs.quantity(
-        Budget,
-        "mfu",
-        key="mfu",
-        default=accelerator.default_mfu_for(dtype),
-        kind=inputs.SHARE,
-        note=f"Default: {accelerator.mfu_evidence}.",
-        is_default_fixed=False,
-    )
-    goodput = option_inputs.quantity(Budget, "goodput", key="goodput", kind=GOODPUT)
+    mfu, realised, goodput = budget_inputs.own_shares()
     known = accelerator.price_usd_per_hour
     price = option_inputs.quantity(
         Budget,
@@ -119,6 +109,7 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
         accelerators=count,
         wall_time_s=time_s,
         mfu=mfu,
+        realised=realised,
         goodput=goodput,
         price_usd_per_hour=price if has_price else None,
         dtype=dtype,

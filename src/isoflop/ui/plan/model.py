@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop.accounting import find_family, load_families
+from isoflop.options import option
 from isoflop.planning import PlanOptions
 from isoflop.planning.memory import load_optimizers
 from isoflop.ui import inputs, option_inputs
@@ -14,8 +15,6 @@ from isoflop.ui.inputs import Quantity
 
 Given = dict[str, object]
 """Values of options by name, as chosen."""
-
-DEFAULT_FAMILY = "llama-3"
 
 DEGREES = tuple(str(2**power) for power in range(8))
 
@@ -43,7 +42,10 @@ MONTHS = Quantity(
     upper=1200.0,
 )
 
-MICRO_BATCH = replace(inputs.COUNT, stops=tuple(2.0**power for power in range(8)), upper=4096)
+BEST = "best"
+"""A degree that is searched."""
+
+BATCH = replace(inputs.TOKENS, stops=tuple(m * 10.0**p for p in range(4, 9) for m in (1, 2, 4, 8)))
 
 HEADROOM = replace(
     inputs.SHARE, stops=tuple(round(0.01 * step, 2) for step in range(41)), upper=0.9
@@ -58,7 +60,6 @@ def model_inputs() -> Given:
         PlanOptions,
         "family",
         key="family",
-        default=DEFAULT_FAMILY,
         offered={key: family.label for key, family in load_families().items()},
     )
     must_fit = option_inputs.switch(PlanOptions, "must_fit", key="fit")
@@ -94,14 +95,37 @@ def _counting_inputs(family: str) -> Given:
 
 def _parallel_inputs() -> Given:
     """Draw how the model is spread over accelerators."""
-    degrees = {degree: degree for degree in DEGREES}
     return {
-        "zero_stage": option_inputs.choice(PlanOptions, "zero_stage", key="zero", style="row"),
-        "tensor": option_inputs.choice(PlanOptions, "tensor", key="tensor", offered=degrees),
-        "pipeline": option_inputs.choice(PlanOptions, "pipeline", key="pipeline", offered=degrees),
-        "expert": option_inputs.choice(PlanOptions, "expert", key="expert", offered=degrees),
+        "batch_tokens": _batch(),
+        "zero_stage": _searched(PlanOptions, "zero_stage", key="zero"),
+        "tensor": _searched(PlanOptions, "tensor", key="tensor"),
+        "pipeline": _searched(PlanOptions, "pipeline", key="pipeline"),
+        "expert": _searched(PlanOptions, "expert", key="expert"),
+        "context_parallel": _searched(PlanOptions, "context_parallel", key="sequences"),
+        "micro_batch": _searched(PlanOptions, "micro_batch", key="micro"),
+        "recompute": _searched(PlanOptions, "recompute", key="recompute"),
         "sequence_parallel": option_inputs.switch(PlanOptions, "sequence_parallel", key="sequence"),
     }
+
+
+def _searched(owner: type, name: str, *, key: str) -> str | None:
+    """Draw a degree, the fastest by default; return None for that."""
+    choices = option(owner, name).choices
+    offered = {str(value): label for value, label in choices.items()} or dict(
+        zip(DEGREES, DEGREES, strict=True)
+    )
+    found = option_inputs.choice(
+        owner, name, key=key, default=BEST, offered={BEST: "Fastest"} | offered
+    )
+    return None if found == BEST else found
+
+
+def _batch() -> float | None:
+    """Draw the switch for a batch of one's own, and its size; return None for the fastest."""
+    entry = option(PlanOptions, "batch_tokens")
+    if not option_inputs.toggle("My own batch", key="own.batch", default=False, help=entry.help):
+        return None
+    return option_inputs.quantity(PlanOptions, "batch_tokens", key="batch", default=4e6, kind=BATCH)
 
 
 def _memory_inputs() -> Given:
@@ -116,11 +140,8 @@ def _memory_inputs() -> Given:
                 for key, optimizer in load_optimizers().items()
             },
         ),
-        "recompute": option_inputs.choice(PlanOptions, "recompute", key="recompute", style="row"),
         "flash_attention": option_inputs.switch(PlanOptions, "flash_attention", key="flash"),
-        "micro_batch": option_inputs.quantity(
-            PlanOptions, "micro_batch", key="micro", kind=MICRO_BATCH
-        ),
+        "fused_mlp": option_inputs.switch(PlanOptions, "fused_mlp", key="fused"),
         "headroom": option_inputs.quantity(PlanOptions, "headroom", key="headroom", kind=HEADROOM),
     }
 

@@ -8,7 +8,15 @@ from isoflop.accounting import Family, find_family
 from isoflop.accounting.shapes import CountedParams, ProposedShape, propose_shape
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Method
-from isoflop.planning import Frontier, Plan, Setting, least_compute, loss_surface, plan_within
+from isoflop.planning import (
+    Budget,
+    Frontier,
+    Plan,
+    Setting,
+    least_compute,
+    loss_surface,
+    plan_within,
+)
 from isoflop.planning.constraints import fixed_for, law_for
 from isoflop.planning.frontier import frontier_over
 from isoflop.planning.inverse import LeastCompute
@@ -16,14 +24,16 @@ from isoflop.planning.longer import Lifetime, SmallerModels, smaller_models
 from isoflop.planning.longer import lifetime as lifetime_of
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.scenario import Scenario, count_of, setting_of
+from isoflop.planning.step_work import TrainingStep
 from isoflop.planning.surface import Surface
 from isoflop.planning.tornado import Tornado
 from isoflop.planning.tornado import tornado as tornado_of
+from isoflop.planning.trained import laid_out
 from isoflop.planning.trajectory import compute_range
+from isoflop.planning.usual import DEFAULT_FAMILY
 from isoflop.ui import beyond
 from isoflop.ui.caching import kept
 from isoflop.ui.plan.controls import Inputs
-from isoflop.ui.plan.model import DEFAULT_FAMILY
 from isoflop.ui.resolve import Fitted
 
 
@@ -155,6 +165,19 @@ def lifetime(shown: View) -> Lifetime:
     return _lifetime(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
 
 
+def step(shown: View) -> TrainingStep | None:
+    """Return a step of the plan in its layout; None where no layout of its shape is possible."""
+    plan = shown.plan
+    found = laid_out(shown.setting, plan.params, plan.training.batch_tokens)
+    return None if found is None else found.step
+
+
+def budget(shown: View) -> Budget:
+    """Return the budget with the utilisation and goodput of the plan."""
+    training = shown.plan.training
+    return replace(shown.setting.budget, mfu=training.mfu, goodput=training.goodput)
+
+
 def shape(shown: View) -> ProposedShape:
     """Return a shape of the plan's size on the family's proportions.
 
@@ -167,5 +190,5 @@ def shape(shown: View) -> ProposedShape:
         shown.family,
         shown.plan.params,
         count=shown.count,
-        heads_multiple=shown.scenario.options.tensor,
+        heads_multiple=shown.scenario.options.tensor or 1,
     )

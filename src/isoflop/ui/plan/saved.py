@@ -55,7 +55,6 @@ def _sources(accelerator: Accelerator) -> str:
     lines = [
         f"**{messages.plain(accelerator.label)}** ({accelerator.year}). "
         f"Specification: {messages.plain(accelerator.source)} ({accelerator.retrieved}).",
-        f"Utilisation: {messages.plain(accelerator.mfu_evidence)}.",
     ]
     if accelerator.unverified:
         names = ", ".join(name.replace("_", " ") for name in accelerator.unverified)
@@ -99,7 +98,6 @@ def _editor(accelerator: Accelerator) -> Accelerator:
     )
     power = number("Power (W)", accelerator.power_w, 1.0, "power")
     price = number("Price ($/h)", accelerator.price_usd_per_hour, 1.0, "price")
-    mfu = number("Default MFU (%)", accelerator.default_mfu, 0.01, "mfu")
     return replace(
         accelerator,
         label=label or "",
@@ -112,8 +110,6 @@ def _editor(accelerator: Accelerator) -> Accelerator:
         price_usd_per_hour=price,
         price_range_usd_per_hour=None,
         price_source="own entry",
-        default_mfu=mfu or 0.0,
-        mfu_evidence="own entry",
         source=f"own entry, after {accelerator.label}",
         unverified=(),
     )

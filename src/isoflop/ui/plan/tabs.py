@@ -23,6 +23,7 @@ from isoflop.units import DAY_S, format_number, format_quantity
 
 TABS = {
     "frontier": "Frontier",
+    "time": "Time and layout",
     "memory": "Memory",
     "shape": "Model shape",
     "hints": "Hyper-parameters",
@@ -41,6 +42,7 @@ def show(shown: View) -> None:
     tabs = st.tabs(list(TABS.values()), key=TAB, on_change="rerun", bind="query-params")
     draw: dict[str, Callable[[View], None]] = {
         "frontier": _frontier,
+        "time": plan_build.time,
         "memory": plan_build.memory,
         "shape": plan_build.shape,
         "hints": plan_build.hyperparameters,
@@ -133,12 +135,12 @@ def _target(shown: View) -> None:
 
 def _least(shown: View, found: LeastCompute) -> None:
     """Draw the least that reaches a loss, each figure with its interval."""
-    budget = shown.setting.budget
+    budget = plan_results.budget(shown)
     cost = least_cost(found, budget, shown.setting.accelerator)
     with st.container(key="figures.target"), st.grid(4, min_column_width=150):
         _estimate("Compute", found.compute, _flop)
         _estimate("Accelerator-hours", cost.accelerator_hours, format_number)
-        _estimate(f"Days on {budget.accelerators:,}", cost.wall_time_s, _days)
+        _estimate(f"Days on {budget.count:,}", cost.wall_time_s, _days)
         if cost.usd is not None:
             _estimate("Money for accelerators", cost.usd, _usd)
         _estimate("Model size N", found.size, format_number)

@@ -1,0 +1,218 @@
+"""How a planned run is trained: layout, batch, utilisation and goodput, each with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp, hypot, log
+
+from isoflop.accounting import Recompute, find_family
+from isoflop.accounting.shapes import propose_shape
+from isoflop.errors import PlanError
+from isoflop.planning import budget as sums
+from isoflop.planning.constraints import Setting
+from isoflop.planning.failures import Interruptions, interruptions
+from isoflop.planning.layout_search import FoundLayout, LayoutSearch, best_layout
+from isoflop.planning.speed import Speed, batch_limit, batch_taken
+from isoflop.planning.step_constants import load_fitted_steps, load_step_error, step_class
+from isoflop.planning.step_time import step_time, time_ratios
+from isoflop.planning.types import SPREAD_LEVEL, Interval, Training
+from isoflop.planning.whole_runs import load_whole_runs
+
+RECOMPUTED: dict[Recompute, str] = {
+    "none": "nothing recomputed",
+    "selective": "attention recomputed",
+    "full": "all activations recomputed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How a run is trained, and how far its hours may be off.
+
+    Parameters
+    ----------
+    training : Training
+    spread : (float, float) or None
+        As `isoflop.planning.Cost`.
+    """
+
+    training: Training
+    spread: tuple[float, float] | None
+
+
+def laid_out(setting: Setting, params: float, batch_tokens: float) -> FoundLayout | None:
+    """Return the fastest layout of a model of this size; None where it cannot be built or held.
+
+    Parameters
+    ----------
+    setting : Setting
+        With a search of layouts.
+    params : float
+    batch_tokens : float
+        Most tokens of a step.
+    """
+    return (
+        None if setting.rates is None else _found(setting, _search(setting), params, batch_tokens)
+    )
+
+
+def _search(setting: Setting) -> LayoutSearch:
+    assert setting.rates is not None
+    return setting.rates.on(setting.accelerator).search
+
+
+def _found(
+    setting: Setting, search: LayoutSearch, params: float, batch_tokens: float
+) -> FoundLayout | None:
+    assert setting.rates is not None
+    family, count = find_family(setting.rates.family), setting.rates.count
+    try:
+        shape = propose_shape(family, params, count=count, heads_multiple=search.tensor or 1)
+    except PlanError:
+        return None
+    return best_layout(search, shape.architecture, setting.budget.count, batch_tokens)
+
+
+def training_of(setting: Setting, params: float, tokens: float, speed: Speed) -> Run:
+    """Return how a run is trained.
+
+    Parameters
+    ----------
+    setting : Setting
+    params, tokens : float
+    speed : Speed
+        Of models along the edge that the run lies on.
+    """
+    budget = setting.budget
+    mfu = float(speed.share(params))
+    batch = batch_taken(setting, params, tokens)
+    failing = interruptions(budget.count)
+    goodput = failing.goodput if budget.goodput is None else budget.goodput
+    found = laid_out(setting, params, batch)
+    is_moe = found is not None and found.step.architecture.is_moe
+    is_own_mfu = budget.mfu is not None
+    realised = 1.0 if is_own_mfu else sums.effective_realised(budget)
+    ratios = None if is_own_mfu else _ratios(setting, is_moe=is_moe)
+    wall_s = float(speed.seconds_per_token(params)) * tokens
+    training = Training(
+        mfu=mfu,
+        mfu_interval=None if ratios is None else _interval(mfu / ratios[1], mfu / ratios[0]),
+        is_own_mfu=is_own_mfu,
+        goodput=goodput,
+        goodput_interval=(
+            _interval(failing.goodput_lower, failing.goodput_upper)
+            if budget.goodput is None
+            else None
+        ),
+        is_own_goodput=budget.goodput is not None,
+        realised=realised,
+        batch_tokens=batch,
+        batch_limit_tokens=float(batch_limit(setting, tokens)),
+        step_s=wall_s * goodput / tokens * batch,
+        layout="" if found is None else described(found),
+        time_shares={} if found is None else _shares(found, realised),
+        evidence="" if is_own_mfu else evidence(setting),
+        save_interval_s=failing.best_interval_s,
+        expected_failures=failing.expected(wall_s),
+    )
+    if found is not None and not _search(setting).is_free:
+        training = _beside_the_best(setting, training, params, batch, found)
+    return Run(training=training, spread=_spread(ratios, failing, training))
+
+
+def _ratios(setting: Setting, *, is_moe: bool) -> tuple[float, float]:
+    """Return between which multiples of the predicted time 80% of runs should lie.
+
+    Of tuned steps where the person says what the run makes of them; else of whole runs, and never
+    narrower than of the steps.
+    """
+    lower, upper = time_ratios(setting.accelerator, is_moe=is_moe)
+    if setting.budget.realised is not None:
+        return lower, upper
+    whole = load_whole_runs()
+    return min(lower, whole.lower), max(upper, whole.upper)
+
+
+def _interval(lower: float, upper: float) -> Interval:
+    return Interval(lower=lower, upper=upper, level=SPREAD_LEVEL, kind="prediction")
+
+
+def _shares(found: FoundLayout, realised: float) -> dict[str, float]:
+    time = step_time(found.step)
+    parts = time.by_component.items()
+    shares = {name: realised * part / time.total_s for name, part in parts if part}
+    return shares if realised == 1 else shares | {"whole run": 1 - realised}
+
+
+def _beside_the_best(
+    setting: Setting, training: Training, params: float, batch: float, found: FoundLayout
+) -> Training:
+    """Add what the best of all layouts would be, where some degrees were given."""
+    search = _search(setting)
+    free = LayoutSearch(
+        accelerator=search.accelerator,
+        dtype=search.dtype,
+        sequence=search.sequence,
+        sequence_parallel=search.sequence_parallel,
+        flash_attention=search.flash_attention,
+        fused_mlp=search.fused_mlp,
+        optimizer=search.optimizer,
+        headroom=search.headroom,
+        must_fit=search.must_fit,
+    )
+    best = _found(setting, free, params, batch)
+    if best is None or best.tokens_per_s <= found.tokens_per_s:
+        return training
+    faster = best.tokens_per_s / found.tokens_per_s
+    shares = _shares(best, training.realised)
+    return replace(
+        training,
+        best_layout=described(best),
+        best_mfu=training.mfu * faster,
+        best_time_shares={name: share / faster for name, share in shares.items()},
+    )
+
+
+def described(found: FoundLayout) -> str:
+    """Write a layout in words."""
+    step = found.step
+    parts = [
+        str(step.layout),
+        f"micro-batch {step.micro_batch} x {step.micro_batches:,}",
+        RECOMPUTED[step.recompute],
+    ]
+    if found.idle:
+        parts.append(f"{found.idle:,} idle")
+    return "; ".join(parts)
+
+
+def evidence(setting: Setting) -> str:
+    """Say what a predicted utilisation rests on, and how far it is off elsewhere."""
+    found, is_measured = step_class(setting.accelerator)
+    error, fitted = load_step_error(), load_fitted_steps()
+    near = "" if is_measured else ", of which none is this accelerator's"
+    text = (
+        f"the fastest layout by {error.n_rows} measured steps, {found.label}{near} "
+        f"({fitted.fitted}; off by {error.median:.0%}, at most {error.p90:.0%} for nine in ten, "
+        "where a source was kept back)"
+    )
+    if setting.budget.realised is not None:
+        return f"{text}, at {setting.budget.realised:.0%} of its speed, your own"
+    whole = load_whole_runs()
+    return f"{text}, at {whole.share:.0%} of its speed as {whole.n_runs} published runs made"
+
+
+def _spread(
+    ratios: tuple[float, float] | None, failing: Interruptions, training: Training
+) -> tuple[float, float] | None:
+    """Return the ends of the hours' interval, both errors taken as independent."""
+    if ratios is None and training.is_own_goodput:
+        return None
+    logs = [(0.0, 0.0)]
+    if ratios is not None:
+        logs.append((log(ratios[0]), log(ratios[1])))
+    if not training.is_own_goodput:
+        goodput = training.goodput
+        logs.append((log(goodput / failing.goodput_upper), log(goodput / failing.goodput_lower)))
+    lower, upper = (hypot(*(ends[side] for ends in logs)) for side in (0, 1))
+    return exp(-lower), exp(upper)
