@@ -4,10 +4,13 @@ import json
 import time
 import zipfile
 
+import numpy as np
+import onnxruntime
 import pytest
+from safetensors.numpy import load_file as load_numpy
 
 from isoflop.errors import TrainingError
-from isoflop.training.config import FAMILIES
+from isoflop.training.config import FAMILIES, RunConfig
 from isoflop.training.engine import export as export_module
 from isoflop.training.engine.export import export
 from isoflop.training.jobs import start_export, start_generation
@@ -20,7 +23,6 @@ pytestmark = pytest.mark.slow  # what is tested is trained first, and each job s
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, text):
     """Train one tiny run of every family, in one worker."""
-    from isoflop.training.config import RunConfig
     from isoflop.training.corpus import store_upload
 
     root = tmp_path_factory.mktemp("runs")
@@ -85,16 +87,70 @@ def test_numbers_out_of_range_are_refused(trained, changes):
 def test_every_family_exports_and_loads_back_to_the_same_loss(trained, index):
     root, runs = trained
     report = export(runs[index], budget=0, root=root)
-    assert report.loaded_back == pytest.approx(
-        dict.fromkeys(("model.safetensors", "model.torchscript.pt"), report.loss_nats_per_byte),
-        rel=1e-5,
-    )
+    files = ("model.safetensors", "model.torchscript.pt", "model.onnx")
+    expected = dict.fromkeys(files, report.loss_nats_per_byte)
+    assert report.loaded_back == pytest.approx(expected, rel=1e-5)
+    assert report.archive.name == f"{FAMILIES[index]}-w8-d2-s0-2048-tokens.zip"
     with zipfile.ZipFile(report.archive) as archive:
-        assert sorted(archive.namelist()) == [
-            *("check.json", "config.json", "model.safetensors", "model.torchscript.pt"),
-            "tokenizer.json",
-        ]
-        assert json.loads(archive.read("config.json"))["family"] == FAMILIES[index]
+        assert sorted(archive.namelist()) == sorted(
+            [*files, "check.json", "config.json", "tokenizer.json"]
+        )
+        description = json.loads(archive.read("config.json"))
+    assert description["architecture"]["family"] == FAMILIES[index]
+    assert RunConfig.from_dict(description["training"]) == runs[index].config()
+
+
+def test_a_transformer_can_be_built_from_its_files_alone(trained, tmp_path):
+    """Written anew from config.json and the weights, in NumPy, position by position."""
+    root, runs = trained
+    run = runs[FAMILIES.index("transformer")]
+    with zipfile.ZipFile(export(run, budget=0, root=root).archive) as archive:
+        archive.extractall(tmp_path)
+    shape = json.loads((tmp_path / "config.json").read_text())["architecture"]
+    weights = load_numpy(tmp_path / "model.safetensors")
+    heads = shape["attention"]
+
+    def norm(x, gain=1.0):
+        centred = x - x.mean(-1, keepdims=True)
+        spread = (centred**2).mean(-1, keepdims=True) + shape["layer_norm"]["epsilon"]
+        return gain * centred / np.sqrt(spread)
+
+    def turned(x, position):
+        width = heads["head_width"]
+        angle = position * heads["rotary_base"] ** (-np.arange(0, width, 2) / width)
+        even, odd = x[..., ::2], x[..., 1::2]
+        cos, sin = np.cos(angle), np.sin(angle)
+        return np.stack([even * cos - odd * sin, even * sin + odd * cos], -1).reshape(x.shape)
+
+    tokens = np.arange(20) % shape["vocab"]
+    x = weights["embedding.weight"][tokens].astype(float)
+    for layer in range(shape["depth"]):
+        at = f"attention.{layer}."
+        qkv = norm(x, weights[at + "norm.weight"]) @ weights[at + "qkv.weight"].T
+        qkv = qkv.reshape(len(tokens), 3, heads["n_heads"], heads["head_width"])
+        mixed = np.empty((len(tokens), heads["n_heads"], heads["head_width"]))
+        keys = np.array([turned(norm(qkv[t, 1]), t) for t in range(len(tokens))])
+        for t in range(len(tokens)):
+            query = turned(norm(qkv[t, 0]), t)
+            scores = np.einsum("hd,shd->hs", query, keys[: t + 1]) * heads["score_scale"]
+            share = np.exp(scores - scores.max(-1, keepdims=True))
+            share /= share.sum(-1, keepdims=True)
+            mixed[t] = np.einsum("hs,shd->hd", share, qkv[: t + 1, 2])
+        x = x + mixed.reshape(len(tokens), -1) @ weights[at + "out.weight"].T
+        at = f"feed_forward.{layer}."
+        wide = norm(x, weights[at + "norm.weight"]) @ weights[at + "up.weight"].T
+        x = x + np.maximum(wide, 0) ** 2 @ weights[at + "down.weight"].T
+    logits = norm(x, weights["final_norm.weight"]) @ weights["embedding.weight"].T
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    [expected] = session.run(None, {"tokens": tokens[None]})
+    assert np.allclose(logits, expected[0], atol=1e-4)
+
+
+def test_without_its_extra_there_is_no_onnx(trained, monkeypatch):
+    root, runs = trained
+    monkeypatch.setattr(export_module, "is_onnx_available", lambda: False)
+    report = export(runs[0], budget=0, root=root)
+    assert set(report.loaded_back) == {"model.safetensors", "model.torchscript.pt"}
 
 
 def test_an_export_that_loads_back_wrong_is_refused(trained, monkeypatch):
@@ -113,4 +169,4 @@ def test_an_export_runs_as_a_job(trained):
     root, runs = trained
     [end] = all_records(start_export(runs[0], budget=0, root=root))
     assert end["kind"] == "end"
-    assert set(end["loaded_back"]) == {"model.safetensors", "model.torchscript.pt"}
+    assert "model.onnx" in end["loaded_back"]

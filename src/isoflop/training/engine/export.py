@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from isoflop.accounting.small_models import MLP_RATIO
 from isoflop.errors import TrainingError
+from isoflop.training.config import RunConfig, small_model
 from isoflop.training.corpus import load_corpus
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.evaluate import evaluate
+from isoflop.training.engine.layers import LAYER_NORM_EPSILON
 from isoflop.training.engine.load import TrainedModel, load_trained
+from isoflop.training.engine.onnx import is_onnx_available, load_onnx, write_onnx
+from isoflop.training.engine.recurrent import RecurrentAttention
+from isoflop.training.engine.transformer import ROTARY_BASE, SCORE_SCALE
 from isoflop.training.runs import Run
 
 CHECK_TOKENS = 16_384
@@ -44,7 +52,9 @@ class ExportReport:
 
 
 def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
-    """Write safetensors, configuration, tokenizer and TorchScript, and check them.
+    """Write safetensors, configuration, tokenizer, TorchScript and ONNX, and check them.
+
+    ONNX is left out where its extra is not installed.
 
     Raises
     ------
@@ -52,9 +62,9 @@ def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
         If there are no such weights, or a file loaded back gives another loss.
     """
     trained = load_trained(run, budget=budget)
-    folder = run.folder / f"export-{'checkpoint' if budget is None else budget}"
+    folder = run.folder / "exports" / export_name(trained.config, budget)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     score = _scorer(trained, root=root)
     before = score(trained.model)
     weights, script = folder / "model.safetensors", folder / "model.torchscript.pt"
@@ -62,14 +72,17 @@ def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
     _write_torchscript(trained, script)
     _write_json(folder / "tokenizer.json", trained.tokenizer.to_dict())
     vocab_size = len(trained.tokenizer.token_bytes)
-    description = {"format": "isoflop-1", "vocab_size": vocab_size, **trained.config.to_dict()}
-    _write_json(folder / "config.json", description)
+    _write_json(folder / "config.json", describe(trained.config, vocab_size=vocab_size))
     restored = build_model(trained.config, vocab_size=vocab_size)
     restored.load_state_dict(load_file(weights))
     loaded_back = {
         weights.name: score(restored.eval()),
         script.name: score(_load_torchscript(script)),
     }
+    if is_onnx_available():
+        onnx = folder / "model.onnx"
+        _write_onnx(trained, onnx)
+        loaded_back[onnx.name] = score(load_onnx(onnx))
     for name, loss in loaded_back.items():
         if not abs(loss - before) <= TOLERANCE * before:
             raise TrainingError(
@@ -79,6 +92,50 @@ def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
     _write_json(folder / "check.json", {"nats_per_byte": before, "loaded_back": loaded_back})
     archive = Path(shutil.make_archive(str(folder), "zip", folder))
     return ExportReport(archive=archive, loss_nats_per_byte=before, loaded_back=loaded_back)
+
+
+def export_name(config: RunConfig, budget: int | None) -> str:
+    """Name a model by its run and the tokens of its budget."""
+    label = config.label.replace(" ", "-")
+    if budget is None:
+        return f"{label}-checkpoint"
+    return f"{label}-{config.budget_steps[budget] * config.tokens_per_step}-tokens"
+
+
+def describe(config: RunConfig, *, vocab_size: int) -> dict[str, Any]:
+    """Return all that it takes to build the model around its weights, and how it was trained."""
+    shape = small_model(config, vocab_size=vocab_size)
+    architecture: dict[str, Any] = {
+        **asdict(shape),
+        "layer_norm": {"epsilon": LAYER_NORM_EPSILON, "bias": False},
+    }
+    if config.family in ("transformer", "dense"):
+        architecture["feed_forward"] = {
+            "width": MLP_RATIO * config.width,
+            "activation": "squared relu",
+        }
+    if config.family == "transformer":
+        head_width = config.width // shape.n_heads
+        architecture["attention"] = {
+            "n_heads": shape.n_heads,
+            "head_width": head_width,
+            "rotary_base": ROTARY_BASE,
+            "rotary_pairs": "neighbouring channels",
+            "query_and_key_norm": "layer norm of each head, without weights, before the rotation",
+            "score_scale": SCORE_SCALE / math.sqrt(head_width),
+        }
+    if config.family == "rnn_attention":
+        architecture["attention"] = {"kind": "additive", "score_width": shape.score_width}
+    return {"format": "isoflop-2", "architecture": architecture, "training": config.to_dict()}
+
+
+def _write_onnx(trained: TrainedModel, path: Path) -> None:
+    """Write ONNX; networks whose recurrence the exporter ties to a length get the context's."""
+    model, config = trained.model, trained.config
+    if isinstance(model, RecurrentAttention):
+        model.block = config.context  # blocks would become as many copies in the graph
+    any_length = config.family not in ("rnn", "rnn_attention")
+    write_onnx(model, path, context=config.context, any_length=any_length)
 
 
 def _scorer(trained: TrainedModel, *, root: Path) -> Callable[[torch.nn.Module], float]:

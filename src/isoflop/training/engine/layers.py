@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 EMBEDDING_STD = 0.1
+LAYER_NORM_EPSILON = 1e-5
 
 
 class LanguageModel(nn.Module, ABC):
@@ -49,7 +50,7 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the last axis."""
-        return F.layer_norm(x, self.shape, self.weight)
+        return F.layer_norm(x, self.shape, self.weight, eps=LAYER_NORM_EPSILON)
 
 
 def matrix(n_in: int, n_out: int, *, zero: bool = False) -> nn.Linear:

@@ -150,7 +150,7 @@ def _exported(job: Job, was_done: bool) -> None:
         st.download_button(
             f"Download ({format_quantity(archive.stat().st_size, 'bytes')})",
             archive.read_bytes,
-            file_name=f"{archive.parent.name}.zip",
+            file_name=archive.name,
             mime="application/zip",
             icon=":material/download:",
             on_click="ignore",
