@@ -111,7 +111,7 @@ def test_one_family_of_a_shipped_table(call: Call) -> None:
 
 
 def test_a_downloaded_table_by_name(call: Call, mirror: Path) -> None:
-    code, out, _ = call("fit", "chinchilla")
+    code, out, _ = call("fit", "chinchilla", "--law", "chinchilla")
     assert code == 0
     assert "245 rows of chinchilla" in out
     assert "0.453049" in out

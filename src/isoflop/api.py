@@ -34,6 +34,7 @@ from isoflop.fitting.compare import (
 )
 from isoflop.fitting.compare import compare_published as published_comparison
 from isoflop.fitting.extrapolation import Extrapolation, Method
+from isoflop.fitting.opening import suited_law
 from isoflop.fitting.options import Objective
 from isoflop.fitting.weights import GIVEN, with_weights
 from isoflop.html_report import report
@@ -493,7 +494,10 @@ def _weighted(table: LossTable, options: dict[str, Any]) -> tuple[LossTable, dic
 
 
 def suited(table: LossTable) -> tuple[LossTable, Law]:
-    """Return the rows and the law that suit a table: the catalog's word, else its columns'.
+    """Return the rows and the law that suit a table.
+
+    The law is that of most evidence (lowest AICc) of those to extrapolate by; where there is none,
+    as for accuracies, the catalog's word, else what the columns allow.
 
     Raises
     ------
@@ -502,11 +506,14 @@ def suited(table: LossTable) -> tuple[LossTable, Law]:
     """
     known = {item.id: item for item in list_datasets()}.get(table.id)
     columns = set(table.included())
+    if known is not None and known.law_family in family_names(table):
+        table = of_families(table, [known.law_family])
+    if (found := suited_law(table)) is not None:
+        return table, found
     if known is not None:
         chosen = rebind(load_laws()[known.law], known.law_inputs)
         if {item.column for item in chosen.inputs} | {chosen.response} <= columns:
-            is_whole = not known.law_family or known.law_family not in family_names(table)
-            return (table if is_whole else of_families(table, [known.law_family])), chosen
+            return table, chosen
     usual = law_for_role("default")
     if {item.column for item in usual.inputs} | {usual.response} <= columns:
         return table, usual

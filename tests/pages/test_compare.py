@@ -22,7 +22,7 @@ from isoflop.plot import theme as look
 from isoflop.tables import load_dataset
 from isoflop.ui import server, shell
 
-open_page = partial(helpers.open_page, "compare")
+open_page = partial(helpers.open_shipped, "compare")
 WHY = "compare.why.tokenizer"
 
 

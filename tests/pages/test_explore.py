@@ -18,7 +18,7 @@ from isoflop.tables import load_dataset
 from isoflop.ui import server
 from isoflop.units import DAY_S, format_number
 
-open_page = partial(helpers.open_page, "explore")
+open_page = partial(helpers.open_shipped, "explore")
 STARTS = {"alone": "explore", "in the app": server.MAIN_SCRIPT}
 CHINCHILLA = {"E", "A", "B", "alpha", "beta"}
 
@@ -40,14 +40,23 @@ def test_first_visit_is_finished(start: Path) -> None:
         "Accelerator-hours", "Cost", "Extrapolation",
     }  # fmt: skip
     curve, contours, beyond, residuals = figures(at)
-    assert {"Cerebras-GPT", "Pythia", "You are here", "90% band", "extrapolation"} <= set(
-        trace_names(curve)
-    )
+    assert {"Pythia", "You are here", "90% band", "extrapolation"} <= set(trace_names(curve))
+    assert "Cerebras-GPT" not in trace_names(curve)  # which has another tokenizer
     assert contours["data"][0]["type"] == "contour"
     assert "One law each" in trace_names(beyond)
     assert "by **the average of" in at.markdown[0].value
-    assert {"Compute-optimal", "Same budget", "You are here"} <= set(trace_names(contours))
-    assert {"Cerebras-GPT", "Pythia"} <= set(trace_names(residuals))
+    assert {"Same budget", "You are here"} <= set(trace_names(contours))
+    assert "Pythia" in trace_names(residuals)
+    assert "size and data do not vary apart" in text(at.caption)
+
+
+def test_the_front_page_opens_with_the_table_that_can_bear_most(mirror: Path) -> None:
+    at = healthy(helpers.open_page("explore"))
+    assert at.selectbox(key="table").value == "chinchilla"
+    assert at.selectbox(key="law").value == "interaction"
+    assert "on 245 rows of chinchilla" in at.markdown[0].value
+    assert metric(at, "Extrapolation").endswith("decades")
+    assert "x/÷" in at.markdown[0].value
 
 
 def test_every_chart_has_a_name_for_those_who_do_not_see_it() -> None:
@@ -182,7 +191,7 @@ def test_the_utilisation_is_predicted_unless_it_is_ones_own() -> None:
 def test_choosing_a_table_takes_the_law_that_suits_it(mirror: Path) -> None:
     at = healthy(open_page())
     at.selectbox(key="table").select("chinchilla").run()
-    assert at.selectbox(key="law").value == "chinchilla"
+    assert at.selectbox(key="law").value == "interaction"  # of lowest AICc
     assert len(figures(healthy(at))[0]["data"]) > 3
 
 
@@ -190,7 +199,7 @@ def test_choosing_a_table_takes_the_law_that_suits_it(mirror: Path) -> None:
 
 
 def test_link_reproduces_the_view() -> None:
-    first = healthy(helpers.open_page(server.MAIN_SCRIPT))
+    first = healthy(helpers.open_shipped(server.MAIN_SCRIPT))
     first.selectbox(key="law").select("chinchilla_tied").run()
     first.select_slider(key="_count.slider").set_value(128.0).run()
     first.text_input(key="time").set_value("12 h").run()
@@ -201,28 +210,28 @@ def test_link_reproduces_the_view() -> None:
         "law": "Chinchilla, one exponent", "count": "128", "time": "12 h", "axis": "Model size",
         "accelerator": "NVIDIA A100 SXM 80 GB",
     }  # fmt: skip
-    second = healthy(helpers.open_page(server.MAIN_SCRIPT, **address))
+    second = healthy(helpers.open_page(server.MAIN_SCRIPT, **helpers.SHIPPED | address))
     assert metrics(second) == metrics(first)
     assert figures(second)[0]["data"] == figures(first)[0]["data"]
 
 
 def test_link_that_names_the_unknown_says_so() -> None:
-    at = open_page(law="no-such-law", table="atlantis")
+    at = helpers.open_page("explore", law="no-such-law", table="atlantis")
     assert not at.exception
     shown = " ".join(warning.value for warning in at.warning).replace("\\", "")
     assert "law = no-such-law" in shown
     assert "table = atlantis" in shown
-    assert metrics(at) == metrics(open_page())
+    assert metrics(at) == metrics(helpers.open_page("explore"))
 
 
 def test_junk_in_the_address_is_harmless() -> None:
-    at = open_page(
-        count="'; DROP TABLE", time="<script>", mfu="nan", families="nobody", evidence="x",
-        delta="-1", x="y", axis="[](){}",
+    at = helpers.open_page(
+        "explore", count="'; DROP TABLE", time="<script>", mfu="nan", families="nobody",
+        evidence="x", delta="-1", x="y", axis="[](){}",
     )  # fmt: skip
     assert not at.exception
     assert not at.error
-    assert metrics(at) == metrics(open_page())
+    assert metrics(at) == metrics(helpers.open_page("explore"))
 
 
 def test_link_to_anothers_upload_says_so() -> None:

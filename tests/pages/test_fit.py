@@ -17,7 +17,7 @@ from isoflop.tables import load_dataset
 from isoflop.ui.fit import exclusions as fit_exclusions
 from isoflop.ui.fit.page import SECTIONS
 
-open_page = partial(helpers.open_page, "fit", bootstrap="200")
+open_page = partial(helpers.open_shipped, "fit", bootstrap="200")
 CHINCHILLA = {"table": "chinchilla", "law": "chinchilla", "budget": "flop", "flop": "5.76e23"}
 
 

@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from tests.pages.helpers import button, figures, metrics, open_page
+from tests.pages.helpers import button, figures, metrics, open_shipped
 
-page = partial(open_page, "plan", bootstrap="200")
+page = partial(open_shipped, "plan", bootstrap="200")
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,7 @@ def test_upload_stays_when_another_table_is_looked_at(explore: AppTest) -> None:
     at = upload(explore, "runs.csv", GOOD.encode())
     name = at.selectbox(key="table").value
     at.selectbox(key="table").select("pile-cerebras-pythia").run()
-    assert rows_shown(at) == 15
+    assert rows_shown(at) == 8
     at.selectbox(key="table").select(name).run()
     assert rows_shown(at) == 10
 
@@ -93,7 +93,7 @@ def test_what_is_no_table_is_refused_and_no_other_tables_answer_is_shown(
     assert not at.get("plotly_chart")
     assert not at.metric
     press(at, "Put this file aside")
-    assert len(at.get("plotly_chart")) == 3
+    assert len(at.get("plotly_chart")) == 4
     assert not at.error
 
 
@@ -208,4 +208,4 @@ def test_download_that_fails_leaves_the_app_going(
     assert explore.text_input(key="count").value == "512"
     explore.selectbox(key="table").select("pile-cerebras-pythia").run()
     assert not explore.error
-    assert rows_shown(explore) == 15
+    assert rows_shown(explore) == 8  # of one family

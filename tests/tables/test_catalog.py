@@ -31,6 +31,7 @@ from isoflop.tables import (
     load_dataset,
 )
 from isoflop.tables.catalog import open_dataset
+from isoflop.tables.fetch import fetch_what_can_be
 from isoflop.tables.select import of_families
 
 IDS = [dataset.id for dataset in list_datasets()]
@@ -319,3 +320,38 @@ def test_a_data_set_with_an_unknown_role_is_refused() -> None:
     with pytest.raises(CatalogError) as caught:
         catalog._check_entry(dataset, "x")
     assert caught.value.detail == "unknown roles: judge"
+
+
+# --- What set-up fetches --------------------------------------------------------------------------
+
+
+def test_what_a_mirror_has_is_here_and_nothing_is_fetched(mirror: Path) -> None:
+    asked = [entry for entry in list_datasets() if not entry.is_shipped]
+    assert all(entry.is_here for entry in asked)
+    assert fetch_what_can_be(asked) == asked
+
+
+def test_without_a_network_set_up_goes_on_at_the_first_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def fails(dataset: Dataset, *, timeout_s: float) -> Path:
+        tried.append((dataset.id, timeout_s))
+        raise CatalogError("No network.")
+
+    monkeypatch.setattr("isoflop.tables.fetch.fetch", fails)
+    asked = [entry for entry in list_datasets() if not entry.is_shipped]
+    assert fetch_what_can_be(asked) == []
+    assert tried == [(asked[0].id, 3.0)]
+
+
+def test_a_server_that_never_answers_does_not_hold_set_up_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends = threading.Event()
+    monkeypatch.setattr("isoflop.tables.fetch.MOST_WAIT_S", 0.01)
+    monkeypatch.setattr("isoflop.tables.fetch.fetch", lambda dataset, timeout_s: ends.wait())
+    asked = [entry for entry in list_datasets() if not entry.is_shipped]
+    assert fetch_what_can_be(asked) == []
+    ends.set()

@@ -20,6 +20,8 @@ from isoflop.laws import load_laws
 from isoflop.options import from_flags
 from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
 from isoflop.tables import list_datasets
+from isoflop.tables.catalog import datasets_for
+from isoflop.tables.fetch import fetch_what_can_be
 from isoflop.units import format_quantity
 
 
@@ -30,8 +32,10 @@ def laws(_parsed: argparse.Namespace) -> None:
     )
 
 
-def datasets(_parsed: argparse.Namespace) -> None:
-    """List the catalog of loss tables."""
+def datasets(parsed: argparse.Namespace) -> None:
+    """List the catalog of loss tables, those to open with fetched first if asked."""
+    if parsed.fetch:
+        fetch_what_can_be(datasets_for("reference-loss"))
     where = {(True, True): "ships", (False, True): "downloaded", (False, False): "to download"}
     report.rows(
         [(item.id, where[item.is_shipped, item.is_here], item.title) for item in list_datasets()]

@@ -62,7 +62,14 @@ def build_parser() -> argparse.ArgumentParser:
         return added
 
     command("laws", commands.laws, "List the laws that can be fitted.")
-    command("datasets", commands.datasets, "List the loss tables that can be had by name.")
+    listing = command(
+        "datasets", commands.datasets, "List the loss tables that can be had by name."
+    )
+    listing.add_argument(
+        "--fetch",
+        action="store_true",
+        help="download the small tables that the app opens with first, if there is a network",
+    )
     command("accelerators", commands.accelerators, "List the accelerators to plan a run on.")
     counting = command("model", commands.model, "Count the parameters and FLOP of a model.")
     counting.add_argument("source", help="a config.json, a repository's folder, or a model's name")

@@ -79,12 +79,34 @@ def plan(
     options = options or PlanOptions()
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     setting = setting_of(scenario, fit.param_convention)
-    flop = np.array([sums.compute_flop(setting.budget, accelerator)])
-    if options.params is not None or optimal_models(fit, flop, fixed) is not None:
-        return plan_within(fit, setting, params=options.params, level=options.level, fixed=fixed)
-    params = float(assumed_params(flop)[0])
+    return plan_or_assume(fit, setting, params=options.params, level=options.level, fixed=fixed)
+
+
+def plan_or_assume(
+    fit: Fit,
+    setting: Setting,
+    *,
+    params: float | None = None,
+    level: float = 0.9,
+    fixed: Mapping[str, float] | None = None,
+) -> Plan:
+    """Work out the best run within every limit, of an assumed size where the law has no best one.
+
+    Parameters
+    ----------
+    fit, setting, params, level, fixed
+        As `plan_within`.
+
+    Raises
+    ------
+    DoesNotFit, PlanError
+        As `plan_within`.
+    """
+    flop = np.array([sums.compute_flop(setting.budget, setting.accelerator)])
+    if params is not None or optimal_models(fit, flop, fixed) is not None:
+        return plan_within(fit, setting, params=params, level=level, fixed=fixed)
     return replace(
-        plan_within(fit, setting, params=params, level=options.level, fixed=fixed),
+        plan_within(fit, setting, params=float(assumed_params(flop)[0]), level=level, fixed=fixed),
         basis="assumed",
         assumption=f"{fit.law.label} does not determine the best size: {TOKENS_PER_PARAM:g} tokens "
         "per parameter are assumed.",

@@ -17,7 +17,7 @@ import pandas as pd
 from isoflop.data import data_root, one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError
 from isoflop.tables.exclude import Exclusion
-from isoflop.tables.fetch import cached_path, fetch
+from isoflop.tables.fetch import cached_path, fetch, is_in_mirror
 from isoflop.tables.load import ReadResult, build_table
 from isoflop.tables.mapping import ColumnMapping, ColumnRole
 from isoflop.tables.prepare import Preparation, prepare
@@ -125,7 +125,7 @@ class Dataset:
     @property
     def is_here(self) -> bool:
         """Whether it can be loaded without a download."""
-        return self.is_shipped or cached_path(self).is_file()
+        return self.is_shipped or cached_path(self).is_file() or is_in_mirror(self)
 
 
 @cache

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +20,13 @@ if TYPE_CHECKING:
 
 MIRROR_SETTING = "ISOFLOP_DATA_MIRROR"
 TIMEOUT_S = 20.0
+MOST_WAIT_S = 20.0
 _BLOCK_BYTES = 1 << 16
 
 
-def fetch(dataset: Dataset, progress: Progress | None = None) -> Path:
+def fetch(
+    dataset: Dataset, progress: Progress | None = None, *, timeout_s: float = TIMEOUT_S
+) -> Path:
     """Return the path of a data set's file, downloading it if it is not here yet.
 
     Parameters
@@ -29,6 +35,8 @@ def fetch(dataset: Dataset, progress: Progress | None = None) -> Path:
         One with a ``url``.
     progress : callable or None
         Called with the share done; may raise to cancel.
+    timeout_s : float
+        How long a server may take to answer.
 
     Raises
     ------
@@ -36,12 +44,40 @@ def fetch(dataset: Dataset, progress: Progress | None = None) -> Path:
         If the network or the mirror does not give the file, or its hash is wrong.
     """
     mirror = os.environ.get(MIRROR_SETTING)
-    return _from_mirror(dataset, Path(mirror)) if mirror else _download(dataset, progress)
+    if mirror:
+        return _from_mirror(dataset, Path(mirror))
+    return _download(dataset, progress, timeout_s)
+
+
+def fetch_what_can_be(datasets: Iterable[Dataset], *, timeout_s: float = 3.0) -> list[Dataset]:
+    """Download data sets that are not here, quietly; return those that are here afterwards.
+
+    Where there is no network the first failure ends it, and so does a wait of `MOST_WAIT_S` for all
+    together: set-up must neither fail nor hang for want of it.
+    """
+    asked = list(datasets)
+
+    def download() -> None:
+        with suppress(CatalogError):
+            for dataset in asked:
+                if not dataset.is_here:
+                    fetch(dataset, timeout_s=timeout_s)
+
+    worker = threading.Thread(target=download, daemon=True)
+    worker.start()
+    worker.join(MOST_WAIT_S)
+    return [dataset for dataset in asked if dataset.is_here]
 
 
 def cached_path(dataset: Dataset) -> Path:
     """Return where the download of a data set is kept."""
     return user_cache_path("isoflop") / "datasets" / f"{dataset.sha256[:12]}-{dataset.file}"
+
+
+def is_in_mirror(dataset: Dataset) -> bool:
+    """Say whether there is a mirror and it has a data set's file."""
+    mirror = os.environ.get(MIRROR_SETTING)
+    return mirror is not None and (Path(mirror) / dataset.file).is_file()
 
 
 def _from_mirror(dataset: Dataset, folder: Path) -> Path:
@@ -62,11 +98,11 @@ def _from_mirror(dataset: Dataset, folder: Path) -> Path:
     return path
 
 
-def _stream(url: str, output: str, progress: Progress, text: str) -> None:
+def _stream(url: str, output: str, progress: Progress, text: str, timeout_s: float) -> None:
     """Write what is at a URL to a file; unlike pooch's own, closes the connection on any error."""
     import requests
 
-    with requests.get(url, stream=True, timeout=TIMEOUT_S) as response:
+    with requests.get(url, stream=True, timeout=timeout_s) as response:
         response.raise_for_status()
         total = int(response.headers.get("content-length", 0))
         done = 0
@@ -78,7 +114,7 @@ def _stream(url: str, output: str, progress: Progress, text: str) -> None:
     progress(1.0, text)
 
 
-def _download(dataset: Dataset, progress: Progress | None) -> Path:
+def _download(dataset: Dataset, progress: Progress | None, timeout_s: float) -> Path:
     path = cached_path(dataset)
     # Only a download needs these, and they take as long to import as all the rest.
     import pooch
@@ -93,7 +129,7 @@ def _download(dataset: Dataset, progress: Progress | None) -> Path:
             known_hash=f"sha256:{dataset.sha256}",
             fname=path.name,
             path=path.parent,
-            downloader=lambda url, output, _: _stream(url, output, report, text),
+            downloader=lambda url, output, _: _stream(url, output, report, text, timeout_s),
         )
     except ValueError:
         raise CatalogError(

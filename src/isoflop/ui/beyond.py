@@ -114,5 +114,7 @@ def _words(found: Outlook) -> None:
         "On public tables, bands made this way held about nine in ten larger runs; they allow laws "
         "to misjudge further gain, and more where they disagree. Not promised for one table alone."
     )
-    for label, reason in found.ahead.refused:
-        st.caption(messages.plain(f"{label}: {reason}"))
+    if refused := found.ahead.refused:
+        names = ", ".join(label for label, _ in refused)
+        reasons = "\n\n".join(f"{label}: {reason}" for label, reason in refused)
+        st.caption(messages.plain(f"Left out: {names}."), help=messages.plain(reasons))

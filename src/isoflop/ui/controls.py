@@ -45,6 +45,8 @@ PARAMETERS = "parameter"
 """Of the address: names of a typed formula that are parameters, though they read like a column."""
 _DECLARED = "formula.parameters"
 _ANSWERED = "formula.answered"
+_FOLLOWS = "law.follows"
+"""Of the session: the law is to be that of the table just chosen."""
 FREE_INPUT = "x"
 """Symbol of the input that may stand for any column."""
 
@@ -130,7 +132,7 @@ def table_input() -> TableChoice:
         "Loss table",
         options,
         key="table",
-        default=next(iter(options)),
+        default=resolve.opening_id(),
         help="Where the losses come from. Some are downloaded when you choose them.",
         on_change=_follow_table,
     )
@@ -151,19 +153,16 @@ def table_input() -> TableChoice:
 
 def _choose_upload(table_id: str, source: LossTable) -> None:
     st.session_state["table"] = table_id
-    suited = [key for key, law in load_laws().items() if _suits(law, source)]
-    default = law_for_role("default").key
-    st.session_state["law"] = default if default in suited else suited[0]
+    st.session_state[_FOLLOWS] = True
 
 
 def _follow_table() -> None:
     """Take the law that suits the table just chosen; a person may change it."""
     uploads.put_aside()
+    st.session_state[_FOLLOWS] = True
     for entry in list_datasets():
-        if entry.id == st.session_state["table"]:
-            st.session_state["law"] = entry.law
-            if FREE_INPUT in entry.law_inputs:
-                st.session_state[FREE_INPUT] = entry.law_inputs[FREE_INPUT]
+        if entry.id == st.session_state["table"] and FREE_INPUT in entry.law_inputs:
+            st.session_state[FREE_INPUT] = entry.law_inputs[FREE_INPUT]
 
 
 def simulated_input() -> TableChoice:
@@ -208,13 +207,14 @@ def family_input(source: LossTable) -> tuple[str, ...]:
     names = family_names(source)
     if len(names) < 2:
         return ()
-    meant = [entry.law_family for entry in list_datasets() if entry.id == source.id]
+    meant = resolve.meant_families(source)
     return inputs.several(
         "Model families",
         names,
         key="families",
-        help="Which families the law is fitted to; the catalog's, or all, unless you choose.",
-        default=meant,
+        help="Which families the law is fitted to. Those that differ in unit, tokenizer or "
+        "counting, or are not known to agree, are not taken together unless you choose them.",
+        default=list(meant),
     )
 
 
@@ -236,8 +236,9 @@ def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
         if _suits(fit.law, source, may_lack=frozenset({"unique_tokens"}))
     }
     options[TYPED_LAW] = "Type a formula"
-    default = law_for_role("default").key
-    suggested = next((e.law for e in list_datasets() if e.id == source.id), default)
+    suggested = _suggested(source)
+    if suggested in options and st.session_state.pop(_FOLLOWS, False):
+        st.session_state["law"] = suggested
     chosen = inputs.choice(
         "Scaling law",
         options,
@@ -258,6 +259,15 @@ def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
         st.caption(messages.plain(f"{fit.source}. Fitted to {fit.data}."))
     inputs.write_address(PARAMETERS, parameters)
     return chosen, formula, column, parameters
+
+
+def _suggested(source: LossTable) -> str:
+    """Return the key of the law of most evidence on the rows, else the catalog's or the usual."""
+    found = resolve.suggested_law(source)
+    if found is not None:
+        return found.key
+    named = (entry.law for entry in list_datasets() if entry.id == source.id)
+    return next(named, law_for_role("default").key)
 
 
 def _suits(law: Law, source: LossTable, may_lack: frozenset[str] = frozenset()) -> bool:

@@ -280,7 +280,7 @@ def _extrapolated(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if (ahead := seen.ahead) is not None:
         return _Figure(
             label="Extrapolation",
-            value=f"{ahead.decades[0]:.1f} decades",
+            value=f"{ahead.decades[0]:.2f} decades",
             note=ahead.where(0).partition(" decades ")[2] or ahead.where(0),
             help=f"Powers of ten beyond the rows; bands were tested up to {ahead.most_decades:g}.",
         )

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import streamlit as st
 
 from isoflop.fitting import Fit, FitOptions, fit
+from isoflop.fitting.opening import families_to_fit, merits, opening_table, suited_law
 from isoflop.fitting.published import evaluate_published
-from isoflop.laws import Law, PublishedFit, load_laws, load_published_fits, rebind, typed_law
+from isoflop.laws import (
+    Law,
+    PublishedFit,
+    law_for_role,
+    load_laws,
+    load_published_fits,
+    rebind,
+    typed_law,
+)
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import (
     LossTable,
     ReadResult,
     find_dataset,
     list_datasets,
+    load_dataset,
     of_families,
     open_dataset,
     simulated_table,
@@ -226,8 +237,29 @@ _resampled = kept_by_job(
 influence = kept(optimum_notices)
 
 
+suggested_law = kept(suited_law, max_entries=MAX_FITS, spinner="Weighing the laws on these rows")
+rows_can_bear = kept(merits)
+
+
+def opening_id() -> str:
+    """Return the data set to open with: of those that are here, the one that can bear most."""
+    return _best_of(tuple(dataset.id for dataset in list_datasets() if dataset.is_here))
+
+
+@cache
+def _best_of(ids: tuple[str, ...]) -> str:
+    return opening_table([load_dataset(id) for id in ids]).id
+
+
+def meant_families(source: LossTable) -> tuple[str, ...]:
+    """Return the families to fit unless someone chooses: the catalog's, else those that agree."""
+    named = [entry.law_family for entry in list_datasets() if entry.id == source.id]
+    return tuple(name for name in named if name) or families_to_fit(source)
+
+
 def warm() -> tuple[LossTable, Fit]:
     """Make the front page's table and fit, so that the first visit finds them made."""
-    dataset = list_datasets()[0]
-    source = catalog_table(dataset.id).table
-    return source, fit_to(load_laws()[dataset.law], source, DEFAULT_OPTIONS)
+    source = catalog_table(opening_id()).table
+    source = rows_of(source, meant_families(source))
+    law = suggested_law(source) or law_for_role("default")
+    return source, fit_to(law, source, DEFAULT_OPTIONS)

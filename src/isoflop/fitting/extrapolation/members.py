@@ -122,6 +122,9 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
     found: list[Member] = []
     refused = []
     for law in laws:
+        if still := _unvaried(law, rows):
+            refused.append((law.label, f"All rows have the same {still}."))
+            continue
         try:
             fitted = fit_with_draws_if_it_can(law, rows, options)
         except IsoflopError as problem:
@@ -188,6 +191,15 @@ def _is_same(one: Fit, other: Fit) -> bool:
         return False
     off = np.abs(one.residuals - other.residuals)
     return bool(off.max() <= ALIKE and np.abs(one.residuals).max() > 10 * ALIKE)
+
+
+def _unvaried(law: Law, rows: LossTable) -> str:
+    """Return an input of a law that the rows do not vary, of which they can teach nothing."""
+    for item in law.inputs:
+        values = rows.values(item.column)
+        if np.ptp(values) <= 1e-6 * np.abs(values).max():
+            return item.label or item.column
+    return ""
 
 
 def _require_scale(rows: LossTable, scale: str) -> None:

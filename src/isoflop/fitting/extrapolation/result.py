@@ -216,7 +216,7 @@ class Extrapolation(Keyed):
         what = SCALES.get(self.scale, self.scale)
         if decades <= 0:
             return f"within the {what} of the rows"
-        return f"{decades:.1f} decades of {what} beyond the rows"
+        return f"{decades:.2f} decades of {what} beyond the rows"
 
     def verdict(self, point: int = 0) -> str:
         """Say in a sentence what is predicted at a point, by what, and how far from the rows."""

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop import plot
 from isoflop.errors import PlanError
-from isoflop.fitting.extrapolation import Method
+from isoflop.fitting.extrapolation import Method, pool
 from isoflop.notices import Notice
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -216,9 +216,20 @@ def show_notices(shown: View) -> None:
             shown.plan.compute_flop,
             fixed=shown.selection.fixed,
         )
+    show_doubts(shown)
     found += uploads.notices(shown.selection.table.id)
     messages.notices(found)
     panels.unusable_cells(shown.selection.table.id)
+
+
+def show_doubts(shown: View) -> None:
+    """Say what the rows cannot bear."""
+    if "loss" not in shown.fitted.table.included():
+        return
+    doubts = resolve.rows_can_bear(shown.fitted.table).doubts
+    if doubts:
+        said = "; ".join(doubts)
+        st.caption(messages.plain(f"What these rows cannot bear: {said}."))
 
 
 def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
@@ -247,6 +258,7 @@ def _residual_chart(fitted: Fitted) -> None:
 def warm() -> None:
     """Draw the front page's figures, for nobody: Plotly loads its parts when first used."""
     source, fit = resolve.warm()
+    pool(source)
     flop = compute_range(fit, source)[1]
     made = plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
     plot.loss_curve(fit, plan=made, table=source, theme=APP).to_json()

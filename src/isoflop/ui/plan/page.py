@@ -62,7 +62,8 @@ def _charts(shown: View) -> None:
     with right:
         _head("What each limit has left, and what a tenth more buys")
         if not shown.plan.limits:
-            st.caption("The size is your own: no limit is weighed against it.")
+            whose = "your own" if shown.plan.basis == "chosen" else "assumed"
+            st.caption(f"The size is {whose}: no limit is weighed against it.")
             return
         panels.drawn(plot.limits(shown.plan, theme=APP), key="chart.limits")
 
@@ -75,6 +76,8 @@ def _head(text: str) -> None:
 def _notices(shown: View) -> None:
     """List everything that should make a reader doubt the plan."""
     found = [*shown.fitted.fit.notices, *shown.plan.notices]
+    if shown.plan.assumption:
+        messages.assumption(shown.plan.assumption)
     if shown.count == "active" and shown.fitted.fit.param_convention != "active":
         found.append(EXPERTS)
     messages.notices(found)

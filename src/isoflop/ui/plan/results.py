@@ -15,7 +15,6 @@ from isoflop.planning import (
     Setting,
     least_compute,
     loss_surface,
-    plan_within,
 )
 from isoflop.planning.constraints import fixed_for, law_for
 from isoflop.planning.frontier import frontier_over
@@ -23,6 +22,7 @@ from isoflop.planning.inverse import LeastCompute
 from isoflop.planning.longer import Lifetime, SmallerModels, smaller_models
 from isoflop.planning.longer import lifetime as lifetime_of
 from isoflop.planning.outlook import Outlook
+from isoflop.planning.plan import plan_or_assume
 from isoflop.planning.scenario import Scenario, count_of, setting_of
 from isoflop.planning.step_work import TrainingStep
 from isoflop.planning.surface import Surface
@@ -96,7 +96,7 @@ class View:
         return find_family(self.scenario.options.family or DEFAULT_FAMILY)
 
 
-_plan = kept(plan_within, spinner="Planning")
+_plan = kept(plan_or_assume, spinner="Planning")
 _surface = kept(loss_surface)
 _frontier = kept(frontier_over)
 _tornado = kept(tornado_of)

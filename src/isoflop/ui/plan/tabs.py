@@ -60,6 +60,9 @@ def show(shown: View) -> None:
 
 def _frontier(shown: View) -> None:
     """Draw the compute-optimal size and data over compute."""
+    if shown.plan.basis == "assumed":
+        st.caption(messages.plain(shown.plan.assumption))
+        return
     figure = plot.frontier(plan_results.frontier(shown), plan=shown.plan, theme=APP)
     panels.drawn(figure, key="chart.frontier")
 
