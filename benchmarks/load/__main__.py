@@ -1,7 +1,7 @@
 """Measure the app under many people: ``python -m benchmarks.load``; half an hour, idle machine.
 
-``--phases calm heavy replicas`` runs some of it, ``--minutes 2`` each for less long, ``--people 20``
-with fewer.
+``--phases calm heavy replicas`` runs some of it, ``--minutes 2`` each for less long,
+``--people 20`` with fewer.
 """
 
 from __future__ import annotations
