@@ -1,7 +1,6 @@
 """Measure the app under many people: ``python -m benchmarks.load``; half an hour, idle machine.
 
-``--phases calm heavy replicas`` runs some of it, ``--minutes 2`` each for less long,
-``--people 20`` with fewer.
+Of it, ``--phases calm heavy replicas`` runs some, each for ``--minutes 2``, with ``--people 20``.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Replicas:
 
     def logged(self) -> str:
         """Return what the servers wrote to their logs."""
-        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+        return "".join(path.read_text() for path in sorted(self.folder.glob("[0-9]*.log")))
 
 
 @contextmanager
@@ -97,13 +97,13 @@ def serve(n_servers: int) -> Iterator[Replicas]:
         stack.callback(_end, made)
         made.running = [made.start(port) for port in ports]
         for port in ports:
-            _wait_until_healthy(f"http://127.0.0.1:{port}")
+            _wait_until_healthy(f"http://127.0.0.1:{port}", made.running[0])
         if caddy is not None and n_servers > 1:
             made.url = f"http://127.0.0.1:{_free_port()}"
             proxy = subprocess.Popen(
                 [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=(folder / "caddy.log").open("ab"),
                 env={
                     **os.environ,
                     "SITE": made.url,
@@ -113,7 +113,7 @@ def serve(n_servers: int) -> Iterator[Replicas]:
             )
             stack.callback(proxy.wait)
             stack.callback(proxy.terminate)
-            _wait_until_healthy(made.url)
+            _wait_until_healthy(made.url, proxy)
         yield made
 
 
@@ -129,9 +129,11 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait_until_healthy(url: str) -> None:
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
     end_s = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end_s:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with code {process.returncode}")
         with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
             return
