@@ -105,7 +105,8 @@ async def heavy_person(url: str, n_rows: int, watch: Watch, until_s: Callable[[]
             await visitor.rerun()
             while visitor.is_waiting() and not until_s():
                 await asyncio.sleep(0.5)
-            watch.heavy.append((f"{N_DRAWS} resamples", time.perf_counter() - begin))
+            if not until_s():
+                watch.heavy.append((f"{N_DRAWS} resamples", time.perf_counter() - begin))
         except Exception as error:
             watch.errors.append(f"heavy: {type(error).__name__}: {error}"[:200])
         finally:
@@ -144,14 +145,14 @@ async def crowd(
         The servers, whose memory is watched.
     n_people : int
     seconds : float
-        From the last arrival.
+        From when the last one's page has been drawn.
     n_heavy_rows : int
         Rows of the table of one more person, who has heavy work done; 0 for nobody.
     at_half : callable, optional
         Called after half of the time.
     """
     watch = Watch()
-    end_s = time.perf_counter() + n_people * ARRIVE_EVERY_S + seconds
+    end_s = float("inf")
 
     def is_over() -> bool:
         return time.perf_counter() > end_s
@@ -160,7 +161,10 @@ async def crowd(
     for seed in range(n_people):
         tasks.append(asyncio.create_task(person(url, seed, watch, is_over)))
         await asyncio.sleep(ARRIVE_EVERY_S)
+    while len(watch.openings) + len(watch.errors) < n_people:
+        await asyncio.sleep(0.1)
     watch.moves.clear()  # those during the arrival
+    end_s = time.perf_counter() + seconds
     if n_heavy_rows:
         tasks.append(asyncio.create_task(heavy_person(url, n_heavy_rows, watch, is_over)))
     tasks.append(asyncio.create_task(_sample(processes, watch, is_over)))
