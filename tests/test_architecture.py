@@ -23,7 +23,7 @@ PACKAGE = ROOT / "src" / "isoflop"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"notices"}),
-    frozenset({"data", "document", "identity", "store", "text", "units", "work"}),
+    frozenset({"data", "document", "identity", "store", "syntax", "text", "units", "work"}),
     frozenset({"options"}),
     frozenset({"accounting"}),
     frozenset({"tables"}),

@@ -260,8 +260,10 @@ def test_every_make_variable_is_documented() -> None:
 
 
 def test_every_container_variable_is_documented() -> None:
-    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    variables = set(re.findall(r"\$\{([A-Z_]+)", compose))
+    files = ("compose.yaml", "deploy/compose.yaml", "deploy/Caddyfile")
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in files]
+    variables = set(re.findall(r"\$\{([A-Z_]+)|\{\$([A-Z_]+)", "".join(texts)))
+    variables = {name for pair in variables for name in pair if name}
     arguments = set(re.findall(r"^ARG ([A-Z_]+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     assert variables | arguments <= set(first_column(text_of("settings.md")))
 

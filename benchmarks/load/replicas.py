@@ -53,18 +53,13 @@ class Replicas:
         """Start one server."""
         command = [sys.executable, "-m", "streamlit", "run", "app.py"]
         options = ["--server.port", str(port), "--server.headless", "true"]
-        return subprocess.Popen(
-            [*command, *options],
-            cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / f"{port}.log").open("ab"),
-            env={
-                **os.environ,
-                "STREAMLIT_SERVER_COOKIE_SECRET": SECRET,
-                "ISOFLOP_RUNS_FOLDER": str(self.folder / "runs"),
-                "XDG_DATA_HOME": str(self.folder / "data"),
-            },
-        )
+        environment = {
+            **os.environ,
+            "STREAMLIT_SERVER_COOKIE_SECRET": SECRET,
+            "ISOFLOP_RUNS_FOLDER": str(self.folder / "runs"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+        }
+        return _start([*command, *options], self.folder / f"{port}.log", environment)
 
     def kill_one(self) -> None:
         """End the first server at once, as a crash does, and start it again."""
@@ -100,21 +95,25 @@ def serve(n_servers: int) -> Iterator[Replicas]:
             _wait_until_healthy(f"http://127.0.0.1:{port}", made.running[0])
         if caddy is not None and n_servers > 1:
             made.url = f"http://127.0.0.1:{_free_port()}"
-            proxy = subprocess.Popen(
-                [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
-                stdout=subprocess.DEVNULL,
-                stderr=(folder / "caddy.log").open("ab"),
-                env={
-                    **os.environ,
-                    "SITE": made.url,
-                    "COOKIE_SECRET": SECRET,
-                    "UPSTREAMS": "to " + " ".join(f"127.0.0.1:{port}" for port in ports),
-                },
-            )
+            environment = {
+                **os.environ,
+                "SITE": made.url,
+                "COOKIE_SECRET": SECRET,
+                "UPSTREAMS": "to " + " ".join(f"127.0.0.1:{port}" for port in ports),
+            }
+            command = [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
+            proxy = _start(command, folder / "caddy.log", environment)
             stack.callback(proxy.wait)
             stack.callback(proxy.terminate)
             _wait_until_healthy(made.url, proxy)
         yield made
+
+
+def _start(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=file, env=environment
+        )
 
 
 def _end(replicas: Replicas) -> None:

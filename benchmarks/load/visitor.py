@@ -158,6 +158,7 @@ class Visitor:
             f"{self.url.replace('http', 'ws', 1)}/_stcore/stream",
             subprotocols=[websockets.Subprotocol("streamlit")],
             additional_headers={"Cookie": cookies} if cookies else None,
+            origin=websockets.Origin(self.url),  # the server compares it with its address
             max_size=None,
             open_timeout=TIMEOUT_S,
             ping_interval=None,

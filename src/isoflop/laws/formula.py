@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from isoflop.errors import FormulaError
+from isoflop.syntax import syntax_tree
 
 MAX_LENGTH = 2000
 MAX_NODES = 400
@@ -237,11 +238,13 @@ def _check_constants(text: str, node: ast.expr) -> None:
 
 def _statements(text: str) -> list[ast.stmt]:
     try:
-        return ast.parse(text).body
+        tree = syntax_tree(text)
     except SyntaxError as error:
         raise _syntax_error(text, error) from None
     except (ValueError, RecursionError, MemoryError):
         raise FormulaError("The formula cannot be read.", hint=_ALLOWED) from None
+    assert isinstance(tree, ast.Module)
+    return tree.body
 
 
 def _split(text: str) -> tuple[list[tuple[str, ast.expr]], ast.expr]:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.syntax import syntax_tree
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.units import parse_number, parse_quantity
 
@@ -73,11 +74,12 @@ def _parsed(condition: str) -> ast.expr:
     if len(condition) > MAX_CHARACTERS:
         raise _refused(condition[:40], f"It is longer than {MAX_CHARACTERS} characters.")
     try:
-        tree = ast.parse(condition.strip(), mode="eval")
+        tree = syntax_tree(condition.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(condition, "It cannot be read.") from None
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
         raise _refused(condition, "It is too long.")
+    assert isinstance(tree, ast.Expression)
     return tree.body
 
 

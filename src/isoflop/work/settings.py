@@ -13,6 +13,8 @@ DEADLINE_SETTING = "ISOFLOP_JOB_DEADLINE_S"
 MEMORY_SETTING = "ISOFLOP_JOB_MEMORY_MB"
 DEFAULT_DEADLINE_S = 600.0
 DEFAULT_MEMORY_MB = 4000.0
+MOST_JOBS = 4
+"""At once, unless the setting says more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,19 @@ def limits() -> Limits:
     WorkError
         If a setting is not a positive number.
     """
-    spare_cores = max(1, (os.cpu_count() or 1) - 1)  # one is for the server itself
     return Limits(
-        n_jobs=max(1, int(_number(JOBS_SETTING, spare_cores))),
+        n_jobs=max(1, int(_number(JOBS_SETTING, _spare_cores()))),
         deadline_s=_number(DEADLINE_SETTING, DEFAULT_DEADLINE_S),
         memory_bytes=int(_number(MEMORY_SETTING, DEFAULT_MEMORY_MB) * 1e6),
     )
+
+
+def _spare_cores() -> int:
+    """Return how many cores jobs may have: all but the server's own, and not a whole large machine.
+
+    A container sees the cores of its machine, not its share of them.
+    """
+    return min(max(1, (os.cpu_count() or 1) - 1), MOST_JOBS)
 
 
 def _number(name: str, default: float) -> float:

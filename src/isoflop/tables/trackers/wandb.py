@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.syntax import syntax_tree
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.header import meanings
@@ -152,13 +153,20 @@ def _are_dictionaries(cells: pd.Series) -> bool:
     return all(_dictionary(cell) is not None for cell in present.head(5))
 
 
+def _literal(text: str) -> Any:
+    """Return the value of a literal of Python, as ``ast.literal_eval`` does."""
+    tree = syntax_tree(text.lstrip(" \t"), mode="eval")
+    assert isinstance(tree, ast.Expression)
+    return ast.literal_eval(tree)
+
+
 def _dictionary(cell: object) -> dict[str, Any] | None:
     if not isinstance(cell, str) or len(cell) > _LONGEST_DICTIONARY:
         return None
     for parse, text in (
         (json.loads, cell),
-        (ast.literal_eval, cell),
-        (ast.literal_eval, _BARE_NUMBER.sub("None", cell)),
+        (_literal, cell),
+        (_literal, _BARE_NUMBER.sub("None", cell)),
     ):
         try:
             with warnings.catch_warnings():
