@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import press, text
 
 from isoflop.ui import jobs as ui_jobs
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.work.executor import Executor
 from isoflop.work.processes import Processes
 from isoflop.work.settings import Limits
@@ -47,7 +47,7 @@ def held(
     monkeypatch.setattr("isoflop.work.places.executor", lambda: pool)
     monkeypatch.setattr(ui_jobs, "PATIENCE_S", 0.2)
     page = SimpleNamespace(effort_s=0.0, argument=str(tmp_path / "go"))
-    page.kept = lambda function: kept_by_job(function, "Waiting", effort=lambda *_: page.effort_s)
+    page.kept = lambda function: KeptByJob(function, "Waiting", effort=lambda *_: page.effort_s)
     page.made = page.kept(jobs.wait_for)
     monkeypatch.setitem(sys.modules, "held", page)
     yield page

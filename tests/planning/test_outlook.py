@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.fitting.helpers import TRUTH, chinchilla_table
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit, FitOptions, fit
-from isoflop.fitting.extrapolation import extrapolate
+from isoflop.fitting.extrapolation import extrapolate, pool
 from isoflop.laws import load_laws
 from isoflop.planning import Budget, compute_optimal, find_accelerator, plan
 from isoflop.planning.agreement import size_agreement
@@ -37,7 +38,7 @@ def planned(fitted: Fit, **budget: float):
 
 
 def test_the_mixture_holds_the_true_size_and_every_law_with_an_optimum(table: LossTable) -> None:
-    found = size_agreement(table, FLOP)
+    found = size_agreement(pool(table), FLOP)
     theta = np.array([TRUTH[name] for name in CHINCHILLA.param_names])
     true = float(compute_optimal(CHINCHILLA, theta, FLOP).params)
     assert found.lower < true < found.upper
@@ -50,7 +51,7 @@ def test_the_mixture_holds_the_true_size_and_every_law_with_an_optimum(table: Lo
 
 def test_a_wrong_size_costs_what_the_laws_say(table: LossTable) -> None:
     """Against the true law, whose excess at the ends of the range is worked out by hand."""
-    found = size_agreement(table, FLOP)
+    found = size_agreement(pool(table), FLOP)
     theta = np.array([TRUTH[name] for name in CHINCHILLA.param_names])
 
     def loss(params: float) -> float:
@@ -66,7 +67,20 @@ def test_a_wrong_size_costs_what_the_laws_say(table: LossTable) -> None:
 def test_no_law_with_an_optimum_is_an_error(table: LossTable) -> None:
     frame = table.included().drop(columns=["tokens"])
     with pytest.raises(PlanError, match="No law fitted to test has a compute-optimal size"):
-        size_agreement(table.with_frame(frame.drop(columns=["params"])), FLOP)
+        size_agreement(pool(table.with_frame(frame.drop(columns=["params"]))), FLOP)
+
+
+def test_the_laws_of_a_table_come_back_from_another_process(table: LossTable, fitted: Fit) -> None:
+    voices = pickle.loads(pickle.dumps(pool(table)))
+    assert all(one.fit.table is voices.members.table for one in voices.members.found)
+    best = planned(fitted)
+    assert outlook(table, best, voices=voices) == outlook(table, best)
+
+
+def test_one_law_alone_asks_no_others(table: LossTable, fitted: Fit) -> None:
+    best = planned(fitted)
+    assert outlook(table, best, alone=fitted).sizes is None
+    assert outlook(table, best, alone=fitted, voices=pool(table)).sizes is not None
 
 
 def test_a_plan_is_predicted_where_it_lies(table: LossTable, fitted: Fit) -> None:

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit
-from isoflop.fitting.extrapolation import pool
+from isoflop.fitting.extrapolation import Pool
 from isoflop.identity import Keyed
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
-from isoflop.tables.schema import LossTable
 from isoflop.units import counted, format_number, format_quantity
 
 Array = NDArray[np.float64]
@@ -100,18 +99,19 @@ class SizeAgreement(Keyed):
 
 
 def size_agreement(
-    table: LossTable,
+    voices: Pool,
     compute_flop: float,
     *,
     level: float = 0.9,
     rule: ComputeRule = SIX_ND,
     fixed: Mapping[str, float] | None = None,
 ) -> SizeAgreement:
-    """Return the compute-optimal size by all suitable laws of a table that have one.
+    """Return the compute-optimal size by all laws that have one.
 
     Parameters
     ----------
-    table : LossTable
+    voices : Pool
+        The laws of a table, as `isoflop.fitting.extrapolation.pool` fits them.
     compute_flop : float
     level : float
         Nominal coverage of the interval.
@@ -122,10 +122,8 @@ def size_agreement(
     ------
     PlanError
         If no law has an optimum there.
-    FitError, TooFewRows
-        If no law can be fitted.
     """
-    found = pool(table).members
+    found = voices.members
     optima = [
         (member.fit, sizes)
         for member in found.found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from isoflop.errors import IsoflopError, PlanError
@@ -52,6 +53,7 @@ def outlook(
     plan: Plan,
     *,
     alone: Fit | None = None,
+    voices: Pool | None = None,
     rule: ComputeRule = SIX_ND,
     fixed: Mapping[str, float] | None = None,
 ) -> Outlook:
@@ -66,18 +68,22 @@ def outlook(
     plan : Plan
     alone : Fit, optional
         Predict by this fit alone instead of by the average of all laws that suit.
+    voices : Pool, optional
+        The laws that suit, where they are fitted already. By default they are fitted here, unless
+        one fit is to predict alone: then nothing is said of the sizes by the others.
     rule, fixed
         As the plan was made with.
     """
     sizes = None
-    if _is_compute_optimal(plan):
-        try:
-            sizes = size_agreement(table, plan.compute_flop, rule=rule, fixed=fixed)
-        except IsoflopError:
-            sizes = None
     try:
-        voices = pool(table) if alone is None else pool_of_fit(alone, table)
-        return Outlook(ahead=_ahead(voices, plan, fixed), sizes=sizes)
+        if alone is None and voices is None:
+            voices = pool(table)
+        if voices is not None and _is_compute_optimal(plan):
+            with suppress(IsoflopError):
+                sizes = size_agreement(voices, plan.compute_flop, rule=rule, fixed=fixed)
+        speaking = voices if alone is None else pool_of_fit(alone, table)
+        assert speaking is not None
+        return Outlook(ahead=_ahead(speaking, plan, fixed), sizes=sizes)
     except IsoflopError as problem:
         return Outlook(ahead=None, sizes=sizes, reason=problem.summary)
 

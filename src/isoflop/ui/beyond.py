@@ -1,15 +1,13 @@
 """What lies beyond the data: the prediction by all laws of a table, or by the chosen one alone.
 
-All laws are fitted once a table, which may take a second; until then a page shows what its own law
-says. On a move they are evaluated, never fitted.
+All laws are fitted once a table, by a job of a second or more; until then a page shows what its own
+law says. On a move they are evaluated, never fitted.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from threading import Lock
 
 import streamlit as st
 
@@ -23,12 +21,18 @@ from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.ui import inputs, messages, panels, shell
 from isoflop.ui.caching import MAX_FITS
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.resolve import Fitted
 
 BY: dict[Method, str] = {"average": "Average of all laws", "one": "This law alone"}
 
-_weighed: OrderedDict[str, None] = OrderedDict()
-_lock = Lock()
+
+def _effort(table: LossTable) -> float:
+    """Return the CPU seconds of fitting all laws, as measured."""
+    return 1.3 + 0.1 * len(table.frame) / 1000
+
+
+_weigh = KeptByJob(pool, "Weighing all laws of the table", effort=_effort, max_entries=MAX_FITS)
 
 
 def method(fitted: Fitted | None) -> Method:
@@ -47,26 +51,21 @@ def method(fitted: Fitted | None) -> Method:
     )
 
 
-def _is_weighed(table: LossTable) -> bool:
-    """Say whether all laws of a table are fitted already."""
-    with _lock:
-        return table.fingerprint in _weighed
-
-
 def follow_up(table: LossTable, by: Method) -> None:
-    """Where a page has shown its first picture, fit all laws and run the page again.
+    """Where a page has shown its first picture, have all laws fitted and run the page again.
 
     Of a table whose laws are fitted nothing is done, nor where one law alone predicts.
     """
-    if by == "one" or _is_weighed(table):
+    if by == "one" or _weigh.is_settled(table):
         return
-    with st.spinner("Weighing all laws of the table"), suppress(IsoflopError):
-        pool(table)
-    with _lock:
-        _weighed[table.fingerprint] = None
-        if len(_weighed) > MAX_FITS:
-            _weighed.popitem(last=False)
-    st.rerun()
+    with suppress(messages.Unfinished, IsoflopError):
+        _weigh(table)
+        st.rerun()
+
+
+def warm(table: LossTable) -> None:
+    """Fit all laws of the table that is shown first."""
+    _weigh(table)
 
 
 def seen(
@@ -78,9 +77,16 @@ def seen(
     fixed: Mapping[str, float] | None = None,
 ) -> Outlook:
     """Return what is to be believed of a plan, by the fit alone until all laws are weighed."""
-    is_alone = by == "one" or not _is_weighed(fitted.table)
-    alone = fitted.fit if is_alone else None
-    return outlook(fitted.table, plan, alone=alone, rule=rule, fixed=fixed)
+    try:
+        voices = _weigh.made(fitted.table)
+    except IsoflopError as problem:  # of the laws together; the own one may still speak
+        voices, refusal = None, problem.summary
+    else:
+        refusal = ""
+    alone = fitted.fit if by == "one" or (voices is None and not refusal) else None
+    if alone is None and voices is None:
+        return Outlook(ahead=None, sizes=None, reason=refusal)
+    return outlook(fitted.table, plan, alone=alone, voices=voices, rule=rule, fixed=fixed)
 
 
 def show(found: Outlook, *, key: str) -> None:

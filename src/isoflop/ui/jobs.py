@@ -1,6 +1,6 @@
 """Heavy results of a page: made by jobs, once for all sessions, and waited for where they belong.
 
-A page calls a function that `kept_by_job` made as any other. Where its result is not there yet, the
+A page calls a function that `KeptByJob` made as any other. Where its result is not there yet, the
 place says so, with the share done, the place in the queue and a button to cancel; the page looks
 again now and then, and goes on when the result is there. A job ends when nobody waits for it: its
 sessions closed, or show something else.
@@ -15,8 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -162,15 +161,8 @@ def _presence(session: str) -> str:
 # --- Results --------------------------------------------------------------------------------------
 
 
-def kept_by_job(
-    function: Callable[Arguments, Result],
-    doing: str,
-    *,
-    effort: Effort,
-    finish: Callable[..., Result] | None = None,
-    max_entries: int = MAX_LONG,
-) -> Callable[Arguments, Result]:
-    """Return a function that is computed by a job, once for equal arguments, for all sessions.
+class KeptByJob(Generic[Arguments, Result]):
+    """A function that is computed by a job, once for equal arguments, for all sessions.
 
     Parameters
     ----------
@@ -185,40 +177,77 @@ def kept_by_job(
         From the result and the arguments, the result with what it left behind on its way.
     max_entries : int
         Results that are kept, those used last.
-
-    Returns
-    -------
-    callable
-        Raises `Unfinished` while the result is being made, having drawn that on the page.
     """
-    results: OrderedDict[str, Result] = OrderedDict()
-    name = f"{function.__module__}.{function.__qualname__}"
 
-    def keep(key: str, made: Result) -> None:
-        results[key] = made
-        if len(results) > max_entries:
-            results.popitem(last=False)
+    def __init__(
+        self,
+        function: Callable[Arguments, Result],
+        doing: str,
+        *,
+        effort: Effort,
+        finish: Callable[..., Result] | None = None,
+        max_entries: int = MAX_LONG,
+    ) -> None:
+        self._function, self._doing, self._effort = function, doing, effort
+        self._finish, self._max_entries = finish, max_entries
+        self._name = f"{function.__module__}.{function.__qualname__}"
+        self._results: OrderedDict[str, Result] = OrderedDict()
 
-    @wraps(function)
-    def once(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        key = content_key((name, doing, args, kwargs))
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Return the result.
 
-        def complete(made: Result) -> None:
-            keep(key, finish(made, *args, **kwargs) if finish else made)
+        Raises
+        ------
+        Unfinished
+            While it is being made; the page shows that.
+        IsoflopError
+            If it cannot be made.
+        """
+        key = self._key(args, kwargs)
 
         def start(owner: str) -> _Task:
-            job = work.submit(function, *args, owner=owner, **kwargs)
-            return _Task(job=job, keep=complete)
+            job = work.submit(self._function, *args, owner=owner, **kwargs)
+            return _Task(job=job, keep=lambda made: self._keep(key, made, args, kwargs))
 
         with _lock:
-            is_there = key in results
+            is_there = key in self._results
         if not is_there:
-            _bring(key, doing, lambda: effort(*args, **kwargs), start)
+            _bring(key, self._doing, lambda: self._effort(*args, **kwargs), start)
         with _lock:
-            results.move_to_end(key)
-            return results[key]
+            self._results.move_to_end(key)
+            return self._results[key]
 
-    return once
+    def made(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result | None:
+        """Return the result where it is there, and None elsewhere: nothing is started.
+
+        Raises
+        ------
+        IsoflopError
+            If it could not be made.
+        """
+        key = self._key(args, kwargs)
+        with _lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+            failure = _failures.get(key)
+        if isinstance(failure, IsoflopError):
+            raise failure.with_traceback(None)
+        return None
+
+    def is_settled(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> bool:
+        """Say whether the result is there, or cannot be made however often it is tried."""
+        key = self._key(args, kwargs)
+        with _lock:
+            return key in self._results or _is_final(_failures.get(key))
+
+    def _key(self, args: Any, kwargs: Any) -> str:
+        return content_key((self._name, self._doing, args, kwargs))
+
+    def _keep(self, key: str, made: Result, args: Any, kwargs: Any) -> None:
+        self._results[key] = self._finish(made, *args, **kwargs) if self._finish else made
+        if len(self._results) > self._max_entries:
+            self._results.popitem(last=False)
 
 
 def _bring(
@@ -289,12 +318,17 @@ def _settle(key: str, task: _Task) -> None:
             _failures.popitem(last=False)
 
 
+def _is_final(failure: BaseException | None) -> bool:
+    """Say whether a job ended with what it would end with again."""
+    return isinstance(failure, IsoflopError) and not isinstance(failure, WorkError)
+
+
 def _raise_failure(key: str) -> None:
     """Raise what a key's job ended with; one that had no room or time can be tried again."""
     failure = _failures.get(key)
     if failure is None:
         return
-    if isinstance(failure, WorkError) or not isinstance(failure, IsoflopError):
+    if not _is_final(failure):
         if isinstance(failure, IsoflopError):
             messages.show(failure)
         else:

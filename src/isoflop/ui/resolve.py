@@ -33,7 +33,7 @@ from isoflop.tables import (
 from isoflop.tables.fetch import fetch
 from isoflop.ui import messages, prepared, uploads
 from isoflop.ui.caching import MAX_FITS, MAX_TABLES, kept
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
     PUBLISHED_PREFIX,
@@ -220,14 +220,14 @@ def _with_rows(made: Fit, _law: Law, table: LossTable, _options: FitOptions) -> 
 
 
 _fit = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
-_searched = kept_by_job(
+_searched = KeptByJob(
     fit,
     "Searching the parameters of the law",
     effort=_fit_s,
     finish=_with_rows,
     max_entries=MAX_FITS,
 )
-_resampled = kept_by_job(
+_resampled = KeptByJob(
     fit,
     "Resampling the rows, which says how sure the fit is",
     effort=_fit_s,

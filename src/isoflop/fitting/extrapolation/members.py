@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -77,10 +77,25 @@ class Members:
     refused: tuple[tuple[str, str], ...]
     slope: float
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process with the rows once, which every fit leaves behind."""
+        return _with_rows, (self.table, self.scale, self.found, self.refused, self.slope)
+
     @property
     def lowest_aicc(self) -> Member:
         """The law that describes the rows best; of those that are too large, the smallest."""
         return min(self.found, key=lambda one: (one.aicc, len(one.fit.law.params)))
+
+
+def _with_rows(
+    table: LossTable,
+    scale: str,
+    found: tuple[Member, ...],
+    refused: tuple[tuple[str, str], ...],
+    slope: float,
+) -> Members:
+    whole = tuple(replace(one, fit=replace(one.fit, table=table)) for one in found)
+    return Members(table=table, scale=scale, found=whole, refused=refused, slope=slope)
 
 
 def suitable_laws(table: LossTable) -> tuple[Law, ...]:

@@ -25,7 +25,7 @@ from isoflop.ui import inputs, messages, panels, resolve
 from isoflop.ui.compare import view as compare_view
 from isoflop.ui.compare.view import View
 from isoflop.ui.inputs import Quantity
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.units import counted, format_quantity
 
 TOLERANCE = Quantity(
@@ -41,7 +41,7 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_compare_approaches = kept_by_job(
+_compare_approaches = KeptByJob(
     compare_approaches, "Comparing envelope, profiles and parametric fit", effort=_effort
 )
 

@@ -24,7 +24,7 @@ from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import inputs, messages, panels, resolve
 from isoflop.ui.compare import metric_families as compare_metric_families
 from isoflop.ui.compare.view import View
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import TableChoice
 
 HERE = "here"
@@ -35,8 +35,8 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_fit_downstream = kept_by_job(fit_downstream, "Resampling both steps", effort=_effort)
-_held_out = kept_by_job(
+_fit_downstream = KeptByJob(fit_downstream, "Resampling both steps", effort=_effort)
+_held_out = KeptByJob(
     downstream_held_out, "Predicting the largest runs from the rest", effort=_effort
 )
 

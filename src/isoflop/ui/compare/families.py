@@ -21,7 +21,7 @@ from isoflop.plot import APP, axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.ui import inputs, messages, panels, resolve, uploads
 from isoflop.ui.compare.view import View
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import TableChoice
 
 WHOLE = "(whole table)"
@@ -33,7 +33,7 @@ def _effort(groups: Sequence[Group], *_: object, **__: object) -> float:
     return 1.0 + sum(len(group.table.frame) for group in groups) / 1000
 
 
-_compare_families = kept_by_job(compare_families, "Comparing the families", effort=_effort)
+_compare_families = KeptByJob(compare_families, "Comparing the families", effort=_effort)
 
 
 def show(shown: View) -> None:

@@ -16,7 +16,7 @@ from isoflop.laws import law_for_role
 from isoflop.plot import APP
 from isoflop.tables import LossTable, datasets_for
 from isoflop.ui import inputs, messages, panels, resolve
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import TableChoice
 
 N_FIRST = 4
@@ -35,8 +35,8 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_fit_families = kept_by_job(fit_families, "Fitting the families, draw by draw", effort=_effort)
-_held_out = kept_by_job(
+_fit_families = KeptByJob(fit_families, "Fitting the families, draw by draw", effort=_effort)
+_held_out = KeptByJob(
     families_held_out, "Predicting the largest model of each family", effort=_effort
 )
 

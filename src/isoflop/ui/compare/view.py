@@ -17,7 +17,7 @@ from isoflop.fitting.compare import (
 from isoflop.laws import Law
 from isoflop.tables import LossTable, family_names
 from isoflop.ui import controls, inputs, messages, resolve
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import TableChoice
 
 ALL = "(all)"
@@ -96,7 +96,7 @@ def _effort(table: LossTable, laws: tuple[Law, ...], *_: object, **__: object) -
     return len(laws) * (0.2 + 0.2 * len(table.frame) / 1000)
 
 
-_compare_laws = kept_by_job(
+_compare_laws = KeptByJob(
     compare_laws,
     "Fitting every law: to all rows, below the cut, and without each row",
     effort=_effort,

@@ -264,3 +264,4 @@ def warm() -> None:
     plot.loss_curve(fit, plan=made, table=source, theme=APP).to_json()
     plot.contours(fit, plan=made, table=source, theme=APP).to_json()
     plot.residuals(fit, table=source, theme=APP).to_json()
+    beyond.warm(source)

@@ -28,7 +28,7 @@ from isoflop.planning.sensitivity import (
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.ui import resolve
 from isoflop.ui.caching import kept
-from isoflop.ui.jobs import Effort, kept_by_job
+from isoflop.ui.jobs import Effort, KeptByJob
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
 
@@ -41,13 +41,13 @@ def _effort(few_s: float, per_1000_rows_s: float) -> Effort:
     return lambda setup, *_, **__: few_s + per_1000_rows_s * setup.fit.n_rows / 1000
 
 
-objective = kept_by_job(
+objective = KeptByJob(
     objective_surface, "Computing the objective surface", effort=_effort(0.4, 0.3)
 )
-profiles = kept_by_job(
+profiles = KeptByJob(
     profile_likelihoods, "Computing the profile likelihoods", effort=_effort(0.8, 0.2)
 )
-design = kept_by_job(design_runs, "Comparing sets of runs by refits", effort=_effort(1.5, 1.0))
+design = KeptByJob(design_runs, "Comparing sets of runs by refits", effort=_effort(1.5, 1.0))
 leave_one_out = kept(influence, spinner="Leaving out each row in turn")
 sensitivity = kept(sensitivity_curve, spinner="Refitting along each choice")
 refit_changes = kept(changes)
