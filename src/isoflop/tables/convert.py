@@ -32,7 +32,8 @@ class Draft:
     """Columns while they are being converted.
 
     ``faulty`` marks the cells of a column that hold something unusable (they are reported, and
-    never filled in); ``unlogged`` marks the rows of a log that were not evaluated.
+    never filled in); ``unlogged`` marks the rows of a log that were not evaluated; ``complete`` names
+    columns whose every cell is usable.
     """
 
     raw: RawTable
@@ -45,6 +46,7 @@ class Draft:
     faulty: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    complete: set[str] = field(default_factory=set)
 
     @property
     def n_rows(self) -> int:

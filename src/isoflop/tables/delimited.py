@@ -21,6 +21,7 @@ from isoflop.tables.reading.header import is_column, meanings
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
 
 _SAMPLE_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 17
 _HEADER_SEARCH_ROWS = 20
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SPACE = " "
@@ -211,8 +212,12 @@ def _after_lines(lines: list[str], first: int, count: int) -> int:
 def _count_lines(data: bytes) -> int:
     """Return how many lines there are at most; several times faster than ``bytes.count``."""
     mark = b"\n" if b"\r" not in data else b"\r"
-    counted = np.count_nonzero(np.frombuffer(data, np.uint8) == ord(mark))
-    return max(int(counted), data.count(b"\n") if mark == b"\r" else 0)
+    codes = np.frombuffer(data, np.uint8)
+    counted = sum(  # by blocks that stay in the processor's cache
+        int(np.count_nonzero(codes[start : start + _BLOCK_BYTES] == ord(mark)))
+        for start in range(0, len(codes), _BLOCK_BYTES)
+    )
+    return max(counted, data.count(b"\n") if mark == b"\r" else 0)
 
 
 def _end_of_line(data: bytes, count: int) -> int:

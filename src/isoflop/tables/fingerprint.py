@@ -8,6 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop.tables.reading.cells import run_starts
+
+
+_LONG = 1 << 18
+_HEAD = 4096
+_MOST_RUNS = 1 / 16
+"""Of the first rows, more runs of equal cells than this say that there are many in all."""
+
 
 def fingerprint(frame: pd.DataFrame, *conventions: str) -> str:
     """Return the SHA-256 of a frame's columns, rows, values and row numbers, and the conventions.
@@ -30,9 +38,15 @@ def fingerprint(frame: pd.DataFrame, *conventions: str) -> str:
     rows = frame.index.to_numpy(dtype=np.int64)
     is_every_row = np.array_equal(rows, np.arange(1, len(rows) + 1))
     _add(digest, b"every row" if is_every_row else np.ascontiguousarray(rows))
+    is_long = len(frame) >= _LONG
     for name in frame.columns:
         _add(digest, str(name).encode())
         column = frame[name]
+        if is_long and (starts := _few_starts(column)) is not None:
+            # Where runs of equal cells start says with those cells what all of them are.
+            _add(digest, b"runs")
+            _add(digest, starts.astype(np.int64))
+            column = column.iloc[starts]
         if pd.api.types.is_bool_dtype(column.dtype):
             _add(digest, column.to_numpy(dtype=np.uint8))
         elif pd.api.types.is_numeric_dtype(column.dtype):
@@ -43,6 +57,16 @@ def fingerprint(frame: pd.DataFrame, *conventions: str) -> str:
             for text in uniques:
                 _add(digest, str(text).encode(errors="surrogatepass"))
     return digest.hexdigest()
+
+
+def _few_starts(column: pd.Series) -> NDArray[np.intp] | None:
+    """Return where runs of equal cells of a long column start; None where they are many."""
+    if len(run_starts(column.iloc[:_HEAD])) > _HEAD * _MOST_RUNS:
+        return None
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return run_starts(column)
+    bits = column.to_numpy(dtype=np.float64).view(np.int64)  # so that NaN equals itself
+    return np.flatnonzero(np.concatenate([[True], bits[1:] != bits[:-1]]))
 
 
 def _add(digest: hashlib._Hash, content: bytes | NDArray[np.generic]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.tables.raw import RawTable
-from isoflop.tables.reading.cells import plain_numbers
+from isoflop.tables.reading.cells import distinct, plain_numbers
 
 _MOST_TEXTS = 100_000  # distinct cells; a column of more is of names
 _SAMPLE = 2_000
@@ -75,8 +75,8 @@ def _cleaned(cells: pd.Series) -> tuple[pd.Series, pd.Series | None] | None:
     """Return a column's cells without marks, and spreads if there are some; None if it has none."""
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return None
-    distinct = cells.unique()  # several times faster than numbering them, which few columns need
-    if not any(map(_has_mark, distinct[:_SAMPLE] if len(distinct) > _MOST_TEXTS else distinct)):
+    texts = distinct(cells)  # several times faster than numbering them, which few columns need
+    if not any(map(_has_mark, texts[:_SAMPLE] if len(texts) > _MOST_TEXTS else texts)):
         return None
     codes, uniques = pd.factorize(cells)
     found = [split_marks(text) if _has_mark(text) else (text, "") for text in uniques]

@@ -177,7 +177,8 @@ def _check_ranges(draft: Draft) -> None:
         if name == "loss" and kept_loss_unit(draft) == "nats/token":
             what = f"is above {LARGEST_LOSS:g} nats per token, more than a model that knows nothing"
             with np.errstate(invalid="ignore"):
-                _drop(draft, name, np.isfinite(values) & (values > LARGEST_LOSS), what)
+                if values.max(initial=0.0) > LARGEST_LOSS or np.isnan(values.min(initial=0.0)):
+                    _drop(draft, name, np.isfinite(values) & (values > LARGEST_LOSS), what)
             values = draft.columns[name]
         if column is None or column.lower is None or column.upper is None:
             infinite = np.isinf(values)
@@ -187,7 +188,8 @@ def _check_ranges(draft: Draft) -> None:
         with np.errstate(invalid="ignore"):
             low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
         if low > column.lower and high <= column.upper:
-            continue  # NaN fails both, so this is a clean column
+            draft.complete.add(name)  # NaN fails both
+            continue
         finite = np.isfinite(values)
         _drop(draft, name, np.isinf(values), "is infinite")
         lowest = "0" if abs(column.lower) < 1e-200 else f"{column.lower:g}"
@@ -223,7 +225,7 @@ def _keep_one_coding(draft: Draft) -> None:
 
 def _unlogged_rows(draft: Draft) -> NDArray[np.bool_] | None:
     """Return which rows of a log hold other metrics but no loss; None where rows are no log."""
-    if "step" not in draft.columns:
+    if "step" not in draft.columns or draft.response in draft.complete:
         return None
     missing = np.isnan(draft.columns[draft.response])
     if draft.response in draft.faulty:
@@ -237,7 +239,7 @@ def _fill(draft: Draft) -> dict[str, str]:
     gaps: dict[str, NDArray[np.bool_]] = {
         name: np.isnan(draft.columns[name]) & ~draft.faulty.get(name, np.False_)
         for name in SIZES
-        if name in draft.columns and np.isnan(draft.columns[name]).any()
+        if name in draft.columns.keys() - draft.complete and np.isnan(draft.columns[name]).any()
     }
     if not gaps:
         return {}
@@ -251,7 +253,7 @@ def _fill(draft: Draft) -> dict[str, str]:
 
 def _report_missing(draft: Draft) -> None:
     for name in draft.columns:
-        if not is_essential(draft, name):
+        if not is_essential(draft, name) or name in draft.complete:
             continue
         missing = np.isnan(draft.columns[name]) & ~draft.faulty.get(name, np.False_)
         if draft.unlogged is not None:
@@ -277,6 +279,7 @@ def _report_underived(draft: Draft, derived: dict[str, str]) -> None:
 def _drop(draft: Draft, name: str, is_bad: NDArray[np.bool_], reason: str) -> None:
     positions = np.flatnonzero(is_bad)
     if len(positions):
+        draft.complete.discard(name)
         report(draft, name, positions, reason)
         values = draft.columns[name].copy()
         values[positions] = np.nan

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,6 +117,8 @@ def _scale(values: NDArray[np.float64], factor: float, transform: Transform) -> 
 _NUMERIC_SHARE = 0.8
 _SAMPLE = 2000
 _SAMPLE_OF_TEXT = 200
+_MANY = 50_000
+"""Rows from which on equal cells that follow each other are looked at once."""
 
 
 def own_dimension(column: pd.Series, *, decimal: str = ".") -> Dimension | None:
@@ -168,12 +173,60 @@ def plain_numbers(column: pd.Series) -> pd.Series:
         return filled
 
 
+def run_starts(column: pd.Series) -> NDArray[np.intp]:
+    """Return where runs of equal cells start: rows of one run mostly follow each other.
+
+    A missing cell starts a run of its own.
+    """
+    if not len(column):
+        return np.array([], np.intp)
+    dtype = column.dtype
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
+        return _arrow_run_starts(column.array.__arrow_array__())
+    changed = column.ne(column.shift()).to_numpy(dtype=bool, na_value=True)[1:]
+    return np.flatnonzero(np.concatenate([[True], changed]))
+
+
+# A column of text is asked for its runs at several places on its way to a table, and takes as long
+# each time as all that is done with them.
+_starts_of: OrderedDict[int, tuple[weakref.ref[Any], NDArray[np.intp]]] = OrderedDict()
+_MOST_KEPT = 8
+
+
+def _arrow_run_starts(cells: Any) -> NDArray[np.intp]:
+    import pyarrow.compute as pc
+
+    known = _starts_of.get(id(cells))
+    if known is not None and known[0]() is cells:
+        return known[1]
+    # Slices of Arrow's arrays share their memory; pandas would shift a copy.
+    differs = pc.fill_null(pc.not_equal(cells[1:], cells[:-1]), True)
+    starts = np.flatnonzero(np.concatenate([[True], np.asarray(differs, dtype=bool)]))
+    starts.flags.writeable = False
+    if len(cells) > _MANY:
+        _starts_of[id(cells)] = (weakref.ref(cells), starts)
+        while len(_starts_of) > _MOST_KEPT:
+            _starts_of.popitem(last=False)
+    return starts
+
+
+def distinct(column: pd.Series) -> Sequence[object]:
+    """Return the distinct cells of a column, in the order in which they come."""
+    if len(column) > _MANY:
+        column = column.iloc[run_starts(column)]
+    found: Sequence[object] = column.unique()
+    return found
+
+
 def to_text(column: pd.Series) -> pd.Series:
     """Return a column as text, whole numbers without a point; missing and blank cells are missing.
 
     Space around a cell is not part of its text: ``"GPT "`` is the family ``"GPT"``.
     """
     if isinstance(column.dtype, pd.StringDtype):
+        texts = distinct(column) if len(column) > _MANY else ()
+        if len(texts) and all(not isinstance(t, str) or (t and t == t.strip()) for t in texts):
+            return column
         stripped = column.str.strip()
         return stripped.where(stripped != "")
     codes, uniques = pd.factorize(column)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.tables.mapping import ColumnRole, role_factor
 from isoflop.tables.raw import RawTable
-from isoflop.tables.reading.cells import own_dimension, to_numbers
+from isoflop.tables.reading.cells import own_dimension, run_starts, to_numbers
 from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY
 
 _ROWS = 2000
@@ -119,8 +119,8 @@ class Sample:
         ).values
         names = self.raw.frame[name]
         # Rows of one run mostly follow each other: only where something changes can anything vary.
-        changes = names.ne(names.shift()).to_numpy(dtype=bool, na_value=True)
-        changes = changes | np.concatenate([[True], values[1:] != values[:-1]])
+        changes = np.concatenate([[True], values[1:] != values[:-1]])
+        changes[run_starts(names)] = True
         values = values[changes]
         codes, found = pd.factorize(names[changes])
         is_known = (codes >= 0) & np.isfinite(values)
