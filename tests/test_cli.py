@@ -422,7 +422,10 @@ def test_a_store_of_mlflow_is_fitted(
 ) -> None:
     asked: list[object] = []
 
-    def read(uri: str, *, experiments: list[str], progress: object) -> RawTable:
+    def read(
+        uri: str, *, experiments: list[str], curves: bool | None, progress: object
+    ) -> RawTable:
+        assert curves is None  # every step, where there are several
         asked.extend([uri, experiments])
         return read_raw(runs_csv)
 

@@ -1,9 +1,9 @@
 """Try many broken files: ``python -m benchmarks.fuzz_tables --files 10000``.
 
-Files of real shapes (those of ``tests/tables/cases``, and tables made from the grammar's words) are cut,
-repeated, written over and mixed, and read as anybody's file is. Each must give a table that keeps
-its promises, a question or an `IsoflopError`; anything else is printed with its seed, and the exit status is 1.
-One seed gives the same files on every machine.
+Files of real shapes (those of ``tests/tables/cases``, and tables made from the grammar's words) are
+cut, repeated, written over and mixed, and read as anybody's file is. Each must give a table that
+keeps its promises, a question or an `IsoflopError`; anything else is printed with its seed, and the
+exit status is 1. One seed gives the same files on every machine.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ from isoflop.tables.reading.columns import words
 CASES = Path(__file__).resolve().parents[2] / "tests" / "tables" / "cases"
 TABLE, QUESTION, ERROR = "clean table", "question", "IsoflopError"
 _PIECES = (
-    b"", b"\n", b",", b";", b"|", b"\t", b":", b"{", b"}", b"[", b"]", b'"', b"'", b"nan", b"1e999", b"-1",
-    b"**", b"~", b"\xc2\xb1", b"(3)", b"loss", b"step", b"1B", b"\x00", b"\xff", b"=", b"/", b"- ",
-    b"#", b"Total", b"mean,std", b"log ", b"\xe4\xba\xbf", b"1.234,5", b"$10^{9}$", b"\r", b"\xef\xbb\xbf",
+    b"", b"\n", b",", b";", b"|", b"\t", b":", b"{", b"}", b"[", b"]", b'"', b"'", b"nan", b"1e999",
+    b"-1", b"**", b"~", b"\xc2\xb1", b"(3)", b"loss", b"step", b"1B", b"\x00", b"\xff", b"=", b"/",
+    b"- ", b"#", b"Total", b"mean,std", b"log ", b"\xe4\xba\xbf", b"1.234,5", b"$10^{9}$", b"\r",
+    b"\xef\xbb\xbf",
 )  # fmt: skip
 _CELLS = (
-    "1e8", "1.3B", "300B tokens", "3.2", "2.1±0.1", "nan", "", "-", "inf", "-1", "0", "999", "1,300", "1.234,5",
-    "**3**", "7%", "1e400", "x", "diverged", "2026-01-01", "true", "[1, 2]", "{'a': 1}", "1'000", "10⁹",
+    "1e8", "1.3B", "300B tokens", "3.2", "2.1±0.1", "nan", "", "-", "inf", "-1", "0", "999", "1,300",
+    "1.234,5", "**3**", "7%", "1e400", "x", "diverged", "2026-01-01", "true", "[1, 2]", "{'a': 1}",
+    "1'000", "10⁹",
 )  # fmt: skip
 
 
@@ -50,7 +52,9 @@ def broken_file(rng: random.Random, cases: Mapping[str, bytes]) -> tuple[str, by
         piece = rng.choice((piece, b"", content[start:end] * 2))
         content = content[:start] + piece + content[end:]
     if rng.random() < 0.05:
-        content = content.decode(errors="replace").encode(rng.choice(("utf-16", "cp1252", "utf-8-sig")), "replace")
+        content = content.decode(errors="replace").encode(
+            rng.choice(("utf-16", "cp1252", "utf-8-sig")), "replace"
+        )
     return rng.choice((name, "runs.csv", "curve_N70M_D1.4B.json", "run.log", "x")), content
 
 

@@ -37,6 +37,27 @@ def test_the_true_law_does_best_on_a_made_up_table():
     assert all(row.is_complete for row in rows)
 
 
+def test_a_table_of_ones_own_is_read_as_for_a_fit(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(module, "laws_for", lambda table, scale: [LAWS["chinchilla"]])
+    monkeypatch.setattr(module, "N_BOOTSTRAP", 5)
+    monkeypatch.setattr(module.backtest_table, "__defaults__", (None, ("huber_log",)))
+    path = tmp_path / "runs.csv"
+    rows = [(10 ** (7 + i / 4), 10 ** (9 + i / 4)) for i in range(12)]
+    lines = [
+        f"{n / 1e6},{d},{1.7 + 400 / n**0.34 + 410 / d**0.28},run {i}"
+        for i, (n, d) in enumerate(rows)
+    ]
+    path.write_text("params,tokens,loss,name\n" + "\n".join(lines) + "\n")
+    assert main(["backtest", str(path)]) == 2
+    assert "--unit params=M" in capsys.readouterr().err
+    out = tmp_path / "report.csv"
+    asked = ["--unit", "params=M", "--exclude", "1", "--csv", str(out)]
+    assert main(["backtest", str(path), *asked]) == 0
+    assert "11 of 12 rows" in capsys.readouterr().err
+    *_, row = out.read_text().splitlines()
+    assert row.startswith("runs,")
+
+
 def test_families_are_cut_and_fitted_apart():
     table = load_dataset("pile-cerebras-pythia")
     cut = splits(table)

@@ -360,6 +360,9 @@ def test_runs_and_curves_of_a_store() -> None:
     raw = mlflow.read_mlflow("sqlite:///mlflow.db", experiments=["ladder"], curves=True)
     assert raw.frame["step"].tolist() == [1, 2, 1, 2]
     assert raw.frame["val_loss"].tolist() == [2.9, 2.8, 2.9, 2.8]
+    assert raw.frame["n_params"].tolist() == [1e9, 1e9, 2e9, 2e9]
+    told = mlflow.read_mlflow("sqlite:///mlflow.db", curves=None)
+    assert told.frame.equals(raw.frame)
 
 
 @pytest.mark.usefixtures("store")

@@ -1,6 +1,7 @@
 """Whatever a file holds, it gives a clean table, a question or an error for a person.
 
-``ISOFLOP_FUZZ=10000 pytest tests/tables/test_fuzz.py`` tries more than usual.
+``ISOFLOP_FUZZ=10000 pytest tests/tables/test_fuzz.py`` tries more than usual; so does
+``python -m benchmarks.fuzz_tables --files 10000``, which counts what they gave.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from pathlib import Path
 
 import pytest
+from benchmarks.fuzz_tables.__main__ import ERROR, QUESTION, TABLE, fuzz
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.tables.test_safety import check, outcome
@@ -90,6 +92,14 @@ def test_any_files_together(
     with contextlib.suppress(IsoflopError):
         raw = read_files([*files, *describing], is_strict=is_strict)
         check(build_table(raw, guess_mapping(raw)).table)
+
+
+def test_broken_files_of_every_shape() -> None:
+    counts, wrong = fuzz(120)
+    assert not wrong
+    assert counts[TABLE] > 20
+    assert counts[QUESTION] > 5
+    assert counts[ERROR] > 20
 
 
 KEYS = st.sampled_from(

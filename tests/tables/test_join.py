@@ -287,13 +287,18 @@ def test_a_store_that_mlflow_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for name, size, state in (("a", 10**8, "FINISHED"), ("b", 2 * 10**8, "FAILED")):
             run = client.create_run(experiment, run_name=name).info.run_id
             client.log_param(run, "n_params", size)
+            client.log_param(run, "train_tokens", 10 * size)
             for step in (1, 2):
                 client.log_metric(run, "val_loss", 3.0 - step / 10, step=step)
             client.set_terminated(run, state)
         raw = read_raw(f"mlflow:{tmp_path / 'mlruns'}#ladder")
-    found = {row[0]: row[1:] for row in rows(raw, "run_id", "n_params", "val_loss", "status")}
-    assert found == {"a": [1e8, 2.8, "FINISHED"], "b": [2e8, 2.8, "FAILED"]}
-    assert len(raw.problems) == 1
+    found = raw.frame.sort_values(["run_id", "step"])
+    assert found["run_id"].tolist() == ["a", "a", "b", "b"]
+    assert found["val_loss"].tolist() == [2.9, 2.8, 2.9, 2.8]
+    assert found["n_params"].tolist() == [1e8, 1e8, 2e8, 2e8]
+    assert found["train_tokens"].tolist() == [5e8, 1e9, 1e9, 2e9]  # a total grows along its run
+    assert found["status"].tolist() == ["FINISHED", "FINISHED", "FAILED", "FAILED"]
+    assert len(raw.problems) == 2
 
 
 # --- Names of files ---

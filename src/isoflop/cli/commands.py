@@ -66,9 +66,12 @@ def model(parsed: argparse.Namespace) -> None:
 
 
 def backtest(parsed: argparse.Namespace) -> None:
-    """Hold out the largest decade of catalog tables and print or write how every law did."""
-    with report.Progress() as progress:
-        rows = list(backtests.backtest(parsed.table or None, progress))
+    """Hold out the largest decade of tables and print or write how every law did."""
+    if given.is_catalog(parsed):
+        with report.Progress() as progress:
+            rows = list(backtests.backtest(parsed.table or None, progress))
+    else:
+        rows = list(backtests.backtest_table(given.table_of(parsed)))
     if parsed.csv is None:
         print(backtests.Backtest(made=backtests.today(), rows=tuple(rows)).summary())
     else:

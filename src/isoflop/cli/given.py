@@ -13,14 +13,14 @@ from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, load_laws, rebind, typed_law
 from isoflop.options import from_flags, typed_flags
-from isoflop.tables import COLUMNS, ColumnMapping, LossTable, mapping_from_json
+from isoflop.tables import COLUMNS, ColumnMapping, LossTable, list_datasets, mapping_from_json
 from isoflop.units import parse_number, parse_quantity
 
 # What a saved fit no longer takes, and the values by which it was not given.
-_NOT_OF_A_FIT = (
-    "law", "formula", "input", "response", "family", "mapping", "column", "unit", "metric",
-    "curves", "seeds", "exclude",
+_OF_READING = (
+    "family", "mapping", "column", "unit", "metric", "curves", "seeds", "exclude",
 )  # fmt: skip
+_NOT_OF_A_FIT = ("law", "formula", "input", "response", *_OF_READING)
 _NOTHING: tuple[object, ...] = (None, "", "all", [])
 
 
@@ -34,7 +34,7 @@ def fitted(parsed: argparse.Namespace) -> Fit:
     """
     if len(parsed.table) == 1 and document.format_of(parsed.table[0]):
         return _saved(parsed)
-    table = _table(parsed)
+    table = table_of(parsed)
     if parsed.formula:
         response = parsed.response or "loss"
         law = typed_law(parsed.formula, table, response=response, params=parsed.parameter)
@@ -103,7 +103,17 @@ def column_value(column: str, text: str) -> float:
     return parse_quantity(text, known.dimension)
 
 
-def _table(parsed: argparse.Namespace) -> LossTable:
+def is_catalog(parsed: argparse.Namespace) -> bool:
+    """Return whether nothing but names of tables in the catalog are given, or none at all."""
+    known = {item.id for item in list_datasets()}
+    return set(parsed.table) <= known and not _read_in_another_way(parsed)
+
+
+def _read_in_another_way(parsed: argparse.Namespace) -> bool:
+    return any(getattr(parsed, name) not in _NOTHING for name in _OF_READING)
+
+
+def table_of(parsed: argparse.Namespace) -> LossTable:
     """Return a table by file or name, and print how it was read and which rows are fitted."""
     with report.Progress() as progress:
         table = api.load(

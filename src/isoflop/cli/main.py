@@ -83,7 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
     testing = command(
         "backtest", commands.backtest, "Hold out the largest decade of tables; say how laws did."
     )
-    testing.add_argument("table", nargs="*", help="names from `isoflop datasets` (default: all)")
+    testing.add_argument(
+        "table",
+        nargs="*",
+        help="names from `isoflop datasets` (default: all), or a table of your own as for fit",
+    )
+    _add_reading_options(testing)
     testing.add_argument("--csv", type=Path, metavar="FILE", help="write the report")
     training.add_train_options(command("train", training.train, "Train one small language model."))
     training.add_ladder_options(

@@ -32,8 +32,8 @@ class Draft:
     """Columns while they are being converted.
 
     ``faulty`` marks the cells of a column that hold something unusable (they are reported, and
-    never filled in); ``unlogged`` marks the rows of a log that were not evaluated; ``complete`` names
-    columns whose every cell is usable.
+    never filled in); ``unlogged`` marks the rows of a log that were not evaluated; ``complete``
+    names columns whose every cell is usable.
     """
 
     raw: RawTable

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from isoflop.tables.reading.cells import run_starts
 
-
 _LONG = 1 << 18
 _HEAD = 4096
 _MOST_RUNS = 1 / 16

@@ -164,7 +164,7 @@ def read_raw(source: Sources, name: str = "", progress: Progress | None = None) 
 
         uri, _, experiments = source.removeprefix(_MLFLOW).partition("#")
         chosen = [name.strip() for name in experiments.split(",") if name.strip()]
-        return read_mlflow(uri, experiments=chosen, progress=progress)
+        return read_mlflow(uri, experiments=chosen, curves=None, progress=progress)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.is_dir():

@@ -214,8 +214,7 @@ def distinct(column: pd.Series) -> Sequence[object]:
     """Return the distinct cells of a column, in the order in which they come."""
     if len(column) > _MANY:
         column = column.iloc[run_starts(column)]
-    found: Sequence[object] = column.unique()
-    return found
+    return tuple(column.unique())
 
 
 def to_text(column: pd.Series) -> pd.Series:

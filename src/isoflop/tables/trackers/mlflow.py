@@ -14,6 +14,7 @@ from isoflop.errors import TableError
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import plain_numbers
+from isoflop.tables.run_values import with_run_values
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
 from isoflop.tables.trackers.wandb import without_unfinished
@@ -21,6 +22,7 @@ from isoflop.units import counted
 
 _PAGE = 1000
 _MAX_RUNS = 20_000
+_TRIED_RUNS = 3
 # What the client is asked for where a person has not set it: a plain folder is read, and a server
 # that does not answer is given up after seconds, not after minutes.
 _SETTINGS = {
@@ -34,7 +36,7 @@ def read_mlflow(
     tracking_uri: str = "",
     *,
     experiments: Sequence[str] = (),
-    curves: bool = False,
+    curves: bool | None = False,
     progress: Progress | None = None,
 ) -> RawTable:
     """Read the runs of an MLflow store.
@@ -46,8 +48,9 @@ def read_mlflow(
         ``"./mlruns"``; the setting ``MLFLOW_TRACKING_URI`` if empty.
     experiments : sequence of str
         Names; all if empty.
-    curves : bool
-        One row a step of every run, instead of one row a run with its last metrics.
+    curves : bool or None
+        One row a step of every run, instead of one row a run with its last metrics; None for that
+        where the first runs have several steps.
     progress : callable or None
 
     Raises
@@ -60,7 +63,9 @@ def read_mlflow(
         with _settings():
             client = mlflow.MlflowClient(tracking_uri=tracking_uri or None)
             runs = list(_runs(client, experiments, progress))
-            rows = list(_rows(client, runs, curves, progress))
+            if curves is None:
+                curves = any(_has_curve(client, run) for run in runs[:_TRIED_RUNS])
+            frames = list(_frames(client, runs, curves, progress))
     except TableError:
         raise
     except Exception as error:  # the client raises whatever its back ends raise
@@ -69,12 +74,13 @@ def read_mlflow(
             detail=shorten(error, 300),
             hint="Check the tracking URI, and that you may read it.",
         ) from None
-    if not rows:
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
         raise TableError(
             "The MLflow store has no runs" + (" of these experiments." if experiments else "."),
             hint="Check the tracking URI and the names of the experiments.",
         )
-    frame = pd.DataFrame(rows)
+    frame = pd.concat(frames, ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     notes = (f"{counted(len(runs), 'run')} read.", "Parameters and metrics are columns.")
     frame = frame.apply(plain_numbers)  # the store keeps parameters as text
@@ -115,9 +121,10 @@ def _runs(client: Any, experiments: Sequence[str], progress: Progress | None) ->
             return
 
 
-def _rows(
+def _frames(
     client: Any, runs: Sequence[Any], curves: bool, progress: Progress | None
-) -> Iterator[dict[str, object]]:
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of each run; its totals grow along its curve."""
     names = Counter(run.info.run_name for run in runs)
     for position, run in enumerate(runs):
         name, id = run.info.run_name, run.info.run_id
@@ -128,17 +135,34 @@ def _rows(
             **run.data.params,
         }
         if curves:
-            yield from _curve(client, run, base)
+            numbers = {name: _number(text) for name, text in base.items()}
+            yield with_run_values(pd.DataFrame(list(_curve(client, run))), numbers)[0]
         else:
-            yield {**base, **run.data.metrics}
+            yield pd.DataFrame([{**base, **run.data.metrics}])
         if progress:
             progress((position + 1) / len(runs), "Reading runs")
 
 
-def _curve(client: Any, run: Any, base: dict[str, object]) -> Iterator[dict[str, object]]:
+def _number(text: object) -> object:
+    """Return a parameter as a number where it is one: the store keeps text."""
+    try:
+        return float(str(text))
+    except ValueError:
+        return text
+
+
+def _has_curve(client: Any, run: Any) -> bool:
+    """Return whether any metric of a run was logged at several steps."""
+    return any(
+        len({point.step for point in client.get_metric_history(run.info.run_id, name)}) > 1
+        for name in run.data.metrics
+    )
+
+
+def _curve(client: Any, run: Any) -> Iterator[dict[str, object]]:
     steps: dict[int, dict[str, object]] = {}
     for name in run.data.metrics:
         for point in client.get_metric_history(run.info.run_id, name):
             steps.setdefault(point.step, {})[name] = point.value
     for step in sorted(steps):
-        yield {**base, "step": step, **steps[step]}
+        yield {"step": step, **steps[step]}

@@ -17,6 +17,7 @@ from isoflop.syntax import syntax_tree
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.header import meanings
+from isoflop.tables.run_values import with_run_values
 from isoflop.tables.source import Progress, refuse_many_cells
 from isoflop.tables.trackers.require import require
 from isoflop.units import counted
@@ -209,16 +210,17 @@ def read_wandb(
     try:
         listed = wandb.Api().runs(project, filters=dict(filters or {}))
         runs = list(_first(listed, _MAX_RUNS, progress))
-        rows = list(_rows(runs, curves, progress))
+        frames = list(_frames(runs, curves, progress))
     except Exception as error:  # the client raises its own, requests' and plain errors
         raise TableError(
             f"The project {shorten(project)} cannot be read from Weights & Biases.",
             detail=shorten(error, 300),
             hint="Set WANDB_API_KEY, and give the project as entity/project.",
         ) from None
-    if not rows:
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
         raise TableError(f"The project {shorten(project)} has no runs with these metrics.")
-    frame = pd.DataFrame(rows)
+    frame = pd.concat(frames, ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     notes = (f"{counted(len(runs), 'run')} read from Weights & Biases.",)
     raw = RawTable(name=project, format="Weights & Biases", frame=frame, notes=notes)
@@ -234,17 +236,21 @@ def _first(runs: Any, limit: int, progress: Progress | None) -> Iterator[Any]:
         yield run
 
 
-def _rows(
+def _frames(
     runs: Sequence[Any], curves: Sequence[str], progress: Progress | None
-) -> Iterator[dict[str, object]]:
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of each run; its totals grow along its curve."""
     for position, run in enumerate(runs):
         config = dict(_scalars(run.config))
         base = {"run_id": run.name, "State": str(run.state), **config}
         if curves:
-            for entry in run.scan_history(keys=["_step", *curves]):
-                yield {**base, "step": entry["_step"], **dict(_scalars(entry))}
+            steps = [
+                {"step": entry["_step"], **dict(_scalars(entry))}
+                for entry in run.scan_history(keys=["_step", *curves])
+            ]
+            yield with_run_values(pd.DataFrame(steps), base)[0]
         else:
-            yield {**base, **dict(_scalars(dict(run.summary)))}
+            yield pd.DataFrame([{**base, **dict(_scalars(dict(run.summary)))}])
         if progress:
             progress((position + 1) / len(runs), "Reading runs")
 
