@@ -25,12 +25,15 @@ class Notice:
         One plain sentence with its number.
     remedy : str
         What to do about it.
+    rows : tuple of int
+        Rows of the table's frame that it is about, where leaving them out is an answer.
     """
 
     code: str
     severity: Severity
     text: str
     remedy: str
+    rows: tuple[int, ...] = ()
 
 
 def require_none(notices: Iterable[Notice], severity: Severity, subject: str) -> None:

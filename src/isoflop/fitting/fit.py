@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from isoflop.errors import FitError, NonFinite, NotIdentified
+from isoflop.fitting.binding import binding_bounds
 from isoflop.fitting.bootstrap import bootstrap_draws
 from isoflop.fitting.certificate import certify, gradient_size
 from isoflop.fitting.covariance import residual_covariance
@@ -93,6 +95,10 @@ def fit(
     theta = _sharpen(problem, coordinates, best)
     certificate = certify(problem, coordinates, theta, solution, surface, law)
     _check_identified(law, rows, certificate)
+    if certificate.at_bound:
+        lowest = solution.theta[np.argsort(solution.value)]
+        bounds = binding_bounds(law, problem, coordinates, theta, lowest)
+        certificate = replace(certificate, bounds=bounds)
     if progress:
         progress(0.2 if options.n_bootstrap else 1.0)
     draws = None

@@ -10,8 +10,10 @@ from scipy.special import stdtrit
 
 from isoflop.fitting.objective import Array
 from isoflop.fitting.options import BY_ROW
-from isoflop.fitting.result import Fit
+from isoflop.fitting.result import BindingBound, Fit
+from isoflop.fitting.row_notices import row_notices
 from isoflop.fitting.weights import effective_rows
+from isoflop.laws.law import Law
 from isoflop.notices import Notice
 from isoflop.units import counted
 
@@ -20,6 +22,10 @@ NEAR_SECOND_MINIMUM = 0.02
 HIGH_CORRELATION = 0.98
 OUTLIER_SIGMAS = 5.0
 ILL_CONDITIONED = 1e9
+NO_GAIN = 1e-6
+"""Relative fall of the objective below which a bound decides nothing."""
+MUCH_BETTER = 2.0
+"""Ratio of objectives from which the fit without a bound is another fit."""
 ROUNDING = 1e-6
 """Share of a loss that is rounding: losses are written with six digits at most."""
 
@@ -32,6 +38,7 @@ def fit_notices(fit: Fit, inputs: Sequence[Array], clusters: Array, n_dropped: i
         *_about_parameters(fit),
         *_about_residuals(fit),
         *_about_resampling(fit),
+        *(row_notices(fit, fit.table) if fit.table is not None else ()),
     ]
     return replace(fit, notices=tuple(found))
 
@@ -120,11 +127,22 @@ def _about_collinearity(fit: Fit, inputs: Sequence[Array]) -> Iterator[Notice]:
 
 def _about_optimum(fit: Fit) -> Iterator[Notice]:
     certificate = fit.certificate
-    if certificate.at_bound:
+    binding = [bound for bound in certificate.bounds if _gain(bound) > 1 + NO_GAIN]
+    if binding:
+        hardest = max(binding, key=_gain)
         yield Notice(
             code="at-bound",
+            severity="serious" if _gain(hardest) > MUCH_BETTER else "warning",
+            text=" ".join(map(str, binding)),
+            remedy="The bound decides the value, not the rows: give other ends where values beyond "
+            f"it make sense, such as {_wider(fit.law, hardest)}, or choose another law.",
+        )
+    ran_off = [n for n in certificate.at_bound if n not in {b.name for b in certificate.bounds}]
+    if ran_off:
+        yield Notice(
+            code="ran-off",
             severity="warning",
-            text=f"At a bound: {', '.join(certificate.at_bound)}.",
+            text=f"{', '.join(ran_off)} ran off to where {'it changes' if len(ran_off) == 1 else 'they change'} nothing.",
             remedy="The rows do not determine it; choose a law without it, or add rows.",
         )
     gap = certificate.gap_to_second
@@ -151,6 +169,21 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
             f"{certificate.condition_number:.1g}).",
             remedy="Trust predictions within the data more than individual parameters.",
         )
+
+
+def _gain(bound: BindingBound) -> float:
+    """Return how many times lower the objective is without a bound."""
+    return 1.0 if bound.objective_ratio is None else bound.objective_ratio
+
+
+def _wider(law: Law, bound: BindingBound) -> str:
+    """Write ends of a parameter that hold the fit without its bound, as options have them."""
+    param = next(param for param in law.params if param.name == bound.name)
+    nearest = bound.end if bound.value_without is None else bound.value_without
+    end = float(f"{bound.end + 2 * (nearest - bound.end):.1g}")
+    ends = (param.lower, end) if bound.is_upper else (end, param.upper)
+    written = ("None" if np.isinf(value) else f"{value:g}" for value in ends)
+    return f'params={{"{bound.name}": ({", ".join(written)})}}'
 
 
 def _about_parameters(fit: Fit) -> Iterator[Notice]:
@@ -196,6 +229,7 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
             f"standard deviations off the curve{': ' if count == 1 else ', the furthest '}{worst}.",
             remedy=f"Check {'it' if count == 1 else 'them'}, and see how the fit changes without "
             f"{'it' if count == 1 else 'them'}.",
+            rows=tuple(int(row) for row in fit.row_index[is_outlier]),
         )
 
 

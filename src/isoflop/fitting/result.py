@@ -31,6 +31,53 @@ FORMAT = "isoflop-fit-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BindingBound:
+    """A bound that an optimum lies at.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    end : float
+        The bound, natural units.
+    is_upper : bool
+    step : float
+        A hundredth of the bound; where that is zero, what moves the predictions by a hundredth.
+    fall : float
+        Share by which the objective would fall, to first order, by that step beyond the bound.
+    value_without : float or None
+        Of the parameter in the fit without its bounds; None where there is no such fit.
+    objective_ratio : float or None
+        Of the objective here to that of the fit without the bounds.
+    """
+
+    name: str
+    end: float
+    is_upper: bool
+    step: float
+    fall: float
+    value_without: float | None
+    objective_ratio: float | None
+
+    def __str__(self) -> str:
+        """Say in a sentence what the bound does."""
+        said = (
+            f"{self.name} stops at its {'upper' if self.is_upper else 'lower'} end {self.end:g}: "
+            f"{self.step:.2g} beyond it the objective would be {self.fall:.1%} lower, to first "
+            "order"
+        )
+        if self.value_without is None or self.objective_ratio is None:
+            return f"{said}; without that end the law has no finite fit."
+        ratio = self.objective_ratio
+        better = f"{1 - 1 / ratio:.1%}" if ratio < 2 else f"{ratio:.3g} times"
+        better = "over a million times" if ratio > 1e6 else better
+        return (
+            f"{said}; without that end it would be {self.value_without:.4g}, and the objective "
+            f"{better} lower."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """Evidence that the reported parameters are the global optimum.
 
@@ -49,9 +96,11 @@ class Certificate:
     condition_number : float
         Of the scaled Hessian at the optimum.
     at_bound : tuple of str
-        Parameters that ended at a bound.
+        Parameters that ended at a bound, or ran off to where they change nothing.
     n_grid : int
         Points of the seeding surface that were evaluated.
+    bounds : tuple of BindingBound
+        Of those that ended at a bound.
     """
 
     n_starts: int
@@ -62,6 +111,7 @@ class Certificate:
     condition_number: float
     at_bound: tuple[str, ...]
     n_grid: int
+    bounds: tuple[BindingBound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

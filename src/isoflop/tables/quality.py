@@ -87,9 +87,14 @@ def _logs(frame: pd.DataFrame, *names: str) -> NDArray[np.float64]:
 # --- Rows against each other ---
 
 
-def _duplicates(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
+def repeated_rows(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Say which rows repeat an earlier one in everything but the run's name."""
     names = [name for name in frame if name not in {"run_id", "is_excluded", "exclusion_reason"}]
-    repeated = frame.duplicated(subset=names, keep="first")
+    return frame.duplicated(subset=names, keep="first")
+
+
+def _duplicates(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
+    repeated = repeated_rows(frame)
     if repeated.any():
         n_repeated = int(repeated.sum())
         yield _finding(

@@ -1,6 +1,6 @@
 """Comparing laws on one table, families under one law, and published fits with rows."""
 
-from isoflop.fitting.compare.comparable import (
+from isoflop.fitting.comparable import (
     ASPECTS,
     WHY,
     Group,

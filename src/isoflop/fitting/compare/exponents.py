@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from isoflop.errors import FitError
-from isoflop.fitting.compare.comparable import Group
+from isoflop.fitting.comparable import Group
 from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit

@@ -10,6 +10,7 @@ from isoflop.errors import FitError
 from isoflop.identity import Keyed
 from isoflop.notices import Notice
 from isoflop.tables.schema import LossTable
+from isoflop.tables.select import family_names
 
 Aspect = Literal["loss_unit", "tokenizer", "param_convention"]
 
@@ -90,6 +91,35 @@ def mismatches(groups: Sequence[Group]) -> tuple[Mismatch, ...]:
         if len(stated) > 1 or (stated == {UNKNOWN} and not has_one_source):
             found.append(Mismatch(aspect=aspect, values=values))
     return tuple(found)
+
+
+def unlike_families(table: LossTable) -> tuple[Mismatch, ...]:
+    """Return in what the families of a table are not known to agree: none if they may be pooled.
+
+    One law of all of them is a law of none where their losses are other numbers. A table's own rows
+    say their tokenizer (a column ``tokenizer``); what the whole table states holds for all.
+    """
+    names = family_names(table)
+    if len(names) < 2:
+        return ()
+    return mismatches([Group(label=name, table=table.families(name)) for name in names])
+
+
+def pooled_notice(table: LossTable) -> Notice | None:
+    """Return what to know of a law of all families of a table; None where they may be pooled."""
+    found = unlike_families(table)
+    if not found:
+        return None
+    counts = table.included()["family"].value_counts()
+    sizes = ", ".join(f"{name} ({int(counts[name])})" for name in family_names(table))
+    return Notice(
+        code="families-pooled",
+        severity="serious",
+        text=f"One law is fitted to families that are not known to be alike, {sizes} rows. "
+        f"{' '.join(mismatch.text for mismatch in found)}",
+        remedy=f"Fit one family ({counts.index[0]} has most rows), or bring all to one unit, such "
+        f"as bits per byte. {WHY[found[0].aspect]}",
+    )
 
 
 def require_comparable(
