@@ -446,3 +446,28 @@ def test_a_model_is_counted(capsys):
     shown = capsys.readouterr().out
     assert "51,570,323,328" in shown
     assert main(["model", "nowhere"]) == 2
+
+
+def test_a_serious_notice_is_an_exit_status_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    table = "pile-cerebras-pythia"
+    assert main(["fit", table]) == 0
+    assert main(["fit", table, "--strict"]) == 3
+    assert "--strict: serious notices (families-pooled)" in capsys.readouterr().err
+    assert main(["fit", table, "--strict", "--family", "Pythia", "--law", "power"]) == 0
+
+
+def test_rows_that_notices_name_are_left_out_in_the_same_call(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["fit", "pile-cerebras-pythia", "--drop-outliers"]) == 0
+    told = capsys.readouterr()
+    assert "Left out, as notices name them: rows 8 (outliers)." in told.err
+    assert "14 rows of pile-cerebras-pythia" in told.out
+
+
+def test_parameters_and_weights_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "pile-cerebras-pythia", "--law", "chinchilla", "--param", "alpha=0.34",
+                 "--param", "E=0.5:2", "--weights", "tokens"]) == 0  # fmt: skip
+    out = capsys.readouterr().out
+    assert "alpha      0.34" in out
+    assert "weighted by tokens" in out

@@ -35,7 +35,7 @@ from isoflop.fitting.notices import fit_notices
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.rows import usable_rows
 from isoflop.fitting.table_notices import table_notices
-from isoflop.laws import load_laws, load_published_fits, typed_law
+from isoflop.laws import load_laws, load_published_fits, read_bounds, typed_law
 from isoflop.notices import Notice
 from isoflop.planning import Budget, find_accelerator, plan
 from isoflop.planning.extrapolation import point_notices
@@ -169,6 +169,10 @@ def doubted(**certificate: object) -> Found:
     return fit_notices(worse, rows.inputs, rows.clusters, 0).notices
 
 
+def twice(table: LossTable) -> LossTable:
+    return table.with_frame(pd.concat([table.frame, table.frame], ignore_index=True))
+
+
 def without_a_floor() -> Found:
     """Fit a floor to rows that fall like a power and say nothing of one."""
     n = np.geomspace(1e8, 1e9, 20)
@@ -185,7 +189,7 @@ def two_families(**second: Callable[[pd.DataFrame], object]) -> Found:
     for column, change in second.items():
         frame.loc[is_second, column] = change(frame[is_second])
     both = table.with_frame(frame)
-    return table_notices(fit(CHINCHILLA, both, replace(SQUARES, objective="huber_log")), both)
+    return fit(CHINCHILLA, both, replace(SQUARES, objective="huber_log")).notices
 
 
 def curves() -> tuple[Fit, LossTable]:
@@ -219,7 +223,28 @@ FITTING: dict[str, Callable[[], Found]] = {
             tokens=lambda f: 20 * f["params"] * (1 + 0.01 * (f.index % 3)),
         )
     ),
-    "at-bound": lambda: doubted(at_bound=("E",)),
+    "at-bound": lambda: fitted(
+        chinchilla_table(noise=0.01), replace(SQUARES, params=read_bounds({"alpha": (0.0, 0.2)}))
+    ),
+    "ran-off": lambda: doubted(at_bound=("A",)),
+    "repeated-rows": lambda: fitted(twice(chinchilla_table(noise=0.01))),
+    "identical-losses": lambda: fitted(
+        changed(chinchilla_table(noise=0.01), loss=lambda f: f["loss"].where(f.index > 20, 3.0))
+    ),
+    "two-codings": lambda: fitted(
+        changed(
+            chinchilla_table(noise=0.01),
+            loss=lambda f: f["loss"] / np.where(f.index % 3 == 0, np.log(2), 1.0),
+        ),
+        FitOptions(),
+    ),
+    "families-pooled": lambda: fitted(
+        changed(
+            chinchilla_table(noise=0.01),
+            family=lambda f: np.where(f.index % 2, "one", "other"),
+            tokenizer=lambda f: np.where(f.index % 2, "GPT-2", "Llama"),
+        )
+    ),
     "second-minimum-near": lambda: doubted(gap_to_second=0.001),
     "not-polished": lambda: doubted(gradient_norm=0.1),
     "ill-conditioned": lambda: doubted(condition_number=1e12),

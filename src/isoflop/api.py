@@ -60,6 +60,7 @@ from isoflop.planning import (
 )
 from isoflop.planning.families import FamilyComparison
 from isoflop.planning.families import compare_families as family_comparison
+from isoflop.planning.influence import warned
 from isoflop.planning.inputs import inputs_at, trades_size_for_data
 from isoflop.planning.rule import SIX_ND
 from isoflop.planning.trajectory import assumed_params
@@ -597,7 +598,7 @@ def plan(
         )
     budget = from_mapping(Budget, {k: v for k, v in options.items() if k in of_budget})
     planned = from_mapping(PlanOptions, {k: v for k, v in options.items() if k in of_plan})
-    return planning.plan(fit, budget, chosen, planned, fixed=fixed)
+    return warned(planning.plan(fit, budget, chosen, planned, fixed=fixed), fit, fixed)
 
 
 def extrapolate(

@@ -19,6 +19,7 @@ from isoflop.fitting.options import PredictOptions
 from isoflop.laws import load_laws
 from isoflop.options import from_flags
 from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
+from isoflop.planning.influence import warned
 from isoflop.tables import list_datasets
 from isoflop.tables.catalog import datasets_for
 from isoflop.tables.fetch import fetch_what_can_be
@@ -78,14 +79,15 @@ def backtest(parsed: argparse.Namespace) -> None:
         backtests.write_backtest(rows, parsed.csv)
 
 
-def fit(parsed: argparse.Namespace) -> None:
+def fit(parsed: argparse.Namespace) -> int:
     """Fit a law and print or write it."""
     result = given.fitted(parsed)
     if not report.wrote_json(parsed.json, result.to_json):
         report.fit(result)
+    return report.status(parsed.strict, result)
 
 
-def predict(parsed: argparse.Namespace) -> None:
+def predict(parsed: argparse.Namespace) -> int:
     """Fit a law and print or write what it predicts for some runs, with a band if there is one."""
     result = given.fitted(parsed)
     runs = [given.run_inputs(result.law, dict(run)) for run in parsed.at]
@@ -102,17 +104,19 @@ def predict(parsed: argparse.Namespace) -> None:
         parsed.json, lambda: report.predictions_json(result, inputs, losses, found, reason)
     ):
         report.predictions(runs, losses, found, reason, result)
+    return report.status(parsed.strict, result)
 
 
-def plan(parsed: argparse.Namespace) -> None:
+def plan(parsed: argparse.Namespace) -> int:
     """Fit a law and print or write the best run of a budget."""
     accelerator = find_accelerator(parsed.accelerator)
     budget, options = from_flags(Budget, parsed), from_flags(PlanOptions, parsed)
     fixed = {column: given.column_value(column, text) for column, text in parsed.fixed}
     result = given.fitted(parsed)
-    best = planning.plan(result, budget, accelerator, options, fixed=fixed)
+    best = warned(planning.plan(result, budget, accelerator, options, fixed=fixed), result, fixed)
     if not report.wrote_json(parsed.json, best.to_json):
         report.plan(best, result)
+    return report.status(parsed.strict, result, *best.notices)
 
 
 def app(parsed: argparse.Namespace) -> int:

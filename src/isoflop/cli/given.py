@@ -10,6 +10,7 @@ from isoflop import api, document
 from isoflop.cli import report
 from isoflop.errors import CatalogError, TableError
 from isoflop.fitting import Fit, FitOptions, fit
+from isoflop.fitting.before_after import without_named
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, load_laws, rebind, typed_law
 from isoflop.options import from_flags, typed_flags
@@ -46,7 +47,12 @@ def fitted(parsed: argparse.Namespace) -> Fit:
         law = rebind(law, dict(parsed.input), parsed.response)
     options = from_flags(FitOptions, parsed)
     with report.Progress() as progress:
-        return fit(law, table, options, progress=lambda share: progress(share, "Fitting"))
+        found = fit(law, table, options, progress=lambda share: progress(share, "Fitting"))
+        if not parsed.drop_outliers:
+            return found
+        kept = without_named(found, progress=lambda share: progress(share, "Fitting the others"))
+    report.left_out(found, kept)
+    return kept
 
 
 def run_inputs(law: Law, typed: Mapping[str, str]) -> dict[str, float]:
@@ -81,6 +87,8 @@ def _saved(parsed: argparse.Namespace) -> Fit:
         If it is to be fitted in another way.
     """
     given = [f"--{name}" for name in _NOT_OF_A_FIT if getattr(parsed, name) not in _NOTHING]
+    if parsed.drop_outliers:
+        given.append("--drop-outliers")
     if given := [*given, *typed_flags(FitOptions, parsed)]:
         raise CatalogError(
             f"{parsed.table[0]} is a saved fit, which {' and '.join(given)} cannot change.",

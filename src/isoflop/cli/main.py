@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 2 for an expected error (told on standard error), 130 when stopped.
+        0 on success, 2 for an expected error (told on standard error), 3 for a serious notice under
+        ``--strict``, 130 when stopped.
     """
     parsed = build_parser().parse_args(arguments)
     try:
@@ -136,6 +137,12 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--response", help="column to predict instead of the law's own")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON; - for the screen")
+    add(
+        "--drop-outliers",
+        action="store_true",
+        help="leave out the rows that a notice of the fit names, and say what that does",
+    )
+    add("--strict", action="store_true", help="exit with status 3 if a notice is serious")
     add_flags(parser, FitOptions, "how to fit")
 
 

@@ -14,6 +14,7 @@ from isoflop import __version__
 from isoflop.document import as_text
 from isoflop.errors import CatalogError
 from isoflop.fitting import Band, Fit
+from isoflop.fitting.before_after import before_and_after
 from isoflop.notices import Notice
 from isoflop.planning import Plan
 from isoflop.tables import LossTable, Problem
@@ -21,6 +22,8 @@ from isoflop.text import aligned, notice_lines
 from isoflop.units import counted, format_number
 
 MAX_PROBLEMS = 10
+EXIT_NOTICES = 3
+"""Exit status of a serious notice under ``--strict``."""
 
 
 class Progress:
@@ -152,6 +155,34 @@ def notices(found: Sequence[Notice]) -> None:
     """Print soft findings on standard error."""
     for line in notice_lines(found):
         print(line, file=sys.stderr)
+
+
+def status(is_strict: bool, result: Fit, *more: Notice) -> int:
+    """Return the exit status of a result: that of a serious notice, if it is to count.
+
+    Parameters
+    ----------
+    is_strict : bool
+    result : Fit
+        Whose notices, and those of how its table was read, count.
+    *more : Notice
+        Of what was made of it.
+    """
+    reading = None if result.table is None else result.table.reading
+    found = [*(reading.notices if reading else ()), *result.notices, *more]
+    serious = list(dict.fromkeys(n.code for n in found if n.severity == "serious"))
+    if not (is_strict and serious):
+        return 0
+    print(f"isoflop: --strict: serious notices ({', '.join(serious)})", file=sys.stderr)
+    return EXIT_NOTICES
+
+
+def left_out(before: Fit, after: Fit) -> None:
+    """Print on standard error which rows notices name, and the fit with and without them."""
+    if after is before:
+        print("left out: nothing, no notice names a row", file=sys.stderr)
+    else:
+        print(f"{before_and_after(before, after)}\n", file=sys.stderr)
 
 
 def rows_fitted(table: LossTable) -> None:

@@ -142,7 +142,8 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
         yield Notice(
             code="ran-off",
             severity="warning",
-            text=f"{', '.join(ran_off)} ran off to where {'it changes' if len(ran_off) == 1 else 'they change'} nothing.",
+            text=f"{', '.join(ran_off)} ran off to where "
+            f"{'it changes' if len(ran_off) == 1 else 'they change'} nothing.",
             remedy="The rows do not determine it; choose a law without it, or add rows.",
         )
     gap = certificate.gap_to_second

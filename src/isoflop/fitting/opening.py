@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError
-from isoflop.fitting.compare.comparable import Group, mismatches
+from isoflop.fitting.comparable import unlike_families
 from isoflop.fitting.compare.held_out import scale_column
 from isoflop.fitting.extrapolation.extrapolate import N_DRAWS
 from isoflop.fitting.extrapolation.members import members, suitable_laws
@@ -149,13 +149,10 @@ def families_to_fit(table: LossTable) -> tuple[str, ...]:
     Families that are not known to agree in unit, tokenizer and counting are never pooled unasked:
     the one of most rows is taken.
     """
-    names = family_names(table)
-    if len(names) < 2:
+    if not unlike_families(table):
         return ()
-    groups = [Group(label=name, table=of_families(table, [name])) for name in names]
-    if not mismatches(groups):
-        return ()
-    return (max(groups, key=lambda group: len(group.table.included())).label,)
+    counts = table.included()["family"].astype(str).value_counts()
+    return (max(family_names(table), key=lambda name: int(counts[name])),)
 
 
 def suited_law(table: LossTable) -> Law | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from isoflop.planning.inputs import trades_size_for_data
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.sensitivity import Target, optimal_sizes, suspects
 from isoflop.planning.trajectory import Fixed, compute_range
+from isoflop.planning.types import Plan
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number, format_quantity
 
@@ -145,6 +146,24 @@ def optimum_notices(
     return ()
 
 
+def warned(best: Plan, fit: Fit, fixed: Mapping[str, float] | None = None) -> Plan:
+    """Return a plan with a notice of the few rows of its fit that decide its size, if any do.
+
+    Parameters
+    ----------
+    best : Plan
+        Of the fit.
+    fit : Fit
+        Without its rows, such as a saved one, the plan comes back as it is.
+    fixed : mapping of str to float, optional
+        As the plan was made with.
+    """
+    if fit.table is None:
+        return best
+    found = optimum_notices(fit, fit.table, best.compute_flop, fixed=fixed)
+    return replace(best, notices=(*best.notices, *found)) if found else best
+
+
 def _furthest(moves: Sequence[Move]) -> Move | None:
     """Return the move of the largest factor, and of those the one of fewest rows."""
     return max(moves, key=lambda move: (move.factor, -len(move.rows)), default=None)
@@ -237,6 +256,7 @@ def _notice(code: str, move: Move, compute_flop: float) -> Notice:
         text=text,
         remedy=f"Check {_named(move.rows)}: {leave_out} with the others; otherwise plan for both "
         "sizes.",
+        rows=tuple(int(row) for row in move.rows),
     )
 
 
