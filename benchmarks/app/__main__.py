@@ -6,6 +6,7 @@ Medians; wall times need an idle machine, CPU times do not.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from playwright.sync_api import Page
 
 from benchmarks import measured
 from benchmarks.app.browser import browser_cpu_s, move, open_page, settle, slider
+from benchmarks.app.moves import moves, opening, pages, tabs
 from benchmarks.app.server import REPOSITORY, Server, serve
 from benchmarks.measured import Measured, Row
 
@@ -21,6 +23,9 @@ HERE = Path(__file__).parent
 APP = REPOSITORY / "app.py"
 STEPS = 17
 """Moves from one end of the slider, which has 21 stops, towards the other."""
+SLIDERS = (("", "Explore", 0.045, 30.0, 45.0), ("plan", "Plan", 0.09, None, None))
+"""Pages with a slider of time: address, title, and the most CPU seconds, messages and KB a move."""
+
 PEER = "the least of Streamlit"
 
 Sample = dict[str, list[float]]
@@ -90,6 +95,28 @@ def measure(is_short: bool) -> Iterator[Measured]:
     yield _row("slider to redrawn chart, server", "CPU s", slides, "server", 1.5)
     yield _row("slider to redrawn chart, browser", "CPU s", slides, "browser", 2.0)
     yield _row("first visit to chart", "s", slides, "first", 1.3)
+    with serve(APP) as app:
+        yield from _costs(app, is_short=is_short)
+
+
+def _costs(app: Server, *, is_short: bool) -> Iterator[Row]:
+    """Yield what moves and openings cost the server, and what they send."""
+    for page, title, cpu_s, n_messages, n_kb in SLIDERS:
+        cost = asyncio.run(moves(app, page, "_time.slider", 2 if is_short else 18))
+        task = f"slider of {title}"
+        yield Row(task=f"{task}, server", value=cost.cpu_s, unit="CPU s", at_most=cpu_s)
+        yield Row(task=task, value=cost.n_messages, unit="messages", at_most=n_messages)
+        yield Row(task=task, value=cost.n_bytes / 1e3, unit="KB", at_most=n_kb)
+        yield Row(task=task, value=cost.n_parts, unit="parts redrawn")
+    titles = pages()
+    for page, title in [] if is_short else titles.items():
+        asyncio.run(opening(app, page))
+        cost = asyncio.run(opening(app, page))
+        yield Row(task=f"{title}, opened warm", value=cost.cpu_s, unit="CPU s", at_most=1.0)
+    for page, query, name in [] if is_short else tabs():
+        cost = asyncio.run(opening(app, page, query))
+        task = f"{titles[page]}, {name}: first opening"
+        yield Row(task=task, value=cost.cpu_s, unit="CPU s", at_most=1.5)
 
 
 def _row(

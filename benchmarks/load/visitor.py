@@ -36,11 +36,12 @@ class Widget:
 
 @dataclass(slots=True)
 class Move:
-    """What one rerun took: seconds to the end of its script, messages and bytes."""
+    """What one rerun took: seconds to the end of its script, messages, bytes, parts redrawn."""
 
     wall_s: float
     n_messages: int
     n_bytes: int
+    n_parts: int
 
 
 @dataclass(slots=True)
@@ -53,16 +54,20 @@ class Visitor:
         Of the server or proxy, such as ``http://127.0.0.1:8501``.
     query : str
         Of the address.
+    page : str
+        Which page, by its name in the address; the front page unless given.
     """
 
     url: str
     query: str = ""
+    page: str = ""
     widgets: dict[str, Widget] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     n_reconnects: int = 0
     n_messages: int = 0
     n_bytes: int = 0
+    n_parts: int = 0
     _values: dict[str, tuple[str, Any]] = field(default_factory=dict)
     _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _http: requests.Session = field(default_factory=requests.Session)
@@ -112,7 +117,7 @@ class Visitor:
     async def rerun(self, fragment: str = "") -> Move:
         """Have the page, or one of its fragments, run; wait for its end."""
         self._finished.clear()
-        messages, size, begin = self.n_messages, self.n_bytes, time.perf_counter()
+        before, begin = (self.n_messages, self.n_bytes, self.n_parts), time.perf_counter()
         await self._send(fragment)
         for name in [n for n, (kind, _) in self._values.items() if kind == "trigger_value"]:
             del self._values[name]
@@ -121,7 +126,8 @@ class Visitor:
         except TimeoutError:
             self.errors.append("no end of the script in time")
         wall_s = time.perf_counter() - begin
-        return Move(wall_s, self.n_messages - messages, self.n_bytes - size)
+        after = (self.n_messages, self.n_bytes, self.n_parts)
+        return Move(wall_s, *(now - then for now, then in zip(after, before, strict=True)))
 
     async def upload(self, name: str, content: bytes, key: str = "upload.file") -> Move:
         """Upload a file into a field, and rerun the page with it."""
@@ -198,8 +204,11 @@ class Visitor:
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
+        self.n_parts += kind == "delta"
         if kind == "new_session":
             self._take_start(message)
+        elif kind == "navigation":
+            self._script = message.navigation.page_script_hash
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._take_element(message.delta.new_element, message.delta.fragment_id)
         elif kind == "script_finished" and not self._is_timed:
@@ -264,6 +273,7 @@ class Visitor:
         asked = message.rerun_script
         asked.query_string = self.query
         asked.page_script_hash = self._script
+        asked.page_name = "" if self._script else self.page
         asked.fragment_id = fragment
         asked.is_auto_rerun = is_timed
         for name, (kind, value) in self._values.items():

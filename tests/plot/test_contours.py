@@ -34,7 +34,7 @@ def test_contours_show_frontier_budget_and_the_plan() -> None:
         "Loss (nats/token)", "Levels", "Same budget", "Compute-optimal", "one", "&lt;two&gt;",
         "You are here",
     ]  # fmt: skip
-    assert figure.data[0].z.shape == (40, 40)
+    assert figure.data[0].z.shape == (32, 32)
     assert n_markers(figure) == len(two_families().frame)
     assert "and the chosen model: loss" in figure.layout.meta["alt"]
 

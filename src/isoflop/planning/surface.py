@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -102,11 +102,16 @@ def loss_surface(
     """
     counts = np.asarray(_counts(setting) if accelerators is None else accelerators, np.float64)
     times = np.asarray(_times(setting) if wall_time_s is None else wall_time_s, np.float64)
-    columns = []
-    for count in counts:
-        budget = replace(setting.budget, accelerators=round(float(count)), wall_time_s=times[-1])
-        columns.append(_column(fit, replace(setting, budget=budget), times, fixed))
-    loss, params, tokens = np.stack(columns, axis=-1)
+    settings = [
+        replace(
+            setting,
+            budget=replace(
+                setting.budget, accelerators=round(float(count)), wall_time_s=float(times[-1])
+            ),
+        )
+        for count in counts
+    ]
+    loss, params, tokens = _best(fit, settings, times, fixed)
     return Surface(
         accelerators=counts,
         wall_time_s=times,
@@ -136,31 +141,67 @@ def _times(setting: Setting) -> NDArray[np.float64]:
     return np.unique(np.append(around, chosen))
 
 
-def _column(
+def _best(
     fit: Fit,
-    setting: Setting,
+    settings: Sequence[Setting],
     times: NDArray[np.float64],
     fixed: Mapping[str, float] | None,
 ) -> NDArray[np.float64]:
-    """Return loss, params and tokens at each time, shape (3, n_times)."""
-    if setting.budget.count % setting.group:
-        return np.full((3, len(times)), np.nan)
-    law, rule = law_for(fit.law, setting.budget), setting.rule
+    """Return the least loss, its params and tokens, shape (3, n_times, n_settings), as one batch.
+
+    The settings differ in their accelerators alone.
+    """
+    found = np.full((3, len(times), len(settings)), np.nan)
+    budget = settings[0].budget
+    law = law_for(fit.law, budget)
     is_repeating = has_column(law, "unique_tokens")
-    try:
-        largest = params_limit(setting)
-        found = constraints_of(setting, is_repeating=is_repeating, wall_time_s=times[:, None])
-    except DoesNotFit:
-        return np.full((3, len(times)), np.nan)
-    tokens_of = tokens_along(found)
+    limits = [_limits(setting, times, is_repeating=is_repeating) for setting in settings]
+    places = [place for place, limit in enumerate(limits) if limit is not None]
+    able = [limit for limit in limits if limit is not None]
+    if not able:
+        return found
+    largest = np.array([limit.largest for limit in able])[:, None]
+
+    def tokens_of(params: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([limit.tokens(sizes) for limit, sizes in zip(able, params, strict=True)])
+
     best = best_along(
         law,
         fit.theta,
         tokens_of,
-        rule=rule,
-        fixed=fixed_for(setting.budget, fixed),
-        params_range=(SMALLEST_PARAMS, largest),
+        rule=settings[0].rule,
+        fixed=fixed_for(budget, fixed),
+        params_range=(SMALLEST_PARAMS, np.broadcast_to(largest, (len(able), len(times)))),
         may_be_empty=True,
     )
     values = np.array([best.loss, best.params, best.tokens])
-    return np.where(np.isfinite(best.loss), values, np.nan)
+    values = np.where(np.isfinite(best.loss), values, np.nan)
+    found[:, :, places] = np.moveaxis(values, 1, 2)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """What some accelerators allow: the largest size, and at each time the tokens for a size.
+
+    Parameters
+    ----------
+    largest : float
+    tokens : callable
+        Maps sizes, shape (n_times, m), to tokens of that shape.
+    """
+
+    largest: float
+    tokens: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _limits(setting: Setting, times: NDArray[np.float64], *, is_repeating: bool) -> _Limits | None:
+    """Return what a number of accelerators allows at each time; None where it holds no model."""
+    if setting.budget.count % setting.group:
+        return None
+    try:
+        largest = params_limit(setting)
+        found = constraints_of(setting, is_repeating=is_repeating, wall_time_s=times[:, None])
+    except DoesNotFit:
+        return None
+    return _Limits(largest=largest, tokens=tokens_along(found))

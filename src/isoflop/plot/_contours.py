@@ -26,7 +26,7 @@ from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 
 HEIGHT_PX = 410
-N_POINTS = 40
+N_POINTS = 32
 N_FRONTIER = 120
 N_LEVELS = 14
 LABELS_AT = 0.93

@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 from isoflop.errors import FitError
 from isoflop.fitting.extrapolation.result import LEVEL, PARTS, Extrapolation
 from isoflop.plot import theme as look
-from isoflop.plot._figure import assemble
+from isoflop.plot._figure import BELOW_PX, assemble, names_px
 from isoflop.plot.axes import predicted_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
 
-ROW_PX, FRAME_PX, BAR_PX = 24, 60, 130
+ROW_PX, BAR_PX, TOP_PX = 34, 30, 8
+GAP_PX = BELOW_PX + 12
 WIDE_ENOUGH = 0.12
 """Share of the width from which on a part's name stands in the bar."""
 SHORT = {
@@ -66,7 +67,7 @@ class _Law:
     def row(self) -> str:
         """What stands beside its tick."""
         past = "" if np.isnan(self.past_error) else f", past error {self.past_error:.1%}"
-        return f"{self.label} ({self.weight:.0%}{past})"
+        return f"{self.label}<br>{self.weight:.0%}{past}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,34 +118,41 @@ def _capital(name: str) -> str:
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     rows = [picture.name, *(law.row for law in picture.laws)]
-    height = FRAME_PX + ROW_PX * len(rows) + BAR_PX
-    bottom = BAR_PX / height
+    plot_px = ROW_PX * len(rows) + GAP_PX + BAR_PX
     layout = {
         "barmode": "stack",
         "showlegend": False,
-        "xaxis": {"title": {"text": picture.title}, "anchor": "y"},
+        # A browser that measures names takes three times as long for the whole figure.
+        "margin": {"l": names_px(rows), "r": 16, "t": TOP_PX, "b": BELOW_PX},
+        "xaxis": {"title": _title(picture.title), "anchor": "y", "automargin": False},
         "yaxis": {
             "type": "category",
             "categoryorder": "array",
             "categoryarray": rows[::-1],
-            "domain": [bottom + 0.12, 1],
+            "domain": [(BAR_PX + GAP_PX) / plot_px, 1],
+            "automargin": False,
         },
         "xaxis2": {
-            "title": {"text": "Share of the band's squared width"},
+            "title": _title("Share of squared width"),
+            "automargin": False,
             "tickformat": ".0%",
             "range": [0, 1],
             "anchor": "y2",
         },
-        "yaxis2": {"domain": [bottom / 2, bottom / 2 + 0.08], "showticklabels": False},
+        "yaxis2": {"domain": [0, BAR_PX / plot_px], "showticklabels": False, "automargin": False},
     }
     return assemble(
         [_band(picture), _laws(picture), *_parts(picture)],
         theme=theme,
-        height_px=height,
+        height_px=TOP_PX + plot_px + BELOW_PX,
         layout=layout,
         alt=_alt(picture),
         notes=picture.notes,
     )
+
+
+def _title(text: str) -> dict[str, object]:
+    return {"text": text, "standoff": look.STANDOFF_PX}
 
 
 def _band(picture: _Picture) -> Trace:

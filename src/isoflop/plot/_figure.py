@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ CHARACTER_PX = 7.0
 """A wide character of a tick label: digits take 5.6 px in the app, up to 7 elsewhere."""
 BESIDE_LABEL_PX = 4 + 8
 """The tick, and what Streamlit puts between it and its label."""
+LETTER_PX = 6.0
+"""A letter of a name, on average."""
 LABEL_HEIGHT_PX = 21
 TITLE_HEIGHT_PX = 21
 SHORTEST_PLOT = 0.55
@@ -118,7 +120,7 @@ def _room_for_labels(layout: Mapping[str, Any], height_px: int) -> dict[str, Any
         **layout["margin"],
         "l": title_px + round(width_px["yaxis"]),
         "r": max(layout["margin"]["r"], round(width_px["xaxis"] / 2)),
-        "b": title_px + LABEL_HEIGHT_PX,
+        "b": BELOW_PX,
     }
     below = -margin["b"] / (SHORTEST_PLOT * height_px)
     return {
@@ -126,6 +128,17 @@ def _room_for_labels(layout: Mapping[str, Any], height_px: int) -> dict[str, Any
         "legend": {"orientation": "h", "yanchor": "top", "y": below, "xanchor": "left", "x": 0},
         **{name: {**layout[name], "automargin": False} for name in names},
     }
+
+
+def names_px(names: Iterable[str]) -> int:
+    """Return the margin that an axis without a title needs for names, in lines of their own."""
+    lines = [line for name in names for line in re.split("<br>", name)]
+    longest = max(len(re.sub(r"<[^>]*>", "", line)) for line in lines)
+    return BESIDE_LABEL_PX + round(LETTER_PX * longest)
+
+
+BELOW_PX = BESIDE_LABEL_PX + LABEL_HEIGHT_PX + STANDOFF_PX + TITLE_HEIGHT_PX
+"""The margin that an axis needs below, for labels of one line and its title."""
 
 
 def _labels(axis: Mapping[str, Any]) -> list[str]:

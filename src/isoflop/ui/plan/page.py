@@ -6,6 +6,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.notices import Notice
+from isoflop.planning.outlook import Outlook
 from isoflop.plot import APP
 from isoflop.ui import beyond, headline, messages, panels, resolve
 from isoflop.ui.data import understood
@@ -36,17 +37,17 @@ def show() -> None:
         fitted = resolve.fitted(chosen.selection)
         by = beyond.method(fitted)
     shown = plan_results.view(chosen, fitted, by)
-    _plan(shown)
+    seen = shown.outlook
+    _plan(shown, seen)
     _charts(shown)
     beyond.follow_up(shown.fitted.table, by)
-    beyond.show(shown.outlook, key="chart.beyond")
+    beyond.show(seen, key="chart.beyond")
     _notices(shown)
     plan_tabs.show(shown)
 
 
-def _plan(shown: View) -> None:
+def _plan(shown: View, seen: Outlook) -> None:
     """Write the plan as a paragraph, then as large figures."""
-    seen = shown.outlook
     with st.container(key="answer"):
         st.markdown(headline.train(shown.plan, seen))
     headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
