@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
 from isoflop.fitting.compare import LawComparison, compare_laws
+from isoflop.fitting.quantiles import normal_quantile, t_quantile
 from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.tables import LossTable
 from isoflop.training.config import RunConfig, small_model
@@ -143,4 +143,4 @@ def few_runs_factor(n_runs: int) -> float:
             hint="Add sizes to the ladder.",
         )
     tail = 0.5 + LEVEL / 2
-    return float(stdtrit(n_runs - 1, tail) / ndtri(tail))
+    return float(t_quantile(n_runs - 1, tail) / normal_quantile(tail))

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import stdtrit
 
 from isoflop.fitting.objective import Array
 from isoflop.fitting.options import BY_ROW
+from isoflop.fitting.quantiles import t_quantile
 from isoflop.fitting.result import BindingBound, Fit
 from isoflop.fitting.row_notices import row_notices
 from isoflop.fitting.weights import effective_rows
@@ -211,7 +211,7 @@ def _floor_interval(fit: Fit) -> tuple[float, float] | None:
         return float(low), float(high)
     if fit.covariance is None:
         return None
-    reach = float(stdtrit(fit.n_rows - len(fit.law.params), 0.95))
+    reach = t_quantile(fit.n_rows - len(fit.law.params), 0.95)
     reach *= float(np.sqrt(fit.covariance[position, position]))
     return max(fit.values["E"] - reach, 0.0), fit.values["E"] + reach
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtrit
 
 from isoflop.errors import FitError
 from isoflop.fitting.bands import Band, BandKind
 from isoflop.fitting.objective import Array
 from isoflop.fitting.options import BY_ROW
+from isoflop.fitting.quantiles import normal_quantile, t_quantile
 
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit
@@ -148,7 +148,7 @@ def small_sample(fit: Fit, level: float) -> float:
     if freedom < 1:
         return 1.0
     upper = 0.5 + level / 2
-    return float(np.sqrt(shrinkage) * stdtrit(freedom, upper) / ndtri(upper))
+    return float(np.sqrt(shrinkage) * t_quantile(freedom, upper) / normal_quantile(upper))
 
 
 def is_smooth(fit: Fit) -> bool:
@@ -203,5 +203,5 @@ def _from_covariance(
     if kind == "prediction":
         variance = variance + fit.residual_std**2 * (centre**2 if fit.is_log else 1.0)
     freedom = fit.n_rows - len(fit.law.params)
-    reach = float(stdtrit(freedom, 0.5 + level / 2)) * np.sqrt(np.maximum(variance, 0.0))
+    reach = t_quantile(freedom, 0.5 + level / 2) * np.sqrt(np.maximum(variance, 0.0))
     return centre - reach, centre + reach

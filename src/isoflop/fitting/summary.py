@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from isoflop.errors import FitError
 from isoflop.fitting.options import BOOTSTRAPS
+from isoflop.fitting.quantiles import t_quantile
 from isoflop.text import aligned, as_html, with_notices
 from isoflop.units import counted
 
@@ -42,7 +42,7 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
         lower, upper = np.quantile(fit.draws, tails, axis=0)
     elif fit.covariance is not None:
         error = np.sqrt(np.diagonal(fit.covariance))
-        reach = error * stdtrit(fit.n_rows - len(theta), tails[1])
+        reach = error * t_quantile(fit.n_rows - len(theta), tails[1])
         lower, upper = theta - reach, theta + reach
     else:
         error = lower = upper = np.full(len(theta), np.nan)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from isoflop.fitting.diagnose.conditional import minimise_held, response_of_others
 from isoflop.fitting.diagnose.refit import Diagnostics
 from isoflop.fitting.diagnose.scale import residual_scale
 from isoflop.fitting.objective import Array
+from isoflop.fitting.quantiles import t_quantile
 
 N_POINTS = 31
 REACH = 3.5
@@ -226,7 +226,7 @@ class _Tracer:
         theta = self.setup.coordinates.outward(fine)
         root = self._root(fine[:, j] - self.centre[j], objective)
         n_free = int(np.sum(~self.is_held))
-        quantile = float(stdtrit(self.setup.problem.n_rows - n_free, 0.5 + self.level / 2))
+        quantile = t_quantile(self.setup.problem.n_rows - n_free, 0.5 + self.level / 2)
         is_known = np.isfinite(root)
         ends = [_crossing(theta[is_known, j], root[is_known], sign * quantile) for sign in (-1, 1)]
         tolerance = LOWER_FOUND * self.floor + self.setup.problem.rounding

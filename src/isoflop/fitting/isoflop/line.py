@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from isoflop.errors import FitError, TooFewRows
+from isoflop.fitting.quantiles import t_quantile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class PowerLine:
             raise FitError("This line has no interval.", detail=self.reason)
         centre = design @ np.array([self.exponent, self.intercept])
         variance = np.einsum("nj,jk,nk->n", design, self.covariance, design)
-        reach = float(stdtrit(self.freedom, 0.5 + level / 2)) * np.sqrt(np.maximum(variance, 0.0))
+        reach = t_quantile(self.freedom, 0.5 + level / 2) * np.sqrt(np.maximum(variance, 0.0))
         return centre - reach, centre + reach
 
 
