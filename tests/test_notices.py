@@ -246,7 +246,8 @@ FITTING: dict[str, Callable[[], Found]] = {
         )
     ),
     "second-minimum-near": lambda: doubted(gap_to_second=0.001),
-    "not-polished": lambda: doubted(gradient_norm=0.1),
+    "not-polished": lambda: doubted(gradient_norm=np.nan),
+    "optimum-unconfirmed": lambda: doubted(n_starts=80, share_at_optimum=1 / 80),
     "ill-conditioned": lambda: doubted(condition_number=1e12),
     "floor-not-identified": without_a_floor,
     "outliers": lambda: fitted(spoilt(chinchilla_table(noise=0.003)), FitOptions()),

@@ -34,6 +34,7 @@ def surface(*, n_axes: int = 2, n_minima: int = 2) -> ObjectiveSurface:
             starts=starts,
             ends=ends,
             excess=np.array([0.0, 0.0, 0.0, 0.3]),
+            is_best=np.array([True, True, True, False]),
             minima=np.array([0, 3][:n_minima]),
         ),
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from isoflop.errors import FitError, NonFinite, NotIdentified
+from isoflop.errors import FitError, NotIdentified
 from isoflop.fitting.binding import binding_bounds
 from isoflop.fitting.bootstrap import bootstrap_draws
 from isoflop.fitting.certificate import certify, gradient_size
@@ -19,18 +18,12 @@ from isoflop.fitting.objective import Array, Evaluation, Problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Certificate, Fit
 from isoflop.fitting.rows import Rows, problem_on, settled, usable_rows
-from isoflop.fitting.seeds import Surface, make_surface, project_linear, surface_around
-from isoflop.fitting.solve import Coordinates, Projector, Solution, anneal
+from isoflop.fitting.search import finish, search
+from isoflop.fitting.seeds import Surface
+from isoflop.fitting.solve import Coordinates, Solution
 from isoflop.laws.law import Law
 from isoflop.laws.restrict import restricted
 from isoflop.tables.schema import LossTable
-
-N_SEEDS = 16
-N_SEEDS_UNDECLARED = 48
-"""Seeds that are polished; more where the law does not say where its parameters lie."""
-
-MAX_MORE_SEARCHES = 2
-N_SEARCHED_AROUND = 4
 
 Progress = Callable[[float], None]
 """Called with the share done, 0 to 1; may raise to cancel."""
@@ -76,23 +69,9 @@ def fit(
     problem = problem_on(law, rows, options)
     coordinates = law_coordinates(law)
     given = _given(law, starts) if starts else None
-    if given is not None:
-        surface = surface_around(law, problem, given)
-        seeds = np.concatenate([given, surface.lowest(N_SEEDS, apart=0.05)])
-    else:
-        surface = make_surface(law, problem)
-        seeds = _choose_seeds(law, surface)
-    solution = _polish(law, problem, coordinates, seeds)
-    if not _is_declared(law):
-        solution = _search_again(law, problem, coordinates, solution)
-    if not np.isfinite(solution.value).any():
-        raise NonFinite(
-            f"The law {law.label} has no finite value on these rows.",
-            detail=f"Tried {len(surface.points)} parameter vectors.",
-            hint="Check the formula for logarithms or powers of negative numbers on this table.",
-        )
+    solution, surface = search(law, problem, coordinates, given)
     best = _representative(law, problem, solution, given)
-    theta = _sharpen(problem, coordinates, best)
+    theta = _sharpen(problem, coordinates, finish(law, problem, coordinates, best))
     certificate = certify(problem, coordinates, theta, solution, surface, law)
     _check_identified(law, rows, certificate)
     if certificate.at_bound:
@@ -125,70 +104,6 @@ def _given(law: Law, starts: Sequence[Mapping[str, float]]) -> Array:
             f"A start lacks the parameter {missing.args[0]}.",
             detail=f"Parameters: {', '.join(law.param_names)}.",
         ) from None
-
-
-def _is_declared(law: Law) -> bool:
-    """Say whether the law says where to look for each parameter without a closed form."""
-    closed = law.derived.projected
-    return all(param.search for j, param in enumerate(law.params) if j not in closed)
-
-
-def _search_again(
-    law: Law, problem: Problem, coordinates: Coordinates, solution: Solution
-) -> Solution:
-    """Search around the lowest ends as well, until that finds nothing lower.
-
-    Where a law does not say where its parameters lie, the first search may have been too wide.
-    """
-    for _ in range(MAX_MORE_SEARCHES):
-        best = float(np.nanmin(solution.value))
-        lowest = np.argsort(solution.value)[:N_SEARCHED_AROUND]
-        lowest = lowest[np.isfinite(solution.value[lowest])]
-        around = surface_around(law, problem, solution.theta[lowest])
-        more = _polish(law, problem, coordinates, around.lowest(N_SEEDS, apart=0.05))
-        solution = Solution(
-            theta=np.concatenate([solution.theta, more.theta]),
-            value=np.concatenate([solution.value, more.value]),
-            is_converged=np.concatenate([solution.is_converged, more.is_converged]),
-            n_iterations=max(solution.n_iterations, more.n_iterations),
-        )
-        if not np.nanmin(more.value) < best * (1 - 1e-9):
-            break
-    return solution
-
-
-def _choose_seeds(law: Law, surface: Surface) -> Array:
-    declared = _is_declared(law)
-    seeds = surface.lowest(
-        N_SEEDS if declared else N_SEEDS_UNDECLARED, apart=0.1 if declared else 0.02
-    )
-    if not len(seeds):
-        raise NonFinite(
-            f"The law {law.label} has no finite value on these rows.",
-            detail=f"Tried {len(surface.points)} parameter vectors.",
-            hint="Check the formula for logarithms or powers of negative numbers on this table.",
-        )
-    return seeds
-
-
-def _polish(law: Law, problem: Problem, coordinates: Coordinates, seeds: Array) -> Solution:
-    """Bring every seed to its minimum; where the linear parameters have a closed form, both ways.
-
-    Eliminating the linear parameters straightens curved valleys, but a start that is good as a
-    whole can be better than its projection; each seed keeps the lower of its two ends.
-    """
-    plain = anneal(problem, coordinates, seeds)
-    if not (problem.is_least_squares and law.derived.projected):
-        return plain
-    projector: Projector = partial(project_linear, law, problem)
-    projected = anneal(problem, coordinates, projector(seeds), projector=projector)
-    is_lower = projected.value < plain.value
-    return Solution(
-        theta=np.where(is_lower[:, None], projected.theta, plain.theta),
-        value=np.where(is_lower, projected.value, plain.value),
-        is_converged=np.where(is_lower, projected.is_converged, plain.is_converged),
-        n_iterations=max(plain.n_iterations, projected.n_iterations),
-    )
 
 
 def _representative(law: Law, problem: Problem, solution: Solution, given: Array | None) -> Array:

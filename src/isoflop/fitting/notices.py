@@ -28,6 +28,8 @@ MUCH_BETTER = 2.0
 """Ratio of objectives from which the fit without a bound is another fit."""
 ROUNDING = 1e-6
 """Share of a loss that is rounding: losses are written with six digits at most."""
+FLAT_ENOUGH = 1e-4
+FEWEST_AGREEING = 3
 
 
 def fit_notices(fit: Fit, inputs: Sequence[Array], clusters: Array, n_dropped: int) -> Fit:
@@ -154,13 +156,28 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
             text=f"Another minimum of the objective lies only {gap:.2%} above this one.",
             remedy="Compare both; the rows hardly prefer one.",
         )
-    if certificate.gradient_norm > 1e-4:
+    if not certificate.gradient_norm <= FLAT_ENOUGH:  # nor is NaN flat
+        is_number = np.isfinite(certificate.gradient_norm)
+        size = f"a scaled gradient of {certificate.gradient_norm:.1g}"
         yield Notice(
             code="not-polished",
             severity="serious",
-            text=f"The fit stopped with a scaled gradient of {certificate.gradient_norm:.1g}.",
-            remedy="The optimum may be flat in some direction; try a smaller law or another "
-            "objective.",
+            text=f"The fit stopped with {size if is_number else 'a gradient that is no number'}.",
+            remedy="Its parameters are no minimum. Try a smaller law, another objective or other "
+            "starts, or fix a parameter that the rows hardly determine."
+            if is_number
+            else "Look for the power or the logarithm of zero, or of a negative number, in the "
+            "formula on these rows.",
+        )
+    n_agreeing = round(certificate.share_at_optimum * certificate.n_starts)
+    if certificate.n_starts > 0 and n_agreeing < FEWEST_AGREEING:
+        yield Notice(
+            code="optimum-unconfirmed",
+            severity="warning",
+            text=f"Only {n_agreeing} of {certificate.n_starts} starts ended here, so a lower "
+            "optimum may have been missed.",
+            remedy="Start from values that you think plausible, fix a parameter, or fit a law with "
+            "fewer parameters.",
         )
     if certificate.condition_number > ILL_CONDITIONED:
         yield Notice(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,9 @@ SPARSE_DIMENSIONS, SPARSE_UNDECLARED_DIMENSIONS = 4, 2
 SWEEPS = 2
 SWEEP_STARTS, SWEEP_VALUES = 24, 96
 SWEEP_APART = 0.02
+TERM_SIZES, TERM_ROWS = (1e-3, 1e3), 32
+"""Where a typed law's parameter that multiplies a term is searched: by the term's mean size."""
+
 SEED_ROWS = 400
 """Rows that the surface is computed on; larger tables are thinned evenly along the loss."""
 
@@ -37,6 +40,7 @@ Piece = Callable[[Array], Array]
 """Turns shares, 0 to 1, into parameter values."""
 
 _SMALL_SHARE = 1e-2
+_FURTHEST = 1e30
 _LOGARITHMS = {"log", "log2", "log10"}
 
 
@@ -142,7 +146,6 @@ def _guess(param: Param, unit: Array, inputs: Sequence[Array], is_exponent: bool
     Shares of the range go to exponents or plain numbers of either sign, to values like those of
     an input (locations, scales), and to their reciprocals (rates).
     """
-    low_bound, high_bound = max(param.lower, -1e12), min(param.upper, 1e12)
     if is_exponent:
         pieces = [_signed_decades(0.02, 4.0)]
     else:
@@ -161,7 +164,11 @@ def _guess(param: Param, unit: Array, inputs: Sequence[Array], is_exponent: bool
     result = np.empty_like(unit)
     for i, piece in enumerate(pieces):
         result[which == i] = piece(position[which == i] - i)
-    return np.clip(result, low_bound, high_bound)
+    return _within(param, result)
+
+
+def _within(param: Param, values: Array) -> Array:
+    return np.clip(values, max(param.lower, -_FURTHEST), min(param.upper, _FURTHEST))
 
 
 def _signed_decades(small: float, large: float) -> Piece:
@@ -182,25 +189,41 @@ def _between(low: float, high: float) -> Piece:
 
 def _place(law: Law, nonlinear: list[int], inputs: Sequence[Array], unit: Array) -> Array:
     """Return the nonlinear parameters at points of the unit cube, their search ranges."""
-    values = np.empty_like(unit)
     formula = parse(law.formula)
     by_symbol = dict(zip(law.symbols, inputs, strict=True))
+    theta = np.ones((len(unit), len(law.params)))
+    exponents = {j for j in nonlinear if _is_exponent(formula, law.params[j].name)}
+    by_term = {
+        found.param: found
+        for found in law.derived.multipliers
+        if law.params[found.param].search is None and found.param not in exponents
+    }
     for column, j in enumerate(nonlinear):
         param = law.params[j]
         share = unit[:, column]
-        if param.search is None:
-            values[:, column] = _guess(param, share, inputs, _is_exponent(formula, param.name))
-            continue
-        low, high = param.search
-        if param.search_input:
-            reference = by_symbol[param.search_input]
-            low, high = low * float(np.min(reference)), high * float(np.max(reference))
-            low, high = max(low, param.lower), min(high, param.upper)
-        if param.scale == "log":
-            values[:, column] = low * (high / low) ** share
-        else:
-            values[:, column] = low + (high - low) * share
-    return values
+        if param.search is not None:
+            theta[:, j] = _from_range(param, share, by_symbol)
+        elif j not in by_term:
+            theta[:, j] = _guess(param, share, inputs, j in exponents)
+    some = [values[np.linspace(0, len(values) - 1, TERM_ROWS).astype(int)] for values in inputs]
+    for j, multiplier in by_term.items():
+        if j in nonlinear:
+            term = _signed_decades(*TERM_SIZES)(unit[:, nonlinear.index(j)])
+            theta[:, j] = _within(law.params[j], term * multiplier.per_unit(theta, some))
+    return theta[:, nonlinear]
+
+
+def _from_range(param: Param, share: Array, inputs: Mapping[str, Array]) -> Array:
+    """Spread a declared parameter over its search range."""
+    assert param.search is not None
+    low, high = param.search
+    if param.search_input:
+        reference = inputs[param.search_input]
+        low, high = low * float(np.min(reference)), high * float(np.max(reference))
+        low, high = max(low, param.lower), min(high, param.upper)
+    if param.scale == "log":
+        return np.asarray(low * (high / low) ** share)
+    return np.asarray(low + (high - low) * share)
 
 
 def _solve_linear(gram: Array, moment: Array, is_positive: Array) -> Array:

@@ -8,7 +8,7 @@ the reweighted Gauss-Newton matrix stands in. Bounds are met by projection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,16 @@ from isoflop.fitting.objective import Array, Evaluation, Problem
 MAX_STRETCH = 64.0
 
 SMALLEST_PIVOT = 1e-13
+SMALLEST_SIZE = 1e-30
+"""Below it a parameter that is searched by the logarithm of its size is near zero as it is."""
+
+FLAT = 1e-6
+"""Scaled gradient below which an end from which no step leads down is a minimum."""
+
+SAME_END = 1e-7
+LAGGING, LAGGING_AFTER = 3.0, 90
+"""After so many iterations a start is given up if its value is so many times the best, or if most
+of its rivals agree on an end."""
 
 _MAX_DAMPING = 1e14
 
@@ -30,21 +40,31 @@ class Coordinates:
     is_log : ndarray of bool, shape (n_params,)
     lower, upper : ndarray, shape (n_params,)
         Bounds in natural units.
+    is_signed_log : ndarray of bool, shape (n_params,), optional
+        Parameters that keep their sign, and are searched by the logarithm of their size.
     """
 
     is_log: Array
     lower: Array
     upper: Array
+    is_signed_log: Array | None = None
 
     def inward(self, theta: Array) -> Array:
         """Turn natural parameters into internal ones."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.is_log, np.log(theta), theta)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            inner = np.where(self.is_log, np.log(theta), theta)
+            if self.is_signed_log is not None:
+                inner = np.where(self.is_signed_log, np.arcsinh(theta / SMALLEST_SIZE), inner)
+            return inner
 
     def outward(self, internal: Array) -> Array:
         """Turn internal parameters into natural ones."""
         with np.errstate(over="ignore"):
-            return np.where(self.is_log, np.exp(np.where(self.is_log, internal, 0.0)), internal)
+            theta = np.where(self.is_log, np.exp(np.where(self.is_log, internal, 0.0)), internal)
+            if self.is_signed_log is not None:
+                size = np.sinh(np.where(self.is_signed_log, internal, 0.0))
+                theta = np.where(self.is_signed_log, SMALLEST_SIZE * size, theta)
+            return theta
 
     def project(self, internal: Array) -> Array:
         """Move what is out of bounds to the bound."""
@@ -52,14 +72,19 @@ class Coordinates:
 
     def pull_back(self, theta: Array, natural: Evaluation) -> Evaluation:
         """Turn derivatives by natural parameters into derivatives by internal ones."""
+        is_bent = self.is_log
         scale = np.where(self.is_log, theta, 1.0)
         diagonal = np.arange(theta.shape[1])
         with np.errstate(all="ignore"):  # runaway steps overflow here and are rejected after
-            gradient = natural.gradient * scale
+            if self.is_signed_log is not None:
+                is_bent = is_bent | self.is_signed_log
+                scale = np.where(self.is_signed_log, np.hypot(theta, SMALLEST_SIZE), scale)
             outer = scale[:, :, None] * scale[:, None, :]
             hessian = natural.hessian * outer
-            hessian[:, diagonal, diagonal] += np.where(self.is_log, gradient, 0.0)
-            return Evaluation(natural.value, gradient, hessian, natural.gauss_newton * outer)
+            hessian[:, diagonal, diagonal] += np.where(is_bent, natural.gradient * theta, 0.0)
+            return Evaluation(
+                natural.value, natural.gradient * scale, hessian, natural.gauss_newton * outer
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +98,36 @@ class Solution:
     value : ndarray, shape (n_batch,)
     is_converged : ndarray of bool, shape (n_batch,)
     n_iterations : int
+    n_evaluations : int
+        Of the objective with its derivatives, over all problems.
     """
 
     theta: Array
     value: Array
     is_converged: Array
     n_iterations: int
+    n_evaluations: int
+
+    def lower_of(self, other: Solution) -> Solution:
+        """Return the lower end of each problem."""
+        is_lower = (other.value < self.value) | ~np.isfinite(self.value)
+        return Solution(
+            theta=np.where(is_lower[:, None], other.theta, self.theta),
+            value=np.where(is_lower, other.value, self.value),
+            is_converged=np.where(is_lower, other.is_converged, self.is_converged),
+            n_iterations=max(self.n_iterations, other.n_iterations),
+            n_evaluations=self.n_evaluations + other.n_evaluations,
+        )
+
+    def joined(self, other: Solution) -> Solution:
+        """Return the ends of both."""
+        return Solution(
+            theta=np.concatenate([self.theta, other.theta]),
+            value=np.concatenate([self.value, other.value]),
+            is_converged=np.concatenate([self.is_converged, other.is_converged]),
+            n_iterations=max(self.n_iterations, other.n_iterations),
+            n_evaluations=self.n_evaluations + other.n_evaluations,
+        )
 
 
 def solve_definite(matrix: Array, vector: Array) -> tuple[Array, Array]:
@@ -171,7 +220,12 @@ def anneal(
     whose kinks stop Newton steps; each stage starts where the wider one ended.
     """
     solution = minimise(
-        problem, coordinates, start, projector=projector, max_iterations=max_iterations
+        problem,
+        coordinates,
+        start,
+        projector=projector,
+        max_iterations=max_iterations,
+        are_rivals=True,
     )
     finite = np.isfinite(solution.value)
     if not finite.any() or not np.isfinite(problem.delta):
@@ -180,12 +234,32 @@ def anneal(
     stages = int(np.ceil(np.log10(max(typical / problem.delta, 1e-300))))
     if stages < 3:
         return solution
-    theta = start
-    for power in range(stages, -1, -1):
+    staged = descend(problem, coordinates, start, stages, max_iterations=max_iterations)
+    return solution.lower_of(staged)
+
+
+def descend(
+    problem: Problem,
+    coordinates: Coordinates,
+    start: Array,
+    n_stages: int = 3,
+    *,
+    max_iterations: int = 400,
+) -> Solution:
+    """Minimise with a quadratic part that narrows tenfold each stage, down to the problem's own.
+
+    Parameters
+    ----------
+    n_stages : int
+        Stages before the last; none where the objective is quadratic throughout.
+    """
+    theta, n_before = start, 0
+    for power in range(n_stages if np.isfinite(problem.delta) else 0, 0, -1):
         stage = problem.with_delta(problem.delta * 10.0**power)
-        solution = minimise(stage, coordinates, theta, max_iterations=max_iterations)
-        theta = solution.theta
-    return solution
+        wide = minimise(stage, coordinates, theta, are_rivals=True)
+        theta, n_before = wide.theta, n_before + wide.n_evaluations
+    last = minimise(problem, coordinates, theta, max_iterations=max_iterations, are_rivals=True)
+    return replace(last, n_evaluations=last.n_evaluations + n_before)
 
 
 def minimise(
@@ -199,6 +273,7 @@ def minimise(
     tolerance: float = 1e-12,
     max_iterations: int = 100,
     damping: float = 1e-3,
+    are_rivals: bool = False,
 ) -> Solution:
     """Minimise a problem from every start.
 
@@ -220,6 +295,10 @@ def minimise(
     max_iterations : int
     damping : float
         At the start, relative to the Gauss-Newton diagonal.
+    are_rivals : bool
+        Whether all are starts of one problem, of which the lowest end counts: those about to reach
+        it stop there, and after many iterations those are given up that are far above it, or left
+        over when most have reached it.
     """
     internal = coordinates.project(coordinates.inward(start))
     theta = coordinates.outward(internal)
@@ -229,7 +308,7 @@ def minimise(
     stretch = np.ones(len(start))
     is_converged = np.zeros(len(start), dtype=bool)
     active = np.flatnonzero(np.isfinite(point.value))
-    iteration = 0
+    iteration, n_evaluations = 0, len(start)
     while len(active) and iteration < max_iterations:
         iteration += 1
         here, current = point.rows(active), internal[active]
@@ -237,12 +316,14 @@ def minimise(
             (current >= upper) & (here.gradient < 0)
         )
         step, predicted = newton_step(here, factor[active], ~is_held)
-        # A small predicted decrease under little damping is convergence; under much it is a wall.
-        small = predicted <= tolerance * np.maximum(np.abs(here.value), 1e-300)
-        is_done = small & (factor[active] < 1.0)
-        is_stuck = factor[active] > _MAX_DAMPING
-        is_converged[active[is_done | (is_stuck & small)]] = True
-        going = ~(is_done | is_stuck)
+        is_done, is_over = _ended(here, predicted, factor[active], ~is_held, tolerance)
+        if are_rivals:
+            is_done |= _has_joined(here.value, predicted, point.value[is_converged])
+            is_over |= is_done
+            if iteration > LAGGING_AFTER:
+                is_over |= _lags(here.value, point.value, point.value[is_converged])
+        is_converged[active[is_done]] = True
+        going = ~is_over
         active, here, predicted = active[going], here.rows(going), predicted[going]
         if not len(active):
             break
@@ -256,16 +337,15 @@ def minimise(
         part = weights if weights is None or weights.ndim == 1 else weights[active]
         moves = shift if shift is None else shift[active]
         there = coordinates.pull_back(theta, problem.evaluate(theta, part, moves))
+        n_evaluations += len(active)
         is_better = (there.value < here.value) & np.isfinite(there.gradient).all(axis=1)
         better = active[is_better]
         internal[better] = moved[is_better]
         point.put(better, there.rows(is_better))
         with np.errstate(over="ignore"):  # a step that predicts next to nothing
             gain = (here.value - there.value) / np.maximum(predicted, 1e-300)
-        is_plain = reach == 1.0
-        shrink = np.where(gain > 0.75, 0.1, np.where(gain > 0.25, 0.5, 2.0))
-        shrink = np.where(is_better, shrink, 8.0)
-        factor[active] = np.where(is_plain, factor[active] * shrink, factor[active])
+        # The damping answers to plain steps alone.
+        factor[active] *= np.where(reach == 1.0, _damping_change(gain, is_better), 1.0)
         factor[active] = np.maximum(factor[active], 1e-12)
         # Far from its kinks the Huber penalty is linear and gains twice what its bowl predicts:
         # go further each time until it does not pay.
@@ -276,4 +356,55 @@ def minimise(
         value=point.value,
         is_converged=is_converged,
         n_iterations=iteration,
+        n_evaluations=n_evaluations,
     )
+
+
+def _ended(
+    here: Evaluation, predicted: Array, damping: Array, is_free: Array, tolerance: float
+) -> tuple[Array, Array]:
+    """Say which problems are at a minimum, and which are over, there or at a wall."""
+    # A small predicted decrease under little damping is convergence; under much it is a wall.
+    small = predicted <= tolerance * np.maximum(np.abs(here.value), 1e-300)
+    is_done = small & (damping < 1.0)
+    is_stuck = damping > _MAX_DAMPING
+    if is_stuck.any():
+        is_done |= is_stuck & (scaled_gradient(here, is_free) < FLAT)
+    return is_done, is_done | is_stuck
+
+
+def _damping_change(gain: Array, is_better: Array) -> Array:
+    """Return the factor for the damping, by how much of what a step predicted came true."""
+    change = np.where(gain > 0.75, 0.1, np.where(gain > 0.25, 0.5, 2.0))
+    return np.where(is_better, change, 8.0)
+
+
+def _lags(value: Array, values: Array, ends: Array) -> Array:
+    """Say which problems are far above the best, or all of them where most rivals agree."""
+    best = float(np.min(values))
+    if 2 * int(np.sum(ends <= best * (1 + SAME_END))) > len(values):
+        return np.ones(len(value), dtype=bool)
+    return np.asarray(value > LAGGING * best)
+
+
+def scaled_gradient(point: Evaluation, is_free: Array) -> Array:
+    """Return the largest component of each gradient, in units of the objective's own spread.
+
+    Returns
+    -------
+    ndarray, shape (n_batch,)
+        NaN where a component is not a number.
+    """
+    with np.errstate(all="ignore"):
+        spread = np.sqrt(np.maximum(np.diagonal(point.gauss_newton, axis1=1, axis2=2), 1e-300))
+        share = np.abs(point.gradient) / spread / np.sqrt(np.maximum(point.value, 1e-300))[:, None]
+    return np.asarray(np.max(np.where(is_free, share, 0.0), axis=1, initial=0.0))
+
+
+def _has_joined(value: Array, predicted: Array, ends: Array) -> Array:
+    """Say which problems are about to end where the lowest of their rivals has ended."""
+    if not len(ends):
+        return np.zeros(len(value), dtype=bool)
+    best = float(np.min(ends))
+    near = SAME_END * max(abs(best), 1e-300)
+    return np.asarray((np.abs(value - best) <= near) & (predicted <= near))

@@ -70,6 +70,24 @@ class Graph:
         """Return the parameters that a node depends on."""
         return self._depends[node]
 
+    def reads(self, node: int) -> bool:
+        """Say whether a node depends on inputs."""
+        return self._reads[node]
+
+    def uses(self, root: int) -> dict[int, set[int]]:
+        """Return the nodes below a root, each with those that it is an argument of."""
+        found: dict[int, set[int]] = {root: set()}
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            op, args = self.nodes[node]
+            for arg in () if op in ("const", "param", "input") else map(int, args):
+                if arg not in found:
+                    found[arg] = set()
+                    waiting.append(arg)
+                found[arg].add(node)
+        return found
+
     def split(self, node: int) -> tuple[int, int, int]:
         """Return three factors of a node: of parameters and inputs, of inputs, of parameters."""
         op, args = self.nodes[node]
@@ -79,7 +97,8 @@ class Graph:
                 params.append(factor)
             else:
                 (both if self._depends[factor] else inputs).append(factor)
-        return self.mul(*both), self.mul(*inputs), self.mul(*params)
+        core = both[0] if len(both) == 1 else self.mul(*both)
+        return core, self.mul(*inputs), self.mul(*params)
 
     def value(self, node: int) -> float | None:
         """Return a constant node's value, and None for any other."""
@@ -136,6 +155,28 @@ class Graph:
         if constant != 1.0 or not rest:
             rest.append(self.const(constant))
         return rest[0] if len(rest) == 1 else self._intern(("mul", tuple(sorted(rest))))
+
+    def times(self, *factors: int) -> int:
+        """Return a product in which what each factor has of parameters and inputs stays together.
+
+        The derivatives of a formula share such parts. Flattened into one long product each, as
+        `mul` has it, they would be multiplied together once for every derivative.
+        """
+        parts = []
+        for factor in factors:
+            both, inputs, params = self.split(factor)
+            parts += [both, inputs, params]
+        light = [part for part in parts if not (self._reads[part] and self._depends[part])]
+        heavy = [part for part in parts if self._reads[part] and self._depends[part]]
+        product = self.mul(*light)
+        if not heavy or self.value(product) == 0.0:
+            return product
+        op, args = self.nodes[product]
+        rest = [int(arg) for arg in args] if op == "mul" else [product]
+        rest = [arg for arg in rest if self.value(arg) != 1.0]
+        if len(heavy) + len(rest) == 1:
+            return heavy[0]
+        return self._intern(("mul", tuple(sorted([*heavy, *rest]))))
 
     def neg(self, node: int) -> int:
         """Return the negative of a node."""
@@ -222,7 +263,10 @@ class Graph:
                 return self.add(*inner)
             case "mul":
                 return self.add(
-                    *(self.mul(change, *args[:i], *args[i + 1 :]) for i, change in enumerate(inner))
+                    *(
+                        self.times(change, self.mul(*args[:i], *args[i + 1 :]))
+                        for i, change in enumerate(inner)
+                    )
                 )
             case "pow":
                 return self._differentiate_power(node, param)
@@ -232,7 +276,7 @@ class Graph:
                 return self.add(self.mul(left_wins, inner[0]), self.mul(right_wins, inner[1]))
             case "step":  # flat wherever it has a derivative
                 return self.const(0.0)
-        return self.mul(self._slope(node), inner[0])
+        return self.times(self._slope(node), inner[0])
 
     def _slope(self, node: int) -> int:
         """Return the derivative of a function of one argument by that argument."""
@@ -262,14 +306,14 @@ class Graph:
         from_exponent = self.derivative(exponent, param)
         terms = []
         if self.value(from_exponent) != 0.0:
-            terms.append(self.mul(node, from_exponent, self.base_log(base)))
+            terms.append(self.times(from_exponent, self.mul(node, self.base_log(base))))
         if self.value(from_base) != 0.0:
             power = self.value(exponent)
             if power is not None and power.is_integer():
                 lower = self.pow(base, self.const(power - 1.0))
             else:  # b**e / b shares b**e, where b**(e - 1) would be another exponential
                 lower = self.mul(node, self._intern(("base_recip", (base,))))
-            terms.append(self.mul(exponent, lower, from_base))
+            terms.append(self.times(from_base, self.mul(exponent, lower)))
         return self.add(*terms) if terms else self.const(0.0)
 
 

@@ -15,6 +15,7 @@ from isoflop.identity import NOT_IDENTITY
 from isoflop.laws.formula import parse
 from isoflop.laws.graph import build
 from isoflop.laws.latex import formula_latex
+from isoflop.laws.multipliers import Multiplier, find_multipliers
 from isoflop.laws.products import Products
 from isoflop.laws.program import Program
 from isoflop.laws.roles import Role
@@ -221,6 +222,8 @@ class Derived:
     basis : Products
         The formula, and its derivative by each linear and each exponential parameter: with those
         at zero, what each multiplies (the formula then holds the exponential ones once).
+    multipliers : tuple of Multiplier
+        Parameters that multiply a term, each after those that its term needs.
     """
 
     loss: Program
@@ -229,6 +232,7 @@ class Derived:
     linear: tuple[int, ...]
     exponential: tuple[int, ...]
     basis: Products
+    multipliers: tuple[Multiplier, ...]
 
     @property
     def projected(self) -> tuple[int, ...]:
@@ -263,6 +267,7 @@ def derive(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> D
         linear=linear_set,
         exponential=exponential_set,
         basis=Products(graph, root, [first[j] for j in linear_set + exponential_set]),
+        multipliers=find_multipliers(graph, root),
     )
 
 

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, diagnose
-from isoflop.fitting.certificate import SAME_OPTIMUM
 from isoflop.fitting.diagnose import Extent, ObjectiveSurface, diagnostics
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -81,7 +80,7 @@ def _draw(surface: ObjectiveSurface, notes: list[str], theme: Theme) -> go.Figur
 def _alt(surface: ObjectiveSurface) -> str:
     n_other = len(surface.search.minima) - 1
     others = counted(n_other, "other minimum", "other minima") if n_other else "no other minimum"
-    n_same = int(np.sum(surface.search.excess <= SAME_OPTIMUM))
+    n_same = int(np.sum(surface.search.is_best))
     return (
         f"The objective over {' and '.join(surface.names)} with {len(surface.starts)} starts; "
         f"{n_same} of them end at the reported optimum; {others} found."

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from isoflop.errors import FitError
-from isoflop.fitting.certificate import SAME_OPTIMUM
+from isoflop.fitting.certificate import find_minima
 from isoflop.fitting.diagnose.conditional import minimise_held
 from isoflop.fitting.diagnose.refit import Diagnostics
-from isoflop.fitting.fit import _choose_seeds, _polish
 from isoflop.fitting.objective import Array, Problem
+from isoflop.fitting.search import choose_seeds, polish
 from isoflop.fitting.seeds import make_surface, project_linear, thin
 from isoflop.fitting.solve import minimise
 from isoflop.laws.law import Law
@@ -28,10 +28,10 @@ N_ALONG = 160
 NEAR_SIGMAS = 6.0
 MARGIN = 0.04
 N_BASES, N_SWEEPS = 3, 6
-"""Minima that every grid point starts from, and times that neighbours help each other along."""
+"""Minima that a grid point may start from, and times that neighbours help each other along."""
 
-AT_ONCE, SHARE_OF_BASES = 200, 0.6
-"""Grid points between reports of progress, and the share of the work before neighbours help."""
+SHARE_OF_RINGS = 0.6
+"""Share of the work before neighbours help each other."""
 
 RUN_OFF = 20.0
 """E-foldings from the optimum beyond which a minimum lies outside any picture."""
@@ -51,6 +51,8 @@ class Multistart:
     excess : ndarray, shape (n_starts,)
         Of the objective at the end over the reported minimum, relative; infinite where a start
         reached no finite value.
+    is_best : ndarray of bool, shape (n_starts,)
+        Whether a start ended at the reported optimum.
     minima : ndarray of int
         Positions of the distinct local minima among the ends, the reported optimum first.
     """
@@ -58,6 +60,7 @@ class Multistart:
     starts: Array
     ends: Array
     excess: Array
+    is_best: Array
     minima: Array
 
 
@@ -96,20 +99,21 @@ class ObjectiveSurface:
 def multistart(setup: Diagnostics) -> Multistart:
     """Repeat the search of a fit, keeping every start and its end."""
     law, problem = setup.fit.law, setup.problem
-    starts = _choose_seeds(law, make_surface(law, problem))
-    solution = _polish(law, problem, setup.coordinates, starts)
-    best = setup.fit.objective_value if problem.below == 1.0 else float(np.min(solution.value))
+    starts = choose_seeds(law, make_surface(law, problem))
+    solution = polish(law, problem, setup.coordinates, starts)
+    theta = setup.fit.theta
+    best = float(problem.value(theta[None])[0])
+    minima = find_minima(problem, theta, best, solution)
     excess = (solution.value - best) / max(best, problem.rounding)
+    excess = np.where(np.isfinite(excess), np.maximum(excess, 0.0), np.inf)
     order = np.argsort(excess, kind="stable")
-    starts, ends, excess = starts[order], solution.theta[order], excess[order]
-    is_other = (excess > SAME_OPTIMUM) & solution.is_converged[order] & np.isfinite(excess)
-    others = np.flatnonzero(is_other)
-    distinct = np.diff(excess[others], prepend=-np.inf) > 1e-4 * (1 + excess[others])
+    place = np.argsort(order)
     return Multistart(
-        starts=starts,
-        ends=ends,
-        excess=np.where(np.isfinite(excess), np.maximum(excess, 0.0), np.inf),
-        minima=np.concatenate([[0], others[distinct]]).astype(int),
+        starts=starts[order],
+        ends=solution.theta[order],
+        excess=excess[order],
+        is_best=minima.is_best[order],
+        minima=np.array([0, *place[minima.others]], dtype=int),
     )
 
 
@@ -232,26 +236,32 @@ def _conditional_excess(
     progress: Progress,
 ) -> Array:
     """Return the relative excess of the objective at each grid point, the others at their best."""
-    law = setup.fit.law
     best = float(minimise(problem, setup.coordinates, setup.fit.theta[None]).value[0])
     place, lowest = np.tile(setup.fit.theta, (len(grid), 1)), np.full(len(grid), np.inf)
     place[:, held] = grid
-    everywhere = np.arange(len(grid))
-    bases = found.ends[found.minima][:N_BASES]
-    for done, basis in enumerate(bases):
-        start = np.tile(basis, (len(grid), 1))
-        start[:, held] = grid
-        if not set(held) & set(law.derived.projected):
-            start = project_linear(law, problem, start)
-        for part in np.array_split(everywhere, max(1, len(everywhere) // AT_ONCE)):
-            _settle(setup, problem, held, part, start[part], place, lowest)
-            progress(SHARE_OF_BASES * (done + (part[-1] + 1) / len(everywhere)) / len(bases))
+    starts = _starts_of_minima(setup, problem, found, held, grid)
+    values = [problem.value(start) for start in starts]
     steps = (1, -1) if len(held) == 1 else (1, -1, N_SIDE, -N_SIDE)
+    rings = _rings(setup.fit.theta[held], grid, N_ALONG if len(held) == 1 else N_SIDE)
+    # From the optimum outwards: next to a point whose others are at their best, few steps are left.
+    # A value takes a small part of what derivatives take: only the best start goes on.
+    for done, ring in enumerate(rings):
+        around = [np.roll(place, step, axis=0)[ring] for step in steps]
+        for start in around:
+            start[:, held] = grid[ring]
+        is_settled = [np.isfinite(np.roll(lowest, step)[ring]) for step in steps]
+        tried = [
+            np.where(ok, problem.value(s), np.inf) for ok, s in zip(is_settled, around, strict=True)
+        ]
+        options = np.stack([*(start[ring] for start in starts), *around])
+        choice = np.argmin(np.stack([*(value[ring] for value in values), *tried]), axis=0)
+        _settle(setup, problem, held, ring, options[choice, np.arange(len(ring))], place, lowest)
+        progress(SHARE_OF_RINGS * (done + 1) / len(rings))
     for sweep in range(N_SWEEPS):
         n_better = 0
         for i, step in enumerate(steps):
             swept = (sweep + i / len(steps)) / N_SWEEPS
-            progress(SHARE_OF_BASES + (1 - SHARE_OF_BASES) * swept)
+            progress(SHARE_OF_RINGS + (1 - SHARE_OF_RINGS) * swept)
             start = np.roll(place, step, axis=0)
             start[:, held] = grid
             better = np.flatnonzero(problem.value(start) < lowest * (1 - TOLERANCE))
@@ -261,6 +271,30 @@ def _conditional_excess(
             break
     excess = (lowest - best) / max(best, problem.rounding)
     return np.where(np.isfinite(excess), np.maximum(excess, 0.0), np.nan)
+
+
+def _starts_of_minima(
+    setup: Diagnostics, problem: Problem, found: Multistart, held: list[int], grid: Array
+) -> list[Array]:
+    """Return starts at every grid point: each low minimum, as it is and with closed forms."""
+    starts = []
+    for basis in found.ends[found.minima][:N_BASES]:
+        start = np.tile(basis, (len(grid), 1))
+        start[:, held] = grid
+        starts.append(start)
+        if not set(held) & set(setup.fit.law.derived.projected):
+            starts.append(project_linear(setup.fit.law, problem, start))
+    return starts
+
+
+def _rings(centre: Array, grid: Array, count: int) -> list[Array]:
+    """Return the positions of grid points by their distance from a centre, in steps of the grid."""
+    distance = np.zeros(len(grid), dtype=int)
+    for column, middle in zip(grid.T, centre, strict=True):
+        axis, place = np.unique(column, return_inverse=True)
+        at = min(int(np.searchsorted(axis, middle)), count - 1)
+        distance = np.maximum(distance, np.abs(place - at))
+    return [np.flatnonzero(distance == d) for d in range(distance.max() + 1)]
 
 
 def _silent(_: float) -> None:
