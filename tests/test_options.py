@@ -23,7 +23,7 @@ from isoflop.options import (
     option,
     options_of,
 )
-from isoflop.planning import Budget, PlanOptions, Site
+from isoflop.planning import Budget, PlanOptions, Requests, Site
 from isoflop.planning.storage import CheckpointPolicy
 
 ALL = (FitOptions, PredictOptions, Budget, PlanOptions)
@@ -220,7 +220,9 @@ def typed(flag: str, value: object) -> str:
 def run(node: ast.expr) -> Any:
     """Do what an expression of calls and constants says."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        made = {kind.__name__: kind for kind in (*ALL, Site, CheckpointPolicy)}[node.func.id]
+        made = {kind.__name__: kind for kind in (*ALL, Requests, Site, CheckpointPolicy)}[
+            node.func.id
+        ]
         return made(**{str(item.arg): run(item.value) for item in node.keywords})
     return ast.literal_eval(node)
 

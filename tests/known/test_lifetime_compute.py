@@ -8,7 +8,7 @@ import pytest
 
 from isoflop.laws import load_laws
 from isoflop.planning import ComputeRule
-from isoflop.planning.inverse import cheapest, inference_in_training_tokens
+from isoflop.planning.inverse import cheapest
 
 LAW = load_laws()["chinchilla"]
 VALUES = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.336, "beta": 0.283}
@@ -39,14 +39,14 @@ def test_least_lifetime_compute() -> None:
 
 def test_least_lifetime_cost() -> None:
     hour = 3600.0
-    equivalent = inference_in_training_tokens(
-        1e10 * 1000,
-        1e10 * 250,
-        training_usd_per_flop=1.40 / hour / (312e12 * 0.5),
-        prefill_usd_per_flop=0.60 / hour / (624e12 * 0.4),  # A100 40 GB in INT8
-        decode_usd_per_flop=0.60 / hour / (624e12 * 0.2),
+    training = 3 * 1.40 / hour / (312e12 * 0.5)  # for each FLOP of a forward pass
+    prefill = 0.60 / hour / (624e12 * 0.4)  # A100 40 GB in INT8
+    decode = 0.60 / hour / (624e12 * 0.2)
+    ratio = (1000 * prefill + 250 * decode) / 1250 / training
+    rule = ComputeRule(
+        lifetime_inference_tokens=1e10 * 1250,
+        inference_ratio=lambda params: np.full(params.shape, ratio),
     )
-    rule = ComputeRule(lifetime_inference_tokens=equivalent)
     best, plain = cheapest(LAW, THETA, 1.947, rule=rule), cheapest(LAW, THETA, 1.947)
     assert best.params == pytest.approx(2.053e10, rel=PRINTED)
     assert best.tokens == pytest.approx(3.302e12, rel=PRINTED)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoflop.accounting import find_model, load_families
-from isoflop.errors import DoesNotFit, PlanError
+from isoflop.errors import CatalogError, DoesNotFit, PlanError
 from isoflop.planning import find_accelerator
 from isoflop.planning.inference import (
     ServingSetup,
@@ -14,6 +14,7 @@ from isoflop.planning.inference import (
     estimate_serving,
     kv_cache_bytes,
     kv_cache_bytes_per_token,
+    saturated_serving,
     serving_on,
     weights_read_bytes,
 )
@@ -31,6 +32,10 @@ IDEAL = ServingSetup(
     price_usd_per_hour=2.0,
     bandwidth_share=1.0,
     flop_share=1.0,
+    layer_s=0.0,
+    all_reduce_s=0.0,
+    saturated_share=1.0,
+    expert_share=1.0,
     prompt_tokens=1,
     output_tokens=1,
 )
@@ -196,3 +201,89 @@ def test_a_model_is_served_at_the_rates_and_price_of_the_accelerator():
     )
     assert setup.peak_flop_per_s == find_accelerator("h100-sxm").peak("bf16")
     assert estimate_serving(LLAMA_8B, setup).usd_per_million_output_tokens > 0
+
+
+PRECISIONS = {"bf16": 2.0, "int8": 1.0, "fp8": 1.0, "fp4": 0.5, "int4": 0.5}
+CARDS = {
+    "A100-330W": "a100-sxm-80gb", "A100-40": "a100-sxm-40gb", "H100": "h100-sxm",
+    "H200": "h200-sxm", "B200": "b200-sxm", "GB200": "gb200",
+    "RTX-PRO-6000": "rtx-pro-6000-blackwell",
+}  # fmt: skip
+NAMES = {
+    "GPT-OSS-120B": "gpt-oss-120b", "GPT-OSS-20B": "gpt-oss-20b", "DeepSeek-R1": "DeepSeek-V3",
+    "Llama-3.1-8B": "Llama-3-8B", "Llama-3.1-70B": "Llama-3-70B",
+}  # fmt: skip
+
+
+def measured(shared, phase: str):
+    """Yield the rows of a phase: estimated over measured tokens a second."""
+    with (shared / "facts" / "serving.tsv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["phase"] == phase]
+    for row in rows:
+        if row["gpu"] not in CARDS or row["precision"] not in PRECISIONS:
+            continue
+        try:
+            shape = find_model(NAMES.get(row["model"], row["model"])).architecture
+        except CatalogError:
+            continue
+        yield row, shape, find_accelerator(CARDS[row["gpu"]])
+
+
+def test_one_sequence_is_generated_as_fast_as_measured(shared):
+    """gpt-fast and vLLM in BF16, 1 to 8 cards; the ideal roofline is off by 82%."""
+    errors = []
+    for row, shape, device in measured(shared, "decode"):
+        if row["precision"] != "bf16" or row["batch"] != "1":
+            continue
+        setup = serving_on(
+            device,
+            accelerators=int(row["gpus"]),
+            batch=1,
+            prompt_tokens=int(row["input_tokens"] or 5),
+            output_tokens=int(row["output_tokens"] or 200),
+        )
+        found = estimate_serving(shape, setup).tokens_per_s
+        errors.append(abs(found / float(row["value"]) - 1))
+    assert len(errors) >= 12
+    assert sorted(errors)[len(errors) // 2] < 0.06
+    assert max(errors) < 0.15
+
+
+def test_a_server_under_full_load_is_as_fast_as_measured(shared):
+    """TensorRT-LLM, 1,024 to 32,768 tokens in and out; each figure is one card's output."""
+    errors = []
+    for row, shape, device in measured(shared, "serve"):
+        size = PRECISIONS[row["precision"]]
+        peak = device.peak("fp8") if size <= 1 else device.peak()
+        setup = ServingSetup(
+            accelerators=int(row["gpus"]),
+            memory_bytes=device.memory_bytes,
+            bandwidth_byte_per_s=device.bandwidth_byte_per_s,
+            peak_flop_per_s=peak * (2 if size < 1 and "200" in device.key[1:] else 1),
+            weight_bytes=size,
+            cache_bytes=1.0,
+            prompt_tokens=int(row["input_tokens"]),
+            output_tokens=int(row["output_tokens"]),
+        )
+        found = saturated_serving(shape, setup).output_tokens_per_s / setup.accelerators
+        errors.append(found / float(row["value"]) - 1)
+    off = sorted(abs(error) for error in errors)
+    assert len(off) >= 60
+    assert abs(sorted(errors)[len(off) // 2]) < 0.1
+    assert off[len(off) // 2] < 0.25
+    assert off[9 * len(off) // 10] < 0.6
+
+
+def test_the_price_of_a_known_server():
+    """Llama 3 70B in FP8 on two H100 at 2.50 an hour: 0.31 a million outputs, prompts included."""
+    shape = find_model("Llama-3-70B").architecture
+    setup = serving_on(
+        find_accelerator("h100-sxm"), accelerators=2, batch=1, prompt_tokens=1024,
+        output_tokens=1024, dtype="fp8", price_usd_per_hour=2.5,
+    )  # fmt: skip
+    found = saturated_serving(shape, setup)
+    total = found.usd_per_million_prompt_tokens + found.usd_per_million_output_tokens
+    assert total == pytest.approx(0.31, abs=0.03)
+    longer = saturated_serving(shape, replace(setup, prompt_tokens=8192))
+    per_output = longer.usd_per_million_output_tokens + 8 * longer.usd_per_million_prompt_tokens
+    assert 3 < per_output / total < 7

@@ -15,6 +15,7 @@ from isoflop.planning.layout import Layout
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.plan import plan, plan_within
 from isoflop.planning.rule import ComputeRule
+from isoflop.planning.serving import Requests
 from isoflop.planning.step_time import StepTime, step_time
 from isoflop.planning.step_work import Cluster, TrainingStep
 from isoflop.planning.storage import CheckpointPolicy
@@ -45,6 +46,7 @@ __all__ = [
     "Optimum",
     "Plan",
     "PlanOptions",
+    "Requests",
     "Setting",
     "Site",
     "StepTime",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.errors import DoesNotFit
+from isoflop.errors import DoesNotFit, PlanError
 from isoflop.fitting.result import Fit
 from isoflop.laws import Law
 from isoflop.options import option
@@ -21,7 +21,8 @@ from isoflop.planning.cost import Site, usd_per_hour
 from isoflop.planning.frontier import LARGEST_PARAMS, SMALLEST_PARAMS, best_along
 from isoflop.planning.inputs import has_column, with_repetition
 from isoflop.planning.rates import LayoutRates
-from isoflop.planning.rule import SIX_ND, ComputeRule, Correction
+from isoflop.planning.rule import FORWARD_SHARE, SIX_ND, ComputeRule, Correction
+from isoflop.planning.serving import PricedInference, ServingCost
 from isoflop.planning.speed import (
     Speed,
     batch_limit,
@@ -100,6 +101,8 @@ class Setting:
         Tokens of a step; the critical batch limits them if absent.
     batch_factor : float
         Times the critical batch that a step may take.
+    serving : ServingCost, optional
+        What inference takes, where money pays for it; as its FLOP in training would if absent.
     """
 
     budget: Budget
@@ -113,6 +116,30 @@ class Setting:
     rates: LayoutRates | None = None
     batch_tokens: float | None = None
     batch_factor: float = 1.0
+    serving: ServingCost | None = None
+
+    def inference_usd(self, params: float, speed: Speed) -> float | None:
+        """Return what all inference of a model costs; None without a price."""
+        demand = self.budget.lifetime_inference_tokens
+        if not demand:
+            return 0.0
+        try:
+            per_hour = usd_per_hour(self.budget, self.accelerator, self.site)
+        except PlanError:
+            return None
+        if self.serving is not None:
+            return float(self.serving(params)) * demand * per_hour / HOUR_S
+        seconds = float(speed.seconds_per_token(params)) * self.budget.count
+        return seconds * demand * FORWARD_SHARE * per_hour / HOUR_S
+
+    def priced_rule(self, mfu: float) -> ComputeRule:
+        """Return the rule with inference at its price, at one utilisation of training."""
+        if self.serving is None:
+            return self.rule
+        device = self.accelerator.peak(self.budget.dtype) * mfu
+        rate = device * sums.effective_goodput(self.budget)
+        priced = PricedInference(serving=self.serving, rule=self.rule, flop_per_device_s=rate)
+        return replace(self.rule, inference_ratio=priced)
 
     def resolved(self, params: float, speed: Speed) -> Budget:
         """Return the budget with the utilisation and goodput of one run, predicted or given."""
@@ -269,6 +296,12 @@ def _money(setting: Setting, limit: float, speed: Speed, *, is_alone: bool) -> C
     def usd_per_token(params: Array) -> Array:
         return speed.seconds_per_token(params) * (budget.count * per_hour / HOUR_S)
 
+    def inference_usd(params: Array) -> Array:
+        demand = rule.lifetime_inference_tokens
+        if setting.serving is None or not demand:
+            return np.asarray(usd_per_token(params) * demand * FORWARD_SHARE)
+        return np.asarray(setting.serving(params) * demand * per_hour / HOUR_S)
+
     per_byte = setting.site.usd_per_byte
     unique = setting.budget.unique_tokens or np.inf
     per_token = per_byte * storage.bytes_per_token
@@ -276,13 +309,13 @@ def _money(setting: Setting, limit: float, speed: Speed, *, is_alone: bool) -> C
     def use(params: Array, tokens: Array) -> Array:
         kept = setting.checkpoint_bytes(params)
         data = np.minimum(tokens, unique) * per_token
-        paid = tokens + rule.lifetime_inference_tokens / 3
-        return usd_per_token(params) * paid + kept * per_byte + data
+        used = inference_usd(params)
+        return np.asarray(usd_per_token(params) * tokens + used + kept * per_byte + data)
 
     def largest_tokens(params: Array) -> Array:
         left = limit - setting.checkpoint_bytes(params) * per_byte
         flop_usd = usd_per_token(params)
-        left = left - flop_usd * rule.lifetime_inference_tokens / 3
+        left = left - inference_usd(params)
         with np.errstate(divide="ignore", invalid="ignore"):
             fresh = np.where(left > 0, left / (flop_usd + per_token), 0.0)
             repeated = np.where(

@@ -147,11 +147,12 @@ def cost(
     *,
     storage_bytes: float = 0.0,
     spread: tuple[float, float] | None = None,
+    inference_usd: float | None = 0.0,
 ) -> Cost:
     """Return the time, money, energy and carbon that training FLOP take.
 
     Every accelerator is taken to draw its thermal design power for the whole time. ``spread``
-    holds the ends of the hours' interval, as multiples.
+    holds the ends of the hours' interval, as multiples; ``inference_usd`` is paid besides.
 
     Raises
     ------
@@ -175,4 +176,5 @@ def cost(
             None if energy_j is None else energy_j / KILOWATT_HOUR_J * site.carbon_kg_per_kwh
         ),
         spread=spread,
+        usd_inference=inference_usd,
     )

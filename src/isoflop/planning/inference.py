@@ -2,17 +2,21 @@
 
 Generation reads every weight it needs once per step, and the keys and values of all tokens before:
 at small batches memory bandwidth bounds it, at large ones compute (Pope et al., arXiv 2211.05102).
-The estimate takes the slower of the two, at stated shares of the datasheet's rates.
+The estimate takes the slower of the two, at measured shares of the datasheet's rates: 0.80 of the
+bandwidth with 61 us a layer and 7 us an all-reduce beside it (one sequence), 0.485 of the peak for
+prompts, and under full load at most 590 sequences an accelerator at 0.8 of that speed, 0.55 of it
+again for mixtures of experts. docs/planning.md has the errors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import ceil, floor, isfinite, log2
 
 from isoflop.accounting import Architecture, count_flop, count_parameters
 from isoflop.errors import DoesNotFit, PlanError
-from isoflop.planning.types import Accelerator
+from isoflop.planning.types import Accelerator, Dtype
+from isoflop.units import HOUR_S
 
 
 def kv_cache_bytes_per_token(architecture: Architecture, *, element_bytes: float = 2) -> float:
@@ -84,8 +88,11 @@ class ServingSetup:
     prompt_tokens, output_tokens : int
         Of one request.
     bandwidth_share, flop_share : float
-        Shares of the datasheet's bandwidth (generation) and peak (prompt) that are reached:
-        assumptions, to be set from one's own measurements.
+        Shares of the datasheet's bandwidth (generation) and peak (prompt) that are reached.
+    layer_s, all_reduce_s : float
+        That a generation step takes besides, for each layer and for each of its two all-reduces.
+    saturated_share, expert_share : float
+        Of that speed that a server under full load makes, and a mixture of experts of that.
     headroom : float
         Share of the memory left free.
 
@@ -105,18 +112,25 @@ class ServingSetup:
     batch: int = 1
     prompt_tokens: int = 1024
     output_tokens: int = 256
-    bandwidth_share: float = 0.7
-    flop_share: float = 0.5
+    bandwidth_share: float = 0.8
+    flop_share: float = 0.485
+    layer_s: float = 61e-6
+    all_reduce_s: float = 7e-6
+    saturated_share: float = 0.8
+    expert_share: float = 0.55
     headroom: float = 0.1
 
     def __post_init__(self) -> None:
         problems = []
         for field in fields(self):
             value = getattr(self, field.name)
-            may_be_zero = field.name in ("price_usd_per_hour", "headroom")
+            may_be_zero = field.name in (
+                "price_usd_per_hour", "headroom", "layer_s", "all_reduce_s"
+            )  # fmt: skip
             if not isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
                 problems.append(f"{field.name} = {value:g} is not positive")
-        shares = {"bandwidth_share": 1.0, "flop_share": 1.0, "headroom": 0.99}
+        names = ("bandwidth_share", "flop_share", "saturated_share", "expert_share")
+        shares = dict.fromkeys(names, 1.0) | {"headroom": 0.99}
         for name, upper in shares.items():
             if getattr(self, name) > upper:
                 problems.append(f"{name} = {getattr(self, name):g} is no share")
@@ -131,25 +145,39 @@ def serving_on(
     batch: int,
     prompt_tokens: int,
     output_tokens: int,
+    dtype: Dtype | None = None,
+    price_usd_per_hour: float | None = None,
 ) -> ServingSetup:
-    """Return how a model is served in BF16 on an accelerator of the catalog, at its own price.
+    """Return how a model is served on an accelerator of the catalog.
 
     Parameters
     ----------
     accelerator : Accelerator
     accelerators, batch, prompt_tokens, output_tokens : int
         As `ServingSetup`.
+    dtype : str, optional
+        Of weights, cache and products; the accelerator's training type if absent.
+    price_usd_per_hour : float, optional
+        The accelerator's own if absent.
     """
+    price = accelerator.price_usd_per_hour if price_usd_per_hour is None else price_usd_per_hour
+    size = BYTES_OF[dtype or accelerator.training_dtype]
     return ServingSetup(
         accelerators=accelerators,
         memory_bytes=accelerator.memory_bytes,
         bandwidth_byte_per_s=accelerator.bandwidth_byte_per_s,
-        peak_flop_per_s=accelerator.peak(),
-        price_usd_per_hour=accelerator.price_usd_per_hour or 0.0,
+        peak_flop_per_s=accelerator.peak(dtype),
+        price_usd_per_hour=price or 0.0,
+        weight_bytes=size,
+        cache_bytes=size,
         batch=batch,
         prompt_tokens=prompt_tokens,
         output_tokens=output_tokens,
     )
+
+
+BYTES_OF: dict[Dtype, float] = {"fp8": 1.0, "bf16": 2.0, "fp16": 2.0, "tf32": 4.0, "fp32": 4.0}
+"""Of a weight and of an element of the cache."""
 
 
 def accelerators_for(params: float, memory_bytes: float, *, weight_bytes: float = 2.0) -> int:
@@ -230,7 +258,7 @@ def estimate_serving(architecture: Architecture, setup: ServingSetup) -> Serving
         )
     step_s, is_bandwidth_bound = _step(architecture, setup)
     prompt_s = _prompt(architecture, setup)
-    usd_per_s = setup.accelerators * setup.price_usd_per_hour / 3600
+    usd_per_s = setup.accelerators * setup.price_usd_per_hour / HOUR_S
     return ServingEstimate(
         weights_bytes=weights,
         cache_bytes=setup.batch * each,
@@ -271,7 +299,13 @@ def _step(architecture: Architecture, setup: ServingSetup) -> tuple[float, bool]
     read_s = read / (setup.accelerators * setup.bandwidth_byte_per_s * setup.bandwidth_share)
     flop = count_flop(architecture, convention="matmul", context=max(1, round(length))).forward_flop
     compute_s = setup.batch * flop / (setup.accelerators * setup.peak_flop_per_s * setup.flop_share)
-    return max(read_s, compute_s), read_s >= compute_s
+    return max(read_s, compute_s) + _overhead_s(architecture, setup), read_s >= compute_s
+
+
+def _overhead_s(architecture: Architecture, setup: ServingSetup) -> float:
+    """Time of a step that neither bandwidth nor compute explains: launches and small messages."""
+    n_all_reduces = 2 if setup.accelerators > 1 else 0
+    return architecture.n_layers * (setup.layer_s + n_all_reduces * setup.all_reduce_s)
 
 
 def _prompt(architecture: Architecture, setup: ServingSetup) -> float:
@@ -282,3 +316,62 @@ def _prompt(architecture: Architecture, setup: ServingSetup) -> float:
     read = weights_read_bytes(architecture, setup.prompt_tokens, weight_bytes=setup.weight_bytes)
     read_s = read / (setup.accelerators * setup.bandwidth_byte_per_s * setup.bandwidth_share)
     return max(compute_s, read_s)
+
+
+MOST_SEQUENCES = 590
+"""That one accelerator was measured to serve side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaturatedServing:
+    """What a server under full load takes.
+
+    Parameters
+    ----------
+    batch : int
+        Sequences side by side: what the memory holds, or `MOST_SEQUENCES` an accelerator.
+    prompt_s, output_s : float
+        Time of all accelerators for the prompt and the output of one request.
+    output_tokens_per_s : float
+        Of all accelerators together.
+    device_s_per_token : float
+        Accelerator-seconds for each token of prompts and outputs.
+    usd_per_million_prompt_tokens, usd_per_million_output_tokens : float
+        0 where no price was given.
+    """
+
+    batch: int
+    prompt_s: float
+    output_s: float
+    output_tokens_per_s: float
+    device_s_per_token: float
+    usd_per_million_prompt_tokens: float
+    usd_per_million_output_tokens: float
+
+
+def saturated_serving(architecture: Architecture, setup: ServingSetup) -> SaturatedServing:
+    """Estimate what a server takes that always has requests waiting; its batch is its own.
+
+    Raises
+    ------
+    DoesNotFit
+        If the weights and one sequence exceed the memory.
+    """
+    alone = replace(setup, batch=1)
+    largest = estimate_serving(architecture, alone).largest_batch
+    batch = min(largest, MOST_SEQUENCES * setup.accelerators)
+    full = replace(setup, batch=batch, layer_s=0.0, all_reduce_s=0.0)
+    share = setup.saturated_share * (setup.expert_share if architecture.is_moe else 1.0)
+    prompt_s = _prompt(architecture, full) / share
+    output_s = setup.output_tokens * _step(architecture, full)[0] / batch / share
+    usd_per_s = setup.accelerators * setup.price_usd_per_hour / HOUR_S
+    tokens = setup.prompt_tokens + setup.output_tokens
+    return SaturatedServing(
+        batch=batch,
+        prompt_s=prompt_s,
+        output_s=output_s,
+        output_tokens_per_s=setup.output_tokens / (prompt_s + output_s),
+        device_s_per_token=setup.accelerators * (prompt_s + output_s) / tokens,
+        usd_per_million_prompt_tokens=1e6 * usd_per_s * prompt_s / setup.prompt_tokens,
+        usd_per_million_output_tokens=1e6 * usd_per_s * output_s / setup.output_tokens,
+    )

@@ -169,15 +169,16 @@ def cheapest(
     theta = np.asarray(theta, dtype=np.float64)
     if inference_tokens is None:
         inference_tokens = rule.lifetime_inference_tokens
-    served = np.asarray(inference_tokens, dtype=np.float64) / 3
+    demand = np.asarray(inference_tokens, dtype=np.float64)
     theta = np.broadcast_to(
-        theta, (*np.broadcast_shapes(theta.shape[:-1], served.shape), theta.shape[-1])
+        theta, (*np.broadcast_shapes(theta.shape[:-1], demand.shape), theta.shape[-1])
     )
 
     def log_cost(log_params: Array) -> Array:
         params = np.exp(log_params)
         tokens = tokens_for_loss(law, theta, params, target_loss, rule=rule, fixed=fixed)
-        return np.log(rule.training_flop(params, tokens + served[..., None]))
+        served = demand[..., None] * rule.inference_share(params)
+        return np.log(rule.training_flop(params, tokens + served))
 
     found = minimise(log_cost, np.log(SMALLEST_PARAMS), np.log(LARGEST_PARAMS))
     params = np.exp(found.x)
@@ -187,7 +188,7 @@ def cheapest(
         params=params,
         tokens=tokens,
         loss=np.full(params.shape, target_loss),
-        compute_flop=rule.training_flop(params, tokens + served),
+        compute_flop=rule.training_flop(params, tokens + demand * rule.inference_share(params)),
         is_interior=found.is_interior & np.isfinite(tokens),
     )
 
@@ -332,31 +333,3 @@ def _unreachable(
         detail=f"{detail}.",
         hint="Give a higher target, or better data: the floor belongs to the data and tokenizer.",
     )
-
-
-def inference_in_training_tokens(
-    input_tokens: float,
-    output_tokens: float,
-    *,
-    training_usd_per_flop: float,
-    prefill_usd_per_flop: float,
-    decode_usd_per_flop: float,
-) -> float:
-    """Return the inference tokens whose FLOP, at the price of training FLOP, cost as much.
-
-    Put into a `ComputeRule`, they turn least compute into least money: inference often runs on
-    other hardware, in another type and at a lower utilisation than training.
-
-    Parameters
-    ----------
-    input_tokens, output_tokens : float
-        Over the model's lifetime.
-    training_usd_per_flop, prefill_usd_per_flop, decode_usd_per_flop : float
-        Price of a model FLOP in training, in reading prompts and in generating.
-
-    References
-    ----------
-    Sardana et al., arXiv 2401.00448, section 4.
-    """
-    usd = input_tokens * prefill_usd_per_flop + output_tokens * decode_usd_per_flop
-    return usd / training_usd_per_flop

@@ -162,7 +162,10 @@ def smaller_models(
     size = params / factor
     needed = tokens_for_loss(fit.law, fit.theta, size, target, rule=rule, fixed=fixed)
     flop, flop_of_best = rule.training_flop(size, needed), rule.training_flop(params, tokens)
-    saved_per_token = (rule.flop_per_token(params) - rule.flop_per_token(size)) / 3
+    used, used_by_best = (
+        rule.flop_per_token(each) * rule.inference_share(each) for each in (size, params)
+    )
+    saved_per_token = used_by_best - used
     with np.errstate(divide="ignore", invalid="ignore"):
         break_even = np.where(saved_per_token > 0, (flop - flop_of_best) / saved_per_token, 0.0)
     columns = np.broadcast_arrays(

@@ -186,6 +186,7 @@ def plan_within(
             setting.site,
             storage_bytes=storage.total_bytes,
             spread=run.spread,
+            inference_usd=setting.inference_usd(params, speed),
         ),
         storage=storage,
         training=run.training,
@@ -307,7 +308,13 @@ def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
     }
     if budget.lifetime_inference_tokens:
         tokens = format_quantity(budget.lifetime_inference_tokens, "tokens")
-        assumptions["Inference"] = f"{tokens}, a third of the FLOP of as many training tokens"
+        assumptions["Inference"] = tokens + (
+            ", a third of the FLOP of as many training tokens"
+            if setting.serving is None
+            else f" served {setting.serving.requests.prompt_tokens:,} in, "
+            f"{setting.serving.requests.output_tokens:,} out, under full load; of FLOP a third of "
+            "as many training tokens"
+        )
     if budget.unique_tokens is not None:
         words = "repeated as needed" if budget.may_repeat else "seen once"
         assumptions["Unique tokens"] = f"{format_quantity(budget.unique_tokens, 'tokens')}, {words}"

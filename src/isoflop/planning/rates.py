@@ -118,7 +118,7 @@ class RateTable:
 def _place(values: Array, grid: Array) -> tuple[NDArray[np.intp], Array]:
     """Return the cell of an even grid that each value lies in, and how far along, 0 to 1."""
     position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0, len(grid) - 1)
-    cell = np.minimum(position.astype(np.intp), len(grid) - 2)
+    cell = np.minimum(np.nan_to_num(position).astype(np.intp), len(grid) - 2)
     return cell, position - cell
 
 
@@ -187,7 +187,7 @@ def _table(rates: LayoutRates, accelerators: int) -> RateTable:
     # At a batch that no layout of a size fits, the next larger batch with fewer tokens.
     rate = np.where(rate > 0, rate, np.nanmin(np.where(rate > 0, rate, np.nan), axis=0))
     log_share = np.log(rate * FLOP_PER_PARAM_TOKEN * known / peak)
-    smooth = [_smoothed(np.log(known), row) for row in log_share]
+    smooth = [smoothed(np.log(known), row) for row in log_share]
     return RateTable(
         log_share=np.minimum(np.stack(smooth, axis=-1), np.log(search.accelerator.mfu_ceiling)),
         largest_params=largest,
@@ -202,7 +202,7 @@ def _none(*, can_be_cut: bool) -> RateTable:
     )
 
 
-def _smoothed(log_sizes: Array, log_share: Array) -> Array:
+def smoothed(log_sizes: Array, log_share: Array) -> Array:
     """Return a smooth curve through shapes' speeds at `LOG_SIZES`; level beyond them."""
     inside = np.clip(LOG_SIZES, log_sizes[0], log_sizes[-1])
     if len(log_sizes) < FEWEST_SHAPES:

@@ -12,12 +12,15 @@ from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
 PARAMS_SEARCHED, N_HALVINGS = (1.0, 1e30), 60
 
+FORWARD_SHARE = 1 / 3
+"""Of the FLOP of a training token, which also goes backward at twice the price."""
+
 Correction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeRule:
-    """How model size and tokens make compute: C = k f(N) N (D + D_inference / 3).
+    """How model size and tokens make compute: C = k f(N) N (D + r(N) D_inference).
 
     Parameters
     ----------
@@ -30,6 +33,9 @@ class ComputeRule:
     lifetime_inference_tokens : float
         Tokens that the model will process later, each costing a third of a training token, to be
         paid from the same budget (Sardana et al., arXiv 2401.00448).
+    inference_ratio : callable, optional
+        r(N), what an inference token costs in training tokens of the same model; a third, its share
+        of the FLOP, by default.
     label : str
         The convention in words.
     """
@@ -37,6 +43,7 @@ class ComputeRule:
     flop_per_param_token: float = FLOP_PER_PARAM_TOKEN
     correction: Correction | None = None
     lifetime_inference_tokens: float = 0.0
+    inference_ratio: Correction | None = None
     label: str = "6 FLOP per parameter and token"
 
     def flop_per_token(self, params: ArrayLike) -> NDArray[np.float64]:
@@ -49,9 +56,16 @@ class ComputeRule:
         """Return the FLOP of training alone."""
         return np.asarray(self.flop_per_token(params) * np.asarray(tokens))
 
+    def inference_share(self, params: ArrayLike) -> NDArray[np.float64]:
+        """Return what an inference token costs in training tokens of models of this size."""
+        size = np.asarray(params, dtype=np.float64)
+        if self.inference_ratio is None:
+            return np.full(size.shape, FORWARD_SHARE)
+        return self.inference_ratio(size)
+
     def lifetime_flop(self, params: ArrayLike, tokens: ArrayLike) -> NDArray[np.float64]:
-        """Return the FLOP of training and of all inference."""
-        paid = np.asarray(tokens) + self.lifetime_inference_tokens / 3
+        """Return the FLOP of training and of all inference, or as many as cost what it costs."""
+        paid = np.asarray(tokens) + self.inference_share(params) * self.lifetime_inference_tokens
         return np.asarray(self.flop_per_token(params) * paid)
 
     def tokens(self, params: ArrayLike, compute_flop: ArrayLike) -> NDArray[np.float64]:
@@ -60,7 +74,8 @@ class ComputeRule:
         Negative where inference alone costs more than the compute.
         """
         affordable = np.asarray(compute_flop) / self.flop_per_token(params)
-        return np.asarray(affordable - self.lifetime_inference_tokens / 3)
+        served = self.inference_share(params) * self.lifetime_inference_tokens
+        return np.asarray(affordable - served)
 
     def params(self, compute_flop: ArrayLike, tokens_per_param: ArrayLike) -> NDArray[np.float64]:
         """Return the size of models that the compute trains on so many tokens for each parameter.

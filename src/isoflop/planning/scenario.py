@@ -19,6 +19,7 @@ from isoflop.planning.layout_search import LayoutSearch
 from isoflop.planning.memory import TrainingSetup, find_optimizer
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.rates import LayoutRates
+from isoflop.planning.serving import ServingCost
 from isoflop.planning.step_work import TrainingStep
 from isoflop.planning.storage import StorageRule
 from isoflop.planning.types import Accelerator, Budget
@@ -149,6 +150,12 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
         group=(search.tensor or 1) * (search.pipeline or 1) * (search.context or 1),
         rates=rates,
         batch_tokens=options.batch_tokens,
+        serving=ServingCost(
+            family=family.key,
+            count=count,
+            accelerator=scenario.accelerator,
+            requests=options.requests,
+        ),
     )
     if options.family is not None:
         setting = replace(

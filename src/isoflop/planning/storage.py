@@ -18,12 +18,12 @@ LOG_BYTES_PER_STEP = 1_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointPolicy:
-    """How often a run is saved and what is kept.
+    """What is kept of a run's saves, which failures make far more frequent than what is kept.
 
     Parameters
     ----------
     n_saved : int
-        Times that the run is saved, evenly spread.
+        Saves that are kept, evenly spread.
     n_resumable : int
         Of the last ones, how many keep the optimiser states; the others keep BF16 weights alone.
     keep_weights : bool
@@ -38,8 +38,8 @@ class CheckpointPolicy:
     n_saved: Annotated[
         int,
         Option(
-            label="Checkpoints saved",
-            help="Times that the run is saved, evenly spread.",
+            label="Checkpoints kept",
+            help="Of all saves, how many are kept, evenly spread; the others are overwritten.",
             flag="checkpoints",
             ge=1,
         ),

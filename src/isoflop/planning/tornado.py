@@ -190,12 +190,14 @@ def _outcome(
     params, tokens = float(best.params), float(best.tokens)
     flop = float(setting.rule.training_flop(params, tokens))
     unique = min(tokens, setting.budget.unique_tokens or tokens)
+    speed = speed_at(setting, tokens)
     total = cost(
         flop,
-        setting.resolved(params, speed_at(setting, tokens)),
+        setting.resolved(params, speed),
         setting.accelerator,
         setting.site,
         storage_bytes=setting.storage_need(params, unique).total_bytes,
+        inference_usd=setting.inference_usd(params, speed),
     )
     return Outcome(value=value, loss=float(best.loss), usd=total.usd, wall_time_s=total.wall_time_s)
 

@@ -537,9 +537,9 @@ class Cost:
     wall_time_s : float
         From start to end, failures and restarts included.
     accelerator_hours : float
-    usd_compute, usd_power, usd_storage : float or None
-        Money for accelerators, for electricity where it is not in their price, and for storage;
-        None where a price or a power figure is missing.
+    usd_compute, usd_power, usd_storage, usd_inference : float or None
+        Money for accelerators, for electricity where it is not in their price, for storage, and
+        for the model's use; None where a price or a power figure is missing.
     energy_j : float or None
         Drawn by the site; None without a power figure.
     carbon_kg : float or None
@@ -557,6 +557,7 @@ class Cost:
     energy_j: float | None
     carbon_kg: float | None
     spread: tuple[float, float] | None = None
+    usd_inference: float | None = 0.0
 
     @property
     def wall_time_interval(self) -> Interval | None:
@@ -570,11 +571,11 @@ class Cost:
 
     @property
     def usd_interval(self) -> Interval | None:
-        """Range of the money, whose storage is certain."""
+        """Range of the money, of which that for training is uncertain."""
         if self.usd is None or self.spread is None:
             return None
-        hourly = self.usd - self.usd_storage
-        lower, upper = (hourly * end + self.usd_storage for end in self.spread)
+        certain = self.usd_storage + (self.usd_inference or 0.0)
+        lower, upper = ((self.usd - certain) * end + certain for end in self.spread)
         return Interval(lower=lower, upper=upper, level=SPREAD_LEVEL, kind="prediction")
 
     def _around(self, value: float) -> Interval | None:
@@ -596,9 +597,9 @@ class Cost:
     @property
     def usd(self) -> float | None:
         """All money, or None where a part of it is unknown."""
-        if self.usd_compute is None or self.usd_power is None:
+        if self.usd_compute is None or self.usd_power is None or self.usd_inference is None:
             return None
-        return self.usd_compute + self.usd_power + self.usd_storage
+        return self.usd_compute + self.usd_power + self.usd_storage + self.usd_inference
 
 
 LimitKey = Literal["compute", "time", "money", "memory", "storage", "unique_tokens", "batch"]

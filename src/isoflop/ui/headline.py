@@ -236,7 +236,12 @@ def _money(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if cost.usd_compute is None or cost.usd_power is None:
         note = "price or power unknown"
     else:
-        parts = {"compute": cost.usd_compute, "power": cost.usd_power, "storage": cost.usd_storage}
+        parts = {
+            "compute": cost.usd_compute,
+            "power": cost.usd_power,
+            "storage": cost.usd_storage,
+            "inference": cost.usd_inference or 0.0,
+        }
         note = ", ".join(
             f"{name} {format_quantity(value, 'usd')}" for name, value in parts.items() if value > 0
         )

@@ -58,7 +58,10 @@ def everything() -> Inputs:
     budget = limit_inputs(hardware)
     st.subheader("Model", anchor=False)
     size = {"params": budget_inputs.size()}
-    options = from_mapping(PlanOptions, size | plan_model.model_inputs() | plan_model.site_inputs())
+    given = (
+        size | plan_model.model_inputs() | plan_model.request_inputs() | plan_model.site_inputs()
+    )
+    options = from_mapping(PlanOptions, given)
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     st.subheader("Losses", anchor=False)
     return Inputs(selection=fit_inputs(scenario), scenario=scenario)

@@ -47,6 +47,8 @@ BEST = "best"
 
 BATCH = replace(inputs.TOKENS, stops=tuple(m * 10.0**p for p in range(4, 9) for m in (1, 2, 4, 8)))
 
+REQUEST = replace(inputs.COUNT, stops=tuple(2.0**power for power in range(5, 18)), upper=1e7)
+
 HEADROOM = replace(
     inputs.SHARE, stops=tuple(round(0.01 * step, 2) for step in range(41)), upper=0.9
 )
@@ -144,6 +146,32 @@ def _memory_inputs() -> Given:
         "fused_mlp": option_inputs.switch(PlanOptions, "fused_mlp", key="fused"),
         "headroom": option_inputs.quantity(PlanOptions, "headroom", key="headroom", kind=HEADROOM),
     }
+
+
+def request_inputs() -> Given:
+    """Draw what is asked of the model in use; return the options of a plan that say so."""
+    with st.expander("Serving", icon=":material/forum:"):
+        return {
+            "requests.prompt_tokens": option_inputs.quantity(
+                PlanOptions, "requests.prompt_tokens", key="prompt", kind=REQUEST
+            ),
+            "requests.output_tokens": option_inputs.quantity(
+                PlanOptions, "requests.output_tokens", key="output", kind=REQUEST
+            ),
+            "requests.dtype": _served_in(),
+        }
+
+
+def _served_in() -> str | None:
+    entry = option(PlanOptions, "requests.dtype")
+    found = option_inputs.choice(
+        PlanOptions,
+        "requests.dtype",
+        key="serve",
+        default=BEST,
+        offered={BEST: "As trained"} | {str(key): label for key, label in entry.choices.items()},
+    )
+    return None if found == BEST else found
 
 
 def site_inputs() -> Given:

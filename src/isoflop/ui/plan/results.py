@@ -155,13 +155,13 @@ def target(shown: View, loss: float) -> LeastCompute:
 
 def smaller(shown: View) -> SmallerModels:
     """Return smaller models that reach the plan's loss."""
-    plan, rule = shown.plan, shown.setting.rule
+    plan, rule = shown.plan, shown.setting.priced_rule(shown.plan.training.mfu)
     return _smaller_models(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
 
 
 def lifetime(shown: View) -> Lifetime:
     """Return the models of the plan's loss and least lifetime compute over inference tokens."""
-    plan, rule = shown.plan, shown.setting.rule
+    plan, rule = shown.plan, shown.setting.priced_rule(shown.plan.training.mfu)
     return _lifetime(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
 
 

@@ -27,6 +27,7 @@ TABS = {
     "memory": "Memory",
     "shape": "Model shape",
     "hints": "Hyper-parameters",
+    "serving": "Serving",
     "longer": "Smaller and longer",
     "target": "Target loss",
     "tornado": "Sensitivity",
@@ -46,6 +47,7 @@ def show(shown: View) -> None:
         "memory": plan_build.memory,
         "shape": plan_build.shape,
         "hints": plan_build.hyperparameters,
+        "serving": plan_build.serving,
         "longer": _longer,
         "target": _target,
         "tornado": _tornado,
@@ -75,7 +77,7 @@ def _longer(shown: View) -> None:
         st.markdown("**The same loss from a smaller model**")
         panels.drawn(plot.smaller_models(found, theme=APP), key="chart.smaller")
     with right:
-        st.markdown("**Least compute over the model's life, at the plan's loss**")
+        st.markdown("**Least accelerator-time over the model's life, at the plan's loss**")
         figure = plot.lifetime(plan_results.lifetime(shown), plan=shown.plan, theme=APP)
         panels.drawn(figure, key="chart.lifetime")
     listed = found.listed
@@ -99,10 +101,9 @@ def _longer(shown: View) -> None:
         size = format_number(found.smallest.params)
         end = f" Below {size} parameters no amount of data suffices."
     st.caption(
-        f"All reach a loss of {found.loss:.4f}.{end} An inference token costs a third of a "
-        "training token (Sardana et al. 2024)."
+        f"All reach a loss of {found.loss:.4f}.{end} An inference token costs what serving "
+        "it does under full load, in accelerator-time (Sardana et al. 2024, section 4)."
     )
-    plan_build.serving(shown)
 
 
 def _target(shown: View) -> None:
@@ -215,9 +216,10 @@ def _assumptions(shown: View) -> None:
     with right:
         st.markdown("**What fills the disk**")
         panels.drawn(plot.disk(plan, theme=APP), key="chart.disk")
-        every = plan.cost.wall_time_s / shown.scenario.options.checkpoints.n_saved
+        every = format_quantity(plan.training.save_interval_s, "seconds")
+        kept = shown.scenario.options.checkpoints.n_saved
         st.caption(
-            f"A checkpoint every {messages.plain(format_quantity(every, 'seconds'))}: "
+            f"Best saved every {messages.plain(every)}, of which {kept:,} are kept: "
             f"{format_quantity(plan.storage.resumable_checkpoint_bytes, 'bytes')} to resume from, "
             f"{format_quantity(plan.storage.weights_checkpoint_bytes, 'bytes')} of weights alone."
         )
