@@ -418,6 +418,7 @@ PLANNING: dict[str, Callable[[], Found]] = {
     "extrapolating": lambda: planned(1e27),
     "band-beyond-data": beyond,
     "optimum-unstable": unstable,
+    "long-run": lambda: planned(1e22, accelerators=1),
     "many-epochs": lambda: planned(1e23, unique_tokens=1e10),
     "experts-by-dense-law": lambda: [EXPERTS],
     "one-row-moves-optimum": one_row,

@@ -134,7 +134,7 @@ def test_repeating_is_better_than_not_and_worse_than_new_tokens(chinchilla, make
     fresh = plan_within(fit, Setting(budget=Budget(compute_flop=1e23), accelerator=H100))
     assert fresh.loss < repeated.loss < once.loss
     assert repeated.epochs > 4
-    assert [notice.code for notice in repeated.notices][-1] == "many-epochs"
+    assert "many-epochs" in [notice.code for notice in repeated.notices]
     assert by_key(repeated)["unique_tokens"].is_binding
     assert by_key(repeated)["unique_tokens"].gain > 0
 

@@ -31,12 +31,14 @@ from isoflop.planning.frontier import NO_DRAWS, SMALLEST_TOKENS, require_interio
 from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.scenario import Scenario, setting_of
-from isoflop.planning.trained import training_of
+from isoflop.planning.sense import require_sense
+from isoflop.planning.trained import Run, training_of
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
 from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan, Training
-from isoflop.units import format_quantity
+from isoflop.units import YEAR_S, format_quantity
 
 UNSTABLE_SHARE = 0.05
+LONG_S = YEAR_S
 MANY_EPOCHS = 4.0
 """Up to here repeated tokens are nearly as good as new ones (arXiv 2305.16264)."""
 
@@ -165,6 +167,8 @@ def plan_within(
     flop = float(rule.training_flop(params, tokens))
     unique = min(tokens, budget.unique_tokens or np.inf)
     storage = setting.storage_need(params, unique)
+    loss = float(law.loss(fit.theta, inputs)[0])
+    require_sense(fit, setting, params, tokens, loss)
     speed = speed_along(setting, is_repeating=has_column(law, "unique_tokens"))
     run = training_of(setting, params, tokens, speed)
     planned = fit if law is fit.law else replace(fit, law=law)
@@ -172,7 +176,7 @@ def plan_within(
         params=params,
         tokens=tokens,
         compute_flop=flop,
-        loss=float(law.loss(fit.theta, inputs)[0]),
+        loss=loss,
         params_interval=None if spread is None else _interval(spread.params, spread, level),
         tokens_interval=None if spread is None else _interval(spread.tokens, spread, level),
         loss_interval=_loss_interval(planned, inputs, level, "confidence"),
@@ -193,7 +197,7 @@ def plan_within(
         budget=budget,
         limits=() if best is None else limit_uses(fit, setting, best, fixed),
         epochs=tokens / unique,
-        notices=_notices(fit, decades, spread, tokens / unique),
+        notices=_notices(fit, decades, spread, tokens / unique, run),
         assumptions=_assumptions(setting, run.training),
         basis="compute-optimal" if best is not None else "chosen",
         accelerator=setting.accelerator.label,
@@ -254,7 +258,7 @@ def _loss_interval(
 
 
 def _notices(
-    fit: Fit, decades: Mapping[str, float], spread: Optimum | None, epochs: float
+    fit: Fit, decades: Mapping[str, float], spread: Optimum | None, epochs: float, run: Run
 ) -> tuple[Notice, ...]:
     """Say what should make a reader doubt the plan."""
     notices = [*extrapolation_notices(fit, decades)]
@@ -274,6 +278,15 @@ def _notices(
                 severity="warning",
                 text=f"Every unique token is seen {epochs:.1f} times.",
                 remedy="Beyond about 4 times, repeated tokens are worth much less than new ones.",
+            )
+        )
+    if run.wall_time_s > LONG_S:
+        notices.append(
+            Notice(
+                code="long-run",
+                severity="warning",
+                text=f"The run takes {format_quantity(run.wall_time_s, 'seconds')}.",
+                remedy="Give more accelerators: hardware and methods are replaced faster.",
             )
         )
     return tuple(notices)

@@ -167,11 +167,15 @@ def nothing_fits(setting: Setting) -> DoesNotFit:
 
 
 def batch_limit(setting: Setting, tokens: ArrayLike) -> Array:
-    """Return the most tokens of a step: those given, or the critical batch at so much data."""
+    """Return the most tokens of a step: those given, or the critical batch at so much data.
+
+    Where data are few, the batch that leaves the run its fewest steps.
+    """
     data = np.maximum(np.asarray(tokens, dtype=np.float64), 1.0)
     if setting.batch_tokens is not None:
         return np.full(data.shape, setting.batch_tokens)
-    return setting.batch_factor * largest_batch_tokens(data)
+    critical = setting.batch_factor * largest_batch_tokens(data)
+    return np.minimum(critical, np.maximum(data / FEWEST_STEPS, 1.0))
 
 
 def batch_taken(setting: Setting, params: float, tokens: float) -> float:

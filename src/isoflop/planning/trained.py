@@ -34,10 +34,12 @@ class Run:
     training : Training
     spread : (float, float) or None
         As `isoflop.planning.Cost`.
+    wall_time_s : float
     """
 
     training: Training
     spread: tuple[float, float] | None
+    wall_time_s: float
 
 
 def laid_out(setting: Setting, params: float, batch_tokens: float) -> FoundLayout | None:
@@ -117,7 +119,7 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
     )
     if found is not None and not _search(setting).is_free:
         training = _beside_the_best(setting, training, params, batch, found)
-    return Run(training=training, spread=_spread(ratios, failing, training))
+    return Run(training=training, spread=_spread(ratios, failing, training), wall_time_s=wall_s)
 
 
 def _ratios(setting: Setting, *, is_moe: bool) -> tuple[float, float]:

@@ -1,0 +1,59 @@
+"""Plans that no one could mean: refused, each with its reason."""
+
+from __future__ import annotations
+
+from math import log
+
+from isoflop.errors import PlanError
+from isoflop.fitting import Fit
+from isoflop.planning.constraints import Setting
+from isoflop.planning.speed import FEWEST_STEPS
+from isoflop.units import format_number
+
+SMALLEST_MODEL = 1e5
+"""Parameters: the smallest models that losses were published of have about a million."""
+
+
+def require_sense(fit: Fit, setting: Setting, params: float, tokens: float, loss: float) -> None:
+    """Refuse a run that is none: too small a model, too few steps, worse than guessing.
+
+    Parameters
+    ----------
+    fit : Fit
+    setting : Setting
+    params, tokens, loss : float
+        Of the run.
+
+    Raises
+    ------
+    PlanError
+        With the reason, and what to do.
+    """
+    if params < SMALLEST_MODEL:
+        raise PlanError(
+            f"A model of {format_number(params)} parameters is no language model.",
+            detail=f"An embedding of {setting.storage.vocab:,} tokens alone is larger.",
+            hint="Give more compute, or fit rows that determine the best size.",
+        )
+    batch = setting.batch_tokens
+    if batch is not None and batch > tokens:
+        raise PlanError(
+            f"A batch of {format_number(batch)} tokens is more than all data.",
+            detail=f"The run sees {format_number(tokens)} tokens.",
+            hint="Lower the batch, or raise the budget.",
+        )
+    if batch is not None and tokens / batch < FEWEST_STEPS:
+        raise PlanError(
+            f"The run would take {tokens / batch:,.0f} steps.",
+            detail=f"{format_number(tokens)} tokens in batches of {format_number(batch)}; a law "
+            f"fitted to trained models says nothing of fewer than {FEWEST_STEPS} steps.",
+            hint="Lower the batch, or raise the budget.",
+        )
+    guessing = log(setting.storage.vocab)
+    if fit.law.response == "loss" and fit.loss_unit == "nats/token" and loss > guessing:
+        raise PlanError(
+            f"The predicted loss of {loss:.3f} is worse than guessing.",
+            detail=f"Each of {setting.storage.vocab:,} tokens alike gives ln(vocabulary) = "
+            f"{guessing:.2f} nats per token.",
+            hint="Give more compute, or fit a law that suits the rows.",
+        )

@@ -1,0 +1,70 @@
+"""Plans that no one could mean are refused, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isoflop.errors import DoesNotFit, PlanError
+from isoflop.planning import Budget, PlanOptions, find_accelerator, plan
+
+H100 = find_accelerator("h100-sxm")
+
+
+@pytest.mark.parametrize(
+    ("budget", "options", "said"),
+    [
+        ({"compute_flop": 1e21}, {"params": 4870.0}, "4.87K parameters is no language model"),
+        ({"compute_flop": 1e18}, {"batch_tokens": 1e12}, "more than all data"),
+        ({"compute_flop": 1e19}, {"batch_tokens": 1e8}, "fewer than 300 steps"),
+    ],
+)
+def test_what_is_no_run_is_refused(
+    chinchilla, make_fit, budget: dict, options: dict, said: str
+) -> None:
+    fit = replace(make_fit(chinchilla), loss_unit="nats/token")
+    with pytest.raises(PlanError) as error:
+        plan(fit, Budget(**budget), H100, PlanOptions(must_fit=False, **options))
+    assert said in str(error.value)
+
+
+def test_a_loss_above_that_of_guessing_is_refused(chinchilla, make_fit) -> None:
+    theta = np.array([12.0, 406.4, 0.34, 410.7, 0.28])
+    fit = replace(make_fit(chinchilla, theta), loss_unit="nats/token")
+    with pytest.raises(PlanError, match=r"worse than guessing\.\nEach of 128,256"):
+        plan(fit, Budget(compute_flop=1e21), H100)
+    assert plan(replace(fit, loss_unit="bits/token"), Budget(compute_flop=1e21), H100).loss > 12
+
+
+def test_seventy_billion_parameters_do_not_train_on_one_small_card(chinchilla, make_fit) -> None:
+    card = find_accelerator("rtx-4090")
+    budget = Budget(wall_time_s=30 * 86400.0, accelerators=1)
+    with pytest.raises(DoesNotFit, match=r"7e\+10"):
+        plan(make_fit(chinchilla), budget, card, PlanOptions(params=70e9))
+
+
+def test_money_alone_takes_as_many_accelerators_as_use_it_up_in_a_month(
+    chinchilla, make_fit
+) -> None:
+    """On one accelerator it would last 46 years."""
+    found = plan(make_fit(chinchilla), Budget(usd=1e6), H100)
+    assert found.cost.accelerators == 552
+    assert found.cost.wall_time_s == pytest.approx(30 * 86400.0, rel=0.05)
+    assert found.cost.usd == pytest.approx(1e6)
+
+
+def test_a_batch_of_few_data_leaves_the_run_its_steps(chinchilla, make_fit) -> None:
+    found = plan(make_fit(chinchilla), Budget(compute_flop=1e15, accelerators=1), H100)
+    assert found.tokens / found.training.batch_limit_tokens >= 299
+
+
+def test_the_critical_batch_limits_a_hundred_thousand_accelerators(chinchilla, make_fit) -> None:
+    """It binds, is named, and the plan says what a tenth more of it would buy."""
+    budget = Budget(wall_time_s=90 * 86400.0, accelerators=100_000)
+    found = plan(make_fit(chinchilla), budget, H100)
+    assert {"time", "batch"} == {limit.key for limit in found.binding}
+    (batch,) = [limit for limit in found.limits if limit.key == "batch"]
+    assert batch.gain > 0
+    assert 4e7 < batch.limit < 2e8
