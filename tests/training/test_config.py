@@ -26,7 +26,7 @@ def test_every_family_has_defaults_and_survives_json(family):
         ({"token_budgets": (100,)}, "the smallest budget must be at least one step"),
         ({"token_budgets": (131_072, 65_536)}, "token_budgets must ascend"),
         ({"token_budgets": (65_536, 65_600)}, "token_budgets must ascend by at least one step"),
-        ({"learning_rate": 0.0}, "Learning rate: a number above 0 and at most 1 is needed"),
+        ({"learning_rate": 0.0}, "Learning rate: a number above 0 and at most 10 is needed"),
         ({"learning_rate": float("nan")}, "Learning rate: a number .* is needed, got nan"),
         ({"decay_fraction": float("nan")}, "Decay: a share from 0.05 to 1 is needed, got nan"),
         ({"memory_limit_bytes": 1}, "Memory limit: a whole number .* is needed, got 1"),

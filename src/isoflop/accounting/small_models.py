@@ -1,9 +1,12 @@
 """Exact parameter and FLOP counts of the small models that the live-training page trains.
 
-Five families of next-token predictors in one shape: width, depth, vocabulary, context. In all of
-them the token embedding is tied to the output head and the last hidden state passes one LayerNorm
-before the head. LayerNorms have a gain and no bias; ``w`` is the width, ``V`` the vocabulary, ``T``
-the context, ``L`` the depth.
+Five families of next-token predictors in one shape: width, depth, vocabulary, context. The last
+hidden state passes one LayerNorm before the head, which is the token embedding unless the two are
+untied. LayerNorms have a gain and no bias; ``w`` is the width, ``e`` the width of the embedding
+(``w`` unless given), ``V`` the vocabulary, ``T`` the context, ``L`` the depth.
+
+Where ``e`` is not ``w``, recurrent layers and the dense net's window take ``e`` channels, a
+transformer has a matrix e -> w before its blocks, and a tied head one w -> e before it.
 
 - ``transformer``: L blocks of pre-norm multi-head attention (no biases, RoPE, QK-norm without
   learned parameters) and a squared-ReLU MLP w -> 4w -> w without biases; ``ceil(w / 32)`` heads.
@@ -57,6 +60,10 @@ class SmallModel:
         Rows of the embedding table.
     context : int
         Tokens per training sequence; for ``dense`` the window.
+    embedding_width : int
+        Width of the token embedding where it is not ``width``; 0 where it is.
+    is_tied : bool
+        Whether the head is the token embedding.
 
     Raises
     ------
@@ -69,6 +76,8 @@ class SmallModel:
     depth: int
     vocab: int
     context: int
+    embedding_width: int = 0
+    is_tied: bool = True
 
     def __post_init__(self) -> None:
         if self.family not in SMALL_FAMILIES:
@@ -83,11 +92,26 @@ class SmallModel:
                     f"The {name} of a small model must be a positive integer.",
                     detail=f"{name} = {value!r}",
                 )
+        if self.embedding_width < 0:
+            raise ArchitectureError(
+                "The width of an embedding must be a positive integer, or 0 for the model's own.",
+                detail=f"embedding_width = {self.embedding_width!r}",
+            )
         if self.family == "transformer" and self.width % (2 * self.n_heads):
             raise ArchitectureError(
                 f"A width of {self.width} cannot be split into {self.n_heads} heads of even size.",
                 hint=f"Choose a multiple of {HEAD_DIM}, or an even width up to {HEAD_DIM}.",
             )
+
+    @property
+    def input_width(self) -> int:
+        """Width of the token embedding."""
+        return self.embedding_width or self.width
+
+    @property
+    def is_projected(self) -> bool:
+        """Whether a tied head needs a matrix from the hidden width to the embedding's."""
+        return self.is_tied and self.input_width != self.width
 
     @property
     def n_heads(self) -> int:
@@ -113,26 +137,44 @@ def count_small_parameters(model: SmallModel) -> ParameterCount:
     ParameterCount
         Equal, to the integer, to the sum over the torch module's parameters (tied ones once).
     """
-    width, depth = model.width, model.depth
+    width, depth, entry = model.width, model.depth, model.input_width
     square = width * width
-    counts = {"token_embedding": model.vocab * width, "norm": width}
+    counts = {"token_embedding": model.vocab * entry, "norm": width}
+    if not model.is_tied:
+        counts["lm_head"] = model.vocab * width
+    counts["projection"] = _projections(model)
     if model.family in ("transformer", "dense"):
         counts["mlp"] = depth * 2 * MLP_RATIO * square
         counts["norm"] += depth * (2 if model.family == "transformer" else 1) * width
     if model.family == "transformer":
         counts["attention"] = depth * 4 * square
-    if model.family == "dense":
-        counts["projection"] = model.context * square
     if model.family in ("lstm", "rnn", "rnn_attention"):
         counts["norm"] += (depth - 1) * width
-    if model.family == "lstm":
-        counts["recurrent"] = depth * (8 * square + 8 * width)
-    if model.family in ("rnn", "rnn_attention"):
-        counts["recurrent"] = depth * (2 * square + 2 * width)
+        gates = 4 if model.family == "lstm" else 1
+        counts["recurrent"] = gates * (_recurrent_matrices(model) + 2 * depth * width)
     if model.family == "rnn_attention":
         counts["attention"] = model.score_width * (2 * width + 1)
-        counts["projection"] = 2 * square
+    counts = {name: count for name, count in counts.items() if count}
     return ParameterCount(by_component=counts, active_by_component=counts)
+
+
+def _recurrent_matrices(model: SmallModel) -> int:
+    """Weights of one gate of all recurrent layers, the first of which takes the embedding."""
+    return model.width * (model.input_width + (2 * model.depth - 1) * model.width)
+
+
+def _projections(model: SmallModel) -> int:
+    """Weights of the matrices outside blocks and recurrent layers, the head apart."""
+    width, entry = model.width, model.input_width
+    total = entry * width if model.is_projected else 0
+    if model.family == "dense":
+        total += model.context * entry * width
+        total += entry * width if entry != width else 0
+    if model.family == "transformer" and entry != width:
+        total += entry * width
+    if model.family == "rnn_attention":
+        total += 2 * width * width
+    return total
 
 
 def count_small_flop(model: SmallModel, *, causal: bool = True) -> FlopCount:
@@ -159,24 +201,23 @@ def count_small_flop(model: SmallModel, *, causal: bool = True) -> FlopCount:
     width, depth = model.width, model.depth
     square = width * width
     attended = _attended(model) if causal else float(model.context)
-    flop: dict[str, float] = {"lm_head": 2.0 * model.vocab * width}
+    head_width = model.input_width if model.is_tied else width
+    flop: dict[str, float] = {"lm_head": 2.0 * model.vocab * head_width}
+    if projected := _projections(model):
+        flop["projection"] = 2.0 * projected
     if model.family in ("transformer", "dense"):
         flop["mlp"] = depth * 4.0 * MLP_RATIO * square
     if model.family == "transformer":
         flop["attention"] = depth * 8.0 * square
         flop["attention_scores"] = depth * 4.0 * width * attended
-    if model.family == "dense":
-        flop["projection"] = 2.0 * model.context * square
-    if model.family == "lstm":
-        flop["recurrent"] = depth * 16.0 * square
-    if model.family in ("rnn", "rnn_attention"):
-        flop["recurrent"] = depth * 4.0 * square
+    if model.family in ("lstm", "rnn", "rnn_attention"):
+        gates = 4.0 if model.family == "lstm" else 1.0
+        flop["recurrent"] = 2.0 * gates * _recurrent_matrices(model)
     if model.family == "rnn_attention":
         flop["attention"] = 4.0 * width * model.score_width
         # With s the score width, a pair costs s additions, s tanh, 2s for the product with v and
         # 2w for the weighted sum.
         flop["attention_scores"] = (4.0 * model.score_width + 2.0 * width) * attended
-        flop["projection"] = 4.0 * square
     return FlopCount(convention="matmul", forward_by_component_flop=flop)
 
 

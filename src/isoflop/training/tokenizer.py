@@ -18,7 +18,7 @@ from isoflop.training.files import read_json, write_json
 
 Tokens = NDArray[np.uint16]
 
-BPE_VOCAB_SIZES = (512, 1024, 2048, 4096)
+BPE_VOCAB_SIZES = (512, 1024, 2048, 4096, 10_000)
 
 
 class Tokenizer(Protocol):

@@ -3,7 +3,12 @@ import math
 import pytest
 import torch
 
-from isoflop.accounting import SMALL_FAMILIES, count_small_flop, count_small_parameters
+from isoflop.accounting import (
+    SMALL_FAMILIES,
+    SmallModel,
+    count_small_flop,
+    count_small_parameters,
+)
 from isoflop.training.config import DENSE_WINDOW, RunConfig, small_model
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.layers import squared_relu
@@ -12,7 +17,15 @@ from isoflop.training.engine.transformer import rotate
 VOCAB = 50
 
 
-def build(family, *, width=16, depth=1, context=32, seed=0):
+SETTINGS = {
+    "tied": {},
+    "untied": {"is_tied": False},
+    "narrow embedding": {"embedding_width": 12},
+    "narrow and untied": {"embedding_width": 12, "is_tied": False},
+}
+
+
+def build(family, *, width=16, depth=1, context=32, seed=0, **settings):
     config = RunConfig(
         family=family,
         width=width,
@@ -20,6 +33,7 @@ def build(family, *, width=16, depth=1, context=32, seed=0):
         token_budgets=(10_000,),
         context=context,
         seed=seed,
+        **settings,
     )
     return config, build_model(config, vocab_size=VOCAB).eval()
 
@@ -33,22 +47,48 @@ def open_up(model):
     return model
 
 
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("family", SMALL_FAMILIES)
 @pytest.mark.parametrize(("width", "depth"), [(8, 1), (48, 2), (64, 3)])
-def test_parameters_are_what_accounting_counts(family, width, depth):
-    config, model = build(family, width=width, depth=depth)
+def test_parameters_are_what_accounting_counts(family, width, depth, settings):
+    config, model = build(family, width=width, depth=depth, **settings)
     expected = count_small_parameters(small_model(config, vocab_size=VOCAB))
     assert sum(parameter.numel() for parameter in model.parameters()) == expected.total
     embedding = model.embedding.weight.numel()
+    embedding += 0 if model.head is None else model.head.weight.numel()
     assert expected.nonembedding == expected.total - embedding
 
 
+def test_an_lstm_of_a_textbook_is_counted():
+    """10,000 words of 300 channels, ten layers of 500: W of 4 x 500 x (300 + 500) in the first."""
+    shape = SmallModel(
+        family="lstm", width=500, depth=10, vocab=10_000, context=35, embedding_width=300,
+        is_tied=False,
+    )  # fmt: skip
+    counts = count_small_parameters(shape).by_component
+    assert counts["token_embedding"] == 10_000 * 300
+    assert counts["lm_head"] == 10_000 * 500
+    assert counts["recurrent"] == 4 * 500 * (300 + 500 + 2) + 9 * 4 * 500 * (500 + 500 + 2)
+
+
+def test_dropout_leaves_out_in_training_alone():
+    _, model = build("transformer", depth=2, dropout=0.5)
+    open_up(model)
+    tokens = torch.randint(VOCAB, (2, 32), generator=torch.Generator().manual_seed(1))
+    assert torch.equal(model(tokens), model(tokens))
+    model.train()
+    torch.manual_seed(0)
+    assert not torch.equal(model(tokens), model(tokens))
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("family", SMALL_FAMILIES)
-def test_matrix_products_are_what_accounting_counts(family):
+def test_matrix_products_are_what_accounting_counts(family, settings):
     """Count the multiply-adds of every linear map as it is called, attention's pairs apart."""
-    config, model = build(family, width=32, depth=2)
+    config, model = build(family, width=32, depth=2, **settings)
     n_tokens = 2 * config.context
-    flop = 2 * model.embedding.weight.numel() * n_tokens  # the tied output matrix
+    # The tied output matrix is no module of its own.
+    flop = 2 * model.embedding.weight.numel() * n_tokens if model.head is None else 0
     rows = {}
 
     def remember(module, inputs):

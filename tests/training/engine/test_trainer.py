@@ -62,10 +62,19 @@ def test_every_family_learns_more_than_letter_frequencies(family, data, tiny):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["lstm", "transformer"])
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [
+        ("lstm", {}),
+        ("transformer", {}),
+        ("lstm", {"dropout": 0.2, "embedding_width": 8}),
+        ("transformer", {"optimiser": "sgd", "is_tied": False}),
+    ],
+    ids=["lstm", "transformer", "lstm with dropout", "transformer by SGD"],
+)
 @pytest.mark.parametrize("stop_after", [3, 13, 14, 30, 51, 61])
-def test_stopped_and_resumed_is_bit_identical(family, stop_after, data, tiny, tmp_path):
-    config = tiny(family=family)
+def test_stopped_and_resumed_is_bit_identical(family, settings, stop_after, data, tiny, tmp_path):
+    config = tiny(family=family, **settings)
     straight, expected = train(config, data)
     first, records = train(config, data, stop_after=stop_after)
     path = tmp_path / "checkpoint.pt"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from isoflop.training.config import RunConfig, small_model
@@ -22,14 +24,14 @@ def build_model(config: RunConfig, *, vocab_size: int) -> LanguageModel:
     """
     shape = small_model(config, vocab_size=vocab_size)
     torch.manual_seed(config.seed)
-    size = {"vocab_size": vocab_size, "width": config.width, "depth": config.depth}
     if config.family == "transformer":
-        return Transformer(**size, n_heads=shape.n_heads, context=config.context)
+        return Transformer(shape, dropout=config.dropout)
     if config.family == "rnn_attention":
-        return RecurrentAttention(**size, score_width=shape.score_width, context=config.context)
+        return RecurrentAttention(shape, dropout=config.dropout)
     if config.family == "dense":
-        return Dense(**size)
-    return Recurrent(**size, cell="lstm" if config.family == "lstm" else "rnn")
+        return Dense(shape, dropout=config.dropout)
+    cell: Literal["rnn", "lstm"] = "lstm" if config.family == "lstm" else "rnn"
+    return Recurrent(shape, cell=cell, dropout=config.dropout)
 
 
 def parameters_by_component(model: LanguageModel) -> dict[str, int]:

@@ -10,26 +10,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isoflop.accounting import SmallModel
+
 EMBEDDING_STD = 0.1
 LAYER_NORM_EPSILON = 1e-5
 
 
 class LanguageModel(nn.Module, ABC):
-    """Token ids to logits of the next token, with tied embeddings.
+    """Token ids to logits of the next token.
 
     Parameters
     ----------
-    vocab_size : int
-        Rows of the embedding, which is also the output matrix.
-    width : int
-        Columns of the embedding.
+    shape : SmallModel
+        Its embedding is also the output matrix, through a projection where its width is another,
+        unless the two are untied.
+    dropout : float
+        Share of the embedding's outputs, and of each layer's, left out in training.
     """
 
-    def __init__(self, *, vocab_size: int, width: int) -> None:
+    def __init__(self, shape: SmallModel, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab_size, width)
+        self.embedding = nn.Embedding(shape.vocab, shape.input_width)
         nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
-        self.final_norm = LayerNorm(width)
+        self.final_norm = LayerNorm(shape.width)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.project = matrix(shape.width, shape.input_width) if shape.is_projected else None
+        self.head: nn.Linear | None = None
+        if not shape.is_tied:
+            self.head = nn.Linear(shape.width, shape.vocab, bias=False)
+            nn.init.normal_(self.head.weight, std=EMBEDDING_STD)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Map token ids, shape (batch, time), to (batch, time, embedding width)."""
+        embedded: Tensor = self.dropout(self.embedding(tokens))
+        return embedded
 
     @abstractmethod
     def hidden(self, tokens: Tensor) -> Tensor:
@@ -37,7 +51,13 @@ class LanguageModel(nn.Module, ABC):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map token ids, shape (batch, time), to logits, shape (batch, time, vocab_size)."""
-        return F.linear(self.final_norm(self.hidden(tokens)), self.embedding.weight)
+        states = self.final_norm(self.hidden(tokens))
+        if self.head is not None:
+            logits: Tensor = self.head(states)
+            return logits
+        if self.project is not None:
+            states = self.project(states)
+        return F.linear(states, self.embedding.weight)
 
 
 class LayerNorm(nn.Module):
@@ -66,15 +86,16 @@ def matrix(n_in: int, n_out: int, *, zero: bool = False) -> nn.Linear:
 class FeedForward(nn.Module):
     """Residual branch: normalise, widen fourfold, squared ReLU, project back from zero."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: nn.Module) -> None:
         super().__init__()
         self.norm = LayerNorm(width)
         self.up = matrix(width, 4 * width)
         self.down = matrix(4 * width, width, zero=True)
+        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the branch to ``x``, shape (batch, time, width)."""
-        return x + self.down(squared_relu(self.up(self.norm(x))))
+        return x + self.dropout(self.down(squared_relu(self.up(self.norm(x)))))
 
 
 def squared_relu(x: Tensor) -> Tensor:

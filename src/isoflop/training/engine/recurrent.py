@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from isoflop.accounting import SmallModel
 from isoflop.accounting.small_models import ADDITIVE_BLOCK
 from isoflop.training.engine.layers import LanguageModel, LayerNorm, matrix
 
@@ -20,28 +21,30 @@ class Recurrent(LanguageModel):
     """
 
     def __init__(
-        self, *, vocab_size: int, width: int, depth: int, cell: Literal["rnn", "lstm"]
+        self, shape: SmallModel, *, cell: Literal["rnn", "lstm"], dropout: float = 0.0
     ) -> None:
-        super().__init__(vocab_size=vocab_size, width=width)
+        super().__init__(shape, dropout=dropout)
         kind = nn.RNN if cell == "rnn" else nn.LSTM
-        self.layers = nn.ModuleList(kind(width, width, batch_first=True) for _ in range(depth))
-        self.norms = nn.ModuleList(LayerNorm(width) for _ in range(depth - 1))
+        widths = [shape.input_width, *[shape.width] * (shape.depth - 1)]
+        self.layers = nn.ModuleList(kind(n_in, shape.width, batch_first=True) for n_in in widths)
+        self.norms = nn.ModuleList(LayerNorm(shape.width) for _ in range(shape.depth - 1))
         for layer in self.layers:
-            initialise_recurrent(layer, width)
+            initialise_recurrent(layer, shape.width)
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Map token ids, shape (batch, time), to states, shape (batch, time, width)."""
-        x, _ = self.layers[0](self.embedding(tokens))
+        x = self.dropout(self.layers[0](self.embed(tokens))[0])
         for norm, layer in zip(self.norms, self.layers[1:], strict=True):
-            x = x + layer(norm(x))[0]
-        return x
+            x = x + self.dropout(layer(norm(x))[0])
+        states: Tensor = x
+        return states
 
 
 def initialise_recurrent(layer: nn.Module, width: int) -> None:
     """Scale inputs by fan-in, make states orthogonal, open the LSTM's forget gate."""
     for name, parameter in layer.named_parameters():
         if name.startswith("weight_ih"):
-            nn.init.normal_(parameter, std=1 / math.sqrt(width))
+            nn.init.normal_(parameter, std=1 / math.sqrt(parameter.shape[1]))
         elif name.startswith("weight_hh"):
             with torch.no_grad():
                 for gate in parameter.split(width):
@@ -63,10 +66,9 @@ class RecurrentAttention(Recurrent):
 
     later: Tensor
 
-    def __init__(
-        self, *, vocab_size: int, width: int, depth: int, score_width: int, context: int
-    ) -> None:
-        super().__init__(vocab_size=vocab_size, width=width, depth=depth, cell="rnn")
+    def __init__(self, shape: SmallModel, *, dropout: float = 0.0) -> None:
+        super().__init__(shape, cell="rnn", dropout=dropout)
+        width, score_width, context = shape.width, shape.score_width, shape.context
         self.query = matrix(width, score_width)
         self.key = matrix(width, score_width)
         self.score = matrix(score_width, 1)

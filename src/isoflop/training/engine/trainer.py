@@ -27,6 +27,7 @@ from isoflop.training.tokenizer import Tokens
 
 LOG_EVERY_STEPS = 8
 LIVE_EVAL_TOKENS = 65_536
+DROPOUT_STRIDE = 1_000_003
 
 OnRecord = Callable[[Record], None]
 
@@ -139,9 +140,10 @@ class Trainer:
         self._loss_sum, self._n_losses = state["loss_sum"], state["n_losses"]
 
     def evaluate(self, n_tokens: int) -> Evaluation:
-        """Score the model as it stands on held-out text."""
+        """Score the model as it stands, nothing left out, on held-out text."""
+        self.model.eval()
         with precision(self.device):
-            return evaluate(
+            scores = evaluate(
                 self.model,
                 self.data.validation,
                 token_bytes=self.data.token_bytes,
@@ -149,6 +151,8 @@ class Trainer:
                 n_tokens=n_tokens,
                 device=self.device,
             )
+        self.model.train()
+        return scores
 
     def train_step(self) -> tuple[float, float]:
         """Make one optimiser step; return its loss and the norm of its gradient."""
@@ -156,6 +160,9 @@ class Trainer:
         if is_parallel():
             ids = ids[distributed.get_rank() :: distributed.get_world_size()]
         ids = ids.to(self.device)
+        if self.config.dropout:
+            # By seed and step, so that a run that was stopped goes on as if it had not been.
+            torch.manual_seed(self.config.seed * DROPOUT_STRIDE + self.step)
         with precision(self.device):
             logits = self._forward(ids[:, :-1]).flatten(0, 1)
             loss = F.cross_entropy(logits.float(), ids[:, 1:].flatten())

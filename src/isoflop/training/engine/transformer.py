@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isoflop.accounting import SmallModel
 from isoflop.training.engine.layers import FeedForward, LanguageModel, LayerNorm, matrix
 
 ROTARY_BASE = 10_000.0
@@ -23,8 +24,9 @@ byte at width 32 and 524k tokens.
 class Attention(nn.Module):
     """Residual branch of causal multi-head scaled dot-product attention."""
 
-    def __init__(self, width: int, n_heads: int) -> None:
+    def __init__(self, width: int, n_heads: int, dropout: nn.Module) -> None:
         super().__init__()
+        self.dropout = dropout
         self.n_heads = n_heads
         self.head_width = width // n_heads
         self.norm = LayerNorm(width)
@@ -44,7 +46,7 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(
             q, k, v.view(heads).transpose(1, 2), is_causal=True, scale=scale
         )
-        return x + self.out(mixed.transpose(1, 2).reshape(batch, time, width))
+        return x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, time, width)))
 
 
 def norm_and_rotate(x: Tensor, turn: Tensor) -> Tensor:
@@ -71,12 +73,13 @@ class Transformer(LanguageModel):
 
     turn: Tensor
 
-    def __init__(
-        self, *, vocab_size: int, width: int, depth: int, n_heads: int, context: int
-    ) -> None:
-        super().__init__(vocab_size=vocab_size, width=width)
-        self.attention = nn.ModuleList(Attention(width, n_heads) for _ in range(depth))
-        self.feed_forward = nn.ModuleList(FeedForward(width) for _ in range(depth))
+    def __init__(self, shape: SmallModel, *, dropout: float = 0.0) -> None:
+        super().__init__(shape, dropout=dropout)
+        width, n_heads, context = shape.width, shape.n_heads, shape.context
+        entry, blocks = shape.input_width, range(shape.depth)
+        self.widen = matrix(entry, width) if entry != width else nn.Identity()
+        self.attention = nn.ModuleList(Attention(width, n_heads, self.dropout) for _ in blocks)
+        self.feed_forward = nn.ModuleList(FeedForward(width, self.dropout) for _ in blocks)
         head_width = width // n_heads
         frequency = ROTARY_BASE ** (-torch.arange(0, head_width, 2) / head_width)
         angle = torch.outer(torch.arange(context), frequency.repeat(2 * n_heads))
@@ -84,7 +87,7 @@ class Transformer(LanguageModel):
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Map token ids, shape (batch, time), to states, shape (batch, time, width)."""
-        x = self.embedding(tokens)
+        x = self.widen(self.embed(tokens))
         turn = self.turn[: tokens.shape[1]]
         for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
             x = feed_forward(attention(x, turn))

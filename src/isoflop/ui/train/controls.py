@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import cast
 
 import streamlit as st
 
 from isoflop.errors import TrainingError
+from isoflop.options import option
 from isoflop.training.config import (
     FAMILIES,
     FAMILY_DEFAULTS,
     Family,
+    Optimiser,
     Recipe,
     RunConfig,
     epoch_notice,
@@ -25,7 +28,7 @@ from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
 from isoflop.training.queue import default_worker_count
 from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
-from isoflop.ui import inputs, messages
+from isoflop.ui import inputs, messages, option_inputs
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_quantity, parse_number
 
@@ -147,8 +150,20 @@ def recipe_inputs(base: Recipe) -> Recipe:
         "Sequences a step", 1, 1024, 4, key="batch", bind="query-params",
         help="Each of 128 tokens.",
     )  # fmt: skip
+    optimiser = option_inputs.choice(Recipe, "optimiser", key="optimiser", style="row")
+    dropout = st.slider(
+        *("Dropout", 0.0, 0.9, 0.0, 0.05), key="dropout", bind="query-params",
+        help=option(Recipe, "dropout").help,
+    )  # fmt: skip
+    entry = option(Recipe, "embedding_width")
+    embedding = whole_numbers_input(entry.label, "", key="embedding", help=entry.help)
+    tied = option_inputs.switch(Recipe, "is_tied", key="tied")
     return replace(
         base,
+        optimiser=cast("Optimiser", optimiser),
+        dropout=dropout,
+        embedding_width=embedding[0] if embedding else None,
+        is_tied=tied,
         time_limit_s=60.0 * minutes,
         memory_limit_bytes=int(memory * 2**30),
         learning_rate=parse_number(rate) if rate and rate.strip() else None,

@@ -8,6 +8,7 @@ from isoflop import plot
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.plot import APP
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
+from isoflop.training.equations import load_equations
 from isoflop.training.estimates import nominal_vocab_size
 from isoflop.training.token_counts import count_tokens
 from isoflop.ui import messages, panels
@@ -107,9 +108,24 @@ def show_models(asked: Setup) -> None:
         placeholder="",
         alt="Models of the grid with parameters, FLOP and learning rates",
     )
-    for family in dict.fromkeys(config.family for config in configs):
-        defaults = FAMILY_DEFAULTS[family]
-        st.caption(f"{messages.plain(defaults.label)}: {messages.plain(defaults.help)}")
+    families = dict.fromkeys(config.family for config in configs)
+    st.markdown("**What they compute**")
+    for tab, family in zip(
+        st.tabs([FAMILY_DEFAULTS[family].label for family in families]), families, strict=True
+    ):
+        with tab:
+            st.caption(messages.plain(FAMILY_DEFAULTS[family].help))
+            show_equations(family, "head", "scores")
+
+
+def show_equations(*keys: str) -> None:
+    """Typeset the steps of models and of what is done with them, each with a sentence."""
+    for equations in (load_equations()[key] for key in keys):
+        for step in equations.steps:
+            left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
+            left.latex(step.tex)
+            right.caption(messages.plain(step.text))
+        st.caption(messages.plain(f"{equations.label}: {equations.source}."))
 
 
 def _has_heads(config: RunConfig) -> bool:
