@@ -15,7 +15,7 @@ from isoflop.errors import CatalogError, TrainingError
 from isoflop.options import add_flags, from_flags, typed_flags
 from isoflop.training.cluster_settings import ClusterSettings
 from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Recipe
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number, format_quantity, parse_number
 
 # What follows runs needs the extra `train`, so it is imported by the commands alone.
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def add_ladder_options(parser: argparse.ArgumentParser) -> None:
     add("--depth", type=int, metavar="N", help="layers; by default each family's own")
     add("--budget", metavar="TOKENS", help="such as 64Ki,128Ki,256Ki")
     add("--seed", metavar="NUMBERS", help="such as 0,1,2")
+    add("--sweep-rates", metavar="NUMBERS", help="learning rates, each at every width")
+    add("--sweep-batches", metavar="NUMBERS", help="sequences a step, each at every width")
     add("--title", default="", help="by which the Train page lists it")
     _add_common(parser)
 
@@ -97,6 +99,9 @@ def ladder(parsed: argparse.Namespace) -> None:
         "widths": parsed.width and whole_numbers(parsed.width, "--width"),
         "token_budgets": parsed.budget and whole_numbers(parsed.budget, "--budget"),
         "seeds": parsed.seed and whole_numbers(parsed.seed, "--seed"),
+        "learning_rates": parsed.sweep_rates and _numbers(parsed.sweep_rates),
+        "batch_sizes": parsed.sweep_batches
+        and whole_numbers(parsed.sweep_batches, "--sweep-batches"),
         "families": parsed.family and tuple(parsed.family.split(",")),
     }
     grid = replace(preset.grid, **{name: value for name, value in given.items() if value})
@@ -106,6 +111,10 @@ def ladder(parsed: argparse.Namespace) -> None:
         grid,
         title=parsed.title or (preset.label if not any(given.values()) else "Own grid"),
     )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(sorted({parse_number(part) for part in text.split(",") if part.strip()}))
 
 
 def _depths(families: Sequence[Any], depth: int | None) -> dict[Any, int]:

@@ -6,7 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -38,6 +38,8 @@ class LadderGrid:
     seeds : tuple of int
     depths : mapping of str to int
         Depth by family; those left out have the family's default.
+    learning_rates, batch_sizes : tuple
+        To sweep over: each is trained at every width; that of ``base`` if empty.
     base : Recipe
         Everything else: corpus, tokenizer, limits, context.
     """
@@ -47,6 +49,8 @@ class LadderGrid:
     token_budgets: tuple[int, ...]
     seeds: tuple[int, ...] = (0,)
     depths: Mapping[Family, int] = field(default_factory=dict)
+    learning_rates: tuple[float, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
     base: Recipe = field(default_factory=Recipe)
 
     def configs(self) -> list[RunConfig]:
@@ -66,8 +70,13 @@ class LadderGrid:
                 f"There is no family {', '.join(sorted(unknown))}.",
                 hint=f"Choose among {', '.join(FAMILIES)}.",
             )
+        recipes = [
+            replace(self.base, learning_rate=rate, batch_size=batch)
+            for rate in self.learning_rates or (self.base.learning_rate,)
+            for batch in self.batch_sizes or (self.base.batch_size,)
+        ]
         return [
-            self.base.at(
+            recipe.at(
                 family=family,
                 width=width,
                 depth=self.depths.get(family, FAMILY_DEFAULTS[family].depth),
@@ -76,6 +85,7 @@ class LadderGrid:
             )
             for family in self.families
             for width in self.widths
+            for recipe in recipes
             for seed in self.seeds
         ]
 
@@ -131,7 +141,10 @@ ROW_COLUMNS = (
 )
 """Header of a ladder's CSV. The loss is in nats per byte, whatever the tokenizer (or in nats per
 token, as reported by other code); ``is_annealed`` says that a row ends on a decayed rate, as every
-budget does by a branch of its own."""
+budget does by a branch of its own. Learning rate and tokens a batch follow where runs of one family
+differ in them."""
+
+SWEPT_COLUMNS = ("learning_rate", "batch_tokens")
 
 
 def held_out_loss(config: RunConfig, point: Record) -> float:
@@ -142,6 +155,11 @@ def held_out_loss(config: RunConfig, point: Record) -> float:
 def ladder_rows(runs: Iterable[Run]) -> list[Row]:
     """Collect the finished budgets of runs, as rows of ``ROW_COLUMNS``."""
     rows: list[Row] = []
+    runs = list(runs)
+    is_sweep = any(
+        len({_swept(run.config()) for run in runs if run.config().family == family}) > 1
+        for family in {run.config().family for run in runs}
+    )
     for run in runs:
         config, history = run.config(), run.history()
         model = history.fact("model")
@@ -160,6 +178,7 @@ def ladder_rows(runs: Iterable[Run]) -> list[Row]:
                 ANNEALED: point.get(ANNEALED, 1),
                 "accuracy": _rounded(point["accuracy"], 6),
                 "cpu_s": round(point["cpu_s"], 2),
+                **(dict(zip(SWEPT_COLUMNS, _swept(config), strict=True)) if is_sweep else {}),
             }
             for point in history.of_kind("point")
             if model
@@ -171,10 +190,15 @@ def _rounded(value: float | None, n_digits: int) -> float | None:
     return None if value is None else round(value, n_digits)
 
 
+def _swept(config: RunConfig) -> tuple[float, float]:
+    return config.peak_learning_rate, float(config.tokens_per_step)
+
+
 def rows_to_csv(rows: Sequence[Row]) -> str:
     """Write rows as CSV text."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ROW_COLUMNS, lineterminator="\n")
+    header = list(rows[0]) if rows else list(ROW_COLUMNS)
+    writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -108,6 +108,12 @@ def own_grid() -> LadderGrid:
         "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help="Ki means 1024."
     )
     seeds = whole_numbers_input("Seeds", "0", key="seeds", help="Repeats show the noise.")
+    rates = numbers_input(
+        "Learning rates to sweep", key="rates", help="Such as 2e-3, 4e-3; empty for the recipe's."
+    )
+    batches = whole_numbers_input(
+        "Batches to sweep", "", key="batches", help="Sequences a step; empty for the recipe's."
+    )
     depth = whole_numbers_input(
         "Depth", "", key="depth", help="Layers; empty for the family's own."
     )
@@ -117,7 +123,21 @@ def own_grid() -> LadderGrid:
         token_budgets=budgets,
         seeds=seeds,
         depths=dict.fromkeys(families, depth[0]) if depth else {},
+        learning_rates=rates,
+        batch_sizes=batches,
     )
+
+
+def numbers_input(label: str, *, key: str, help: str) -> tuple[float, ...]:
+    """Draw a field for a list of numbers and return them, ascending.
+
+    Raises
+    ------
+    UnitError
+        If one of them is not a number.
+    """
+    text = st.text_input(label, value="", key=key, bind="query-params", help=help) or ""
+    return tuple(sorted({parse_number(part) for part in text.split(",") if part.strip()}))
 
 
 def whole_numbers_input(label: str, default: str, *, key: str, help: str) -> tuple[int, ...]:
