@@ -21,6 +21,7 @@ from isoflop.accounting.counts import ParameterCount
 from isoflop.fitting import FitOptions, fit
 from isoflop.laws import load_laws
 from isoflop.plot import theme
+from isoflop.training.attention import AttentionWeights
 from isoflop.training.following import RunCurve, Sweep, thinned
 from isoflop.training.forecasts import Forecast, Prediction
 from isoflop.training.token_counts import TokenCounts
@@ -207,3 +208,17 @@ def test_forecasts_inside_and_outside_their_band_differ_in_shape() -> None:
     assert (inside.x.tolist(), outside.x.tolist()) == ([1], [2])
     assert inside.marker.symbol != outside.marker.symbol
     assert figure.layout.meta["alt"] == "3 forecasts: 2 decided, 1 of them within their band."
+
+
+def test_attention_is_shaded_up_to_the_token_itself() -> None:
+    shares = np.tril(np.ones((3, 3))) / np.arange(1, 4)[:, None]
+    weights = AttentionWeights(pieces=(b"a", b"<", b" "), weights=shares[None, None])
+    figure = plot.attention(weights)
+    (shades,) = figure.data
+    assert np.isnan(np.asarray(shades.z)[0, 1])
+    assert np.asarray(shades.z)[2, 0] == pytest.approx(1 / 3)
+    assert list(figure.layout.xaxis.ticktext) == ["a", "&lt;", "\u2423"]
+    assert figure.layout.meta["alt"] == (
+        "Attention of layer 1, head 1 over 3 tokens: on average 61% on the token itself and 42% on "
+        "the one before."
+    )

@@ -13,7 +13,12 @@ from isoflop.errors import TrainingError
 from isoflop.training.config import FAMILIES, RunConfig
 from isoflop.training.engine import export as export_module
 from isoflop.training.engine.export import export
-from isoflop.training.jobs import start_export, start_generation
+from isoflop.training.jobs import (
+    read_attention,
+    start_attention,
+    start_export,
+    start_generation,
+)
 from isoflop.training.ladder import work_off
 from isoflop.training.queue import RunQueue
 
@@ -56,6 +61,27 @@ def test_text_is_streamed_with_its_candidates(trained):
     assert len(tokens) == 20
     assert all(token["piece"].encode("latin-1") for token in tokens)
     assert all(0 < share <= 1 for token in tokens for _, share in token["candidates"])
+
+
+def test_samples_of_a_prompt_are_those_of_the_next_seeds(trained):
+    _, runs = trained
+    asked = {"budget": 0, "prompt": "import ", "n_tokens": 5}
+    *both, _ = all_records(start_generation(runs[-1], **asked, seed=3, n_samples=2))
+    *second, _ = all_records(start_generation(runs[-1], **asked, seed=4))
+    assert [token["sample"] for token in both] == [0] * 5 + [1] * 5
+    assert [t["piece"] for t in both[5:]] == [t["piece"] for t in second]
+
+
+def test_attention_over_a_text(trained):
+    _, runs = trained
+    by_family = {run.config().family: run for run in runs}
+    text = "def add(a, b):"
+    *_, end = all_records(start_attention(by_family["transformer"], budget=0, text=text))
+    weights = read_attention(end)
+    assert b"".join(weights.pieces).decode() == text
+    assert weights.weights.shape == (2, 1, len(text), len(text))
+    *_, end = all_records(start_attention(by_family["lstm"], budget=0, text=text))
+    assert end["summary"] == "This family has no attention."
 
 
 def test_a_job_says_what_went_wrong(trained):

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isoflop.plot._attention import attention as attention
     from isoflop.plot._backtest import backtest as backtest
     from isoflop.plot._bands import bands as bands
     from isoflop.plot._before_after import before_after as before_after
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 _THEME = ("APP", "DARK", "LIGHT", "Figure", "Theme")
 FIGURES = (
+    "attention",
     "backtest",
     "bands",
     "before_after",

@@ -1,4 +1,4 @@
-"""Short work on a trained model, in a process of its own: generate text, export.
+"""Short work on a trained model, in a process of its own: generate text, show attention, export.
 
 A job is a folder with its request and its records; the page starts it and polls the records. Run as
 ``python -m isoflop.training.jobs FOLDER``.
@@ -14,13 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.training.attention import AttentionWeights
 from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, be_nice, start_detached
 from isoflop.training.records import Record, RecordWriter, read_new_records
 from isoflop.training.runs import Run
 
 MAX_TOKENS = 4000
+MAX_SAMPLES = 8
+MAX_TEXT = 4000
+"""Characters; far more than the tokens whose attention is shown."""
 NICENESS = 5
 
 
@@ -76,11 +82,13 @@ def start_generation(
     temperature: float = 0.8,
     top_k: int = 0,
     seed: int = 0,
+    n_samples: int = 1,
 ) -> Job:
     """Start to write text with a run's weights.
 
-    Each ``"token"`` record holds ``piece`` and ``candidates`` (pairs of piece and probability);
-    pieces are bytes written as Latin-1 text.
+    Each ``"token"`` record holds ``sample`` (from 0), ``piece`` and ``candidates`` (pairs of piece
+    and probability); pieces are bytes written as Latin-1 text. Sample ``i`` is drawn by
+    ``seed + i``.
 
     Raises
     ------
@@ -92,13 +100,31 @@ def start_generation(
         ("temperature", temperature, 0.0, 10.0),
         ("top_k", top_k, 0, 10**6),
         ("seed", seed, 0, 2**31 - 1),
+        ("n_samples", n_samples, 1, MAX_SAMPLES),
     )
     for name, value, lower, upper in checks:
         if not lower <= value <= upper:
             raise TrainingError(f"{name} is {value}: it must lie between {lower:g} and {upper:g}.")
     request = {"budget": budget, "prompt": prompt, "n_tokens": n_tokens}
-    sampling = {"temperature": temperature, "top_k": top_k, "seed": seed}
+    sampling = {"temperature": temperature, "top_k": top_k, "seed": seed, "n_samples": n_samples}
     return _start(run, {"kind": "generate", **request, **sampling})
+
+
+def start_attention(run: Run, *, budget: int | None, text: str) -> Job:
+    """Start to work out what each token of a text draws on.
+
+    The ``"end"`` record holds ``pieces`` (bytes as Latin-1 text) and ``weights``, of shape (layer,
+    head, token, token); `read_attention` makes `AttentionWeights` of it.
+    """
+    return _start(run, {"kind": "attention", "budget": budget, "text": text[:MAX_TEXT]})
+
+
+def read_attention(record: Record) -> AttentionWeights:
+    """Return the weights that an ``"end"`` record of attention holds."""
+    return AttentionWeights(
+        pieces=tuple(piece.encode("latin-1") for piece in record["pieces"]),
+        weights=np.array(record["weights"], float),
+    )
 
 
 def start_export(run: Run, *, budget: int | None, root: Path) -> Job:
@@ -139,17 +165,29 @@ def _work(run: Run, request: dict[str, Any]) -> Iterator[Record]:
             "loaded_back": report.loaded_back,
         }
         return
-    from isoflop.training.engine.generate import generate
     from isoflop.training.engine.load import load_trained
 
     trained = load_trained(run, budget=request.pop("budget"))
-    prompt = request.pop("prompt").encode()
-    for token in generate(trained, prompt=prompt, **request):
-        yield {
-            "kind": "token",
-            "piece": token.piece.decode("latin-1"),
-            "candidates": [(piece.decode("latin-1"), share) for piece, share in token.candidates],
-        }
+    if kind == "attention":
+        from isoflop.training.engine.attend import attention_weights
+
+        found = attention_weights(trained, request["text"].encode())
+        pieces = [piece.decode("latin-1") for piece in found.pieces]
+        yield {"kind": "end", "pieces": pieces, "weights": found.weights.round(4).tolist()}
+        return
+    from isoflop.training.engine.generate import generate
+
+    prompt, seed = request.pop("prompt").encode(), request.pop("seed")
+    for sample in range(request.pop("n_samples")):
+        for token in generate(trained, prompt=prompt, seed=seed + sample, **request):
+            yield {
+                "kind": "token",
+                "sample": sample,
+                "piece": token.piece.decode("latin-1"),
+                "candidates": [
+                    (piece.decode("latin-1"), share) for piece, share in token.candidates
+                ],
+            }
     yield {"kind": "end"}
 
 

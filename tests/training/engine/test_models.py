@@ -252,3 +252,29 @@ def test_gradients_are_those_of_finite_differences(family):
             sides.append(loss())
     measured = ((sides[0] - sides[1]) / (2 * step)).item()
     assert slope.item() == pytest.approx(measured, rel=1e-3 if family == "transformer" else 1e-5)
+
+
+@pytest.mark.parametrize("family", ["transformer", "rnn_attention"])
+def test_attention_weights_sum_to_one_over_the_past(family):
+    _, model = build(family, width=64, depth=2)
+    open_up(model)
+    tokens = torch.randint(VOCAB, (1, 20), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        weights = model.attention_weights(tokens)
+    layers, heads = (2, 2) if family == "transformer" else (1, 1)
+    assert weights.shape == (layers, heads, 20, 20)
+    assert torch.allclose(weights.sum(-1), torch.ones(()))
+    assert not weights.triu(1).any()
+
+
+def test_shown_weights_are_those_that_the_model_computes_with():
+    """With the values of one head set apart, the output is the weights times them."""
+    _, model = build("transformer", width=32)
+    open_up(model)
+    attention, tokens = model.attention[0], torch.arange(10)[None]
+    with torch.no_grad():
+        x, turn = model.embed(tokens), model.turn[:10]
+        _, _, v = attention._heads(x, turn)
+        mixed = (attention.weights(x, turn) @ v).transpose(1, 2).reshape(1, 10, 32)
+        expected = x + attention.out(mixed)
+        assert torch.allclose(attention(x, turn), expected, atol=1e-6)

@@ -99,7 +99,15 @@ class RecurrentAttention(Recurrent):
         What a block leaves out is half of all pairs; it takes a third of the time of the whole
         square at width 32.
         """
+        return self._weights(queries, keys, start, stop) @ states[:, :stop]
+
+    def _weights(self, queries: Tensor, keys: Tensor, start: int, stop: int) -> Tensor:
         pairs = torch.tanh(queries[:, start:stop, None] + keys[:, None, :stop])
         later = self.later[start:stop, :stop]
         scores = self.score(pairs).squeeze(-1).masked_fill(later, -torch.inf)
-        return torch.softmax(scores, dim=-1) @ states[:, :stop]
+        return torch.softmax(scores, dim=-1)
+
+    def attention_weights(self, tokens: Tensor) -> Tensor:
+        """Return the weights on one text, shape (1, 1, time, time)."""
+        states = super().hidden(tokens)
+        return self._weights(self.query(states), self.key(states), 0, tokens.shape[1])[None]

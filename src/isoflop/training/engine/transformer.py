@@ -36,17 +36,31 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, turn: Tensor) -> Tensor:
         """Add the branch to ``x``, shape (batch, time, width)."""
         batch, time, width = x.shape
+        q, k, v = self._heads(x, turn)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self._scale)
+        return x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, time, width)))
+
+    def weights(self, x: Tensor, turn: Tensor) -> Tensor:
+        """Return what each token draws on, shape (batch, heads, time, time)."""
+        q, k, _ = self._heads(x, turn)
+        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        scores = self._scale * (q @ k.transpose(-1, -2))
+        return torch.softmax(scores.masked_fill(later, -torch.inf), dim=-1)
+
+    @property
+    def _scale(self) -> float:
+        return SCORE_SCALE / math.sqrt(self.head_width)
+
+    def _heads(self, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, each of shape (batch, heads, time, head_width)."""
+        batch, time, width = x.shape
         heads = (batch, time, self.n_heads, self.head_width)
         # Queries and keys are normalised and turned together: half the calls.
         both, v = self.qkv(self.norm(x)).split([2 * width, width], dim=-1)
         both = both.view(batch, time, 2 * self.n_heads, self.head_width)
         turned = norm_and_rotate(both, turn).type_as(v)
         q, k = turned.view(batch, time, 2, *heads[2:]).transpose(1, 3).unbind(2)
-        scale = SCORE_SCALE / math.sqrt(self.head_width)
-        mixed = F.scaled_dot_product_attention(
-            q, k, v.view(heads).transpose(1, 2), is_causal=True, scale=scale
-        )
-        return x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, time, width)))
+        return q, k, v.view(heads).transpose(1, 2)
 
 
 def norm_and_rotate(x: Tensor, turn: Tensor) -> Tensor:
@@ -92,3 +106,14 @@ class Transformer(LanguageModel):
         for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
             x = feed_forward(attention(x, turn))
         return x
+
+    def attention_weights(self, tokens: Tensor) -> Tensor:
+        """Return every layer's and head's weights on one text, shape (layer, head, time, time)."""
+        x = self.widen(self.embed(tokens))
+        turn = self.turn[: tokens.shape[1]]
+        found = []
+        for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
+            assert isinstance(attention, Attention)
+            found.append(attention.weights(x, turn)[0])
+            x = feed_forward(attention(x, turn))
+        return torch.stack(found)

@@ -1,4 +1,4 @@
-"""The stages Generate and Deploy: text from a trained model, and files for other programs."""
+"""The stages Generate and Deploy: text from a trained model, what it attends to, and its files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import TrainingError
 from isoflop.plot import APP
+from isoflop.training.attention import HAS_ATTENTION
+from isoflop.training.attention import MAX_TOKENS as SHOWN_TOKENS
 from isoflop.training.config import ReportedConfig
 from isoflop.training.following import Seen
-from isoflop.training.jobs import Job, start_export, start_generation
+from isoflop.training.jobs import (
+    MAX_SAMPLES,
+    Job,
+    read_attention,
+    start_attention,
+    start_export,
+    start_generation,
+)
 from isoflop.training.ladders import Ladder
 from isoflop.training.records import Record
 from isoflop.training.runs import default_root
 from isoflop.ui import messages, panels
 from isoflop.ui.train import state as train_state
+from isoflop.ui.train.data import show_equations
 from isoflop.units import format_number, format_quantity
 
 POLL_S = 0.4
-_GENERATION, _EXPORT = "train.generation", "train.export.job"
+_GENERATION, _EXPORT, _ATTENTION = "train.generation", "train.export.job", "train.attention"
 Source = tuple[Seen, int | None]
 
 
@@ -47,6 +57,12 @@ def show_generation(ladder: Ladder) -> None:
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="generate.seed", help="The same seed gives the same text."
         )
+        n_samples = st.number_input(
+            "Samples", 1, MAX_SAMPLES, 1, key="samples", bind="query-params",
+            help="So many texts from the same prompt, each by the next seed.",
+        )  # fmt: skip
+        with st.expander("What the temperature does", key="train.temperature"):
+            show_equations("sampling")
         if st.button("Write", type="primary", icon=":material/edit:", key="train.write"):
             _end(_GENERATION)
             st.session_state[_GENERATION] = (
@@ -58,6 +74,7 @@ def show_generation(ladder: Ladder) -> None:
                     temperature=temperature,
                     top_k=top_k,
                     seed=seed,
+                    n_samples=n_samples,
                 ),
                 prompt or "",
             )
@@ -68,15 +85,76 @@ def show_generation(ladder: Ladder) -> None:
             st.fragment(_text, run_every=None if is_done else POLL_S)(job, asked, is_done)
         else:
             st.caption("The text appears here, token by token.")
+    st.markdown("**What each token draws on**")
+    _attention(sources)
+
+
+def _attention(sources: Sequence[Source]) -> None:
+    """Ask for a text, and draw the attention of a model over it."""
+    able = [source for source in sources if source[0].config.family in HAS_ATTENTION]
+    if not able:
+        st.caption(
+            "The models here have no attention: train a transformer, or the RNN with attention."
+        )
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        chosen = _pick(able, key="attention.from")
+        text = st.text_input(
+            "Text", "def add(a, b):", key="attention", bind="query-params",
+            help=f"Its first {SHOWN_TOKENS} tokens are shown.",
+        )  # fmt: skip
+        if st.button("Show", icon=":material/grid_on:", key="train.attend"):
+            _end(_ATTENTION)
+            job = start_attention(chosen[0].run, budget=chosen[1], text=text or "")
+            st.session_state[_ATTENTION] = job
+    with right:
+        if _ATTENTION in st.session_state:
+            job = st.session_state[_ATTENTION]
+            is_done = _is_done(_records(job))
+            st.fragment(_attended, run_every=None if is_done else POLL_S)(job, is_done)
+
+
+def _attended(job: Job, was_done: bool) -> None:
+    with messages.boundary():
+        records = _records(job)
+        if not _is_done(records):
+            st.caption("Loading the model")
+            return
+        if not was_done:
+            st.rerun()
+        if records[-1]["kind"] == "error":
+            _show_error(records[-1])
+            return
+        weights = read_attention(records[-1])
+        chosen = {"layer": 0, "head": 0}
+        columns = st.columns(2)
+        for column, name, count in zip(
+            columns, chosen, (weights.n_layers, weights.n_heads), strict=True
+        ):
+            if count > 1:
+                options = list(range(1, count + 1))
+                picked = column.segmented_control(
+                    name.capitalize(), options, default=1, key=f"attention.{name}", required=True
+                )
+                chosen[name] = int(picked or 1) - 1
+        panels.drawn(plot.attention(weights, **chosen, theme=APP), key="chart.attention")
+        st.caption(
+            "Each row is one token and sums to one: how much it draws on itself and on those "
+            "before it."
+        )
 
 
 def _text(job: Job, prompt: str, was_done: bool) -> None:
     with messages.boundary():
         records = _records(job)
         tokens = [record for record in records if record["kind"] == "token"]
-        written = b"".join(record["piece"].encode("latin-1") for record in tokens)
+        samples = max((record["sample"] for record in tokens), default=0) + 1
         with st.container(height=340, key="train.text"):
-            st.code(prompt + written.decode("utf-8", "replace"), language=None, wrap_lines=True)
+            for sample in range(samples):
+                pieces = [r["piece"].encode("latin-1") for r in tokens if r["sample"] == sample]
+                written = prompt + b"".join(pieces).decode("utf-8", "replace")
+                st.code(written, language=None, wrap_lines=True)
         if not tokens and not _is_done(records):
             st.caption("Loading the model")
         if records and records[-1]["kind"] == "error":
