@@ -1,3 +1,5 @@
+import dataclasses
+
 """Figures of live training: what is drawn, and what is said of it."""
 
 from __future__ import annotations
@@ -222,3 +224,18 @@ def test_attention_is_shaded_up_to_the_token_itself() -> None:
         "Attention of layer 1, head 1 over 3 tokens: on average 61% on the token itself and 42% on "
         "the one before."
     )
+
+
+def test_the_gap_is_held_out_less_training_loss() -> None:
+    curve = dataclasses.replace(run_curve(), point_training=np.array([2.35, 2.2]))
+    (line,) = plot.gap([curve, run_curve()]).data
+    assert np.asarray(line.y).tolist() == pytest.approx([0.05, 0.1])
+    assert plot.gap([curve]).layout.meta["alt"].endswith("+0.100 to +0.100.")
+
+
+def test_sizes_of_a_family_are_told_apart_by_strength() -> None:
+    small, large = (dataclasses.replace(run_curve(), shade=shade) for shade in (0.0, 1.0))
+    figure = plot.training([small, large])
+    thin, wide = figure.data[0], figure.data[2]
+    assert thin.line.color != wide.line.color
+    assert thin.line.width < wide.line.width

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from isoflop.plot._families import families as families
     from isoflop.plot._forecasts import forecasts as forecasts
     from isoflop.plot._frontier import frontier as frontier
+    from isoflop.plot._gap import gap as gap
     from isoflop.plot._held_out import held_out as held_out
     from isoflop.plot._influence import influence as influence
     from isoflop.plot._isoflop_profiles import isoflop_profiles as isoflop_profiles
@@ -94,6 +95,7 @@ FIGURES = (
     "families",
     "forecasts",
     "frontier",
+    "gap",
     "held_out",
     "influence",
     "isoflop_profiles",

@@ -60,7 +60,7 @@ def _alt(curves: Sequence[RunCurve]) -> str:
 
 
 def _traces(curve: RunCurve) -> list[Trace]:
-    colour = look.colour(curve.group)
+    colour = look.shaded(curve.group, curve.shade)
     line: Trace = {
         "type": "scatter",
         "x": curve.tokens,
@@ -68,7 +68,7 @@ def _traces(curve: RunCurve) -> list[Trace]:
         "mode": "lines",
         "name": curve.label,
         "legendgroup": curve.label,
-        "line": {"color": colour, "width": 1.5},
+        "line": {"color": colour, "width": 1 + curve.shade},
         "opacity": 0.75,
         "connectgaps": False,
         "hovertemplate": "%{x:.3s} tokens<br>training loss %{y:.3f}<extra>%{fullData.name}</extra>",
@@ -84,7 +84,7 @@ def _traces(curve: RunCurve) -> list[Trace]:
         "marker": {
             "color": colour,
             "symbol": look.symbol(curve.group),
-            "size": 10,
+            "size": 6 + 4 * curve.shade,
             "line": look.OUTLINE,
         },
         "hovertemplate": "%{x:.3s} tokens<br>held-out loss %{y:.4f}<extra>%{fullData.name}</extra>",

@@ -109,6 +109,11 @@ def colour(index: int) -> str:
     return FAMILIES[index % len(FAMILIES)]
 
 
+def shaded(index: int, share: float) -> str:
+    """Return a family's colour for one of its sizes: from about half to all of its strength."""
+    return translucent(colour(index), 0.45 + 0.55 * share)
+
+
 def symbol(index: int) -> str:
     """Return the marker shape of the family at ``index``."""
     return SYMBOLS[index % len(SYMBOLS)]

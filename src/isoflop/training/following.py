@@ -68,6 +68,11 @@ def look_at(runs: Sequence[Run], histories: MutableMapping[Path, RunHistory]) ->
     return seen
 
 
+_NONE = np.empty(0)
+LAST_STEPS = 64
+"""Steps before a budget whose training loss is held against the held-out loss."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCurve:
     """The losses of one run.
@@ -81,6 +86,10 @@ class RunCurve:
         Training loss; NaN between trunk and branches.
     point_tokens, point_loss : ndarray, shape (m,)
         Held-out loss at each budget reached.
+    point_training : ndarray, shape (m,)
+        Training loss over the last steps before each; NaN where none is on record.
+    shade : float
+        Place of its size among those of its group: 0 the smallest, 1 the largest.
     loss_unit : str
         ``"nats/byte"``, or ``"nats/token"`` where the code that trains reports no bytes.
     """
@@ -92,6 +101,15 @@ class RunCurve:
     point_tokens: NDArray[np.float64]
     point_loss: NDArray[np.float64]
     loss_unit: str = "nats/byte"
+    point_training: NDArray[np.float64] = _NONE
+    shade: float = 1.0
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Held-out less training loss at each budget reached; empty where none is known."""
+        if not np.isfinite(self.point_training).any():
+            return _NONE
+        return self.point_loss - self.point_training
 
     @property
     def is_started(self) -> bool:
@@ -102,8 +120,14 @@ class RunCurve:
 def run_curves(seen: Sequence[Seen]) -> tuple[RunCurve, ...]:
     """Return the loss curves of runs."""
     families = list(dict.fromkeys(one.config.family for one in seen))
+    widths = {
+        family: sorted({one.config.width for one in seen if one.config.family == family})
+        for family in families
+    }
     found = []
     for index, one in enumerate(seen):
+        sizes = widths[one.config.family]
+        place = sizes.index(one.config.width) / (len(sizes) - 1) if len(sizes) > 1 else 1.0
         tokens, loss = _lines(one)
         points = one.history.of_kind("point")
         found.append(
@@ -115,9 +139,23 @@ def run_curves(seen: Sequence[Seen]) -> tuple[RunCurve, ...]:
                 point_tokens=np.array([point["tokens"] for point in points], float),
                 loss_unit=one.config.loss_unit,
                 point_loss=np.array([held_out_loss(one.config, point) for point in points], float),
+                point_training=np.array([_training_loss(one, point) for point in points], float),
+                shade=place if len(families) > 1 else 1.0,
             )
         )
     return tuple(found)
+
+
+def _training_loss(one: Seen, point: Record) -> float:
+    """Mean training loss of the last steps before a budget, in the unit of its held-out loss."""
+    steps = [
+        record
+        for record in one.history.of_kind("step")
+        if record["segment"] == point.get("segment") and record["step"] > point["step"] - LAST_STEPS
+    ]
+    if not steps:
+        return float("nan")
+    return float(np.mean([record["loss"] for record in steps])) * one.tokens_per_byte
 
 
 def _lines(one: Seen) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -32,7 +32,7 @@ def attention_weights(trained: TrainedModel, text: bytes) -> AttentionWeights:
     if not ids:
         raise TrainingError("The text has no token that the model knows.", hint="Type some text.")
     tokens = torch.tensor([ids])
-    if isinstance(model, Transformer) or isinstance(model, RecurrentAttention):
+    if isinstance(model, Transformer | RecurrentAttention):
         weights = model.attention_weights(tokens)
     else:
         raise TrainingError(

@@ -206,6 +206,10 @@ def _scores(ladder: Ladder) -> None:
             st.caption("No budget is reached yet: its scores appear here.")
             return
         _score_table(rows)
+        curves = following.run_curves(seen)
+        if any(len(curve.gap) for curve in curves):
+            st.markdown("**The gap between held-out and training loss**")
+            panels.drawn(plot.gap(curves, theme=APP), key="chart.gap")
 
 
 def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:

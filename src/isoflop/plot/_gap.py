@@ -1,0 +1,62 @@
+"""What the held-out loss is above the training loss, as the budgets are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from isoflop.plot import theme as look
+from isoflop.plot._figure import assemble
+from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.training.following import RunCurve
+
+HEIGHT_PX = 300
+NOTE = (
+    "Training loss: the mean of each budget's last steps, on text that the model had not yet seen "
+)
+NOTE += (
+    "in its first pass over the corpus. A gap that grows is a model that learns its text by heart."
+)
+
+
+def gap(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
+    """Draw held-out less training loss against training tokens, a line a run.
+
+    Parameters
+    ----------
+    curves : sequence of RunCurve
+        At least one with a budget reached.
+    theme : Theme
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    drawn = [curve for curve in curves if len(curve.gap)]
+    traces: list[Trace] = [
+        {
+            "type": "scatter",
+            "x": curve.point_tokens,
+            "y": curve.gap,
+            "mode": "lines+markers",
+            "name": curve.label,
+            "line": {"color": look.shaded(curve.group, curve.shade), "width": 1.5},
+            "marker": {"symbol": look.symbol(curve.group), "size": 8, "line": look.OUTLINE},
+            "hovertemplate": "%{x:.3s} tokens<br>%{y:+.4f}<extra>%{fullData.name}</extra>",
+        }
+        for curve in drawn
+    ]
+    tokens = np.concatenate([curve.point_tokens for curve in drawn])
+    unit = drawn[0].loss_unit
+    layout = {
+        "xaxis": look.axis("Training tokens", span=tokens),
+        "yaxis": {"title": {"text": f"Held-out less training loss ({unit})"}, "zeroline": True},
+    }
+    last = np.array([curve.gap[-1] for curve in drawn])
+    alt = (
+        f"The gap between held-out and training loss of {len(drawn)} runs; at their largest "
+        f"budgets {last.min():+.3f} to {last.max():+.3f}."
+    )
+    return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt, notes=[NOTE])
