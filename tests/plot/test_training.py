@@ -1,9 +1,8 @@
-import dataclasses
-
 """Figures of live training: what is drawn, and what is said of it."""
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +101,7 @@ class RunCurve:
     point_tokens: NDArray[np.float64]
     point_loss: NDArray[np.float64]
     loss_unit: str = "nats/byte"
-    point_training: NDArray[np.float64] = _NONE
+    point_training: NDArray[np.float64] = field(default_factory=lambda: _NONE)
     shade: float = 1.0
 
     @property
