@@ -18,8 +18,9 @@ from isoflop.training.jobs import (
     start_attention,
     start_export,
     start_generation,
+    start_scoring,
 )
-from isoflop.training.ladder import work_off
+from isoflop.training.ladder import read_ladder, work_off
 from isoflop.training.queue import RunQueue
 
 pytestmark = pytest.mark.slow  # what is tested is trained first, and each job starts a process
@@ -82,6 +83,16 @@ def test_attention_over_a_text(trained):
     assert weights.weights.shape == (2, 1, len(text), len(text))
     *_, end = all_records(start_attention(by_family["lstm"], budget=0, text=text))
     assert end["summary"] == "This family has no attention."
+
+
+def test_tasks_are_scored_for_every_run_and_become_columns(trained):
+    root, runs = trained
+    *scored, end = all_records(start_scoring(runs, root=root))
+    assert [record["run"] for record in scored] == [run.id for run in runs]
+    assert end == {"kind": "end"}
+    frame = read_ladder(runs).table.frame
+    for column in ("class_accuracy", "class_f1", "bleu"):
+        assert frame[column].between(0, 1).all()
 
 
 def test_a_job_says_what_went_wrong(trained):

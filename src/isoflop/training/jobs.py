@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,23 @@ def read_attention(record: Record) -> AttentionWeights:
     )
 
 
+def start_scoring(runs: Sequence[Run], *, root: Path) -> Job:
+    """Start to score every finished budget of runs on small tasks.
+
+    A ``"scored"`` record follows each run; the scores are kept beside it
+    (`isoflop.training.tasks.kept_scores`).
+
+    Raises
+    ------
+    TrainingError
+        If there is no run.
+    """
+    if not runs:
+        raise TrainingError("There is no run to score.")
+    names = [run.folder.name for run in runs]
+    return _start(runs[0], {"kind": "tasks", "runs": names, "root": str(root)})
+
+
 def start_export(run: Run, *, budget: int | None, root: Path) -> Job:
     """Start to export a run's weights; the ``"end"`` record holds the archive and the checks."""
     return _start(run, {"kind": "export", "budget": budget, "root": str(root)})
@@ -164,6 +181,17 @@ def _work(run: Run, request: dict[str, Any]) -> Iterator[Record]:
             "loss_nats_per_byte": report.loss_nats_per_byte,
             "loaded_back": report.loaded_back,
         }
+        return
+    if kind == "tasks":
+        from isoflop.training.engine.score import score_tasks
+        from isoflop.training.tasks import keep_scores
+
+        uploads = Path(request["root"]) / "uploads"
+        for name in request["runs"]:
+            scored = Run(run.folder.parent / name)
+            keep_scores(scored, list(score_tasks(scored, uploads=uploads)))
+            yield {"kind": "scored", "run": scored.id}
+        yield {"kind": "end"}
         return
     from isoflop.training.engine.load import load_trained
 

@@ -20,6 +20,7 @@ from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, Recipe, R
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE, Run
+from isoflop.training.tasks import TaskScores, kept_scores
 from isoflop.units import parse_number
 
 KIBI = 1024
@@ -145,6 +146,8 @@ budget does by a branch of its own. Learning rate and tokens a batch follow wher
 differ in them."""
 
 SWEPT_COLUMNS = ("learning_rate", "batch_tokens")
+TASK_COLUMNS = ("class_accuracy", "class_f1", "bleu")
+"""Scores on small tasks, where all runs have them."""
 
 
 def held_out_loss(config: RunConfig, point: Record) -> float:
@@ -160,6 +163,8 @@ def ladder_rows(runs: Iterable[Run]) -> list[Row]:
         len({_swept(run.config()) for run in runs if run.config().family == family}) > 1
         for family in {run.config().family for run in runs}
     )
+    scores = {run.id: {score.budget: score for score in kept_scores(run)} for run in runs}
+    is_scored = all(scores.values())
     for run in runs:
         config, history = run.config(), run.history()
         model = history.fact("model")
@@ -179,6 +184,7 @@ def ladder_rows(runs: Iterable[Run]) -> list[Row]:
                 "accuracy": _rounded(point["accuracy"], 6),
                 "cpu_s": round(point["cpu_s"], 2),
                 **(dict(zip(SWEPT_COLUMNS, _swept(config), strict=True)) if is_sweep else {}),
+                **(_scores(scores[run.id].get(point["budget"])) if is_scored else {}),
             }
             for point in history.of_kind("point")
             if model
@@ -188,6 +194,12 @@ def ladder_rows(runs: Iterable[Run]) -> list[Row]:
 
 def _rounded(value: float | None, n_digits: int) -> float | None:
     return None if value is None else round(value, n_digits)
+
+
+def _scores(scores: TaskScores | None) -> Row:
+    return {
+        name: None if scores is None else round(getattr(scores, name), 6) for name in TASK_COLUMNS
+    }
 
 
 def _swept(config: RunConfig) -> tuple[float, float]:

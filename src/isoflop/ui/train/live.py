@@ -20,6 +20,7 @@ from isoflop.training.runs import ACTIVE, ENDED_EARLY
 from isoflop.ui import messages, panels
 from isoflop.ui.train import controls as train_controls
 from isoflop.ui.train import state as train_state
+from isoflop.ui.train import tasks as train_tasks
 from isoflop.ui.train.controls import Setup
 from isoflop.units import format_number, format_quantity
 
@@ -206,6 +207,7 @@ def _scores(ladder: Ladder) -> None:
             st.caption("No budget is reached yet: its scores appear here.")
             return
         _score_table(rows)
+        train_tasks.show([one.run for one in seen if one.history.of_kind("point")], seen)
         curves = following.run_curves(seen)
         if any(len(curve.gap) for curve in curves):
             st.markdown("**The gap between held-out and training loss**")
