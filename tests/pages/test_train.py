@@ -369,7 +369,7 @@ def test_an_own_grid(root):
         ({"widths": "16.5"}, "16.5 is not a whole number"),
         ({"budgets": "10"}, "the smallest budget must be at least one step"),
         ({"budgets": "1e30"}, "is not a whole number"),
-        ({"rate": "7"}, "Learning rate: a number above 0 and at most 1 is needed, got 7.0"),
+        ({"rate": "70"}, "Learning rate: a number above 0 and at most 10 is needed, got 70.0"),
     ],
 )
 def test_a_grid_that_does_not_work_is_explained(root, address, text):
