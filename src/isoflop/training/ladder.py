@@ -16,7 +16,14 @@ from isoflop.errors import TrainingError, UnitError
 from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
 from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
-from isoflop.training.config import FAMILIES, FAMILY_DEFAULTS, Family, Recipe, RunConfig
+from isoflop.training.config import (
+    FAMILIES,
+    FAMILY_DEFAULTS,
+    Family,
+    Recipe,
+    ReportedConfig,
+    RunConfig,
+)
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE, Run
@@ -159,9 +166,11 @@ def ladder_rows(runs: Iterable[Run]) -> list[Row]:
     """Collect the finished budgets of runs, as rows of ``ROW_COLUMNS``."""
     rows: list[Row] = []
     runs = list(runs)
-    is_sweep = any(
-        len({_swept(run.config()) for run in runs if run.config().family == family}) > 1
-        for family in {run.config().family for run in runs}
+    # Other code's runs have no recipe that is known here.
+    recipes = [c for run in runs if not isinstance(c := run.config(), ReportedConfig)]
+    is_sweep = len(recipes) == len(runs) and any(
+        len({_swept(config) for config in recipes if config.family == family}) > 1
+        for family in {config.family for config in recipes}
     )
     scores = {run.id: {score.budget: score for score in kept_scores(run)} for run in runs}
     is_scored = all(scores.values())

@@ -207,11 +207,11 @@ def _scores(ladder: Ladder) -> None:
             st.caption("No budget is reached yet: its scores appear here.")
             return
         _score_table(rows)
-        train_tasks.show([one.run for one in seen if one.history.of_kind("point")], seen)
         curves = following.run_curves(seen)
         if any(len(curve.gap) for curve in curves):
             st.markdown("**The gap between held-out and training loss**")
             panels.drawn(plot.gap(curves, theme=APP), key="chart.gap")
+        train_tasks.show([one.run for one in seen if one.history.of_kind("point")], seen)
 
 
 def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:

@@ -18,7 +18,7 @@ from isoflop.training.jobs import Job, start_scoring
 from isoflop.training.runs import Run, default_root
 from isoflop.training.tasks import TaskScores, kept_scores
 from isoflop.ui import inputs, messages, panels
-from isoflop.ui.jobs import kept_by_job
+from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.train import state as train_state
 
 FEWEST_POINTS = 8
@@ -38,7 +38,7 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_fit_downstream = kept_by_job(fit_downstream, "Resampling both steps", effort=_effort)
+_fit_downstream = KeptByJob(fit_downstream, "Resampling both steps", effort=_effort)
 
 
 def show(runs: Sequence[Run], seen: Sequence[Seen]) -> None:
