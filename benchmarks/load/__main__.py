@@ -127,6 +127,13 @@ def _rows(phase: Phase, watch: Watch) -> Iterator[Row]:
         at_most=30,
         note=f"{sum(move.n_bytes for move in moves) / len(moves) / 1e3:.1f} KB each",
     )
+    if not phase.is_killed:  # one that is started again takes its time for that
+        yield Row(
+            task=f"{phase.task}: a move, server CPU",
+            value=watch.cpu_s / len(moves),
+            unit="CPU s",
+            note="with what the person with heavy work asks for" if watch.heavy else "",
+        )
     yield Row(
         task=f"{phase.task}: memory of the servers",
         value=max(value for _, value in watch.rss_bytes) / 1e6,

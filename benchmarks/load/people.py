@@ -40,6 +40,8 @@ class Watch:
     heavy : list of (str, float)
         What was done beside, and the seconds until its result was on the page.
     n_reconnects : int
+    cpu_s : float
+        What the servers used, without jobs; they serve the person with heavy work, too.
     """
 
     moves: list[Move] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Watch:
     rss_bytes: list[tuple[float, float]] = field(default_factory=list)
     heavy: list[tuple[str, float]] = field(default_factory=list)
     n_reconnects: int = 0
+    cpu_s: float = 0.0
 
     def percentile(self, share: float) -> float:
         """Return the seconds within which this share of the moves ended."""
@@ -179,10 +182,19 @@ async def _sample(
     processes: list[psutil.Process], watch: Watch, is_over: Callable[[], bool]
 ) -> None:
     begin = time.perf_counter()
+    first_s = {process: _cpu_s(process) for process in processes}
+    last_s = dict(first_s)
     while not is_over():
         total = 0.0
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 total += process.memory_info().rss
+                last_s[process] = _cpu_s(process)
         watch.rss_bytes.append((time.perf_counter() - begin, total))
         await asyncio.sleep(1)
+    watch.cpu_s = sum(last_s[process] - first_s[process] for process in processes)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
