@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from benchmarks import measured
@@ -106,6 +106,10 @@ def measure(
         watch, log = run(phase, n_people=n_people, seconds=seconds, n_heavy_rows=n_rows)
         if watch.errors or "Traceback" in log:
             raise RuntimeError(f"{phase.task}: {watch.faults()}\n{log[-4000:]}")
+        if n_people != phase.n_people:
+            phase = replace(
+                phase, task=phase.task.replace(f"{phase.n_people} people", f"{n_people} people")
+            )
         yield from _rows(phase, watch)
 
 
