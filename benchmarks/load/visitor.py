@@ -111,7 +111,15 @@ class Visitor:
         return bool(self._timers)
 
     def settle(self, widget: str, field_name: str, value: Any) -> None:
-        """Set a widget's value, to be sent with the next rerun."""
+        """Set a widget's value, to be sent with the next rerun.
+
+        Raises
+        ------
+        LookupError
+            If the page has no such widget.
+        """
+        if widget not in self.widgets:
+            raise LookupError(f"the page has no widget for a {field_name}")
         self._values[widget] = (field_name, value)
 
     async def rerun(self, fragment: str = "") -> Move:
