@@ -90,9 +90,9 @@ def test_a_chosen_size_is_planned() -> None:
 @pytest.mark.parametrize(
     ("tab", "n_charts"),
     [
-        ("Frontier", 3), ("Memory", 3), ("Model shape", 2), ("Hyper-parameters", 2),
-        ("Smaller and longer", 4), ("Target loss", 2), ("Sensitivity", 4), ("Assumptions", 3),
-        ("Save and compare", 2),
+        ("Frontier", 3), ("Time and layout", 3), ("Memory", 3), ("Model shape", 2),
+        ("Hyper-parameters", 2), ("Serving", 2), ("Smaller and longer", 4), ("Target loss", 3),
+        ("Sensitivity", 4), ("Assumptions", 3), ("Save and compare", 2),
     ],
 )  # fmt: skip
 def test_every_tab_opens(tab: str, n_charts: int) -> None:

@@ -99,7 +99,7 @@ def tokens_for_loss(
     law: Law,
     theta: ArrayLike,
     params: ArrayLike,
-    target_loss: float,
+    target_loss: ArrayLike,
     *,
     rule: ComputeRule = SIX_ND,
     fixed: Mapping[str, float] | None = None,
@@ -112,7 +112,8 @@ def tokens_for_loss(
         Its loss must not rise with the tokens.
     theta : array_like, shape (..., n_params)
     params : array_like, shape (..., m)
-    target_loss : float
+    target_loss : array_like
+        Broadcasts against the sizes.
     rule : ComputeRule
         Where a law of compute is asked.
     fixed : mapping of str to float, optional
@@ -123,18 +124,19 @@ def tokens_for_loss(
     ndarray, shape (..., m)
         Infinite where no number of tokens suffices.
     """
+    target = np.asarray(target_loss, dtype=np.float64)
     theta, size = np.asarray(theta, dtype=np.float64), np.asarray(params, dtype=np.float64)
 
     def loss_at(log_tokens: Array) -> Array:
         return law.loss(theta, inputs_at(law, size, np.exp(log_tokens), fixed, rule=rule))
 
     highest = np.full(size.shape, np.log(LARGEST_TOKENS))
-    is_reached = loss_at(highest) <= target_loss
+    is_reached = loss_at(highest) <= target
     low = np.full(is_reached.shape, np.log(SMALLEST_TOKENS))
     high = np.full(is_reached.shape, np.log(LARGEST_TOKENS))
     for _ in range(N_HALVINGS):
         middle = (low + high) / 2
-        is_enough = loss_at(middle) <= target_loss
+        is_enough = loss_at(middle) <= target
         low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
     return np.where(is_reached, np.exp(high), np.inf)
 

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from isoflop.plot._published_shift import published_shift as published_shift
     from isoflop.plot._residual_quantiles import residual_quantiles as residual_quantiles
     from isoflop.plot._residuals import residuals as residuals
+    from isoflop.plot._risk import risk as risk
     from isoflop.plot._run_counts import run_counts as run_counts
     from isoflop.plot._runs import runs as runs
     from isoflop.plot._smaller_models import smaller_models as smaller_models
@@ -125,6 +126,7 @@ FIGURES = (
     "published_shift",
     "residual_quantiles",
     "residuals",
+    "risk",
     "run_counts",
     "runs",
     "smaller_models",

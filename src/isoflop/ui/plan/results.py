@@ -23,6 +23,8 @@ from isoflop.planning.longer import Lifetime, SmallerModels, smaller_models
 from isoflop.planning.longer import lifetime as lifetime_of
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.plan import plan_or_assume
+from isoflop.planning.risk import Risk
+from isoflop.planning.risk import risk as risk_of
 from isoflop.planning.scenario import Scenario, count_of, setting_of
 from isoflop.planning.step_work import TrainingStep
 from isoflop.planning.surface import Surface
@@ -101,6 +103,7 @@ _surface = kept(loss_surface)
 _frontier = kept(frontier_over)
 _tornado = kept(tornado_of)
 _least_compute = kept(least_compute, spinner="Searching")
+_risk = kept(risk_of)
 _smaller_models = kept(smaller_models)
 _lifetime = kept(lifetime_of)
 
@@ -151,6 +154,18 @@ def target(shown: View, loss: float) -> LeastCompute:
         If none does.
     """
     return _least_compute(shown.fit, loss, rule=shown.setting.rule, fixed=shown.fixed)
+
+
+def chance(shown: View, loss: float) -> Risk:
+    """Return the chance of a loss within the budget, by what predicts the plan's.
+
+    Raises
+    ------
+    PlanError
+        If the prediction has no interval.
+    """
+    told = shown.outlook.told(shown.plan)
+    return _risk(shown.fitted.fit, shown.setting, told, loss, fixed=shown.chosen.selection.fixed)
 
 
 def smaller(shown: View) -> SmallerModels:

@@ -117,6 +117,11 @@ def _target(shown: View) -> None:
         help="The loss to reach; the least compute, time and money follow.",
         is_default_fixed=False,
     )
+    with messages.boundary():
+        found_chance = plan_results.chance(shown, loss)
+        st.markdown(f"**{messages.plain(found_chance.summary())}**")
+        panels.drawn(plot.risk(found_chance, theme=APP), key="chart.risk")
+    st.markdown("**The least that reaches it, by the best model for it**")
     try:
         found = plan_results.target(shown, loss)
     except LossUnreachable as error:
