@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measured
-from benchmarks.measured import Measured, Row
+from benchmarks.measured import Growth, Measured, Row
+from isoflop.tables.schema import LossTable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -29,7 +30,20 @@ YOUNG_PEERS = ("simple-scaling-laws==0.2.0", *PINS)
 YOUNG = (3, 12)
 """The least Python of those."""
 FIT, BOOTSTRAP = "fit", "bootstrap 4,000"
-TARGETS_CPU_S = {FIT: 0.05, BOOTSTRAP: 1.0}
+TARGETS_CPU_S = {FIT: 0.035, BOOTSTRAP: 0.6}
+N_ROWS = (100, 1000, 10_000, 100_000, 1_000_000)
+N_DRAWS = (250, 500, 1000, 2000, 4000)
+FORMULAS = (
+    "p/N**s",
+    "E + p/N**s",
+    "E + p/N**s + r/D**s",
+    "E + p/N**s + r/D**t",
+    "E + (p/N**s + r/D**t)**k",
+    "E + p/N**s + r/D**t + g/(N**u*D**v)",
+    "exp(a*N**g + b) + exp(c*N**h + d)*D**(-exp(p*N**s + r))",
+)
+"""Of two to nine parameters; those of the last three lie in curved valleys."""
+
 BEST_KNOWN = 0.00182601052307  # known answer 2: log-Huber 1e-3 on all 245 rows
 
 TYPED = """
@@ -138,6 +152,54 @@ def measure(is_short: bool) -> Iterator[Measured]:
         ("with all imports", process_s),
     ):
         yield Row(task=f"typed formula in a fresh process, {part}", value=cpu_s, unit="CPU s")
+    yield from _growth(is_short)
+
+
+def _growth(is_short: bool) -> Iterator[Growth]:
+    """Yield how a fit grows with rows and with parameters, and draws with their number."""
+    from isoflop.fitting import FitOptions, fit
+    from isoflop.laws import load_laws, typed_law
+    from isoflop.tables import simulated_table
+
+    law = load_laws()["chinchilla"]
+
+    def cpu_s(call: Callable[[], object]) -> float:
+        return median_cpu(call, 1 if is_short else 3)
+
+    times = []
+    for n_rows in (counts := N_ROWS[:2] if is_short else N_ROWS):
+        table = _rows(n_rows)
+        times.append(cpu_s(lambda table=table: fit(law, table)))
+    yield Growth(task="certified fit", along="rows", at=counts, cpu_s=tuple(times))
+
+    table, times = simulated_table(design="random", n_rows=250), []
+    plain_s = cpu_s(lambda: fit(law, table))
+    for n_draws in (counts := N_DRAWS[:1] if is_short else N_DRAWS):
+        draws = FitOptions(n_bootstrap=n_draws, bootstrap="rows")
+        times.append(cpu_s(lambda draws=draws: fit(law, table, draws)) - plain_s)
+    yield Growth(task="bootstrap, 250 rows", along="draws", at=counts, cpu_s=tuple(times))
+
+    texts = FORMULAS[:2] if is_short else FORMULAS
+    laws = [typed_law(text, list(table.frame)) for text in texts]
+    yield Growth(
+        task="certified fit of a typed formula, 250 rows",
+        along="parameters",
+        at=tuple(len(law.params) for law in laws),
+        cpu_s=tuple(cpu_s(lambda law=law: fit(law, table)) for law in laws),
+    )
+
+
+def _rows(n_rows: int) -> LossTable:
+    """Return a simulated table; a very long one repeats rows, which costs the same."""
+    import pandas as pd
+
+    from isoflop.tables import simulated_table
+
+    longest = 100_000
+    table = simulated_table(design="random", n_rows=min(n_rows, longest))
+    if n_rows <= longest:
+        return table
+    return table.with_frame(pd.concat([table.frame] * (n_rows // longest), ignore_index=True))
 
 
 def _task(name: str) -> str:

@@ -132,7 +132,8 @@ def test_outlook_before_is_the_band_of_the_draws(small: Diagnostics) -> None:
     best["N"] = float(found.size.centre[0])
     best["D"] = TARGET.compute_flop / 6 / best["N"]
     losses = CHINCHILLA.loss(small.fit.draws, best)
-    assert found.loss.before.ravel() == pytest.approx(np.quantile(losses, [0.05, 0.95]), rel=1e-9)
+    # The best size is located to about 1e-7 of itself.
+    assert found.loss.before.ravel() == pytest.approx(np.quantile(losses, [0.05, 0.95]), rel=1e-7)
     assert found.n_draws == 400
     after = found.loss.after.ravel()
     assert after[0] < found.loss.centre[0] < after[1]

@@ -10,7 +10,13 @@ import numpy as np
 from isoflop.errors import NonFinite
 from isoflop.fitting.certificate import find_minima
 from isoflop.fitting.objective import Array, Problem
-from isoflop.fitting.seeds import Surface, make_surface, project_linear, surface_around
+from isoflop.fitting.seeds import (
+    Surface,
+    make_surface,
+    project_linear,
+    surface_around,
+    thin,
+)
 from isoflop.fitting.solve import Coordinates, Projector, Solution, anneal, descend, minimise
 from isoflop.laws.law import Law
 
@@ -28,6 +34,9 @@ SPREADS = (0.1, 0.5, 1.5)
 """By how many e-folds starts are scattered around low ends, in turn."""
 
 FINISHING_ITERATIONS = 1000
+
+POLISH_ROWS = 5000
+"""Rows that seeds are polished on first, where there are more; spread evenly along the loss."""
 
 
 def search(
@@ -125,8 +134,12 @@ def polish(law: Law, problem: Problem, coordinates: Coordinates, seeds: Array) -
     """Bring every seed to its minimum; where the linear parameters have a closed form, both ways.
 
     Eliminating the linear parameters straightens curved valleys, but a start that is good as a
-    whole can be better than its projection; each seed keeps the lower of its two ends.
+    whole can be better than its projection; each seed keeps the lower of its two ends. On many rows
+    most of the way is gone on a part of them.
     """
+    if problem.n_rows > POLISH_ROWS:
+        ends = polish(law, thin(problem, POLISH_ROWS), coordinates, seeds).theta
+        return anneal(problem, coordinates, ends)
     if _is_declared(law):
         found = anneal(problem, coordinates, seeds)
     else:

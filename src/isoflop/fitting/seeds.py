@@ -275,12 +275,12 @@ def _solve_linear(gram: Array, moment: Array, is_positive: Array) -> Array:
     return np.asarray(best * scale)
 
 
-def thin(problem: Problem) -> Problem:
-    """Return the problem on at most ``SEED_ROWS`` rows, spread evenly along the target."""
-    if problem.n_rows <= SEED_ROWS:
+def thin(problem: Problem, n_rows: int = SEED_ROWS) -> Problem:
+    """Return the problem on at most so many rows, spread evenly along the target."""
+    if problem.n_rows <= n_rows:
         return problem
     order = np.argsort(problem.target, kind="stable")
-    return problem.subset(order[np.linspace(0, problem.n_rows - 1, SEED_ROWS).astype(int)])
+    return problem.subset(order[np.linspace(0, problem.n_rows - 1, n_rows).astype(int)])
 
 
 def make_surface(law: Law, problem: Problem) -> Surface:

@@ -119,6 +119,7 @@ class RowSums:
     products: Products
     inputs: Sequence[Array]
     _kept: dict[Factors, Array | None] = field(default_factory=dict, init=False)
+    _row_factors: list[Array] = field(default_factory=list, init=False)
 
     def _matrix(self, factors: Factors) -> Array | None:
         """Return products of row factors, shape (n_sums, n_rows); None for a single 1."""
@@ -126,7 +127,9 @@ class RowSums:
             return self._kept[factors]
         matrix = None
         if factors not in (((0,),), ((0, 0),)):
-            values = self.products.row_factors(self.inputs)
+            if not self._row_factors:
+                self._row_factors.extend(self.products.row_factors(self.inputs))
+            values = self._row_factors
             matrix = np.empty((len(factors), len(self.inputs[0])))
             for row, numbers in zip(matrix, factors, strict=True):
                 row[:] = values[numbers[0]]
