@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -137,6 +138,19 @@ def test_the_report_can_be_made_again(mirror, name, law, objective):
     assert replace(made, mean_abs_error=0, median_abs_error=0, bias=0, coverage=0) == replace(
         shipped, mean_abs_error=0, median_abs_error=0, bias=0, coverage=0
     )
+
+
+@pytest.mark.slow
+def test_laws_may_be_fitted_elsewhere(monkeypatch):
+    table = line_table(floor_law(), noise=0.002, n_rows=12)
+    laws = tuple(law for law in laws_for(table, "compute_flop") if law.key in {"linear", "power"})
+    monkeypatch.setattr(module, "load_dataset", lambda id: table)
+    monkeypatch.setattr(module, "laws_for", lambda table, scale: laws)
+    monkeypatch.setattr(module, "N_BOOTSTRAP", 0)
+    with ThreadPoolExecutor(2) as executor:
+        elsewhere = list(module.backtest(["a"], executor=executor))
+    assert [row.law for row in elsewhere[:: len(OBJECTIVES)]] == [law.key for law in laws]
+    assert repr(elsewhere) == repr(list(module.backtest(["a"])))
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path, monkeypatch):

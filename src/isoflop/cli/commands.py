@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from isoflop import fitting, planning
+from isoflop import fitting, planning, work
 from isoflop.accounting.repository import read_model
 from isoflop.cli import given, report
 from isoflop.data import app_root
@@ -70,7 +70,7 @@ def backtest(parsed: argparse.Namespace) -> None:
     """Hold out the largest decade of tables and print or write how every law did."""
     if given.is_catalog(parsed):
         with report.Progress() as progress:
-            rows = list(backtests.backtest(parsed.table or None, progress))
+            rows = list(backtests.backtest(parsed.table or None, progress, executor=work.chosen()))
     else:
         rows = list(backtests.backtest_table(given.table_of(parsed)))
     if parsed.csv is None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from typing import get_args
 
@@ -311,7 +313,10 @@ def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def backtest(
-    ids: Iterable[str] | None = None, progress: Progress | None = None
+    ids: Iterable[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    executor: Executor | None = None,
 ) -> Iterator[BacktestRow]:
     """Yield the backtest of catalog tables, downloading those that are not here.
 
@@ -321,6 +326,8 @@ def backtest(
         Tables; by default all that have a loss.
     progress : callable, optional
         Called with the share of tables done and the next one's id; may raise to cancel.
+    executor : concurrent.futures.Executor, optional
+        Where the laws of a table are fitted, each by a job of its own; by default here.
 
     Raises
     ------
@@ -331,7 +338,15 @@ def backtest(
     for i, id in enumerate(chosen):
         if progress:
             progress(i / len(chosen), id)
-        yield from backtest_table(load_dataset(id))
+        table = load_dataset(id)
+        laws = laws_for(table, scale_column(table))
+        over_laws = map if executor is None else executor.map
+        for rows in over_laws(_rows_of, repeat(table), laws):
+            yield from rows
+
+
+def _rows_of(table: LossTable, law: Law) -> list[BacktestRow]:
+    return list(backtest_table(table, (law,)))
 
 
 def today() -> str:

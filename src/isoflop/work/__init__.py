@@ -7,6 +7,15 @@
 
 from isoflop.work.executor import Executor, Job
 from isoflop.work.fair import FairQueue
-from isoflop.work.places import InlineExecutor, executor, shutdown, submit
+from isoflop.work.places import InlineExecutor, chosen, executor, shutdown, submit
 
-__all__ = ["Executor", "FairQueue", "InlineExecutor", "Job", "executor", "shutdown", "submit"]
+__all__ = [
+    "Executor",
+    "FairQueue",
+    "InlineExecutor",
+    "Job",
+    "chosen",
+    "executor",
+    "shutdown",
+    "submit",
+]

@@ -67,6 +67,11 @@ def submit(
     return executor().submit(function, *args, owner=owner, **kwargs)
 
 
+def chosen() -> Executor | InlineExecutor | None:
+    """Return the executor that a setting names; None where none says anything."""
+    return executor() if os.environ.get(EXECUTOR_SETTING, "").strip() else None
+
+
 def shutdown() -> None:
     """End every job and leave every place; the next job opens its place again."""
     with _lock:
