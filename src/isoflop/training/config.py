@@ -145,7 +145,7 @@ class Recipe:
     memory_limit_bytes : int
         Data memory of the worker above which allocation fails, where it computes on a CPU.
     device : str
-        ``"auto"`` takes CUDA, then MPS, then the CPU.
+        ``"auto"`` takes an accelerator where one is free and faster for the size.
     """
 
     context: Annotated[int, Option(label="Context", help="Tokens a sequence.", ge=8, le=4096)] = 128
@@ -257,7 +257,8 @@ class Recipe:
         ),
     ] = 4 * 2**30
     device: Annotated[
-        DeviceChoice, Option(label="Device", help="Where to compute; auto takes what is there.")
+        DeviceChoice,
+        Option(label="Device", help="Where to compute; auto takes what is faster for the size."),
     ] = "auto"
 
     def at(self, **axes: Any) -> RunConfig:

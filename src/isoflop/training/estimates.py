@@ -12,8 +12,16 @@ from isoflop.training.schedule import total_steps
 NOMINAL_BYTES = 170
 """Distinct bytes of the usual text, for counts before the corpus is read."""
 
-START_S = 3.4
+START_S = 2.2
 """CPU seconds from a worker's start to its first record (measured 2026-11): mostly PyTorch."""
+
+GPU_STEP_S, GPU_LAYER_S = 1e-3, 0.6e-3
+"""Seconds of a step, and of each of its layers, that a GPU takes to start kernels: about a hundred
+and sixty at 6 us, forward, backward and optimiser. An estimate: nothing was measured on a card."""
+RECURRENT_KERNEL_S = 12e-6
+"""The same for one token of a recurrent layer, forward and backward."""
+GPU_FLOP_PER_S = 2e13
+"""What a GPU makes of small matrices."""
 
 REPORTED_FLOP_PER_S = 1e14
 """Pace of a run of other code before it shows its own: of an accelerator, roughly."""
@@ -45,6 +53,20 @@ def estimate_cpu_s(config: RunConfig) -> float:
 def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:
     """Guess the seconds from the click to the last point, each worker's start included."""
     return START_S + sum(map(estimate_cpu_s, configs)) / n_workers
+
+
+def faster_on_accelerator(config: RunConfig) -> bool:
+    """Tell whether a GPU would make a step of a run sooner than one core of a CPU.
+
+    A GPU needs a few microseconds to start each kernel, however small, and a recurrent layer as
+    many in a row as there are tokens.
+    """
+    is_recurrent = config.family in ("rnn", "rnn_attention", "lstm")
+    layer_s = GPU_LAYER_S + (config.context * RECURRENT_KERNEL_S if is_recurrent else 0.0)
+    gpu_s = GPU_STEP_S + config.depth * layer_s + _step_flop(config) / GPU_FLOP_PER_S
+    defaults = FAMILY_DEFAULTS[config.family]
+    cpu_s = config.depth * defaults.step_overhead_s + _step_flop(config) / defaults.flop_per_cpu_s
+    return gpu_s < cpu_s
 
 
 def _step_flop(config: RunConfig) -> float:

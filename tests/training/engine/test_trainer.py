@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +13,7 @@ from isoflop.training.corpus import corpus_from_upload
 from isoflop.training.engine.batches import batch
 from isoflop.training.engine.evaluate import evaluate
 from isoflop.training.engine.execute import restore, save_checkpoint
+from isoflop.training.engine.optimiser import make_step
 from isoflop.training.engine.trainer import TokenData, Trainer
 from isoflop.training.tokenizer import ByteTokenizer
 
@@ -163,3 +166,33 @@ def test_an_oracle_scores_nothing_and_is_always_right():
     )
     assert result.nats_per_byte == pytest.approx(0, abs=1e-6)
     assert result.accuracy == 1.0
+
+
+def test_a_step_is_the_optimisers_own():
+    torch.manual_seed(0)
+    models = [torch.nn.Linear(4, 4) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    steppers = [torch.optim.AdamW(model.parameters(), lr=0.1, fused=True) for model in models]
+    for _ in range(3):
+        for model in models:
+            model.zero_grad()
+            model(torch.ones(2, 4)).square().sum().backward()
+        steppers[0].step()
+        make_step(steppers[1])
+    assert torch.equal(models[0].weight, models[1].weight)
+
+
+@pytest.mark.slow
+def test_training_does_not_load_the_compiler():
+    code = """
+import sys
+import torch
+from isoflop.training.engine.optimiser import make_step
+layer = torch.nn.Linear(2, 2)
+optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=True)
+layer(torch.ones(1, 2)).sum().backward()
+make_step(optimiser)
+optimiser.zero_grad()
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)

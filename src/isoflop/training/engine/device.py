@@ -3,56 +3,117 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
 
 from isoflop.errors import TrainingError
+from isoflop.training.config import DeviceChoice, Family, RunConfig
+from isoflop.training.estimates import faster_on_accelerator
+
+RECURRENT: tuple[Family, ...] = ("rnn", "rnn_attention", "lstm")
+CARD_POLL_S = 2.0
 
 
-def choose_device(choice: str) -> torch.device:
-    """Take CUDA, then MPS, then the CPU for ``"auto"``; otherwise what was asked for.
+@contextmanager
+def device_for(config: RunConfig, *, root: Path) -> Iterator[torch.device]:
+    """Give the device that a run is to compute on, and hold a card for it alone.
+
+    ``"auto"`` takes an accelerator where one is free and faster for a run of this size: small
+    models spend their time on starting kernels. ``"cuda"`` waits for a free card.
+
+    Parameters
+    ----------
+    config : RunConfig
+    root : Path
+        Folder of runs, whose workers share the cards.
 
     Raises
     ------
     TrainingError
         If the device asked for is not there.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if choice == "auto":
-        choice = next(name for name, is_there in available.items() if is_there)
-    if not available.get(choice, False):
+    choice = config.device
+    available = _available()
+    if choice != "auto" and choice not in available:
         raise TrainingError(
             f"This machine has no {choice} device.", hint='Choose "auto" to take what is there.'
         )
-    return torch.device(choice)
+    if choice == "auto":
+        choice = available[0] if faster_on_accelerator(config) else "cpu"
+    if choice != "cuda":
+        yield torch.device(choice)
+        return
+    with ExitStack() as held:
+        card = _free_card(held, root=root)
+        while card is None and config.device == "cuda":
+            time.sleep(CARD_POLL_S)
+            card = _free_card(held, root=root)
+        yield torch.device("cpu") if card is None else torch.device("cuda", card)
 
 
-def precision(device: torch.device) -> AbstractContextManager[object]:
-    """Compute in bfloat16 on an accelerator; a CPU stays at float32, where it gains nothing."""
-    if device.type == "cpu":
+def _available() -> list[DeviceChoice]:
+    """List the devices that are there, accelerators first."""
+    found: list[DeviceChoice] = []
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return [*found, "cpu"]
+
+
+def _free_card(held: ExitStack, *, root: Path) -> int | None:
+    """Take the first card that no other worker has."""
+    for card in range(torch.cuda.device_count()):
+        try:
+            held.enter_context(
+                FileLock(root / f"{socket.gethostname()}-gpu-{card}.lock", timeout=0)
+            )
+        except Timeout:
+            continue
+        return card
+    return None
+
+
+def precision(device: torch.device, family: Family) -> AbstractContextManager[object]:
+    """Compute matrix products in bfloat16 where that is sound, else leave all in float32.
+
+    A CPU gains nothing from it. The fused recurrent layers of CUDA are cast to float16, whose
+    gradients vanish without a scale, so those families stay in float32.
+    """
+    if precision_name(device, family) == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def precision_name(device: torch.device) -> str:
+def precision_name(device: torch.device, family: Family) -> str:
     """Name the type that matrix products compute in."""
-    return "float32" if device.type == "cpu" else "bfloat16"
+    is_sound = family not in RECURRENT and device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return "bfloat16" if is_sound else "float32"
 
 
-def matmul_peak_flop_per_s(device: torch.device, *, size: int = 512, n_rounds: int = 5) -> float:
+def to_device(ids: Tensor, device: torch.device) -> Tensor:
+    """Bring a batch to where it is needed; to a card without waiting for it."""
+    if device.type != "cuda":
+        return ids.to(device)
+    return ids.pin_memory().to(device, non_blocking=True)
+
+
+def matmul_peak_flop_per_s(
+    device: torch.device, *, dtype: str = "float32", size: int = 512, n_rounds: int = 5
+) -> float:
     """Measure the best rate of a square matrix product, on one thread of a CPU.
 
     Measured in CPU time on a CPU, so that other work on the machine does not count.
     """
-    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     size = size if device.type == "cpu" else 8 * size
-    a = torch.randn(size, size, device=device).to(dtype)
+    a = torch.randn(size, size, device=device).to(getattr(torch, dtype))
     best_s = float("inf")
     for _ in range(n_rounds + 1):  # the first one warms up
         start = _clock(device)

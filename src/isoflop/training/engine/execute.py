@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,14 +17,14 @@ from safetensors.torch import save_file
 
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import TrainingError
-from isoflop.training.config import RunConfig, epoch_notice, small_model
+from isoflop.training.config import Family, RunConfig, epoch_notice, small_model
 from isoflop.training.corpus import Corpus, load_corpus
 from isoflop.training.engine.device import (
-    choose_device,
+    device_for,
     matmul_peak_flop_per_s,
     precision_name,
 )
-from isoflop.training.engine.parallel import agree, is_first
+from isoflop.training.engine.parallel import agree, is_first, is_parallel
 from isoflop.training.engine.trainer import TokenData, Trainer
 from isoflop.training.files import read_json, replaced, write_json
 from isoflop.training.records import Record, RecordWriter
@@ -33,6 +34,7 @@ from isoflop.training.tokenizer import corpus_tokenizer, tokenizer_from_dict
 
 CHECKPOINT_EVERY_S = 20.0
 CHECKPOINT_FORMAT = 1
+AGREE_EVERY_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,33 +69,45 @@ def execute(
     TrainingError
         If the corpus is missing or has changed, or the loss is no longer a number.
     """
-    config = run.config()
     torch.set_num_threads(1)
-    device = device or choose_device(config.device)
-    if device.type == "cpu":  # an accelerator's driver maps more than it uses
-        _limit_memory(config.memory_limit_bytes)
-    with RecordWriter(run.records_path if is_first() else Path(os.devnull)) as records:
-        records.write(_environment(device))
-        corpus, data = prepare_data(config, root=root, run=run)
-        records.write(_corpus_record(config, corpus, data))
-        trainer = Trainer(config, data, device=device, on_record=lambda record: note(record))
-        per_token_flop = _describe_model(config, trainer, records)
+    with ExitStack() as held:
+        device = device or held.enter_context(device_for(run.config(), root=root))
+        # An accelerator's driver maps more than it uses.
+        _limit_memory(run.config().memory_limit_bytes if device.type == "cpu" else None)
+        first = run.records_path if is_first() else Path(os.devnull)
+        records = held.enter_context(RecordWriter(first))
+        return _train(run, records, root=root, is_signalled=is_signalled, device=device)
 
-        def note(record: Record) -> None:
-            record["time_s"] = time.time()
-            record["compute_flop"] = per_token_flop * record["tokens"]
-            if record["kind"] == "point" and is_first():
-                save_weights(trainer, run.weights_path(record["budget"]))
-            records.write(record)
 
-        restore(trainer, run.checkpoint_path, fingerprint=corpus.fingerprint)
-        watch = _Watch(trainer, run, corpus.fingerprint, is_signalled)
-        is_complete = trainer.run(should_stop=watch.should_stop)
-        if is_complete:
-            run.checkpoint_path.unlink(missing_ok=True)
-            return End(status="finished")
-        watch.save()
-        return End(status="stopped", message=watch.reason)
+def _train(
+    run: Run,
+    records: RecordWriter,
+    *,
+    root: Path,
+    is_signalled: Callable[[], bool],
+    device: torch.device,
+) -> End:
+    config = run.config()
+    records.write(_environment(device, config.family))
+    corpus, data = prepare_data(config, root=root, run=run)
+    records.write(_corpus_record(config, corpus, data))
+    trainer = Trainer(config, data, device=device, on_record=lambda record: note(record))
+    per_token_flop = _describe_model(config, trainer, records)
+
+    def note(record: Record) -> None:
+        record["time_s"] = time.time()
+        record["compute_flop"] = per_token_flop * record["tokens"]
+        if record["kind"] == "point" and is_first():
+            save_weights(trainer, run.weights_path(record["budget"]))
+        records.write(record)
+
+    restore(trainer, run.checkpoint_path, fingerprint=corpus.fingerprint)
+    watch = _Watch(trainer, run, corpus.fingerprint, is_signalled)
+    if trainer.run(should_stop=watch.should_stop):
+        run.checkpoint_path.unlink(missing_ok=True)
+        return End(status="finished")
+    watch.save()
+    return End(status="stopped", message=watch.reason)
 
 
 class _Watch:
@@ -107,6 +121,7 @@ class _Watch:
         self._is_signalled = is_signalled
         self._saved_s = time.monotonic()
         self._start_cpu_s = trainer.cpu_s
+        self._n_asked = 0
 
     def should_stop(self) -> bool:
         """Tell whether to stop, and keep the reason."""
@@ -119,6 +134,9 @@ class _Watch:
             self.reason = f"The time limit of {limit_s:g} CPU seconds is reached."
         elif time.monotonic() - self._saved_s > CHECKPOINT_EVERY_S:
             self.save()
+        self._n_asked += 1
+        if is_parallel() and self._n_asked % AGREE_EVERY_STEPS:
+            return False  # an agreement makes all of them wait
         if agree(bool(self.reason), device=self._trainer.device):
             self.reason = self.reason or "Another process of the run was asked to end."
             return True
@@ -182,23 +200,28 @@ def save_weights(trainer: Trainer, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def _limit_memory(limit_bytes: int) -> None:
+def _limit_memory(limit_bytes: int | None) -> None:
+    """Limit the data of this process, or lift the limit of the run before."""
     try:
         import resource
     except ImportError:  # Windows has no such limits
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard != resource.RLIM_INFINITY:
+    if limit_bytes is None:
+        limit_bytes = hard
+    elif hard != resource.RLIM_INFINITY:
         limit_bytes = min(limit_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
 
 
-def _environment(device: torch.device) -> Record:
+def _environment(device: torch.device, family: Family) -> Record:
     return {
         "kind": "environment",
         "device": device.type,
-        "precision": precision_name(device),
-        "matmul_peak_flop_per_s": matmul_peak_flop_per_s(device),
+        "precision": precision_name(device, family),
+        "matmul_peak_flop_per_s": matmul_peak_flop_per_s(
+            device, dtype=precision_name(device, family)
+        ),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "isoflop": version("isoflop"),

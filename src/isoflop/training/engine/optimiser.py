@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
+from torch.optim import Optimizer
 
 from isoflop.training.config import BASE_WIDTH, RunConfig
 from isoflop.training.engine.layers import LanguageModel
@@ -34,6 +37,26 @@ def build_optimiser(model: LanguageModel, config: RunConfig) -> torch.optim.Opti
     if config.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=peak, momentum=MOMENTUM, nesterov=True)
     return torch.optim.AdamW(groups, lr=peak, betas=(0.9, config.beta2), fused=True)
+
+
+def make_step(optimiser: torch.optim.Optimizer) -> None:
+    """Make a step with the gradients that there are.
+
+    The method beneath the optimiser's decorators, which would load the compiler first.
+    """
+    step = inspect.unwrap(type(optimiser).step)
+    with torch.no_grad():
+        step(optimiser)
+
+
+def _spare_the_compiler() -> None:
+    """Keep an optimiser from loading PyTorch's compiler, a second of CPU time, to be left alone."""
+    for method in (Optimizer.add_param_group, Optimizer.zero_grad):
+        plain = inspect.unwrap(method)
+        plain.__dynamo_disable = plain  # where torch looks first
+
+
+_spare_the_compiler()
 
 
 def set_rate(optimiser: torch.optim.Optimizer, multiplier: float) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
@@ -17,9 +17,9 @@ from isoflop.errors import TrainingError
 from isoflop.training.config import RunConfig
 from isoflop.training.engine.batches import batch
 from isoflop.training.engine.build import build_model
-from isoflop.training.engine.device import precision
+from isoflop.training.engine.device import precision, to_device
 from isoflop.training.engine.evaluate import Evaluation, evaluate
-from isoflop.training.engine.optimiser import build_optimiser, set_rate
+from isoflop.training.engine.optimiser import build_optimiser, make_step, set_rate
 from isoflop.training.engine.parallel import is_parallel
 from isoflop.training.records import Record
 from isoflop.training.schedule import rate_multiplier, segments
@@ -83,7 +83,8 @@ class Trainer:
         self.step = 0
         self.trunk: dict[str, Any] | None = None  # what the trunk goes on from after a branch
         self.cpu_s = 0.0
-        self._loss_sum, self._n_losses = 0.0, 0
+        self._loss_sum: Tensor | float = 0.0  # of the steps since the last record, on the device
+        self._n_losses = 0
         self._forward = DistributedDataParallel(self.model) if is_parallel() else self.model
 
     def run(self, *, should_stop: Callable[[], bool]) -> bool:
@@ -104,7 +105,7 @@ class Trainer:
                 set_rate(self.optimiser, rate_multiplier(self.config, segment, self.step))
                 loss, gradient_norm = self.train_step()
                 self.step += 1
-                self._loss_sum += loss
+                self._loss_sum = self._loss_sum + loss
                 self._n_losses += 1
                 now_s = time.process_time()
                 self.cpu_s += now_s - clock_s
@@ -127,7 +128,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "trunk": self.trunk,
             "cpu_s": self.cpu_s,
-            "loss_sum": self._loss_sum,
+            "loss_sum": float(self._loss_sum),
             "n_losses": self._n_losses,
         }
 
@@ -142,7 +143,7 @@ class Trainer:
     def evaluate(self, n_tokens: int) -> Evaluation:
         """Score the model as it stands, nothing left out, on held-out text."""
         self.model.eval()
-        with precision(self.device):
+        with precision(self.device, self.config.family):
             scores = evaluate(
                 self.model,
                 self.data.validation,
@@ -154,16 +155,19 @@ class Trainer:
         self.model.train()
         return scores
 
-    def train_step(self) -> tuple[float, float]:
-        """Make one optimiser step; return its loss and the norm of its gradient."""
+    def train_step(self) -> tuple[Tensor, Tensor]:
+        """Make one optimiser step; return its loss and the norm of its gradient.
+
+        Both stay where they were computed: to read them would make an accelerator wait.
+        """
         ids = batch(self.data.train, self.config, step=self.step)
         if is_parallel():
             ids = ids[distributed.get_rank() :: distributed.get_world_size()]
-        ids = ids.to(self.device)
+        ids = to_device(ids, self.device)
         if self.config.dropout:
             # By seed and step, so that a run that was stopped goes on as if it had not been.
             torch.manual_seed(self.config.seed * DROPOUT_STRIDE + self.step)
-        with precision(self.device):
+        with precision(self.device, self.config.family):
             logits = self._forward(ids[:, :-1]).flatten(0, 1)
             loss = F.cross_entropy(logits.float(), ids[:, 1:].flatten())
         loss.backward()
@@ -173,17 +177,17 @@ class Trainer:
             # The same sums, without a call from Python for each parameter.
             foreach=True if self.device.type == "cpu" else None,
         )
-        self.optimiser.step()
+        make_step(self.optimiser)
         self.optimiser.zero_grad()
         mean = loss.detach()
         if is_parallel():
             distributed.all_reduce(mean)
             mean = mean / distributed.get_world_size()
-        return mean.item(), norm.item()
+        return mean, norm
 
-    def _log_step(self, gradient_norm: float, wall_s: float, cpu_s: float) -> None:
+    def _log_step(self, gradient_norm: Tensor, wall_s: float, cpu_s: float) -> None:
         segment = self.segments[self.segment_index]
-        loss = self._loss_sum / self._n_losses
+        loss = float(self._loss_sum) / self._n_losses
         n_tokens = self._n_losses * self.config.tokens_per_step
         self._loss_sum, self._n_losses = 0.0, 0
         if not loss < float("inf"):
@@ -199,7 +203,7 @@ class Trainer:
                 "step": self.step,
                 "tokens": self.step * self.config.tokens_per_step,
                 "loss": loss,
-                "gradient_norm": gradient_norm,
+                "gradient_norm": gradient_norm.item(),
                 "rate": self.optimiser.param_groups[1]["lr"],
                 "tokens_per_s": n_tokens / max(wall_s, 1e-9),
                 "tokens_per_cpu_s": n_tokens / max(cpu_s, 1e-9),

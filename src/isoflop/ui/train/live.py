@@ -100,7 +100,7 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
             key="train.resume",
             on_click=_resume,
             args=(ladder,),
-            help="Goes on from the checkpoints, bit for bit as if it had not stopped.",
+            help="Goes on from the checkpoints; on a CPU bit for bit as if it had not stopped.",
         )
         with st.popover("Delete", icon=":material/delete:", disabled=can_stop):
             st.markdown("Deletes records, weights and checkpoints of these runs.")
