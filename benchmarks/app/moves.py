@@ -47,9 +47,9 @@ class Cost:
     n_parts: float
 
 
-async def moves(server: Server, page: str, slider: str, repeats: int) -> Cost:
+async def moves(server: Server, page: str, slider: str, repeats: int, *, query: str = "") -> Cost:
     """Move a slider to its right, from its start, so that each value is new."""
-    visitor = Visitor(server.url, page=page)
+    visitor = Visitor(server.url, page=page, query=query)
     await visitor.open()
     found = visitor.find("slider", slider)
     options = list(visitor.widgets[found].element.options)

@@ -343,8 +343,7 @@ def _markers(group: rows.Group, index: int) -> Trace:
             "size": 8 if n_rows < 100 else 5,
             "line": look.OUTLINE,
         },
-        "text": group.labels,
-        "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
+        **group.hover(),
     }
 
 

@@ -349,8 +349,7 @@ def _markers(group: rows.Group, index: int, column: str, response: str) -> Trace
             "line": look.OUTLINE,
             "opacity": 0.9,
         },
-        "text": group.labels,
-        "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
+        **group.hover(),
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,14 +32,33 @@ class Group:
     frame : pandas.DataFrame
     position : ndarray of int, shape (n,)
         Where the rows stand among the table's included ones.
+    lines : tuple of str
+        What a hover box says of a row, a ``{}`` in each for its value.
+    cells : tuple of tuple of str
+        Those values, a row each: words that all rows share need not be sent with every one.
     labels : tuple of str
-        One a row, with units, for the hover box.
+        Both together, one a row.
     """
 
     family: str
     frame: pd.DataFrame
     position: NDArray[np.intp]
-    labels: tuple[str, ...]
+    lines: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    labels: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        whole = "<br>".join(self.lines)
+        object.__setattr__(self, "labels", tuple(whole.format(*cells) for cells in self.cells))
+
+    def hover(self) -> dict[str, Any]:
+        """Return what a trace of the rows says of each where the pointer is."""
+        values = (f"%{{customdata[{place}]}}" for place in range(len(self.lines)))
+        whole = "<br>".join(self.lines).format(*values)
+        return {
+            "customdata": self.cells,
+            "hovertemplate": f"{whole}<extra>%{{fullData.name}}</extra>",
+        }
 
     def values(self, column: str) -> NDArray[np.float64]:
         """Return one numeric column, shape (n,)."""
@@ -54,32 +74,35 @@ def groups(table: LossTable) -> tuple[Group, ...]:
     frame = table.included()
     names = family_names(table)
     if not names:
-        everything = np.arange(len(frame))
-        return (
-            Group(family=NO_FAMILY, frame=frame, position=everything, labels=row_labels(frame)),
-        )
+        return (_group(NO_FAMILY, frame, np.arange(len(frame))),)
     column = frame["family"].astype(str).where(frame["family"].notna(), NO_FAMILY)
     found = []
     for name in dict.fromkeys([*names, *column]):
         position = np.flatnonzero(column == name)
-        part = frame.iloc[position]
-        found.append(
-            Group(family=html.escape(name), frame=part, position=position, labels=row_labels(part))
-        )
+        found.append(_group(html.escape(name), frame.iloc[position], position))
     return tuple(found)
 
 
-def row_labels(frame: pd.DataFrame) -> tuple[str, ...]:
+def _group(family: str, frame: pd.DataFrame, position: NDArray[np.intp]) -> Group:
     """Describe each row in a few lines; text of the table stays text."""
-    columns = {name: frame[name].tolist() for name in _WRITE if name in frame}
-    names = frame["run_id"].astype(str).map(html.escape).tolist() if "run_id" in frame else None
-    return tuple(
-        "<br>".join(
-            ([f"<b>{names[row]}</b>"] if names else [])
-            + [_WRITE[name](values[row]) for name, values in columns.items()]
-        )
-        for row in range(len(frame))
+    written = {name: how for name, how in _WRITE.items() if name in frame}
+    columns = [[how(value) for value in frame[name].tolist()] for name, (_, how) in written.items()]
+    lines = [line for line, _ in written.values()]
+    if "run_id" in frame:
+        lines.insert(0, "<b>{}</b>")
+        columns.insert(0, frame["run_id"].astype(str).map(html.escape).tolist())
+    return Group(
+        family=family,
+        frame=frame,
+        position=position,
+        lines=tuple(lines),
+        cells=tuple(zip(*columns, strict=True)) if columns else ((),) * len(frame),
     )
+
+
+def row_labels(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Describe each row in a few lines."""
+    return _group(NO_FAMILY, frame, np.arange(len(frame))).labels
 
 
 @lru_cache(maxsize=16)
@@ -121,12 +144,13 @@ def describe_plan(plan: Plan) -> str:
     )
 
 
-_WRITE: MappingProxyType[str, Callable[[float], str]] = MappingProxyType(
+_WRITE: MappingProxyType[str, tuple[str, Callable[[float], str]]] = MappingProxyType(
     {
-        "loss": lambda value: f"loss {value:.4g}",
-        "accuracy": lambda value: f"accuracy {value:.4g}",
-        "params": lambda value: f"{format_number(value)} parameters",
-        "tokens": lambda value: f"{format_number(value)} tokens",
-        "compute_flop": lambda value: format_quantity(value, "flop"),
+        "loss": ("loss {}", lambda value: f"{value:.4g}"),
+        "accuracy": ("accuracy {}", lambda value: f"{value:.4g}"),
+        "params": ("{} parameters", format_number),
+        "tokens": ("{} tokens", format_number),
+        "compute_flop": ("{}", lambda value: format_quantity(value, "flop")),
     }
 )
+"""What is said of a row, by table column: the words, and how its value is written."""
