@@ -71,7 +71,6 @@ def test_few_unique_tokens_are_repeated_or_not() -> None:
         ({"mfu": "90%"}, "An MFU of 90% is more than NVIDIA H100 SXM can reach"),
         ({"storage": "0.0001 TB"}, "This budget is below a single training step"),
         ({"count": "12", "tensor": "8"}, "12 accelerators cannot be cut into groups of 8"),
-        ({"law": "Kaplan L(D)"}, "The law Kaplan L(D) has no compute-optimal model size"),
         ({"size": "chosen", "params": "900T"}, "does not fit"),
     ],
 )
