@@ -19,7 +19,7 @@ from isoflop.options import option
 from isoflop.planning import budget as sums
 from isoflop.planning.cost import Site, usd_per_hour
 from isoflop.planning.frontier import LARGEST_PARAMS, SMALLEST_PARAMS, best_along
-from isoflop.planning.inputs import has_column, with_repetition
+from isoflop.planning.inputs import has_column, inputs_at, with_repetition
 from isoflop.planning.rates import LayoutRates
 from isoflop.planning.rule import FORWARD_SHARE, SIX_ND, ComputeRule, Correction
 from isoflop.planning.serving import PricedInference, ServingCost
@@ -426,7 +426,12 @@ def params_limit(setting: Setting) -> float:
 
 
 def limit_uses(
-    fit: Fit, setting: Setting, best: Optimum, fixed: Mapping[str, float] | None = None
+    fit: Fit,
+    setting: Setting,
+    best: Optimum,
+    fixed: Mapping[str, float] | None = None,
+    *,
+    is_size_held: bool = False,
 ) -> tuple[LimitUse, ...]:
     """Say what a plan uses of every limit, which bind, and what a tenth more would buy.
 
@@ -437,6 +442,8 @@ def limit_uses(
     best : Optimum
         As `best_plan` gives it for ``fit.theta``.
     fixed : mapping of str to float, optional
+    is_size_held : bool
+        Whether the model keeps its size when a limit is relaxed: more tokens are all that it buys.
     """
     planned = law_for(fit.law, setting.budget)
     is_repeating = has_column(planned, "unique_tokens")
@@ -457,7 +464,10 @@ def limit_uses(
         limit, taken = float(batch_limit(setting, data)), batch_taken(setting, size, data)
         found.append(("batch", "Critical batch", "tokens", limit, taken))
     settings = [_relaxed(setting, key) for key, *_ in found]
-    losses = _best_losses(fit.law, fit.theta, settings, fixed).tolist()
+    if is_size_held:
+        losses = [_loss_of_size(fit, each, float(best.params), fixed) for each in settings]
+    else:
+        losses = _best_losses(fit.law, fit.theta, settings, fixed).tolist()
     uses = []
     for (key, label, dimension, limit, used), relaxed in zip(found, losses, strict=True):
         # A batch binds where a tenth more of it is faster by more than the percent forgone.
@@ -475,6 +485,18 @@ def limit_uses(
             )
         )
     return tuple(uses)
+
+
+def _loss_of_size(
+    fit: Fit, setting: Setting, params: float, fixed: Mapping[str, float] | None
+) -> float:
+    """Return the loss of a model of one size on all tokens that a setting leaves it."""
+    law = law_for(fit.law, setting.budget)
+    edge = tokens_along(constraints_of(setting, is_repeating=has_column(law, "unique_tokens")))
+    size = np.array([params])
+    known = fixed_for(setting.budget, fixed)
+    inputs = inputs_at(law, size, edge(size), known, rule=setting.rule)
+    return float(law.loss(fit.theta, inputs)[0])
 
 
 def _best_losses(

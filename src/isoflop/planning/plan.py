@@ -195,7 +195,13 @@ def plan_within(
         storage=storage,
         training=run.training,
         budget=budget,
-        limits=() if best is None else limit_uses(fit, setting, best, fixed),
+        limits=limit_uses(
+            fit,
+            setting,
+            best or _as_optimum(params, tokens, loss, flop),
+            fixed,
+            is_size_held=best is None,
+        ),
         epochs=tokens / unique,
         notices=_notices(fit, decades, spread, tokens / unique, run),
         assumptions=_assumptions(setting, run.training),
@@ -214,6 +220,17 @@ def _best_plans(
         return best_plan(fit.law, fit.theta, setting, fixed), None
     found = best_plan(fit.law, np.vstack([fit.theta, fit.draws]), setting, fixed)
     return found.part(0), found.part(slice(1, None))
+
+
+def _as_optimum(params: float, tokens: float, loss: float, flop: float) -> Optimum:
+    """Return a run of a size that was given in the form of one that was found."""
+    return Optimum(
+        params=np.array(params),
+        tokens=np.array(tokens),
+        loss=np.array(loss),
+        compute_flop=np.array(flop),
+        is_interior=np.array(False),
+    )
 
 
 def _is_at_limit(best: Optimum, setting: Setting) -> bool:

@@ -718,7 +718,7 @@ class Plan(Keyed):
     budget : Budget
         What it was planned within.
     limits : tuple of LimitUse
-        Every limit of the budget; none where the size was given.
+        Every limit of the budget; where the size was given, what more tokens for it would buy.
     epochs : float
         How often each unique token is seen; 1 or less where there are enough.
     notices : tuple of Notice

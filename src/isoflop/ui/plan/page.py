@@ -62,10 +62,6 @@ def _charts(shown: View) -> None:
         panels.drawn(figure, key="chart.surface")
     with right:
         _head("What each limit has left, and what a tenth more buys")
-        if not shown.plan.limits:
-            whose = "your own" if shown.plan.basis == "chosen" else "assumed"
-            st.caption(f"The size is {whose}: no limit is weighed against it.")
-            return
         panels.drawn(plot.limits(shown.plan, theme=APP), key="chart.limits")
 
 
