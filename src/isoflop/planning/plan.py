@@ -28,7 +28,12 @@ from isoflop.planning.constraints import (
 from isoflop.planning.cost import cost
 from isoflop.planning.extrapolation import extrapolation_notices
 from isoflop.planning.frontier import NO_DRAWS, SMALLEST_TOKENS, require_interior
-from isoflop.planning.inputs import extrapolation_decades, has_column, inputs_at
+from isoflop.planning.inputs import (
+    extrapolation_decades,
+    has_column,
+    inputs_at,
+    trades_size_for_data,
+)
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.sense import require_sense
@@ -152,7 +157,9 @@ def plan_within(
     if params is None:
         best, spread = _best_plans(fit, setting, fixed)
         if setting.largest_params is None or not _is_at_limit(best, setting):
-            require_interior(fit.law, best)
+            # Without size or without data in the law, the edge's own optimum is the fastest size.
+            trades = trades_size_for_data(fit.law)
+            require_interior(fit.law, replace(best, is_interior=best.is_interior & trades))
         params, tokens = float(best.params), float(best.tokens)
     else:
         tokens = _tokens_for(fit, setting, params)
