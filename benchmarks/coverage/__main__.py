@@ -1,8 +1,8 @@
 """Simulate tables, fit them, and count how often each 90% band holds what it is a band of.
 
 ``python -m benchmarks.coverage --tables 1000 --write`` rewrites ``data/coverage.csv``, which the
-app shows. About twenty minutes on one idle core; ``--settings`` and ``--objectives`` measure some
-and keep the others.
+app shows. About twenty minutes on one idle core; ``--settings``, ``--objectives`` and ``--targets``
+measure some and keep the others.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
 from isoflop.fitting.result import Band
 from isoflop.laws import load_laws
+from isoflop.planning.frontier import compute_optimal, frontier
 from isoflop.tables.schema import LossTable, Provenance
 
 LEVEL = 0.9
 N_DRAWS = 199
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
 TARGETS = {"inside": (1e9, 2e10), "10x": (1e10, 2e11), "1000x": (1e11, 2e12)}
+SIZE_TARGETS = {"size_10x": "10x", "size_1000x": "1000x"}
+"""The compute-optimal size at the compute of those runs."""
 OUTPUT = Path(__file__).resolve().parents[2] / "data" / "coverage.csv"
 COLUMNS = (
     *("setting", "n_rows", "n_runs", "objective", "band", "target", "n_tables", "n_without_band"),
@@ -100,6 +103,10 @@ def methods(setting: Setting) -> Iterator[tuple[str, FitOptions]]:
     yield "Bayesian bootstrap", FitOptions(n_bootstrap=N_DRAWS, bootstrap="smooth")
     if not setting.is_clustered:
         yield "residual covariance", FitOptions(objective="least_squares_log")
+        yield (
+            "Bayesian bootstrap",
+            FitOptions(objective="least_squares_log", n_bootstrap=N_DRAWS, bootstrap="smooth"),
+        )
         return
     yield "cluster bootstrap", FitOptions(n_bootstrap=N_DRAWS, bootstrap="clusters")
     yield (
@@ -115,11 +122,17 @@ Key = tuple[str, str]
 class Tally:
     """What the bands of one setting held, table by table."""
 
-    def __init__(self) -> None:
+    def __init__(self, targets: Sequence[str]) -> None:
         law = load_laws()["chinchilla"]
+        self.asks_loss = not TARGETS.keys().isdisjoint(targets)
         sizes, tokens = (np.array(values) for values in zip(*TARGETS.values(), strict=True))
         self.points = {"N": sizes, "D": tokens}
         self.truth = law.loss(list(TRUTH.values()), self.points)
+        self.flop = np.array([6 * np.prod(TARGETS[name]) for name in SIZE_TARGETS.values()])
+        self.sizes = compute_optimal(law, list(TRUTH.values()), self.flop).params
+        self.held_size: dict[Key, list[NDArray[np.bool_]]] = defaultdict(list)
+        self.size_widths: dict[Key, list[NDArray[np.float64]]] = defaultdict(list)
+        self.keys: dict[Key, None] = {}
         self.held: dict[Key, list[NDArray[np.bool_]]] = defaultdict(list)
         self.held_new: dict[Key, list[NDArray[np.bool_]]] = defaultdict(list)
         self.widths: dict[Key, list[NDArray[np.float64]]] = defaultdict(list)
@@ -127,26 +140,46 @@ class Tally:
 
     def add(self, key: Key, found: Fit, new_loss: NDArray[np.float64]) -> None:
         """Count one fit; ``new_loss`` is that of a run of each target, shape (n_targets,)."""
-        mean = band(found, self.points, LEVEL)
-        single = band(found, self.points, LEVEL, "prediction")
-        self.held[key].append(_holds(mean, self.truth))
-        self.held_new[key].append(_holds(single, new_loss))
-        self.widths[key].append((mean.upper - mean.lower) / self.truth)
+        self.keys.setdefault(key)
+        if self.asks_loss:
+            mean = band(found, self.points, LEVEL)
+            single = band(found, self.points, LEVEL, "prediction")
+            self.held[key].append(_holds(mean, self.truth))
+            self.held_new[key].append(_holds(single, new_loss))
+            self.widths[key].append((mean.upper - mean.lower) / self.truth)
+        if found.draws is not None:
+            size = frontier(found, self.flop, level=LEVEL).params_band
+            assert size is not None
+            self.held_size[key].append(_holds(size, self.sizes))
+            self.size_widths[key].append((size.upper - size.lower) / self.sizes)
 
     def rows(self, setting: Setting, n_tables: int) -> Iterator[dict[str, object]]:
         """Yield one row a kind of band and target."""
-        for key, held in self.held.items():
-            for i, target in enumerate(TARGETS):
-                yield {
-                    "setting": setting.label,
-                    "n_rows": setting.n_rows,
-                    "n_runs": setting.n_runs,
-                    "objective": key[0],
-                    "band": key[1],
+        for key in self.keys:
+            about: dict[str, object] = {
+                "setting": setting.label,
+                "n_rows": setting.n_rows,
+                "n_runs": setting.n_runs,
+                "objective": key[0],
+                "band": key[1],
+                "n_tables": n_tables,
+            }
+            for i, target in enumerate(SIZE_TARGETS if self.held_size[key] else ()):
+                widths = np.array(self.size_widths[key])[:, i]
+                yield about | {
                     "target": target,
-                    "n_tables": n_tables,
+                    "n_without_band": self.missing[key] + int(np.isnan(widths).sum()),
+                    "coverage": round(
+                        float(np.array(self.held_size[key])[~np.isnan(widths), i].mean()), 4
+                    ),
+                    "relative_width": round(float(np.nanmedian(widths)), 5),
+                    "prediction_coverage": "",
+                }
+            for i, target in enumerate(TARGETS if self.asks_loss else ()):
+                yield about | {
+                    "target": target,
                     "n_without_band": self.missing[key],
-                    "coverage": round(float(np.mean(held, axis=0)[i]), 4),
+                    "coverage": round(float(np.mean(self.held[key], axis=0)[i]), 4),
                     "relative_width": round(float(np.median(self.widths[key], axis=0)[i]), 5),
                     "prediction_coverage": round(float(np.mean(self.held_new[key], axis=0)[i]), 4),
                 }
@@ -157,10 +190,10 @@ def _holds(found: Band, value: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def measure(
-    setting: Setting, n_tables: int, seed: int, objectives: Sequence[str]
+    setting: Setting, n_tables: int, seed: int, objectives: Sequence[str], targets: Sequence[str]
 ) -> list[dict[str, object]]:
     """Fit ``n_tables`` simulated tables in every way under some objectives, and count."""
-    law, tally = load_laws()["chinchilla"], Tally()
+    law, tally = load_laws()["chinchilla"], Tally(targets)
     random = np.random.default_rng([seed, SETTINGS.index(setting)])
     new_runs = np.arange(len(TARGETS))
     for number in range(n_tables):
@@ -168,6 +201,8 @@ def measure(
         new_loss = tally.truth * np.exp(setting.scatter(random, new_runs))
         for name, options in methods(setting):
             if options.objective not in objectives:
+                continue
+            if not (tally.asks_loss or options.n_bootstrap):
                 continue
             key = (options.objective, name)
             try:
@@ -180,11 +215,15 @@ def measure(
 
 
 def written(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """Rewrite the file with some settings and objectives measured anew, the others as they were."""
-    fresh = {(row["setting"], row["objective"]) for row in rows}
+    """Rewrite the file with some rows measured anew, the others as they were."""
+
+    def what(row: dict[str, object]) -> tuple[object, ...]:
+        return tuple(row[name] for name in ("setting", "objective", "band", "target"))
+
+    fresh = set(map(what, rows))
     with OUTPUT.open(encoding="utf-8", newline="") as file:
         before = list(csv.DictReader(file))
-    kept = [row for row in before if (row["setting"], row["objective"]) not in fresh]
+    kept = [row for row in before if what(dict(row)) not in fresh]
     order = [setting.label for setting in SETTINGS]
     every = sorted(
         [*kept, *rows], key=lambda row: (order.index(str(row["setting"])), str(row["objective"]))
@@ -203,11 +242,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261125)
     parser.add_argument("--settings", type=int, nargs="*", default=range(len(SETTINGS)))
     parser.add_argument("--objectives", nargs="*", default=("huber_log", "least_squares_log"))
+    every = (*TARGETS, *SIZE_TARGETS)
+    parser.add_argument("--targets", nargs="*", choices=every, default=every)
     parser.add_argument("--write", action="store_true", help="rewrite data/coverage.csv")
     options = parser.parse_args()
     begin = time.process_time()
     for number in options.settings:
-        rows = measure(SETTINGS[number], options.tables, options.seed, options.objectives)
+        setting = SETTINGS[number]
+        rows = measure(setting, options.tables, options.seed, options.objectives, options.targets)
+        rows = [row for row in rows if row["target"] in options.targets]
         print(pd.DataFrame(rows).to_string(index=False), flush=True)
         if options.write:
             written(rows)

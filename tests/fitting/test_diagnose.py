@@ -350,14 +350,11 @@ def test_intervals_by_every_method_agree_on_a_straight_line(straight: LossTable)
     reports: list[float] = []
     found = profile_likelihoods(setup, level=0.9, progress=reports.append)
     assert reports == [0.5, 1.0]
-    for row, name in zip(
-        parameter_intervals(setup.fit, found, level=0.9), LINE.param_names, strict=True
-    ):
+    for row in parameter_intervals(setup.fit, found, level=0.9):
         assert row.profile is not None
         assert (row.profile.lower, row.profile.upper) == pytest.approx(row.covariance, rel=1e-6)
         assert setup.fit.draws is not None
-        draws = setup.fit.draws[:, LINE.param_names.index(name)]
-        assert row.bootstrap == pytest.approx(tuple(np.quantile(draws, [0.05, 0.95])))
+        assert row.bootstrap == pytest.approx(row.covariance, rel=0.02)
 
 
 def test_a_method_that_is_not_at_hand_gives_no_interval(straight: LossTable) -> None:

@@ -27,6 +27,7 @@ from isoflop.errors import (
 )
 from isoflop.fitting import Band, Fit, FitOptions, fit
 from isoflop.fitting.bands import FORMAT as BAND_FORMAT
+from isoflop.fitting.intervals import parameter_interval
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import FORMAT
 from isoflop.laws import load_laws, load_published_fits
@@ -94,9 +95,12 @@ def test_intervals_of_parameters_come_from_the_draws(fitted: Fit) -> None:
     assert list(rows.index) == list(fitted.law.param_names)
     assert list(rows.columns) == ["value", "std_error", "lower", "upper", "unit", "help"]
     np.testing.assert_allclose(rows["std_error"], np.std(fitted.draws, axis=0, ddof=1))
-    for level, ends in ((0.9, [0.05, 0.95]), (0.5, [0.25, 0.75])):
-        found = fitted.params(level)[["lower", "upper"]].T
-        np.testing.assert_allclose(found, np.quantile(fitted.draws, ends, axis=0))
+    for level in (0.9, 0.5):
+        found = fitted.params(level)[["lower", "upper"]].to_numpy().T
+        _, *expected = parameter_interval(fitted, level)
+        np.testing.assert_array_equal(found, expected)
+        assert (found[0] < fitted.theta).all()
+        assert (fitted.theta < found[1]).all()
     with pytest.raises(FitError, match="between 0 and 1, not 90"):
         fitted.params(90)
 

@@ -144,7 +144,8 @@ def test_a_simultaneous_band_holds_whole_curves(booted):
         return np.mean(((curves >= some.lower) & (curves <= some.upper)).all(axis=1))
 
     assert whole.is_simultaneous
-    assert share_inside(whole) == pytest.approx(0.92, abs=0.04)
+    # 0.9 of the draws, and more by the factor for 30 rows and 5 parameters.
+    assert 0.9 <= share_inside(whole) <= 0.99
     assert share_inside(each) < share_inside(whole) - 0.02
 
 
@@ -235,7 +236,7 @@ def test_a_confidence_band_is_symmetric_and_holds_its_share_of_the_draws(booted)
 
 
 def test_small_samples_widen_the_band_by_what_they_lack(booted):
-    """Student's t of the runs; under least squares the degrees of freedom, too."""
+    """Student's t of the runs; under least squares the jackknife's factor, too."""
     reach = {
         name: np.log(interval.upper / interval.centre)
         for name, interval in {
@@ -247,7 +248,7 @@ def test_small_samples_widen_the_band_by_what_they_lack(booted):
     }
     normal = norm.ppf(0.95)
     np.testing.assert_allclose(reach["runs"] / reach["narrow"], t.ppf(0.95, 5) / normal)
-    of_rows = np.sqrt(30 / 25) * t.ppf(0.95, 25) / normal
+    of_rows = 30 / 25 * t.ppf(0.95, 25) / normal
     np.testing.assert_allclose(reach["rows"] / reach["narrow"], of_rows)
     np.testing.assert_array_equal(reach["wide"], reach["rows"])
 

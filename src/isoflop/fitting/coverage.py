@@ -22,6 +22,8 @@ TARGETS = {
     "10x": "at ten times the largest run's compute or so",
     "1000x": "at a thousand times",
 }
+SIZE_TARGETS = {"size_10x": TARGETS["10x"], "size_1000x": TARGETS["1000x"]}
+"""Where the interval of the compute-optimal size was read."""
 _COLUMNS = frozenset(
     {"setting", "n_rows", "n_runs", "objective", "band", "target", "n_tables", "n_without_band"}
     | {"coverage", "relative_width", "prediction_coverage"}
@@ -41,7 +43,7 @@ class Coverage:
     objective, band : str
         What was fitted and how the band was made.
     target : str
-        Key of ``TARGETS``: where the band was read.
+        Key of ``TARGETS`` or ``SIZE_TARGETS``: where the band was read.
     n_tables, n_without_band : int
         Simulated tables, and those among them for which no band was available.
     coverage : float
@@ -118,6 +120,11 @@ def _known(text: str) -> float | None:
     return float(text) if text else None
 
 
+def where(target: str) -> str:
+    """Return where a band was read, in words."""
+    return TARGETS.get(target) or f"N*, {SIZE_TARGETS[target]}"
+
+
 def band_name(fit: Fit) -> str:
     """Return how a fit's band is made, in the words of the measurements."""
     if fit.draws is None:
@@ -149,7 +156,7 @@ def coverage_like(fit: Fit) -> tuple[Coverage, ...]:
 
 
 def describe_coverage(measured: tuple[Coverage, ...]) -> str:
-    """Say in words how often bands like a fit's held the truth.
+    """Say in words how often bands, and intervals of N*, like a fit's held the truth.
 
     Parameters
     ----------
@@ -158,19 +165,32 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
     """
     if not measured:
         return "The band of this objective and kind of resampling was not measured by simulation."
-    first = measured[0]
+    first, every = measured[0], measured
+    measured = tuple(row for row in every if row.target in TARGETS)
     shares = ", ".join(f"{row.coverage:.0%} {TARGETS[row.target]}" for row in measured)
     text = (
         f"Nearest of six simulated settings: {first.setting} ({first.n_tables:,} tables, "
-        f"Chinchilla law). The {NOMINAL:.0%} confidence band by {first.band} held the true loss in "
-        f"{shares}."
+        "Chinchilla law)."
     )
+    if not measured:
+        return f"{text} {_of_sizes(every)}"
+    text += f" The {NOMINAL:.0%} confidence band by {first.band} held the true loss in {shares}."
     off = [_off_nominal(row) for row in measured if not row.is_calibrated]
     text += f" Off nominal: {', '.join(off)}." if off else " That is as it should be."
     new = [row.prediction_coverage for row in measured if row.prediction_coverage is not None]
     if new:
         text += f" Its prediction band held a new run's loss in {min(new):.0%} to {max(new):.0%}."
-    return text
+    return f"{text} {_of_sizes(every)}".rstrip()
+
+
+def _of_sizes(measured: tuple[Coverage, ...]) -> str:
+    """Say how often the interval of the compute-optimal size held it; empty if not measured."""
+    shares = ", ".join(
+        f"{row.coverage:.0%} {SIZE_TARGETS[row.target]}"
+        for row in measured
+        if row.target in SIZE_TARGETS
+    )
+    return f"The interval of the compute-optimal size held it in {shares}." if shares else ""
 
 
 def _off_nominal(row: Coverage) -> str:

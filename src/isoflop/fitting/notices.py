@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from isoflop.fitting.intervals import parameter_interval
 from isoflop.fitting.objective import Array
 from isoflop.fitting.options import BY_ROW
-from isoflop.fitting.quantiles import t_quantile
 from isoflop.fitting.result import BindingBound, Fit
 from isoflop.fitting.row_notices import row_notices
 from isoflop.fitting.weights import effective_rows
@@ -222,15 +222,11 @@ def _about_parameters(fit: Fit) -> Iterator[Notice]:
 
 def _floor_interval(fit: Fit) -> tuple[float, float] | None:
     """Return the 90% interval of E by draws, else by the covariance; None without either."""
-    position = fit.law.param_names.index("E")
-    if fit.draws is not None:
-        low, high = np.percentile(fit.draws[:, position], [5, 95])
-        return float(low), float(high)
-    if fit.covariance is None:
+    if fit.draws is None and fit.covariance is None:
         return None
-    reach = t_quantile(fit.n_rows - len(fit.law.params), 0.95)
-    reach *= float(np.sqrt(fit.covariance[position, position]))
-    return max(fit.values["E"] - reach, 0.0), fit.values["E"] + reach
+    position = fit.law.param_names.index("E")
+    _, lower, upper = parameter_interval(fit, 0.9)
+    return float(lower[position]), float(upper[position])
 
 
 def _about_residuals(fit: Fit) -> Iterator[Notice]:

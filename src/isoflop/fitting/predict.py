@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from isoflop.errors import FitError
 from isoflop.fitting.bands import Band, BandKind
+from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.objective import Array
-from isoflop.fitting.options import BY_ROW
-from isoflop.fitting.quantiles import normal_quantile, t_quantile
+from isoflop.fitting.quantiles import t_quantile
 
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit
@@ -121,41 +121,6 @@ def _from_draws(
         parts.append(middle * np.exp(ends) if is_log else middle + ends)
     lower, upper = np.concatenate(parts, axis=1)
     return lower, upper
-
-
-def small_sample(fit: Fit, level: float) -> float:
-    """Return how much wider a band by resampling must be where units or rows are few.
-
-    Resampled runs are as few as they are: Student's quantile with one less than their number. Rows
-    under a smooth objective lose the degrees of freedom that the fit used. Under a Huber penalty
-    much narrower than the residuals resampled fits scatter more than samples do, by about as much
-    (Hall and Martin 1988, for the median), so that no correction is right there:
-    ``benchmarks/coverage`` measures it.
-
-    References
-    ----------
-    Cameron and Miller 2015, A practitioner's guide to cluster-robust inference, Journal of Human
-    Resources 50, section VI; Hall and Martin 1988, Exact convergence rate of bootstrap quantile
-    variance estimator, Probability Theory and Related Fields 80.
-    """
-    if fit.options.bootstrap not in BY_ROW:
-        freedom, shrinkage = fit.n_clusters - 1, 1.0
-    elif is_smooth(fit):
-        freedom = fit.n_rows - len(fit.law.params)
-        shrinkage = fit.n_rows / max(freedom, 1)
-    else:
-        return 1.0
-    if freedom < 1:
-        return 1.0
-    upper = 0.5 + level / 2
-    return float(np.sqrt(shrinkage) * t_quantile(freedom, upper) / normal_quantile(upper))
-
-
-def is_smooth(fit: Fit) -> bool:
-    """Say whether a fit's penalty is quadratic at most residuals."""
-    if fit.options.objective in ("huber", "huber_log"):
-        return bool(np.mean(np.abs(fit.residuals) <= fit.options.huber_delta) > 0.5)
-    return fit.options.objective != "asymmetric_mae"
 
 
 def _simultaneous(

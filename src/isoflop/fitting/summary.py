@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import FitError
+from isoflop.fitting.intervals import parameter_interval
 from isoflop.fitting.options import BOOTSTRAPS
-from isoflop.fitting.quantiles import t_quantile
 from isoflop.text import aligned, as_html, with_notices
 from isoflop.units import counted
 
@@ -25,8 +25,8 @@ LEVEL = 0.9
 def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
     """Return each parameter with its standard error and interval.
 
-    Both come from the bootstrap draws (percentiles), else from the covariance (Student's t); NaN
-    where there is neither, and for parameters that were fixed, which stand last.
+    Both come from the bootstrap draws, else from the covariance, by `parameter_interval`; NaN where
+    there is neither, and for parameters that were fixed, which stand last.
 
     Raises
     ------
@@ -36,16 +36,7 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
     if not 0 < level < 1:
         raise FitError(f"The level of an interval must lie between 0 and 1, not {level:g}.")
     theta = fit.theta
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if fit.draws is not None:
-        error = np.std(fit.draws, axis=0, ddof=1)
-        lower, upper = np.quantile(fit.draws, tails, axis=0)
-    elif fit.covariance is not None:
-        error = np.sqrt(np.diagonal(fit.covariance))
-        reach = error * t_quantile(fit.n_rows - len(theta), tails[1])
-        lower, upper = theta - reach, theta + reach
-    else:
-        error = lower = upper = np.full(len(theta), np.nan)
+    error, lower, upper = parameter_interval(fit, level)
     fixed = dict(fit.law.fixed)
     no_error = np.full(len(fixed), np.nan)
     return pd.DataFrame(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
+from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.result import Band, Fit
 from isoflop.laws import Law, law_for_role
 from isoflop.planning.inputs import PARAMS_COLUMNS, extrapolation_decades, inputs_at
@@ -253,7 +254,7 @@ def frontier(
         spread = optimum_of(fit.draws[::step][None], flop[:, None])
         for name in bands:
             values = np.where(spread.is_interior, getattr(spread, name), np.nan)
-            edges = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+            edges = interval(getattr(centre, name), values, level, factor=small_sample(fit, level))
             bands[name] = Band(
                 lower=np.where(centre.is_interior, edges[0], np.nan),
                 centre=np.where(centre.is_interior, getattr(centre, name), np.nan),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import LossUnreachable
+from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.result import Fit
 from isoflop.laws import Law
 from isoflop.planning import budget as sums
@@ -260,9 +261,9 @@ def least_compute(
         params=float(centre.params),
         tokens=float(centre.tokens),
         compute_flop=float(centre.compute_flop),
-        compute_interval=_interval(spread, "compute_flop", level),
-        params_interval=_interval(spread, "params", level),
-        tokens_interval=_interval(spread, "tokens", level),
+        compute_interval=_interval(fit, centre, spread, "compute_flop", level),
+        params_interval=_interval(fit, centre, spread, "params", level),
+        tokens_interval=_interval(fit, centre, spread, "tokens", level),
         reachable_share=None if spread is None else float(np.mean(spread.is_interior)),
         floor=floor,
     )
@@ -301,8 +302,13 @@ def least_cost(found: LeastCompute, budget: Budget, accelerator: Accelerator) ->
     )
 
 
-def _interval(spread: Optimum | None, name: str, level: float) -> Interval | None:
-    """Return the range of a figure over the draws; infinite for those that never get there."""
+def _interval(
+    fit: Fit, centre: Optimum, spread: Optimum | None, name: str, level: float
+) -> Interval | None:
+    """Return the range of a figure over the draws; infinite for those that never get there.
+
+    Each end is as far from the estimate, in logarithms, as `small_sample` says that it must be.
+    """
     if spread is None:
         return None
     values = np.sort(np.where(spread.is_interior, getattr(spread, name), np.inf))
@@ -310,7 +316,9 @@ def _interval(spread: Optimum | None, name: str, level: float) -> Interval | Non
     tail = (1 - level) / 2
     # Whole draws, not interpolated ones: half way to infinity is no figure.
     lower, upper = values[int(np.floor(tail * last))], values[int(np.ceil((1 - tail) * last))]
-    return Interval(lower=float(lower), upper=float(upper), level=level)
+    middle, factor = float(getattr(centre, name)), small_sample(fit, level)
+    lower, upper = (middle * (end / middle) ** factor for end in (lower, upper))
+    return Interval(lower=min(lower, middle), upper=max(upper, middle), level=level)
 
 
 def _unreachable(

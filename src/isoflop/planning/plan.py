@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit, band
 from isoflop.fitting.bands import BandKind
+from isoflop.fitting.intervals import interval, small_sample
 from isoflop.notices import Notice
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import (
@@ -184,11 +185,11 @@ def plan_within(
         tokens=tokens,
         compute_flop=flop,
         loss=loss,
-        params_interval=None if spread is None else _interval(spread.params, spread, level),
-        tokens_interval=None if spread is None else _interval(spread.tokens, spread, level),
+        params_interval=_interval(fit, params, spread, "params", level),
+        tokens_interval=_interval(fit, tokens, spread, "tokens", level),
         loss_interval=_loss_interval(planned, inputs, level, "confidence"),
         loss_prediction=_loss_interval(planned, inputs, level, "prediction"),
-        interval_reason="" if fit.draws is not None else NO_DRAWS,
+        interval_reason=_no_interval(fit, spread, level),
         extrapolation_decades=decades,
         cost=cost(
             flop,
@@ -259,13 +260,27 @@ def _tokens_for(fit: Fit, setting: Setting, params: float) -> float:
     return tokens
 
 
-def _interval(values: NDArray[np.float64], spread: Optimum, level: float) -> Interval | None:
-    """Return the range over the draws that have an optimum, or None if too few have one."""
-    if np.mean(spread.is_interior) < 0.5:
+def _interval(
+    fit: Fit, centre: float, spread: Optimum | None, name: str, level: float
+) -> Interval | None:
+    """Return the interval of a size over the draws, or None where too many have no optimum."""
+    if spread is None:
         return None
-    found = np.broadcast_to(values, spread.is_interior.shape)[spread.is_interior]
-    lower, upper = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    found = np.where(spread.is_interior, getattr(spread, name), np.nan)
+    lower, upper = interval(centre, found, level, factor=small_sample(fit, level))
+    if np.isnan(lower):
+        return None
     return Interval(lower=float(lower), upper=float(upper), level=level)
+
+
+def _no_interval(fit: Fit, spread: Optimum | None, level: float) -> str:
+    """Return why sizes have no interval; empty where they have."""
+    if fit.draws is None:
+        return NO_DRAWS
+    share = 0.0 if spread is None else float(np.mean(~spread.is_interior))
+    if share <= 1 - level:
+        return ""
+    return f"{share:.0%} of the draws have no best size, more than an interval may leave out."
 
 
 def _loss_interval(

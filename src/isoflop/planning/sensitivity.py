@@ -21,9 +21,9 @@ from isoflop.fitting.diagnose import (
     LeaveOut,
     Unit,
     leave_out,
-    percentile_interval,
     weights_without,
 )
+from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.solve import anneal, minimise
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -83,12 +83,14 @@ class OptimumDraws:
 
     Parameters
     ----------
+    fit : Fit
     centre : Optima
         Shape () each.
     draws : Optima or None
         Shape (n_draws,) each.
     """
 
+    fit: Fit
     centre: Optima
     draws: Optima | None
 
@@ -110,10 +112,20 @@ class OptimumDraws:
     def interval(
         self, name: Literal["params", "exponent"], level: float = 0.9
     ) -> tuple[float, float] | None:
-        """Return the percentile interval of the size or its exponent; None without draws."""
+        """Return the interval of the size or its exponent.
+
+        None without draws, and where too many of them have no optimum.
+        """
         if self.draws is None:
             return None
-        return percentile_interval(getattr(self.draws, name), level=level)
+        lower, upper = interval(
+            getattr(self.centre, name),
+            getattr(self.draws, name),
+            level,
+            factor=small_sample(self.fit, level),
+            is_positive=name == "params",
+        )
+        return None if np.isnan(lower) else (float(lower), float(upper))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +289,7 @@ def optimum_draws(setup: Diagnostics, target: Target) -> OptimumDraws:
     """Return the optimum at a budget under a fit and its draws."""
     draws = setup.fit.draws
     return OptimumDraws(
+        fit=setup.fit,
         centre=optima(setup, setup.fit.theta, target),
         draws=None if draws is None else optima(setup, draws, target),
     )

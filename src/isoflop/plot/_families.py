@@ -10,13 +10,14 @@ import plotly.graph_objects as go
 
 from isoflop.errors import FitError
 from isoflop.fitting import Fit
+from isoflop.fitting.intervals import interval, small_sample
 from isoflop.planning.families import BEYOND, N_GRID, FamilyComparison, best_loss
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, outcome_title
 from isoflop.plot.theme import LIGHT, Theme
 
 N_DRAWS = 200
-TAILS = (5, 95)
+LEVEL = 0.9
 
 
 def families(comparison: FamilyComparison, *, theme: Theme = LIGHT) -> go.Figure:
@@ -69,7 +70,12 @@ def _curves(comparison: FamilyComparison) -> tuple[lines.Line, ...]:
         lower = upper = None
         if fitted.draws is not None:
             drawn = best_loss(fitted, fitted.draws[:N_DRAWS], x)
-            lower, upper = np.percentile(drawn, TAILS, axis=0)
+            lower, upper = interval(
+                best_loss(fitted, fitted.theta[None], x)[0],
+                drawn.T,
+                LEVEL,
+                factor=small_sample(fitted, LEVEL),
+            )
         found.append(
             lines.Line(
                 name=f"{html.escape(label)}: {html.escape(fitted.law.label)}",

@@ -16,6 +16,7 @@ from scipy.special import fdtrc
 from isoflop.errors import FitError
 from isoflop.fitting.comparable import Group
 from isoflop.fitting.fit import fit
+from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
@@ -249,7 +250,14 @@ def _differences(
                 j = one.law.param_names.index(name)
                 count = min(len(one.draws), len(other.draws))
                 difference = one.draws[:count, j] - other.draws[:count, j]
-                lower, upper = np.percentile(difference, [50 * (1 - level), 50 * (1 + level)])
+                low, high = interval(
+                    one.values[name] - other.values[name],
+                    difference,
+                    level,
+                    factor=max(small_sample(fitted, level) for fitted in (one, other)),
+                    is_positive=False,
+                )
+                lower, upper = float(low), float(high)
                 below = (np.sum(difference <= 0) + 1) / (count + 2)
                 p_value = float(min(2 * min(below, 1 - below), 1.0))
             found.append(
@@ -257,8 +265,8 @@ def _differences(
                     name=name,
                     labels=(group.label, group_2.label),
                     values=(one.values[name], other.values[name]),
-                    lower=float(lower),
-                    upper=float(upper),
+                    lower=lower,
+                    upper=upper,
                     p_value=p_value,
                 )
             )

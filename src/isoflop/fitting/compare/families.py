@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
-from isoflop.fitting.predict import small_sample
+from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.result import Fit
 
 Array = NDArray[np.float64]

@@ -5,7 +5,6 @@ from isoflop.fitting.diagnose.intervals import (
     ParameterIntervals,
     bootstrap_interval,
     parameter_intervals,
-    percentile_interval,
     write_interval,
 )
 from isoflop.fitting.diagnose.profile import Profile, profile_likelihoods, profiles
@@ -55,7 +54,6 @@ __all__ = [
     "objective_surface",
     "one_step",
     "parameter_intervals",
-    "percentile_interval",
     "profile_likelihoods",
     "profiles",
     "residual_scale",

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from isoflop.fitting.diagnose.profile import Profile
-from isoflop.fitting.objective import Array
 from isoflop.fitting.result import Fit
 
 Interval = tuple[float, float]
@@ -25,9 +22,9 @@ class ParameterIntervals:
     profile : Profile or None
         Whose interval may be open.
     bootstrap : (float, float) or None
-        Percentiles of the draws.
+        By the draws.
     covariance : (float, float) or None
-        Estimate plus and minus Student's t times the standard error.
+        By the standard error and Student's t, in the logarithm where that is searched.
     """
 
     name: str
@@ -68,7 +65,7 @@ def parameter_intervals(
 
 
 def bootstrap_interval(fit: Fit, name: str, *, level: float = 0.9) -> Interval | None:
-    """Return the percentile interval of a parameter; None without draws."""
+    """Return the interval of a parameter by the draws; None without."""
     return None if fit.draws is None else _ends(fit, level).get(name)
 
 
@@ -76,15 +73,6 @@ def _ends(fit: Fit, level: float) -> dict[str, Interval]:
     """Return the interval of each parameter that has one, by name."""
     found = fit.params(level)[["lower", "upper"]].dropna()
     return {str(name): (float(low), float(high)) for name, low, high in found.itertuples()}
-
-
-def percentile_interval(draws: Array, *, level: float = 0.9) -> Interval | None:
-    """Return the percentile interval of draws, shape (n,); None where most are missing."""
-    known = draws[np.isfinite(draws)]
-    if 2 * len(known) < len(draws):
-        return None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def write_interval(lower: float | None, upper: float | None) -> str:

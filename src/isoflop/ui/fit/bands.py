@@ -6,7 +6,13 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.fitting import OBJECTIVES, Band, Fit, PredictOptions
-from isoflop.fitting.coverage import TARGETS, coverage_like, describe_coverage, load_coverage
+from isoflop.fitting.coverage import (
+    SIZE_TARGETS,
+    coverage_like,
+    describe_coverage,
+    load_coverage,
+    where,
+)
 from isoflop.options import option
 from isoflop.planning.bands import bands_by_method
 from isoflop.plot import APP
@@ -102,14 +108,19 @@ def _coverage(fit: Fit) -> None:
             "Simulated tables": [row.setting for row in rows],
             "Objective": [OBJECTIVES[row.objective] for row in rows],
             "90% band": [row.band for row in rows],
-            "Evaluated": [TARGETS[row.target] for row in rows],
+            "Evaluated": [where(row.target) for row in rows],
             "Band held the truth": [f"{row.coverage:.1%}" for row in rows],
             "Prediction held a new run": [
                 "" if row.prediction_coverage is None else f"{row.prediction_coverage:.1%}"
                 for row in rows
             ],
             "Verdict": [row.verdict for row in rows],
-            "Median width": [f"{row.relative_width:.2%} of the loss" for row in rows],
+            "Median width": [
+                f"{row.relative_width:.3g} times N*"
+                if row.target in SIZE_TARGETS
+                else f"{row.relative_width:.2%} of the loss"
+                for row in rows
+            ],
         },
         hide_index=True,
         height=240,

@@ -8,6 +8,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import FitError
+from isoflop.fitting.before_after import named_rows
 from isoflop.fitting.diagnose import Unit, has_runs
 from isoflop.planning.sensitivity import Along, Influence, suspects
 from isoflop.plot import APP
@@ -107,6 +108,14 @@ def _left_out(shown: View) -> None:
             disabled=set(few) <= set(excluded.rows),
         ):
             fit_exclusions.keep(excluded.changed((*excluded.rows, *few)))
+            st.rerun()
+        named_by_notices = list(named_rows(shown.fit.notices))
+        if named_by_notices and st.button(
+            f"Leave out what notices name ({len(named_by_notices)})",
+            icon=":material/report:",
+            disabled=set(named_by_notices) <= set(excluded.rows),
+        ):
+            fit_exclusions.keep(excluded.changed((*excluded.rows, *named_by_notices)))
             st.rerun()
         if st.button("Undo", icon=":material/undo:", disabled=not excluded.history):
             fit_exclusions.keep(excluded.undone())
