@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"export", "forecast", "plot"}),
     frozenset({"html_report"}),
-    frozenset({"api"}),
+    frozenset({"api", "model_api"}),
     frozenset({"cli", "server", "ui"}),
     frozenset({"app", "pages"}),
 )

@@ -13,7 +13,7 @@ from isoflop import fitting, planning, work
 from isoflop.accounting.repository import read_model
 from isoflop.cli import given, report
 from isoflop.data import app_root
-from isoflop.errors import CatalogError, FitError
+from isoflop.errors import CatalogError, FitError, TrainingError
 from isoflop.fitting import backtest as backtests
 from isoflop.fitting.options import PredictOptions
 from isoflop.laws import load_laws
@@ -117,6 +117,25 @@ def plan(parsed: argparse.Namespace) -> int:
     if not report.wrote_json(parsed.json, best.to_json):
         report.plan(best, result)
     return report.status(parsed.strict, result, *best.notices)
+
+
+def serve(parsed: argparse.Namespace) -> None:
+    """Answer ``POST /api/generate`` and ``/api/loss`` with one exported model until stopped."""
+    if not (parsed.folder / "config.json").is_file():
+        raise TrainingError(
+            "This folder does not hold an exported model.",
+            detail=f"{parsed.folder} has no config.json.",
+            hint="Unpack the archive that the Train page's Deploy gives, and name its folder.",
+        )
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from isoflop.model_api import routes
+
+    folder = parsed.folder.resolve()
+    uvicorn.run(
+        Starlette(routes=routes(lambda _body: (folder, None))), host=parsed.host, port=parsed.port
+    )
 
 
 def app(parsed: argparse.Namespace) -> int:

@@ -95,6 +95,10 @@ def build_parser() -> argparse.ArgumentParser:
     training.add_ladder_options(
         command("ladder", training.ladder, "Train a ladder of small models.")
     )
+    serving = command("serve", commands.serve, "Answer over HTTP with an exported model.")
+    serving.add_argument("folder", type=Path, help="of the unpacked export")
+    serving.add_argument("--port", type=int, default=8600)
+    serving.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     app = command("app", commands.app, "Start the app in the browser.")
     app.add_argument("--port", type=int, default=8501)
     app.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from streamlit import config
 
+from isoflop import model_api
 from isoflop.ui import messages
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
@@ -45,7 +46,7 @@ def catalog(_request: Request) -> JSONResponse:
     )
 
 
-ROUTES = [Route("/api/health", health), Route("/api/catalog", catalog)]
+ROUTES = [Route("/api/health", health), Route("/api/catalog", catalog), *model_api.routes()]
 WARM_AFTER_S = 0.5
 """Importing holds up the server: it first answers that it is healthy."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from isoflop.errors import TrainingError
@@ -51,6 +52,29 @@ def load_trained(run: Run, *, budget: int | None) -> TrainedModel:
     tokenizer = tokenizer_from_dict(read_json(run.tokenizer_path))
     model = build_model(config, vocab_size=len(tokenizer.token_bytes))
     model.load_state_dict(_weights(path))
+    return TrainedModel(model=model.eval(), tokenizer=tokenizer, config=config)
+
+
+def load_exported(folder: Path) -> TrainedModel:
+    """Load a model from the folder that `isoflop.training.engine.export` wrote.
+
+    Raises
+    ------
+    TrainingError
+        If a file is missing, or does not belong to such an export.
+    """
+    try:
+        fields = read_json(folder / "config.json")
+        tokenizer = tokenizer_from_dict(read_json(folder / "tokenizer.json"))
+        config = RunConfig.from_dict(fields["training"])
+        model = build_model(config, vocab_size=fields["architecture"]["vocab"])
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(
+            "This folder does not hold an exported model.",
+            detail=f"{folder}: {error}",
+            hint="Give the folder of an unpacked export, with its config.json.",
+        ) from None
     return TrainedModel(model=model.eval(), tokenizer=tokenizer, config=config)
 
 
