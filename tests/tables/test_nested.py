@@ -200,3 +200,20 @@ def test_a_shape_in_words() -> None:
         "an object of 4 keys: a (an object of 1 key: b (a list of 1 numbers)), c (text),"
         " d (nothing), e (an empty list)"
     )
+
+
+def test_compute_that_only_the_last_entry_says_grows_along_the_run() -> None:
+    state = {
+        "global_step": 300,
+        "max_steps": 300,
+        "total_flos": 3e17,
+        "log_history": [
+            {"loss": 5.0, "step": 100},
+            {"eval_loss": 4.9, "step": 100},
+            {"eval_loss": 3.9, "step": 300},
+            {"step": 300, "total_flos": 3e17, "train_loss": 4.5, "train_runtime": 100},
+        ],
+    }
+    table = read_table(json.dumps(state).encode(), name="trainer_state.json").table
+    assert table.included()["loss"].tolist() == [4.9, 3.9]
+    assert table.included()["compute_flop"].tolist() == [1e17, 3e17]

@@ -290,6 +290,9 @@ class _Reader:
 
     def _grown(self, values: Row, rows: list[Row], position: str) -> dict[str, list[object]]:
         """Return a run's totals of tokens and compute at each row of its curve."""
+        for key, value in values.items():
+            if column_of(key) in SPENT and _is_only_at_end(rows, key, value):
+                del rows[-1][key]  # it is the run's total, said once more
         inner = {column_of(key) for row in rows for key in row}
         by = next((k for row in rows for k in row if column_of(k) == "tokens"), position)
         grown: dict[str, list[object]] = {}
@@ -426,6 +429,12 @@ def _is_tokens_seen(rows: Sequence[Row], key: str, values: Row) -> bool:
         return False
     total = next((v for k, v in values.items() if column_of(k) == "tokens" and is_number(v)), None)
     return total is None or 0.5 * float(total) <= seen[-1] <= 1.01 * float(total)
+
+
+def _is_only_at_end(rows: Sequence[Row], key: str, value: object) -> bool:
+    """Return whether the last record alone says a total, and it is the run's."""
+    said = [number for number, row in enumerate(rows) if is_number(row.get(key))]
+    return said == [len(rows) - 1] and len(rows) > 1 and rows[-1][key] == value
 
 
 def _n_distinct(rows: Sequence[Row], key: str) -> int:

@@ -49,8 +49,11 @@ _EXPORTED_FIRST = "row"
 _SPARSE = 0.8
 _SPARSE_COST = 15
 _TARGET_COST = 50
+_IMPLAUSIBLE_COST = 15
 _MOST_CHOICES = 8
 _AGREES = 2.0
+_ROUNDING = 5e-3
+"""How far one quantity in two units may differ by the digits it is written with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +306,8 @@ def _weighed(raw: RawTable, sample: Sample, candidates: Sequence[_Candidate]) ->
             best = max(fullness(c.header) for c in rivals)
             is_sparse = fullness(candidate.header) < _SPARSE * best
         cost = candidate.meaning.cost
+        if len(rivals) > 1 and not _is_plausible(sample, candidate):
+            cost += _IMPLAUSIBLE_COST if any(_is_plausible(sample, c) for c in rivals) else 0
         if column == "loss":  # a log holds its losses at different steps
             cost += _SPARSE_COST if is_sparse and not has_steps else 0
             is_sparse = False
@@ -312,6 +317,19 @@ def _weighed(raw: RawTable, sample: Sample, candidates: Sequence[_Candidate]) ->
             replace(candidate, is_sparse=is_sparse, meaning=replace(candidate.meaning, cost=cost))
         )
     return weighed
+
+
+def _is_plausible(sample: Sample, candidate: _Candidate) -> bool:
+    """Return whether a column's median is a size that was ever trained, or a loss that can be."""
+    meaning = candidate.meaning
+    low, high = words().plausible.get(meaning.column, (-math.inf, math.inf))
+    if meaning.column == "loss" and not meaning.unit:
+        low, high = 0.0, words().nats_per_token_at_most
+    if meaning.transform or meaning.column not in ESSENTIAL:
+        return True
+    values = sample.values(candidate.header, meaning.column, meaning.unit)
+    known = values[np.isfinite(values)]
+    return not len(known) or low <= float(np.median(known)) <= high
 
 
 def _is_empty(raw: RawTable, header: str) -> bool:
@@ -784,7 +802,9 @@ def _ties(
             if c.header not in chosen
             and c.weight == own.weight
             and not _is_same(
-                values, sample.of_role(replace(role, header=c.header, unit=c.meaning.unit))
+                values,
+                sample.of_role(replace(role, header=c.header, unit=c.meaning.unit)),
+                tolerance=1e-6 if c.meaning.unit == role.unit else _ROUNDING,
             )
         ]
         if equal:
@@ -803,6 +823,8 @@ def _ties(
     return found
 
 
-def _is_same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+def _is_same(
+    one: NDArray[np.float64], other: NDArray[np.float64], *, tolerance: float = 1e-6
+) -> bool:
     known = np.isfinite(one) & np.isfinite(other)
-    return bool(known.any()) and bool(np.allclose(one[known], other[known], rtol=1e-6))
+    return bool(known.any()) and bool(np.allclose(one[known], other[known], rtol=tolerance))

@@ -77,6 +77,14 @@ _SEGMENT = re.compile(r"/+|(?<!\d)\.(?!\d)")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 # A speed of compute times days is compute: PFLOP/s-days.
 _SPEED_DAYS = re.compile(r"(f(?:lops?|s)?)/s(?:ec)?[\s_\-]*(days?)(?![a-z])", re.IGNORECASE)
+_WORD_STARTS = re.compile(
+    r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{4})(?=[KMBT](?:\b|_))|(?<=\b[KMGBT])(?=params|tokens)"
+)
+# 10^6 params and params x10^6: a power of ten beside a name, without brackets.
+_POWER = r"(?:10\s*(?:\^|\*\*)\s*\d{1,2}|1e\d{1,2})"
+_POWER_BEFORE = re.compile(rf"(?:[x×*]\s*)?({_POWER})\s+(.+)", re.IGNORECASE)
+_POWER_BEHIND = re.compile(rf"(.+?)\s*[x×·*]\s*({_POWER})", re.IGNORECASE)
+_SHORTENED = re.compile(r"(?<![a-z])(incl|excl|avg|num|max|min|approx)\.", re.IGNORECASE)
 _DEVIATION = re.compile(
     r"(?<![a-z])(?:standard|std)[\s_.\-]*(?:err(?:or)?|dev(?:iation)?)(?![a-z])", re.IGNORECASE
 )
@@ -148,7 +156,7 @@ def split_words(text: str) -> tuple[str, ...]:
     >>> split_words("nParams_total"), split_words("训练损失")
     (('n', 'Params', 'total'), ('训练', '损失'))
     """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{4})(?=[KMBT](?:\b|_))", " ", text)
+    spaced = _WORD_STARTS.sub(" ", text)
     found: list[str] = []
     for word in re.findall(r"[^\W_]+", spaced):
         start = 0
@@ -211,6 +219,12 @@ def _read(text: str) -> Iterator[Meaning]:
     as_written = _FUNCTION.fullmatch(text) or _FORMULA.fullmatch(text)
     if as_written:
         yield from _read(as_written[1])
+        return
+    if (before := _POWER_BEFORE.fullmatch(text)) is not None:
+        yield from _with_bracket(before[2], before[1])
+        return
+    if (behind := _POWER_BEHIND.fullmatch(text)) is not None:
+        yield from _with_bracket(behind[1], behind[2])
         return
     logarithm = _LOGARITHM.fullmatch(text)
     if logarithm:
@@ -310,7 +324,7 @@ def _is_other_unit(text: str) -> bool:
 
 def _plain(text: str) -> Iterator[Meaning]:
     text = _LOSS_PER.sub(lambda m: f" {m[1]}s{m[2]} ".lower().replace("tok ", "token "), text)
-    text = _DEVIATION.sub("stderr", _SPEED_DAYS.sub(r"\1 \2", text))
+    text = _DEVIATION.sub("stderr", _SPEED_DAYS.sub(r"\1 \2", _SHORTENED.sub(r"\1 ", text)))
     ratio = _ratio(text)
     if ratio is not None:
         yield from _of_ratio(*ratio)

@@ -22,6 +22,7 @@ from isoflop.tables.mapping import (
     ColumnRole,
     Question,
     column_choice,
+    own_name,
     role_factor,
     unit_choice,
     where,
@@ -127,6 +128,10 @@ def check(
         sample=sample,
         settled=settled,
     )
+    other = _no_compute(read)
+    if other is not None:
+        others = [other if r.header == other.header else r for r in roles]
+        return check(sample, others, settled)
     questions = _sizes(read)
     changed = list(roles)
     if read.is_open("loss"):
@@ -136,6 +141,20 @@ def check(
         else:
             questions += _loss(read)
     return changed, [*questions, *_per_byte(changed)]
+
+
+def _no_compute(read: _Read) -> ColumnRole | None:
+    """Return the role of a column that in no unit is the compute of its N and D, or None."""
+    if not read.is_open("compute_flop") or not read.is_unitless("compute_flop"):
+        return None
+    ratio, (low, high) = _over_6nd(read), words().plausible["compute_over_6nd"]
+    smallest = words().plausible["compute_flop"][0]
+    is_some_unit = any(low <= ratio * factor <= high for factor in (1.0, *_FLOP_UNITS.values()))
+    if math.isnan(ratio) or is_some_unit or read.median(("compute_flop", 1)) >= smallest:
+        return None
+    role = read.roles["compute_flop"]
+    reason = f"{role.reason}, but in no unit is it near 6 N D; kept under its own name"
+    return replace(role, column=own_name(role.header), reason=reason)
 
 
 # --- Sizes ---
