@@ -42,6 +42,7 @@ from isoflop.planning.extrapolation import point_notices
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import LossTable, load_dataset, read_table, simulated_table
 from isoflop.tables.quality import quality_report
+from isoflop.tables.shapes import thin
 from isoflop.training.config import RunConfig, epoch_notice
 from isoflop.ui.plan.page import EXPERTS
 
@@ -197,6 +198,11 @@ def curves() -> tuple[Fit, LossTable]:
     return fit(CHINCHILLA, table, SQUARES), table
 
 
+def of_thinned(table: LossTable) -> Found:
+    thinned = thin(table, 50)
+    return table_notices(fit(CHINCHILLA, thinned, SQUARES), thinned)
+
+
 FITTING: dict[str, Callable[[], Found]] = {
     "rows-without-values": lambda: fitted(
         changed(chinchilla_table(noise=0.01), tokens=lambda f: f["tokens"].where(f.index > 1))
@@ -252,6 +258,7 @@ FITTING: dict[str, Callable[[], Found]] = {
     "floor-not-identified": without_a_floor,
     "outliers": lambda: fitted(spoilt(chinchilla_table(noise=0.003)), FitOptions()),
     "checkpoints-not-annealed": lambda: table_notices(*curves()),
+    "rows-thinned": lambda: of_thinned(curves()[1]),
     "mixed-units": lambda: two_families(loss=lambda frame: frame["loss"] / np.log(2)),
     "mixed-conventions": lambda: two_families(
         compute_flop=lambda frame: 1.5 * frame["compute_flop"]

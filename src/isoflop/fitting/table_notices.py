@@ -11,6 +11,7 @@ from isoflop.notices import Notice
 from isoflop.tables.annealed import annealed_rows
 from isoflop.tables.quality import quality_report
 from isoflop.tables.schema import LossTable
+from isoflop.tables.shapes import THINNED
 from isoflop.units import counted
 
 
@@ -28,7 +29,21 @@ def table_notices(fit: Fit, table: LossTable) -> tuple[Notice, ...]:
         wanted.add("repeated-data")
     known = [finding.notice for finding in quality_report(table) if finding.notice.code in wanted]
     frame = table.frame.loc[fit.row_index]
-    return (*known, *_about_checkpoints(frame))
+    return (*known, *_about_thinning(table), *_about_checkpoints(frame))
+
+
+def _about_thinning(table: LossTable) -> Iterator[Notice]:
+    how = table.provenance.derived_columns.get(THINNED)
+    if how is not None:
+        n_rows = len(table.included())
+        whole = f" of {table.reading.n_rows:,} in the file" if table.reading is not None else ""
+        yield Notice(
+            code="rows-thinned",
+            severity="info",
+            text=f"{counted(n_rows, 'row')}{whole} are fitted and resampled: {how}.",
+            remedy="In Python, prepare(table, preparation, max_rows=None) keeps them all, for a fit"
+            " that takes as many times longer.",
+        )
 
 
 def _about_checkpoints(frame: pd.DataFrame) -> Iterator[Notice]:

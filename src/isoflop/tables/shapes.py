@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Curves = Literal["all", "last", "best", "smoothed"]
 Seeds = Literal["all", "clustered", "mean", "best"]
 
+THINNED = "rows"
+"""Of a table's derived columns: how its rows were thinned, where they were."""
 SMOOTHED_SHARE = 0.1
 """Of a run's steps, at its end, that a smoothed final loss is the mean of."""
 
@@ -116,7 +118,8 @@ def thin(table: LossTable, max_rows: int) -> LossTable:
     every = -(-len(frame) // max_rows)
     from_end = ordered.groupby(runs.to_numpy(), sort=False).cumcount(ascending=False).to_numpy()
     kept = ordered[from_end % every == 0].sort_index()
-    return table.with_frame(kept, derived={"rows": f"every {every}th step of each run"})
+    of_what = "step of each run" if "run_id" in ordered else "row"
+    return table.with_frame(kept, derived={THINNED: f"every {every}th {of_what}"})
 
 
 # --- Metrics ---

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from isoflop.tables import LossTable, ReadResult
+from isoflop.tables.shapes import THINNED
 from isoflop.ui import controls, messages, resolve, uploads
 from isoflop.ui.data import columns as data_columns
 from isoflop.ui.data import prepare as data_prepare
@@ -77,7 +78,7 @@ def _head(shown: Shown) -> None:
     understood.show(shown.choice.id)
     st.markdown(f"### {messages.plain(table.provenance.title)}")
     n_fitted = len(table.included())
-    thinned = table.provenance.derived_columns.get("rows", "")
+    thinned = table.provenance.derived_columns.get(THINNED, "")
     facts = [
         f"**{n_fitted:,}** of {len(full.frame):,} rows are fitted"
         + (f" ({messages.plain(thinned)})" if thinned else ""),

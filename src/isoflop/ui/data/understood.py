@@ -17,6 +17,8 @@ def show_failure() -> None:
     failure, pending = uploads.failure(), uploads.pending()
     if failure is None:
         return
+    if pending is not None:
+        st.markdown(f"### {messages.plain(pending.raw.name)}")
     if not isinstance(failure, TableQuestion):
         messages.show(failure)
     if pending is None:
@@ -24,7 +26,6 @@ def show_failure() -> None:
         return
     is_asked = any(question.is_blocking for question in pending.mapping.questions)
     if is_asked:
-        st.markdown(f"### {messages.plain(pending.raw.name)}")
         columns.ask(pending.raw, pending.mapping, "")
     with st.container(horizontal=True):
         st.button(
