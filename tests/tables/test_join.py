@@ -411,7 +411,14 @@ def test_histories_in_files_called_after_their_runs() -> None:
     ]
 
 
-def test_folders_as_wandb_keeps_them_offline(tmp_path: Path) -> None:
+def test_an_offline_run_of_wandb_is_refused_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "run-5s7xx8ln.wandb"  # as wandb 0.31 begins it; all else is its own records
+    path.write_bytes(bytes.fromhex("3a572642e1be00a9e0d38b4d00010801") + bytes(64))
+    with pytest.raises(TableError, match="an offline run of Weights & Biases"):
+        read_raw(path)
+
+
+def test_folders_as_wandb_leaves_them(tmp_path: Path) -> None:
     for name, size, loss in (("run-1", 100, 3.0), ("run-2", 200, 2.9)):
         files = tmp_path / name / "files"
         files.mkdir(parents=True)
