@@ -128,9 +128,9 @@ def check(
         sample=sample,
         settled=settled,
     )
-    other = _no_compute(read)
-    if other is not None:
-        others = [other if r.header == other.header else r for r in roles]
+    apart = _no_compute(read)
+    if apart is not None:
+        others = [apart if r.header == apart.header else r for r in roles]
         return check(sample, others, settled)
     questions = _sizes(read)
     changed = list(roles)
