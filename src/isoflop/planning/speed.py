@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-N_ROUNDS = 6
+N_ROUNDS = 4
 FEWEST_STEPS = 300
 """Of a run: fewer and the law, fitted to trained models, says nothing of it."""
 FAST_ENOUGH = 0.99

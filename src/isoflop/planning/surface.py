@@ -20,8 +20,9 @@ from isoflop.planning.constraints import (
     params_limit,
     tokens_along,
 )
-from isoflop.planning.frontier import SMALLEST_PARAMS, best_along
-from isoflop.planning.inputs import has_column
+from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS, best_along
+from isoflop.planning.inputs import has_column, inputs_at
+from isoflop.planning.rates import LOG_SIZES
 from isoflop.units import HOUR_S, MONTH_S, YEAR_S
 
 STEPS_AN_OCTAVE, N_TIMES = 2, 25
@@ -165,12 +166,25 @@ def _best(
     def tokens_of(params: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.stack([limit.tokens(sizes) for limit, sizes in zip(able, params, strict=True)])
 
+    known = fixed_for(budget, fixed)
+    if budget.mfu is None and settings[0].rates is not None:
+        # Speeds are kept at sizes a fifth apart: near its minimum the loss is level over more.
+        sizes = np.broadcast_to(np.exp(LOG_SIZES), (len(able), len(times), len(LOG_SIZES)))
+        tokens = tokens_of(sizes)
+        is_run = (tokens >= SMALLEST_TOKENS) & (sizes <= largest[..., None])
+        asked = np.where(is_run, tokens, SMALLEST_TOKENS)
+        loss = law.loss(fit.theta, inputs_at(law, sizes, asked, known, rule=settings[0].rule))
+        loss = np.where(is_run, loss, np.inf)
+        at = np.argmin(loss, axis=-1)[..., None]
+        values = np.stack([np.take_along_axis(v, at, -1)[..., 0] for v in (loss, sizes, tokens)])
+        found[:, :, places] = np.moveaxis(np.where(np.isfinite(values[0]), values, np.nan), 1, 2)
+        return found
     best = best_along(
         law,
         fit.theta,
         tokens_of,
         rule=settings[0].rule,
-        fixed=fixed_for(budget, fixed),
+        fixed=known,
         params_range=(SMALLEST_PARAMS, np.broadcast_to(largest, (len(able), len(times)))),
         may_be_empty=True,
     )
