@@ -1,4 +1,4 @@
-"""Hold out the largest runs of the catalog's tables, predict them, and estimate the constants.
+"""Hold out the largest runs of public tables, predict them, and estimate the constants.
 
 ``python -m benchmarks.extrapolation --write`` rewrites ``data/extrapolation.toml``, which every
 prediction beyond the data rests on, and ``data/extrapolation_backtest.csv``, how such bands did on
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from isoflop.fitting.backtest import datasets
+from benchmarks.extrapolation.tables import KEPT_BACK, names, tables
 from isoflop.fitting.extrapolation.calibration import (
     NOMINAL,
     Trial,
@@ -25,7 +25,6 @@ from isoflop.fitting.extrapolation.calibration import (
     trials,
 )
 from isoflop.fitting.extrapolation.constants import Constants, Width, load_constants
-from isoflop.tables import load_dataset
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -33,23 +32,24 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 def main() -> None:
     """Measure, print, and write if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", help="of the catalog; by default all of a loss")
+    parser.add_argument("tables", nargs="*", help="of `tables.names`; by default all")
     parser.add_argument("--write", action="store_true", help="rewrite the files that ship")
     given = parser.parse_args()
     found: list[Trial] = []
-    for name in given.tables or datasets():
+    for table in tables(tuple(given.tables) or names()):
         start = time.process_time()
-        found += trials(load_dataset(name), load_constants())
+        found += trials(table, load_constants())
         cpu_s = time.process_time() - start
-        print(f"{name}: {len(found)} trials so far, {cpu_s:.1f} s of CPU", flush=True)
+        print(f"{table.id}: {len(found)} trials so far, {cpu_s:.1f} s of CPU", flush=True)
     conclude(found, writes=given.write)
 
 
 def conclude(found: Sequence[Trial], *, writes: bool) -> None:
     """Estimate the constants, print the report, and write both if asked to."""
-    constants = estimate(found, load_constants())
-    by_table = report(found, constants)
-    means = overall(by_table)
+    of_losses = [one for one in found if one.source not in KEPT_BACK]
+    constants = estimate(of_losses, load_constants())
+    by_table = report(found, constants, kept_back=KEPT_BACK)
+    means = overall(by_table[~by_table["dataset"].isin(KEPT_BACK)])
     text = constants_text(constants, means)
     print(by_table.round(4).to_string(index=False), means.round(4).to_string(), text, sep="\n\n")
     if writes:
@@ -63,8 +63,8 @@ def constants_text(constants: Constants, means: pd.DataFrame) -> str:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     average = means.loc["average"]
     source = (
-        f"python -m benchmarks.extrapolation --write: {average['sources']:.0f} tables of the "
-        "catalog, .5, 1 and 1.5 decades held out; with constants from the other tables the "
+        f"python -m benchmarks.extrapolation --write: {average['sources']:.0f} public "
+        "tables, .5, 1 and 1.5 decades held out; with constants from the other tables the "
         f"{NOMINAL:.0%} band of the average held {average['coverage']:.0%} of held-out runs "
         f"(standard error {average['standard_error']:.0%}, tables counting alike), its mean "
         f"error {average['times_best']:.2f} times that of the law that turned out best"

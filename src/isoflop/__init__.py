@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from isoflop.api import load as load
     from isoflop.api import model as model
     from isoflop.api import optimum as optimum
+    from isoflop.api import outlook as outlook
     from isoflop.api import plan as plan
     from isoflop.api import published as published
     from isoflop.api import report as report
@@ -79,6 +80,7 @@ _FUNCTIONS = (
         "load",
         "model",
         "optimum",
+        "outlook",
         "plan",
         "published",
         "report",

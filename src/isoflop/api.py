@@ -62,6 +62,8 @@ from isoflop.planning.families import FamilyComparison
 from isoflop.planning.families import compare_families as family_comparison
 from isoflop.planning.influence import warned
 from isoflop.planning.inputs import inputs_at, trades_size_for_data
+from isoflop.planning.outlook import Outlook
+from isoflop.planning.outlook import outlook as plan_outlook
 from isoflop.planning.rule import SIX_ND
 from isoflop.planning.trajectory import assumed_params
 from isoflop.tables import (
@@ -97,6 +99,7 @@ __all__ = [
     "laws",
     "load",
     "optimum",
+    "outlook",
     "plan",
     "published",
     "report",
@@ -506,9 +509,8 @@ def suited(table: LossTable) -> tuple[LossTable, Law]:
         If the table has no column for the scale of a run.
     """
     known = {item.id: item for item in list_datasets()}.get(table.id)
+    table = suited_rows(table)
     columns = set(table.included())
-    if known is not None and known.law_family in family_names(table):
-        table = of_families(table, [known.law_family])
     if (found := suited_law(table)) is not None:
         return table, found
     if known is not None:
@@ -521,6 +523,14 @@ def suited(table: LossTable) -> tuple[LossTable, Law]:
     role = law_for_role("over-compute" if "loss" in columns else "metric-of-scale")
     response = None if "loss" in columns else "accuracy"
     return table, rebind(role, {role.symbols[0]: scale_column(table)}, response)
+
+
+def suited_rows(table: LossTable) -> LossTable:
+    """Return the rows of the family that the catalog names for a table of it, else all."""
+    known = {item.id: item for item in list_datasets()}.get(table.id)
+    if known is not None and known.law_family in family_names(table):
+        return of_families(table, [known.law_family])
+    return table
 
 
 def optimum(
@@ -644,6 +654,33 @@ def extrapolate(
     return fitting.extrapolation.extrapolate(
         rows, at, method=method, law=chosen, seed=seed, **named
     )
+
+
+def outlook(
+    plan: Plan,
+    table: TableLike,
+    *,
+    alone: Fit | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> Outlook:
+    """Say what is to be believed of a plan: its loss by all laws, and the best size by all.
+
+    Parameters
+    ----------
+    plan : Plan
+    table : LossTable, or what `load` takes
+        The rows of the plan's fit.
+    alone : Fit, optional
+        Predict by this fit alone instead of by all laws that suit.
+    fixed : mapping of str to float, optional
+        Values of the laws' other inputs, by table column, as the plan was made with.
+
+    Returns
+    -------
+    Outlook
+        ``ahead``, an `Extrapolation` of the planned run, and ``sizes``, a `SizeAgreement`.
+    """
+    return plan_outlook(_table(table), plan, alone=alone, fixed=fixed)
 
 
 # --- Comparisons

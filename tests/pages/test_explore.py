@@ -356,6 +356,12 @@ def test_each_tab_of_evidence_opens(tab: str) -> None:
     assert sum(shown.values()) == 1
 
 
+def test_past_predictions_are_shown_with_what_came() -> None:
+    at = healthy(open_page(evidence="Past predictions"))
+    assert "decades held out" in text(at.markdown)
+    assert "decades held out" in trace_names(figures(at)[-1])[0]
+
+
 def test_notices_are_shown_with_their_remedy() -> None:
     at = healthy(open_page())
     text = " ".join(entry.value for entry in at.markdown)

@@ -266,3 +266,9 @@ def test_bars_are_those_of_fits_without_the_row(mirror: Path) -> None:
     assert bars["y"][0] == "row 1"
     table = load_dataset("chinchilla")
     assert np.argmax(table.values("loss")) == 0
+
+
+def test_runs_that_would_decide_between_the_laws_are_proposed() -> None:
+    at = healthy(open_page(section="Next runs", fit__aim="agreement", bootstrap="200"))
+    assert "would decide most" in text(at.markdown)
+    assert "Disagreement left" in at.dataframe[0].value

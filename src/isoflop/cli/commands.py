@@ -13,13 +13,16 @@ from isoflop import fitting, planning, work
 from isoflop.accounting.repository import read_model
 from isoflop.cli import given, report
 from isoflop.data import app_root
-from isoflop.errors import CatalogError, FitError, TrainingError
+from isoflop.errors import CatalogError, FitError, TableError, TrainingError
 from isoflop.fitting import backtest as backtests
+from isoflop.fitting.extrapolation import Extrapolation, Pool, predict_with
 from isoflop.fitting.options import PredictOptions
 from isoflop.laws import load_laws
 from isoflop.options import from_flags
 from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
 from isoflop.planning.influence import warned
+from isoflop.planning.outlook import Outlook, outlook
+from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.tables import list_datasets
 from isoflop.tables.catalog import datasets_for
 from isoflop.tables.fetch import fetch_what_can_be
@@ -80,7 +83,10 @@ def backtest(parsed: argparse.Namespace) -> None:
 
 
 def fit(parsed: argparse.Namespace) -> int:
-    """Fit a law and print or write it."""
+    """Fit a law and print or write it; or all laws, with their weights."""
+    if parsed.average:
+        print(given.all_laws(parsed).summary())
+        return 0
     result = given.fitted(parsed)
     if not report.wrote_json(parsed.json, result.to_json):
         report.fit(result)
@@ -88,7 +94,12 @@ def fit(parsed: argparse.Namespace) -> int:
 
 
 def predict(parsed: argparse.Namespace) -> int:
-    """Fit a law and print or write what it predicts for some runs, with a band if there is one."""
+    """Print or write what all laws predict for some runs; or one law, if one is chosen."""
+    if not given.asks_for_one_law(parsed):
+        ahead = _ahead(given.all_laws(parsed), [dict(run) for run in parsed.at])
+        if not report.wrote_json(parsed.json, ahead.to_json):
+            print(ahead.summary())
+        return 0
     result = given.fitted(parsed)
     runs = [given.run_inputs(result.law, dict(run)) for run in parsed.at]
     inputs = {symbol: np.array([run[symbol] for run in runs]) for symbol in result.law.symbols}
@@ -104,7 +115,24 @@ def predict(parsed: argparse.Namespace) -> int:
         parsed.json, lambda: report.predictions_json(result, inputs, losses, found, reason)
     ):
         report.predictions(runs, losses, found, reason, result)
+        report.beyond(result, inputs)
     return report.status(parsed.strict, result)
+
+
+def _ahead(voices: Pool, runs: list[dict[str, str]]) -> Extrapolation:
+    """Predict runs by all laws; all are given by the same names.
+
+    Raises
+    ------
+    TableError
+        If they are not.
+    """
+    if len({frozenset(run) for run in runs}) > 1:
+        raise TableError(
+            "Every run must be given by the same names.",
+            hint="Give each --at the same, such as N and D, or choose a law with --law.",
+        )
+    return predict_with(voices, {name: [run[name] for run in runs] for name in runs[0]})
 
 
 def plan(parsed: argparse.Namespace) -> int:
@@ -114,8 +142,17 @@ def plan(parsed: argparse.Namespace) -> int:
     fixed = {column: given.column_value(column, text) for column, text in parsed.fixed}
     result = given.fitted(parsed)
     best = warned(planning.plan(result, budget, accelerator, options, fixed=fixed), result, fixed)
-    if not report.wrote_json(parsed.json, best.to_json):
-        report.plan(best, result)
+    seen = Outlook(ahead=None, sizes=None)
+    if result.table is not None and best.response == "loss":
+        rule = setting_of(
+            Scenario(accelerator=accelerator, budget=budget, options=options),
+            result.param_convention,
+        ).rule
+        alone = result if given.asks_for_one_law(parsed) else None
+        seen = outlook(result.table, best, alone=alone, rule=rule, fixed=fixed)
+    told = best if given.asks_for_one_law(parsed) else seen.told(best)
+    if not report.wrote_json(parsed.json, told.to_json):
+        report.plan(told, result, seen)
     return report.status(parsed.strict, result, *best.notices)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from isoflop import api, document
 from isoflop.cli import report
 from isoflop.errors import CatalogError, TableError
-from isoflop.fitting import Fit, FitOptions, fit
+from isoflop.fitting import Fit, FitOptions, PredictOptions, fit
 from isoflop.fitting.before_after import without_named
+from isoflop.fitting.extrapolation import Pool, pool
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, load_laws, rebind, typed_law
 from isoflop.options import from_flags, typed_flags
@@ -23,6 +24,28 @@ _OF_READING = (
 )  # fmt: skip
 _NOT_OF_A_FIT = ("law", "formula", "input", "response", *_OF_READING)
 _NOTHING: tuple[object, ...] = (None, "", "all", [])
+
+
+def asks_for_one_law(parsed: argparse.Namespace) -> bool:
+    """Say whether a law is chosen, or anything that only one fit has; else all laws predict."""
+    is_saved = len(parsed.table) == 1 and bool(document.format_of(parsed.table[0]))
+    named = parsed.law or parsed.formula or parsed.input or parsed.response
+    typed = typed_flags(FitOptions, parsed)
+    if "level" in parsed or "kind" in parsed:
+        typed = [*typed, *typed_flags(PredictOptions, parsed)]
+    of_a_fit = parsed.drop_outliers or parsed.strict
+    return bool(is_saved or named or parsed.metric or of_a_fit or typed)
+
+
+def all_laws(parsed: argparse.Namespace) -> Pool:
+    """Read the table and fit all laws that suit it, with their weights.
+
+    Raises
+    ------
+    IsoflopError
+        As reading and fitting do.
+    """
+    return pool(api.suited_rows(table_of(parsed)))
 
 
 def fitted(parsed: argparse.Namespace) -> Fit:

@@ -74,8 +74,16 @@ def build_parser() -> argparse.ArgumentParser:
     command("accelerators", commands.accelerators, "List the accelerators to plan a run on.")
     counting = command("model", commands.model, "Count the parameters and FLOP of a model.")
     counting.add_argument("source", help="a config.json, a repository's folder, or a model's name")
-    _add_fit_options(command("fit", commands.fit, "Fit a law to a loss table."))
-    predicting = command("predict", commands.predict, "Predict the loss of runs from a fit.")
+    fitting = command("fit", commands.fit, "Fit a law to a loss table.")
+    _add_fit_options(fitting)
+    fitting.add_argument(
+        "--average",
+        action="store_true",
+        help="fit all laws to extrapolate by, and print their weights in a prediction",
+    )
+    predicting = command(
+        "predict", commands.predict, "Predict the loss of runs, by all laws or one."
+    )
     _add_fit_options(predicting)
     _add_prediction_options(predicting)
     planning = command("plan", commands.plan, "Find the best run that a budget buys.")
@@ -122,7 +130,11 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     )
     _add_reading_options(parser)
     law = parser.add_mutually_exclusive_group()
-    law.add_argument("--law", help="a name from `isoflop laws` (default: what suits the table)")
+    law.add_argument(
+        "--law",
+        help="a name from `isoflop laws`; by default the law of lowest AICc, and predictions are of"
+        " the average of all laws that suit the table",
+    )
     law.add_argument("--formula", help="a law of your own, such as 'E + A/N**alpha'")
     add(
         "--parameter",

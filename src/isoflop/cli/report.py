@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 
 from isoflop import __version__
 from isoflop.document import as_text
-from isoflop.errors import CatalogError
+from isoflop.errors import CatalogError, IsoflopError
 from isoflop.fitting import Band, Fit
 from isoflop.fitting.before_after import before_and_after
+from isoflop.fitting.extrapolation import pool_of_fit, predict_with
 from isoflop.notices import Notice
 from isoflop.planning import Plan
+from isoflop.planning.outlook import Outlook
 from isoflop.tables import LossTable, Problem
 from isoflop.text import aligned, notice_lines
 from isoflop.units import counted, format_number
@@ -143,11 +146,24 @@ def predictions_json(
     )
 
 
-def plan(best: Plan, result: Fit) -> None:
-    """Print a plan."""
+def beyond(result: Fit, inputs: Mapping[str, NDArray[np.float64]]) -> None:
+    """Print the band of one law with the distance from the rows, if it can be had."""
+    if result.table is None or result.law.response != "loss":
+        return
+    with suppress(IsoflopError):
+        ahead = predict_with(pool_of_fit(result, result.table), inputs)
+        print("\nBeyond the data, with the distance from the rows:")
+        for point in range(len(ahead.centre)):
+            print(f"  {ahead.verdict(point)}")
+
+
+def plan(best: Plan, result: Fit, seen: Outlook) -> None:
+    """Print a plan, and what is to be believed of it."""
     print(best.summary(notices=False))
     if best.interval_reason:
         print("Add --bootstrap 1000.")
+    if seen.ahead is not None or seen.reason:
+        print(f"\n{seen.summary()}")
     notices((*result.notices, *best.notices))
 
 

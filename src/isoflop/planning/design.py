@@ -22,6 +22,7 @@ from isoflop.fitting.result import Fit
 from isoflop.planning.frontier import compute_optimal, require_interior
 from isoflop.planning.gain import ExpectedGain, Progress, Runs, expected_gain
 from isoflop.planning.inputs import inputs_at
+from isoflop.planning.rule import ComputeRule
 from isoflop.planning.selection import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.sensitivity import Target, optima
 from isoflop.planning.types import Optimum
@@ -176,7 +177,7 @@ def design_runs(
     optimum = partial(compute_optimal, setup.fit.law, rule=target.rule, fixed=target.fixed)
     best, alone = (optimum(setup.fit.theta, flop) for flop in (target.compute_flop, spend_flop))
     require_interior(setup.fit.law, best)
-    candidates = _candidates(spend_flop, target, tokens_per_param)
+    candidates = candidate_runs(spend_flop, target.rule, tokens_per_param)
     criteria = _criteria(setup, target, aim, candidates, best)
     counts = COUNTS if n_runs is None else (n_runs,)
     sets = [
@@ -271,12 +272,14 @@ def _check(
         raise PlanError("These runs cannot be designed.", detail="\n".join(problems))
 
 
-def _candidates(spend_flop: float, target: Target, tokens_per_param: tuple[float, float]) -> Runs:
+def candidate_runs(
+    spend_flop: float, rule: ComputeRule, tokens_per_param: tuple[float, float]
+) -> Runs:
     """Return runs of every twelfth of the budget and every shape."""
     low, high = tokens_per_param
     cost = spend_flop * np.arange(1, PARTS + 1)[:, None] / PARTS
-    params = target.rule.params(cost, np.geomspace(low, high, N_SHAPES))
-    tokens = target.rule.tokens(params, cost)
+    params = rule.params(cost, np.geomspace(low, high, N_SHAPES))
+    tokens = rule.tokens(params, cost)
     is_real = tokens > 0
     return Runs(
         params=params[is_real],

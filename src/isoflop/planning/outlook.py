@@ -38,6 +38,15 @@ class Outlook:
     sizes: SizeAgreement | None
     reason: str = ""
 
+    def summary(self) -> str:
+        """Return what is to be believed, as text."""
+        lines = [self.ahead.verdict()] if self.ahead else [f"By one law alone: {self.reason}"]
+        if self.ahead and (advice := self.ahead.advice()):
+            lines.append(advice)
+        if self.sizes:
+            lines.append(f"Best size: {self.sizes.verdict()}")
+        return "\n".join(lines)
+
     def told(self, plan: Plan) -> Plan:
         """Return a plan with the loss that is predicted here in place of its own fit's."""
         if self.ahead is None:

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from isoflop.plot._residual_quantiles import residual_quantiles as residual_quantiles
     from isoflop.plot._residuals import residuals as residuals
     from isoflop.plot._risk import risk as risk
+    from isoflop.plot._rolling_origin import rolling_origin as rolling_origin
     from isoflop.plot._run_counts import run_counts as run_counts
     from isoflop.plot._runs import runs as runs
     from isoflop.plot._smaller_models import smaller_models as smaller_models
@@ -127,6 +128,7 @@ FIGURES = (
     "residual_quantiles",
     "residuals",
     "risk",
+    "rolling_origin",
     "run_counts",
     "runs",
     "smaller_models",

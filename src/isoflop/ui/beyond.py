@@ -14,13 +14,14 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import IsoflopError
 from isoflop.fitting.extrapolation import Method, pool
+from isoflop.fitting.extrapolation.history import history
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook, outlook
 from isoflop.planning.rule import ComputeRule
 from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.ui import inputs, messages, panels, shell
-from isoflop.ui.caching import MAX_FITS
+from isoflop.ui.caching import MAX_FITS, kept
 from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.resolve import Fitted
 
@@ -87,6 +88,16 @@ def seen(
     if alone is None and voices is None:
         return Outlook(ahead=None, sizes=None, reason=refusal)
     return outlook(fitted.table, plan, alone=alone, voices=voices, rule=rule, fixed=fixed)
+
+
+_history = kept(history, spinner="Predicting the table's own largest runs")
+
+
+def past(table: LossTable) -> None:
+    """Draw what all laws would have said of a table's own largest runs, and what came."""
+    found = _history(table)
+    st.markdown(messages.plain(found.summary()))
+    panels.drawn(plot.rolling_origin(found, theme=APP), key="chart.past")
 
 
 def show(found: Outlook, *, key: str) -> None:

@@ -7,7 +7,7 @@ and what is said of a source is said with constants estimated from the others.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -266,8 +266,18 @@ COLUMNS = (
 )
 
 
-def report(found: Iterable[Trial], constants: Constants) -> pd.DataFrame:
+def report(
+    found: Iterable[Trial], constants: Constants, *, kept_back: Collection[str] = ()
+) -> pd.DataFrame:
     """Return how each method did on each source, with constants estimated from the others.
+
+    Parameters
+    ----------
+    found : iterable of Trial
+    constants : Constants
+        Whose cuts and powers hold.
+    kept_back : collection of str
+        Sources that no constants are ever estimated from.
 
     Returns
     -------
@@ -278,7 +288,8 @@ def report(found: Iterable[Trial], constants: Constants) -> pd.DataFrame:
     """
     made, rows = list(found), []
     for source, own in _by_source(made).items():
-        others = estimate((one for one in made if one.source != source), constants)
+        unseen = {source, *kept_back}
+        others = estimate((one for one in made if one.source not in unseen), constants)
         groups: dict[tuple[float, Method], list[Trial]] = {}
         for one in own:
             groups.setdefault((one.decades, one.method), []).append(one)

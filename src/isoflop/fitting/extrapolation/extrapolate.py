@@ -31,6 +31,7 @@ from isoflop.fitting.result import Fit
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
+from isoflop.text import aligned
 from isoflop.units import counted
 
 Array = NDArray[np.float64]
@@ -118,6 +119,31 @@ class Pool:
     past_error: Array
     n_judged: NDArray[np.int64]
     n_cuts: int | None
+
+    def summary(self) -> str:
+        """Return the laws as text, the heaviest first: weight, past error, AICc, parameters."""
+        found = self.members
+        cells = [
+            (
+                member.fit.law.label,
+                f"{self.weights[i]:.1%}",
+                "" if np.isnan(self.past_error[i]) else f"{self.past_error[i]:.2%}",
+                f"{self.n_judged[i]}",
+                f"{member.aicc:.1f}",
+                ", ".join(f"{name} {value:.4g}" for name, value in member.fit.values.items()),
+            )
+            for i in np.argsort(-self.weights, kind="stable")
+            for member in (found.found[i],)
+        ]
+        head = ("law", "weight", "past error", "cuts", "AICc", "parameters")
+        lines = [
+            f"{counted(len(cells), 'law')} on {counted(len(found.table.included()), 'row')} of "
+            f"{found.table.id}, weighted by how each predicted its own largest runs",
+            "",
+            aligned(cells, head),
+        ]
+        lines += [f"Left out: {label}. {reason}" for label, reason in found.refused]
+        return "\n".join(lines)
 
 
 def pool(
@@ -242,9 +268,9 @@ def parts(pool: Pool, values: Mapping[str, Array]) -> Parts:
     """
     found = pool.members
     n = len(values[found.scale])
-    log_laws = _log_laws(found, values)
-    reach = np.stack([_reach(*each, values) for each in zip(found.found, log_laws, strict=True)])
-    weights = np.where(np.isfinite(log_laws).all(axis=1), pool.weights, 0.0)
+    said = log_laws(found, values)
+    reach = np.stack([_reach(*each, values) for each in zip(found.found, said, strict=True)])
+    weights = np.where(np.isfinite(said).all(axis=1), pool.weights, 0.0)
     if not weights.any():
         raise FitError(
             f"No law of {found.table.id} predicts a loss there.",
@@ -252,12 +278,12 @@ def parts(pool: Pool, values: Mapping[str, Array]) -> Parts:
             hint="Give the laws' other inputs too, such as N and D.",
         )
     weights = weights / weights.sum()
-    known = np.where(weights[:, None] > 0, np.nan_to_num(log_laws), 0.0)
+    known = np.where(weights[:, None] > 0, np.nan_to_num(said), 0.0)
     centre = weights @ known
     decades, distance = outside(found, values)
     own = np.array([noise(member.fit) for member in found.found])
     return Parts(
-        log_laws=log_laws,
+        log_laws=said,
         weights=weights,
         centre=centre,
         noise=np.full(n, float(weights @ own)),
@@ -269,7 +295,7 @@ def parts(pool: Pool, values: Mapping[str, Array]) -> Parts:
     )
 
 
-def _log_laws(found: Members, values: Mapping[str, Array]) -> Array:
+def log_laws(found: Members, values: Mapping[str, Array]) -> Array:
     """Return each law's log prediction, shape (n_laws, n); NaN where it has none."""
     made = np.full((len(found.found), len(values[found.scale])), np.nan)
     for i, member in enumerate(found.found):
@@ -314,8 +340,8 @@ def deciding(pool: Pool, values: Mapping[str, Array], made: Parts) -> Array:
         start = float(found.table.values(name)[largest])
         with np.errstate(divide="ignore", invalid="ignore"):
             between[name] = np.exp(np.log(start) * (1 - steps) + np.log(asked) * steps).ravel()
-    log_laws = np.where(made.weights[:, None] > 0, _log_laws(found, between), 0.0)
-    spread = np.sqrt(made.weights @ (log_laws - made.weights @ log_laws) ** 2)
+    said = np.where(made.weights[:, None] > 0, log_laws(found, between), 0.0)
+    spread = np.sqrt(made.weights @ (said - made.weights @ said) ** 2)
     spread = spread.reshape(N_BETWEEN, n)
     scale = between[found.scale].reshape(N_BETWEEN, n)
     ends = np.full((n, 2), np.nan)

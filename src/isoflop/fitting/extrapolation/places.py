@@ -51,7 +51,9 @@ def places(
     values = spread({item.column: read_input(item, cells) for item, cells in given.items()})
     values = _completed(found, values)
     if found.scale not in values:
-        wanted = [f"{item.symbol}=..." for item in dict.fromkeys(inputs.values())]
+        symbols = {column: symbol for symbol, column in INPUT_COLUMNS.items()}
+        columns = dict.fromkeys(item.column for item in inputs.values())
+        wanted = [f"{symbols.get(column, column)}=..." for column in columns]
         raise TableError(
             f"A prediction beyond {found.table.id} needs to know how large the run is.",
             detail=f"Given: {', '.join(values) or 'nothing'}.",

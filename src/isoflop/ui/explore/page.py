@@ -53,6 +53,7 @@ FIGURES = (
 
 EVIDENCE = {
     "residuals": "Residuals",
+    "past": "Past predictions",
     "parameters": "Parameters",
     "certificate": "Certificate",
     "equation": "Equation",
@@ -237,6 +238,7 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
     tabs = st.tabs(list(EVIDENCE.values()), key="evidence", on_change="rerun", bind="query-params")
     draw: dict[str, Callable[[], object]] = {
         "residuals": lambda: _residual_chart(fitted),
+        "past": lambda: beyond.past(fitted.table),
         "parameters": lambda: panels.parameters(fitted.fit),
         "certificate": lambda: panels.certificate(fitted.fit),
         "equation": lambda: panels.equation(fitted.fit),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
 from isoflop import plot
-from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Aim, Design
+from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Design
 from isoflop.planning.gain import Spread
 from isoflop.plot import APP
 from isoflop.ui import inputs, messages, panels
@@ -17,7 +18,12 @@ from isoflop.units import format_number, format_quantity
 
 AUTO = "auto"
 RATIO = inputs.over(1.0, 2000.0)
-AIMS: dict[Aim, str] = {"loss": "Loss", "size": "Compute-optimal size"}
+Wanted = Literal["loss", "size", "agreement"]
+AIMS: dict[Wanted, str] = {
+    "loss": "Loss",
+    "size": "Compute-optimal size",
+    "agreement": "Agreement of all laws",
+}
 
 
 def show(shown: View) -> None:
@@ -30,6 +36,9 @@ def show(shown: View) -> None:
         )
         return
     spend_flop, n_runs, aim, tokens_per_param = _asked(shown)
+    if aim == "agreement":
+        _show_deciding(shown, spend_flop, tokens_per_param)
+        return
     proposed = fit_view.design(
         shown.setup,
         shown.target,
@@ -56,7 +65,7 @@ def show(shown: View) -> None:
             panels.drawn(plot.run_counts(proposed, theme=APP), key="chart.counts")
 
 
-Asked = tuple[float, int | None, Aim, tuple[float, float]]
+Asked = tuple[float, int | None, Wanted, tuple[float, float]]
 
 
 def _asked(shown: View) -> Asked:
@@ -73,11 +82,12 @@ def _asked(shown: View) -> Asked:
             is_default_fixed=False,
         )
         aim = inputs.choice(
-            "Narrow the interval of",
+            "Narrow",
             AIMS,
             key="fit.aim",
             default="loss",
-            help="What the runs are to determine at the large budget.",
+            help="What the runs are to determine at the large budget: by this law, or which of "
+            "all laws is right.",
             style="row",
         )
     with cells[1]:
@@ -104,6 +114,28 @@ def _asked(shown: View) -> Asked:
             help="As many as still make a difference, unless you choose.",
         )
     return spend, None if count == AUTO else int(count), aim, (low, high)
+
+
+def _show_deciding(shown: View, spend_flop: float, tokens_per_param: tuple[float, float]) -> None:
+    """Draw the runs that would leave least of the laws' disagreement."""
+    found = fit_view.deciding(shown, spend_flop=spend_flop, tokens_per_param=tokens_per_param)
+    with st.container(key="answer"):
+        st.markdown(messages.plain(found.summary()))
+    st.dataframe(
+        {
+            "Runs": found.n_runs,
+            "Parameters N": [format_number(value) for value in found.params],
+            "Tokens D": [format_number(value) for value in found.tokens],
+            "Compute of one": [format_quantity(value, "flop") for value in found.compute_flop],
+            "Disagreement left": [f"{value:.0%}" for value in found.left],
+        },
+        hide_index=True,
+        alt="Runs by how little they leave of the laws' disagreement",
+    )
+    st.caption(
+        "Expected over the laws, each being true with its weight, and the scatter of one run; "
+        "what refits to the new rows would move is left out."
+    )
 
 
 def _figures(proposed: Design) -> None:

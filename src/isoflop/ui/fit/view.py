@@ -15,8 +15,10 @@ from isoflop.fitting.diagnose import (
 )
 from isoflop.fitting.table_notices import table_notices
 from isoflop.notices import Notice
+from isoflop.planning.deciding import DecidingRuns, deciding_runs
 from isoflop.planning.design import design_runs
 from isoflop.planning.extrapolation import budget_notices
+from isoflop.planning.frontier import compute_optimal, require_interior
 from isoflop.planning.refits import changes
 from isoflop.planning.sensitivity import (
     OptimumDraws,
@@ -51,6 +53,7 @@ design = KeptByJob(design_runs, "Comparing sets of runs by refits", effort=_effo
 leave_one_out = kept(influence, spinner="Leaving out each row in turn")
 sensitivity = kept(sensitivity_curve, spinner="Refitting along each choice")
 refit_changes = kept(changes)
+_deciding = kept(deciding_runs, spinner="Weighing what each run would decide")
 _optimum = kept(optimum_draws)
 _table_notices = kept(table_notices)
 _budget_notices = kept(budget_notices)
@@ -105,6 +108,31 @@ def view(choice: FitChoice, fitted: Fitted, compute_flop: float) -> View:
         fitted=fitted,
         setup=diagnostics(fitted.fit, fitted.table),
         target=Target(compute_flop=compute_flop, fixed=dict(choice.fixed)),
+    )
+
+
+def deciding(
+    shown: View, *, spend_flop: float, tokens_per_param: tuple[float, float]
+) -> DecidingRuns:
+    """Return the runs that leave least of the laws' disagreement at the budget.
+
+    Raises
+    ------
+    PlanError
+        If the laws agree there, or the fit's own law has no best size to ask them about.
+    """
+    target = shown.target
+    best = compute_optimal(
+        shown.fit.law, shown.fit.theta, target.compute_flop, rule=target.rule, fixed=target.fixed
+    )
+    require_interior(shown.fit.law, best)
+    return _deciding(
+        shown.fitted.table,
+        float(best.params),
+        float(best.tokens),
+        spend_flop=spend_flop,
+        tokens_per_param=tokens_per_param,
+        rule=target.rule,
     )
 
 
