@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit
@@ -159,8 +159,8 @@ def risk(
 
 def _two_sided(ranks: Array, centre: float, lower: float, upper: float, level: float) -> Array:
     """Return draws of a logarithm around 0 whose sides end where an interval does."""
-    scale = norm.ppf((1 + level) / 2)
-    z = norm.ppf(ranks)
+    scale = ndtri((1 + level) / 2)
+    z = ndtri(ranks)
     sides = np.where(z < 0, np.log(centre / lower), np.log(upper / centre))
     return np.asarray(z / scale * np.maximum(sides, 0.0))
 
