@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from isoflop.errors import PlanError
+from isoflop.errors import PlanError, UnitError
 from isoflop.options import option
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -120,10 +120,19 @@ def _own(
 ) -> float | None:
     entry = option(owner, name)
     label = f"My own {entry.label[0].lower()}{entry.label[1:]}"
-    is_given = key in st.query_params  # a link holds a figure only where it is one's own
+    # A link holds a figure only where it is one's own; one that cannot be read is none.
+    is_given = _can_be_read(st.query_params.get(key, ""), kind)
     if not option_inputs.toggle(label, key=f"own.{key}", default=is_given, help=entry.help):
         return None
     return option_inputs.quantity(owner, name, key=key, default=default, kind=kind)
+
+
+def _can_be_read(text: str, kind: inputs.Quantity) -> bool:
+    try:
+        kind.read(text)
+    except UnitError:
+        return False
+    return True
 
 
 def count() -> int:
