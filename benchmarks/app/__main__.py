@@ -6,7 +6,6 @@ Medians; wall times need an idle machine, CPU times do not.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from benchmarks import measured
 from benchmarks.app.browser import browser_cpu_s, move, open_page, settle, slider
 from benchmarks.app.moves import moves, opening, pages, tabs
 from benchmarks.app.server import REPOSITORY, Server, serve
+from benchmarks.loop import complete
 from benchmarks.measured import Measured, Row
 
 HERE = Path(__file__).parent
@@ -102,7 +102,7 @@ def measure(is_short: bool) -> Iterator[Measured]:
 def _costs(app: Server, *, is_short: bool) -> Iterator[Row]:
     """Yield what moves and openings cost the server, and what they send."""
     for page, title, cpu_s, n_messages, n_kb in SLIDERS:
-        cost = asyncio.run(moves(app, page, "_time.slider", 2 if is_short else 18))
+        cost = complete(moves(app, page, "_time.slider", 2 if is_short else 18))
         task = f"slider of {title}"
         yield Row(task=f"{task}, server", value=cost.cpu_s, unit="CPU s", at_most=cpu_s)
         yield Row(task=task, value=cost.n_messages, unit="messages", at_most=n_messages)
@@ -110,11 +110,11 @@ def _costs(app: Server, *, is_short: bool) -> Iterator[Row]:
         yield Row(task=task, value=cost.n_parts, unit="parts redrawn")
     titles = pages()
     for page, title in [] if is_short else titles.items():
-        asyncio.run(opening(app, page))
-        cost = asyncio.run(opening(app, page))
+        complete(opening(app, page))
+        cost = complete(opening(app, page))
         yield Row(task=f"{title}, opened warm", value=cost.cpu_s, unit="CPU s", at_most=1.0)
     for page, query, name in [] if is_short else tabs():
-        cost = asyncio.run(opening(app, page, query))
+        cost = complete(opening(app, page, query))
         task = f"{titles[page]}, {name}: first opening"
         yield Row(task=task, value=cost.cpu_s, unit="CPU s", at_most=1.5)
 

@@ -6,7 +6,6 @@ Of it, ``--phases calm heavy replicas`` runs some, each for ``--minutes 2``, wit
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shutil
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from functools import partial
 from benchmarks import measured
 from benchmarks.load.people import Watch, crowd
 from benchmarks.load.replicas import serve
+from benchmarks.loop import complete
 from benchmarks.measured import Measured, Row
 
 
@@ -68,7 +68,7 @@ SHORT_PEOPLE, SHORT_S, SHORT_ROWS = 3, 8.0, 20_000
 def run(phase: Phase, *, n_people: int, seconds: float, n_heavy_rows: int) -> tuple[Watch, str]:
     """Run one phase; return what was seen, and the servers' logs."""
     with serve(phase.n_servers) as servers:
-        watch = asyncio.run(
+        watch = complete(
             crowd(
                 servers.url,
                 servers.processes,

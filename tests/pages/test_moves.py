@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
 from benchmarks.app.moves import moves
 from benchmarks.app.server import REPOSITORY, Server, serve
+from benchmarks.loop import complete
 
 from isoflop.tables import list_datasets
 
@@ -25,7 +25,7 @@ def server() -> Iterator[Server]:
 @pytest.mark.parametrize("page", MOST)
 def test_a_move_sends_no_more_than_it_must(server: Server, page: str) -> None:
     shipped = next(entry.id for entry in list_datasets() if entry.is_shipped)
-    cost = asyncio.run(moves(server, page, "_time.slider", 3, query=f"table={shipped}"))
+    cost = complete(moves(server, page, "_time.slider", 3, query=f"table={shipped}"))
     messages, size = MOST[page]
     assert cost.n_messages <= messages
     assert cost.n_bytes <= size

@@ -150,7 +150,7 @@ def test_decided_forecasts_are_read_back_from_their_file(store, queue, tiny, tmp
 def test_the_forecasts_that_ship_are_twenty_made_before_their_runs():
     forecasts = read_forecasts(evidence_path())
     assert {(forecast.label.split()[0], forecast.label.split()[-1]) for forecast in forecasts} == {
-        (family, f"s{seed}") for family in FAMILIES for seed in (21, 22, 23, 24)
+        (family, f"s{seed}") for family in FAMILIES for seed in (31, 32, 33, 34)
     }
     assert len(forecasts) == 20
     assert all(forecast.made < forecast.settled for forecast in forecasts)
@@ -159,8 +159,8 @@ def test_the_forecasts_that_ship_are_twenty_made_before_their_runs():
         for forecast in forecasts
     )
     board = score(forecasts)
-    assert (board.n_settled, board.n_inside) == (20, 18)
-    assert board.median_absolute_error == pytest.approx(0.0106, abs=5e-5)
+    assert (board.n_settled, board.n_inside) == (20, 19)
+    assert board.median_absolute_error == pytest.approx(0.01016, abs=5e-5)
     with evidence_path().open(encoding="utf-8") as file:
         said = [row["inside"] == "1" for row in csv.DictReader(file)]
     assert said == [forecast.is_inside for forecast in forecasts]

@@ -22,7 +22,7 @@ def add(left: int, right: int) -> int:
 
 def process() -> tuple[int, str]:
     """Return this process, and the name of its main script."""
-    return os.getpid(), Path(sys.modules["__mp_main__"].__file__ or "").name
+    return os.getpid(), Path(getattr(sys.modules["__mp_main__"], "__file__", None) or "").name
 
 
 def double(value: int) -> int:
