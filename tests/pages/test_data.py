@@ -79,7 +79,7 @@ def test_a_link_carries_exclusions_to_the_other_pages(mirror: Path) -> None:
     at = helpers.open_page("explore", table="chinchilla", prep='{"out":[["highest_losses",5,""]]}')
     figure = figures(at)[0]
     (rows,) = (trace for trace in figure["data"] if trace["name"] == "Chinchilla")
-    assert len(rows["text"]) == 240
+    assert len(rows["customdata"]) == 240
 
 
 def test_a_link_with_junk_shows_why_and_goes_on() -> None:

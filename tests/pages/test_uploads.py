@@ -32,7 +32,7 @@ def explore() -> AppTest:
 
 def rows_shown(at: AppTest) -> int:
     figure = figures(at)[1]
-    return sum(len(trace["text"]) for trace in figure["data"] if trace.get("mode") == "markers") - 1
+    return sum(len(trace["customdata"]) for trace in figure["data"] if "customdata" in trace)
 
 
 def test_obvious_headers_need_no_questions(explore: AppTest) -> None:

@@ -6,7 +6,6 @@ import pytest
 from tests.plot.helpers import limited_plan, small_fit, small_setting
 
 from isoflop import plot
-from isoflop.errors import PlanError
 from isoflop.planning import plan_within
 from isoflop.plot import theme
 
@@ -34,7 +33,12 @@ def test_a_bar_says_what_is_used_and_what_more_would_buy() -> None:
     assert max(bars.x) == pytest.approx(100)
 
 
-def test_a_plan_of_given_size_has_no_limits_to_draw() -> None:
+def test_the_limits_of_a_given_size_are_drawn_with_what_more_tokens_buy() -> None:
     given = plan_within(small_fit(), small_setting(), params=1e9)
-    with pytest.raises(PlanError, match="No limit of this plan is weighed"):
-        plot.limits(given)
+    (bars,) = plot.limits(given).data
+    assert list(bars.y) == [limit.label for limit in given.limits]
+    assert list(bars.x) == pytest.approx([100 * x.used / x.limit for x in given.limits])
+    text = dict(zip(bars.y, bars.text, strict=True))
+    (binding,) = given.binding
+    assert text[binding.label].endswith(f"; 10% more: loss {-binding.gain:+.4f}")
+    assert [label for label, said in text.items() if "10% more" in said] == [binding.label]

@@ -189,6 +189,10 @@ ASKED: dict[str, tuple[str, str]] = {
         "weights,tokens,loss\n1e8,2e9,3.3\n1e9,2e10,2.7\n",
         "--column weights=params",
     ),
+    "rows of one name in a table on its side": (
+        "params,1e8,1e9\nparams,1e7,1e8\ntokens,2e9,2e10\nloss,3.3,2.7\n",
+        "--column params=params",
+    ),
     "a loss for each size": (
         "tokens,loss_125M,loss_350M\n1e9,4.3,4.1\n2e9,3.9,3.7\n",
         "--column 'size in the header=params'",
@@ -311,6 +315,13 @@ def test_a_column_of_weights_is_known() -> None:
 
 
 # --- What is no quantity of training ---
+
+
+def test_weights_in_total_are_asked_about_unless_a_trainer_sums_them_at_each_step() -> None:
+    with pytest.raises(TableQuestion, match="Is total_weights the number of parameters N"):
+        read("total_weights,tokens,loss\n1e8,2e9,3.3\n1e9,2e10,2.7\n")
+    logged = "step,total_weights,loss\n0,131072,10.9\n5,131072,10.4\n10,131072,10.05\n"
+    assert "params" not in read(logged).table.frame
 
 
 @pytest.mark.parametrize("header", ["word_perplexity", "wikitext/byte_perplexity", "loss_per_word"])

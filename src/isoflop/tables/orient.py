@@ -43,9 +43,9 @@ def upright(raw: RawTable) -> RawTable:
     body = raw.frame[others].T
     body.columns = pd.Index(names)
     if is_column(first) and all(own_dimension(pd.Series([header])) == "count" for header in others):
-        body.insert(0, first, others)  # the header is a row like the others
+        body.insert(0, first, others, allow_duplicates=True)  # the header is a row like the others
     else:
-        body.insert(0, first if is_column(first) else "run", others)
+        body.insert(0, first if is_column(first) else "run", others, allow_duplicates=True)
     headers, repeated = unique_headers([str(name) for name in body.columns])
     body.columns = pd.Index(headers)
     body.index = pd.RangeIndex(1, len(body) + 1)

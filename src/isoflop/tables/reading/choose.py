@@ -29,7 +29,7 @@ from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import own_dimension, to_numbers
 from isoflop.tables.reading.columns import COLUMNS, ParamConvention, normalise, words
-from isoflop.tables.reading.header import Meaning, Transform, meanings, split_words
+from isoflop.tables.reading.header import OTHER_THINGS, Meaning, Transform, meanings, split_words
 from isoflop.tables.reading.plausible import AS_THEY_STAND, check
 from isoflop.tables.reading.sample import Sample
 
@@ -246,12 +246,19 @@ def _candidates(raw: RawTable, sample: Sample, said: Mapping[str, str]) -> list[
             found.append(_Candidate(header=header, meaning=meaning, position=position))
     taken = set(said.values())
     found = [c for c in found if c.meaning.column not in taken]
+    if any(c.meaning.column == "step" for c in found):
+        found = [c for c in found if not _is_sum_of_a_step(c.meaning)]
     losses = [c for c in found if c.meaning.column == "loss"]
     is_filled = {c.header: not _is_empty(raw, c.header) for c in found}
     if not any(is_filled[c.header] for c in losses):  # said to be empty where it is needed
         is_filled |= {c.header: True for c in losses}
     found = [c for c in found if is_filled[c.header]]
     return _weighed(raw, sample, found)
+
+
+def _is_sum_of_a_step(meaning: Meaning) -> bool:
+    """Return whether a trainer would call so what it adds up at a step, as its tokens' weights."""
+    return meaning.column == "params" and meaning.is_total and meaning.doubt == OTHER_THINGS
 
 
 def _plausible(raw: RawTable, sample: Sample, header: str) -> list[Meaning]:

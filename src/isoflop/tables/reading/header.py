@@ -187,6 +187,8 @@ def _chinese_words() -> frozenset[str]:
 # --- Names ---
 
 _Strength = Literal["name", "weaker", "doubtful"]
+OTHER_THINGS = "the name is used for other things too"
+"""Why a name that the columns' table lists as doubtful is asked about."""
 
 
 @cache
@@ -464,7 +466,7 @@ def _of_segments(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
             column=name,
             cost=_WEAKER if strength == "weaker" else 0,
             reason="its header is a usual name",
-            doubt="the name is used for other things too" if strength == "doubtful" else "",
+            doubt=OTHER_THINGS if strength == "doubtful" else "",
         )
         if name == "loss":
             yield from _of_loss(meaning, before, [w for w in (*beside, *behind) if w is not None])
