@@ -150,3 +150,12 @@ def test_the_loss_over_another_input_holds_size_and_data() -> None:
     (line,) = [trace for trace in figure.data if trace.mode == "lines" and not trace.fill]
     assert line.name == "Fitted law, chosen N and D"
     assert (line.x[0], line.x[-1]) == pytest.approx((1e-4, 1e-2))
+
+
+def test_ticks_reach_over_all_that_is_drawn() -> None:
+    """A fit of one narrow stretch, with rows far from it, is not labelled at its stretch alone."""
+    fitted = small_fit()
+    far = fitted.table.with_frame(fitted.table.frame.assign(params=fitted.table.frame.params / 1e4))
+    figure = plot.loss_curve(fitted, x="params", table=far)
+    ticks = np.asarray(figure.layout.xaxis.tickvals)
+    assert ticks.min() <= 2 * far.frame["params"].min()

@@ -194,7 +194,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         traces.append(_budget(picture.plan, picture.plan_x, describe_plan(picture.plan), theme))
     layout = {
         "xaxis": look.axis(
-            picture.axis.title, is_power=picture.axis.is_compute, span=along.x(column)
+            picture.axis.title, is_power=picture.axis.is_compute, span=_shown_places(picture)
         ),
         "yaxis": look.loss_axis(picture.y_title, _shown_losses(picture)),
     }
@@ -332,6 +332,15 @@ def _labels(along: Curve) -> tuple[tuple[str, str, str], ...]:
         (format_quantity(flop, "flop"), format_number(params), format_number(tokens))
         for flop, params, tokens in points
     )
+
+
+def _shown_places(picture: _Picture) -> NDArray[np.float64]:
+    """Return where on the axis anything is drawn: rows may lie far from a short curve."""
+    column = picture.axis.column
+    shown = [picture.curve.x(column), *(group.values(column) for group in picture.groups)]
+    if picture.equal_compute is not None:
+        shown.append(picture.equal_compute.x(column))
+    return np.concatenate([*map(np.ravel, shown), [picture.plan_x]])
 
 
 def _markers(group: rows.Group, index: int, column: str, response: str) -> Trace:
