@@ -36,7 +36,7 @@ def go_to(page: Page, title: str) -> None:
 
 
 def test_sliders_show_their_values_on_a_page_come_to_from_another(visit: Visit) -> None:
-    page = visit("/?time=10+days&count=64")
+    page = visit("/?time=10+days&count=64&mfu=38%25")
     shown = {"Time": "10 days", "Accelerators": "64", "Utilisation (MFU)": "38%"}
     assert sliders(page) == shown
     go_to(page, "Fit")

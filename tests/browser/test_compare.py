@@ -10,7 +10,7 @@ CHART = ".js-plotly-plot"
 
 
 def test_two_families_are_compared_once_told_why_and_the_link_keeps_it(visit: Visit) -> None:
-    page = visit("/compare?bootstrap=200", height=1400)
+    page = visit("/compare?table=pile-cerebras-pythia&bootstrap=200", height=1400)
     expect(page.get_by_text("Power law with floor comes closest")).to_be_visible()
     expect(page.locator(CHART)).to_have_count(2)
     page.get_by_role("tab", name="Families").click()

@@ -33,10 +33,11 @@ def traces(page: Page, chart: int) -> list[str]:
 def test_first_visit_shows_a_finished_picture(visit: Visit) -> None:
     page = visit()
     expect(page.locator(f"{CHARTS} .scatterlayer path").first).to_be_visible()
-    expect(page.locator(CHARTS)).to_have_count(3)
+    expect(page.get_by_text("What each law says")).to_be_visible()
+    expect(page.locator(CHARTS)).to_have_count(4)
     assert "parameters" in answer(page)
     assert "nats/token" in answer(page)
-    assert {"Cerebras-GPT", "Pythia", "You are here", "90% band"} <= set(traces(page, 0))
+    assert {"You are here", "90% band"} <= set(traces(page, 0))
     assert page.title() == "Explore · Isoflop"
     assert page.evaluate("() => location.search") == ""
 
@@ -126,12 +127,12 @@ def test_upload_is_drawn_and_its_bad_rows_are_listed(visit: Visit, tmp_path: Pat
 
 
 def test_fit_can_be_taken_away(visit: Visit) -> None:
-    page = visit("/?bootstrap=0")
+    page = visit("/?table=chinchilla&law=chinchilla&bootstrap=0")
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Fit \\(JSON\\)")).click()
     document = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-    assert document["law"]["key"] == "kaplan_joint"
-    assert document["values"]["alpha_N"] == pytest.approx(0.1, abs=0.05)
+    assert document["law"]["key"] == "chinchilla"
+    assert document["values"]["alpha"] == pytest.approx(0.35, abs=0.02)
 
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])

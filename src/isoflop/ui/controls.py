@@ -134,6 +134,7 @@ def table_input() -> TableChoice:
         key="table",
         default=resolve.opening_id(),
         help="Where the losses come from. Some are downloaded when you choose them.",
+        is_default_fixed=False,
         on_change=_follow_table,
     )
     with st.popover(

@@ -272,6 +272,7 @@ def choice(
     help: str,
     style: Literal["list", "row"] = "list",
     is_label_shown: bool = True,
+    is_default_fixed: bool = True,
     on_change: Callable[[], None] | None = None,
 ) -> Choice:
     """Draw a choice of one and return its value.
@@ -288,6 +289,9 @@ def choice(
         A list that opens, or a row of buttons for up to four short options.
     is_label_shown : bool
         False where the page says it already; screen readers always have it.
+    is_default_fixed : bool
+        False where the default may be another elsewhere (the opening table, by what is downloaded):
+        an address that names the choice then goes on naming it.
     on_change : callable, optional
         Called before the page runs again.
     """
@@ -325,7 +329,8 @@ def choice(
         )
     if chosen not in options:
         chosen = default
-    write_address(key, () if chosen == default else (chosen,))
+    is_implied = chosen == default and (is_default_fixed or not _is_named(key))
+    write_address(key, () if is_implied else (chosen,))
     return chosen
 
 
@@ -405,6 +410,14 @@ def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
             icon=":material/link_off:",
         )
     return [values[text] for text in asked if text in values]
+
+
+def _is_named(key: str) -> bool:
+    """Say whether the address names a key, or did on the page that the person comes from."""
+    memory = f"named.{key}"
+    is_kept = not came_back() and bool(st.session_state.get(memory))
+    st.session_state[memory] = is_named = is_kept or key in st.query_params
+    return is_named
 
 
 def came_back() -> bool:

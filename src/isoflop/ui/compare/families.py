@@ -33,7 +33,19 @@ def _effort(groups: Sequence[Group], *_: object, **__: object) -> float:
     return 1.0 + sum(len(group.table.frame) for group in groups) / 1000
 
 
-_compare_families = KeptByJob(compare_families, "Comparing the families", effort=_effort)
+def _with_rows(
+    made: FamilyComparison, groups: Sequence[Group], *_: object, **__: object
+) -> FamilyComparison:
+    """Return the comparison with the rows of both, which fits leave behind on their way."""
+    one, other = (
+        replace(fitted, table=group.table) for fitted, group in zip(made.fits, groups, strict=True)
+    )
+    return replace(made, fits=(one, other))
+
+
+_compare_families = KeptByJob(
+    compare_families, "Comparing the families", effort=_effort, finish=_with_rows
+)
 
 
 def show(shown: View) -> None:
