@@ -173,10 +173,8 @@ def _slower(ranks: Array, spread: tuple[float, float] | None) -> Array:
 
 
 def _is_limited_by_hours(plan: Plan) -> bool:
-    """Say whether a slower run sees fewer tokens: time or money bind, or alone limit it."""
-    if plan.limits:
-        return any(limit.key in ("time", "money") for limit in plan.binding)
-    return plan.budget.compute_flop is None
+    """Say whether a slower run sees fewer tokens: time or money bind."""
+    return any(limit.key in ("time", "money") for limit in plan.binding)
 
 
 def _usd(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from isoflop.errors import PlanError
 from isoflop.planning import Plan
 from isoflop.planning.types import LimitUse
 from isoflop.plot import bars
@@ -31,18 +30,7 @@ def limits(plan: Plan, *, theme: Theme = LIGHT) -> go.Figure:
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    PlanError
-        If the size was given: no limit is weighed against it.
     """
-    if not plan.limits:
-        raise PlanError(
-            "No limit of this plan is weighed.",
-            detail="Its size was given, so that no limit decides it.",
-            hint="Plan the best size within the limits.",
-        )
     return _draw(_prepare(plan), theme)
 
 
