@@ -7,8 +7,9 @@ from tests.browser.conftest import Visit, settle
 
 CHART = ".js-plotly-plot"
 PLACE_OF_ROW = """
-(chart, row) => {
-  for (const trace of chart._fullData) {
+row => {
+  const chart = document.querySelector(".js-plotly-plot");
+  for (const trace of chart?._fullData ?? []) {
     const i = Array.from(trace.customdata ?? []).findIndex(value => value == row);
     if (i < 0) continue;
     const {xaxis, yaxis} = chart._fullLayout, box = chart.getBoundingClientRect();
@@ -22,7 +23,7 @@ PLACE_OF_ROW = """
 def place_of(page: Page, row: int) -> tuple[float, float]:
     chart = page.locator(CHART).first
     expect(chart.locator(".scatterlayer path").first).to_be_visible()
-    x, y = chart.evaluate(PLACE_OF_ROW, row)
+    x, y = page.wait_for_function(PLACE_OF_ROW, arg=row).json_value()
     return x, y
 
 
