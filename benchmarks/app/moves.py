@@ -51,6 +51,7 @@ async def moves(server: Server, page: str, slider: str, repeats: int, *, query: 
     """Move a slider to its right, from its start, so that each value is new."""
     visitor = Visitor(server.url, page=page, query=query)
     await visitor.open()
+    await _settled(visitor)  # what a job brings is no part of a move
     found = visitor.find("slider", slider)
     options = list(visitor.widgets[found].element.options)
     costs: list[Move] = []
@@ -59,6 +60,7 @@ async def moves(server: Server, page: str, slider: str, repeats: int, *, query: 
         visitor.settle(found, "string_array_value", [option])
         costs.append(await visitor.rerun(visitor.widgets[found].fragment))
         if len(costs) == 1:  # the first one fills caches
+            await _settled(visitor)
             begin_s = server.cpu_s()
     cpu_s = (server.cpu_s() - begin_s) / repeats
     await _leave(visitor)
@@ -86,9 +88,13 @@ def tabs() -> Iterator[tuple[str, str, str]]:
             yield page, urlencode({key: name}), name
 
 
-async def _leave(visitor: Visitor) -> None:
+async def _settled(visitor: Visitor) -> None:
     while visitor.is_waiting():
         await asyncio.sleep(0.2)
+
+
+async def _leave(visitor: Visitor) -> None:
+    await _settled(visitor)
     errors = list(visitor.errors)
     await visitor.close()
     if errors:
