@@ -22,6 +22,7 @@ from isoflop.tables import (
     DATASET_ROLES,
     Dataset,
     DatasetRole,
+    Progress,
     catalog,
     dataset_for_role,
     datasets_for,
@@ -336,7 +337,7 @@ def test_without_a_network_set_up_goes_on_at_the_first_failure(
 ) -> None:
     tried = []
 
-    def fails(dataset: Dataset, *, timeout_s: float) -> Path:
+    def fails(dataset: Dataset, progress: Progress, *, timeout_s: float) -> Path:
         tried.append((dataset.id, timeout_s))
         raise CatalogError("No network.")
 
@@ -350,8 +351,18 @@ def test_a_server_that_never_answers_does_not_hold_set_up_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ends = threading.Event()
+    tried: list[threading.Thread] = []
+
+    def waits(dataset: Dataset, progress: Progress, *, timeout_s: float) -> None:
+        tried.append(threading.current_thread())
+        ends.wait()
+
     monkeypatch.setattr("isoflop.tables.fetch.MOST_WAIT_S", 0.01)
-    monkeypatch.setattr("isoflop.tables.fetch.fetch", lambda dataset, timeout_s: ends.wait())
+    monkeypatch.setattr("isoflop.tables.fetch.fetch", waits)
     asked = [entry for entry in list_datasets() if not entry.is_shipped]
+    assert len(asked) > 1
     assert fetch_what_can_be(asked) == []
     ends.set()
+    for thread in tried:
+        thread.join()
+    assert len(tried) <= 1, "what was given up was downloaded afterwards"

@@ -53,19 +53,27 @@ def fetch_what_can_be(datasets: Iterable[Dataset], *, timeout_s: float = 3.0) ->
     """Download data sets that are not here, quietly; return those that are here afterwards.
 
     Where there is no network the first failure ends it, and so does a wait of `MOST_WAIT_S` for all
-    together: set-up must neither fail nor hang for want of it.
+    together: set-up must neither fail nor hang for want of it. What is not here by then is given
+    up, not downloaded behind the caller's back.
     """
     asked = list(datasets)
+    is_given_up = threading.Event()
+
+    def go_on(_share: float = 0.0, _text: str = "") -> None:
+        if is_given_up.is_set():
+            raise CatalogError("The wait for the downloads is over.")
 
     def download() -> None:
         with suppress(CatalogError):
             for dataset in asked:
+                go_on()
                 if not dataset.is_here:
-                    fetch(dataset, timeout_s=timeout_s)
+                    fetch(dataset, go_on, timeout_s=timeout_s)
 
-    worker = threading.Thread(target=download, daemon=True)
+    worker = threading.Thread(target=download, name="downloads of set-up", daemon=True)
     worker.start()
     worker.join(MOST_WAIT_S)
+    is_given_up.set()
     return [dataset for dataset in asked if dataset.is_here]
 
 
