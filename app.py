@@ -7,6 +7,7 @@ from isoflop.ui import server
 app = st.App(
     server.MAIN_SCRIPT,
     routes=server.ROUTES,
+    middleware=server.MIDDLEWARE,
     lifespan=server.lifespan,
     on_script_error=server.on_script_error,
 )

@@ -83,6 +83,8 @@ def own_environment(
             monkeypatch.delenv(name)
     # Of heavy work, only its own tests start processes.
     monkeypatch.setenv("ISOFLOP_EXECUTOR", "inline")
+    # A page that runs without a browser has nobody's cookie.
+    monkeypatch.setenv("ISOFLOP_IDENTITY", "local")
     home = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):

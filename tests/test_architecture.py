@@ -22,7 +22,8 @@ PACKAGE = ROOT / "src" / "isoflop"
 # Every component, lowest layer first. A component may import itself and any lower layer.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"notices"}),
+    frozenset({"notices", "settings"}),
+    frozenset({"people"}),
     frozenset({"data", "document", "identity", "store", "syntax", "text", "units", "work"}),
     frozenset({"options"}),
     frozenset({"accounting"}),

@@ -83,8 +83,9 @@ class Visitor:
 
     async def open(self) -> Move:
         """Visit the page and wait until it has been drawn."""
-        answer = await asyncio.to_thread(self._http.get, f"{self.url}/_stcore/health", timeout=60)
-        answer.raise_for_status()
+        for path in ("", "_stcore/health"):  # each sets its cookie
+            answer = await asyncio.to_thread(self._http.get, f"{self.url}/{path}", timeout=60)
+            answer.raise_for_status()
         await self._connect()
         return await self.rerun()
 

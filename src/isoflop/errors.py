@@ -20,6 +20,8 @@
     ├── TrainingError         a live training run cannot start or go on
     ├── DocumentError         a saved result cannot be written or read back
     ├── NoticeError           a result has notices that it was not to have
+    ├── SettingError          a setting of the environment has no such value
+    ├── AccessError           somebody may not do or see this
     ├── WorkError             heavy work was refused or ended before its end
     └── StoreError            the database of saved documents cannot be opened, read or written
 """
@@ -175,6 +177,18 @@ class NoticeError(IsoflopError):
     """A result has notices that it was not to have."""
 
     code = "notices"
+
+
+class SettingError(IsoflopError):
+    """A setting of the environment has no such value."""
+
+    code = "setting"
+
+
+class AccessError(IsoflopError):
+    """Somebody may not do or see this."""
+
+    code = "access"
 
 
 class WorkError(IsoflopError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isoflop import settings
 from isoflop.errors import TrainingError
 
 SWITCH = "ISOFLOP_MODEL_API"
@@ -28,8 +28,7 @@ DEADLINE_S = 60.0
 
 def is_on() -> bool:
     """Whether models may answer: unless the setting says ``off``, or the app is read-only."""
-    is_read_only = os.environ.get("ISOFLOP_READ_ONLY", "") not in ("", "0")
-    return os.environ.get(SWITCH, "on").strip().lower() != "off" and not is_read_only
+    return settings.text(SWITCH) == "on" and not settings.is_read_only()
 
 
 @dataclass(slots=True)

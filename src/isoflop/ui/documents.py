@@ -14,6 +14,7 @@ from isoflop.tables.remembered import (
     recall_mapping,
     remember_mapping,
 )
+from isoflop.ui import visitor
 
 if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
     from isoflop.store import Store
@@ -33,16 +34,10 @@ def store() -> Store:
     return Store()
 
 
-def owner() -> str:
-    """Return who is asking: the person signed in; where nobody signs in, this server's only one."""
-    name = st.user.get("email") if st.user else None
-    return str(name or "")
-
-
 def mapping_for(raw: RawTable) -> Remembered | None:
     """Return the mapping remembered for these columns; None without one, or without a store."""
     try:
-        return recall_mapping(store(), raw, owner())
+        return recall_mapping(store(), raw, visitor.actor().id)
     except StoreError:
         return None
 
@@ -55,7 +50,7 @@ def remember(raw: RawTable, mapping: ColumnMapping) -> None:
     StoreError
         If it cannot be saved.
     """
-    remember_mapping(store(), raw, mapping, owner())
+    remember_mapping(store(), raw, mapping, visitor.actor().id)
 
 
 def forget(raw: RawTable) -> None:
@@ -66,4 +61,4 @@ def forget(raw: RawTable) -> None:
     StoreError
         If the store cannot be written.
     """
-    forget_mapping(store(), raw, owner())
+    forget_mapping(store(), raw, visitor.actor().id)

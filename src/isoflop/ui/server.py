@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -19,6 +20,7 @@ from streamlit import config
 
 from isoflop import model_api
 from isoflop.ui import messages
+from isoflop.ui.visitor import PersonCookie
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
 
@@ -47,6 +49,7 @@ def catalog(_request: Request) -> JSONResponse:
 
 
 ROUTES = [Route("/api/health", health), Route("/api/catalog", catalog), *model_api.routes()]
+MIDDLEWARE = [Middleware(PersonCookie)]
 WARM_AFTER_S = 0.5
 """Importing holds up the server: it first answers that it is healthy."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from isoflop.data import app_root
-from isoflop.ui import jobs, messages
+from isoflop.ui import jobs, messages, visitor
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
@@ -87,6 +87,9 @@ def navigate() -> None:
 
     Pages have no icon: the browser would fetch a page's icon from a font server for its tab.
     """
+    if visitor.is_login_configured() and not st.user.is_logged_in:
+        _ask_to_log_in()
+        return
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     pages = [
         st.Page(
@@ -99,6 +102,13 @@ def navigate() -> None:
         for one in PAGES
     ]
     st.navigation(pages, position="top").run()
+
+
+def _ask_to_log_in() -> None:
+    """Draw what a person sees who has not signed in where that is asked for."""
+    st.title("Isoflop")
+    st.markdown("Neural scaling laws, fitted and certified. Sign in to go on.")
+    st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
 
 
 def info(key: str) -> PageInfo:
