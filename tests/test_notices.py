@@ -40,11 +40,11 @@ from isoflop.notices import Notice
 from isoflop.planning import Budget, find_accelerator, plan
 from isoflop.planning.extrapolation import point_notices
 from isoflop.planning.influence import optimum_notices
+from isoflop.planning.planned import EXPERTS
 from isoflop.tables import LossTable, load_dataset, read_table, simulated_table
 from isoflop.tables.quality import quality_report
 from isoflop.tables.shapes import thin
 from isoflop.training.config import RunConfig, epoch_notice
-from isoflop.ui.plan.page import EXPERTS
 
 LAWS = load_laws()
 CHINCHILLA = LAWS["chinchilla"]

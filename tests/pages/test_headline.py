@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tests.plot.helpers import limited_plan, small_plan
 
+from isoflop.planning.sheets import unit_of
 from isoflop.ui import headline
 
 
@@ -42,6 +43,6 @@ def test_what_a_budget_reaches_is_said_with_how_far_it_extrapolates() -> None:
 
 def test_another_response_has_no_unit_of_loss() -> None:
     accuracy = replace(limited_plan(), response="accuracy")
-    assert headline.unit(accuracy) == ""
+    assert unit_of(accuracy) == ""
     assert "predicted accuracy" in plain(headline.train(accuracy))
-    assert headline.unit(replace(limited_plan(), loss_unit="unknown")) == "(unit unknown)"
+    assert unit_of(replace(limited_plan(), loss_unit="unknown")) == "(unit unknown)"

@@ -12,6 +12,7 @@ from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation
 from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
+from isoflop.planning.sheets import unit_of
 from isoflop.plot import axes
 from isoflop.ui import messages
 from isoflop.units import Dimension, format_number, format_quantity
@@ -46,13 +47,6 @@ def _give_or_take(seen: Outlook) -> str:
     return "" if seen.sizes is None else f" (x/÷ {seen.sizes.factor:.2g})"
 
 
-def unit(plan: Plan) -> str:
-    """Return the unit of what is predicted, for a person; empty for any other than a loss."""
-    if plan.response != "loss":
-        return ""
-    return "(unit unknown)" if plan.loss_unit == "unknown" else plan.loss_unit
-
-
 def _means(plan: Plan) -> str:
     cost = plan.cost
     time = messages.plain(format_quantity(cost.wall_time_s, "seconds"))
@@ -62,7 +56,7 @@ def _means(plan: Plan) -> str:
 def _predicted(plan: Plan, ahead: Extrapolation | None) -> str:
     if ahead is not None:
         return _beyond(plan, ahead)
-    text = f"predicted {messages.plain(plan.response)} **{plan.loss:.3f}** {unit(plan)}".rstrip()
+    text = f"predicted {messages.plain(plan.response)} **{plan.loss:.3f}** {unit_of(plan)}".rstrip()
     if plan.loss_interval is None:
         return text
     return f"{text} ({_span(plan.loss_interval, '.3f')} at {plan.loss_interval.level:.0%})"
@@ -70,7 +64,7 @@ def _predicted(plan: Plan, ahead: Extrapolation | None) -> str:
 
 def _beyond(plan: Plan, ahead: Extrapolation) -> str:
     """Say what is predicted, by which laws on which table, and how far beyond it."""
-    value = f"predicted {plan.response} **{ahead.centre[0]:.3f}** {unit(plan)}".rstrip()
+    value = f"predicted {plan.response} **{ahead.centre[0]:.3f}** {unit_of(plan)}".rstrip()
     return (
         f"{value} ({ahead.lower[0]:.3f} to {ahead.upper[0]:.3f}, {ahead.band_name(0)}), by "
         f"**{messages.plain(ahead.by)}** on {messages.plain(ahead.of_rows)}, "
@@ -136,7 +130,7 @@ def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         return _Figure(
             label=f"Predicted {plan.response}",
             value=f"{ahead.centre[0]:.3f}",
-            note=f"{ahead.lower[0]:.3f} to {ahead.upper[0]:.3f} {unit(plan)}".rstrip(),
+            note=f"{ahead.lower[0]:.3f} to {ahead.upper[0]:.3f} {unit_of(plan)}".rstrip(),
             help=f"By {ahead.by}, on {ahead.of_rows}; {ahead.band_name(0)}.",
         )
     spread = _span(plan.loss_interval, ".3f")
@@ -147,7 +141,7 @@ def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label=f"Predicted {plan.response}",
         value=f"{plan.loss:.3f}",
-        note=" ".join(part for part in (spread, unit(plan)) if part),
+        note=" ".join(part for part in (spread, unit_of(plan)) if part),
         help=help,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop import plot
-from isoflop.notices import Notice
 from isoflop.planning.outlook import Outlook
 from isoflop.plot import APP
 from isoflop.ui import beyond, headline, messages, panels, resolve
@@ -18,14 +17,6 @@ from isoflop.ui.plan.results import View
 CHART_HEAD_PX = 40
 FIGURES = ("loss", "params", "tokens", "compute", "wall_time", "money", "energy", "storage")
 """The large figures of the page."""
-
-EXPERTS = Notice(
-    code="experts-by-dense-law",
-    severity="info",
-    text="The law was fitted to dense models, so N counts the parameters that a token passes "
-    "through; memory and storage hold all experts.",
-    remedy="Fit a table with a column of active parameters, or a law of experts.",
-)
 
 
 def show() -> None:
@@ -72,9 +63,6 @@ def _head(text: str) -> None:
 
 def _notices(shown: View) -> None:
     """List everything that should make a reader doubt the plan."""
-    found = [*shown.fitted.fit.notices, *shown.plan.notices]
     if shown.plan.assumption:
         messages.assumption(shown.plan.assumption)
-    if shown.count == "active" and shown.fitted.fit.param_convention != "active":
-        found.append(EXPERTS)
-    messages.notices(found)
+    messages.notices(shown.planned.notices)

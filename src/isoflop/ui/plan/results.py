@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from isoflop.accounting import Family, find_family
-from isoflop.accounting.shapes import CountedParams, ProposedShape, propose_shape
-from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Method
-from isoflop.planning import (
-    Budget,
-    Frontier,
-    Plan,
-    Setting,
-    least_compute,
-    loss_surface,
-)
-from isoflop.planning.constraints import fixed_for, law_for
+from isoflop.planning import Frontier, Plan, Setting, least_compute, loss_surface
 from isoflop.planning.frontier import frontier_over
 from isoflop.planning.inverse import LeastCompute
 from isoflop.planning.longer import Lifetime, SmallerModels, smaller_models
 from isoflop.planning.longer import lifetime as lifetime_of
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.plan import plan_or_assume
+from isoflop.planning.planned import Planned
 from isoflop.planning.risk import Risk
 from isoflop.planning.risk import risk as risk_of
-from isoflop.planning.scenario import Scenario, count_of, setting_of
-from isoflop.planning.step_work import TrainingStep
+from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.surface import Surface
 from isoflop.planning.tornado import Tornado
 from isoflop.planning.tornado import tornado as tornado_of
-from isoflop.planning.trained import laid_out
 from isoflop.planning.trajectory import compute_range
-from isoflop.planning.usual import DEFAULT_FAMILY
 from isoflop.ui import beyond
 from isoflop.ui.caching import kept
 from isoflop.ui.plan.controls import Inputs
@@ -76,26 +63,15 @@ class View:
         return self.chosen.scenario
 
     @property
-    def fit(self) -> Fit:
-        """The fit with the law that the plan uses: with repetition where tokens are short."""
-        fit = self.fitted.fit
-        law = law_for(fit.law, self.setting.budget)
-        return fit if law is fit.law else replace(fit, law=law)
-
-    @property
-    def fixed(self) -> dict[str, float]:
-        """Values of the law's other inputs."""
-        return fixed_for(self.setting.budget, self.chosen.selection.fixed)
-
-    @property
-    def count(self) -> CountedParams:
-        """What N counts."""
-        return count_of(self.family, self.fitted.fit.param_convention)
-
-    @property
-    def family(self) -> Family:
-        """The family whose proportions the model takes."""
-        return find_family(self.scenario.options.family or DEFAULT_FAMILY)
+    def planned(self) -> Planned:
+        """The plan with what it was made from."""
+        return Planned(
+            fit=self.fitted.fit,
+            scenario=self.scenario,
+            setting=self.setting,
+            plan=self.plan,
+            fixed=self.chosen.selection.fixed,
+        )
 
 
 _plan = kept(plan_or_assume, spinner="Planning")
@@ -136,7 +112,8 @@ def frontier(shown: View) -> Frontier:
         If the law has none.
     """
     span = compute_range(shown.fitted.fit, shown.fitted.table, shown.plan.compute_flop)
-    return _frontier(shown.fit, span, rule=shown.setting.rule, fixed=shown.fixed)
+    planned = shown.planned
+    return _frontier(planned.repeating, span, rule=shown.setting.rule, fixed=planned.known)
 
 
 def tornado(shown: View) -> Tornado:
@@ -153,7 +130,8 @@ def target(shown: View, loss: float) -> LeastCompute:
     LossUnreachable
         If none does.
     """
-    return _least_compute(shown.fit, loss, rule=shown.setting.rule, fixed=shown.fixed)
+    planned = shown.planned
+    return _least_compute(planned.repeating, loss, rule=shown.setting.rule, fixed=planned.known)
 
 
 def chance(shown: View, loss: float) -> Risk:
@@ -171,39 +149,12 @@ def chance(shown: View, loss: float) -> Risk:
 def smaller(shown: View) -> SmallerModels:
     """Return smaller models that reach the plan's loss."""
     plan, rule = shown.plan, shown.setting.priced_rule(shown.plan.training.mfu)
-    return _smaller_models(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
+    fit, fixed = shown.planned.repeating, shown.planned.known
+    return _smaller_models(fit, plan.params, plan.tokens, rule=rule, fixed=fixed)
 
 
 def lifetime(shown: View) -> Lifetime:
     """Return the models of the plan's loss and least lifetime compute over inference tokens."""
     plan, rule = shown.plan, shown.setting.priced_rule(shown.plan.training.mfu)
-    return _lifetime(shown.fit, plan.params, plan.tokens, rule=rule, fixed=shown.fixed)
-
-
-def step(shown: View) -> TrainingStep | None:
-    """Return a step of the plan in its layout; None where no layout of its shape is possible."""
-    plan = shown.plan
-    found = laid_out(shown.setting, plan.params, plan.training.batch_tokens)
-    return None if found is None else found.step
-
-
-def budget(shown: View) -> Budget:
-    """Return the budget with the utilisation and goodput of the plan."""
-    training = shown.plan.training
-    return replace(shown.setting.budget, mfu=training.mfu, goodput=training.goodput)
-
-
-def shape(shown: View) -> ProposedShape:
-    """Return a shape of the plan's size on the family's proportions.
-
-    Raises
-    ------
-    PlanError
-        If the family has none.
-    """
-    return propose_shape(
-        shown.family,
-        shown.plan.params,
-        count=shown.count,
-        heads_multiple=shown.scenario.options.tensor or 1,
-    )
+    fit, fixed = shown.planned.repeating, shown.planned.known
+    return _lifetime(fit, plan.params, plan.tokens, rule=rule, fixed=fixed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,10 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError, PlanError, StoreError
-from isoflop.planning import Accelerator, Interval, load_accelerators
+from isoflop.planning import Accelerator, load_accelerators
+from isoflop.planning.sheets import plans_sheet
 from isoflop.plot import APP
-from isoflop.ui import headline, messages, panels
-from isoflop.units import format_number, format_quantity
+from isoflop.ui import messages, panels
 
 if TYPE_CHECKING:
     from isoflop.planning.saved import SavedScenario
@@ -178,30 +179,10 @@ def comparison(chosen: list[SavedScenario]) -> None:
     st.dataframe(_table(chosen), hide_index=True, alt="Saved scenarios side by side")
 
 
-def _table(chosen: list[SavedScenario]) -> dict[str, list[str]]:
+def _table(chosen: list[SavedScenario]) -> dict[str, Sequence[str]]:
     """Return one column a figure, one row a scenario, each figure with its unit."""
-    plans = [saved.plan for saved in chosen]
-    costs = [plan.cost for plan in plans]
     return {
-        "Scenario": [saved.name for saved in chosen],
-        "Loss": [f"{plan.loss:.4f} {headline.unit(plan)}".rstrip() for plan in plans],
-        "90% interval": [_interval(plan.loss_interval) for plan in plans],
-        "Parameters N": [format_number(plan.params) for plan in plans],
-        "Tokens D": [format_number(plan.tokens) for plan in plans],
-        "Compute": [format_quantity(plan.compute_flop, "flop") for plan in plans],
-        "Accelerators": [f"{plan.cost.accelerators:,} x {plan.accelerator}" for plan in plans],
-        "Time": [format_quantity(cost.wall_time_s, "seconds") for cost in costs],
-        "Money": ["no price" if c.usd is None else format_quantity(c.usd, "usd") for c in costs],
-        "Energy": [
-            "unknown" if c.energy_j is None else format_quantity(c.energy_j, "joules")
-            for c in costs
-        ],
-        "Storage": [format_quantity(plan.storage.total_bytes, "bytes") for plan in plans],
-        "Binding": [", ".join(limit.label for limit in p.binding) or "none" for p in plans],
+        **plans_sheet({saved.name: saved.plan for saved in chosen}).columns,
         "Fit": [saved.fit for saved in chosen],
         "Saved (UTC)": [f"{saved.saved:%Y-%m-%d %H:%M}" for saved in chosen],
     }
-
-
-def _interval(found: Interval | None) -> str:
-    return "none" if found is None else f"{found.lower:.4f} to {found.upper:.4f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -10,16 +9,16 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError, LossUnreachable
-from isoflop.planning.inverse import Estimate, LeastCompute, least_cost
+from isoflop.planning import sheets
 from isoflop.planning.saved import save_scenario
-from isoflop.planning.tornado import STEP, Tornado
+from isoflop.planning.sheets import Sheet
+from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
 from isoflop.ui import headline, inputs, messages, panels, reproduce
 from isoflop.ui.plan import build as plan_build
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import saved as plan_saved
 from isoflop.ui.plan.results import View
-from isoflop.units import DAY_S, format_number, format_quantity
 
 TABS = {
     "frontier": "Frontier",
@@ -80,30 +79,14 @@ def _longer(shown: View) -> None:
         st.markdown("**Least accelerator-time over the model's life, at the plan's loss**")
         figure = plot.lifetime(plan_results.lifetime(shown), plan=shown.plan, theme=APP)
         panels.drawn(figure, key="chart.lifetime")
-    listed = found.listed
-    st.dataframe(
-        {
-            "Times smaller": [f"{model.factor:g}" for model in listed],
-            "Parameters N": [format_number(model.params) for model in listed],
-            "Tokens D": [format_number(model.tokens) for model in listed],
-            "Training compute": [format_quantity(m.compute_flop, "flop") for m in listed],
-            "Times the compute": [f"{model.compute_ratio:.2f}" for model in listed],
-            "Pays off after": [
-                f"{format_number(model.break_even_tokens)} tokens" if model.factor > 1 else ""
-                for model in listed
-            ],
-        },
-        hide_index=True,
-        alt="Smaller models of the plan's loss",
-    )
-    end = ""
-    if found.smallest is not None:
-        size = format_number(found.smallest.params)
-        end = f" Below {size} parameters no amount of data suffices."
-    st.caption(
-        f"All reach a loss of {found.loss:.4f}.{end} An inference token costs what serving "
-        "it does under full load, in accelerator-time (Sardana et al. 2024, section 4)."
-    )
+    listed = sheets.smaller_sheet(found)
+    plan_build.table(listed)
+    _notes(listed)
+
+
+def _notes(found: Sheet) -> None:
+    for note in found.notes:
+        st.caption(messages.plain(note))
 
 
 def _target(shown: View) -> None:
@@ -112,7 +95,7 @@ def _target(shown: View) -> None:
     loss = inputs.quantity(
         f"Target {axes.outcome_title(plan.response, plan.loss_unit).lower()}",
         key="target",
-        default=float(f"{plan.loss * 0.98:.3f}"),
+        default=shown.planned.usual_target,
         kind=inputs.over(float(f"{plan.loss * 0.8:.3f}"), float(f"{plan.loss * 1.3:.3f}")),
         help="The loss to reach; the least compute, time and money follow.",
         is_default_fixed=False,
@@ -127,55 +110,16 @@ def _target(shown: View) -> None:
     except LossUnreachable as error:
         messages.show(error)
         return
-    _least(shown, found)
-    if found.reachable_share is not None and found.reachable_share < 1:
-        share = 1 - found.reachable_share
-        st.warning(
-            f"By {share:.1%} of the resampled fits this loss is unreachable: it lies below their "
-            "floor.",
-            icon=":material/warning:",
-        )
-    floor = f"has its floor at {found.floor:.4g}" if found.has_floor else "has no floor"
-    st.caption(
-        f"{messages.plain(shown.fitted.fit.law.label)} {floor}. Limits other than compute are not "
-        "counted here."
-    )
-
-
-def _least(shown: View, found: LeastCompute) -> None:
-    """Draw the least that reaches a loss, each figure with its interval."""
-    budget = plan_results.budget(shown)
-    cost = least_cost(found, budget, shown.setting.accelerator)
+    planned = shown.planned
+    cost, count = planned.least_cost(found), planned.budget.count
+    least = sheets.least_sheet(found, cost, count, planned.fit.law.label)
     with st.container(key="figures.target"), st.grid(4, min_column_width=150):
-        _estimate("Compute", found.compute, _flop)
-        _estimate("Accelerator-hours", cost.accelerator_hours, format_number)
-        _estimate(f"Days on {budget.count:,}", cost.wall_time_s, _days)
-        if cost.usd is not None:
-            _estimate("Money for accelerators", cost.usd, _usd)
-        _estimate("Model size N", found.size, format_number)
-        _estimate("Training data D", found.data, format_number)
-
-
-def _flop(value: float) -> str:
-    return format_quantity(value, "flop")
-
-
-def _days(seconds: float) -> str:
-    return format_number(seconds / DAY_S)
-
-
-def _usd(value: float) -> str:
-    return format_quantity(value, "usd")
-
-
-def _estimate(label: str, found: Estimate, write: Callable[[float], str]) -> None:
-    """Draw one figure with its interval, which may be open upwards."""
-    note = ""
-    if found.interval is not None:
-        upper = found.interval.upper
-        end = write(upper) if math.isfinite(upper) else "unreachable"
-        note = f"{write(found.interval.lower)} to {end}"
-    headline.metric(label, write(found.value), note)
+        for label, value, interval in zip(*least.columns.values(), strict=True):
+            headline.metric(label, value, interval)
+    *warnings, floor = least.notes
+    for warning in warnings:
+        st.warning(messages.plain(warning), icon=":material/warning:")
+    st.caption(messages.plain(floor))
 
 
 def _tornado(shown: View) -> None:
@@ -186,10 +130,7 @@ def _tornado(shown: View) -> None:
         _loss_bars(found)
     with right:
         _money_bars(found)
-    st.caption(
-        f"Each assumption divided and multiplied by {STEP:g}, and the run planned anew within the "
-        "same limits."
-    )
+    _notes(sheets.tornado_sheet(found))
 
 
 def _loss_bars(found: Tornado) -> None:
@@ -212,22 +153,13 @@ def _assumptions(shown: View) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What the figures rest on**")
-        st.dataframe(
-            {"Assumption": list(plan.assumptions), "Value": list(plan.assumptions.values())},
-            hide_index=True,
-            alt="Assumptions of the plan",
-        )
+        rests, disk = shown.planned.sheets("assumptions")
+        plan_build.table(rests)
         panels.downloads([("Python", "isoflop_plan.py", "text/x-python", lambda: _script(shown))])
     with right:
         st.markdown("**What fills the disk**")
         panels.drawn(plot.disk(plan, theme=APP), key="chart.disk")
-        every = format_quantity(plan.training.save_interval_s, "seconds")
-        kept = shown.scenario.options.checkpoints.n_saved
-        st.caption(
-            f"Best saved every {messages.plain(every)}, of which {kept:,} are kept: "
-            f"{format_quantity(plan.storage.resumable_checkpoint_bytes, 'bytes')} to resume from, "
-            f"{format_quantity(plan.storage.weights_checkpoint_bytes, 'bytes')} of weights alone."
-        )
+        _notes(disk)
 
 
 def _script(shown: View) -> str:

@@ -1,0 +1,430 @@
+"""A plan with all that it was made from: whatever else follows from it is a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from isoflop.accounting import Family, find_family
+from isoflop.accounting.shapes import (
+    CountedParams,
+    ProposedShape,
+    nearest_released,
+    propose_shape,
+)
+from isoflop.errors import PlanError
+from isoflop.fitting import Fit
+from isoflop.fitting.extrapolation import Method
+from isoflop.notices import Notice
+from isoflop.planning import sheets
+from isoflop.planning.constraints import Setting, fixed_for, law_for
+from isoflop.planning.frontier import frontier
+from isoflop.planning.hyperparameters import HyperparameterHint, hyperparameter_hints
+from isoflop.planning.inference import (
+    BYTES_OF,
+    SaturatedServing,
+    ServingEstimate,
+    ServingSetup,
+    accelerators_for,
+    estimate_serving,
+    saturated_serving,
+    serving_on,
+)
+from isoflop.planning.influence import warned
+from isoflop.planning.inverse import LeastCompute, LeastCost, least_compute, least_cost
+from isoflop.planning.longer import Lifetime, SmallerModels, lifetime, smaller_models
+from isoflop.planning.memory_advice import MemoryReport, report_memory
+from isoflop.planning.outlook import Outlook, outlook
+from isoflop.planning.plan import plan_or_assume
+from isoflop.planning.risk import Risk, risk
+from isoflop.planning.scenario import (
+    Scenario,
+    count_of,
+    hardware_utilisation,
+    setting_of,
+    setup_of,
+)
+from isoflop.planning.sheets import Sheet
+from isoflop.planning.step_work import TrainingStep
+from isoflop.planning.surface import Surface, loss_surface
+from isoflop.planning.tornado import Tornado, tornado
+from isoflop.planning.trained import laid_out
+from isoflop.planning.trajectory import compute_range
+from isoflop.planning.types import Budget, Frontier, Plan
+from isoflop.planning.usual import DEFAULT_FAMILY
+
+EXPERTS = Notice(
+    code="experts-by-dense-law",
+    severity="info",
+    text="The law was fitted to dense models, so N counts the parameters that a token passes "
+    "through; memory and storage hold all experts.",
+    remedy="Fit a table with a column of active parameters, or a law of experts.",
+)
+
+TARGET_SHARE = 0.98
+"""Of the planned loss, where no target is given."""
+
+NO_LAYOUT = "No layout of this model is possible on these accelerators."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan, the fit and the scenario that it was made from.
+
+    Parameters
+    ----------
+    fit : Fit
+    scenario : Scenario
+    setting : Setting
+        What the limits follow from.
+    plan : Plan
+    fixed : mapping of str to float
+        Values of the law's inputs that no budget settles, by table column.
+    """
+
+    fit: Fit
+    scenario: Scenario
+    setting: Setting
+    plan: Plan
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return repr(self.plan).replace("<Plan", "<Planned", 1)
+
+    def _repr_html_(self) -> str:
+        return self.plan._repr_html_()
+
+    @property
+    def repeating(self) -> Fit:
+        """The fit with the law that the plan uses: with repetition where tokens are short."""
+        law = law_for(self.fit.law, self.setting.budget)
+        return self.fit if law is self.fit.law else replace(self.fit, law=law)
+
+    @property
+    def known(self) -> dict[str, float]:
+        """Values of that law's other inputs."""
+        return fixed_for(self.setting.budget, self.fixed)
+
+    @property
+    def family(self) -> Family:
+        """The family whose proportions the model takes."""
+        return find_family(self.scenario.options.family or DEFAULT_FAMILY)
+
+    @property
+    def count(self) -> CountedParams:
+        """What N counts."""
+        return count_of(self.family, self.fit.param_convention)
+
+    @property
+    def budget(self) -> Budget:
+        """The budget with the utilisation and goodput of the plan."""
+        training = self.plan.training
+        return replace(self.setting.budget, mfu=training.mfu, goodput=training.goodput)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Everything that should make a reader doubt the plan."""
+        found = (*self.fit.notices, *self.plan.notices)
+        is_dense_law = self.count == "active" and self.fit.param_convention != "active"
+        return (*found, EXPERTS) if is_dense_law else found
+
+    def outlook(self, by: Method = "average") -> Outlook:
+        """Return what all laws of the table, or the plan's own alone, say beyond the data."""
+        table = self.fit.table
+        if table is None or self.plan.response != "loss":
+            return Outlook(ahead=None, sizes=None)
+        is_alone = by == "one" or not self.fit.certificate.n_starts
+        return outlook(
+            table,
+            self.plan,
+            alone=self.fit if is_alone else None,
+            rule=self.setting.rule,
+            fixed=self.fixed,
+        )
+
+    def surface(self) -> Surface:
+        """Return the best loss over accelerators and times around the plan."""
+        return loss_surface(self.fit, self.setting, fixed=self.fixed)
+
+    def frontier(self) -> Frontier:
+        """Return the compute-optimal models around the plan and the rows, by half decades.
+
+        Raises
+        ------
+        PlanError
+            If the law has none.
+        """
+        lower, upper = compute_range(self.fit, self.fit.table, self.plan.compute_flop)
+        flop = np.geomspace(lower, upper, 1 + round(2 * np.log10(upper / lower)))
+        return frontier(self.repeating, flop, rule=self.setting.rule, fixed=self.known)
+
+    def tornado(self) -> Tornado:
+        """Return how far loss and money move with each assumption."""
+        return tornado(self.fit, self.setting, self.plan, fixed=self.fixed)
+
+    @property
+    def usual_target(self) -> float:
+        """A loss a little below that of the plan."""
+        return float(f"{self.plan.loss * TARGET_SHARE:.3f}")
+
+    def risk(self, target_loss: float | None = None, by: Method = "average") -> Risk:
+        """Return the chance of a loss within the budget, by what predicts the plan's.
+
+        Raises
+        ------
+        PlanError
+            If the prediction has no interval.
+        """
+        told = self.outlook(by).told(self.plan)
+        target = self.usual_target if target_loss is None else target_loss
+        return risk(self.fit, self.setting, told, target, fixed=self.fixed)
+
+    def least(self, target_loss: float | None = None) -> LeastCompute:
+        """Return the least compute that reaches a loss, by the best model for it.
+
+        Raises
+        ------
+        LossUnreachable
+            If none does.
+        """
+        target = self.usual_target if target_loss is None else target_loss
+        return least_compute(self.repeating, target, rule=self.setting.rule, fixed=self.known)
+
+    def least_cost(self, found: LeastCompute) -> LeastCost:
+        """Return the hours, time and money of the least compute to a loss, at the plan's speed."""
+        return least_cost(found, self.budget, self.setting.accelerator)
+
+    def smaller_models(self) -> SmallerModels:
+        """Return smaller models that reach the plan's loss."""
+        plan, rule = self.plan, self.setting.priced_rule(self.plan.training.mfu)
+        return smaller_models(self.repeating, plan.params, plan.tokens, rule=rule, fixed=self.known)
+
+    def lifetime(self) -> Lifetime:
+        """Return the models of the plan's loss and least lifetime compute over inference tokens."""
+        plan, rule = self.plan, self.setting.priced_rule(self.plan.training.mfu)
+        return lifetime(self.repeating, plan.params, plan.tokens, rule=rule, fixed=self.known)
+
+    def step(self) -> TrainingStep:
+        """Return one step of the plan in its layout.
+
+        Raises
+        ------
+        PlanError
+            If no layout of its shape is possible.
+        """
+        found = laid_out(self.setting, self.plan.params, self.plan.training.batch_tokens)
+        if found is None:
+            raise PlanError(NO_LAYOUT, hint="Give other degrees of parallelism, or leave them out.")
+        return found.step
+
+    def memory(self) -> MemoryReport:
+        """Return what fills one accelerator, and what would make it fit.
+
+        Raises
+        ------
+        PlanError
+            As `step`.
+        """
+        options, step = self.scenario.options, self.step()
+        return report_memory(
+            step.architecture,
+            setup_of(options, step),
+            self.scenario.accelerator.memory_bytes,
+            headroom=options.headroom,
+        )
+
+    def hardware_utilisation(self) -> float:
+        """Return the share of the peak that the hardware works at, recomputation included (HFU).
+
+        Raises
+        ------
+        PlanError
+            As `step`.
+        """
+        mfu, causal = self.plan.training.mfu, self.scenario.options.causal
+        return hardware_utilisation(mfu, self.step(), causal=causal)
+
+    def shape(self) -> ProposedShape:
+        """Return a shape of the plan's size on the family's proportions.
+
+        Raises
+        ------
+        PlanError
+            If the family has none.
+        """
+        return propose_shape(
+            self.family,
+            self.plan.params,
+            count=self.count,
+            heads_multiple=self.scenario.options.tensor or 1,
+        )
+
+    def hints(self) -> tuple[HyperparameterHint, ...]:
+        """Return what published batch-size and learning-rate rules give."""
+        plan = self.plan
+        return tuple(
+            hyperparameter_hints(
+                params_nonembedding=float(self.shape().parameters.active_nonembedding),
+                tokens=plan.tokens,
+                loss_nats_per_token=plan.loss if self.fit.loss_unit == "nats/token" else None,
+            )
+        )
+
+    def served(self, accelerators: int | None = None, batch: int = 1) -> ServingSetup:
+        """Return how the model is served.
+
+        Parameters
+        ----------
+        accelerators : int, optional
+            For one copy; as many as hold the weights in half their memory if absent.
+        batch : int
+            Sequences side by side, to wait for.
+        """
+        device, requests = self.setting.accelerator, self.scenario.options.requests
+        size = BYTES_OF[requests.dtype or device.training_dtype]
+        params = self.shape().parameters.total
+        usual = accelerators_for(params, device.memory_bytes, weight_bytes=size)
+        return serving_on(
+            device,
+            accelerators=accelerators or usual,
+            batch=batch,
+            prompt_tokens=requests.prompt_tokens,
+            output_tokens=requests.output_tokens,
+            dtype=requests.dtype,
+            price_usd_per_hour=self.setting.budget.price_usd_per_hour,
+        )
+
+    def serving(self, setup: ServingSetup) -> tuple[SaturatedServing, ServingEstimate]:
+        """Return what using the model takes: under full load, and for one who waits.
+
+        Raises
+        ------
+        DoesNotFit
+            If the weights and the batch exceed the memory.
+        """
+        model = self.shape().architecture
+        return saturated_serving(model, setup), estimate_serving(model, setup)
+
+    def sheets(self, part: str, **asked: Any) -> tuple[Sheet, ...]:
+        """Return a part of what follows from the plan as tables for a reader.
+
+        Parameters
+        ----------
+        part : str
+            One of `PARTS`.
+        **asked
+            ``target`` (loss), ``by``, ``accelerators`` and ``batch`` (of serving), for the parts
+            that use them.
+
+        Raises
+        ------
+        PlanError
+            If there is no such part, or it cannot be worked out.
+        """
+        if part not in PARTS:
+            raise PlanError(f"A plan has no part {part!r}.", hint=f"Parts: {', '.join(PARTS)}.")
+        return PARTS[part](self, asked)
+
+
+def planned(fit: Fit, scenario: Scenario, *, fixed: Mapping[str, float] | None = None) -> Planned:
+    """Plan a scenario, and keep what it was made from.
+
+    Parameters
+    ----------
+    fit : Fit
+    scenario : Scenario
+    fixed : mapping of str to float, optional
+        Values of the law's other inputs, by table column.
+
+    Raises
+    ------
+    DoesNotFit, PlanError
+        As `isoflop.planning.plan`.
+    """
+    options, others = scenario.options, dict(fixed or {})
+    setting = setting_of(scenario, fit.param_convention)
+    best = plan_or_assume(fit, setting, params=options.params, level=options.level, fixed=others)
+    return Planned(
+        fit=fit,
+        scenario=scenario,
+        setting=setting,
+        plan=warned(best, fit, others),
+        fixed=others,
+    )
+
+
+def _laws(planned: Planned, asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    seen = planned.outlook(asked.get("by", "average"))
+    if seen.ahead is None:
+        raise PlanError("Nothing is known beyond the data.", detail=seen.reason)
+    return (sheets.laws_sheet(seen.ahead),)
+
+
+def _time(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    is_own = planned.scenario.options.batch_tokens is not None
+    return (sheets.time_sheet(planned.plan, is_own_batch=is_own),)
+
+
+def _memory(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    report = planned.memory()
+    advice = (sheets.advice_sheet(report),) if report.advice else ()
+    return (sheets.memory_sheet(report), *advice)
+
+
+def _shape(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    proposed = planned.shape()
+    near = nearest_released(planned.family, planned.plan.params, count=planned.count)
+    models = {
+        "New shape": (proposed.architecture, proposed.parameters),
+        near.name: (near.architecture, near.parameters),
+    }
+    return (replace(sheets.shape_sheet(models), notes=proposed.notes),)
+
+
+def _serving(planned: Planned, asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    setup = planned.served(asked.get("accelerators"), asked.get("batch", 1))
+    full, alone = planned.serving(setup)
+    return (sheets.serving_sheet(full, alone, setup, planned.plan.cost.usd_inference),)
+
+
+def _longer(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    smaller = sheets.smaller_sheet(planned.smaller_models())
+    return smaller, sheets.lifetime_sheet(planned.lifetime())
+
+
+def _target(planned: Planned, asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    target = asked.get("target")
+    chance = planned.risk(target, asked.get("by", "average"))
+    found = planned.least(target)
+    cost, count = planned.least_cost(found), planned.budget.count
+    least = sheets.least_sheet(found, cost, count, planned.fit.law.label)
+    return sheets.risk_sheet(chance), least
+
+
+def _assumptions(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+    n_saved = planned.scenario.options.checkpoints.n_saved
+    return (
+        sheets.assumptions_sheet(planned.plan),
+        sheets.disk_sheet(planned.plan, n_saved=n_saved),
+    )
+
+
+PARTS: Mapping[str, Callable[[Planned, Mapping[str, Any]], tuple[Sheet, ...]]] = {
+    "limits": lambda found, _: (sheets.limits_sheet(found.plan),),
+    "surface": lambda found, _: (sheets.surface_sheet(found.surface()),),
+    "laws": _laws,
+    "frontier": lambda found, _: (sheets.frontier_sheet(found.frontier()),),
+    "time": _time,
+    "memory": _memory,
+    "shape": _shape,
+    "hints": lambda found, _: (sheets.hints_sheet(found.hints(), found.plan),),
+    "serving": _serving,
+    "longer": _longer,
+    "target": _target,
+    "tornado": lambda found, _: (sheets.tornado_sheet(found.tornado()),),
+    "assumptions": _assumptions,
+}
+"""What follows from a plan, by name, in the order of the page."""
