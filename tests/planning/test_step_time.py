@@ -41,8 +41,15 @@ def test_matrix_products_by_hand():
     shape, tokens = LLAMA_8B, 2 * 4 * 8192
     counts = count_parameters(shape).by_component
     weights = counts["attention"] + counts["mlp"] + counts["lm_head"]
-    expected = 6 * weights * tokens * (1 + 500 / 4096) / 989e12
+    expected = 6 * weights * tokens * (1 + 400 / 4096) / 989e12
     assert step_work(step()).matmul_s == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_part_of_the_width_makes_narrow_products():
+    """Tensor parallelism cuts a product's width: what is left of 4,096 channels is 512."""
+    whole, cut = step_work(step()), step_work(step(layout=Layout(data=1, tensor=8)))
+    expected = (1 + 400 / 512) / (1 + 400 / 4096)
+    assert 8 * cut.matmul_s / whole.matmul_s == pytest.approx(expected, rel=1e-12)
 
 
 def test_attention_by_hand():
@@ -58,7 +65,7 @@ def test_attention_by_hand():
 
 
 def test_full_recomputation_runs_the_blocks_forward_once_more_but_not_the_head():
-    head = 6 * 128_256 * 4096 * 2 * 4 * 8192 * (1 + 500 / 4096) / 989e12
+    head = 6 * 128_256 * 4096 * 2 * 4 * 8192 * (1 + 400 / 4096) / 989e12
     once, again = step_work(step()), step_work(step(recompute="full"))
     assert again.matmul_s - head == pytest.approx(4 / 3 * (once.matmul_s - head), rel=1e-12)
 
@@ -206,7 +213,7 @@ def test_the_shipped_errors_are_what_the_command_finds(fitted):
 def test_the_error_is_no_larger_than_documented(fitted):
     """Shares of the measured time, as docs/planning.md gives them."""
     errors = fitted.errors().query("source == 'all'").set_index("kept_back")
-    for kept_back, median, p90 in (("tenth", 0.07, 0.19), ("source", 0.155, 0.31)):
+    for kept_back, median, p90 in (("tenth", 0.06, 0.18), ("source", 0.1, 0.22)):
         assert errors.loc[kept_back, "median_error"] < median
         assert errors.loc[kept_back, "p90_error"] < p90
 

@@ -87,9 +87,13 @@ class FittedSteps:
 INTERVAL_LEVEL = 0.8
 
 
+KeptBack = Literal["tenth", "source"]
+"""What was not fitted to when an error was measured: every tenth step, or all of one publisher."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepError:
-    """How far predicted times lie from those of steps whose source was kept back.
+    """How far predicted times lie from those of steps that were kept back.
 
     Parameters
     ----------
@@ -104,8 +108,8 @@ class StepError:
 
 
 @cache
-def load_step_error() -> StepError:
-    """Return the error to expect of a step that other people measure.
+def load_step_error(kept_back: KeptBack) -> StepError:
+    """Return the error to expect of a step: of software that is known, or of other people's.
 
     Raises
     ------
@@ -115,7 +119,7 @@ def load_step_error() -> StepError:
     try:
         with (data_root() / ERRORS_FILE).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        row = next(r for r in rows if (r["kept_back"], r["source"]) == ("source", "all"))
+        row = next(r for r in rows if (r["kept_back"], r["source"]) == (kept_back, "all"))
         return StepError(
             n_rows=int(row["n_rows"]),
             median=float(row["median_error"]),

@@ -30,9 +30,10 @@ from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
 CLUSTERS_FILE = "step_time/clusters.toml"
 
-NARROW_WIDTH = 500.0
-"""Matrix products of a model of this width take twice the time of very wide ones."""
-EIGHT_BIT_SHARE = 0.8
+NARROW_WIDTH = 400.0
+"""Where an accelerator's part of the model's width is this, products take twice the time of very
+wide ones."""
+EIGHT_BIT_SHARE = 0.9
 """Of the peak in 8-bit types that matrix products reach, as against 16-bit ones of theirs."""
 BYTES_16_BIT = 2.0
 RECOMPUTE_SHARE = 4 / 3
@@ -242,7 +243,7 @@ def _matmul_s(step: TrainingStep) -> tuple[Any, Any]:
         weights += shape.n_moe_layers * experts.n_shared * mlp_matrices(shape, experts.shared_d_ff)
         routed = shape.n_moe_layers * experts.top_k * mlp_matrices(shape, experts.d_ff)
     again = RECOMPUTE_SHARE if step.recompute == "full" else 1.0
-    narrow = 1 + NARROW_WIDTH / shape.d_model
+    narrow = 1 + NARROW_WIDTH * step.layout.tensor / shape.d_model
     flop_per_weight = FLOP_PER_PARAM_TOKEN * _tokens_per_accelerator(step) * narrow
     head = shape.vocab * shape.embedding_width * flop_per_weight / peak_16_bit
     return (

@@ -191,12 +191,13 @@ def described(found: FoundLayout) -> str:
 def evidence(setting: Setting) -> str:
     """Say what a predicted utilisation rests on, and how far it is off elsewhere."""
     found, is_measured = step_class(setting.accelerator)
-    error, fitted = load_step_error(), load_fitted_steps()
+    known, other = load_step_error("tenth"), load_step_error("source")
     near = "" if is_measured else ", of which none is this accelerator's"
     text = (
-        f"the fastest layout by {error.n_rows} measured steps, {found.label}{near} "
-        f"({fitted.fitted}; off by {error.median:.0%}, at most {error.p90:.0%} for nine in ten, "
-        "where a source was kept back)"
+        f"the fastest layout by {other.n_rows} measured steps, {found.label}{near} "
+        f"({load_fitted_steps().fitted}; off by {known.median:.0%}, at most {known.p90:.0%} for "
+        f"nine in ten, where a tenth was kept back, by {other.median:.0%} and {other.p90:.0%} "
+        "where a whole source was)"
     )
     if setting.budget.realised is not None:
         return f"{text}, at {setting.budget.realised:.0%} of its speed, your own"
