@@ -52,7 +52,7 @@ def until(is_so: Callable[[], object]) -> None:
 def lives(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before, or between open and read
         return False
     return state != "Z"
 
