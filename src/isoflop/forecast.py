@@ -8,7 +8,6 @@ from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
 from isoflop.fitting.compare import LawComparison, compare_laws
-from isoflop.fitting.quantiles import normal_quantile, t_quantile
 from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.tables import LossTable
 from isoflop.training.config import RunConfig, small_model
@@ -78,9 +77,8 @@ def next_budget_flop(table: LossTable) -> float:
 def predict_run(fitted: Fit, config: RunConfig, *, vocab_size: int, table: LossTable) -> Prediction:
     """Predict the loss of a run of one budget with its prediction band.
 
-    Resampling a handful of runs gives bands that are too narrow. As usual with few clusters, they
-    are widened by the ratio of Student's t, with one degree of freedom less than runs, to the
-    normal distribution (Cameron and Miller 2015, Journal of Human Resources 50, section VI).
+    The band widens itself for the few runs that it rests on, as every band by whole runs does
+    (`isoflop.fitting.intervals.small_sample`).
 
     Parameters
     ----------
@@ -106,13 +104,16 @@ def predict_run(fitted: Fit, config: RunConfig, *, vocab_size: int, table: LossT
         at = {item.symbol: np.array([values[item.column]]) for item in fitted.law.inputs}
     except KeyError as missing:
         raise FitError(f"A ladder has no value for the law's input {missing.args[0]}.") from None
+    if (n_runs := table.included()["run_id"].nunique()) < FEWEST_RUNS:
+        raise FitError(
+            f"A prediction needs at least {FEWEST_RUNS} runs; this ladder has {n_runs}.",
+            hint="Add sizes to the ladder.",
+        )
     interval = band(fitted, at, level=LEVEL, kind="prediction")
-    centre = float(interval.centre[0])
-    widening = few_runs_factor(table.included()["run_id"].nunique())
     return Prediction(
-        loss=centre,
-        lower=centre - widening * (centre - float(interval.lower[0])),
-        upper=centre + widening * (float(interval.upper[0]) - centre),
+        loss=float(interval.centre[0]),
+        lower=float(interval.lower[0]),
+        upper=float(interval.upper[0]),
         level=LEVEL,
         law_key=fitted.law.key,
         table_fingerprint=fitted.table_fingerprint,
@@ -122,25 +123,3 @@ def predict_run(fitted: Fit, config: RunConfig, *, vocab_size: int, table: LossT
         compute_flop=compute_flop,
         extrapolation=compute_flop / float(table.values("compute_flop").max()),
     )
-
-
-def few_runs_factor(n_runs: int) -> float:
-    """Return how much wider a band must be that rests on a few runs.
-
-    Raises
-    ------
-    FitError
-        If there are fewer than three.
-
-    Examples
-    --------
-    >>> round(few_runs_factor(4), 3)
-    1.431
-    """
-    if n_runs < FEWEST_RUNS:
-        raise FitError(
-            f"A prediction needs at least {FEWEST_RUNS} runs; this ladder has {n_runs}.",
-            hint="Add sizes to the ladder.",
-        )
-    tail = 0.5 + LEVEL / 2
-    return float(t_quantile(n_runs - 1, tail) / normal_quantile(tail))

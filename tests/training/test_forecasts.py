@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from isoflop.errors import TrainingError
+from isoflop.fitting.quantiles import normal_quantile, t_quantile
 from isoflop.store import Store
 from isoflop.training.config import FAMILIES
 from isoflop.training.forecasts import (
+    TWICE_WIDENED,
     Prediction,
     evidence_path,
     list_forecasts,
@@ -15,6 +17,7 @@ from isoflop.training.forecasts import (
     register_forecast,
     score,
     settle_forecasts,
+    widened_once,
     write_forecasts,
 )
 from isoflop.training.queue import RunQueue
@@ -164,3 +167,13 @@ def test_the_forecasts_that_ship_are_twenty_made_before_their_runs():
     with evidence_path().open(encoding="utf-8") as file:
         said = [row["inside"] == "1" for row in csv.DictReader(file)]
     assert said == [forecast.is_inside for forecast in forecasts]
+
+
+def test_widened_once_the_forecasts_that_ship_hold_about_what_they_promise():
+    """The figures of docs/training.md."""
+    once = [widened_once(forecast) for forecast in read_forecasts(evidence_path())]
+    assert score(once).n_inside == 17
+    bands = [forecast.prediction for forecast in once]
+    half = sum(band.upper / band.lower - 1 for band in bands) / 2 / len(bands)
+    assert half == pytest.approx(0.0309, abs=5e-5)
+    assert pytest.approx(t_quantile(3, 0.95) / normal_quantile(0.95), abs=1e-4) == TWICE_WIDENED

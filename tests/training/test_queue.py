@@ -1,5 +1,6 @@
 """Runs as processes: started, stopped, killed, resumed, refused."""
 
+import json
 import os
 import shutil
 import signal
@@ -287,6 +288,18 @@ def test_a_damaged_worker_file_is_forgotten(queue):
     assert queue.workers() == [ProcessId.current()]
     assert not (queue.root / "workers" / "17.json").exists()
     queue.leave()
+
+
+def test_containers_on_one_folder_keep_their_own_workers(queue):
+    """Processes of two containers have the same numbers; a file by the number alone was shared."""
+    here = ProcessId.current()
+    elsewhere = replace(here, host="another-container")
+    queue._register(here)
+    queue._register(elsewhere)
+    assert queue.workers() == [here]  # and those of the other stay where they are
+    queue.leave()
+    [left] = (queue.root / "workers").glob("*.json")
+    assert ProcessId(**json.loads(left.read_text())) == elsewhere
 
 
 def test_a_worker_that_does_not_obey_is_killed(queue, tiny, monkeypatch):

@@ -150,7 +150,7 @@ class RunQueue:
 
     def leave(self) -> None:
         """No longer count this process as a worker."""
-        self._workers_folder().joinpath(f"{os.getpid()}.json").unlink(missing_ok=True)
+        self._worker_path(ProcessId.current()).unlink(missing_ok=True)
 
     def ensure_workers(self, n_workers: int | None = None) -> int:
         """Start workers until there are as many as wanted or as runs in the queue.
@@ -178,10 +178,15 @@ class RunQueue:
         return n_new
 
     def workers(self) -> list[ProcessId]:
-        """List the workers that are alive, and forget the others."""
+        """List this machine's workers that are alive, and forget those that are not.
+
+        Of other machines or containers on the same folder nobody can tell here: theirs are theirs.
+        """
         alive = []
         for path in self._workers_folder().glob("*.json"):
             process = _process_of(path)
+            if process is not None and not process.is_here:
+                continue
             if process is not None and process.is_alive():
                 alive.append(process)
             else:
@@ -263,7 +268,11 @@ class RunQueue:
             )
 
     def _register(self, process: ProcessId) -> None:
-        write_json(self._workers_folder() / f"{process.pid}.json", asdict(process))
+        write_json(self._worker_path(process), asdict(process))
+
+    def _worker_path(self, process: ProcessId) -> Path:
+        """Name a worker's file; containers on one folder have the same process numbers."""
+        return self._workers_folder() / f"{process.host}-{process.pid}.json"
 
     def _workers_folder(self) -> Path:
         folder = self.root / "workers"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from isoflop.errors import TrainingError
 from isoflop.training.config import DeviceChoice, Family, RunConfig
+from isoflop.training.engine.products import product
 from isoflop.training.estimates import faster_on_accelerator
 
 RECURRENT: tuple[Family, ...] = ("rnn", "rnn_attention", "lstm")
@@ -118,7 +119,7 @@ def matmul_peak_flop_per_s(
     for _ in range(n_rounds + 1):  # the first one warms up
         start = _clock(device)
         for _ in range(4):
-            a @ a
+            product(a, a)
         best_s = min(best_s, _clock(device) - start)
     return 4 * 2.0 * size**3 / best_s
 
