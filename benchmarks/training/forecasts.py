@@ -15,7 +15,8 @@ from pathlib import Path
 
 from isoflop.forecast import N_DRAWS, fit_ladder, predict_run
 from isoflop.laws import law_for_role
-from isoflop.store import Store
+from isoflop.people import LOCAL
+from isoflop.store import Documents, Store
 from isoflop.training.config import FAMILIES, Family, RunConfig
 from isoflop.training.forecasts import (
     Forecast,
@@ -46,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     queue = RunQueue(options.root)
     options.root.mkdir(parents=True, exist_ok=True)
-    store = Store(f"sqlite:///{options.root / 'forecasts.sqlite3'}")
+    store = Store(f"sqlite:///{options.root / 'forecasts.sqlite3'}").of(LOCAL)
     for seed in SEEDS:
         for family in FAMILIES:
             forecast = decided(store, queue, family, seed, options.workers)
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def decided(
-    store: Store, queue: RunQueue, family: Family, seed: int, n_workers: int | None
+    store: Documents, queue: RunQueue, family: Family, seed: int, n_workers: int | None
 ) -> Forecast:
     """Return the forecast on one family and seed, made and trained if it was not before."""
     grid = LadderGrid(families=(family,), widths=WIDTHS, token_budgets=BUDGETS, seeds=(seed,))
@@ -71,7 +72,9 @@ def decided(
     return next(one for one in settle_forecasts(store, queue) if one.id == forecast.id)
 
 
-def make_forecast(store: Store, queue: RunQueue, config: RunConfig, runs: list[Run]) -> Forecast:
+def make_forecast(
+    store: Documents, queue: RunQueue, config: RunConfig, runs: list[Run]
+) -> Forecast:
     """Predict the run from the ladder and store the prediction before it exists."""
     table = read_ladder(runs).table
     fitted = fit_ladder(law_for_role("small-runs-default").key, table, n_draws=N_DRAWS)
@@ -81,7 +84,7 @@ def make_forecast(store: Store, queue: RunQueue, config: RunConfig, runs: list[R
     return register_forecast(store, queue, config, prediction)
 
 
-def find_forecast(store: Store, queue: RunQueue, config: RunConfig) -> Forecast | None:
+def find_forecast(store: Documents, queue: RunQueue, config: RunConfig) -> Forecast | None:
     """Return the forecast on a configuration, if it was made."""
     for forecast in list_forecasts(store):
         if find_run(forecast.run_id, root=queue.root).config() == config:

@@ -24,6 +24,7 @@
     ├── AccessError           somebody may not do or see this
     ├── WorkError             heavy work was refused or ended before its end
     └── StoreError            the database of saved documents cannot be opened, read or written
+        └── ConflictError     another person changed a document in the meantime
 """
 
 from __future__ import annotations
@@ -201,3 +202,9 @@ class StoreError(IsoflopError):
     """The database of saved documents cannot be opened, read or written."""
 
     code = "store"
+
+
+class ConflictError(StoreError):
+    """Another person changed a document in the meantime."""
+
+    code = "conflict"

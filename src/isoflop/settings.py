@@ -127,6 +127,13 @@ SETTINGS: tuple[Setting, ...] = (
         help="`1`: nothing is stored, nothing is trained, and no model answers over HTTP.",
     ),
     Setting(
+        name="ISOFLOP_MAX_STORED_MB",
+        section="limits",
+        default="500",
+        help="What a person may store in the database, in MB: documents, their earlier versions "
+        "and uploaded tables in workspaces.",
+    ),
+    Setting(
         name="ISOFLOP_EXECUTOR",
         section="jobs",
         default="processes",
@@ -181,6 +188,27 @@ def text(name: str) -> str:
 def entries(name: str) -> tuple[str, ...]:
     """Return what a setting lists, parted by commas."""
     return tuple(part.strip() for part in text(name).split(",") if part.strip())
+
+
+def number(name: str) -> float:
+    """Return a setting that is a number.
+
+    Raises
+    ------
+    SettingError
+        If it is not a number above zero.
+    """
+    given = text(name)
+    try:
+        value = float(given)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise SettingError(
+            f"The setting {name} is {given!r}, which is not a positive number.",
+            hint=f"Set it to a number such as {_BY_NAME[name].default}, or leave it out.",
+        )
+    return value
 
 
 def is_read_only() -> bool:

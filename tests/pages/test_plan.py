@@ -9,15 +9,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import button, figures, metrics, open_shipped
 
+from isoflop.ui import documents
+
 page = partial(open_shipped, "plan", bootstrap="200")
 
 
 @pytest.fixture(autouse=True)
 def own_store(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path}/saved.db")
-    from isoflop.ui.plan import saved as plan_saved
-
-    plan_saved._store.clear()
+    documents.store.clear()
 
 
 def answer(at: AppTest) -> str:

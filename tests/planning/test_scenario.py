@@ -5,6 +5,7 @@ import pytest
 from isoflop.accounting import find_family
 from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import CatalogError, PlanError
+from isoflop.people import LOCAL
 from isoflop.planning import Budget, PlanOptions, Site, find_accelerator, plan_within
 from isoflop.planning import plan as best_plan
 from isoflop.planning.layout import Layout
@@ -27,7 +28,7 @@ from isoflop.planning.scenario import (
 from isoflop.planning.step_work import TrainingStep
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.planning.trained import laid_out
-from isoflop.store import Store
+from isoflop.store import Documents, Store
 
 H100 = find_accelerator("h100-sxm")
 DAY = 86400.0
@@ -50,8 +51,8 @@ def with_options(scenario: Scenario, **given: object) -> Scenario:
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(f"sqlite:///{tmp_path}/saved.db")
+def store(tmp_path) -> Documents:
+    return Store(f"sqlite:///{tmp_path}/saved.db").of(LOCAL)
 
 
 def test_a_scenario_survives_being_written_down() -> None:

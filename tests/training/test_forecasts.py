@@ -6,6 +6,7 @@ import pytest
 
 from isoflop.errors import TrainingError
 from isoflop.fitting.quantiles import normal_quantile, t_quantile
+from isoflop.people import LOCAL
 from isoflop.store import Store
 from isoflop.training.config import FAMILIES
 from isoflop.training.forecasts import (
@@ -33,7 +34,7 @@ PREDICTION = Prediction(
 @pytest.fixture
 def store(tmp_path):
     made = Store(f"sqlite:///{tmp_path / 'forecasts.sqlite3'}")
-    yield made
+    yield made.of(LOCAL)
     made.close()
 
 

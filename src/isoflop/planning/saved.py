@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from isoflop.errors import CatalogError, DocumentError
 from isoflop.planning.hardware import describe_accelerator, load_accelerators, parse_accelerator
@@ -14,7 +13,7 @@ from isoflop.planning.scenario import Scenario, from_document, to_document
 from isoflop.planning.types import Accelerator, Plan
 
 if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
-    from isoflop.store import Store
+    from isoflop.store import Document, Documents
 
 SCENARIO, ACCELERATOR = "scenario", "accelerator"
 OWN_PREFIX = "own-"
@@ -27,6 +26,8 @@ class SavedScenario:
     Parameters
     ----------
     name : str
+        Of the document; with its owner's where it is another's.
+    document : Document
     scenario : Scenario
     plan : Plan
     fit : str
@@ -38,6 +39,7 @@ class SavedScenario:
     """
 
     name: str
+    document: Document
     scenario: Scenario
     plan: Plan
     fit: str
@@ -46,15 +48,15 @@ class SavedScenario:
 
 
 def save_scenario(
-    store: Store,
+    store: Documents,
     name: str,
     scenario: Scenario,
     plan: Plan,
     *,
     fit: str,
     link: str,
-) -> None:
-    """Save a scenario and its plan, in place of any other of that name.
+) -> Document:
+    """Save a scenario and its plan; one's own of that name becomes its earlier version.
 
     Raises
     ------
@@ -71,10 +73,10 @@ def save_scenario(
         "fit": fit,
         "link": link,
     }
-    store.put(SCENARIO, name.strip(), body)
+    return store.put(SCENARIO, name.strip(), body)
 
 
-def saved_scenarios(store: Store) -> tuple[list[SavedScenario], list[str]]:
+def saved_scenarios(store: Documents) -> tuple[list[SavedScenario], list[str]]:
     """Return every scenario that can be read, the last saved first, and the names of the others.
 
     Raises
@@ -82,24 +84,27 @@ def saved_scenarios(store: Store) -> tuple[list[SavedScenario], list[str]]:
     StoreError
         If the store cannot be read.
     """
-    found, unreadable = [], []
-    for document in store.find(SCENARIO):
+    documents = store.find(SCENARIO)
+    found, unreadable = [], list(documents.unreadable)
+    for document in documents:
         try:
-            found.append(_scenario(document.key, document.body, document.updated))
+            found.append(_scenario(document, store.name(document)))
         except CatalogError:
             unreadable.append(document.key)
     return found, unreadable
 
 
-def _scenario(name: str, body: Mapping[str, Any], saved: datetime) -> SavedScenario:
+def _scenario(document: Document, name: str) -> SavedScenario:
+    body = document.body
     try:
         return SavedScenario(
             name=name,
+            document=document,
             scenario=from_document(body["scenario"]),
             plan=Plan.from_json(json.dumps(body["plan"])),
             fit=body["fit"],
             link=body["link"],
-            saved=saved,
+            saved=document.updated,
         )
     except (DocumentError, KeyError, TypeError) as error:
         raise CatalogError(
@@ -107,7 +112,7 @@ def _scenario(name: str, body: Mapping[str, Any], saved: datetime) -> SavedScena
         ) from None
 
 
-def save_accelerator(store: Store, accelerator: Accelerator) -> Accelerator:
+def save_accelerator(store: Documents, accelerator: Accelerator) -> Accelerator:
     """Save an accelerator of one's own, under a key made from its label, and return it.
 
     Raises
@@ -126,7 +131,7 @@ def save_accelerator(store: Store, accelerator: Accelerator) -> Accelerator:
     return checked
 
 
-def own_accelerators(store: Store) -> dict[str, Accelerator]:
+def own_accelerators(store: Documents) -> dict[str, Accelerator]:
     """Return the accelerators that were saved and can be read, by key.
 
     Raises
@@ -135,7 +140,9 @@ def own_accelerators(store: Store) -> dict[str, Accelerator]:
         If the store cannot be read.
     """
     found = {}
-    for document in store.find(ACCELERATOR):
+    # One's own of a name, which come last here, count before others'.
+    documents = sorted(store.find(ACCELERATOR), key=lambda d: d.owner == store.actor.id)
+    for document in documents:
         try:
             found[document.key] = parse_accelerator(document.key, document.body)
         except CatalogError:
@@ -143,7 +150,7 @@ def own_accelerators(store: Store) -> dict[str, Accelerator]:
     return found
 
 
-def all_accelerators(store: Store) -> dict[str, Accelerator]:
+def all_accelerators(store: Documents) -> dict[str, Accelerator]:
     """Return what ships and what was saved, by key.
 
     Raises

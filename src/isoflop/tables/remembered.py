@@ -13,7 +13,7 @@ from isoflop.errors import StoreError, TableError
 from isoflop.tables.mapping import ColumnMapping, headers_key, mapping_from_json
 
 if TYPE_CHECKING:
-    from isoflop.store import Store
+    from isoflop.store import Documents
     from isoflop.tables.raw import RawTable
 
 KIND = "column-mapping"
@@ -42,32 +42,27 @@ def signature(raw: RawTable) -> tuple[str, ...]:
     return tuple(sorted(f"{header}\t{kind}" for header, kind in kinds.items()))
 
 
-def remember_mapping(store: Store, raw: RawTable, mapping: ColumnMapping, owner: str = "") -> None:
-    """Keep a mapping for files with these columns, in any order.
-
-    Parameters
-    ----------
-    store : Store
-    raw : RawTable
-    mapping : ColumnMapping
-    owner : str
-        Whose word it is; nobody else's files are read by it.
+def remember_mapping(store: Documents, raw: RawTable, mapping: ColumnMapping) -> None:
+    """Keep a person's mapping for files with these columns, in any order.
 
     Raises
     ------
     StoreError
         If the store cannot be written.
+    AccessError
+        If the person may not write there.
     """
-    store.put(KIND, _key(raw, owner), json.loads(mapping.to_json()))
+    store.put(KIND, _key(raw), json.loads(mapping.to_json()))
 
 
-def recall_mapping(store: Store, raw: RawTable, owner: str = "") -> Remembered | None:
-    """Return what was last remembered for these columns, or None.
+def recall_mapping(store: Documents, raw: RawTable) -> Remembered | None:
+    """Return what the person last remembered for these columns, or None.
 
-    One that can no longer be read is as good as none; so is a store that cannot be reached.
+    Without an own one, what is shared with everyone counts. One that can no longer be read is as
+    good as none; so is a store that cannot be reached.
     """
     try:
-        document = store.get(KIND, _key(raw, owner))
+        document = store.get(KIND, _key(raw))
         if document is None:
             return None
         mapping = mapping_from_json(json.dumps(document.body))
@@ -76,16 +71,20 @@ def recall_mapping(store: Store, raw: RawTable, owner: str = "") -> Remembered |
     return Remembered(mapping=mapping, confirmed=document.updated)
 
 
-def forget_mapping(store: Store, raw: RawTable, owner: str = "") -> None:
+def forget_mapping(store: Documents, raw: RawTable) -> None:
     """Forget the mapping for these columns.
 
     Raises
     ------
     StoreError
         If the store cannot be written.
+    AccessError
+        If it is another's, who did not share it to be changed.
     """
-    store.delete(KIND, _key(raw, owner))
+    document = store.get(KIND, _key(raw))
+    if document is not None:
+        store.delete(document.id)
 
 
-def _key(raw: RawTable, owner: str) -> str:
-    return headers_key((*signature(raw), f"\n{owner}"))
+def _key(raw: RawTable) -> str:
+    return headers_key((*signature(raw), "\n"))  # as what was saved by nobody has it

@@ -14,14 +14,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from isoflop.data import data_root
-from isoflop.errors import TrainingError
+from isoflop.errors import IsoflopError, TrainingError
 from isoflop.training.benchmark_table import DATASET
 from isoflop.training.config import RunConfig
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import find_run, list_runs
+
+if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
+    from isoflop.store import Document, Documents
 
 KIND = "training-bet"
 COLUMNS = (
@@ -29,19 +32,6 @@ COLUMNS = (
     *("extrapolation", "predicted", "lower", "upper", "level", "outcome", "inside"),
 )
 """Of the file of decided forecasts."""
-
-
-class DocumentStore(Protocol):
-    """What forecasts need of ``isoflop.store.Store``."""
-
-    def put(self, kind: str, key: str, body: dict[str, Any]) -> Any:
-        """Save a document."""
-
-    def find(self, kind: str) -> list[Any]:
-        """Return every document of a kind."""
-
-    def delete(self, kind: str, key: str) -> bool:
-        """Delete a document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +111,13 @@ class Forecast:
 
 
 def register_forecast(
-    store: DocumentStore, queue: RunQueue, config: RunConfig, prediction: Prediction
+    store: Documents, queue: RunQueue, config: RunConfig, prediction: Prediction
 ) -> Forecast:
     """Store a prediction, then queue the run that decides it.
 
     Parameters
     ----------
-    store : DocumentStore
+    store : Documents
     queue : RunQueue
     config : RunConfig
         With one budget alone, the one predicted.
@@ -166,32 +156,51 @@ def register_forecast(
         label=config.label,
         prediction=prediction,
     )
-    store.put(KIND, forecast.id, asdict(forecast))
+    document = store.put(KIND, forecast.id, asdict(forecast))
     try:
         [run] = queue.submit([config])
-    except TrainingError:
-        store.delete(KIND, forecast.id)
+    except IsoflopError:
+        store.delete(document.id)
         raise
     forecast = replace(forecast, run_id=run.id)
     store.put(KIND, forecast.id, asdict(forecast))
     return forecast
 
 
-def list_forecasts(store: DocumentStore) -> list[Forecast]:
-    """Return every forecast, the latest first."""
-    found = [_from_body(document.body) for document in store.find(KIND)]
-    return sorted(found, key=lambda forecast: forecast.made, reverse=True)
+def list_forecasts(store: Documents) -> list[Forecast]:
+    """Return every forecast that the person sees and that can be read, the latest first."""
+    return [forecast for _, forecast in _read(store)[0]]
 
 
-def settle_forecasts(store: DocumentStore, queue: RunQueue) -> list[Forecast]:
-    """Read the outcomes that have arrived; return every forecast, the latest first."""
+def unreadable_forecasts(store: Documents) -> list[str]:
+    """Name the forecasts that the lists leave out because they cannot be read."""
+    return _read(store)[1]
+
+
+def _read(store: Documents) -> tuple[list[tuple[Document, Forecast]], list[str]]:
+    documents = store.find(KIND)
+    found, unreadable = [], list(documents.unreadable)
+    for document in documents:
+        try:
+            found.append((document, _from_body(document.body)))
+        except (KeyError, TypeError):
+            unreadable.append(document.key)
+    return sorted(found, key=lambda pair: pair[1].made, reverse=True), unreadable
+
+
+def settle_forecasts(store: Documents, queue: RunQueue) -> list[Forecast]:
+    """Read the outcomes that have arrived; return every forecast, the latest first.
+
+    Outcomes are kept with the forecasts that the person may change.
+    """
     forecasts = []
-    for forecast in list_forecasts(store):
+    for document, forecast in _read(store)[0]:
         outcome = _outcome(forecast, queue) if forecast.outcome_loss is None else None
         if outcome is not None:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             forecast = replace(forecast, outcome_loss=outcome, settled=now)
-            store.put(KIND, forecast.id, asdict(forecast))
+            if document.can_write:
+                store.change(document.id, asdict(forecast))
         forecasts.append(forecast)
     return forecasts
 

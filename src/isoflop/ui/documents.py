@@ -17,7 +17,7 @@ from isoflop.tables.remembered import (
 from isoflop.ui import visitor
 
 if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
-    from isoflop.store import Store
+    from isoflop.store import Documents, Store
 
 
 @st.cache_resource(show_spinner=False)
@@ -34,10 +34,21 @@ def store() -> Store:
     return Store()
 
 
+def mine() -> Documents:
+    """Return the documents as whoever looks at the page sees them.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be opened.
+    """
+    return store().of(visitor.actor())
+
+
 def mapping_for(raw: RawTable) -> Remembered | None:
     """Return the mapping remembered for these columns; None without one, or without a store."""
     try:
-        return recall_mapping(store(), raw, visitor.actor().id)
+        return recall_mapping(mine(), raw)
     except StoreError:
         return None
 
@@ -47,10 +58,10 @@ def remember(raw: RawTable, mapping: ColumnMapping) -> None:
 
     Raises
     ------
-    StoreError
+    StoreError, AccessError
         If it cannot be saved.
     """
-    remember_mapping(store(), raw, mapping, visitor.actor().id)
+    remember_mapping(mine(), raw, mapping)
 
 
 def forget(raw: RawTable) -> None:
@@ -58,7 +69,7 @@ def forget(raw: RawTable) -> None:
 
     Raises
     ------
-    StoreError
+    StoreError, AccessError
         If the store cannot be written.
     """
-    forget_mapping(store(), raw, visitor.actor().id)
+    forget_mapping(mine(), raw)

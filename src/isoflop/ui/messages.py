@@ -15,6 +15,7 @@ from isoflop.notices import Notice, Severity
 
 logger = logging.getLogger("isoflop.ui")
 
+_FAILURE = "failure of a callback"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 _MARKDOWN_OF_OPTIONS = re.compile(r"([\\`*\[\]$:<~])")
 _ICONS: dict[Severity, str] = {
@@ -120,6 +121,34 @@ def boundary() -> Iterator[None]:
         show(error)
     except Exception as error:
         show_unexpected(error)
+
+
+@contextmanager
+def in_callback() -> Iterator[None]:
+    """Keep what goes wrong in a button's callback, for the page to show when it runs again."""
+    forget_callback_failure()
+    try:
+        yield
+    except IsoflopError as failure:
+        st.session_state[_FAILURE] = failure
+
+
+def forget_callback_failure() -> None:
+    """Let what the last click failed with no longer be shown."""
+    st.session_state[_FAILURE] = None
+
+
+def callback_failure() -> IsoflopError | None:
+    """Return why the last click failed, if it did."""
+    failure: IsoflopError | None = st.session_state.get(_FAILURE)
+    return failure
+
+
+def show_callback_failure() -> None:
+    """Show why the last click failed, until another one works."""
+    failure = callback_failure()
+    if failure is not None:
+        show(failure)
 
 
 def notices(found: Sequence[Notice]) -> None:

@@ -16,6 +16,7 @@ from isoflop.ui import jobs, messages, visitor
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
 SIDEBAR_WIDTH_PX = 330
+_SHOWN_PAGE = "page shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,10 @@ def page(key: str) -> Iterator[PageInfo]:
     )
     st.html(ASSETS / "style.css")
     jobs.open_page()
+    if st.session_state.get(_SHOWN_PAGE) != key:
+        messages.forget_callback_failure()
+    st.session_state[_SHOWN_PAGE] = key
+    messages.show_callback_failure()
     with messages.boundary():
         yield opened
     jobs.leave_unwanted()

@@ -13,22 +13,14 @@ from isoflop.errors import IsoflopError, PlanError, StoreError
 from isoflop.planning import Accelerator, load_accelerators
 from isoflop.planning.sheets import plans_sheet
 from isoflop.plot import APP
-from isoflop.ui import messages, panels
+from isoflop.ui import documents, messages, panels
 
 if TYPE_CHECKING:
     from isoflop.planning.saved import SavedScenario
-    from isoflop.store import Store
 
 MAX_COMPARED = 5
 JUST_SAVED = "plan.just saved"
-
-
-@st.cache_resource(show_spinner=False)
-def _store() -> Store:
-    """Open the store of documents when it is first needed."""
-    from isoflop.store import Store
-
-    return Store()
+DELETED = "plan.deleted"
 
 
 def accelerators() -> dict[str, Accelerator]:
@@ -36,7 +28,7 @@ def accelerators() -> dict[str, Accelerator]:
     from isoflop.planning.saved import all_accelerators
 
     try:
-        return all_accelerators(_store())
+        return all_accelerators(documents.mine())
     except StoreError:
         return dict(load_accelerators())
 
@@ -120,7 +112,7 @@ def _save_accelerator(edited: Accelerator) -> None:
     from isoflop.planning.saved import save_accelerator
 
     try:
-        saved = save_accelerator(_store(), edited)
+        saved = save_accelerator(documents.mine(), edited)
     except IsoflopError as error:
         messages.show(error)
         return
@@ -144,28 +136,32 @@ def scenarios() -> list[SavedScenario]:
     """
     from isoflop.planning.saved import saved_scenarios
 
-    found, unreadable = saved_scenarios(_store())
+    found, unreadable = saved_scenarios(documents.mine())
     if unreadable:
         st.caption(f"Not readable: {messages.plain(', '.join(unreadable))}.")
     return found
 
 
-def store() -> Store:
-    """Return the store of documents.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be opened.
-    """
-    return _store()
+def delete(saved: SavedScenario) -> None:
+    """Delete a saved scenario, and let that be taken back; for a button's callback."""
+    with messages.in_callback():
+        documents.mine().delete(saved.document.id)
+        st.session_state[DELETED] = (saved.document.id, saved.name)
 
 
-def delete(name: str) -> None:
-    """Delete a saved scenario."""
-    from isoflop.planning.saved import SCENARIO
+def offer_undo() -> None:
+    """Draw the button that takes the last deletion back."""
+    if DELETED in st.session_state:
+        _, name = st.session_state[DELETED]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Deleted {messages.plain(name)}.")
+            st.button("Undo", key="plan.undo", icon=":material/undo:", on_click=_undo)
 
-    _store().delete(SCENARIO, name)
+
+def _undo() -> None:
+    document_id, _ = st.session_state.pop(DELETED)
+    with messages.in_callback():
+        documents.mine().undelete(document_id)
 
 
 def comparison(chosen: list[SavedScenario]) -> None:

@@ -14,7 +14,7 @@ from isoflop.planning.saved import save_scenario
 from isoflop.planning.sheets import Sheet
 from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
-from isoflop.ui import headline, inputs, messages, panels, reproduce
+from isoflop.ui import documents, headline, inputs, messages, panels, reproduce
 from isoflop.ui.plan import build as plan_build
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import saved as plan_saved
@@ -177,6 +177,7 @@ def _compare(shown: View) -> None:
         )
         if st.form_submit_button("Save this plan", icon=":material/save:", type="primary"):
             _save(shown, name or "")
+    plan_saved.offer_undo()
     saved = plan_saved.scenarios()
     if not saved:
         st.caption("Nothing is saved yet. Save two plans or more to see them side by side.")
@@ -200,9 +201,10 @@ def _compare(shown: View) -> None:
             st.button(
                 f"Delete {entry.name}",
                 icon=":material/delete:",
-                key=f"plan.delete.{entry.name}",
+                key=f"plan.delete.{entry.document.id}",
                 on_click=plan_saved.delete,
-                args=(entry.name,),
+                args=(entry,),
+                disabled=not entry.document.can_write,
             )
 
 
@@ -213,7 +215,7 @@ def _save(shown: View, name: str) -> None:
     query = urlencode([(key, value) for key in asked if key != TAB for value in asked.get_all(key)])
     try:
         save_scenario(
-            plan_saved.store(),
+            documents.mine(),
             name,
             shown.scenario,
             shown.plan,

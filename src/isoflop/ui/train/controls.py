@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -38,7 +36,6 @@ SMALLEST_CORPUS_TOKENS = 200_000
 """Budgets below are within an epoch of any text that is accepted, whatever its tokens."""
 _UPLOADED = "train.uploaded"
 _UPLOAD_FAILURE = "train.upload.failure"
-_FAILURE = "train.failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,27 +298,10 @@ def _start(asked: Setup) -> None:
 
 def launch(configs: list[RunConfig], *, title: str) -> bool:
     """Start a ladder and show it; return whether it started."""
-    with failures_kept():
+    with messages.in_callback():
         ladder = start_ladder(train_state.queue(), configs, title=title)
         st.query_params[train_state.RUN] = ladder.id
-    return st.session_state[_FAILURE] is None
-
-
-@contextmanager
-def failures_kept() -> Iterator[None]:
-    """Keep what goes wrong in a button's callback for the page to show."""
-    st.session_state[_FAILURE] = None
-    try:
-        yield
-    except TrainingError as failure:
-        st.session_state[_FAILURE] = failure
-
-
-def show_failure() -> None:
-    """Show why the last click failed, if it did."""
-    failure = st.session_state.get(_FAILURE)
-    if failure is not None:
-        messages.show(failure)
+    return messages.callback_failure() is None
 
 
 def past_ladders() -> None:

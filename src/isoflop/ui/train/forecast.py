@@ -24,18 +24,17 @@ from isoflop.training.forecasts import (
     register_forecast,
     score,
     settle_forecasts,
+    unreadable_forecasts,
     widened_once,
 )
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE, find_run
-from isoflop.ui import messages, panels
-from isoflop.ui.plan import saved as plan_saved
+from isoflop.ui import documents, messages, panels
 from isoflop.ui.train import law as train_law
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_number, format_quantity
 
 POLL_S = 2.0
-_FAILURE = "train.forecast.failure"
 
 
 def show_forecasts(ladder: Ladder | None) -> None:
@@ -46,7 +45,7 @@ def show_forecasts(ladder: Ladder | None) -> None:
         )
     else:
         _offer(ladder)
-    forecasts = settle_forecasts(plan_saved.store(), train_state.queue())
+    forecasts = settle_forecasts(documents.mine(), train_state.queue())
     is_open = any(forecast.outcome_loss is None and _is_running(forecast) for forecast in forecasts)
     st.fragment(_record, run_every=POLL_S if is_open else None)(is_open)
     _evidence()
@@ -89,9 +88,6 @@ def _offer(ladder: Ladder) -> None:
             args=(config, prediction),
             help="The prediction is stored with its time before the run exists.",
         )
-        failure = st.session_state.get(_FAILURE)
-        if failure is not None:
-            messages.show(failure)
     with right:
         asked = Forecast(
             id="", run_id="", made="", label=config.label, prediction=prediction,
@@ -150,17 +146,17 @@ def _state(config: RunConfig, prediction: Prediction, outcome: float | None) -> 
 
 def _place(config: RunConfig, prediction: Prediction) -> None:
     queue = train_state.queue()
-    st.session_state[_FAILURE] = None
-    try:
-        register_forecast(plan_saved.store(), queue, config, prediction)
+    with messages.in_callback():
+        register_forecast(documents.mine(), queue, config, prediction)
         queue.ensure_workers()
-    except IsoflopError as failure:
-        st.session_state[_FAILURE] = failure
 
 
 def _record(was_open: bool) -> None:
     with messages.boundary():
-        forecasts = settle_forecasts(plan_saved.store(), train_state.queue())
+        forecasts = settle_forecasts(documents.mine(), train_state.queue())
+        unreadable = unreadable_forecasts(documents.mine())
+        if unreadable:
+            st.caption(f"Not readable: {messages.plain(', '.join(unreadable))}.")
         if not forecasts:
             return
         st.subheader("Your forecasts", anchor=False)
@@ -255,7 +251,7 @@ def _verdict(forecast: Forecast) -> str:
 
 def _outcome_of(config: RunConfig) -> float | None:
     """Return what a forecast on this very run came to, if there is one."""
-    for forecast in settle_forecasts(plan_saved.store(), train_state.queue()):
+    for forecast in settle_forecasts(documents.mine(), train_state.queue()):
         if forecast.outcome_loss is not None and _config_of(forecast) == config:
             return forecast.outcome_loss
     return None

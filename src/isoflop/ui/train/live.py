@@ -118,7 +118,7 @@ def _resume(ladder: Ladder) -> None:
 
 
 def _delete(ladder: Ladder) -> None:
-    with train_controls.failures_kept():
+    with messages.in_callback():
         delete_ladder(train_state.queue(), ladder)
         del st.query_params[train_state.RUN]
 

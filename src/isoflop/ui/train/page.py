@@ -33,7 +33,6 @@ def show() -> None:
     with st.sidebar:
         asked = _setup()
     ladder = _ladder()
-    train_controls.show_failure()
     tabs = st.tabs(
         list(STAGES), default=FIRST, key=train_state.STAGE, on_change="rerun", bind="query-params"
     )
