@@ -31,7 +31,8 @@ HEAD = """\
 # the least and the largest with any one source left out. Intervals: between which shares of the
 # predicted time the middle of the measured times lay, predicted without their source (without
 # their class: "nearest"). whole_runs: share of the speed of tuned steps that published runs made,
-# and between which multiples of the hours so planned the middle of the published hours lay.
+# and between which multiples of the hours so planned the middle of the published hours lay;
+# large_lower: the lower end for runs of 2e24 FLOP or more, from those alone.
 """
 
 
@@ -44,7 +45,8 @@ def toml_lines(fitted: StepFit, whole: WholeRuns, date: str) -> Iterator[str]:
         yield f"lower = {lower:.4f}\nupper = {upper:.4f}\nn_rows = {n_rows}"
     yield f"\n[whole_runs]\nshare = {whole.share:.4f}"
     yield f"lower = {whole.lower:.4f}\nupper = {whole.upper:.4f}"
-    yield f"n_runs = {whole.n_runs}\nn_sources = {whole.n_sources}"
+    yield f"large_lower = {whole.large_lower:.4f}"
+    yield f"n_runs = {whole.n_runs}\nn_sources = {whole.n_sources}\nn_large = {whole.n_large}"
     low, high = np.exp(fitted.spread)
     for number, (key, constants) in enumerate(fitted.constants.items()):
         yield f"\n[classes.{key}]"

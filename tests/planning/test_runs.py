@@ -75,8 +75,8 @@ def test_hours_are_planned_without_bias_and_the_interval_holds_what_it_says() ->
     assert (found.n_timed, error.n_runs) == (39, 39)
     assert found.n_near >= 37
     assert 0.9 < error.median_ratio < 1.1
-    assert error.median < 0.25
-    assert error.p90 < 0.66
+    assert error.median < 0.22
+    assert error.p90 < 0.61
     assert 0.7 < found.n_inside / found.n_timed < 0.9
 
 
@@ -107,6 +107,6 @@ def test_a_malformed_run_is_refused(change: dict, message: str) -> None:
 def test_the_figures_that_the_documentation_states() -> None:
     found = agreement(check_runs())
     assert (found.n_runs, found.n_counted, found.n_agreeing) == (52, 37, 15)
-    assert (found.n_timed, found.n_near, found.n_inside) == (39, 39, 31)
+    assert (found.n_timed, found.n_near, found.n_inside) == (39, 39, 35)
     error = found.hours_error
-    assert (round(error.median, 2), round(error.p90, 2)) == (0.24, 0.65)
+    assert (round(error.median, 2), round(error.p90, 2)) == (0.2, 0.6)

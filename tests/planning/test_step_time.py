@@ -59,9 +59,25 @@ def test_attention_by_hand():
     assert step_work(step(causal=False)).attention_s == pytest.approx(full, rel=1e-12)
     halved = full * (8192 + 1) / (2 * 8192)
     assert step_work(step()).attention_s == pytest.approx(halved, rel=1e-12)
-    again = step_work(step(recompute="selective"))
-    assert again.attention_s == pytest.approx(halved * 4 / 3, rel=1e-12)
-    assert again.matmul_s == step_work(step()).matmul_s
+
+
+def test_kernels_that_write_scores_work_on_all_of_them_and_go_over_the_memory():
+    flash, unfused = step_work(step()), step_work(step(flash_attention=False))
+    assert unfused.attention_s == step_work(step(causal=False)).attention_s
+    scores = 32 * 32 * 8192 * 2 * 4 * 8192  # layers, heads, positions, tokens
+    more = unfused.elementwise_s - flash.elementwise_s
+    assert more == pytest.approx(2 * 3 * scores / 3.35e12, rel=1e-12)
+    assert step_time(step(flash_attention=False)).mfu < 0.8 * step_time(step()).mfu
+
+
+def test_selective_recomputation_is_of_what_the_kernels_keep():
+    """Attention where its scores are written, norms and activation functions where none are."""
+    for is_flash, attention in ((True, 1), (False, 4 / 3)):
+        once = step_work(step(flash_attention=is_flash))
+        again = step_work(step(flash_attention=is_flash, recompute="selective"))
+        assert again.attention_s == pytest.approx(attention * once.attention_s, rel=1e-12)
+        assert 1.2 < again.elementwise_s / once.elementwise_s < 4 / 3 + 1e-12
+        assert again.matmul_s == once.matmul_s
 
 
 def test_full_recomputation_runs_the_blocks_forward_once_more_but_not_the_head():
@@ -109,6 +125,13 @@ def test_experts_that_lie_in_one_node_use_its_link_alone():
     ).expert_s == pytest.approx(here.expert_s)
     apart = Layout(data=64, expert=64)
     assert step_work(step(architecture=shape, layout=apart, cluster=slow)).expert_s > here.expert_s
+
+
+def test_what_a_source_does_not_say_is_recomputed_as_far_as_the_memory_asks():
+    steps = {(item.group, item.step.architecture.name): item.step for item in load_measured_steps()}
+    assert steps["tpu-recipes", "Llama-3-70B"].recompute == "full"  # 95 GB of 32 GB without
+    assert steps["Megatron-Bridge", "Llama-3.1-405B"].recompute == "selective"
+    assert steps["Megatron-LM", "GPT-462B"].recompute == "none"
 
 
 def test_the_parts_add_up_and_data_parallelism_overlaps():
@@ -213,7 +236,7 @@ def test_the_shipped_errors_are_what_the_command_finds(fitted):
 def test_the_error_is_no_larger_than_documented(fitted):
     """Shares of the measured time, as docs/planning.md gives them."""
     errors = fitted.errors().query("source == 'all'").set_index("kept_back")
-    for kept_back, median, p90 in (("tenth", 0.06, 0.18), ("source", 0.1, 0.22)):
+    for kept_back, median, p90 in (("tenth", 0.055, 0.18), ("source", 0.095, 0.205)):
         assert errors.loc[kept_back, "median_error"] < median
         assert errors.loc[kept_back, "p90_error"] < p90
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from isoflop.accounting import Architecture
 from isoflop.planning.layout import Layout
 
@@ -32,11 +34,22 @@ class LayerActivations:
         Everything that grows with the sequence, the input included.
     score_bytes : float
         Attention scores, which grow with the square of the sequence; 0 with FlashAttention.
+    cheap_bytes : float
+        Of the linear ones, outputs of norms and of activation functions, which are cheap to
+        compute again.
     """
 
     input_bytes: Any
     linear_bytes: Any
     score_bytes: Any
+    cheap_bytes: Any
+
+    @property
+    def selective_bytes(self) -> Any:
+        """Bytes per token when scores are recomputed or, where none are kept, what is cheap."""
+        return np.where(
+            self.score_bytes > 0, self.linear_bytes, self.linear_bytes - self.cheap_bytes
+        )
 
     @property
     def total_bytes(self) -> Any:
@@ -100,13 +113,18 @@ def layer_activations(
     else:
         per_score = 2 * size + MASK_BYTES if dropout else size
         scores = per_score * shape.n_heads * context
-    experts_in, hidden = _mlp_bytes(shape, is_moe=is_moe, fused=fused_mlp, size=size)
+    n_hidden = _n_hidden(shape, fused=fused_mlp)
+    experts_in, hidden = _mlp_bytes(shape, n_hidden, is_moe=is_moe, size=size)
     divisor = layout.tensor if layout.sequence_parallel else 1
     linear = (replicated + experts_in) / divisor + (heads + hidden) / layout.tensor
+    # Each block's input is the output of a norm; its MLP's last, of the activation function.
+    functions = hidden * (1 - _n_hidden(shape, fused=fused_mlp, again=True) / n_hidden)
+    cheap = 2 * size * shape.d_model / divisor + functions / layout.tensor
     return LayerActivations(
         input_bytes=size * shape.d_model / divisor,
         linear_bytes=linear,
         score_bytes=scores / layout.tensor,
+        cheap_bytes=cheap,
     )
 
 
@@ -118,15 +136,22 @@ def _stored_value_width(shape: Architecture) -> int:
     return shape.value_width if shape.latent is not None else shape.kv_width
 
 
-def _mlp_bytes(
-    shape: Architecture, *, is_moe: bool, fused: bool, size: float
-) -> tuple[float, float]:
-    """Bytes per token of what experts receive, and of the hidden layers.
+def _n_hidden(shape: Architecture, *, fused: bool, again: bool = False) -> int:
+    """Tensors of the MLP's width that a layer keeps.
 
     A plain MLP keeps the input and the output of its activation function; a gated one gate, up
-    projection and their product, and unfused the activated gate as well.
+    projection and their product, and unfused the activated gate as well. Computed ``again``, only
+    what comes out of matrix products is kept.
     """
-    n_hidden = (3 if fused else 4) if shape.gated_mlp else 2
+    if again:
+        return 2 if shape.gated_mlp else 1
+    return (3 if fused else 4) if shape.gated_mlp else 2
+
+
+def _mlp_bytes(
+    shape: Architecture, n_hidden: int, *, is_moe: bool, size: float
+) -> tuple[float, float]:
+    """Bytes per token of what experts receive, and of the hidden layers."""
     if not is_moe or shape.experts is None:
         n_dense = shape.n_layers - shape.n_moe_layers
         mlps = shape.n_dense_mlp_layers / n_dense if n_dense else 1.0

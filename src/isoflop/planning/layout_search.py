@@ -35,7 +35,6 @@ TENSOR = (1, 2, 4, 8, 16)
 PIPELINE = (1, 2, 4, 8, 16, 32)
 INTERLEAVE = (1, 2, 4)
 EXPERT = (1, 4, 8, 32, 64)
-RECOMPUTE: tuple[Recompute, ...] = ("none", "full")
 ZERO = (1, 3)
 """Degrees that are tried. ZeRO 2 is no faster than 1 with one exchange a step, and 3 with pipeline
 stages gathers all weights at each micro-batch: neither is tried unless asked for."""
@@ -158,7 +157,7 @@ def candidates(search: LayoutSearch, architecture: Architecture) -> Candidates:
     """Return every layout of a model that the search allows; none where it cannot be cut so."""
     groups = [
         _group(search, architecture, recompute, zero_stage)
-        for recompute in _tried(search.recompute, _recompute(search))
+        for recompute in _tried(search.recompute, RECOMPUTED)
         for zero_stage in _tried(search.zero_stage, ZERO)
     ]
     return joined(groups)
@@ -166,10 +165,6 @@ def candidates(search: LayoutSearch, architecture: Architecture) -> Candidates:
 
 def _tried(held: Any, offered: Sequence[Any]) -> Sequence[Any]:
     return offered if held is None else (held,)
-
-
-def _recompute(search: LayoutSearch) -> Sequence[Recompute]:
-    return RECOMPUTE if search.flash_attention else RECOMPUTED
 
 
 def _degrees(search: LayoutSearch, shape: Architecture) -> list[NDArray[np.int64]]:
@@ -218,6 +213,7 @@ def _group(
         context=search.length(shape),
         dtype=search.dtype,
         recompute=recompute,
+        flash_attention=search.flash_attention,
     )
     constants = load_fitted_steps().constants[step_class(search.accelerator)[0].key]
     busy = sum(busy_parts(step_work(step), constants).values())
@@ -444,6 +440,7 @@ def fastest_layouts(
             context=int(found.length[index]),
             dtype=search.dtype,
             recompute=RECOMPUTED[int(found.recompute[index])],
+            flash_attention=search.flash_attention,
         )
         yield FoundLayout(
             step=step,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast, get_args
 
@@ -12,7 +12,9 @@ from isoflop.data import data_root, read_toml
 from isoflop.errors import CatalogError, IsoflopError
 from isoflop.planning.hardware import find_accelerator
 from isoflop.planning.layout import Layout
+from isoflop.planning.memory import TrainingSetup, find_optimizer, training_memory
 from isoflop.planning.step_work import TrainingStep
+from isoflop.planning.storage import DEFAULT_OPTIMIZER
 from isoflop.planning.types import DTYPES
 
 MEASURED_FILE = "step_time/measured.csv"
@@ -86,6 +88,8 @@ def _measured(row: dict[str, str]) -> MeasuredStep:
     micro_batches, rest = divmod(int(row["global_batch"]), at_once)
     if rest:
         raise ValueError(f"{row['model']}: {at_once} sequences at once do not divide the batch")
+    if row["attention_kernel"] not in ("flash", "unfused"):
+        raise ValueError(f"{row['model']}: {row['attention_kernel']}")
     if row["dtype"] not in DTYPES or row["recompute"] not in ("", *get_args(Recompute)):
         raise ValueError(f"{row['model']}: {row['dtype']}, {row['recompute']}")
     step = TrainingStep(
@@ -96,10 +100,11 @@ def _measured(row: dict[str, str]) -> MeasuredStep:
         micro_batches=micro_batches,
         context=int(row["context"]),
         dtype=row["dtype"],
-        # Where nothing is said, what is computed again counts as lower efficiency.
         recompute=cast(Recompute, row["recompute"] or "none"),
-        causal=row["attention_kernel"] == "causal",
+        flash_attention=row["attention_kernel"] == "flash",
     )
+    if not row["recompute"]:
+        step = replace(step, recompute=_least_recomputed(step))
     rate = float(row["tokens_per_s_per_accelerator"]) * layout.n_accelerators
     return MeasuredStep(
         step=step,
@@ -108,6 +113,23 @@ def _measured(row: dict[str, str]) -> MeasuredStep:
         source=row["source"],
         unverified=tuple(row["unverified"].split()),
     )
+
+
+def _least_recomputed(step: TrainingStep) -> Recompute:
+    """Return what had to be computed again for the step to fit; its source does not say."""
+    tried: tuple[Recompute, ...] = ("none", "selective")
+    for recompute in tried:
+        setup = TrainingSetup(
+            optimizer=find_optimizer(DEFAULT_OPTIMIZER),
+            layout=step.layout,
+            micro_batch=step.micro_batch,
+            context=step.context,
+            recompute=recompute,
+        )
+        held = training_memory(step.architecture, setup).total_bytes
+        if held <= step.accelerator.memory_bytes:
+            return recompute
+    return "full"
 
 
 @cache

@@ -294,7 +294,8 @@ def _activation_bytes(
             case "none":
                 each, again = layer.total_bytes, 0.0
             case "selective":
-                each, again = layer.linear_bytes, layer.score_bytes
+                each = layer.selective_bytes
+                again = layer.total_bytes - each
             case "full":
                 each, again = layer.input_bytes, layer.total_bytes
         kept = kept + stage.in_flight * numbers[is_moe] * each

@@ -175,9 +175,12 @@ def _changes(
     if setup.micro_batch > micro_batch:
         text = f"Lower the micro-batch from {setup.micro_batch} to {micro_batch}."
         yield _Change(text, "smaller matrix products", replace(setup, micro_batch=micro_batch))
-    if setup.recompute == "none" and not setup.flash_attention:
+    if setup.recompute == "none":
         selective = replace(setup, recompute="selective")
-        yield _Change("Recompute the attention scores.", "a few % of FLOP", selective)
+        kept, price = ("attention scores", "a few % of FLOP")
+        if setup.flash_attention:
+            kept, price = "norms and activation functions", "a few passes over memory"
+        yield _Change(f"Recompute {kept}.", price, selective)
     if setup.recompute != "full":
         full = replace(setup, recompute="full")
         yield _Change("Recompute all activations.", "a third more FLOP", full)

@@ -189,12 +189,18 @@ class PlanOptions:
         Option(
             label="Recomputed activations",
             help="What the backward pass computes again instead of keeping it; the fastest unless "
-            "given.",
-            choices={"none": "None", "selective": "Attention", "full": "All layers"},
+            "given. Cheap are attention scores, with FlashAttention norms and activation "
+            "functions.",
+            choices={"none": "None", "selective": "Cheap parts", "full": "All layers"},
         ),
     ] = None
     flash_attention: Annotated[
-        bool, Option(label="FlashAttention", help="Attention scores are never stored.")
+        bool,
+        Option(
+            label="FlashAttention",
+            help="One kernel works attention out. Without, all scores are written to memory and "
+            "read again, those that the mask hides too.",
+        ),
     ] = True
     fused_mlp: Annotated[
         bool,

@@ -188,8 +188,10 @@ def _table(rates: LayoutRates, accelerators: int) -> RateTable:
     rate = np.where(rate > 0, rate, np.nanmin(np.where(rate > 0, rate, np.nan), axis=0))
     log_share = np.log(rate * FLOP_PER_PARAM_TOKEN * known / peak)
     smooth = [smoothed(np.log(known), row) for row in log_share]
+    # Smoothing over sizes must not make a larger batch slower, by however little.
+    rising = np.maximum.accumulate(np.stack(smooth, axis=-1), axis=-1)
     return RateTable(
-        log_share=np.minimum(np.stack(smooth, axis=-1), np.log(search.accelerator.mfu_ceiling)),
+        log_share=np.minimum(rising, np.log(search.accelerator.mfu_ceiling)),
         largest_params=largest,
     )
 

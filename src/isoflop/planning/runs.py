@@ -59,6 +59,8 @@ class PublishedRun:
     tokens : float
     shape : Architecture or None
         None where it is not known.
+    context : int or None
+        Tokens of a sequence; None where neither shape nor attention is known.
     dtype : str or None
         Of the matrix products, where it is not the accelerator's usual one.
     attention_flop_per_token : float or None
@@ -90,6 +92,7 @@ class PublishedRun:
     params_active: float
     tokens: float
     shape: Architecture | None
+    context: int | None
     dtype: Dtype | None
     attention_flop_per_token: float | None
     exact_flop_per_token: float | None
@@ -275,7 +278,7 @@ def check_runs() -> tuple[RunCheck, ...]:
     runs = list(load_runs().values())
     tuned = [_tuned_hours(run) for run in runs]
     timed = [i for i, run in enumerate(runs) if tuned[i] and run.accelerator_hours]
-    ratios, groups = hours_over_published()
+    ratios, groups, _ = hours_over_published()
     shares = dict(zip(timed, shares_without_source(ratios, groups), strict=True))
     usual = load_whole_runs().share
     return tuple(
@@ -284,14 +287,19 @@ def check_runs() -> tuple[RunCheck, ...]:
     )
 
 
-def hours_over_published() -> tuple[NDArray[np.float64], list[str]]:
-    """Return the hours of published runs in their fastest layout over theirs, and their sources."""
+def hours_over_published() -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
+    """Return hours of published runs in their fastest layout over theirs, sources and FLOP."""
     found = [
-        (hours / run.accelerator_hours, _publisher(run))
+        (hours / run.accelerator_hours, _publisher(run), _flop(run))
         for run in load_runs().values()
         if run.accelerator_hours and (hours := _tuned_hours(run))
     ]
-    return np.array([ratio for ratio, _ in found]), [source for _, source in found]
+    ratios, sources, flop = zip(*found, strict=True)
+    return np.array(ratios), list(sources), np.array(flop)
+
+
+def _flop(run: PublishedRun) -> float:
+    return float(SIX_ND.training_flop(run.params_active, run.tokens))
 
 
 def _publisher(run: PublishedRun) -> str:
@@ -301,7 +309,7 @@ def _publisher(run: PublishedRun) -> str:
 
 
 def _check(run: PublishedRun, tuned_hours: float | None, share: float) -> RunCheck:
-    flop = float(SIX_ND.training_flop(run.params_active, run.tokens))
+    flop = _flop(run)
     attention, exact = run.attention_flop_per_token, run.exact_flop_per_token
     with_attention = None if attention is None else flop + attention * run.tokens
     flop_exact = None if exact is None else exact * run.tokens
@@ -324,18 +332,18 @@ def _check(run: PublishedRun, tuned_hours: float | None, share: float) -> RunChe
         implied_mfu_with_attention=_ratio(with_attention, capacity),
         tuned_hours=tuned_hours,
         planned_hours=planned,
-        planned_interval=None if planned is None else _around(planned),
+        planned_interval=None if planned is None else _around(planned, flop),
         planned_mfu=_ratio(flop, planned_capacity),
         is_held_out=run.shape is None or run.shape.name not in _measured_models(),
         hours_ratio=_ratio(planned, run.accelerator_hours),
     )
 
 
-def _around(hours: float) -> Interval:
-    usual = load_whole_runs()
+def _around(hours: float, flop: float) -> Interval:
+    lower, upper = load_whole_runs().ratios(flop)
     return Interval(
-        lower=hours * usual.lower,
-        upper=hours * usual.upper,
+        lower=hours * lower,
+        upper=hours * upper,
         level=INTERVAL_LEVEL,
         kind="prediction",
     )
@@ -358,12 +366,13 @@ def _tuned_hours(run: PublishedRun) -> float | None:
     if shape is None:
         shape = propose_shape(find_family(DEFAULT_FAMILY), run.params_active).architecture
     count = run.accelerators or _usual_count(run, accelerator)
-    return _hours(LayoutSearch(accelerator=accelerator, dtype=run.dtype), shape, count, run.tokens)
+    search = LayoutSearch(accelerator=accelerator, dtype=run.dtype, sequence=run.context)
+    return _hours(search, shape, count, run.tokens)
 
 
 def _usual_count(run: PublishedRun, accelerator: Accelerator) -> int:
     """Return as many accelerators as take a month, whole nodes; their number was not published."""
-    flop = float(SIX_ND.training_flop(run.params_active, run.tokens))
+    flop = _flop(run)
     needed = flop / (accelerator.peak(run.dtype) * usual_mfu(accelerator, run.dtype) * MONTH_S)
     return 8 * max(1, round(needed / 8))
 
@@ -391,15 +400,19 @@ def _run(key: str, entry: dict[str, Any]) -> PublishedRun:
         )
     accelerator = find_accelerator(entry["accelerator"]) if "accelerator" in entry else None
     mfu = entry.get("published_mfu")
+    shape = find_model(entry["model"]).architecture if "model" in entry else None
+    attention = _attention_flop_per_token(entry, where)
+    context = entry["attention"]["context"] if "attention" in entry else None
     return PublishedRun(
         key=key,
         label=entry["label"],
         params=float(entry["params"]),
         params_active=float(entry.get("params_active", entry["params"])),
         tokens=float(entry["tokens"]),
-        shape=find_model(entry["model"]).architecture if "model" in entry else None,
+        shape=shape,
+        context=context if shape is None else shape.context,
         dtype=entry.get("dtype"),
-        attention_flop_per_token=_attention_flop_per_token(entry, where),
+        attention_flop_per_token=attention,
         exact_flop_per_token=_exact_flop_per_token(entry),
         accelerator=accelerator,
         hardware=entry["other_hardware"] if accelerator is None else accelerator.label,

@@ -204,7 +204,10 @@ def hardware_utilisation(mfu: float, step: TrainingStep, *, causal: bool = False
         convention="matmul",
         context=step.context,
         causal=causal,
-        recompute=step.recompute,
+        # Norms and activation functions are no matrix products.
+        recompute="none"
+        if step.recompute == "selective" and step.flash_attention
+        else step.recompute,
     )
     return mfu * count.hfu_per_mfu
 

@@ -117,8 +117,12 @@ class TrainingStep:
     dtype : str, optional
         Of the matrix products; the accelerator's training type if absent.
     recompute : {"none", "selective", "full"}
+        Selective: attention scores or, with FlashAttention, outputs of norms and of activation
+        functions.
     causal : bool
         Whether the attention kernels skip what the mask hides.
+    flash_attention : bool
+        Whether one kernel works attention out. Otherwise every score is written and read.
     cluster : Cluster, optional
         As the accelerator usually comes if absent.
 
@@ -138,6 +142,7 @@ class TrainingStep:
     dtype: Dtype | None = None
     recompute: Recompute = "none"
     causal: bool = True
+    flash_attention: bool = True
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
@@ -255,24 +260,39 @@ def _matmul_s(step: TrainingStep) -> tuple[Any, Any]:
 def _attention_s(step: TrainingStep) -> Any:
     shape = step.architecture
     # Backward costs twice the forward pass.
-    flop_per_token = 3 * attention_score_flop(shape, step.context, causal=step.causal)
+    causal = step.causal and step.flash_attention
+    flop_per_token = 3 * attention_score_flop(shape, step.context, causal=causal)
     if shape.recurrent is not None:
         flop_per_token += 3 * shape.recurrent.n_layers * shape.recurrent.scan_flop
-    again = 1.0 if step.recompute == "none" else RECOMPUTE_SHARE
+    again = RECOMPUTE_SHARE if _attends_again(step) else 1.0
     return again * flop_per_token * _tokens_per_accelerator(step) / step.accelerator.peak()
 
 
+def _attends_again(step: TrainingStep) -> bool:
+    """Say whether the backward pass computes attention again."""
+    return step.recompute == "full" or (step.recompute == "selective" and not step.flash_attention)
+
+
 def _elementwise_s(step: TrainingStep) -> Any:
-    """Seconds of one pass over what a layer's blocks read and write besides their products."""
+    """Seconds of one pass over what a layer's blocks read and write besides their products.
+
+    Scores that are written are masked, exponentiated and read on the way, as often as the MLP's
+    tensors.
+    """
     shape = step.architecture
     hidden = shape.n_dense_mlp_layers * shape.d_ff
     if shape.experts is not None:
         experts = shape.experts
         per_layer = experts.top_k * experts.d_ff + experts.n_shared * experts.shared_d_ff
         hidden += shape.n_moe_layers * per_layer
-    again = RECOMPUTE_SHARE if step.recompute == "full" else 1.0
-    moved = BYTES_16_BIT * (8 * shape.n_layers * shape.d_model + 3 * hidden)
-    return again * moved * _tokens_per_accelerator(step) / step.accelerator.bandwidth_byte_per_s
+    is_again = step.recompute == "full" or (step.recompute == "selective" and step.flash_attention)
+    moved = (8 * shape.n_layers * shape.d_model + 3 * hidden) * (RECOMPUTE_SHARE if is_again else 1)
+    if not step.flash_attention:
+        scores = shape.n_attention_layers * shape.n_heads * step.context
+        moved += 3 * scores * (RECOMPUTE_SHARE if _attends_again(step) else 1)
+    return (
+        BYTES_16_BIT * moved * _tokens_per_accelerator(step) / step.accelerator.bandwidth_byte_per_s
+    )
 
 
 def _link_byte_per_s(step: TrainingStep, n_joined: Any) -> Any:
@@ -298,7 +318,7 @@ def _context_s(step: TrainingStep) -> Any:
     """
     shape, layout = step.architecture, step.layout
     width = shape.query_width + shape.value_width if shape.latent else 2 * shape.kv_width
-    again = 4 if step.recompute != "none" else 3
+    again = 4 if _attends_again(step) else 3
     tokens = step.replica_tokens / layout.pipeline * (layout.context - 1) / layout.context
     message = BYTES_16_BIT * width / layout.tensor * tokens
     return again * shape.n_layers * message / _link_byte_per_s(step, layout.tensor * layout.context)

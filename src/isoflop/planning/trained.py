@@ -16,11 +16,11 @@ from isoflop.planning.speed import Speed, batch_limit, batch_taken
 from isoflop.planning.step_constants import load_fitted_steps, load_step_error, step_class
 from isoflop.planning.step_time import step_time, time_ratios
 from isoflop.planning.types import SPREAD_LEVEL, Interval, Training
-from isoflop.planning.whole_runs import load_whole_runs
+from isoflop.planning.whole_runs import LARGE_FLOP, load_whole_runs
 
 RECOMPUTED: dict[Recompute, str] = {
     "none": "nothing recomputed",
-    "selective": "attention recomputed",
+    "selective": "norms and activation functions recomputed",
     "full": "all activations recomputed",
 }
 
@@ -94,7 +94,8 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
     is_moe = found is not None and found.step.architecture.is_moe
     is_own_mfu = budget.mfu is not None
     realised = 1.0 if is_own_mfu else sums.effective_realised(budget)
-    ratios = None if is_own_mfu else _ratios(setting, is_moe=is_moe)
+    flop = float(setting.rule.training_flop(params, tokens))
+    ratios = None if is_own_mfu else _ratios(setting, flop, is_moe=is_moe)
     wall_s = float(speed.seconds_per_token(params)) * tokens
     training = Training(
         mfu=mfu,
@@ -113,7 +114,7 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
         step_s=wall_s * goodput / tokens * batch,
         layout="" if found is None else described(found),
         time_shares={} if found is None else _shares(found, realised),
-        evidence="" if is_own_mfu else evidence(setting),
+        evidence="" if is_own_mfu else evidence(setting, flop),
         save_interval_s=failing.best_interval_s,
         expected_failures=failing.expected(wall_s),
     )
@@ -122,7 +123,7 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
     return Run(training=training, spread=_spread(ratios, failing, training), wall_time_s=wall_s)
 
 
-def _ratios(setting: Setting, *, is_moe: bool) -> tuple[float, float]:
+def _ratios(setting: Setting, flop: float, *, is_moe: bool) -> tuple[float, float]:
     """Return between which multiples of the predicted time 80% of runs should lie.
 
     Of tuned steps where the person says what the run makes of them; else of whole runs, and never
@@ -131,8 +132,8 @@ def _ratios(setting: Setting, *, is_moe: bool) -> tuple[float, float]:
     lower, upper = time_ratios(setting.accelerator, is_moe=is_moe)
     if setting.budget.realised is not None:
         return lower, upper
-    whole = load_whole_runs()
-    return min(lower, whole.lower), max(upper, whole.upper)
+    whole_lower, whole_upper = load_whole_runs().ratios(flop)
+    return min(lower, whole_lower), max(upper, whole_upper)
 
 
 def _interval(lower: float, upper: float) -> Interval:
@@ -188,7 +189,7 @@ def described(found: FoundLayout) -> str:
     return "; ".join(parts)
 
 
-def evidence(setting: Setting) -> str:
+def evidence(setting: Setting, flop: float) -> str:
     """Say what a predicted utilisation rests on, and how far it is off elsewhere."""
     found, is_measured = step_class(setting.accelerator)
     known, other = load_step_error("tenth"), load_step_error("source")
@@ -202,7 +203,13 @@ def evidence(setting: Setting) -> str:
     if setting.budget.realised is not None:
         return f"{text}, at {setting.budget.realised:.0%} of its speed, your own"
     whole = load_whole_runs()
-    return f"{text}, at {whole.share:.0%} of its speed as {whole.n_runs} published runs made"
+    text = f"{text}, at {whole.share:.0%} of its speed as {whole.n_runs} published runs made"
+    if flop < LARGE_FLOP:
+        return text
+    return (
+        f"{text}; of {whole.n_large} runs as large as this one some made all of it, and took "
+        f"{whole.large_lower:.0%} of the hours that it gives"
+    )
 
 
 def _spread(

@@ -18,6 +18,9 @@ from isoflop.planning.step_constants import CONSTANTS_FILE, INTERVAL_LEVEL
 
 Array = NDArray[np.float64]
 
+LARGE_FLOP = 2e24
+"""From so much training compute on a run is of the largest, whose code is tuned for it alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeRuns:
@@ -30,14 +33,26 @@ class WholeRuns:
     lower, upper : float
         Between which multiples of the hours so planned 80% of the published hours lay, each run's
         source left out.
-    n_runs, n_sources : int
+    large_lower : float
+        The lower end for runs of `LARGE_FLOP` or more, from those alone.
+    n_runs, n_sources, n_large : int
     """
 
     share: float
     lower: float
     upper: float
+    large_lower: float
     n_runs: int
     n_sources: int
+    n_large: int
+
+    def ratios(self, flop: float) -> tuple[float, float]:
+        """Return between which multiples of its planned hours a run of so much compute should lie.
+
+        The share of the speed is no other for the largest runs, since it does not predict them
+        better without their source; but some of them made all of the tuned speed.
+        """
+        return (min(self.lower, self.large_lower) if flop >= LARGE_FLOP else self.lower), self.upper
 
 
 @cache
@@ -81,17 +96,27 @@ def shares_without_source(tuned_over_published: Array, groups: Sequence[str]) ->
     )
 
 
-def fit_whole_runs(tuned_over_published: Array, groups: Sequence[str]) -> WholeRuns:
-    """Return the share that whole runs make, and the error to expect of hours planned by it."""
+def fit_whole_runs(tuned_over_published: Array, groups: Sequence[str], flop: Array) -> WholeRuns:
+    """Return the share that whole runs make, and the error to expect of hours planned by it.
+
+    Parameters
+    ----------
+    tuned_over_published, groups
+        As `realised_share`.
+    flop : ndarray, shape (n,)
+        Training compute of each.
+    """
     tail = (1 - INTERVAL_LEVEL) / 2
     off = shares_without_source(tuned_over_published, groups) / tuned_over_published
-    weights = _weights(groups)
+    weights, is_large = _weights(groups), flop >= LARGE_FLOP
     return WholeRuns(
         share=realised_share(tuned_over_published, groups),
         lower=float(_quantile(off, weights, tail)),
         upper=float(_quantile(off, weights, 1 - tail)),
+        large_lower=float(_quantile(off[is_large], weights[is_large], tail)),
         n_runs=len(off),
         n_sources=len(set(groups)),
+        n_large=int(is_large.sum()),
     )
 
 
