@@ -33,8 +33,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"export", "forecast", "plot"}),
     frozenset({"html_report"}),
-    frozenset({"api", "model_api"}),
-    frozenset({"cli", "server", "ui"}),
+    frozenset({"api"}),
+    frozenset({"server"}),
+    frozenset({"cli", "ui"}),
     frozenset({"app", "pages"}),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -25,6 +26,7 @@ from isoflop.options import (
 )
 from isoflop.planning import Budget, PlanOptions, Requests, Site
 from isoflop.planning.storage import CheckpointPolicy
+from isoflop.server.bodies import FitBody, PlanBody, PredictBody
 
 ALL = (FitOptions, PredictOptions, Budget, PlanOptions)
 ROOT = Path(__file__).resolve().parents[1]
@@ -246,6 +248,32 @@ def test_every_option_comes_from_flag_query_body_and_code(owner: type, entry: Op
         expected
     )
     assert run(ast.parse(code(expected), mode="eval").body) == expected
+
+
+# Which part of which body holds a class, and what that body needs besides.
+HTTP: dict[type, tuple[str, type, dict[str, object]]] = {
+    FitOptions: ("options", FitBody, {}),
+    PredictOptions: ("interval", PredictBody, {"at": [{"N": 1.0}]}),
+    Budget: ("budget", PlanBody, {}),
+    PlanOptions: ("plan", PlanBody, {"budget": {"usd": "1k"}}),
+}
+
+
+@pytest.mark.parametrize(("owner", "entry"), CASES)
+def test_every_option_comes_over_http(owner: type, entry: Option) -> None:
+    expected, needs = build(owner, entry, other(entry))
+    part, body, more = HTTP[owner]
+    first, _, rest = entry.name.partition(".")
+    value = {rest: other(entry)} if rest else other(entry)
+    read = body.model_validate({"table": "x", **more, part: {first: value, **needs}})
+    assert getattr(read, part) == expected
+    described = body.model_json_schema()["properties"][part]["properties"]
+    said = described[first]["properties"][rest] if rest else described[first]
+    assert said["title"] == entry.label
+    assert said["description"].startswith(entry.help)
+    text = str(other(entry)).lower() if entry.kind is bool else str(other(entry))
+    for given in (other(entry), text, said["default"]):
+        jsonschema.validate(given, said)
 
 
 # What no widget asks for, and why.

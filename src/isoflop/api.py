@@ -263,7 +263,7 @@ def simulate(
     >>> simulate("kaplan_n", {"Nc": 8.8e13, "alpha_N": 0.076}, design="grid", n_rows=16)
     <LossTable simulated-grid: 16 rows, 6 columns, loss in nats/token>
     """
-    chosen = _law(law)
+    chosen = law_of(law)
     unlike = sorted((set(values) - set(dict(chosen.fixed))) ^ set(chosen.param_names))
     if unlike:
         raise TableError(
@@ -341,8 +341,14 @@ def law(name_or_formula: str, *, response: str = "loss", params: Collection[str]
     return known[name_or_formula]
 
 
-def _law(given: LawLike, table: LossTable | None = None) -> Law:
-    """Return a law as given, or by name or formula; a formula may use the table's own columns."""
+def law_of(given: LawLike, table: LossTable | None = None) -> Law:
+    """Return a law as given, or by name or formula; a formula may use the table's own columns.
+
+    Raises
+    ------
+    CatalogError, FormulaError
+        If there is none of that name, or the formula is none.
+    """
     if isinstance(given, Law):
         _require_no_column(given, table)
         return given
@@ -481,7 +487,7 @@ def fit(
     if law is None:
         rows, chosen = suited(rows)
     else:
-        chosen = _law(law, rows)
+        chosen = law_of(law, rows)
     return fitting.fit(chosen, rows, from_mapping(FitOptions, options), progress=progress)
 
 
@@ -650,7 +656,7 @@ def extrapolate(
     <Extrapolation of pile-cerebras-pythia by one law, Kaplan L(N, D): 1 point>
     """
     rows = _table(table)
-    chosen = None if law is None else _law(law, rows)
+    chosen = None if law is None else law_of(law, rows)
     return fitting.extrapolation.extrapolate(
         rows, at, method=method, law=chosen, seed=seed, **named
     )
@@ -718,7 +724,7 @@ def compare(
     chosen = (
         laws_of_size_and_data(rows) or functional_forms(scale_column(rows))
         if laws is None
-        else tuple(_law(item, rows) for item in laws)
+        else tuple(law_of(item, rows) for item in laws)
     )
     settings = from_mapping(FitOptions, options)
     return compare_laws(rows, chosen, settings, decades=decades, progress=progress)
@@ -763,7 +769,7 @@ def compare_families(
         )
     column = scale_column(rows)
     usual = law_for_role("over-compute")
-    chosen = rebind(usual, {usual.symbols[0]: column}) if law is None else _law(law, rows)
+    chosen = rebind(usual, {usual.symbols[0]: column}) if law is None else law_of(law, rows)
     groups = [fitting.compare.Group(label=name, table=rows.families(name)) for name in names]
     return family_comparison(
         (groups[0], groups[1]),
@@ -810,7 +816,7 @@ def backtest(
         table = load_dataset(item) if isinstance(item, str) else item
         if progress:
             progress(i / len(chosen), table.id)
-        bound = None if laws is None else [_law(one, table) for one in laws]
+        bound = None if laws is None else [law_of(one, table) for one in laws]
         more = {} if objectives is None else {"objectives": objectives}
         rows += list(backtests.backtest_table(table, bound, **more))
     return Backtest(made=backtests.today(), rows=tuple(rows))

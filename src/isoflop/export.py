@@ -8,7 +8,9 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from isoflop.fitting import Fit
+from isoflop.document import as_text
+from isoflop.fitting import Band, Fit
+from isoflop.fitting.objective import Array
 from isoflop.laws import Law
 from isoflop.options import classes_in, code
 from isoflop.planning import load_accelerators
@@ -30,6 +32,30 @@ def table_csv(table: LossTable) -> str:
             frame[name] = frame[name].map(inert, na_action="ignore")
     frame.columns = pd.Index([inert(name) for name in frame.columns])
     return str(frame.to_csv(index=True, index_label="row"))
+
+
+def predictions_json(
+    result: Fit,
+    inputs: Mapping[str, Array],
+    losses: Array,
+    found: Band | None,
+    reason: str,
+) -> str:
+    """Return what a fit predicts at some points as JSON, with the band or why there is none."""
+    return as_text(
+        {
+            "isoflop": version("isoflop"),
+            "law": result.law.key,
+            "fit": result.key,
+            "table_fingerprint": result.table_fingerprint,
+            "response": result.law.response,
+            "loss_unit": result.loss_unit,
+            "inputs": inputs,
+            "prediction": losses,
+            "band": found,
+            "band_reason": reason,
+        }
+    )
 
 
 def snippet(fit: Fit, *, table_code: str, law_code: str) -> str:

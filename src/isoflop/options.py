@@ -412,6 +412,61 @@ def classes_in(options: Any) -> set[str]:
     return {type(options).__name__}.union(*map(classes_in, parts))
 
 
+def schema(owner: type) -> dict[str, Any]:
+    """Return the JSON schema of what `from_mapping` reads."""
+    found: dict[str, Any] = _object_schema(owner)
+    for entry in options_of(owner):
+        first, _, rest = entry.name.partition(".")
+        if rest:
+            part = found["properties"].setdefault(
+                first, _object_schema(get_type_hints(owner)[first])
+            )
+            part["properties"][rest] = _option_schema(entry)
+        else:
+            found["properties"][first] = _option_schema(entry)
+    return found
+
+
+def _object_schema(owner: type) -> dict[str, Any]:
+    said = (owner.__doc__ or "").strip().partition("\n")[0]
+    return {"type": "object", "description": said, "properties": {}, "additionalProperties": False}
+
+
+def _option_schema(entry: Option) -> dict[str, Any]:
+    plain = entry.form.plain(entry.default) if entry.form else entry.default
+    return {
+        **_values_schema(entry),
+        "title": entry.label,
+        "description": f"{entry.help} Values: {entry.values}.",
+        "default": list(plain) if isinstance(plain, tuple) else plain,
+    }
+
+
+def _values_schema(entry: Option) -> dict[str, Any]:
+    """Return what may be given; the range of a quantity as text is for `Option.read` to hold."""
+    nothing: list[Any] = [{"type": "null"}] if entry.is_optional else []
+    if entry.form:
+        return {"type": ["object", "array", "string", "null"]}
+    if entry.choices:
+        texts = [str(value) for value in entry.choices if not isinstance(value, str)]
+        return {"enum": [*entry.choices, *texts, *([None] if entry.is_optional else [])]}
+    if entry.kind is bool:
+        return {"anyOf": [{"type": "boolean"}, {"enum": list(_SWITCH)}]}
+    if entry.kind is str:
+        return {"type": ["string", "null"] if entry.is_optional else "string"}
+    ends = {
+        "exclusiveMinimum": entry.gt,
+        "minimum": entry.ge,
+        "maximum": entry.le,
+        "exclusiveMaximum": entry.lt,
+    }
+    number = {
+        "type": "integer" if entry.kind is int else "number",
+        **{name: end for name, end in ends.items() if end is not None},
+    }
+    return {"anyOf": [number, {"type": "string"}, *nothing]}
+
+
 def markdown(owner: type) -> str:
     """Return the table of a class's options for the documentation."""
     lines = ["| Option | Flag | Default | Values | What it does |", "|---|---|---|---|---|"]

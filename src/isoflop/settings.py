@@ -13,7 +13,7 @@ from typing import Literal
 
 from isoflop.errors import SettingError
 
-Section = Literal["files", "people", "switches", "limits", "jobs"]
+Section = Literal["files", "people", "switches", "server", "limits", "jobs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +132,26 @@ SETTINGS: tuple[Setting, ...] = (
         default="500",
         help="What a person may store in the database, in MB: documents, their earlier versions "
         "and uploaded tables in workspaces.",
+    ),
+    Setting(
+        name="ISOFLOP_HOSTS",
+        section="server",
+        default_text="none besides addresses and this machine's own names",
+        help="Names by which people reach the server, by commas: `isoflop.example.org`, "
+        "`*.example.org`. Their pages may call the API.",
+    ),
+    Setting(
+        name="ISOFLOP_API",
+        section="server",
+        default="on",
+        choices=("on", "off"),
+        help="`off` switches the [HTTP API](http.md) off, but for what lists what ships.",
+    ),
+    Setting(
+        name="ISOFLOP_API_TOKEN",
+        section="server",
+        help="Token that programs send as `Authorization: Bearer TOKEN`; several by commas, each "
+        "with jobs and tables of its own. Without one the API answers this machine alone.",
     ),
     Setting(
         name="ISOFLOP_EXECUTOR",

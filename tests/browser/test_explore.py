@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -174,9 +175,17 @@ def test_errors_are_messages(visit: Visit) -> None:
 def test_routes_beside_the_pages(app: str) -> None:
     with urllib.request.urlopen(f"{app}/api/health") as reply:
         assert json.load(reply)["status"] == "ok"
-    with urllib.request.urlopen(f"{app}/api/catalog") as reply:
-        catalog = json.load(reply)
-    assert "pile-cerebras-pythia" in catalog["tables"]
-    assert catalog["laws"]["chinchilla"] == "E + A/N**alpha + B/D**beta"
-    assert "h100-sxm" in catalog["accelerators"]
-    assert "hoffmann" in catalog["published_fits"]
+    with urllib.request.urlopen(f"{app}/api/laws") as reply:
+        laws = {law["key"]: law["formula"] for law in json.load(reply)}
+    assert laws["chinchilla"] == "E + A/N**alpha + B/D**beta"
+    request = urllib.request.Request(
+        f"{app}/api/optimum",
+        json.dumps({"table": "pile-cerebras-pythia", "compute_flop": ["1e22 FLOP"]}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as reply:  # by a process of the pool
+        assert json.load(reply)["compute_flop"] == [1e22]
+    with pytest.raises(urllib.error.HTTPError, match="404") as unknown:
+        urllib.request.urlopen(f"{app}/api/nothing")
+    assert unknown.value.headers["content-type"] == "application/problem+json"
+    unknown.value.close()

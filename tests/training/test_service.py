@@ -7,8 +7,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from isoflop import model_api
 from isoflop.errors import TrainingError
+from isoflop.server.mount import routes
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.export import export
 from isoflop.training.files import write_json
@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 def client(monkeypatch, tmp_path):
     monkeypatch.setenv("ISOFLOP_RUNS_FOLDER", str(tmp_path))
     monkeypatch.delenv("ISOFLOP_READ_ONLY", raising=False)
-    return TestClient(Starlette(routes=model_api.routes()))
+    return TestClient(Starlette(routes=routes()))
 
 
 def test_a_request_takes_its_defaults():

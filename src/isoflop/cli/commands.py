@@ -9,14 +9,16 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from isoflop import fitting, planning, work
+from isoflop import planning, work
 from isoflop.accounting.repository import read_model
 from isoflop.cli import given, report
 from isoflop.data import app_root
-from isoflop.errors import CatalogError, FitError, TableError, TrainingError
+from isoflop.errors import CatalogError, TableError, TrainingError
+from isoflop.export import predictions_json
 from isoflop.fitting import backtest as backtests
 from isoflop.fitting.extrapolation import Extrapolation, Pool, predict_with
 from isoflop.fitting.options import PredictOptions
+from isoflop.fitting.predict import predicted
 from isoflop.laws import load_laws
 from isoflop.options import from_flags
 from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
@@ -103,16 +105,9 @@ def predict(parsed: argparse.Namespace) -> int:
     result = given.fitted(parsed)
     runs = [given.run_inputs(result.law, dict(run)) for run in parsed.at]
     inputs = {symbol: np.array([run[symbol] for run in runs]) for symbol in result.law.symbols}
-    asked = from_flags(PredictOptions, parsed)
-    losses, found, reason = fitting.predict(result, inputs), None, ""
-    try:
-        found = fitting.band(
-            result, inputs, asked.level, asked.kind, is_simultaneous=asked.is_simultaneous
-        )
-    except FitError as error:
-        reason = " ".join(part for part in (error.summary, error.detail) if part)
+    losses, found, reason = predicted(result, inputs, from_flags(PredictOptions, parsed))
     if not report.wrote_json(
-        parsed.json, lambda: report.predictions_json(result, inputs, losses, found, reason)
+        parsed.json, lambda: predictions_json(result, inputs, losses, found, reason)
     ):
         report.predictions(runs, losses, found, reason, result)
         report.beyond(result, inputs)
@@ -165,14 +160,11 @@ def serve(parsed: argparse.Namespace) -> None:
             hint="Unpack the archive that the Train page's Deploy gives, and name its folder.",
         )
     import uvicorn
-    from starlette.applications import Starlette
 
-    from isoflop.model_api import routes
+    from isoflop.server.app import routes_of_models
 
     folder = parsed.folder.resolve()
-    uvicorn.run(
-        Starlette(routes=routes(lambda _body: (folder, None))), host=parsed.host, port=parsed.port
-    )
+    uvicorn.run(routes_of_models(lambda _body: (folder, None)), host=parsed.host, port=parsed.port)
 
 
 def app(parsed: argparse.Namespace) -> int:

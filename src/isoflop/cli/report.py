@@ -11,8 +11,6 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop import __version__
-from isoflop.document import as_text
 from isoflop.errors import CatalogError, IsoflopError
 from isoflop.fitting import Band, Fit
 from isoflop.fitting.before_after import before_and_after
@@ -120,30 +118,6 @@ def predictions(
             header=("run", result.law.response, f"{found.level:.0%} {found.kind}", ""),
         )
     notices(result.notices)
-
-
-def predictions_json(
-    result: Fit,
-    inputs: Mapping[str, NDArray[np.float64]],
-    losses: NDArray[np.float64],
-    found: Band | None,
-    reason: str,
-) -> str:
-    """Return what a fit predicts at some points as JSON, with the band or why there is none."""
-    return as_text(
-        {
-            "isoflop": __version__,
-            "law": result.law.key,
-            "fit": result.key,
-            "table_fingerprint": result.table_fingerprint,
-            "response": result.law.response,
-            "loss_unit": result.loss_unit,
-            "inputs": inputs,
-            "prediction": losses,
-            "band": found,
-            "band_reason": reason,
-        }
-    )
 
 
 def beyond(result: Fit, inputs: Mapping[str, NDArray[np.float64]]) -> None:

@@ -15,6 +15,7 @@ from isoflop.fitting.objective import Array
 from isoflop.fitting.quantiles import t_quantile
 
 if TYPE_CHECKING:
+    from isoflop.fitting.options import PredictOptions
     from isoflop.fitting.result import Fit
 
 _CHUNK = 400_000
@@ -101,6 +102,31 @@ def band(
         is_simultaneous=is_simultaneous,
         inputs=points,
     )
+
+
+def predicted(
+    fit: Fit, inputs: Mapping[str, ArrayLike], options: PredictOptions
+) -> tuple[Array, Band | None, str]:
+    """Return the fitted loss with its band, or with the reason why there is none.
+
+    Parameters
+    ----------
+    fit : Fit
+    inputs : mapping of str to array_like, shape (n,)
+    options : PredictOptions
+
+    Returns
+    -------
+    (ndarray of shape (n,), Band or None, str)
+    """
+    losses = predict(fit, inputs)
+    try:
+        found = band(
+            fit, inputs, options.level, options.kind, is_simultaneous=options.is_simultaneous
+        )
+    except FitError as error:
+        return losses, None, " ".join(part for part in (error.summary, error.detail) if part)
+    return losses, found, ""
 
 
 def _from_draws(

@@ -204,3 +204,16 @@ def checked(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise TrainingError("The request does not work.", detail="\n".join(problems))
     return request
+
+
+def described(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of each field of a request: its type, default and range in words."""
+    names = {str: "string", int: "integer"}
+    return {
+        name: {
+            "type": names.get(types, "number") if isinstance(types, type) else "number",
+            "description": wanted,
+            **({} if default is None else {"default": default}),
+        }
+        for name, (types, _, default, wanted) in _FIELDS[kind].items()
+    }

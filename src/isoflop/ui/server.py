@@ -8,17 +8,13 @@ import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 from streamlit import config
 
-from isoflop import model_api
+from isoflop.server.mount import routes
 from isoflop.ui import messages
 from isoflop.ui.visitor import PersonCookie
 
@@ -27,28 +23,7 @@ MAIN_SCRIPT = Path(__file__).with_name("main.py")
 logger = logging.getLogger("isoflop.server")
 
 
-async def health(_request: Request) -> JSONResponse:
-    """Say that the server answers, and which version it is."""
-    return JSONResponse({"status": "ok", "version": version("isoflop")})
-
-
-def catalog(_request: Request) -> JSONResponse:
-    """List what a link can name: tables, laws, published fits and accelerators."""
-    from isoflop.laws import load_laws, load_published_fits
-    from isoflop.planning import load_accelerators
-    from isoflop.tables import list_datasets
-
-    return JSONResponse(
-        {
-            "tables": {entry.id: entry.title for entry in list_datasets()},
-            "laws": {key: law.formula for key, law in load_laws().items()},
-            "published_fits": {key: fit.label for key, fit in load_published_fits().items()},
-            "accelerators": {key: entry.label for key, entry in load_accelerators().items()},
-        }
-    )
-
-
-ROUTES = [Route("/api/health", health), Route("/api/catalog", catalog), *model_api.routes()]
+ROUTES = routes()
 MIDDLEWARE = [Middleware(PersonCookie)]
 WARM_AFTER_S = 0.5
 """Importing holds up the server: it first answers that it is healthy."""

@@ -1,0 +1,412 @@
+"""The application below ``/api``: a route a function."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Query
+from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Match
+
+from isoflop import __version__, api
+from isoflop.document import plain
+from isoflop.server import bodies, calls, models
+from isoflop.server.callers import caller
+from isoflop.server.docs import page
+from isoflop.server.jobs import Asked, Jobs, ended
+from isoflop.server.models import Find
+from isoflop.server.mount import PREFIX, health
+from isoflop.server.problems import Refused
+from isoflop.server.route import (
+    JSON,
+    OpenRoute,
+    OwnRoute,
+    UploadRoute,
+    WorkRoute,
+    answers,
+    of_http,
+)
+from isoflop.server.uploads import Uploads
+
+PATIENCE_S = 10.0
+"""What is not done by then is answered by a job's address, unless the request says otherwise."""
+MAX_PATIENCE_S = 60.0
+
+_DESCRIPTION = """Fit scaling laws, predict and plan, by the functions and options of the package.
+
+What computes waits its turn; what takes longer than the request waits for (10 s; `Prefer: wait=30`
+or `Prefer: respond-async`) is answered by 202 with a job to ask again. Failures are problem
+documents (RFC 9457)."""
+
+Prefer = Annotated[
+    str | None,
+    Header(description="How long to wait for the result: wait=SECONDS, or respond-async."),
+]
+
+opened = APIRouter(route_class=OpenRoute, tags=["What ships"])
+own = APIRouter(route_class=OwnRoute)
+takes = APIRouter(route_class=UploadRoute, tags=["Uploaded tables"])
+works = APIRouter(route_class=WorkRoute, tags=["Results"])
+
+_RESULT: dict[int | str, Any] = {
+    **answers({"type": "object"}),
+    202: {"model": bodies.JobStatus, "description": "Still under way"},
+}
+_LIST = answers({"type": "array", "items": {"type": "object"}})
+_NOTHING: dict[int | str, Any] = {
+    204: {"description": "Done"},
+    **{status: said for status, said in _LIST.items() if status != 200},
+}
+
+
+def application() -> FastAPI:
+    """Return the application of all routes."""
+    made = _empty("Isoflop")
+    _include(made, works, takes, own, opened, models.router())
+    made.state.jobs, made.state.uploads = Jobs(), Uploads()
+    return made
+
+
+def routes_of_models(find: Find) -> FastAPI:
+    """Return an application of trained models alone, below ``/api``.
+
+    Parameters
+    ----------
+    find : callable
+        Where the model of a request is.
+    """
+    inner = _empty("Isoflop: an exported model")
+    _include(inner, models.router(find))
+    outer = _empty("Isoflop")
+    outer.mount(PREFIX, inner)
+    return outer
+
+
+def _empty(title: str) -> FastAPI:
+    """Return an application without routes, FastAPI's page with its foreign scripts included."""
+    made = FastAPI(
+        title=title,
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+
+    def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # the router names one route's alone
+            error.headers = {"Allow": ", ".join(sorted(_methods(request)))}
+        return of_http(error)
+
+    made.add_exception_handler(HTTPException, answer)
+    return made
+
+
+def _include(app: FastAPI, *routers: APIRouter) -> None:
+    for router in routers:
+        app.include_router(router)
+    app.state.all_routes = [one for router in routers for one in router.routes]
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods by which an address may be asked."""
+    found: set[str] = set()
+    for one in request.app.state.all_routes:
+        if one.matches(request.scope)[0] != Match.NONE:
+            found |= one.methods
+    return found
+
+
+# --- What ships, and how to ask ----------------------------------------------------------------
+
+
+opened.get("/health", responses=answers({"type": "object"}))(health)
+
+
+@opened.get("/openapi.json", responses=answers({"type": "object"}))
+async def description(request: Request) -> Response:
+    """Describe the API by OpenAPI."""
+    return JSONResponse(_description(request.app))
+
+
+@opened.get("/docs", response_class=HTMLResponse)
+async def documentation(request: Request) -> HTMLResponse:
+    """Show the description as a page."""
+    return HTMLResponse(page(_description(request.app)))
+
+
+@cache
+def _description(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version=app.openapi_version,
+        description=app.description,
+        routes=app.routes,
+        servers=[{"url": PREFIX}],
+    )
+    found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    found["security"] = [{}, {"token": []}]  # where the server's owner has set one
+    return found
+
+
+def _listed(frame: Any) -> Response:
+    rows = frame.reset_index().astype(object)
+    return JSONResponse(plain(rows.where(rows.notna(), None).to_dict("records")))
+
+
+@opened.get("/laws", responses=_LIST)
+def laws() -> Response:
+    """List the laws that can be fitted."""
+    return _listed(api.laws())
+
+
+@opened.get("/datasets", responses=_LIST)
+def datasets() -> Response:
+    """List the loss tables that can be had by name."""
+    return _listed(api.datasets())
+
+
+@opened.get("/accelerators", responses=_LIST)
+def accelerators() -> Response:
+    """List the accelerators to plan a run on."""
+    return _listed(api.accelerators())
+
+
+@opened.get("/published", responses=_LIST)
+def published() -> Response:
+    """List published fits."""
+    return _listed(api.published())
+
+
+# --- Uploaded tables -----------------------------------------------------------------------------
+
+_FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@takes.post(
+    "/tables",
+    status_code=201,
+    responses={**{k: v for k, v in _LIST.items() if k != 200}, 201: {"model": bodies.UploadStatus}},
+    openapi_extra=_FILE,
+)
+async def send_table(
+    request: Request,
+    name: Annotated[str, Query(description="Of the file.", max_length=200)] = "table",
+) -> Response:
+    """Send a file as it is, to be named in other requests by the id that comes back."""
+    actor = caller(request)
+    actor.require_writing("send a table")
+    uploads: Uploads = request.app.state.uploads
+    try:
+        upload = await uploads.receive(actor.id, _harmless(name), request.stream())
+    except ClientDisconnect:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)
+    return JSONResponse(_upload(upload), HTTPStatus.CREATED)
+
+
+@own.get("/tables", responses=_LIST, tags=["Uploaded tables"])
+async def list_tables(request: Request) -> Response:
+    """List the files that are held for the caller."""
+    uploads: Uploads = request.app.state.uploads
+    return JSONResponse([_upload(one) for one in uploads.of(caller(request).id)])
+
+
+@own.delete("/tables/{id}", status_code=204, responses=_NOTHING, tags=["Uploaded tables"])
+async def delete_table(request: Request, id: str) -> Response:
+    """Forget a file."""
+    request.app.state.uploads.drop(caller(request).id, id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _upload(upload: Any) -> dict[str, Any]:
+    return {"id": upload.id, "name": upload.name, "n_bytes": len(upload.content)}
+
+
+def _harmless(name: str) -> str:
+    """Return a file's name with its folders, none of which leads upwards."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part.strip("./")]
+    return "/".join(parts) or "table"
+
+
+# --- Results -------------------------------------------------------------------------------------
+
+
+def _files(request: Request) -> bodies.Files:
+    """Return where a request finds the files that it names: among its caller's own."""
+
+    def find(id: str) -> tuple[str, bytes]:
+        upload = request.app.state.uploads.find(caller(request).id, id)
+        return upload.name, upload.content
+
+    return find
+
+
+@works.post("/read", responses=_RESULT)
+async def read(request: Request, body: bodies.OfTable, prefer: Prefer = None) -> Response:
+    """Read a table, and say what each column was taken for and what was left out."""
+    return await _run(request, prefer, calls.read, source=body.source(_files(request)))
+
+
+@works.post("/fit", responses=_RESULT)
+async def fit(request: Request, body: bodies.FitBody, prefer: Prefer = None) -> Response:
+    """Fit a law to a table."""
+    return await _run(request, prefer, calls.fit, of=body.of(_files(request)))
+
+
+@works.post("/predict", responses=_RESULT)
+async def predict(request: Request, body: bodies.PredictBody, prefer: Prefer = None) -> Response:
+    """Predict the loss of runs by one fit, with an interval."""
+    of = body.of(_files(request))
+    return await _run(request, prefer, calls.predict, of=of, at=body.at, interval=body.interval)
+
+
+@works.post("/extrapolate", responses=_RESULT)
+async def extrapolate(
+    request: Request, body: bodies.ExtrapolateBody, prefer: Prefer = None
+) -> Response:
+    """Predict the loss of runs beyond the data by all laws that suit, each by its past error."""
+    return await _run(
+        request,
+        prefer,
+        calls.extrapolate,
+        source=body.source(_files(request)),
+        law=body.law_given(),
+        at=body.at,
+        method=body.method,
+        seed=body.seed,
+    )
+
+
+@works.post("/optimum", responses=_RESULT)
+async def optimum(request: Request, body: bodies.OptimumBody, prefer: Prefer = None) -> Response:
+    """Return the compute-optimal model size, tokens and loss of amounts of compute."""
+    return await _run(
+        request,
+        prefer,
+        calls.optimum,
+        of=body.of(_files(request)),
+        compute_flop=body.compute_flop,
+        level=body.level,
+        fixed=body.fixed,
+    )
+
+
+@works.post("/plan", responses=_RESULT)
+async def plan(request: Request, body: bodies.PlanBody, prefer: Prefer = None) -> Response:
+    """Find the best run that a budget buys."""
+    return await _run(
+        request,
+        prefer,
+        calls.plan,
+        of=body.of(_files(request)),
+        accelerator=body.accelerator,
+        budget=body.budget,
+        options=body.plan,
+        fixed=body.fixed,
+    )
+
+
+@works.post("/compare", responses=_RESULT)
+async def compare(request: Request, body: bodies.CompareBody, prefer: Prefer = None) -> Response:
+    """Fit laws to the same rows, and see how each predicts rows that it has not seen."""
+    return await _run(
+        request,
+        prefer,
+        calls.compare,
+        source=body.source(_files(request)),
+        laws=body.laws_given(),
+        decades=body.decades,
+        options=body.options,
+    )
+
+
+async def _run(
+    request: Request, prefer: str | None, function: Callable[..., str], **given: Any
+) -> Response:
+    """Let a function run in its caller's turn, and answer by its result or by its job."""
+    jobs: Jobs = request.app.state.jobs
+    until_s = time.monotonic() + _patience_s(prefer)
+    asked = await run_in_threadpool(
+        jobs.start, caller(request).id, function.__name__, function, **given
+    )
+    while not await ended(asked, min(1.0, until_s - time.monotonic())):
+        if time.monotonic() >= until_s:
+            return _under_way(asked)
+        if await request.is_disconnected():
+            jobs.drop(asked)
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+    jobs.drop(asked)
+    return _result(asked)
+
+
+def _patience_s(prefer: str | None) -> float:
+    """Return how long a request waits for its result (RFC 7240)."""
+    if re.search(r"\brespond-async\b", prefer or ""):
+        return 0.0
+    wait = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
+    return min(float(wait[1]), MAX_PATIENCE_S) if wait else PATIENCE_S
+
+
+def _under_way(asked: Asked) -> Response:
+    headers = {"Location": f"{PREFIX}/jobs/{asked.id}", "Retry-After": "1"}
+    return JSONResponse(asked.document(), HTTPStatus.ACCEPTED, headers)
+
+
+def _result(asked: Asked) -> Response:
+    if asked.job.cancelled():
+        raise Refused(HTTPStatus.CONFLICT, "The job was cancelled.", hint="Ask again.")
+    return Response(asked.job.result(), media_type=JSON)
+
+
+# --- Jobs ----------------------------------------------------------------------------------------
+
+
+def _asked(request: Request, id: str) -> Asked:
+    jobs: Jobs = request.app.state.jobs
+    return jobs.find(caller(request).id, id)
+
+
+@own.get("/jobs", responses=_LIST, tags=["Jobs"])
+async def list_jobs(request: Request) -> Response:
+    """List the caller's jobs."""
+    return JSONResponse(
+        [asked.document() for asked in request.app.state.jobs.of(caller(request).id)]
+    )
+
+
+@own.get("/jobs/{id}", responses=answers({"$ref": "#/components/schemas/JobStatus"}), tags=["Jobs"])
+async def job(request: Request, id: str) -> Response:
+    """Say how far a job is."""
+    return JSONResponse(_asked(request, id).document())
+
+
+@own.get("/jobs/{id}/result", responses=_RESULT, tags=["Jobs"])
+async def result(request: Request, id: str) -> Response:
+    """Return what came of a job; 202 while it is under way."""
+    asked = _asked(request, id)
+    return _result(asked) if asked.job.done() else _under_way(asked)
+
+
+@own.delete("/jobs/{id}", status_code=204, responses=_NOTHING, tags=["Jobs"])
+async def delete_job(request: Request, id: str) -> Response:
+    """End a job and forget it."""
+    await run_in_threadpool(request.app.state.jobs.drop, _asked(request, id))
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,0 +1,252 @@
+"""What a request holds: option classes as they are, and the rest of what a function takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from isoflop.fitting import FitOptions, PredictOptions
+from isoflop.fitting.extrapolation import Method
+from isoflop.options import from_mapping, schema
+from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
+from isoflop.server.calls import FitGiven, LawGiven, Source
+from isoflop.tables.shapes import Curves, Seeds
+
+Files: TypeAlias = Callable[[str], tuple[str, bytes]]
+"""Gives name and content of an upload, by its id."""
+
+MAX_POINTS = 10_000
+Quantity: TypeAlias = Annotated[
+    float | str, Field(description="A number in canonical units, or as a person writes it: 70B.")
+]
+
+
+def _options(owner: type) -> Any:
+    """Return the type of a field that holds the options of a class."""
+
+    def read(given: object) -> Any:
+        if not isinstance(given, Mapping):
+            raise ValueError("is not an object of options")
+        return from_mapping(owner, given)
+
+    return Annotated[Any, PlainValidator(read), WithJsonSchema(schema(owner))]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class Table(_Body):
+    """A table by its catalog name, of uploaded files, or as text; and how to read it."""
+
+    name: str | None = Field(None, description="Of the catalog: see /datasets.")
+    upload: str | list[str] | None = Field(
+        None, description="Id of an uploaded file; several become one table.", max_length=100
+    )
+    text: str | None = Field(None, description="Content of a file: CSV, JSON, JSON lines.")
+    columns: dict[str, str] = Field({}, description="What a header means, such as n_par: params.")
+    units: dict[str, str] = Field({}, description="Unit of bare numbers, such as tokens: B.")
+    loss_unit: str = Field("", description="Such as bits/byte.")
+    mapping: dict[str, Any] | None = Field(
+        None, description="What all columns mean, as /read or the Data page writes it."
+    )
+    metric: str = Field("", description="Column to explain instead of the loss.")
+    curves: Curves | None = Field(None, description="Rows of each learning curve.")
+    seeds: Seeds = Field("all", description="What becomes of runs of one setting.")
+    exclude: list[str] = Field(
+        [], description="Rows to leave out: 3,5-9, compute_below=1e19, or tokens < 1e9."
+    )
+    families: list[str] = Field([], description="Whose rows are kept; all by default.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Table:
+        if sum(given is not None for given in (self.name, self.upload, self.text)) != 1:
+            raise ValueError("give one of name, upload and text")
+        if self.upload == []:
+            raise ValueError("upload names no file")
+        return self
+
+    def source(self, files: Files) -> Source:
+        """Return the table as a job takes it."""
+        ids = [self.upload] if isinstance(self.upload, str) else self.upload or []
+        held = tuple(files(id) for id in ids)
+        if self.text is not None:
+            held = (("table", self.text.encode()),)
+        shared = {item.name for item in fields(Source)} - {"files", "exclude", "families"}
+        return Source(
+            files=held,
+            exclude=tuple(self.exclude),
+            families=tuple(self.families),
+            **{name: getattr(self, name) for name in shared},
+        )
+
+
+class TypedLaw(_Body):
+    """A law with what its name or formula leaves open."""
+
+    law: str = Field(description="Its name, see /laws, or a formula: E + A/N**alpha.")
+    params: list[str] = Field([], description="Names that are parameters, whatever they read like.")
+    inputs: dict[str, str] = Field({}, description="Column that an input stands for, by symbol.")
+    response: str | None = Field(None, description="Column to predict.")
+
+    def given(self) -> LawGiven:
+        """Return the law as a job takes it."""
+        return LawGiven(
+            law=self.law, params=tuple(self.params), inputs=self.inputs, response=self.response
+        )
+
+
+def _in_full(name: str) -> BeforeValidator:
+    """Let a text stand for an object with one entry."""
+    return BeforeValidator(
+        lambda given: {name: given} if isinstance(given, str) else given,
+        json_schema_input_type=str | Table if name == "name" else str | TypedLaw,
+    )
+
+
+AnyTable: TypeAlias = Annotated[Table, _in_full("name")]
+AnyLaw: TypeAlias = Annotated[TypedLaw, _in_full("law")]
+
+
+class OfTable(_Body):
+    """A table alone."""
+
+    table: AnyTable = Field(description="A name of the catalog, or a table in full.")
+
+    def source(self, files: Files) -> Source:
+        """Return the table as a job takes it."""
+        return self.table.source(files)
+
+
+class FitBody(_Body):
+    """A table, the law and how to fit it."""
+
+    table: AnyTable | None = Field(None, description="A name of the catalog, or a table in full.")
+    law: AnyLaw | None = Field(
+        None,
+        description="A name, see /laws, a formula, or a law in full; by default the law that suits "
+        "the table.",
+    )
+    options: _options(FitOptions) = FitOptions()  # type: ignore[valid-type]  # made from the class
+    drop_outliers: bool = Field(False, description="Leave out the rows that a notice names.")
+
+    @model_validator(mode="after")
+    def _has_table(self) -> FitBody:
+        if self.table is None:
+            raise ValueError("a table is needed")
+        return self
+
+    def of(self, files: Files) -> FitGiven:
+        """Return the fit as a job takes it."""
+        return FitGiven(
+            source=None if self.table is None else self.table.source(files),
+            law=None if self.law is None else self.law.given(),
+            options=self.options,
+            drop_outliers=self.drop_outliers,
+        )
+
+
+class OfFit(FitBody):
+    """A fit, made as by /fit, or a saved one."""
+
+    fit: dict[str, Any] | None = Field(
+        None, description="A fit as /fit gave it, in place of table, law and options."
+    )
+
+    @model_validator(mode="after")
+    def _has_table(self) -> OfFit:
+        if (self.table is None) == (self.fit is None):
+            raise ValueError("give one of table and fit")
+        if self.fit is not None and self.model_fields_set & {"law", "options", "drop_outliers"}:
+            raise ValueError("a saved fit is taken as it is: leave law, options, drop_outliers out")
+        return self
+
+    def of(self, files: Files) -> FitGiven:
+        """Return the fit as a job takes it."""
+        return FitGiven(document=self.fit) if self.fit is not None else super().of(files)
+
+
+class PredictBody(OfFit):
+    """Where to predict, and how sure to be."""
+
+    at: list[dict[str, Quantity]] = Field(
+        description="Inputs of each run, by symbol or column.", min_length=1, max_length=MAX_POINTS
+    )
+    interval: _options(PredictOptions) = PredictOptions()  # type: ignore[valid-type]  # as above
+
+
+class ExtrapolateBody(OfTable):
+    """Where all laws that suit a table are to predict."""
+
+    at: list[dict[str, Quantity]] = Field(
+        description="Inputs of each run, by symbol or column.", min_length=1, max_length=100
+    )
+    law: AnyLaw | None = Field(None, description="Predict by this law alone.")
+    method: Method = Field("average", description="one: the law of lowest AICc alone.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the resampling.")
+
+    def law_given(self) -> LawGiven | None:
+        """Return the law as a job takes it."""
+        return None if self.law is None else self.law.given()
+
+
+class OptimumBody(OfFit):
+    """Amounts of compute whose best model is asked for."""
+
+    compute_flop: list[Quantity] = Field(min_length=1, max_length=1000)
+    level: float = Field(0.9, gt=0, lt=1, description="Nominal coverage of the intervals.")
+    fixed: dict[str, Quantity] = Field({}, description="Values of other inputs, by column.")
+
+
+class PlanBody(OfFit):
+    """The budget, what it buys, and how."""
+
+    accelerator: str = Field(DEFAULT_ACCELERATOR, description="A name, see /accelerators.")
+    budget: _options(Budget)  # type: ignore[valid-type]  # as above
+    plan: _options(PlanOptions) = PlanOptions()  # type: ignore[valid-type]  # as above
+    fixed: dict[str, Quantity] = Field({}, description="Values of other inputs, by column.")
+
+
+class CompareBody(OfTable):
+    """Laws to be fitted to the same rows."""
+
+    laws: list[AnyLaw] | None = Field(
+        None, description="By default those that suit the table.", min_length=1, max_length=30
+    )
+    decades: float = Field(1.0, gt=0, le=10, description="How far the held-out part reaches down.")
+    options: _options(FitOptions) = FitOptions()  # type: ignore[valid-type]  # as above
+
+    def laws_given(self) -> tuple[LawGiven, ...] | None:
+        """Return the laws as a job takes them."""
+        return None if self.laws is None else tuple(law.given() for law in self.laws)
+
+
+class JobStatus(_Body):
+    """How far a job is."""
+
+    id: str
+    kind: str
+    status: Literal["waiting", "running", "done", "failed", "cancelled"]
+    place_in_queue: int | None
+    share_done: float
+    doing: str
+    result: str = Field(description="Address of what comes of it, below /api/.")
+
+
+class UploadStatus(_Body):
+    """A file that is held for its sender."""
+
+    id: str
+    name: str
+    n_bytes: int

@@ -1,0 +1,67 @@
+"""By which names the server may be reached, by one setting.
+
+A site can let its own name lead to any address, also to one inside another's network (DNS
+rebinding), and its pages then speak to the server there as if it were theirs. A request by an
+address or by a name of this machine cannot come about so; any other name has to be set.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from functools import cache
+from urllib.parse import urlsplit
+
+from isoflop import settings
+
+SETTING = "ISOFLOP_HOSTS"
+ANY = "*"
+
+
+def named() -> tuple[str, ...]:
+    """Return the names that the setting gives, in lower case; ``*`` is any."""
+    return tuple(name.lower().rstrip(".") for name in settings.entries(SETTING))
+
+
+def is_named(host: str | None) -> bool:
+    """Say whether a name, without its port, is one that the setting gives by itself."""
+    found = (host or "").lower().rstrip(".")
+    return any(
+        found.endswith(name[1:]) if name.startswith("*.") else found == name
+        for name in named()
+        if name != ANY
+    )
+
+
+def is_known(host_header: str | None) -> bool:
+    """Say whether the server may be reached by this ``Host``: an address, its own name, a set one.
+
+    Parameters
+    ----------
+    host_header : str or None
+        With a port or without.
+    """
+    try:
+        parts = urlsplit(f"//{host_header or ''}")
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.path or parts.query or parts.fragment:
+        return False
+    return _is_address(host) or host in _own_names() or ANY in named() or is_named(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _own_names() -> frozenset[str]:
+    """Return the names that lead here whatever anybody's name server says."""
+    machine = socket.gethostname().lower().rstrip(".")
+    short = machine.partition(".")[0]
+    return frozenset({"localhost", machine, short, f"{short}.local"} - {""})
