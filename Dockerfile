@@ -1,27 +1,53 @@
 # The app as a container: docker build --tag isoflop . && docker run --rm -p 127.0.0.1:8501:8501 isoflop
+# Build arguments, how to pin the base image by its digest among them: docs/settings.md, "Containers".
+ARG BASE=python:3.11-slim-bookworm
 
-FROM python:3.11-slim-bookworm AS build
-# Another package index for PyTorch, such as the one with its CPU builds (several GB smaller).
+FROM ${BASE} AS build
+# Nothing: no PyTorch, and no live training. "default": that of pip's own index, which on x86-64 brings
+# CUDA, several GB. An address: the index that has PyTorch's CPU builds.
 ARG TORCH_INDEX=""
-ENV PATH=/opt/venv/bin:$PATH
+ENV PATH=/opt/venv/bin:$PATH \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_NO_COMPILE=1
 WORKDIR /app
-RUN python -m venv /opt/venv
-COPY requirements.txt ./
+COPY locks locks
 # The package itself comes later: a change in it leaves this layer, the long one, as it is.
-RUN grep -v '^-e ' requirements.txt > pinned.txt \
-    && pip install --no-cache-dir --disable-pip-version-check \
-       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement pinned.txt \
-    && rm pinned.txt
+RUN python -m venv /opt/venv \
+    && pip install --target /opt/backend --require-hashes --requirement locks/backend.txt \
+    && pip install --require-hashes --requirement locks/app.txt \
+    && case "$TORCH_INDEX" in \
+        "") ;; \
+        default) pip install --require-hashes --requirement locks/train.txt ;; \
+        *) pip install --require-hashes --requirement locks/train-cpu.txt --extra-index-url "$TORCH_INDEX" ;; \
+    esac
+# Tests, headers and tools of libraries, which nothing here calls.
+# hadolint ignore=DL3003
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && find . -type d -name tests -not -path './numpy/*' -prune -exec rm -r {} + \
+    && rm -rf pyarrow/include torch/include torch/test \
+    && find . -path './torch/bin/*' -not -name torch_shm_manager -delete
 COPY . .
-RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --editable . \
-    && python -m compileall -q src pages
+RUN PYTHONPATH=/opt/backend pip install --no-deps --no-build-isolation --no-index --editable . \
+    && pip uninstall --yes pip \
+    && python -m compileall -q -j 0 -x /torch/testing/ /opt/venv/lib src pages
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
+# "1": a browser without a window, which prints reports as PDF and draws figures as files.
+ARG BROWSER=""
+# hadolint ignore=DL3008
+RUN if [ -n "$BROWSER" ]; then \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends chromium-headless-shell fonts-dejavu-core fonts-dejavu-extra \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
 # Saved documents, downloads and caches go to /data, the one folder that has to be writable.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    BROWSER_PATH=/usr/bin/chromium-headless-shell \
     HOME=/data \
+    ISOFLOP_TRAINING=off \
     STREAMLIT_BROWSER_SERVER_ADDRESS=localhost \
     STREAMLIT_SERVER_ADDRESS=0.0.0.0 \
     STREAMLIT_SERVER_PORT=8501 \

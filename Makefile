@@ -9,6 +9,8 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 PIP_FLAGS ?=
 STREAMLIT_FLAGS ?=
 PYTEST_FLAGS ?=
+# More flags for docker build.
+IMAGE_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +19,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check lint format types bench browser-deps image clean
+.PHONY: help run quick test check lint format types bench browser-deps lock image image-check clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +56,14 @@ bench: $(VENV)/.dev  ## Run the benchmarks of speed and write benchmarks/RESULTS
 browser-deps:  ## Install Chromium for the browser tests (Debian and Ubuntu; elsewhere see README)
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }
 
-image:  ## Build the container image
-	docker build --tag isoflop .
+lock: $(VENV)/.dev  ## Write the hashes of all pins, by which the image is built, into locks/
+	BIN=$(BIN) .ci/lock
+
+image:  ## Build the container image (IMAGE_FLAGS='--build-arg TORCH_INDEX=...' for live training)
+	docker build --tag isoflop $(IMAGE_FLAGS) .
+
+image-check:  ## Build and start the image without a container engine (Debian, as root; five minutes)
+	.ci/image-check
 
 clean:  ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"fitting"}),
     frozenset({"planning"}),
     frozenset({"export", "forecast", "plot"}),
+    frozenset({"rendering"}),
     frozenset({"html_report"}),
     frozenset({"api"}),
     frozenset({"server"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 from isoflop.cli.main import build_parser
+from isoflop.training.config import RunConfig
+from isoflop.training.queue import default_worker_count
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes-ladder.yaml").read_text()))
@@ -31,6 +34,101 @@ def test_the_volume_of_the_job_is_the_one_that_is_claimed() -> None:
     assert job["spec"]["parallelism"] == job["spec"]["completions"]
     for container in pod["initContainers"] + pod["containers"]:
         assert data["name"] in {mount["name"] for mount in container["volumeMounts"]}
+
+
+# --- Containers -----------------------------------------------------------------------------------
+
+ROOT = DEPLOY.parent
+COMPOSE = {
+    name: yaml.safe_load((ROOT / name).read_text())
+    for name in ("compose.yaml", "deploy/compose.yaml", "deploy/training.yaml")
+}
+SERVICES = [
+    pytest.param(service, id=f"{name}-{label}")
+    for name in ("compose.yaml", "deploy/compose.yaml")
+    for label, service in COMPOSE[name]["services"].items()
+]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SERVER_BYTES = 1e9
+"""What the server itself may take: benchmarks.load measures half of it with fifty people."""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_is_locked_down(service: dict[str, Any]) -> None:
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"] is True
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in service["tmpfs"]
+    assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+    assert "healthcheck" in service or "build" in service  # the image has its own
+    assert service["restart"] == "unless-stopped"
+    for port in service.get("ports", ()):  # this machine alone, unless asked
+        assert port.startswith("${BIND:-127.0.0.1}:")
+    if "build" not in service:  # by digest where one is given
+        assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z]+:[\w.-]+\}", service["image"])
+
+
+def memory_bytes(service: dict[str, Any]) -> float:
+    text = service["deploy"]["resources"]["limits"]["memory"]
+    return float(text[:-1]) * {"m": 2**20, "g": 2**30}[text[-1]]
+
+
+def default(text: str) -> str:
+    """Return what a variable is unless it is set."""
+    (found,) = re.findall(r":-([^}]*)", text)
+    return str(found)
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "deploy/compose.yaml"])
+def test_the_limits_of_memory_add_up(name: str) -> None:
+    app = COMPOSE[name]["services"]["app"]
+    environment = app["environment"]
+    jobs = int(default(environment["ISOFLOP_MAX_JOBS"])) * environment["ISOFLOP_JOB_MEMORY_MB"]
+    without = SERVER_BYTES + 1e6 * jobs
+    assert default(environment["ISOFLOP_TRAINING"]) == "off"
+    assert without < memory_bytes(app)
+    (of_run,) = (i.default for i in fields(RunConfig) if i.name == "memory_limit_bytes")
+    at_most_two = 2  # on any machine: default_worker_count
+    training = COMPOSE["deploy/training.yaml"]["services"]["app"]
+    assert without + at_most_two * of_run < memory_bytes(training)
+    assert default_worker_count() <= at_most_two
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "deploy/compose.yaml"])
+def test_a_mirror_is_passed_on_where_there_is_one(name: str) -> None:
+    app = COMPOSE[name]["services"]["app"]
+    assert "${DATA_MIRROR:-mirror}:/mirror:ro" in app["volumes"]
+    assert app["environment"]["ISOFLOP_DATA_MIRROR"] == "${DATA_MIRROR:+/mirror}"
+    assert "mirror" in COMPOSE[name]["volumes"]
+
+
+def test_replicas_share_one_secret_one_database_and_one_folder_of_runs() -> None:
+    services = COMPOSE["deploy/compose.yaml"]["services"]
+    app = services["app"]
+    assert "ports" not in app  # or a second one could not start
+    assert app["environment"]["STREAMLIT_SERVER_COOKIE_SECRET"].startswith("${COOKIE_SECRET:?")
+    assert "@database/" in app["environment"]["ISOFLOP_DATABASE_URL"]
+    assert app["environment"]["ISOFLOP_RUNS_FOLDER"].startswith("/data/")
+    assert app["depends_on"]["database"]["condition"] == "service_healthy"
+    assert "profiles" not in services["database"]  # a password alone cannot point at a missing host
+
+
+def test_the_image_is_built_by_hashes_and_runs_without_rights() -> None:
+    for line in re.findall(r"pip install .*", DOCKERFILE):
+        assert "--require-hashes" in line or "--no-index" in line, line
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert re.search(r"^USER \d+:\d+$", DOCKERFILE, re.MULTILINE)
+    assert "HEALTHCHECK" in DOCKERFILE
+    assert "ISOFLOP_TRAINING=off" in DOCKERFILE
+    base = re.search(r"^ARG BASE=(.+)$", DOCKERFILE, re.MULTILINE)
+    assert base is not None
+    for name in ("compose.yaml", "deploy/compose.yaml"):
+        build = COMPOSE[name]["services"]["app"]["build"]
+        assert build["args"]["BASE"] == f"${{BASE:-{base[1]}}}"
+        assert set(build["args"]) == set(re.findall(r"^ARG ([A-Z_]+)", DOCKERFILE, re.MULTILINE))
+
+
+# --- Ladders --------------------------------------------------------------------------------------
 
 
 def commands() -> list[list[str]]:

@@ -139,14 +139,17 @@ def test_the_changelog_begins_with_what_is_next_or_now() -> None:
     assert newest[1] in ("Unreleased", isoflop.__version__)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+REQUIREMENTS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
 def test_every_requirement_is_pinned_exactly(name: str) -> None:
     loose = [str(item) for item in pins(name).values() if not str(item.specifier).startswith("==")]
     assert not loose
 
 
 def test_the_pins_satisfy_what_the_package_declares() -> None:
-    pinned = {**pins("requirements.txt"), **pins("requirements-dev.txt")}
+    pinned = {name: pin for file in REQUIREMENTS for name, pin in pins(file).items()}
     groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     for requirement in (Requirement(line) for group in groups for line in group):
         pin = pinned.get(canonicalize_name(requirement.name))
@@ -155,6 +158,34 @@ def test_the_pins_satisfy_what_the_package_declares() -> None:
             assert requirement.specifier.contains(specifier.version), str(requirement)
     core = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     assert core <= pins("requirements.txt").keys()
+
+
+def locked(name: str) -> dict[str, str]:
+    """Return the versions of a file of hashes, each of which has some."""
+    text = (ROOT / "locks" / name).read_text(encoding="utf-8")
+    entries = re.findall(
+        r"^(\S+)==(\S+).*\\\n((?: {4}--hash=sha256:[0-9a-f]{64}.*\n?)+)", text, re.M
+    )
+    assert len(entries) == len(re.findall(r"^\S+==", text, re.M)), f"{name}: not all have hashes"
+    return {canonicalize_name(package): version for package, version, _ in entries}
+
+
+@pytest.mark.parametrize("name", ["app.txt", "train.txt", "train-cpu.txt"])
+def test_the_image_is_built_by_the_hashes_of_the_pins(name: str) -> None:
+    """A lock that lags behind is written anew by `make lock`."""
+    of_app = {package: str(pin.specifier)[2:] for package, pin in pins("requirements.txt").items()}
+    of_training = {
+        package: str(pin.specifier)[2:] for package, pin in pins("requirements-train.txt").items()
+    }
+    found = locked(name)
+    if name == "app.txt":
+        assert found == of_app, "run make lock"
+        return
+    assert of_training.keys() <= found.keys(), "run make lock"
+    both = of_app | of_training
+    assert {
+        package: version.partition("+")[0] for package, version in found.items() if package in both
+    }.items() <= both.items(), "run make lock"
 
 
 def third_party(path: Path) -> set[str]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from isoflop.api import plan as plan
     from isoflop.api import published as published
     from isoflop.api import report as report
+    from isoflop.api import save_figure as save_figure
     from isoflop.api import simulate as simulate
     from isoflop.errors import IsoflopError as IsoflopError
     from isoflop.fitting import Band as Band
@@ -84,6 +85,7 @@ _FUNCTIONS = (
         "plan",
         "published",
         "report",
+        "save_figure",
         "simulate",
     ),
 )

@@ -66,6 +66,7 @@ from isoflop.planning.outlook import Outlook
 from isoflop.planning.outlook import outlook as plan_outlook
 from isoflop.planning.rule import SIX_ND
 from isoflop.planning.trajectory import assumed_params
+from isoflop.rendering import save_figure
 from isoflop.tables import (
     COLUMNS,
     ColumnMapping,
@@ -103,6 +104,7 @@ __all__ = [
     "plan",
     "published",
     "report",
+    "save_figure",
     "simulate",
 ]
 

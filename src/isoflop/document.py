@@ -123,8 +123,8 @@ def require_one_length(arrays: Mapping[str, NDArray[Any]]) -> None:
         )
 
 
-def save(text: str, path: str | Path) -> None:
-    """Write a document to a file.
+def save(content: str | bytes, path: str | Path) -> None:
+    """Write a document to a file; text with a line's end.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def save(text: str, path: str | Path) -> None:
         If it cannot be written.
     """
     try:
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        Path(path).write_bytes(content if isinstance(content, bytes) else f"{content}\n".encode())
     except (OSError, ValueError) as error:
         raise DocumentError(
             f"The result cannot be written to {path}.",

@@ -19,6 +19,7 @@
     │   └── DoesNotFit        the model does not fit the memory given
     ├── TrainingError         a live training run cannot start or go on
     ├── DocumentError         a saved result cannot be written or read back
+    ├── RenderError           a figure or a report cannot be drawn as an image or PDF
     ├── NoticeError           a result has notices that it was not to have
     ├── SettingError          a setting of the environment has no such value
     ├── AccessError           somebody may not do or see this
@@ -172,6 +173,12 @@ class DocumentError(IsoflopError):
     """A saved result cannot be written or read back."""
 
     code = "document"
+
+
+class RenderError(IsoflopError):
+    """A figure or a report cannot be drawn as an image or PDF: no browser, or it failed."""
+
+    code = "render"
 
 
 class NoticeError(IsoflopError):

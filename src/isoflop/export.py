@@ -15,8 +15,9 @@ from isoflop.laws import Law
 from isoflop.options import classes_in, code
 from isoflop.planning import load_accelerators
 from isoflop.planning.hardware import describe_accelerator
+from isoflop.planning.planned import Planned
 from isoflop.planning.scenario import Scenario
-from isoflop.tables import LossTable
+from isoflop.tables import LossTable, list_datasets, load_dataset
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -90,6 +91,27 @@ shown = {{
 {values}
 }}
 '''
+
+
+def catalog_snippet(fit: Fit, planned: Planned | None = None) -> str:
+    """Return a script that makes again a fit to a table of the catalog, and what was planned.
+
+    Empty where the rows are other ones, which nobody else has.
+    """
+    known = {item.id for item in list_datasets() if item.is_here}
+    if fit.table_id not in known or not fit.certificate.n_starts:
+        return ""
+    if load_dataset(fit.table_id).fingerprint != fit.table_fingerprint:
+        return ""
+    table_code = (
+        f"from isoflop.tables import load_dataset\n\ntable = load_dataset({fit.table_id!r})"
+    )
+    script = snippet(fit, table_code=table_code, law_code=law_snippet(fit.law))
+    return (
+        script
+        if planned is None
+        else f"{script}\n{plan_snippet(planned.scenario, planned.fixed)}\n"
+    )
 
 
 def published_snippet(key: str, *, table_code: str) -> str:

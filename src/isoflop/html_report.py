@@ -1,7 +1,8 @@
-"""A report of a fit, and of a plan, as one HTML file that needs nothing else.
+"""A report of a fit, and of a plan, as one HTML file that needs nothing else, and as PDF.
 
 Everything that comes from a table, a law or a person is escaped; the only scripts are Plotly's own
-library and the figures' data, which Plotly writes so that it cannot end a script.
+library, once, and the figures' data, which Plotly writes so that it cannot end a script. Equations
+are MathML, which browsers typeset themselves. The style is made for A4, on paper and on a screen.
 """
 
 from __future__ import annotations
@@ -9,59 +10,139 @@ from __future__ import annotations
 import datetime
 import html
 import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
-from isoflop import document
+from isoflop import document, export, rendering
 from isoflop.fitting import Fit
-from isoflop.planning import Plan
-from isoflop.text import frame_html, notice_lines
+from isoflop.fitting.summary import LEVEL
+from isoflop.laws import symbol_latex
+from isoflop.notices import Notice
+from isoflop.planning import Interval, Plan
+from isoflop.planning.outlook import Outlook
+from isoflop.planning.planned import Planned
+from isoflop.planning.summary import plan_figures
+from isoflop.planning.types import LimitUse
+from isoflop.tables import LossTable
+from isoflop.units import Dimension, counted, format_number, format_quantity
+
+if TYPE_CHECKING:
+    from isoflop.plot import Figure
+
+MOST_LISTED = 20
+"""Rows and cells of a table that are named; of more, the number."""
+WIDTH_PX = 680
+"""Of figures: what A4 has between its margins, so that paper and screen show the same."""
 
 _LIBRARIES = ("isoflop", "numpy", "scipy", "pandas", "plotly")
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-       max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
-th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #ddd; }
-pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
-figure { margin: 1.5rem 0; } figcaption { color: #555; font-size: .9rem; }
-.serious { color: #a40000; } .warning { color: #7a4a00; }
+@page {
+  size: A4; margin: 16mm 15mm 18mm;
+  @bottom-right { content: counter(page) " / " counter(pages); font: 9pt sans-serif; color: #666; }
+}
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1a1a1a;
+       background: #fff; width: min(680px, 100% - 2rem); margin: 2.5rem auto; }
+header { border-bottom: 2px solid #0072b2; padding-bottom: .8rem; margin-bottom: 1.6rem; }
+header p { color: #555; margin: 0; }
+h1 { font-size: 1.65rem; line-height: 1.25; margin: .2rem 0 .5rem; }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; break-after: avoid; }
+h3 { font-size: 1rem; margin: 1.3rem 0 .4rem; break-after: avoid; }
+p { margin: .5rem 0; }
+.lead { font-size: 1.08rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .87rem;
+        font-variant-numeric: tabular-nums; }
+th, td { padding: .28rem .8rem .28rem 0; text-align: left; vertical-align: top;
+         border-bottom: 1px solid #e2e2e2; }
+tbody th, td:only-of-type { overflow-wrap: anywhere; }
+thead th { color: #555; font-weight: 600; border-bottom-color: #999; }
+tbody th { font-weight: 500; min-width: 5.5rem; }
+tr, figure, pre, li { break-inside: avoid; }
+math { font-size: 1.1rem; font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
+       "DejaVu Math TeX Gyre", math; }
+.equation { margin: .9rem 0; overflow-x: auto; }
+pre { background: #f5f6f7; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere;
+      font: 12px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
+figure { margin: 1.4rem 0; overflow-x: auto; }
+figcaption { color: #555; font-size: .85rem; }
+ul.notices { list-style: none; padding: 0; }
+ul.notices li { border-left: 4px solid #999; padding: .15rem 0 .15rem .8rem; margin: .6rem 0; }
+ul.notices li.serious { border-color: #a40000; } ul.notices li.warning { border-color: #e69f00; }
+ul.notices b { text-transform: capitalize; }
+code, small { color: #555; }
+@media print { body { width: auto; margin: 0; font-size: 10.5pt; } pre { break-inside: auto; }
+               .modebar { display: none !important; } }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
-def report(fit: Fit, plan: Plan | None = None, *, path: str | Path | None = None) -> str:
+def report(
+    fit: Fit,
+    plan: Plan | Planned | None = None,
+    *,
+    outlook: Outlook | None = None,
+    fixed: Mapping[str, float] | None = None,
+    notices: Iterable[Notice] = (),
+    code: str = "",
+    path: str | Path | None = None,
+) -> str:
     """Return a fit, and a plan, as one HTML page with its figures, and write it to a file.
 
     Parameters
     ----------
     fit : Fit
-        With its rows, or without them: then their figures are left out.
-    plan : Plan, optional
+        With its rows, or without them: then the figures that show rows are left out.
+    plan : Plan or Planned, optional
+    outlook : Outlook, optional
+        What is to be believed of the plan, as ``iso.outlook`` gives it. By default a `Planned` is
+        asked for its own, and a plan alone speaks by its own law.
+    fixed : mapping of str to float, optional
+        Values of the law's other inputs, by table column, as the plan was made with.
+    notices : iterable of Notice
+        Further ones, beside those of the fit, of how its table was read, and of the plan.
+    code : str
+        Python that makes all this again; by default that of a fit to a table of the catalog, and
+        of a `Planned`.
     path : path, optional
-        File to write.
+        File to write: PDF if its name ends in ``.pdf``, else the page.
 
     Raises
     ------
+    RenderError
+        If PDF is asked for, and there is no browser to print it.
     DocumentError
         If the file cannot be written.
     """
     title = f"{fit.law.label} fitted to {fit.table_id}"
     if not fit.certificate.n_starts:
         title = f"{fit.law.label} on {fit.table_id}"
+    if isinstance(plan, Planned):
+        made, plan = plan, plan.plan
+        outlook, fixed = outlook or made.outlook(), fixed or made.fixed
+        notices = (*made.notices, *notices)
+        code = code or export.catalog_snippet(fit, made)
+    told = plan if plan is None or outlook is None else outlook.told(plan)
+    found = _all_notices(fit, plan, notices)
     parts = [
-        f"<h1>{html.escape(title)}</h1>",
+        _header(title),
+        _section("Plan", "" if told is None else _answer(told, outlook)),
+        _section("Notices", _notices(found)),
         _section("Law", _law(fit)),
-        _section("Notices", _notices(fit, plan)),
-        _section("Parameters", frame_html(fit.params()) + _paragraph(fit.uncertainty)),
+        _section("Parameters", _parameters(fit)),
         _section("Certificate", _certificate(fit)),
-        _section("Plan", "" if plan is None else _plan(plan)),
-        _section("Figures", _figures(fit, plan)),
-        _section("Data", _provenance(fit)),
-        _section("Versions", _versions(fit)),
+        _section("Figures", _figures(figures(fit, told, outlook, fixed))),
+        _section("Costs and limits", "" if told is None else _costs(told)),
+        _section("Data", _data(fit)),
+        _section("Code", _code(code or export.catalog_snippet(fit))),
+        _section("Sources", _sources(fit)),
+        _section("Versions", _versions(fit, plan)),
     ]
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -71,42 +152,163 @@ def report(fit: Fit, plan: Plan | None = None, *, path: str | Path | None = None
         f"<body>{''.join(parts)}</body></html>"
     )
     if path is not None:
-        document.save(page, path)
+        is_pdf = Path(path).suffix.lower() == ".pdf"
+        document.save(rendering.pdf(page) if is_pdf else page, path)
     return page
+
+
+# --- Parts of HTML: whatever is not `_Markup` is escaped
+
+
+@dataclass(frozen=True, slots=True)
+class _Markup:
+    """HTML made here."""
+
+    text: str
+
+
+_Cell = str | _Markup
+
+
+def _escaped(cell: _Cell) -> str:
+    return cell.text if isinstance(cell, _Markup) else html.escape(cell)
 
 
 def _section(heading: str, body: str) -> str:
     return f"<section><h2>{heading}</h2>{body}</section>" if body else ""
 
 
-def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>" if text else ""
+def _paragraph(text: str, kind: str = "") -> str:
+    style = f' class="{kind}"' if kind else ""
+    return f"<p{style}>{html.escape(text)}</p>" if text else ""
 
 
-def _facts(facts: dict[str, str]) -> str:
-    frame = pd.DataFrame(list(facts.items()), columns=["", "value"]).set_index("")
-    return frame_html(frame)
+def _table(rows: Iterable[Sequence[_Cell]], header: Sequence[str] = ()) -> str:
+    """Return rows whose first cell names them; columns that are empty throughout are left out."""
+    kept = [list(row) for row in rows]
+    used = [i for i in range(len(kept[0])) if i == 0 or any(row[i] for row in kept)] if kept else []
+    head = "".join(f"<th>{html.escape(header[i])}</th>" for i in used) if header else ""
+    body = "".join(
+        "<tr>"
+        + f"<th>{_escaped(row[0])}</th>"
+        + "".join(f"<td>{_escaped(row[i])}</td>" for i in used[1:])
+        + "</tr>"
+        for row in kept
+    )
+    head = f"<thead><tr>{head}</tr></thead>" if head else ""
+    return f'<div class="wide"><table>{head}<tbody>{body}</tbody></table></div>' if body else ""
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    return _table([(name, text) for name, text in facts.items() if text])
+
+
+@cache
+def _mathml(latex: str, *, is_block: bool = False) -> str:
+    from latex2mathml.converter import convert  # a table of symbols of some weight
+
+    found = convert(
+        latex.replace("{aligned}", "{split}"), display="block" if is_block else "inline"
+    )
+    return str(found)
+
+
+# --- What it says
+
+
+def _header(title: str) -> str:
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    made = f"Scaling-law report, {today}, by Isoflop {version('isoflop')}"
+    return f"<header><p>{made}</p><h1>{html.escape(title)}</h1></header>"
+
+
+def _answer(plan: Plan, outlook: Outlook | None) -> str:
+    cost = plan.cost
+    run = (
+        f"Train {format_number(plan.params)} parameters on {format_number(plan.tokens)} tokens "
+        f"with {cost.accelerators:,} {plan.accelerator} for "
+        f"{format_quantity(cost.wall_time_s, 'seconds')}."
+    )
+    said = "" if outlook is None else outlook.summary()
+    return (
+        _paragraph(run, "lead")
+        + "".join(_paragraph(line) for line in said.splitlines())
+        + _table(plan_figures(plan))
+        + _paragraph(plan.assumption)
+        + _paragraph(f"No intervals: {plan.interval_reason}" if plan.interval_reason else "")
+    )
+
+
+def _all_notices(fit: Fit, plan: Plan | None, more: Iterable[Notice]) -> list[Notice]:
+    reading = None if fit.table is None else fit.table.reading
+    found = [
+        *fit.notices,
+        *(() if plan is None else plan.notices),
+        *(() if reading is None else reading.notices),
+        *more,
+    ]
+    rank = ("serious", "warning", "info")
+    return sorted(dict.fromkeys(found), key=lambda notice: rank.index(notice.severity))
+
+
+def _notices(found: Iterable[Notice]) -> str:
+    listed = "".join(
+        f'<li class="{notice.severity}"><b>{notice.severity}</b>: {html.escape(notice.text)} '
+        f"{html.escape(notice.remedy)} <small>[{html.escape(notice.code)}]</small></li>"
+        for notice in found
+    )
+    return f'<ul class="notices">{listed}</ul>' if listed else ""
 
 
 def _law(fit: Fit) -> str:
-    formula = f"{fit.law.response} = {fit.law.formula}"
-    inputs = ", ".join(f"{item.symbol}: {item.label or item.column}" for item in fit.law.inputs)
+    law = fit.law
+    response = symbol_latex("L" if law.response == "loss" else law.response)
+    shown = "".join(
+        f'<div class="equation">{_mathml(latex, is_block=True)}</div>'
+        for latex in (_equation(response, law.latex(values)) for values in (None, fit.values))
+    )
+    inputs = [
+        (_Markup(_mathml(symbol_latex(item.symbol))), item.label or item.column)
+        for item in law.inputs
+    ]
+    unit = "of unknown unit" if fit.loss_unit == "unknown" else f"in {fit.loss_unit}"
+    counts = fit.param_convention
     return (
-        f"<pre>{html.escape(formula)}</pre>"
+        shown
+        + _table(inputs)
         + _paragraph(
-            f"{inputs}. Loss in {fit.loss_unit}; N counts {fit.param_convention} parameters."
+            f"{law.response.capitalize()} {unit if law.response == 'loss' else ''}; N counts "
+            f"{counts if counts != 'unknown' else 'an unknown kind of'} parameters."
         )
-        + _paragraph(f"Source: {fit.law.source}" if fit.law.source else "")
+        + f"<pre>{html.escape(' '.join(law.formula.split()))}</pre>"
     )
 
 
-def _notices(fit: Fit, plan: Plan | None) -> str:
-    found = (*fit.notices, *(() if plan is None else plan.notices))
-    lines = zip(found, notice_lines(found), strict=True)
-    listed = "".join(
-        f'<li class="{notice.severity}">{html.escape(line)}</li>' for notice, line in lines
-    )
-    return f"<ul>{listed}</ul>" if listed else ""
+def _equation(response: str, latex: str) -> str:
+    return latex if "aligned" in latex else f"{response} = {latex}"
+
+
+def _parameters(fit: Fit) -> str:
+    found = fit.params()
+    numbers = found[["value", "std_error", "lower", "upper"]].to_numpy(np.float64)
+    fixed = dict(fit.law.fixed)
+    rows: list[Sequence[_Cell]] = []
+    for i, (name, (value, error, lower, upper)) in enumerate(
+        zip(map(str, found.index), numbers, strict=True)
+    ):
+        span = f"{lower:.4g} to {upper:.4g}" if np.isfinite(lower) else ""
+        rows.append(
+            (
+                _Markup(_mathml(symbol_latex(name)) if name.isidentifier() else html.escape(name)),
+                f"{value:.6g}",
+                f"{error:.3g}" if np.isfinite(error) else "",
+                "fixed" if name in fixed else span,
+                str(found["unit"].iloc[i]),
+                str(found["help"].iloc[i]),
+            )
+        )
+    header = ("", "Value", "Standard error", f"{LEVEL:.0%} interval", "Unit", "Meaning")
+    return _table(rows, header) + _paragraph(fit.uncertainty)
 
 
 def _certificate(fit: Fit) -> str:
@@ -114,62 +316,220 @@ def _certificate(fit: Fit) -> str:
     if not proof.n_starts:
         return _paragraph("Published parameters: nothing was searched for here.")
     gap = "no other minimum" if proof.gap_to_second is None else f"{proof.gap_to_second:.3g}"
+    options = fit.options
     return _facts(
         {
-            "Objective": f"{fit.objective_value:.10g} ({fit.options.objective})",
+            "Objective": f"{fit.objective_value:.10g} ({options.objective})",
+            "Weights": options.weights or "",
             "Starts at this optimum": f"{proof.share_at_optimum:.0%} of {proof.n_starts}",
             "Minima found": str(proof.n_minima),
             "Gap to the next minimum": gap,
             "Condition number": f"{proof.condition_number:.3g}",
-            "At a bound": ", ".join(proof.at_bound) or "none",
+            "Parameters at a bound": ", ".join(proof.at_bound) or "none",
             "Residual standard deviation": f"{fit.residual_std:.4g}",
             "Rows": f"{fit.n_rows:,}",
         }
     )
 
 
-def _plan(plan: Plan) -> str:
-    return f"<pre>{html.escape(plan.summary(notices=False))}</pre>" + _facts(dict(plan.assumptions))
+# --- Money, time and limits
 
 
-def _figures(fit: Fit, plan: Plan | None) -> str:
-    """Return the figures, the first with Plotly's library in it."""
-    if fit.table is None:
-        return _paragraph("The fit was saved without its rows, so there are no figures.")
-    from isoflop import plot  # the library is large, and not needed for a fit without rows
+def _costs(plan: Plan) -> str:
+    cost = plan.cost
+    money = [
+        ("Accelerators", _usd(cost.usd_compute), ""),
+        ("Electricity", _usd(cost.usd_power), ""),
+        ("Storage", _usd(cost.usd_storage), ""),
+        ("Inference", _usd(cost.usd_inference), ""),
+        ("Money in all", _usd(cost.usd) or "no price", _span(cost.usd_interval, "usd")),
+        (
+            "Wall time",
+            format_quantity(cost.wall_time_s, "seconds"),
+            _span(cost.wall_time_interval, "seconds"),
+        ),
+        ("Accelerator-hours", format_number(cost.accelerator_hours), _hours(cost.hours_interval)),
+        ("Energy", _or_nothing(cost.energy_j, "joules"), ""),
+        ("Carbon", "" if cost.carbon_kg is None else f"{format_number(cost.carbon_kg)} kg CO2", ""),
+    ]
+    level = next((i.level for i in (cost.wall_time_interval, cost.usd_interval) if i), None)
+    header = ("", "", "" if level is None else f"{level:.0%} of runs")
+    return (
+        _table([row for row in money if row[1]], header)
+        + "<h3>Limits</h3>"
+        + _limits(plan.limits, plan.response)
+        + "<h3>What the plan rests on</h3>"
+        + _facts(plan.assumptions)
+    )
 
-    drawn = [plot.loss_curve(fit, plan=plan)]
-    if {"params", "tokens"} <= set(fit.table.frame):
-        drawn.append(plot.contours(fit, plan=plan))
-    drawn.append(plot.residuals(fit))
+
+def _usd(value: float | None) -> str:
+    return format_quantity(value, "usd") if value else ""
+
+
+def _or_nothing(value: float | None, dimension: Dimension) -> str:
+    return "" if value is None else format_quantity(value, dimension)
+
+
+def _span(interval: Interval | None, dimension: Dimension) -> str:
+    if interval is None:
+        return ""
+    ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
+    return " to ".join(ends)
+
+
+def _hours(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{format_number(interval.lower)} to {format_number(interval.upper)}"
+
+
+def _limits(limits: Sequence[LimitUse], response: str) -> str:
+    rows = [
+        (
+            limit.label,
+            format_quantity(limit.used, limit.dimension),
+            format_quantity(limit.limit, limit.dimension),
+            f"{limit.used / limit.limit:.0%}" if limit.limit else "",
+            "binds" if limit.is_binding else "",
+            f"{limit.gain:.4f}" if limit.is_binding else "",
+        )
+        for limit in limits
+    ]
+    if not rows:
+        return _paragraph("None was given.")
+    return _table(
+        rows, ("", "Used", "Limit", "Share", "", f"A tenth more lowers the {response} by")
+    )
+
+
+# --- Figures
+
+
+def figures(
+    fit: Fit,
+    plan: Plan | None = None,
+    outlook: Outlook | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> dict[str, Figure]:
+    """Return the figures of a report by name.
+
+    Parameters
+    ----------
+    fit, plan, outlook, fixed
+        As `report`; the plan with the loss that the outlook gives it.
+    """
+    from isoflop import plot  # a library of some weight
+
+    drawn: dict[str, Figure] = {}
+    if fit.table is not None:
+        drawn["loss-curve"] = plot.loss_curve(fit, plan=plan, fixed=fixed)
+        if {"params", "tokens"} <= set(fit.table.frame):
+            drawn["contours"] = plot.contours(fit, plan=plan, fixed=fixed)
+        drawn["residuals"] = plot.residuals(fit)
+    if outlook is not None and outlook.ahead is not None:
+        drawn["extrapolation"] = plot.extrapolation(outlook.ahead)
+    if plan is not None and plan.limits:
+        drawn["limits"] = plot.limits(plan)
+    if plan is not None and plan.training.time_shares:
+        drawn["time-shares"] = plot.time_shares(plan)
+    return drawn
+
+
+def _figures(drawn: Mapping[str, Figure]) -> str:
+    """Return figures as HTML, the first with Plotly's library in it."""
     parts = []
-    for i, figure in enumerate(drawn):
-        body = figure.to_html(full_html=False, include_plotlyjs=i == 0, config={"responsive": True})
+    for i, figure in enumerate(drawn.values()):
+        body = figure.update_layout(width=WIDTH_PX).to_html(
+            full_html=False, include_plotlyjs=i == 0, config={"displaylogo": False}
+        )
         words = figure.layout.meta
         caption = " ".join([words["alt"], *words["notes"]])
         parts.append(f"<figure>{body}<figcaption>{html.escape(str(caption))}</figcaption></figure>")
     return "".join(parts)
 
 
-def _provenance(fit: Fit) -> str:
-    facts = {"Table": fit.table_id, "Fingerprint": fit.table_fingerprint}
-    if fit.table is None:
-        return _facts(facts)
-    origin = fit.table.provenance
-    named = {
+# --- Where it comes from
+
+
+def _data(fit: Fit) -> str:
+    facts = {"Table": fit.table_id, "SHA-256 of the rows": fit.table_fingerprint}
+    table = fit.table
+    if table is None:
+        return _facts(facts) + _paragraph(
+            "The fit was saved without its rows: figures that show them are left out."
+        )
+    origin = table.provenance
+    facts |= {
         "Title": origin.title,
         "Source": origin.source,
         "Address": origin.url,
         "Licence": origin.licence,
-        "Citation": origin.citation,
         "Retrieved": origin.retrieved,
         "Tokenizer": origin.tokenizer,
+        "Loss": "unit unknown" if table.loss_unit == "unknown" else f"in {table.loss_unit}",
+        "Rows": _rows_fitted(table),
+        "Simulated": "nobody trained these models" if origin.is_simulated else "",
         "Known problems": " ".join(origin.known_problems),
     }
-    return _facts(facts | {name: text for name, text in named.items() if text})
+    return _facts(facts) + _reading(table) + _left_out(table)
 
 
-def _versions(fit: Fit) -> str:
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+def _rows_fitted(table: LossTable) -> str:
+    return f"{len(table.included()):,} of {counted(len(table.frame), 'row')}"
+
+
+def _reading(table: LossTable) -> str:
+    """Say what each header was taken for, in which unit, and why; and what could not be used."""
+    derived = [(name, "", "", f"derived: {how}") for name, how in _derived(table).items()]
+    reading = table.reading
+    if reading is None:
+        return "<h3>Derived columns</h3>" + _table(derived) if derived else ""
+    roles = [
+        (role.header, role.column or "left out", role.unit, role.reason)
+        for role in reading.mapping.roles
+    ]
+    cells = [(f"Row {found.row}", str(found)) for found in reading.problems[:MOST_LISTED]]
+    more = len(reading.problems) - len(cells)
+    return (
+        "<h3>How the file was read</h3>"
+        + _table([*roles, *derived], ("Header", "Taken for", "Unit", "Why"))
+        + ("<h3>Cells that could not be used</h3>" + _table(cells) if cells else "")
+        + _paragraph(f"And {more:,} more." if more > 0 else "")
+    )
+
+
+def _derived(table: LossTable) -> Mapping[str, str]:
+    return table.provenance.derived_columns
+
+
+def _left_out(table: LossTable) -> str:
+    """List the rows that were left out of the fit, by reason."""
+    frame = table.frame
+    if "exclusion_reason" not in frame:
+        return ""
+    out = frame[frame["is_excluded"].astype(bool)]
+    rows = []
+    for reason, group in out.groupby("exclusion_reason", sort=False):
+        numbers = [str(number) for number in group.index[:MOST_LISTED]]
+        more = len(group) - len(numbers)
+        named = ", ".join(numbers) + (f" and {more:,} more" if more else "")
+        rows.append((str(reason), f"{len(group):,}", named))
+    return "<h3>Rows left out</h3>" + _table(rows, ("Reason", "Rows", "Which")) if rows else ""
+
+
+def _code(code: str) -> str:
+    return f"<pre>{html.escape(code.strip())}</pre>" if code else ""
+
+
+def _sources(fit: Fit) -> str:
+    cited = {"Law": fit.law.source}
+    if fit.table is not None:
+        cited["Data"] = fit.table.provenance.citation
+    return _facts(cited)
+
+
+def _versions(fit: Fit, plan: Plan | None) -> str:
     found = {name: version(name) for name in _LIBRARIES}
-    return _facts({"Made": today, "Fit": fit.key, "Python": platform.python_version(), **found})
+    keys = {"Fit": fit.key} | ({} if plan is None else {"Plan": plan.key})
+    return _facts({**keys, "Python": platform.python_version(), **found})

@@ -6,28 +6,32 @@ import argparse
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
-from isoflop import planning, work
+from isoflop import document, html_report, planning, work
 from isoflop.accounting.repository import read_model
 from isoflop.cli import given, report
 from isoflop.data import app_root
 from isoflop.errors import CatalogError, TableError, TrainingError
-from isoflop.export import predictions_json
+from isoflop.export import plan_snippet, predictions_json
 from isoflop.fitting import backtest as backtests
 from isoflop.fitting.extrapolation import Extrapolation, Pool, predict_with
 from isoflop.fitting.options import PredictOptions
 from isoflop.fitting.predict import predicted
 from isoflop.laws import load_laws
-from isoflop.options import from_flags
+from isoflop.notices import Notice
+from isoflop.options import from_flags, typed_flags
 from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
 from isoflop.planning.influence import warned
 from isoflop.planning.outlook import Outlook, outlook
+from isoflop.planning.planned import planned
 from isoflop.planning.scenario import Scenario, setting_of
+from isoflop.rendering import images
 from isoflop.tables import list_datasets
 from isoflop.tables.catalog import datasets_for
-from isoflop.tables.fetch import fetch_what_can_be
+from isoflop.tables.fetch import fetch_what_can_be, fill_mirror
 from isoflop.units import format_quantity
 
 
@@ -42,6 +46,9 @@ def datasets(parsed: argparse.Namespace) -> None:
     """List the catalog of loss tables, those to open with fetched first if asked."""
     if parsed.fetch:
         fetch_what_can_be(datasets_for("reference-loss"))
+    if parsed.mirror:
+        with report.Progress() as progress:
+            fill_mirror(list_datasets(), parsed.mirror, progress)
     where = {(True, True): "ships", (False, True): "downloaded", (False, False): "to download"}
     report.rows(
         [(item.id, where[item.is_shipped, item.is_here], item.title) for item in list_datasets()]
@@ -149,6 +156,39 @@ def plan(parsed: argparse.Namespace) -> int:
     if not report.wrote_json(parsed.json, told.to_json):
         report.plan(told, result, seen)
     return report.status(parsed.strict, result, *best.notices)
+
+
+def report_files(parsed: argparse.Namespace) -> int:
+    """Fit a law, plan if a budget is given, and write a report and its figures as files."""
+    result = given.fitted(parsed)
+    code = given.code(parsed, result)
+    plan, seen, fixed = None, None, {}
+    notices: tuple[Notice, ...] = ()
+    if typed_flags(Budget, parsed):
+        scenario = Scenario(
+            accelerator=find_accelerator(parsed.accelerator),
+            budget=from_flags(Budget, parsed),
+            options=from_flags(PlanOptions, parsed),
+        )
+        fixed = {column: given.column_value(column, text) for column, text in parsed.fixed}
+        made = planned(result, scenario, fixed=fixed)
+        seen = made.outlook("one" if given.asks_for_one_law(parsed) else "average")
+        plan, notices = seen.told(made.plan), made.notices
+        code = code and f"{code}\n{plan_snippet(scenario, fixed)}\n"
+    if parsed.to or not parsed.figures:
+        path = parsed.to or Path("report.html")
+        html_report.report(
+            result, plan, outlook=seen, fixed=fixed, notices=notices, code=code, path=path
+        )
+        print(path)
+    if parsed.figures:
+        drawn = html_report.figures(result, plan, seen, fixed)
+        for name, content in images(drawn, parsed.image_format).items():
+            path = parsed.figures / f"{name}.{parsed.image_format}"
+            document.save(content, path)
+            print(path)
+    report.wrote_json(parsed.json, result.to_json)
+    return report.status(parsed.strict, result, *notices)
 
 
 def serve(parsed: argparse.Namespace) -> None:

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from isoflop import api, document
+from isoflop import api, document, export
 from isoflop.cli import report
 from isoflop.errors import CatalogError, TableError
 from isoflop.fitting import Fit, FitOptions, PredictOptions, fit
-from isoflop.fitting.before_after import without_named
+from isoflop.fitting.before_after import named_in_notices, without_named
 from isoflop.fitting.extrapolation import Pool, pool
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, load_laws, rebind, typed_law
@@ -118,6 +118,45 @@ def _saved(parsed: argparse.Namespace) -> Fit:
             hint="Give the table instead, to fit it again.",
         )
     return Fit.load(parsed.table[0])
+
+
+def code(parsed: argparse.Namespace, result: Fit) -> str:
+    """Return a Python script that makes a fit again; empty for one that was saved.
+
+    Parameters
+    ----------
+    parsed : argparse.Namespace
+        By which `fitted` made the fit.
+    result : Fit
+    """
+    if result.table is None:
+        return ""
+    source = parsed.table[0] if len(parsed.table) == 1 else parsed.table
+    asked = {
+        "columns": dict(parsed.column),
+        "units": dict(parsed.unit),
+        "metric": parsed.metric,
+        "curves": parsed.curves,
+        "seeds": parsed.seeds if parsed.seeds != "all" else "",
+        "exclude": parsed.exclude,
+    }
+    arguments = [repr(source), *(f"{name}={value!r}" for name, value in asked.items() if value)]
+    lines = ["import isoflop as iso", ""]
+    if parsed.mapping is not None:
+        lines[1:] = ["from isoflop.tables import mapping_from_json", ""]
+        lines.append(f"mapping = mapping_from_json({parsed.mapping.read_text('utf-8')!r})")
+        arguments.append("mapping=mapping")
+    lines.append(f"table = iso.load({', '.join(arguments)})")
+    if parsed.family:
+        lines.append(f"table = table.families({', '.join(map(repr, parsed.family))})")
+    if not (parsed.law or parsed.formula):
+        lines[0] += "\nfrom isoflop.api import suited_rows"
+        lines.append("table = suited_rows(table)")
+    if dropped := named_in_notices(result.table):
+        lines.append(f"table = table.exclude({dropped!r}, reason='named in a notice')")
+    return export.snippet(
+        result, table_code="\n".join(lines), law_code=export.law_snippet(result.law)
+    )
 
 
 def column_value(column: str, text: str) -> float:

@@ -15,6 +15,7 @@ from isoflop.errors import IsoflopError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.options import add_flags
 from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
+from isoflop.rendering import FORMATS
 from isoflop.tables.shapes import Curves, Seeds
 
 EXIT_ERROR = 2
@@ -71,6 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="download the small tables that the app opens with first, if there is a network",
     )
+    listing.add_argument(
+        "--mirror",
+        type=Path,
+        metavar="FOLDER",
+        help="download every table into a folder, for ISOFLOP_DATA_MIRROR on a machine without"
+        " internet",
+    )
     command("accelerators", commands.accelerators, "List the accelerators to plan a run on.")
     counting = command("model", commands.model, "Count the parameters and FLOP of a model.")
     counting.add_argument("source", help="a config.json, a repository's folder, or a model's name")
@@ -89,6 +97,14 @@ def build_parser() -> argparse.ArgumentParser:
     planning = command("plan", commands.plan, "Find the best run that a budget buys.")
     _add_fit_options(planning)
     _add_plan_options(planning)
+    reporting = command(
+        "report",
+        commands.report_files,
+        "Write a fit, and a plan if a budget is given, as one HTML or PDF file.",
+    )
+    _add_fit_options(reporting)
+    _add_plan_options(reporting)
+    _add_report_options(reporting)
     testing = command(
         "backtest", commands.backtest, "Hold out the largest decade of tables; say how laws did."
     )
@@ -212,6 +228,14 @@ def _add_prediction_options(parser: argparse.ArgumentParser) -> None:
         help="one run, such as: --at N=7B D=1T; give --at again for another",
     )
     add_flags(parser, PredictOptions, "the interval")
+
+
+def _add_report_options(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("what to write; PDF and figures need Chromium or Chrome")
+    add = files.add_argument
+    add("--to", type=Path, metavar="FILE", help="report.html by default; PDF if it ends in .pdf")
+    add("--figures", type=Path, metavar="FOLDER", help="write its figures there, a file each")
+    add("--image-format", choices=FORMATS, default="svg", help="of the figures")
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:

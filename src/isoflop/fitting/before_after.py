@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from isoflop.fitting.fit import Progress, fit
 from isoflop.fitting.result import Fit
 from isoflop.notices import Notice
+from isoflop.tables import LossTable
 from isoflop.text import aligned
+
+_NAMED = "named in a notice"
 
 
 def named_rows(notices: Iterable[Notice]) -> dict[int, str]:
@@ -40,8 +43,16 @@ def without_named(found: Fit, progress: Progress | None = None) -> Fit:
     table = found.table
     for code in dict.fromkeys(rows.values()):
         named = [row for row, which in rows.items() if which == code]
-        table = table.exclude(named, reason=f"named in a notice: {code}")
+        table = table.exclude(named, reason=f"{_NAMED}: {code}")
     return fit(found.law, table, found.options, progress=progress)
+
+
+def named_in_notices(table: LossTable) -> list[int]:
+    """Return the rows of a table that `without_named` left out."""
+    if "exclusion_reason" not in table.frame:
+        return []
+    reasons = table.frame["exclusion_reason"].astype(str)
+    return [int(row) for row in table.frame.index[reasons.str.startswith(_NAMED)]]
 
 
 def before_and_after(before: Fit, after: Fit) -> str:

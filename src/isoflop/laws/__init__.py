@@ -21,7 +21,7 @@ from isoflop.laws.catalog import (
     typed_law,
 )
 from isoflop.laws.formula import parse
-from isoflop.laws.latex import formula_latex
+from isoflop.laws.latex import formula_latex, symbol_latex
 from isoflop.laws.law import Input, Law, Param
 from isoflop.laws.names import INPUT_COLUMNS, NameQuestion, Names, identifier, rename
 from isoflop.laws.restrict import (
@@ -61,6 +61,7 @@ __all__ = [
     "rename",
     "restrictable",
     "restricted",
+    "symbol_latex",
     "typed_law",
 ]
 

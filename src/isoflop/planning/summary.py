@@ -82,7 +82,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 
 def plan_text(plan: Plan, *, notices: bool) -> str:
     """Return a plan as text, with its notices if asked."""
-    parts = [aligned(_figures(plan))]
+    parts = [aligned(plan_figures(plan))]
     if plan.assumption:
         parts.append(plan.assumption)
     if plan.interval_reason:
@@ -92,12 +92,12 @@ def plan_text(plan: Plan, *, notices: bool) -> str:
 
 def plan_html(plan: Plan) -> str:
     """Return a plan for a notebook."""
-    figures = pd.DataFrame(_figures(plan), columns=["", "value", "interval"]).set_index("")
+    figures = pd.DataFrame(plan_figures(plan), columns=["", "value", "interval"]).set_index("")
     reason = f"No intervals: {plan.interval_reason}" if plan.interval_reason else ""
     return as_html("Plan", figures, plan.assumption, reason, notices=plan.notices)
 
 
-def _figures(plan: Plan) -> list[tuple[str, str, str]]:
+def plan_figures(plan: Plan) -> list[tuple[str, str, str]]:
     """Return what a plan says, each figure with its unit and its interval."""
     cost = plan.cost
     return [

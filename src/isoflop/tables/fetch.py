@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -77,6 +78,29 @@ def fetch_what_can_be(datasets: Iterable[Dataset], *, timeout_s: float = 3.0) ->
     return [dataset for dataset in asked if dataset.is_here]
 
 
+def fill_mirror(
+    datasets: Iterable[Dataset], folder: Path, progress: Progress | None = None
+) -> None:
+    """Put the file of every data set that does not ship into a folder, which is then a mirror.
+
+    Raises
+    ------
+    CatalogError
+        If a download fails, or the folder cannot be written.
+    """
+    for dataset in datasets:
+        if dataset.is_shipped:
+            continue
+        path = fetch(dataset, progress)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / dataset.file)
+        except OSError as error:
+            raise CatalogError(
+                f"{dataset.file} cannot be written to {folder}.", detail=str(error.strerror)
+            ) from None
+
+
 def cached_path(dataset: Dataset) -> Path:
     """Return where the download of a data set is kept."""
     return user_cache_path("isoflop") / "datasets" / f"{dataset.sha256[:12]}-{dataset.file}"
@@ -85,7 +109,7 @@ def cached_path(dataset: Dataset) -> Path:
 def is_in_mirror(dataset: Dataset) -> bool:
     """Say whether there is a mirror and it has a data set's file."""
     mirror = os.environ.get(MIRROR_SETTING)
-    return mirror is not None and (Path(mirror) / dataset.file).is_file()
+    return (Path(mirror) / dataset.file).is_file() if mirror else False
 
 
 def _from_mirror(dataset: Dataset, folder: Path) -> Path:

@@ -35,6 +35,8 @@ class RawTable:
         What must be said of the file as a whole.
     concluded : tuple of str
         Those notes that numbers follow from, such as what else says of a run; shown as notices.
+    files : tuple of str
+        Names of the files that it was made of, where these are several.
     """
 
     name: str
@@ -46,6 +48,7 @@ class RawTable:
     duplicate_headers: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
     concluded: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def headers(self) -> tuple[str, ...]:

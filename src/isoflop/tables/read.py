@@ -232,6 +232,14 @@ def read_files(
             hint="Give files of losses, or name one of them.",
         )
     joined = join(found, metadata)
+    if len(named) > 1:
+        used = {item.path for item in found} | set(metadata)
+        files = tuple(
+            name
+            for (name, _), path in zip(named, paths, strict=True)
+            if used.intersection((path, *path.parents))
+        )
+        joined = replace(joined, files=files)
     if refused:
         listed = "; ".join(map(shorten, refused[:5]))
         more = f"; and {len(refused) - 5} more" if len(refused) > 5 else ""

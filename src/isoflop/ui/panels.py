@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -191,21 +191,39 @@ def unusable_cells(table_id: str) -> None:
         )
 
 
-def downloads(files: Sequence[tuple[str, str, str, Callable[[], str]]]) -> None:
-    """Draw a row of download buttons; a file is made when its button is clicked.
+class File(NamedTuple):
+    """One file to download, made when it is asked for.
 
     Parameters
     ----------
-    files : sequence of (label, name, mime type, maker)
+    label : str
+    name : str
+        That it is saved under.
+    mime : str
+    make : callable
+    missing : str
+        Why it cannot be made; empty if it can.
     """
+
+    label: str
+    name: str
+    mime: str
+    make: Callable[[], str | bytes]
+    missing: str = ""
+
+
+def downloads(files: Sequence[File]) -> None:
+    """Draw a row of download buttons; one of what cannot be made says why and cannot be clicked."""
     with st.container(horizontal=True):
-        for label, name, mime, make in files:
+        for file in files:
             st.download_button(
-                label,
-                make,
-                file_name=name,
-                mime=mime,
+                file.label,
+                file.make,
+                file_name=file.name,
+                mime=file.mime,
                 icon=":material/download:",
                 on_click="ignore",
-                key=f"download.{name}",
+                key=f"download.{file.name}",
+                disabled=bool(file.missing),
+                help=file.missing or None,
             )

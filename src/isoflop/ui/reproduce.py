@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import replace
 
-from isoflop import export
+from isoflop import export, html_report, rendering
 from isoflop.errors import PlanError
-from isoflop.planning import compute_flop, find_accelerator
+from isoflop.notices import Notice
+from isoflop.planning import Plan, compute_flop, find_accelerator
+from isoflop.planning.outlook import Outlook
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range, curve
-from isoflop.ui import resolve, table_snippet
+from isoflop.ui import resolve, table_snippet, uploads
+from isoflop.ui.panels import File
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice, remembered
-
-
-class File(NamedTuple):
-    """One file to download, made when it is asked for."""
-
-    label: str
-    name: str
-    mime: str
-    make: Callable[[], str]
 
 
 def files(choice: FitChoice, fitted: Fitted) -> list[File]:
@@ -33,6 +27,48 @@ def files(choice: FitChoice, fitted: Fitted) -> list[File]:
         File("Curve (CSV)", "isoflop-curve.csv", "text/csv", lambda: _curve(choice, fitted)),
         File("Python", "isoflop_fit.py", "text/x-python", lambda: script(choice, fitted)),
     ]
+
+
+def reports(make: Callable[[], str]) -> list[File]:
+    """Return a report to download, as a page and as PDF.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the page.
+    """
+    missing = rendering.missing()
+    if missing:
+        missing = f"{missing} Or print the HTML report from your browser: it is made for A4."
+    return [
+        File("Report (HTML)", "isoflop-report.html", "text/html", make),
+        File(
+            "Report (PDF)",
+            "isoflop-report.pdf",
+            "application/pdf",
+            lambda: rendering.pdf(make()),
+            missing,
+        ),
+    ]
+
+
+def report(
+    choice: FitChoice,
+    fitted: Fitted,
+    plan: Plan | None,
+    outlook: Outlook,
+    code: str,
+    notices: Iterable[Notice] = (),
+) -> str:
+    """Return the report of what a page shows, as HTML."""
+    return html_report.report(
+        replace(fitted.fit, table=fitted.table),
+        plan,
+        outlook=outlook,
+        fixed=choice.fixed,
+        notices=(*notices, *uploads.notices(choice.table.id)),
+        code=code,
+    )
 
 
 def script(choice: FitChoice, fitted: Fitted) -> str:

@@ -51,12 +51,13 @@ def table_code(choice: TableChoice, families: tuple[str, ...], full: LossTable) 
 
 
 def _upload(table_id: str) -> tuple[list[str], list[str]]:
-    """Read the file again, with the mapping where it is not what would be guessed."""
+    """Read what was uploaded again, with the mapping where it is not what would be guessed."""
     upload = uploads.kept()[table_id]
+    source = list(upload.result.raw.files) or upload.name
     mapping = replace(upload.result.mapping, questions=())
     if mapping == replace(guess_mapping(upload.result.raw), questions=()):
-        return ["read_table"], [f"table = read_table({upload.name!r}).table"]
+        return ["read_table"], [f"table = read_table({source!r}).table"]
     return ["mapping_from_json", "read_table"], [
         f"mapping = mapping_from_json({mapping.to_json()!r})",
-        f"table = read_table({upload.name!r}, mapping=mapping).table",
+        f"table = read_table({source!r}, mapping=mapping).table",
     ]

@@ -23,6 +23,7 @@ from isoflop.planning import (
 )
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.rule import SIX_ND
+from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range
 from isoflop.plot import APP, axes
 from isoflop.ui import (
@@ -50,6 +51,9 @@ FIGURES = (
     "loss", "params", "tokens", "tokens_per_param", "wall_time", "hours", "cost", "extrapolation",
 )  # fmt: skip
 """The large figures of the page."""
+
+_SHOWN = "explore.shown"
+"""In the session, what the last move showed: a report is of that."""
 
 EVIDENCE = {
     "residuals": "Residuals",
@@ -117,6 +121,7 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
         answer = st.container()
         left, right = st.columns([3, 2], gap="medium")
         seen = _outlook(shown, by)
+        st.session_state[_SHOWN] = shown, seen
         with left:
             show_losses(shown, seen)
         time.sleep(GATHERING_S)
@@ -211,12 +216,7 @@ def show_notices(shown: View) -> None:
         found += shown.plan.notices
         if shown.plan.assumption:
             messages.assumption(shown.plan.assumption)
-        found += resolve.influence(
-            shown.fitted.fit,
-            shown.fitted.table,
-            shown.plan.compute_flop,
-            fixed=shown.selection.fixed,
-        )
+        found += influence(shown)
     show_doubts(shown)
     found += uploads.notices(shown.selection.table.id)
     messages.notices(found)
@@ -249,7 +249,35 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
         if tab.open:
             with tab:
                 draw[name]()
-    panels.downloads(reproduce.files(choice, fitted))
+    reports = reproduce.reports(lambda: _report(choice, fitted))
+    panels.downloads([*reproduce.files(choice, fitted), *reports])
+
+
+def _report(choice: FitChoice, fitted: Fitted) -> str:
+    """Return the report of what the page shows, as the last move left it."""
+    shown, seen = st.session_state[_SHOWN]
+    if shown.plan is None:
+        code = reproduce.script(choice, fitted)
+        return reproduce.report(choice, fitted, None, headline.NO_OUTLOOK, code)
+    scenario = Scenario(
+        accelerator=find_accelerator(shown.selection.accelerator),
+        budget=shown.selection.budget,
+        options=PlanOptions(params=shown.selection.params),
+    )
+    code = reproduce.plan_script(choice, fitted, scenario)
+    return reproduce.report(choice, fitted, shown.plan, seen, code, influence(shown))
+
+
+def influence(shown: View) -> tuple[Notice, ...]:
+    """Say which rows move the plan."""
+    if shown.plan is None:
+        return ()
+    return resolve.influence(
+        shown.fitted.fit,
+        shown.fitted.table,
+        shown.plan.compute_flop,
+        fixed=shown.selection.fixed,
+    )
 
 
 def _residual_chart(fitted: Fitted) -> None:

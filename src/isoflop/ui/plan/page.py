@@ -7,8 +7,9 @@ import streamlit as st
 from isoflop import plot
 from isoflop.planning.outlook import Outlook
 from isoflop.plot import APP
-from isoflop.ui import beyond, headline, messages, panels, resolve
+from isoflop.ui import beyond, headline, messages, panels, reproduce, resolve
 from isoflop.ui.data import understood
+from isoflop.ui.panels import File
 from isoflop.ui.plan import controls as plan_controls
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import tabs as plan_tabs
@@ -35,6 +36,7 @@ def show() -> None:
     beyond.show(seen, key="chart.beyond")
     _notices(shown)
     plan_tabs.show(shown)
+    _downloads(shown)
 
 
 def _plan(shown: View, seen: Outlook) -> None:
@@ -66,3 +68,23 @@ def _notices(shown: View) -> None:
     if shown.plan.assumption:
         messages.assumption(shown.plan.assumption)
     messages.notices(shown.planned.notices)
+
+
+def _downloads(shown: View) -> None:
+    """Draw what can be taken away: the plan as code, and all of it as a report."""
+    selection, fitted = shown.chosen.selection, shown.fitted
+
+    def script() -> str:
+        return reproduce.plan_script(selection, fitted, shown.scenario)
+
+    def report() -> str:
+        return reproduce.report(
+            selection, fitted, shown.plan, shown.outlook, script(), shown.planned.notices
+        )
+
+    panels.downloads(
+        [
+            File("Python", "isoflop_plan.py", "text/x-python", script),
+            *reproduce.reports(report),
+        ]
+    )

@@ -14,7 +14,7 @@ from isoflop.planning.saved import save_scenario
 from isoflop.planning.sheets import Sheet
 from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
-from isoflop.ui import documents, headline, inputs, messages, panels, reproduce
+from isoflop.ui import documents, headline, inputs, messages, panels
 from isoflop.ui.plan import build as plan_build
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import saved as plan_saved
@@ -155,15 +155,10 @@ def _assumptions(shown: View) -> None:
         st.markdown("**What the figures rest on**")
         rests, disk = shown.planned.sheets("assumptions")
         plan_build.table(rests)
-        panels.downloads([("Python", "isoflop_plan.py", "text/x-python", lambda: _script(shown))])
     with right:
         st.markdown("**What fills the disk**")
         panels.drawn(plot.disk(plan, theme=APP), key="chart.disk")
         _notes(disk)
-
-
-def _script(shown: View) -> str:
-    return reproduce.plan_script(shown.chosen.selection, shown.fitted, shown.scenario)
 
 
 def _compare(shown: View) -> None:
