@@ -24,7 +24,7 @@ from isoflop.options import (
     option,
     options_of,
 )
-from isoflop.planning import Budget, PlanOptions, Requests, Site
+from isoflop.planning import Budget, Failures, PlanOptions, Requests, Site
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.server.bodies import FitBody, PlanBody, PredictBody
 
@@ -222,7 +222,7 @@ def typed(flag: str, value: object) -> str:
 def run(node: ast.expr) -> Any:
     """Do what an expression of calls and constants says."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        made = {kind.__name__: kind for kind in (*ALL, Requests, Site, CheckpointPolicy)}[
+        made = {kind.__name__: kind for kind in (*ALL, Failures, Requests, Site, CheckpointPolicy)}[
             node.func.id
         ]
         return made(**{str(item.arg): run(item.value) for item in node.keywords})
@@ -290,6 +290,8 @@ def asked_by_widgets() -> set[tuple[str, str]]:
     for path in (ROOT / "src" / "isoflop" / "ui").glob("**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
+                case ast.Call(args=[ast.Name(id="Failures"), ast.Constant(value=str(name)), *_]):
+                    found.add(("Budget", f"failures.{name}"))
                 case ast.Call(args=[ast.Name(id=owner), ast.Constant(value=str(name)), *_]):
                     found.add((owner, name))
                 case ast.Call(func=ast.Name(id="limit"), args=[ast.Constant(value=str(name)), *_]):

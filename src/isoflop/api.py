@@ -606,7 +606,7 @@ def plan(
         If there is no such accelerator.
     """
     chosen = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
-    of_budget = {entry.name for entry in options_of(Budget)}
+    of_budget = {entry.name.partition(".")[0] for entry in options_of(Budget)}
     of_plan = {entry.name.partition(".")[0] for entry in options_of(PlanOptions)}
     if unknown := sorted(set(options) - of_budget - of_plan):
         raise OptionError(

@@ -41,8 +41,10 @@ def effective_realised(budget: Budget) -> float:
 
 
 def effective_goodput(budget: Budget) -> float:
-    """Return the budget's goodput, or that of so many accelerators at the usual failure rate."""
-    return interruptions(budget.count).goodput if budget.goodput is None else budget.goodput
+    """Return the budget's goodput, or what failures leave of the time of so many accelerators."""
+    if budget.goodput is not None:
+        return budget.goodput
+    return interruptions(budget.count, budget.failures).goodput
 
 
 def effective_mfu(budget: Budget, accelerator: Accelerator) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from math import exp, expm1, isfinite
-from typing import Any, Literal, get_args
+from math import exp, expm1
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from scipy.special import lambertw
@@ -13,16 +13,13 @@ from scipy.special import lambertw
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
 from isoflop.identity import Keyed
+from isoflop.options import Option, problems
 from isoflop.units import HOUR_S
 
 FAILURES_FILE = "failures.toml"
 
-STALL_S = 40.0
-"""That a save holds the run: BLOOM's 2.3 TB (stas00/ml-engineering, training/fault-tolerance)."""
 _MOST_MEANS = 500.0
 """Longer than so many mean times between failures no run lasts: the goodput is 0."""
-RESTART_S = 660.0
-"""From a failure to the next step: the median of 11 minutes on 504 B200 (arXiv 2605.09370)."""
 
 Counted = Literal["failures", "interruptions", "jobs"]
 
@@ -73,6 +70,55 @@ def load_failure_rates() -> tuple[FailureRate, ...]:
     return tuple(FailureRate(**entry) for entry in entries)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """How long one published save held a run, or one run took to come back.
+
+    Parameters
+    ----------
+    label : str
+    seconds : float
+    verified : bool
+        Whether the time was seen in the source named.
+    source : str
+    """
+
+    label: str
+    seconds: float
+    verified: bool
+    source: str
+
+
+@cache
+def load_delays(kind: Literal["stalls", "restarts"]) -> tuple[Delay, ...]:
+    """Return every published stall or restart, in the order of the file.
+
+    Raises
+    ------
+    CatalogError
+        If the data file is malformed.
+    """
+    entries: list[dict[str, Any]] = read_toml(FAILURES_FILE)[kind]
+    for number, entry in enumerate(entries, start=1):
+        where = f"{kind} {number} of {FAILURES_FILE}"
+        require_keys(entry, where=where, required=frozenset(Delay.__dataclass_fields__))
+    return tuple(Delay(**entry) for entry in entries)
+
+
+def usual_stall_s() -> float:
+    """Return the median of the verified times that a save holds a run."""
+    return _median("stalls")
+
+
+def usual_restart_s() -> float:
+    """Return the median of the verified times from a failure to the next step."""
+    return _median("restarts")
+
+
+def _median(kind: Literal["stalls", "restarts"]) -> float:
+    return float(np.median([item.seconds for item in load_delays(kind) if item.verified]))
+
+
 def _comparable_rates() -> list[float]:
     return [
         rate.rate_per_device_hour
@@ -94,42 +140,79 @@ def failure_rate_range() -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
-    """How a run fails and comes back.
+    """How a run fails, is saved and comes back.
 
     Parameters
     ----------
-    rate_per_device_hour : float
-        Failures, each of which stops the whole run; they come independently of each other.
+    rate_per_device_hour : float or None
+        Failures, each of which stops the whole run; they come independently of each other. None
+        takes the median of published rates, and counts their range as its error.
     stall_s : float
         That one save holds the run.
     restart_s : float
         From a failure until the run goes on from its last save.
+    save_every_s : float or None
+        Training between two saves; None takes the best.
 
     Raises
     ------
     PlanError
-        If the rate or the stall is not positive, or the restart is negative.
+        Naming every figure that is impossible.
     """
 
-    rate_per_device_hour: float = field(default_factory=usual_failure_rate)
-    stall_s: float = STALL_S
-    restart_s: float = RESTART_S
+    rate_per_device_hour: Annotated[
+        float | None,
+        Option(
+            label="Failures per device-hour",
+            help="Each stops the whole run. The median of published rates unless given, 2.6e-5, "
+            "with their range as its error.",
+            flag="failure-rate",
+            gt=0.0,
+        ),
+    ] = None
+    stall_s: Annotated[
+        float,
+        Option(
+            label="Stall of a save",
+            help="How long one save holds the run: 149 s where it waits for the writing, 40 s for "
+            "BLOOM's 2.3 TB, 6 s where it is written meanwhile.",
+            dimension="seconds",
+            flag="stall",
+            gt=0.0,
+        ),
+    ] = field(default_factory=usual_stall_s)
+    restart_s: Annotated[
+        float,
+        Option(
+            label="Restart",
+            help="From a failure until the run goes on from its last save; 11 minutes in the "
+            "median on 504 B200.",
+            dimension="seconds",
+            flag="restart",
+            ge=0.0,
+        ),
+    ] = field(default_factory=usual_restart_s)
+    save_every_s: Annotated[
+        float | None,
+        Option(
+            label="Save every",
+            help="Training between two saves; that of the largest goodput unless given "
+            "(Young 1974, Daly 2006).",
+            dimension="seconds",
+            flag="save-every",
+            gt=0.0,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} = {value:g}"
-            for name, value, is_sound in (
-                ("rate_per_device_hour", self.rate_per_device_hour, self.rate_per_device_hour > 0),
-                ("stall_s", self.stall_s, self.stall_s > 0),
-                ("restart_s", self.restart_s, self.restart_s >= 0),
-            )
-            if not (isfinite(value) and is_sound)
-        ]
-        if problems:
-            raise PlanError(
-                "Failures need a positive rate, a save that takes time and a restart.",
-                detail="\n".join(problems),
-            )
+        wrong = problems(self)
+        if wrong:
+            raise PlanError("These failures are impossible.", detail="\n".join(wrong))
+
+    @property
+    def rate(self) -> float:
+        """Failures a device-hour, given or the median of published ones."""
+        return self.rate_per_device_hour or usual_failure_rate()
 
 
 def goodput(
@@ -184,7 +267,8 @@ class Interruptions(Keyed):
     goodput : float
         Share of the wall time that trains.
     goodput_lower, goodput_upper : float
-        At the largest and the least published rate, saved as often; they hold this rate's.
+        At the largest and the least published rate, saved as often; this one's where the rate was
+        given.
     """
 
     accelerators: int
@@ -202,7 +286,7 @@ class Interruptions(Keyed):
     @property
     def mean_time_between_failures_s(self) -> float:
         """Of the whole run."""
-        return _mean_s(self.failures.rate_per_device_hour, self.accelerators)
+        return _mean_s(self.failures.rate, self.accelerators)
 
     def expected(self, wall_time_s: float) -> float:
         """Return the failures to expect in some wall time."""
@@ -227,9 +311,7 @@ def _mean_s(rate_per_device_hour: float, accelerators: int) -> float:
     return HOUR_S / (rate_per_device_hour * accelerators)
 
 
-def interruptions(
-    accelerators: int, *, failures: Failures | None = None, interval_s: float | None = None
-) -> Interruptions:
+def interruptions(accelerators: int, failures: Failures | None = None) -> Interruptions:
     """Work out what failures do to a run.
 
     Parameters
@@ -237,24 +319,21 @@ def interruptions(
     accelerators : int
         All of which must work.
     failures : Failures, optional
-        At the usual rate if absent.
-    interval_s : float, optional
-        Training between two saves; the best if absent.
+        As published ones if absent.
 
     Raises
     ------
     PlanError
-        If there is no accelerator, or the interval is not positive.
+        If there is no accelerator.
     """
-    if accelerators < 1 or (interval_s is not None and not interval_s > 0):
-        raise PlanError(
-            "Failures are counted on accelerators that train for a while between saves.",
-            detail=f"accelerators = {accelerators}; interval = {interval_s} s",
-        )
+    if accelerators < 1:
+        raise PlanError("Failures are counted on accelerators.", detail=f"got {accelerators}")
     failures = failures or Failures()
-    best = best_interval_s(_mean_s(failures.rate_per_device_hour, accelerators), failures.stall_s)
-    chosen = best if interval_s is None else interval_s
-    rates = (failures.rate_per_device_hour, *failure_rate_range())
+    best = best_interval_s(_mean_s(failures.rate, accelerators), failures.stall_s)
+    chosen = best if failures.save_every_s is None else failures.save_every_s
+    rates: tuple[float, ...] = (failures.rate,)
+    if failures.rate_per_device_hour is None:
+        rates += failure_rate_range()
     shares = [
         goodput(chosen, _mean_s(rate, accelerators), failures.stall_s, failures.restart_s)
         for rate in rates

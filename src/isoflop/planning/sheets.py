@@ -106,7 +106,7 @@ def time_sheet(plan: Plan, *, is_own_batch: bool) -> Sheet:
         "Utilisation": f"{training.mfu:.1%}: "
         + ("your own" if training.is_own_mfu else training.evidence),
         "Failures to expect": format_number(training.expected_failures),
-        "Best saved every": format_quantity(training.save_interval_s, "seconds"),
+        "Saved every": _saved_every(plan),
         "Goodput": f"{training.goodput:.1%}"
         + (": your own" if training.is_own_goodput else _goodput(training)),
     }
@@ -120,6 +120,18 @@ def time_sheet(plan: Plan, *, is_own_batch: bool) -> Sheet:
 
 def _facts(facts: Mapping[str, str], header: str = "") -> dict[str, list[str]]:
     return {"": list(facts), header or " ": list(facts.values())}
+
+
+def _saved_every(plan: Plan) -> str:
+    """Say how often a run is saved, how often that would be best, and what is written in all."""
+    training, size = plan.training, plan.storage.resumable_checkpoint_bytes
+    every, best = (
+        format_quantity(value, "seconds")
+        for value in (training.save_interval_s, training.best_save_interval_s)
+    )
+    advice = "the best" if every == best else f"best: {best}"
+    written = format_quantity(training.saves * size, "bytes")
+    return f"{every} ({advice}): {training.saves:,.0f} saves, {written} written"
 
 
 def _goodput(training: Training) -> str:
@@ -433,12 +445,11 @@ def disk_sheet(plan: Plan, *, n_saved: int) -> Sheet:
     """
     storage = plan.storage
     parts = {name: format_quantity(value, "bytes") for name, value in storage.by_component.items()}
-    every = format_quantity(plan.training.save_interval_s, "seconds")
     return Sheet(
         title="What fills the disk",
         columns=_facts(parts | {"Whole": format_quantity(storage.total_bytes, "bytes")}),
         notes=(
-            f"Best saved every {every}, of which {n_saved:,} are kept: "
+            f"Saved every {_saved_every(plan)}, of which {n_saved:,} are kept: "
             f"{format_quantity(storage.resumable_checkpoint_bytes, 'bytes')} to resume from, "
             f"{format_quantity(storage.weights_checkpoint_bytes, 'bytes')} of weights alone.",
         ),

@@ -88,7 +88,7 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
     budget = setting.budget
     mfu = float(speed.share(params))
     batch = batch_taken(setting, params, tokens)
-    failing = interruptions(budget.count)
+    failing = interruptions(budget.count, budget.failures)
     goodput = failing.goodput if budget.goodput is None else budget.goodput
     found = laid_out(setting, params, batch)
     is_moe = found is not None and found.step.architecture.is_moe
@@ -115,7 +115,9 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
         layout="" if found is None else described(found),
         time_shares={} if found is None else _shares(found, realised),
         evidence="" if is_own_mfu else evidence(setting, flop),
-        save_interval_s=failing.best_interval_s,
+        save_interval_s=failing.interval_s,
+        best_save_interval_s=failing.best_interval_s,
+        saves=failing.saves(wall_s),
         expected_failures=failing.expected(wall_s),
     )
     if found is not None and not _search(setting).is_free:

@@ -17,6 +17,7 @@ from isoflop.fitting.bands import BandKind
 from isoflop.identity import Keyed
 from isoflop.notices import Notice, Severity, require_none
 from isoflop.options import Option
+from isoflop.planning.failures import Failures
 from isoflop.planning.storage import StorageNeed
 from isoflop.planning.summary import (
     OPTIMUM_COLUMNS,
@@ -170,7 +171,9 @@ class Budget:
         Share of the fastest layout's speed that the whole run makes; None takes that of published
         runs. No matter where an MFU is given.
     goodput : float or None
-        Share of the wall time that trains; None predicts it from published failures.
+        Share of the wall time that trains; None predicts it from failures.
+    failures : Failures
+        No matter for the time where a goodput is given.
     dtype : str or None
         Type to compute in; None takes the accelerator's training type.
     price_usd_per_hour : float or None
@@ -258,12 +261,13 @@ class Budget:
         Option(
             label="Goodput",
             help="Share of the wall time that trains; the rest is saves, failures and restarts. "
-            "Predicted from published failures unless given.",
+            "Predicted from failures unless given.",
             dimension="fraction",
             gt=0.0,
             le=1.0,
         ),
     ] = None
+    failures: Failures = field(default_factory=Failures)
     dtype: Annotated[
         Dtype | None,
         Option(
@@ -664,8 +668,10 @@ class Training:
         that this run takes.
     evidence : str
         What the predicted MFU rests on.
-    save_interval_s : float
-        Training between two saves, at which the goodput is largest.
+    save_interval_s, best_save_interval_s : float
+        Training between two saves, and that of the largest goodput.
+    saves : float
+        In the whole run; most are overwritten by later ones.
     expected_failures : float
         In the whole run.
     """
@@ -687,6 +693,8 @@ class Training:
     best_time_shares: Mapping[str, float] = field(default_factory=dict)
     evidence: str = ""
     save_interval_s: float
+    best_save_interval_s: float
+    saves: float
     expected_failures: float
 
 

@@ -99,7 +99,7 @@ FROM_THIRD = replace(inputs.SHARE, stops=tuple(round(0.3 + 0.01 * step, 2) for s
 
 def own_mfu() -> float | None:
     """Draw the switch for a utilisation of one's own and its slider; None to predict it."""
-    return _own(Budget, "mfu", key="mfu", default=OWN_MFU, kind=inputs.SHARE)
+    return own(Budget, "mfu", key="mfu", default=OWN_MFU, kind=inputs.SHARE)
 
 
 def own_shares() -> tuple[float | None, float | None, float | None]:
@@ -107,17 +107,29 @@ def own_shares() -> tuple[float | None, float | None, float | None]:
     mfu = own_mfu()
     realised = None
     if mfu is None:
-        realised = _own(Budget, "realised", key="realised", default=OWN_REALISED, kind=FROM_THIRD)
+        realised = own(Budget, "realised", key="realised", default=OWN_REALISED, kind=FROM_THIRD)
     return (
         mfu,
         realised,
-        _own(Budget, "goodput", key="goodput", default=OWN_GOODPUT, kind=FROM_THIRD),
+        own(Budget, "goodput", key="goodput", default=OWN_GOODPUT, kind=FROM_THIRD),
     )
 
 
-def _own(
-    owner: type, name: str, *, key: str, default: float, kind: inputs.Quantity
-) -> float | None:
+def own(owner: type, name: str, *, key: str, default: float, kind: inputs.Quantity) -> float | None:
+    """Draw the switch for a figure of one's own and its slider; None to take what is predicted.
+
+    Parameters
+    ----------
+    owner : type
+        Class of the options.
+    name : str
+        Of the option.
+    key : str
+        Parameter of the address.
+    default : float
+        Where the slider starts.
+    kind : Quantity
+    """
     entry = option(owner, name)
     label = f"My own {entry.label[0].lower()}{entry.label[1:]}"
     # A link holds a figure only where it is one's own; one that cannot be read is none.

@@ -10,6 +10,7 @@ import streamlit as st
 
 from isoflop.options import from_mapping, option
 from isoflop.planning import DEFAULT_ACCELERATOR, Accelerator, Budget, PlanOptions, find_accelerator
+from isoflop.planning.failures import Failures
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.types import Dtype
 from isoflop.ui import budget_inputs, controls, inputs, option_inputs, resolve
@@ -97,6 +98,7 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
     )
     dtype = _dtype_input(accelerator)
     mfu, realised, goodput = budget_inputs.own_shares()
+    failures = plan_model.failure_inputs() if goodput is None else Failures()
     known = accelerator.price_usd_per_hour
     price = option_inputs.quantity(
         Budget,
@@ -114,6 +116,7 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
         mfu=mfu,
         realised=realised,
         goodput=goodput,
+        failures=failures,
         price_usd_per_hour=price if has_price else None,
         dtype=dtype,
     )

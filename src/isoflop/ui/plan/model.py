@@ -9,9 +9,11 @@ import streamlit as st
 from isoflop.accounting import find_family, load_families
 from isoflop.options import option
 from isoflop.planning import PlanOptions
+from isoflop.planning.failures import Failures, usual_failure_rate
 from isoflop.planning.memory import load_optimizers
-from isoflop.ui import inputs, option_inputs
+from isoflop.ui import budget_inputs, inputs, option_inputs
 from isoflop.ui.inputs import Quantity
+from isoflop.units import DAY_S
 
 Given = dict[str, object]
 """Values of options by name, as chosen."""
@@ -42,6 +44,36 @@ MONTHS = Quantity(
     upper=1200.0,
 )
 
+RATE = Quantity(
+    dimension="count",
+    stops=tuple(m * 10.0**p for p in (-6, -5, -4) for m in (1, 1.5, 2, 3, 5, 8)),
+    write=lambda value: f"{value:.4g}",
+    upper=1.0,
+)
+
+SHORT_TIME = Quantity(
+    dimension="seconds",
+    stops=(
+        1.0,
+        2.0,
+        5.0,
+        10.0,
+        20.0,
+        40.0,
+        60.0,
+        120.0,
+        300.0,
+        660.0,
+        900.0,
+        1800.0,
+        3600.0,
+        10800.0,
+    ),
+    write=lambda value: f"{value:.6g} s",
+    default_unit="s",
+    upper=30 * DAY_S,
+)
+
 BEST = "best"
 """A degree that is searched."""
 
@@ -54,6 +86,25 @@ HEADROOM = replace(
 )
 
 CHECKPOINTS = replace(inputs.COUNT, stops=(1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0))
+
+
+def failure_inputs() -> Failures:
+    """Draw how often the run fails and what a save and a restart take, and return that."""
+    with st.expander("Failures and saves", icon=":material/restart_alt:"):
+        return Failures(
+            rate_per_device_hour=budget_inputs.own(
+                Failures,
+                "rate_per_device_hour",
+                key="failure-rate",
+                default=float(f"{usual_failure_rate():.1e}"),
+                kind=RATE,
+            ),
+            stall_s=option_inputs.quantity(Failures, "stall_s", key="stall", kind=SHORT_TIME),
+            restart_s=option_inputs.quantity(Failures, "restart_s", key="restart", kind=SHORT_TIME),
+            save_every_s=budget_inputs.own(
+                Failures, "save_every_s", key="save-every", default=1800.0, kind=SHORT_TIME
+            ),
+        )
 
 
 def model_inputs() -> Given:
