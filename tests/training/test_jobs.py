@@ -2,17 +2,20 @@
 
 import json
 import time
+import warnings
 import zipfile
 
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from safetensors.numpy import load_file as load_numpy
 
 from isoflop.errors import TrainingError
 from isoflop.training.config import FAMILIES, RunConfig
 from isoflop.training.engine import export as export_module
 from isoflop.training.engine.export import export
+from isoflop.training.engine.load import load_trained
 from isoflop.training.jobs import (
     read_attention,
     start_attention,
@@ -130,11 +133,29 @@ def test_every_family_exports_and_loads_back_to_the_same_loss(trained, index):
     assert report.archive.name == f"{FAMILIES[index]}-w8-d2-s0-2048-tokens.zip"
     with zipfile.ZipFile(report.archive) as archive:
         assert sorted(archive.namelist()) == sorted(
-            [*files, "check.json", "config.json", "tokenizer.json"]
+            [*files, "README.md", "check.json", "config.json", "tokenizer.json"]
         )
         description = json.loads(archive.read("config.json"))
     assert description["architecture"]["family"] == FAMILIES[index]
     assert RunConfig.from_dict(description["training"]) == runs[index].config()
+
+    folder = report.archive.with_suffix("")
+    assert_any_length(load_trained(runs[index], budget=0).model, folder)
+
+
+def assert_any_length(model, folder):
+    """Networks with an Elman layer, or with attention in blocks, took the context's alone."""
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch points to torch.export
+        script = torch.jit.load(str(folder / "model.torchscript.pt"))
+    for shape in ((1, 2), (3, 7), (2, 32)):
+        tokens = torch.randint(0, 20, shape, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            expected, scripted = model(tokens), script(tokens)
+        [found] = session.run(None, {"tokens": tokens.numpy()})
+        assert np.allclose(found, expected, atol=1e-4)
+        assert np.allclose(scripted, expected, atol=1e-4)
 
 
 def test_a_transformer_can_be_built_from_its_files_alone(trained, tmp_path):

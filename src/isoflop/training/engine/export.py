@@ -16,14 +16,14 @@ from safetensors.torch import load_file, save_file
 
 from isoflop.accounting.small_models import MLP_RATIO
 from isoflop.errors import TrainingError
-from isoflop.training.config import RunConfig, small_model
+from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
 from isoflop.training.corpus import load_corpus
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.evaluate import evaluate
 from isoflop.training.engine.layers import LAYER_NORM_EPSILON
 from isoflop.training.engine.load import TrainedModel, load_trained
 from isoflop.training.engine.onnx import is_onnx_available, load_onnx, write_onnx
-from isoflop.training.engine.recurrent import RecurrentAttention
+from isoflop.training.engine.recurrent import without_blocks
 from isoflop.training.engine.transformer import ROTARY_BASE, SCORE_SCALE
 from isoflop.training.runs import Run
 
@@ -81,7 +81,7 @@ def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
     }
     if is_onnx_available():
         onnx = folder / "model.onnx"
-        _write_onnx(trained, onnx)
+        write_onnx(trained.model, onnx, context=trained.config.context)
         loaded_back[onnx.name] = score(load_onnx(onnx))
     for name, loss in loaded_back.items():
         if not abs(loss - before) <= TOLERANCE * before:
@@ -90,6 +90,7 @@ def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
                 detail=f"{loss:.6f} against {before:.6f} nats per byte.",
             )
     _write_json(folder / "check.json", {"nats_per_byte": before, "loaded_back": loaded_back})
+    (folder / "README.md").write_text(_read_me(trained, folder.name, before), encoding="utf-8")
     archive = Path(shutil.make_archive(str(folder), "zip", folder))
     return ExportReport(archive=archive, loss_nats_per_byte=before, loaded_back=loaded_back)
 
@@ -129,13 +130,49 @@ def describe(config: RunConfig, *, vocab_size: int) -> dict[str, Any]:
     return {"format": "isoflop-2", "architecture": architecture, "training": config.to_dict()}
 
 
-def _write_onnx(trained: TrainedModel, path: Path) -> None:
-    """Write ONNX; networks whose recurrence the exporter ties to a length get the context's."""
-    model, config = trained.model, trained.config
-    if isinstance(model, RecurrentAttention):
-        model.block = config.context  # blocks would become as many copies in the graph
-    any_length = config.family not in ("rnn", "rnn_attention")
-    write_onnx(model, path, context=config.context, any_length=any_length)
+_README = """# {name}
+
+{family}, {parameters} parameters, trained by Isoflop: {loss:.4f} nats per byte on held-out text.
+
+| File | What it is |
+|---|---|
+| `config.json` | all that it takes to build the model around its weights, and how it was trained |
+| `model.safetensors` | the weights |
+| `tokenizer.json` | which bytes each token stands for |
+| `model.torchscript.pt` | the whole model for `torch.jit.load`, from Python or C++ |
+| `model.onnx` | the whole model for onnxruntime, if ONNX was installed where it was exported |
+| `check.json` | the loss of each file, loaded back |
+
+TorchScript and ONNX map token ids (int64, batch x time, any batch, a time of 2 to {context}) to
+the logits of each next token.
+
+## Let it answer
+
+    isoflop serve .
+
+or, with the image of Isoflop and nothing else installed:
+
+    docker run --rm -p 127.0.0.1:8600:8501 -v "$PWD:/model:ro" isoflop \\
+        isoflop serve /model --host 0.0.0.0 --port 8501
+
+Then, from another shell:
+
+    curl -s localhost:8600/api/generate -H 'Content-Type: application/json' \\
+        -d '{{"prompt": "def ", "n_tokens": 100, "temperature": 0.8}}'
+    curl -s localhost:8600/api/loss -H 'Content-Type: application/json' \\
+        -d '{{"text": "import os\\n"}}'
+"""
+
+
+def _read_me(trained: TrainedModel, name: str, loss: float) -> str:
+    """Say what the files are and how to use them, for whoever finds the archive."""
+    return _README.format(
+        name=name,
+        family=FAMILY_DEFAULTS[trained.config.family].label,
+        parameters=f"{sum(p.numel() for p in trained.model.parameters()):,}",
+        loss=loss,
+        context=trained.config.context,
+    )
 
 
 def _scorer(trained: TrainedModel, *, root: Path) -> Callable[[torch.nn.Module], float]:
@@ -162,10 +199,9 @@ def _write_torchscript(trained: TrainedModel, path: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         # torch points to torch.export, whose files only Python loads.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # The layers' checks of shapes become constants; scoring at another batch size proves that
-        # nothing else does.
+        # The layers' checks of shapes become constants, nothing else does.
         warnings.filterwarnings("ignore", message="Converting a tensor to a Python")
-        torch.jit.save(torch.jit.trace(trained.model, example), str(path))
+        torch.jit.save(torch.jit.trace(without_blocks(trained.model), example), str(path))
 
 
 def _load_torchscript(path: Path) -> torch.nn.Module:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isoflop.training.engine.layers import LanguageModel
+from isoflop.training.engine.recurrent import Recurrent, without_blocks
 
 EXAMPLE_BATCH = 2
 
@@ -21,7 +22,7 @@ def is_onnx_available() -> bool:
     return all(map(find_spec, ("onnx", "onnxruntime", "onnxscript")))
 
 
-def write_onnx(model: LanguageModel, path: Path, *, context: int, any_length: bool) -> None:
+def write_onnx(model: LanguageModel, path: Path, *, context: int) -> None:
     """Write a model from ``tokens`` (int64, batch x time) to ``logits``.
 
     Parameters
@@ -29,15 +30,10 @@ def write_onnx(model: LanguageModel, path: Path, *, context: int, any_length: bo
     model : LanguageModel
     path : Path
     context : int
-        Longest time.
-    any_length : bool
-        Whether shorter ones are to work as well; otherwise fill up on the right, which changes no
-        earlier logit.
+        Longest time; every time from 2 on works.
     """
     example = torch.zeros(EXAMPLE_BATCH, context, dtype=torch.long)
-    axes = {0: torch.export.Dim("batch")}
-    if any_length:
-        axes[1] = torch.export.Dim("time", min=2, max=context)
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("time", min=2, max=context)}
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)  # it tells of libraries that are not needed
@@ -45,7 +41,7 @@ def write_onnx(model: LanguageModel, path: Path, *, context: int, any_length: bo
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # the exporter's, of its own parts
             program = torch.onnx.export(
-                model,
+                _of_any_length(model),
                 (example,),
                 dynamo=True,
                 verbose=False,
@@ -53,7 +49,7 @@ def write_onnx(model: LanguageModel, path: Path, *, context: int, any_length: bo
                 input_names=["tokens"],
                 output_names=["logits"],
                 dynamic_shapes={"tokens": axes},
-                custom_translation_table={torch.ops.aten.rnn_tanh.input: _rnn},
+                custom_translation_table={torch.ops.isoflop.elman.default: _rnn},
             )
     finally:
         logger.setLevel(level)
@@ -82,23 +78,56 @@ class _Session(torch.nn.Module):
         return torch.from_numpy(logits)
 
 
-def _rnn(
-    states: Any, first: Any, parameters: Any, _has_biases: bool, _n_layers: int, *_: object
-) -> Any:
-    """Translate one Elman layer to ONNX's own, which the exporter would unroll over time."""
+def _of_any_length(model: LanguageModel) -> LanguageModel:
+    """Return a copy without what ties it to a length when it is traced."""
+    model = without_blocks(model)
+    if isinstance(model, Recurrent):
+        for index, layer in enumerate(model.layers):
+            if isinstance(layer, nn.RNN):
+                model.layers[index] = _Elman(layer)
+    return model
+
+
+class _Elman(nn.Module):
+    """An Elman layer that the exporter leaves whole; PyTorch's own it unrolls over time."""
+
+    def __init__(self, layer: nn.RNN) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        """Map inputs, shape (batch, time, n_in), to states and, for the last one's place, None."""
+        states: Tensor = _elman(x, *self.layer._flat_weights)
+        return states, None
+
+
+@torch.library.custom_op("isoflop::elman", mutates_args=())
+def _elman(
+    x: Tensor, inner: Tensor, recurrent: Tensor, inner_bias: Tensor, recurrent_bias: Tensor
+) -> Tensor:
+    first = x.new_zeros(1, x.shape[0], recurrent.shape[0])
+    weights = [inner, recurrent, inner_bias, recurrent_bias]
+    states: Tensor = torch.rnn_tanh(x, first, weights, True, 1, 0.0, False, False, True)[0]
+    return states
+
+
+@_elman.register_fake
+def _(x: Tensor, inner: Tensor, recurrent: Tensor, *_: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], x.shape[1], recurrent.shape[0])
+
+
+def _rnn(x: Any, inner: Any, recurrent: Any, inner_bias: Any, recurrent_bias: Any) -> Any:
+    """Translate one Elman layer to ONNX's own."""
     from onnxscript import opset18
 
     op: Any = opset18
-    inner, recurrent, inner_bias, recurrent_bias = parameters
     front, second = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
-    states, last = op.RNN(
-        op.Transpose(states, perm=[1, 0, 2]),
+    states, _ = op.RNN(
+        op.Transpose(x, perm=[1, 0, 2]),
         op.Unsqueeze(inner, front),
         op.Unsqueeze(recurrent, front),
         op.Unsqueeze(op.Concat(inner_bias, recurrent_bias, axis=0), front),
-        None,
-        first,
         hidden_size=int(inner.shape[0]),
         activations=["Tanh"],
     )
-    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2]), last
+    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2])

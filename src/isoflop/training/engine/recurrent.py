@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Literal
 
@@ -73,7 +74,7 @@ class RecurrentAttention(Recurrent):
         self.key = matrix(width, score_width)
         self.score = matrix(score_width, 1)
         self.combine = matrix(2 * width, width)
-        self.block = ADDITIVE_BLOCK
+        self.block: int | None = ADDITIVE_BLOCK  # None takes the whole square at once
         later = torch.ones(context, context, dtype=torch.bool).triu(1)
         self.register_buffer("later", later, persistent=False)
 
@@ -82,13 +83,16 @@ class RecurrentAttention(Recurrent):
         states = super().hidden(tokens)
         queries, keys = self.query(states), self.key(states)
         time = tokens.shape[1]
-        attended = torch.cat(
-            [
-                self._attend(queries, keys, states, start, min(start + self.block, time))
-                for start in range(0, time, self.block)
-            ],
-            dim=1,
-        )
+        if self.block is None:
+            attended = self._attend(queries, keys, states, 0, time)
+        else:
+            attended = torch.cat(
+                [
+                    self._attend(queries, keys, states, start, min(start + self.block, time))
+                    for start in range(0, time, self.block)
+                ],
+                dim=1,
+            )
         return torch.tanh(self.combine(torch.cat([states, attended], dim=-1)))
 
     def _attend(
@@ -111,3 +115,11 @@ class RecurrentAttention(Recurrent):
         """Return the weights on one text, shape (1, 1, time, time)."""
         states = super().hidden(tokens)
         return self._weights(self.query(states), self.key(states), 0, tokens.shape[1])[None]
+
+
+def without_blocks(model: LanguageModel) -> LanguageModel:
+    """Return a copy that can be traced once for all lengths: blocks would be traced one by one."""
+    model = copy.deepcopy(model)
+    if isinstance(model, RecurrentAttention):
+        model.block = None
+    return model
