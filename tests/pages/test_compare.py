@@ -96,6 +96,23 @@ def test_a_link_carries_the_reason() -> None:
     assert "because: a test." in texts(at)
 
 
+def test_the_families_chosen_are_those_compared() -> None:
+    """The chips said LSTM and transformer, the comparison the table's first two."""
+    at = healthy(open_page(compare="Families", table="isoflop-ladder",
+                           families=["lstm", "transformer"]))  # fmt: skip
+    assert at.selectbox(key="compare.one").options == ["lstm", "transformer"]
+    assert "For what lstm reaches with" in texts(at)
+    assert "transformer needs" in texts(at)
+
+
+def test_one_family_chosen_is_compared_with_any_other() -> None:
+    at = healthy(open_page(compare="Families", table="isoflop-ladder", families="rnn"))
+    assert at.selectbox(key="compare.one").value == "rnn"
+    assert at.selectbox(key="compare.other").options == [
+        *("dense", "lstm", "rnn_attention", "transformer")
+    ]
+
+
 def test_a_law_of_size_and_data_is_read_at_the_best_size(mirror: Path) -> None:
     at = open_page(
         compare="Families",
@@ -117,7 +134,7 @@ def test_a_table_of_one_family_is_compared_with_another_table(mirror: Path) -> N
 
 
 def test_families_without_compute_are_compared_by_what_they_share(mirror: Path) -> None:
-    at = healthy(open_page(compare="Families", table="routed-experts"))
+    at = healthy(open_page(compare="Families", table="routed-experts", compare__one="Dense"))
     assert "For what Dense reaches with" in texts(at)
     assert "times the active parameters" not in texts(at)  # the interval stands between
     assert "the active parameters" in texts(at)

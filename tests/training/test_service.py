@@ -2,12 +2,14 @@
 
 import math
 import zipfile
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from isoflop.errors import TrainingError
+from isoflop.server.app import HEALTH_OF_APP, routes_of_models
 from isoflop.server.mount import routes
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.export import export
@@ -25,6 +27,14 @@ def client(monkeypatch, tmp_path):
     monkeypatch.setenv("ISOFLOP_RUNS_FOLDER", str(tmp_path))
     monkeypatch.delenv("ISOFLOP_READ_ONLY", raising=False)
     return TestClient(Starlette(routes=routes()))
+
+
+def test_an_exported_model_answers_the_health_check_of_the_image():
+    """A container that served a model was unhealthy for ever: only the app had the address."""
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    assert f"'{HEALTH_OF_APP}'" in dockerfile
+    served = TestClient(routes_of_models(lambda body: (Path(), None)))
+    assert served.get(HEALTH_OF_APP).status_code == 200
 
 
 def test_a_request_takes_its_defaults():

@@ -77,6 +77,10 @@ def application() -> FastAPI:
     return made
 
 
+HEALTH_OF_APP = "/_stcore/health"
+"""What the image's health check asks, whichever of the two a container runs."""
+
+
 def routes_of_models(find: Find) -> FastAPI:
     """Return an application of trained models alone, below ``/api``.
 
@@ -89,6 +93,7 @@ def routes_of_models(find: Find) -> FastAPI:
     _include(inner, models.router(find))
     outer = _empty("Isoflop")
     outer.mount(PREFIX, inner)
+    outer.add_route(HEALTH_OF_APP, health)
     return outer
 
 

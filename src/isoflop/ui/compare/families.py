@@ -84,14 +84,16 @@ def show(shown: View) -> None:
 def _groups(shown: View) -> tuple[Group, Group]:
     """Draw what is compared with what."""
     one, two, three = st.columns(3, vertical_alignment="bottom")
-    names = family_names(shown.whole)
+    chosen = family_names(shown.table)
+    names = chosen if len(chosen) > 1 else family_names(shown.whole)
     with one:
         first = inputs.choice(
             "First family",
             _family_options(names),
             key="compare.one",
-            default=names[0] if names else WHOLE,
-            help="The family whose compute, or other scale, is taken as it is.",
+            default=(*chosen, *names, WHOLE)[0],
+            help="The family whose compute, or other scale, is taken as it is. Where several are "
+            "chosen under Data, it is one of those.",
         )
     with two:
         others = _other_tables(shown, len(names) > 1)
@@ -103,7 +105,7 @@ def _groups(shown: View) -> tuple[Group, Group]:
             help="The table that the other family is in.",
         )
     other_table = shown.whole if source == SAME else resolve.table(TableChoice(id=source))
-    other_names = family_names(other_table)
+    other_names = names if source == SAME else family_names(other_table)
     left = [name for name in other_names if source != SAME or name != first]
     with three:
         second = inputs.choice(
