@@ -5,13 +5,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from isoflop.cli import commands, main
+from isoflop.cli.plan_figures import FIGURES
 from isoflop.laws import load_laws
-from isoflop.planning import load_accelerators
+from isoflop.people import LOCAL
+from isoflop.planning import Plan, load_accelerators
+from isoflop.planning.hardware import describe_accelerator
+from isoflop.planning.planned import PARTS
+from isoflop.planning.saved import save_accelerator
+from isoflop.store import Store
 from isoflop.tables import RawTable, guess_mapping, list_datasets, read_raw
 from isoflop.tables.trackers import mlflow
 
@@ -196,7 +203,7 @@ def test_a_plan_names_size_time_and_money(call: Call, runs_csv: Path) -> None:
     assert code == 0
     lines = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
     assert lines["accelerators"].strip() == "64 NVIDIA A100 SXM 80 GB"
-    assert lines["wall time"].strip() == "10 days"
+    assert lines["wall time"].strip().startswith("10 days  ")
     assert "$" in lines["money"]
     assert "[" in err  # notices carry their code
 
@@ -228,11 +235,125 @@ def test_an_input_that_no_budget_settles_is_given(call: Call, tmp_path: Path) ->
     path = tmp_path / "wide.csv"
     path.write_text("\n".join(lines))
     asked = ("plan", path, "--formula", "E + A/N**alpha + B/D**beta + c/width", "--flop", "1e21")
+    code, _, err = call(*asked)
+    assert code == 2
+    assert "needs a value of width, which no budget settles" in err
+    assert "The rows have width from 512 to 2.05K" in err
+    assert "--fix width=..." in err
+    assert "breadth cannot be held at a value here" in call(*asked, "--fix", "breadth=512")[2]
+    assert "The budget settles it" in call(*asked, "--fix", "tokens=1T")[2]
     losses = [
-        json.loads(call(*asked, "--fixed", f"width={width}", "--json", "-")[1])["loss"]
+        json.loads(call(*asked, "--fix", f"width={width}", "--json", "-")[1])["loss"]
         for width in ("512", "2k")
     ]
     assert losses[0] - losses[1] == pytest.approx(1 / 512 - 1 / 2000, rel=1e-3)
+
+
+PLAN = ("plan", "pile-cerebras-pythia", "--law", "kaplan_joint", "--flop", "1e22")
+
+
+def test_a_plan_says_what_binds_and_what_a_tenth_more_buys(call: Call) -> None:
+    _, out, _ = call(*PLAN)
+    (line,) = [line for line in out.splitlines() if line.startswith("Compute (binds)")]
+    assert "1e22 FLOP" in line
+    assert "loss -0.0" in line
+    (time,) = [line for line in out.splitlines() if line.startswith("wall time")]
+    assert time.endswith("at 80%")
+
+
+def test_a_target_has_its_chance_and_the_least_that_reaches_it(call: Call) -> None:
+    code, out, _ = call(*PLAN, "--target", "1.6")
+    assert code == 0
+    assert "A loss of 1.6 is reached within the budget with a chance of" in out
+    assert "The least that reaches a loss of 1.6" in out
+    document = json.loads(call(*PLAN, "--target", "1.6", "--json", "-")[1])
+    assert 0 < document["derived"]["risk"]["chance"] < 1
+    assert document["derived"]["least_compute"]["target_loss"] == 1.6
+
+
+def test_a_target_below_the_floor_is_answered(call: Call) -> None:
+    code, out, _ = call(
+        "plan", "pile-cerebras-pythia", "--published", "hoffmann", "--flop", "1e22", "--target", 1.5
+    )
+    assert code == 0
+    assert "No least: A loss of 1.5 is unreachable." in out
+    assert "Add --bootstrap" not in out  # a published fit is not resampled
+
+
+def test_parts_of_a_plan_are_shown(call: Call, tmp_path: Path) -> None:
+    parts = ["limits", "time", "memory", "shape", "serving", "assumptions"]
+    code, out, err = call(*PLAN, "--show", ",".join(parts), "--serve-batch", 4)
+    assert code == 0
+    for words in ("Where the time goes", "fits: ", "MLP width", "Of 4 to wait for", "Dense peak"):
+        assert words in out
+    assert "[" in err
+
+
+@pytest.mark.slow
+def test_all_parts_and_figures_of_a_plan_are_written(call: Call, tmp_path: Path) -> None:
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    code, out, err = call(
+        *PLAN,
+        "--show",
+        "all",
+        "--figures",
+        tmp_path / "drawn",
+        "--json",
+        files[0],
+        "--by",
+        "average",
+    )
+    assert code == 0
+    assert not [part for part in PARTS if f"\nNo {part}: " in out]
+    assert "not drawn" not in err
+    assert {path.name for path in (tmp_path / "drawn").glob("*.html")} == {
+        f"{name}.html" for name in FIGURES
+    }
+    assert Plan.from_json(files[0].read_text()).basis == "compute-optimal"
+    assert {"surface", "tornado", "smaller_models"} <= json.loads(files[0].read_text())[
+        "derived"
+    ].keys()
+    call(*PLAN, "--count", 512, "--json", files[1])
+    code, out, _ = call("plans", *files)
+    assert [line.split()[0] for line in out.splitlines()] == ["Scenario", "a", "b"]
+
+
+def test_an_accelerator_of_ones_own_is_a_file(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    entry = describe_accelerator(load_accelerators()["h100-sxm"]) | {"price_usd_per_hour": 2.0}
+    entry.pop("price_range_usd_per_hour")
+    lines = [
+        f"{name} = {json.dumps(value)}"
+        for name, value in entry.items()
+        if name != "peak_tflop_per_s"
+    ]
+    peaks = [f"{name} = {value}" for name, value in entry["peak_tflop_per_s"].items()]
+    path.write_text("\n".join(["[mine]", *lines, "[mine.peak_tflop_per_s]", *peaks]))
+    document = json.loads(call(*PLAN, "--accelerator", path, "--json", "-")[1])
+    assert document["assumptions"]["Price"] == "2 USD per accelerator-hour"
+    path.write_text("[a]\n[b]\n")
+    code, _, err = call(*PLAN, "--accelerator", path)
+    assert code == 2
+    assert "does not describe one accelerator" in err
+
+
+def test_an_accelerator_saved_in_the_app_is_found(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path}/saved.db")
+    h100 = load_accelerators()["h100-sxm"]
+    saved = save_accelerator(Store().of(LOCAL), replace(h100, label="My card", power_w=600.0))
+    _, out, _ = call(*PLAN, "--accelerator", saved.key)
+    assert "My card" in out
+
+
+def test_a_simulated_table_is_planned_with(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "known.csv"
+    code, _, err = call("simulate", "--design", "grid", "--noise", 0, "--rows", 16, "--csv", path)
+    assert code == 0
+    assert "16" in err
+    _, out, _ = call("fit", path, "--law", "chinchilla")
+    assert "1.817" in out
 
 
 def test_a_prediction_of_one_new_run(call: Call, runs_csv: Path) -> None:
@@ -283,6 +404,16 @@ def test_rows_that_are_left_out_are_named(call: Call, runs_csv: Path) -> None:
         (["predict", "{runs}", "--at", "N=many", "D=1"], ["many"]),
         (["plan", "{runs}"], ["FLOP, money or time is needed"]),
         (["plan", "{runs}", "--flop", "1e21", "--accelerator", "abacus"], ["abacus"]),
+        (["plan", "{runs}", "--flop", "1e21", "--accelerator", "H100"], ["h100-pcie or h100-sxm"]),
+        (["plan", "{runs}", "--flop", "1e21", "--published", "hofman"], ["hofman", "hoffmann"]),
+        (
+            ["plan", "{runs}", "--flop", "1e21", "--published", "hoffmann", "--bootstrap", "9"],
+            ["taken as it stands", "--bootstrap"],
+        ),
+        (
+            ["plan", "{runs}", "--time", "1 day", "--params", "70B", "--accelerator", "RTX 4090"],
+            ["A model of 70B parameters does not fit", "1 x NVIDIA RTX 4090 has"],
+        ),
         (["plan", "{runs}", "--flop", "1e21", "--mfu", "90%"], ["more than NVIDIA H100"]),
         (["plan", "{runs}", "--flop", "1e21", "--model-family", "none"], ["none"]),
         (
@@ -312,6 +443,11 @@ def test_errors_say_what_and_what_to_do(
         (["fit", "x.csv", "--asymmetry", "0"], "a number above 0 is needed, got 0"),
         (["fit", "x.csv", "--resample", "columns"], "columns is none of auto, smooth, rows"),
         (["predict", "x.csv", "--at", "N"], "'N' is not NAME=VALUE"),
+        (["plan", "x.csv", "--time", "30"], "30 of what? Write 30 s, 30 h or 30 days."),
+        (["plan", "x.csv", "--show", "memry"], "memry is no part of a plan; choose of limits"),
+        (["plan", "x.csv", "--target", "-1"], "a number above 0 is needed, got -1"),
+        (["plan", "x.csv", "--wall-time", "30 days"], "did you mean --time"),
+        (["plan", "x.csv", "--accelerators", "8"], "did you mean --count"),
         (["fit", "x.csv", "--law", "a", "--formula", "b"], "not allowed with"),
     ],
 )

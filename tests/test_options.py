@@ -242,6 +242,8 @@ def test_every_option_comes_from_flag_query_body_and_code(owner: type, entry: Op
     expected, needs = build(owner, entry, value)
     assert expected != build(owner, entry, entry.default)[0]
     flags = {option(owner, name).flag: held for name, held in needs.items()} | {entry.flag: value}
+    units = {option.flag: " s" for option in options_of(owner) if option.dimension == "seconds"}
+    flags = {f: f"{held}{units[f]}" if f in units else held for f, held in flags.items()}
     assert parsed(owner, *(typed(flag, held) for flag, held in flags.items())) == expected
     assert from_mapping(owner, needs | {entry.name: value}) == expected
     assert from_mapping(owner, {k: str(v) for k, v in (needs | {entry.name: value}).items()}) == (

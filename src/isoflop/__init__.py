@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isoflop.api import compare_families as compare_families
     from isoflop.api import compare_published as compare_published
     from isoflop.api import datasets as datasets
+    from isoflop.api import evaluate as evaluate
     from isoflop.api import extrapolate as extrapolate
     from isoflop.api import fit as fit
     from isoflop.api import law as law
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from isoflop.api import optimum as optimum
     from isoflop.api import outlook as outlook
     from isoflop.api import plan as plan
+    from isoflop.api import planned as planned
     from isoflop.api import published as published
     from isoflop.api import report as report
     from isoflop.api import save_figure as save_figure
@@ -75,6 +77,7 @@ _PACKAGES = ("laws", "plot")
 _FUNCTIONS = (
     *("accelerators", "backtest", "compare", "compare_families", "compare_published", "datasets"),
     *(
+        "evaluate",
         "extrapolate",
         "fit",
         "law",
@@ -83,6 +86,7 @@ _FUNCTIONS = (
         "optimum",
         "outlook",
         "plan",
+        "planned",
         "published",
         "report",
         "save_figure",

@@ -36,6 +36,7 @@ from isoflop.fitting.compare import compare_published as published_comparison
 from isoflop.fitting.extrapolation import Extrapolation, Method
 from isoflop.fitting.opening import suited_law
 from isoflop.fitting.options import Objective
+from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.weights import GIVEN, with_weights
 from isoflop.html_report import report
 from isoflop.laws import (
@@ -60,11 +61,14 @@ from isoflop.planning import (
 )
 from isoflop.planning.families import FamilyComparison
 from isoflop.planning.families import compare_families as family_comparison
-from isoflop.planning.influence import warned
+from isoflop.planning.hardware import read_accelerator
 from isoflop.planning.inputs import inputs_at, trades_size_for_data
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.outlook import outlook as plan_outlook
+from isoflop.planning.planned import Planned
+from isoflop.planning.planned import planned as plan_scenario
 from isoflop.planning.rule import SIX_ND
+from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import assumed_params
 from isoflop.rendering import save_figure
 from isoflop.tables import (
@@ -493,6 +497,37 @@ def fit(
     return fitting.fit(chosen, rows, from_mapping(FitOptions, options), progress=progress)
 
 
+def evaluate(name: str, table: TableLike) -> Fit:
+    """Return a published fit with its residuals on a table's rows, to predict and plan with.
+
+    Parameters
+    ----------
+    name : str
+        Of ``isoflop.published()``.
+    table : LossTable, or what `load` takes
+
+    Raises
+    ------
+    CatalogError
+        If there is no published fit of that name.
+    TableError
+        If the table lacks a column of its law.
+
+    Examples
+    --------
+    >>> evaluate("hoffmann", "pile-cerebras-pythia").values["E"]
+    1.69337368
+    """
+    known = load_published_fits()
+    if name not in known:
+        raise CatalogError(
+            f"There is no published fit called {name!r}.",
+            detail=f"Known: {', '.join(known)}.",
+            hint="Choose one of them.",
+        )
+    return evaluate_published(known[name], _table(table))
+
+
 def _table(given: TableLike) -> LossTable:
     return given if isinstance(given, LossTable) else load(given)
 
@@ -578,7 +613,7 @@ def _quantity(value: float | str) -> float:
 
 def plan(
     fit: Fit,
-    accelerator: Accelerator | str,
+    accelerator: Accelerator | Path | str,
     *,
     fixed: Mapping[str, float] | None = None,
     **options: Any,
@@ -588,8 +623,8 @@ def plan(
     Parameters
     ----------
     fit : Fit
-    accelerator : Accelerator or str
-        Or its catalog name.
+    accelerator : Accelerator, Path or str
+        Its catalog name, or the path of a TOML file that describes one.
     fixed : mapping of str to float, optional
         Values of the law's other inputs, by table column.
     **options
@@ -605,7 +640,40 @@ def plan(
     CatalogError
         If there is no such accelerator.
     """
-    chosen = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
+    return planned(fit, accelerator, fixed=fixed, **options).plan
+
+
+def planned(
+    fit: Fit,
+    accelerator: Accelerator | Path | str,
+    *,
+    fixed: Mapping[str, float] | None = None,
+    **options: Any,
+) -> Planned:
+    """Return the best run that a budget buys, with a method for all that follows from it.
+
+    Parameters
+    ----------
+    fit, accelerator, fixed, **options
+        As `plan`.
+
+    Returns
+    -------
+    Planned
+        ``plan``, and the chance of a loss (``risk``), the least that reaches one (``least``),
+        ``surface``, ``frontier``, ``tornado``, ``memory``, ``shape``, ``hints``, ``serving``,
+        ``smaller_models``, ``lifetime``; ``sheets(part)`` writes any of them.
+
+    Raises
+    ------
+    OptionError, PlanError, CatalogError
+        As `plan`.
+    """
+    chosen: Accelerator
+    if isinstance(accelerator, str):  # never a file: it may come from anyone
+        chosen = find_accelerator(accelerator)
+    else:
+        chosen = read_accelerator(accelerator) if isinstance(accelerator, Path) else accelerator
     of_budget = {entry.name.partition(".")[0] for entry in options_of(Budget)}
     of_plan = {entry.name.partition(".")[0] for entry in options_of(PlanOptions)}
     if unknown := sorted(set(options) - of_budget - of_plan):
@@ -615,8 +683,9 @@ def plan(
             f"{', '.join(sorted(of_plan))}.",
         )
     budget = from_mapping(Budget, {k: v for k, v in options.items() if k in of_budget})
-    planned = from_mapping(PlanOptions, {k: v for k, v in options.items() if k in of_plan})
-    return warned(planning.plan(fit, budget, chosen, planned, fixed=fixed), fit, fixed)
+    asked = from_mapping(PlanOptions, {k: v for k, v in options.items() if k in of_plan})
+    scenario = Scenario(accelerator=chosen, budget=budget, options=asked)
+    return plan_scenario(fit, scenario, fixed=fixed)
 
 
 def extrapolate(

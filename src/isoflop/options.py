@@ -357,12 +357,24 @@ def typed_flags(owner: type, parsed: argparse.Namespace) -> list[str]:
 
 def _reader(entry: Option) -> Callable[[str], Any]:
     def read(text: str) -> Any:
+        if entry.dimension == "seconds" and _is_number(text):
+            raise argparse.ArgumentTypeError(
+                f"{text} of what? Write {text} s, {text} h or {text} days."
+            )
         try:
             return entry.read(text)
         except UnitError as problem:
             raise argparse.ArgumentTypeError(" ".join(str(problem).splitlines())) from None
 
     return read
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _metavar(entry: Option) -> str:

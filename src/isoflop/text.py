@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -26,6 +27,42 @@ def aligned(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One table for a reader.
+
+    Parameters
+    ----------
+    title : str
+    columns : mapping of str to sequence of str
+        Cells by header, one a row; a header may be empty.
+    lead : str
+        What stands above it.
+    notes : tuple of str
+        What stands below it.
+    """
+
+    title: str
+    columns: Mapping[str, Sequence[str]]
+    lead: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the cells as they are written."""
+        return pd.DataFrame(dict(self.columns))
+
+    def table(self) -> str:
+        """Return the cells as aligned columns, under their headers if they have any."""
+        header = tuple(self.columns)
+        cells = list(zip(*self.columns.values(), strict=True))
+        return aligned(cells, header if any(map(str.strip, header)) else ()) if cells else ""
+
+    def summary(self) -> str:
+        """Return the table as text, with its title and what is said around it."""
+        parts = (self.title, self.lead, self.table(), *self.notes)
+        return "\n".join(part for part in parts if part)
 
 
 def notice_lines(notices: Iterable[Notice]) -> list[str]:

@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 import isoflop as iso
-from isoflop.errors import CatalogError, FitError, FormulaError, OptionError, TableError, UnitError
+from isoflop.errors import (
+    CatalogError,
+    FitError,
+    FormulaError,
+    OptionError,
+    PlanError,
+    TableError,
+    UnitError,
+)
 from isoflop.laws import load_laws
 from isoflop.planning import find_accelerator
 from isoflop.tables import load_dataset
@@ -179,3 +187,32 @@ def test_comparisons_start_from_names(table: iso.LossTable) -> None:
         assert len(document["rows"]) == len(one.to_frame())
     tested = iso.backtest([iso.load(PILE)], laws=["power_floor"], objectives=["huber_log"])
     assert [(row.dataset, row.law) for row in tested.rows] == [(PILE, "power_floor")]
+
+
+def test_the_text_of_an_accelerator_names_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[a]\n[b]\n")
+    fit = iso.fit("pile-cerebras-pythia", "kaplan_joint")
+    with pytest.raises(CatalogError, match="There is no accelerator"):
+        iso.plan(fit, str(path), compute_flop=1e21)
+    with pytest.raises(CatalogError, match="does not describe one accelerator"):
+        iso.plan(fit, path, compute_flop=1e21)
+
+
+def test_what_follows_from_a_plan_is_a_method_of_it() -> None:
+    fit = iso.fit("pile-cerebras-pythia", "kaplan_joint")
+    whole = iso.planned(fit, "h100-sxm", compute_flop=1e22)
+    assert whole.plan == iso.plan(fit, "h100-sxm", compute_flop=1e22)
+    assert whole.least(1.6).compute_flop > whole.plan.compute_flop
+    assert whole.memory().fits
+    assert "fits" in whole.sheets("memory")[0].summary()
+    with pytest.raises(PlanError, match="A plan has no part 'memry'"):
+        whole.sheets("memry")
+
+
+def test_a_published_fit_is_taken_as_it_stands() -> None:
+    fit = iso.evaluate("hoffmann", "pile-cerebras-pythia")
+    best = iso.plan(fit, "h100-sxm", compute_flop=5.76e23)
+    assert best.params == pytest.approx(4.036e10, rel=1e-3)
+    with pytest.raises(CatalogError, match="no published fit called 'hoffman'"):
+        iso.evaluate("hoffman", "pile-cerebras-pythia")

@@ -10,29 +10,28 @@ from pathlib import Path
 
 import numpy as np
 
-from isoflop import document, html_report, planning, work
+from isoflop import api, document, html_report, work
 from isoflop.accounting.repository import read_model
-from isoflop.cli import given, report
+from isoflop.cli import given, plan_figures, report
 from isoflop.data import app_root
 from isoflop.errors import CatalogError, TableError, TrainingError
 from isoflop.export import plan_snippet, predictions_json
 from isoflop.fitting import backtest as backtests
-from isoflop.fitting.extrapolation import Extrapolation, Pool, predict_with
+from isoflop.fitting.extrapolation import Extrapolation, Method, Pool, predict_with
 from isoflop.fitting.options import PredictOptions
 from isoflop.fitting.predict import predicted
-from isoflop.laws import load_laws
+from isoflop.laws import law_for_role, load_laws
 from isoflop.notices import Notice
 from isoflop.options import from_flags, typed_flags
-from isoflop.planning import Budget, PlanOptions, find_accelerator, load_accelerators
-from isoflop.planning.influence import warned
-from isoflop.planning.outlook import Outlook, outlook
+from isoflop.planning import Budget, Plan, PlanOptions, load_accelerators, sheets
 from isoflop.planning.planned import planned
-from isoflop.planning.scenario import Scenario, setting_of
+from isoflop.planning.scenario import Scenario
 from isoflop.rendering import images
 from isoflop.tables import list_datasets
 from isoflop.tables.catalog import datasets_for
 from isoflop.tables.fetch import fetch_what_can_be, fill_mirror
-from isoflop.units import format_quantity
+from isoflop.tables.simulated import CHINCHILLA_VALUES
+from isoflop.units import format_quantity, parse_number
 
 
 def laws(_parsed: argparse.Namespace) -> None:
@@ -138,24 +137,60 @@ def _ahead(voices: Pool, runs: list[dict[str, str]]) -> Extrapolation:
 
 
 def plan(parsed: argparse.Namespace) -> int:
-    """Fit a law and print or write the best run of a budget."""
-    accelerator = find_accelerator(parsed.accelerator)
-    budget, options = from_flags(Budget, parsed), from_flags(PlanOptions, parsed)
+    """Fit a law and print or write the best run of a budget, and what follows from it."""
+    scenario = Scenario(
+        accelerator=given.accelerator(parsed.accelerator),
+        budget=from_flags(Budget, parsed),
+        options=from_flags(PlanOptions, parsed),
+    )
     fixed = {column: given.column_value(column, text) for column, text in parsed.fixed}
     result = given.fitted(parsed)
-    best = warned(planning.plan(result, budget, accelerator, options, fixed=fixed), result, fixed)
-    seen = Outlook(ahead=None, sizes=None)
-    if result.table is not None and best.response == "loss":
-        rule = setting_of(
-            Scenario(accelerator=accelerator, budget=budget, options=options),
-            result.param_convention,
-        ).rule
-        alone = result if given.asks_for_one_law(parsed) else None
-        seen = outlook(result.table, best, alone=alone, rule=rule, fixed=fixed)
-    told = best if given.asks_for_one_law(parsed) else seen.told(best)
-    if not report.wrote_json(parsed.json, told.to_json):
-        report.plan(told, result, seen)
-    return report.status(parsed.strict, result, *best.notices)
+    found = planned(result, scenario, fixed=fixed)
+    by: Method = parsed.by or ("one" if given.asks_for_one_law(parsed) else "average")
+    seen = found.outlook(by)
+    told = seen.told(found.plan) if parsed.by or by == "average" else found.plan
+    names = list(dict.fromkeys([*(["risk", "least"] if parsed.target else []), *parsed.show]))
+    asked = {
+        "target": parsed.target,
+        "by": by,
+        "accelerators": parsed.serve_count,
+        "batch": parsed.serve_batch,
+    }
+    if not report.wrote_json(
+        parsed.json, lambda: told.to_json(report.results(found, names, asked))
+    ):
+        report.plan(told, found, seen)
+        report.parts(found, names, asked)
+        report.notices(found.notices)
+    if parsed.figures is not None:
+        plan_figures.write(found, parsed.figures, target=parsed.target, by=by)
+    return report.status(parsed.strict, result, *found.plan.notices)
+
+
+def plans(parsed: argparse.Namespace) -> None:
+    """Print plans side by side, and draw their losses over their money."""
+    read = {path.stem: Plan.from_json(document.load(path)) for path in parsed.file}
+    print(sheets.plans_sheet(read).table())
+    if parsed.figures is not None:
+        plan_figures.compare(read, parsed.figures)
+
+
+def simulate(parsed: argparse.Namespace) -> None:
+    """Write a loss table drawn from a known law."""
+    law = parsed.law or law_for_role("default")
+    values = {name: parse_number(text) for name, text in parsed.value}
+    table = api.simulate(
+        law,
+        values if parsed.law else {**CHINCHILLA_VALUES, **values},
+        design=parsed.design,
+        noise=parsed.noise,
+        outliers=parsed.outliers,
+        n_rows=parsed.rows,
+        seed=parsed.seed,
+    )
+    text = table.to_frame()[["params", "tokens", "loss"]].to_csv(index=False)
+    if not report.wrote_json(parsed.csv, text.rstrip):
+        report.rows_fitted(table)
 
 
 def report_files(parsed: argparse.Namespace) -> int:
@@ -166,7 +201,7 @@ def report_files(parsed: argparse.Namespace) -> int:
     notices: tuple[Notice, ...] = ()
     if typed_flags(Budget, parsed):
         scenario = Scenario(
-            accelerator=find_accelerator(parsed.accelerator),
+            accelerator=given.accelerator(parsed.accelerator),
             budget=from_flags(Budget, parsed),
             options=from_flags(PlanOptions, parsed),
         )

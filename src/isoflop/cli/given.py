@@ -15,6 +15,10 @@ from isoflop.fitting.extrapolation import Pool, pool
 from isoflop.fitting.points import points_of
 from isoflop.laws import Law, load_laws, rebind, typed_law
 from isoflop.options import from_flags, typed_flags
+from isoflop.people import LOCAL
+from isoflop.planning import Accelerator, find_accelerator
+from isoflop.planning.hardware import read_accelerator
+from isoflop.planning.saved import OWN_PREFIX, all_accelerators
 from isoflop.tables import COLUMNS, ColumnMapping, LossTable, list_datasets, mapping_from_json
 from isoflop.units import parse_number, parse_quantity
 
@@ -22,14 +26,14 @@ from isoflop.units import parse_number, parse_quantity
 _OF_READING = (
     "family", "mapping", "column", "unit", "metric", "curves", "seeds", "exclude",
 )  # fmt: skip
-_NOT_OF_A_FIT = ("law", "formula", "input", "response", *_OF_READING)
+_NOT_OF_A_FIT = ("law", "formula", "published", "input", "response", *_OF_READING)
 _NOTHING: tuple[object, ...] = (None, "", "all", [])
 
 
 def asks_for_one_law(parsed: argparse.Namespace) -> bool:
     """Say whether a law is chosen, or anything that only one fit has; else all laws predict."""
     is_saved = len(parsed.table) == 1 and bool(document.format_of(parsed.table[0]))
-    named = parsed.law or parsed.formula or parsed.input or parsed.response
+    named = parsed.law or parsed.formula or parsed.published or parsed.input or parsed.response
     typed = typed_flags(FitOptions, parsed)
     if "level" in parsed or "kind" in parsed:
         typed = [*typed, *typed_flags(PredictOptions, parsed)]
@@ -59,6 +63,8 @@ def fitted(parsed: argparse.Namespace) -> Fit:
     if len(parsed.table) == 1 and document.format_of(parsed.table[0]):
         return _saved(parsed)
     table = table_of(parsed)
+    if parsed.published:
+        return _published(parsed, table)
     if parsed.formula:
         response = parsed.response or "loss"
         law = typed_law(parsed.formula, table, response=response, params=parsed.parameter)
@@ -97,6 +103,25 @@ def run_inputs(law: Law, typed: Mapping[str, str]) -> dict[str, float]:
             hint=f"Write: --at {' '.join(f'{symbol}=...' for symbol in law.symbols)}",
         ) from None
     return {symbol: float(values[0]) for symbol, values in found.items()}
+
+
+def _published(parsed: argparse.Namespace, table: LossTable) -> Fit:
+    """Return a published fit on a table, which is taken as it is.
+
+    Raises
+    ------
+    CatalogError
+        If there is none of that name, or it is to be fitted in some way.
+    """
+    given = [f"--{name}" for name in ("input", "response") if getattr(parsed, name)]
+    if parsed.drop_outliers:
+        given.append("--drop-outliers")
+    if given := [*given, *typed_flags(FitOptions, parsed)]:
+        raise CatalogError(
+            f"A published fit is taken as it stands: {' and '.join(given)} cannot change it.",
+            hint="Choose the law with --law instead, to fit it to the table.",
+        )
+    return api.evaluate(parsed.published, table)
 
 
 def _saved(parsed: argparse.Namespace) -> Fit:
@@ -230,3 +255,22 @@ def _named_law(key: str) -> Law:
             hint="Choose one of them, or type a law of your own with --formula.",
         )
     return laws[key]
+
+
+def accelerator(text: str) -> Accelerator:
+    """Return an accelerator of the catalog, saved in the app, or described by a TOML file.
+
+    Raises
+    ------
+    CatalogError
+        If there is none, or the file describes none.
+    StoreError
+        If one saved in the app is named, and the store cannot be read.
+    """
+    if text.endswith(".toml"):
+        return read_accelerator(Path(text))
+    if not text.startswith(OWN_PREFIX):
+        return find_accelerator(text)
+    from isoflop.store import Store
+
+    return find_accelerator(text, all_accelerators(Store().of(LOCAL)))

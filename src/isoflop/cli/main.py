@@ -6,17 +6,22 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 from isoflop import __version__
 from isoflop.cli import commands, training
-from isoflop.errors import IsoflopError
+from isoflop.errors import IsoflopError, UnitError
 from isoflop.fitting import FitOptions, PredictOptions
+from isoflop.fitting.extrapolation import Method
 from isoflop.options import add_flags
 from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
+from isoflop.planning.planned import PARTS
 from isoflop.rendering import FORMATS
 from isoflop.tables.shapes import Curves, Seeds
+from isoflop.tables.simulated import Design
+from isoflop.units import parse_number
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -36,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 on success, 2 for an expected error (told on standard error), 3 for a serious notice under
         ``--strict``, 130 when stopped.
     """
-    parsed = build_parser().parse_args(arguments)
+    parser = build_parser()
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parsed.parser.refuse(unknown)
     try:
         return int(parsed.run(parsed) or 0)
     except IsoflopError as error:
@@ -50,9 +58,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are short: what is wrong, and where to look."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and end the process with status 2."""
+        self.exit(EXIT_ERROR, f"{self.prog}: error: {message}\nSee: {self.prog} --help\n")
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Refuse arguments that this command does not have, naming those that are like them."""
+        known = {text: text for action in self._actions for text in action.option_strings}
+        for action in self._actions:  # an option's name in Python, where its flag is another
+            if action.option_strings:
+                name = action.dest.rpartition(".")[2].replace("_", "-")
+                known.setdefault(f"--{name}", action.option_strings[0])
+        near = [
+            known[match]
+            for text in unknown
+            if text.startswith("--")
+            for match in _like(text.partition("=")[0], tuple(known))
+        ]
+        meant = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+
+
+def _like(flag: str, known: Sequence[str]) -> list[str]:
+    """Return the flag itself, else those that share a word with it, else those spelt like it."""
+    if flag in known:
+        return [flag]
+    words = set(flag.strip("-").split("-"))
+    shared = [text for text in known if words & set(text.strip("-").split("-"))]
+    return shared[:3] or get_close_matches(flag, known, n=2)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="isoflop", description="Fit scaling laws, plan runs.")
+    parser = Parser(prog="isoflop", description="Fit scaling laws, plan runs.")
     parser.add_argument("--version", action="version", version=f"isoflop {__version__}")
     names = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -60,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], int | None], help: str
     ) -> argparse.ArgumentParser:
         added = names.add_parser(name, help=help, description=help)
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, parser=added)
         return added
 
     command("laws", commands.laws, "List the laws that can be fitted.")
@@ -97,6 +138,7 @@ def build_parser() -> argparse.ArgumentParser:
     planning = command("plan", commands.plan, "Find the best run that a budget buys.")
     _add_fit_options(planning)
     _add_plan_options(planning)
+    _add_plan_parts(planning)
     reporting = command(
         "report",
         commands.report_files,
@@ -105,6 +147,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit_options(reporting)
     _add_plan_options(reporting)
     _add_report_options(reporting)
+    comparing = command(
+        "plans", commands.plans, "Set plans that were written as JSON side by side."
+    )
+    comparing.add_argument("file", nargs="+", type=Path, help="what `plan --json FILE` wrote")
+    comparing.add_argument(
+        "--figures", type=Path, metavar="FOLDER", help="draw loss against money there"
+    )
+    _add_simulation_options(
+        command("simulate", commands.simulate, "Draw a loss table from a known law.")
+    )
     testing = command(
         "backtest", commands.backtest, "Hold out the largest decade of tables; say how laws did."
     )
@@ -136,6 +188,34 @@ def _binding(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _positive(text: str) -> float:
+    try:
+        value = parse_number(text)
+    except UnitError as problem:
+        raise argparse.ArgumentTypeError(" ".join(str(problem).splitlines())) from None
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"a number above 0 is needed, got {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = _positive(text)
+    if value != round(value):
+        raise argparse.ArgumentTypeError(f"a whole number is needed, got {text}")
+    return int(value)
+
+
+def _parts(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if "all" in names:
+        return list(PARTS)
+    if unknown := [name for name in names if name not in PARTS]:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)} is no part of a plan; choose of {', '.join(PARTS)}, or all"
+        )
+    return names
+
+
 def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
@@ -152,6 +232,11 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
         " the average of all laws that suit the table",
     )
     law.add_argument("--formula", help="a law of your own, such as 'E + A/N**alpha'")
+    law.add_argument(
+        "--published",
+        metavar="NAME",
+        help="a published fit as it stands, evaluated on the table; a name of iso.published()",
+    )
     add(
         "--parameter",
         action="append",
@@ -238,20 +323,75 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
     add("--image-format", choices=FORMATS, default="svg", help="of the figures")
 
 
+def _add_simulation_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--csv", type=Path, required=True, metavar="FILE", help="where to; - for the screen")
+    add("--law", help="a name from `isoflop laws`, or a formula; by default Chinchilla's")
+    add(
+        "--value",
+        type=_binding,
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="of a parameter of that law",
+    )
+    add("--design", choices=get_args(Design), default="isoflop", help="where its runs lie")
+    add("--noise", type=float, default=0.005, help="standard deviation of log loss")
+    add("--outliers", type=int, default=0, help="runs whose loss is raised by 5%% to 25%%")
+    add("--rows", type=_count, default=60, help="runs")
+    add("--seed", type=int, default=0, help="another seed is another draw of the same runs")
+
+
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--accelerator",
         default=DEFAULT_ACCELERATOR,
-        help="a name from `isoflop accelerators`; by default %(default)s",
+        help="a name from `isoflop accelerators`, of one saved in the app, or a TOML file that "
+        "describes one; by default %(default)s",
     )
     add(
+        "--fix",
         "--fixed",
+        dest="fixed",
         type=_binding,
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="value of an input of the law that no budget settles",
+        help="value of an input of the law that no budget settles, such as bits=8",
     )
     add_flags(parser, Budget, "the budget: FLOP, money or time is needed")
     add_flags(parser, PlanOptions, "the plan")
+
+
+def _add_plan_parts(parser: argparse.ArgumentParser) -> None:
+    """Add what is to be said and drawn of a plan besides its figures."""
+    add = parser.add_argument_group("what else to say").add_argument
+    add(
+        "--by",
+        choices=get_args(Method),
+        help="predict the plan's loss by the average of all laws that suit, or by its own alone; "
+        "the average unless a law or an option of one fit is given",
+    )
+    add(
+        "--target",
+        type=_positive,
+        metavar="LOSS",
+        help="say the chance of this loss within the budget, and the least that reaches it",
+    )
+    add(
+        "--show",
+        type=_parts,
+        action="extend",
+        default=[],
+        metavar="PART,...",
+        help=f"what else to say of the plan: {', '.join(PARTS)}; or all",
+    )
+    add(
+        "--figures",
+        type=Path,
+        metavar="FOLDER",
+        help="draw the figures of the Plan page into HTML files there",
+    )
+    add("--serve-count", type=_count, metavar="N", help="accelerators for one served copy")
+    add("--serve-batch", type=_count, metavar="N", help="sequences to wait for side by side")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from isoflop.fitting.extrapolation import pool_of_fit, predict_with
 from isoflop.notices import Notice
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook
+from isoflop.planning.planned import Planned
 from isoflop.tables import LossTable, Problem
 from isoflop.text import aligned, notice_lines
 from isoflop.units import counted, format_number
@@ -131,14 +133,54 @@ def beyond(result: Fit, inputs: Mapping[str, NDArray[np.float64]]) -> None:
             print(f"  {ahead.verdict(point)}")
 
 
-def plan(best: Plan, result: Fit, seen: Outlook) -> None:
+def plan(best: Plan, found: Planned, seen: Outlook) -> None:
     """Print a plan, and what is to be believed of it."""
     print(best.summary(notices=False))
-    if best.interval_reason:
+    if best.interval_reason and found.fit.certificate.n_starts:
         print("Add --bootstrap 1000.")
     if seen.ahead is not None or seen.reason:
         print(f"\n{seen.summary()}")
-    notices((*result.notices, *best.notices))
+
+
+def parts(found: Planned, names: Sequence[str], asked: Mapping[str, Any]) -> None:
+    """Print parts of what follows from a plan, or why there is none."""
+    for name in names:
+        try:
+            texts = [sheet.summary() for sheet in found.sheets(name, **asked)]
+        except IsoflopError as problem:
+            texts = [f"No {name}: {problem}"]
+        for text in texts:
+            print(f"\n{text}")
+
+
+def results(found: Planned, names: Sequence[str], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parts of what follows from a plan by name, or why there is none, for JSON."""
+    known: dict[str, Any] = {}
+    for name in names:
+        try:
+            known |= found.results(name, **asked)
+        except IsoflopError as problem:
+            known[name] = {"refused": str(problem)}
+    return known
+
+
+def folder(path: Path) -> Path:
+    """Return a folder that is there, made if it was not.
+
+    Raises
+    ------
+    CatalogError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(
+            f"The folder {path} cannot be made.",
+            detail=str(error.strerror),
+            hint="Name another one.",
+        ) from None
+    return path
 
 
 def notices(found: Sequence[Notice]) -> None:

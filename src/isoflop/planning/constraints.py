@@ -32,7 +32,7 @@ from isoflop.planning.speed import (
 )
 from isoflop.planning.storage import StorageNeed, StorageRule
 from isoflop.planning.types import Accelerator, Budget, LimitKey, LimitUse, Optimum
-from isoflop.units import HOUR_S, Dimension
+from isoflop.units import HOUR_S, Dimension, format_number
 
 Array = NDArray[np.float64]
 Largest = Callable[[float, int], float]
@@ -552,8 +552,8 @@ def require_within(setting: Setting, params: float) -> None:
     largest = params_limit(setting)
     if params > largest:
         raise DoesNotFit(
-            f"A model of {params:.3g} parameters does not fit.",
-            detail=f"The largest that {setting.budget.count:,} x "
-            f"{setting.accelerator.label} hold has {largest:.3g}.",
+            f"A model of {format_number(params)} parameters does not fit.",
+            detail=f"The largest for {setting.budget.count:,} x {setting.accelerator.label} has "
+            f"{format_number(largest)}.",
             hint="Shard more, split over more accelerators, recompute activations, or shrink it.",
         )

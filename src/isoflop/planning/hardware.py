@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.planning.types import DTYPES, Accelerator
+from isoflop.units import counted
 
 ACCELERATORS_FILE = "accelerators.toml"
 DEFAULT_ACCELERATOR = "h100-sxm"
@@ -45,22 +49,67 @@ def load_accelerators() -> Mapping[str, Accelerator]:
     return MappingProxyType({key: parse_accelerator(key, entry) for key, entry in entries.items()})
 
 
-def find_accelerator(key: str) -> Accelerator:
-    """Return one accelerator by its key.
+def find_accelerator(key: str, known: Mapping[str, Accelerator] | None = None) -> Accelerator:
+    """Return one accelerator by its key, whatever the case and punctuation.
+
+    Parameters
+    ----------
+    key : str
+    known : mapping of str to Accelerator, optional
+        Where to look; what ships, by default.
 
     Raises
     ------
     CatalogError
         If there is none of that key.
     """
-    accelerators = load_accelerators()
-    if key not in accelerators:
+    accelerators = load_accelerators() if known is None else known
+    if key in accelerators:
+        return accelerators[key]
+    typed = _letters(key)
+    if alike := [name for name in accelerators if _letters(name) == typed]:
+        return accelerators[alike[0]]
+    near = [name for name in accelerators if typed and typed in _letters(name)]
+    near = near or get_close_matches(key.lower(), accelerators, n=3, cutoff=0.5)
+    raise CatalogError(
+        f"There is no accelerator {key!r}.",
+        detail=f"Did you mean {' or '.join(near)}?"
+        if near
+        else f"Known: {', '.join(sorted(accelerators))}.",
+        hint="Choose one of `isoflop accelerators`, or describe your own in a TOML file.",
+    )
+
+
+def _letters(name: str) -> str:
+    """Return a name without case and punctuation, in which people differ."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def read_accelerator(path: Path) -> Accelerator:
+    """Read the accelerator that a TOML file describes, as an entry of the catalog does.
+
+    Raises
+    ------
+    CatalogError
+        If it cannot be read, holds none or several, or a figure is not plausible.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise CatalogError(
-            f"There is no accelerator {key!r}.",
-            detail=f"Known: {', '.join(sorted(accelerators))}.",
-            hint="Choose one of these, or describe your own.",
+            f"The accelerator {path} cannot be read.",
+            detail=reason,
+            hint="Give a TOML file with one table, as data/accelerators.toml has them.",
+        ) from None
+    tables = [(key, entry) for key, entry in entries.items() if isinstance(entry, dict)]
+    if len(tables) != 1 or len(entries) != 1:
+        raise CatalogError(
+            f"{path} does not describe one accelerator.",
+            detail=f"It has {counted(len(tables), 'table')}.",
+            hint="Give it one table, such as [my-gpu], with what data/accelerators.toml has.",
         )
-    return accelerators[key]
+    return parse_accelerator(*tables[0])
 
 
 def parse_accelerator(key: str, entry: dict[str, Any]) -> Accelerator:

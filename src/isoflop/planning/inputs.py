@@ -18,6 +18,10 @@ PARAMS_COLUMNS = frozenset({"params", "params_nonembedding", "params_active"})
 DATA_COLUMNS = frozenset({"tokens", "unique_tokens", "compute_flop", "tokens_per_param"})
 
 
+SETTLED = (PARAMS_COLUMNS | DATA_COLUMNS) - {"unique_tokens"}
+"""Columns whose values a plan makes; of unique tokens there may be fewer than tokens."""
+
+
 def other_inputs(law: Law) -> tuple[str, ...]:
     """Return the table columns of a law's inputs that a budget does not settle."""
     settled = PARAMS_COLUMNS | DATA_COLUMNS

@@ -34,6 +34,7 @@ from isoflop.planning.inference import (
     serving_on,
 )
 from isoflop.planning.influence import warned
+from isoflop.planning.inputs import SETTLED, other_inputs
 from isoflop.planning.inverse import LeastCompute, LeastCost, least_compute, least_cost
 from isoflop.planning.longer import Lifetime, SmallerModels, lifetime, smaller_models
 from isoflop.planning.memory_advice import MemoryReport, report_memory
@@ -47,14 +48,16 @@ from isoflop.planning.scenario import (
     setting_of,
     setup_of,
 )
-from isoflop.planning.sheets import Sheet
 from isoflop.planning.step_work import TrainingStep
+from isoflop.planning.summary import limits_sheet
 from isoflop.planning.surface import Surface, loss_surface
 from isoflop.planning.tornado import Tornado, tornado
 from isoflop.planning.trained import laid_out
 from isoflop.planning.trajectory import compute_range
 from isoflop.planning.types import Budget, Frontier, Plan
 from isoflop.planning.usual import DEFAULT_FAMILY
+from isoflop.text import Sheet
+from isoflop.units import format_number
 
 EXPERTS = Notice(
     code="experts-by-dense-law",
@@ -308,8 +311,8 @@ class Planned:
         model = self.shape().architecture
         return saturated_serving(model, setup), estimate_serving(model, setup)
 
-    def sheets(self, part: str, **asked: Any) -> tuple[Sheet, ...]:
-        """Return a part of what follows from the plan as tables for a reader.
+    def results(self, part: str, **asked: Any) -> dict[str, Any]:
+        """Return a part of what follows from the plan, result by name.
 
         Parameters
         ----------
@@ -324,9 +327,59 @@ class Planned:
         PlanError
             If there is no such part, or it cannot be worked out.
         """
-        if part not in PARTS:
-            raise PlanError(f"A plan has no part {part!r}.", hint=f"Parts: {', '.join(PARTS)}.")
-        return PARTS[part](self, asked)
+        return _part(part).results(self, asked)
+
+    def sheets(self, part: str, **asked: Any) -> tuple[Sheet, ...]:
+        """Return a part of what follows from the plan as tables for a reader.
+
+        Parameters
+        ----------
+        part, **asked
+            As `results`.
+
+        Raises
+        ------
+        PlanError
+            As `results`.
+        """
+        return _part(part).sheets(self, self.results(part, **asked))
+
+
+def require_others(fit: Fit, fixed: Mapping[str, float]) -> None:
+    """Refuse values that a law has no use for or a budget settles, and ask for those it lacks.
+
+    Raises
+    ------
+    PlanError
+        Naming them, and what the rows hold of what is lacking.
+    """
+    needed = other_inputs(fit.law)
+    columns = () if fit.table is None else tuple(fit.table.frame)
+    may_be_given = {*needed, *columns, "unique_tokens"} - SETTLED
+    if unknown := sorted(set(fixed) - may_be_given):
+        is_settled = any(name in SETTLED for name in unknown)
+        why = "The budget settles it." if is_settled else f"{fit.law.label} has no such input."
+        raise PlanError(
+            f"{', '.join(unknown)} cannot be held at a value here.",
+            detail=why,
+            hint=f"Other inputs of the law: {', '.join(needed) or 'none'}.",
+        )
+    if lacking := [name for name in needed if name not in fixed]:
+        flags = " ".join(f"--fix {name}=..." for name in lacking)
+        values = ", ".join(f"{name!r}: ..." for name in lacking)
+        raise PlanError(
+            f"{fit.law.label} needs a value of {', '.join(lacking)}, which no budget settles.",
+            detail="; ".join(_of_rows(fit, name) for name in lacking),
+            hint=f"Give it: {flags}, or in Python fixed={{{values}}}.",
+        )
+
+
+def _of_rows(fit: Fit, column: str) -> str:
+    symbol = next(item.symbol for item in fit.law.inputs if item.column == column)
+    if symbol not in fit.input_ranges:
+        return f"{column}: range not known"
+    lower, upper = (format_number(end) for end in fit.input_ranges[symbol])
+    return f"The rows have {column} from {lower} to {upper}"
 
 
 def planned(fit: Fit, scenario: Scenario, *, fixed: Mapping[str, float] | None = None) -> Planned:
@@ -345,6 +398,7 @@ def planned(fit: Fit, scenario: Scenario, *, fixed: Mapping[str, float] | None =
         As `isoflop.planning.plan`.
     """
     options, others = scenario.options, dict(fixed or {})
+    require_others(fit, others)
     setting = setting_of(scenario, fit.param_convention)
     best = plan_or_assume(fit, setting, params=options.params, level=options.level, fixed=others)
     return Planned(
@@ -356,27 +410,53 @@ def planned(fit: Fit, scenario: Scenario, *, fixed: Mapping[str, float] | None =
     )
 
 
-def _laws(planned: Planned, asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of what follows from a plan: its results by name, and their tables for a reader."""
+
+    results: Callable[[Planned, Mapping[str, Any]], dict[str, Any]]
+    sheets: Callable[[Planned, dict[str, Any]], tuple[Sheet, ...]]
+
+
+def _part(name: str) -> Part:
+    if name not in PARTS:
+        raise PlanError(f"A plan has no part {name!r}.", hint=f"Parts: {', '.join(PARTS)}.")
+    return PARTS[name]
+
+
+def _one(name: str, make: Callable[[Planned], Any], write: Callable[[Any], Sheet]) -> Part:
+    """Return the part of one result and one table."""
+    return Part(
+        results=lambda planned, _: {name: make(planned)},
+        sheets=lambda _, found: (write(found[name]),),
+    )
+
+
+def _laws(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
     seen = planned.outlook(asked.get("by", "average"))
     if seen.ahead is None:
         raise PlanError("Nothing is known beyond the data.", detail=seen.reason)
-    return (sheets.laws_sheet(seen.ahead),)
+    return {"extrapolation": seen.ahead}
 
 
-def _time(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+def _time_sheets(planned: Planned, _found: dict[str, Any]) -> tuple[Sheet, ...]:
     is_own = planned.scenario.options.batch_tokens is not None
     return (sheets.time_sheet(planned.plan, is_own_batch=is_own),)
 
 
-def _memory(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
-    report = planned.memory()
+def _memory_sheets(_planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
+    report: MemoryReport = found["memory"]
     advice = (sheets.advice_sheet(report),) if report.advice else ()
     return (sheets.memory_sheet(report), *advice)
 
 
-def _shape(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
-    proposed = planned.shape()
+def _shape(planned: Planned, _asked: Mapping[str, Any]) -> dict[str, Any]:
     near = nearest_released(planned.family, planned.plan.params, count=planned.count)
+    return {"shape": planned.shape(), "nearest": near}
+
+
+def _shape_sheets(_planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
+    proposed, near = found["shape"], found["nearest"]
     models = {
         "New shape": (proposed.architecture, proposed.parameters),
         near.name: (near.architecture, near.parameters),
@@ -384,27 +464,44 @@ def _shape(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
     return (replace(sheets.shape_sheet(models), notes=proposed.notes),)
 
 
-def _serving(planned: Planned, asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
-    setup = planned.served(asked.get("accelerators"), asked.get("batch", 1))
+def _hints_sheets(planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
+    return (sheets.hints_sheet(found["hints"], planned.plan),)
+
+
+def _serving(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
+    setup = planned.served(asked.get("accelerators"), asked.get("batch") or 1)
     full, alone = planned.serving(setup)
+    return {"setup": setup, "under_full_load": full, "waited_for": alone}
+
+
+def _serving_sheets(planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
+    full, alone, setup = found["under_full_load"], found["waited_for"], found["setup"]
     return (sheets.serving_sheet(full, alone, setup, planned.plan.cost.usd_inference),)
 
 
-def _longer(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
-    smaller = sheets.smaller_sheet(planned.smaller_models())
-    return smaller, sheets.lifetime_sheet(planned.lifetime())
+def _longer(planned: Planned, _asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {"smaller_models": planned.smaller_models(), "lifetime": planned.lifetime()}
 
 
-def _target(planned: Planned, asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
-    target = asked.get("target")
-    chance = planned.risk(target, asked.get("by", "average"))
-    found = planned.least(target)
-    cost, count = planned.least_cost(found), planned.budget.count
-    least = sheets.least_sheet(found, cost, count, planned.fit.law.label)
-    return sheets.risk_sheet(chance), least
+def _longer_sheets(_planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
+    return sheets.smaller_sheet(found["smaller_models"]), sheets.lifetime_sheet(found["lifetime"])
 
 
-def _assumptions(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ...]:
+def _risk(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {"risk": planned.risk(asked.get("target"), asked.get("by", "average"))}
+
+
+def _least(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
+    found = planned.least(asked.get("target"))
+    return {"least_compute": found, "least_cost": planned.least_cost(found)}
+
+
+def _least_sheets(planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
+    count, law = planned.budget.count, planned.fit.law.label
+    return (sheets.least_sheet(found["least_compute"], found["least_cost"], count, law),)
+
+
+def _assumptions_sheets(planned: Planned, _found: dict[str, Any]) -> tuple[Sheet, ...]:
     n_saved = planned.scenario.options.checkpoints.n_saved
     return (
         sheets.assumptions_sheet(planned.plan),
@@ -412,19 +509,27 @@ def _assumptions(planned: Planned, _asked: Mapping[str, Any]) -> tuple[Sheet, ..
     )
 
 
-PARTS: Mapping[str, Callable[[Planned, Mapping[str, Any]], tuple[Sheet, ...]]] = {
-    "limits": lambda found, _: (sheets.limits_sheet(found.plan),),
-    "surface": lambda found, _: (sheets.surface_sheet(found.surface()),),
-    "laws": _laws,
-    "frontier": lambda found, _: (sheets.frontier_sheet(found.frontier()),),
-    "time": _time,
-    "memory": _memory,
-    "shape": _shape,
-    "hints": lambda found, _: (sheets.hints_sheet(found.hints(), found.plan),),
-    "serving": _serving,
-    "longer": _longer,
-    "target": _target,
-    "tornado": lambda found, _: (sheets.tornado_sheet(found.tornado()),),
-    "assumptions": _assumptions,
+def _of_the_plan(_planned: Planned, _asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nothing: the plan itself holds it."""
+    return {}
+
+
+PARTS: Mapping[str, Part] = {
+    "limits": Part(results=_of_the_plan, sheets=lambda planned, _: (limits_sheet(planned.plan),)),
+    "surface": _one("surface", Planned.surface, sheets.surface_sheet),
+    "laws": Part(
+        results=_laws, sheets=lambda _, found: (sheets.laws_sheet(found["extrapolation"]),)
+    ),
+    "frontier": _one("frontier", Planned.frontier, sheets.frontier_sheet),
+    "time": Part(results=_of_the_plan, sheets=_time_sheets),
+    "memory": Part(results=lambda planned, _: {"memory": planned.memory()}, sheets=_memory_sheets),
+    "shape": Part(results=_shape, sheets=_shape_sheets),
+    "hints": Part(results=lambda planned, _: {"hints": planned.hints()}, sheets=_hints_sheets),
+    "serving": Part(results=_serving, sheets=_serving_sheets),
+    "longer": Part(results=_longer, sheets=_longer_sheets),
+    "risk": Part(results=_risk, sheets=lambda _, found: (sheets.risk_sheet(found["risk"]),)),
+    "least": Part(results=_least, sheets=_least_sheets),
+    "tornado": _one("tornado", Planned.tornado, sheets.tornado_sheet),
+    "assumptions": Part(results=_of_the_plan, sheets=_assumptions_sheets),
 }
 """What follows from a plan, by name, in the order of the page."""

@@ -84,7 +84,7 @@ def search_of(scenario: Scenario) -> LayoutSearch:
         said = " x ".join(f"{name} {degree}" for name, degree in given.items())
         raise PlanError(
             f"{budget.accelerators:,} accelerators cannot be cut into groups of {group:,}.",
-            detail=f"{said} = {group}",
+            detail=said if len(given) == 1 else f"{said} = {group}",
             hint="Choose degrees whose product divides the number of accelerators.",
         )
     return LayoutSearch(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import numpy as np
-import pandas as pd
 
 from isoflop.accounting import Architecture, ParameterCount, count_flop
 from isoflop.fitting.extrapolation import Extrapolation
@@ -24,65 +22,13 @@ from isoflop.planning.memory_advice import MemoryReport
 from isoflop.planning.risk import Risk
 from isoflop.planning.surface import Surface
 from isoflop.planning.tornado import STEP, Tornado
-from isoflop.planning.types import Frontier, Interval, LimitUse, Plan, Training
-from isoflop.text import aligned
+from isoflop.planning.types import Frontier, Interval, Plan, Training
+from isoflop.text import Sheet
 from isoflop.units import DAY_S, Dimension, format_number, format_quantity
-
-SMALLEST_GAIN = 5e-5
-"""A gain that would be written as zero is not written."""
 
 SAID_PROBABILITIES = (0.1, 0.5, 0.9)
 SAID_DEMANDS = 7
 SAID_POINTS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """One table for a reader.
-
-    Parameters
-    ----------
-    title : str
-    columns : mapping of str to sequence of str
-        Cells by header, one a row; a header may be empty.
-    lead : str
-        What stands above it.
-    notes : tuple of str
-        What stands below it.
-    """
-
-    title: str
-    columns: Mapping[str, Sequence[str]]
-    lead: str = ""
-    notes: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the cells as they are written."""
-        return pd.DataFrame(dict(self.columns))
-
-    def summary(self) -> str:
-        """Return the table as text, with its title and what is said around it."""
-        header = tuple(self.columns)
-        cells = list(zip(*self.columns.values(), strict=True))
-        table = aligned(cells, header if any(header) else ()) if cells else ""
-        return "\n".join(part for part in (self.title, self.lead, table, *self.notes) if part)
-
-
-def limits_sheet(plan: Plan) -> Sheet:
-    """Say what a plan uses of each limit, which bind, and what a tenth more buys."""
-    return Sheet(
-        title="Limits",
-        columns={
-            "limit": [f"{use.label}{' (binds)' if use.is_binding else ''}" for use in plan.limits],
-            "used": [format_quantity(use.used, use.dimension) for use in plan.limits],
-            "of": [format_quantity(use.limit, use.dimension) for use in plan.limits],
-            "a tenth more": [_bought(use, plan.response) for use in plan.limits],
-        },
-    )
-
-
-def _bought(use: LimitUse, response: str) -> str:
-    return f"{response} {-use.gain:+.4f}" if use.gain >= SMALLEST_GAIN else "nothing"
 
 
 def time_sheet(plan: Plan, *, is_own_batch: bool) -> Sheet:
@@ -467,7 +413,6 @@ def laws_sheet(found: Extrapolation) -> Sheet:
         title="What each law says",
         columns={},
         lead=found.summary(),
-        notes=(f"Width of the band: {found.parts_text()}.",),
     )
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from isoflop.text import aligned, as_html, with_notices
-from isoflop.units import format_number, format_quantity
+from isoflop.text import Sheet, aligned, as_html, with_notices
+from isoflop.units import Dimension, format_number, format_quantity
 
 if TYPE_CHECKING:
-    from isoflop.planning.types import Frontier, Interval, Optimum, Plan
+    from isoflop.planning.types import Frontier, Interval, LimitUse, Optimum, Plan
 
+
+SMALLEST_GAIN = 5e-5
+"""A gain that would be written as zero is not written."""
 
 OPTIMUM_COLUMNS = ("compute_flop", "params", "tokens", "loss", "is_interior")
 
@@ -83,11 +86,30 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 def plan_text(plan: Plan, *, notices: bool) -> str:
     """Return a plan as text, with its notices if asked."""
     parts = [aligned(plan_figures(plan))]
+    if plan.limits:
+        parts.append(limits_sheet(plan).table())
     if plan.assumption:
         parts.append(plan.assumption)
     if plan.interval_reason:
         parts.append(f"No intervals: {plan.interval_reason}")
     return with_notices("\n\n".join(parts), plan.notices if notices else ())
+
+
+def limits_sheet(plan: Plan) -> Sheet:
+    """Say what a plan uses of each limit, which bind, and what a tenth more buys."""
+    return Sheet(
+        title="Limits",
+        columns={
+            "limit": [f"{use.label}{' (binds)' if use.is_binding else ''}" for use in plan.limits],
+            "used": [format_quantity(use.used, use.dimension) for use in plan.limits],
+            "of": [format_quantity(use.limit, use.dimension) for use in plan.limits],
+            "a tenth more": [_bought(use, plan.response) for use in plan.limits],
+        },
+    )
+
+
+def _bought(use: LimitUse, response: str) -> str:
+    return f"{response} {-use.gain:+.4f}" if use.gain >= SMALLEST_GAIN else "nothing"
 
 
 def plan_html(plan: Plan) -> str:
@@ -99,7 +121,9 @@ def plan_html(plan: Plan) -> str:
 
 def plan_figures(plan: Plan) -> list[tuple[str, str, str]]:
     """Return what a plan says, each figure with its unit and its interval."""
-    cost = plan.cost
+    cost, training = plan.cost, plan.training
+    mfu = "your own" if training.is_own_mfu else _share(training.mfu_interval)
+    goodput = "your own" if training.is_own_goodput else _share(training.goodput_interval)
     return [
         ("parameters", format_number(plan.params), _span(plan.params_interval)),
         ("tokens", format_number(plan.tokens), _span(plan.tokens_interval)),
@@ -107,12 +131,33 @@ def plan_figures(plan: Plan) -> list[tuple[str, str, str]]:
         (f"predicted {plan.response}", f"{plan.loss:.4f}", _span(plan.loss_interval, 4)),
         ("compute", format_quantity(plan.compute_flop, "flop"), ""),
         ("accelerators", f"{cost.accelerators:,} {plan.accelerator}", ""),
-        ("wall time", format_quantity(cost.wall_time_s, "seconds"), ""),
-        ("accelerator-hours", format_number(cost.accelerator_hours), ""),
-        ("money", "no price" if cost.usd is None else format_quantity(cost.usd, "usd"), ""),
+        ("utilisation (MFU)", f"{training.mfu:.1%}", mfu),
+        ("goodput", f"{training.goodput:.1%}", goodput),
+        ("wall time", *_with_ends(cost.wall_time_s, cost.wall_time_interval, "seconds")),
+        ("accelerator-hours", format_number(cost.accelerator_hours), _span(cost.hours_interval)),
+        ("money", *_with_ends(cost.usd, cost.usd_interval, "usd", "no price")),
         ("energy", "unknown" if cost.energy_j is None else _joules(cost.energy_j), ""),
         ("storage", format_quantity(plan.storage.total_bytes, "bytes"), ""),
     ]
+
+
+def _share(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{interval.lower:.1%} to {interval.upper:.1%} at {interval.level:.0%}"
+
+
+def _with_ends(
+    value: float | None, interval: Interval | None, dimension: Dimension, unknown: str = ""
+) -> tuple[str, str]:
+    """Write a figure with its unit, and its interval."""
+    if value is None:
+        return unknown, ""
+    said = format_quantity(value, dimension)
+    if interval is None:
+        return said, ""
+    ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
+    return said, f"{' to '.join(ends)} at {interval.level:.0%}"
 
 
 def _joules(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -817,9 +817,16 @@ class Plan(Keyed):
             self.notices, severity, f"The plan at {format_quantity(self.compute_flop, 'flop')}"
         )
 
-    def to_json(self) -> str:
-        """Return the plan as JSON, in canonical units, that `from_json` reads."""
+    def to_json(self, results: Mapping[str, Any] | None = None) -> str:
+        """Return the plan as JSON, in canonical units, that `from_json` reads.
+
+        Parameters
+        ----------
+        results : mapping of str to object, optional
+            What else follows from it, for other readers.
+        """
         derived = {
+            **(results or {}),
             "tokens_per_param": self.tokens_per_param,
             "usd": self.cost.usd,
             "accelerator_hours": self.cost.accelerator_hours,

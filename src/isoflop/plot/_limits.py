@@ -8,15 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.planning import Plan
+from isoflop.planning.summary import SMALLEST_GAIN
 from isoflop.planning.types import LimitUse
 from isoflop.plot import bars
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.units import format_quantity
-
-SMALLEST_GAIN = 5e-5
-"""A gain that would be written as zero is not written."""
 
 
 def limits(plan: Plan, *, theme: Theme = LIGHT) -> go.Figure:

@@ -10,8 +10,8 @@ from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError
 from isoflop.planning import sheets
 from isoflop.planning.planned import NO_LAYOUT
-from isoflop.planning.sheets import Sheet
 from isoflop.plot import APP
+from isoflop.text import Sheet
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.plan.results import View
 from isoflop.units import format_number

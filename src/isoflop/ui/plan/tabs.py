@@ -11,9 +11,9 @@ from isoflop import plot
 from isoflop.errors import IsoflopError, LossUnreachable
 from isoflop.planning import sheets
 from isoflop.planning.saved import save_scenario
-from isoflop.planning.sheets import Sheet
 from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
+from isoflop.text import Sheet
 from isoflop.ui import documents, headline, inputs, messages, panels
 from isoflop.ui.plan import build as plan_build
 from isoflop.ui.plan import results as plan_results
