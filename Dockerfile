@@ -41,7 +41,8 @@ RUN if [ -n "$BROWSER" ]; then \
         && apt-get install --yes --no-install-recommends chromium-headless-shell fonts-dejavu-core fonts-dejavu-extra \
         && rm -rf /var/lib/apt/lists/*; \
     fi
-# Saved documents, downloads and caches go to /data, the one folder that has to be writable.
+# Saved documents, downloads and caches go to /data, the one folder that has to be writable. A demo
+# starts safe: whoever opens it trains nothing, unless --env ISOFLOP_TRAINING=on.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

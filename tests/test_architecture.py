@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"laws", "training"}),
     frozenset({"fitting"}),
     frozenset({"planning"}),
-    frozenset({"export", "forecast", "plot"}),
+    frozenset({"export", "forecast", "plot", "workspace"}),
     frozenset({"rendering"}),
     frozenset({"html_report"}),
     frozenset({"api"}),

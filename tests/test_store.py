@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from isoflop.errors import AccessError, ConflictError, StoreError
-from isoflop.people import LOCAL, VISITOR, Actor
+from isoflop.people import LOCAL, VISITOR, Actor, Visibility
 from isoflop.store import URL_SETTING, Documents, Store
 from isoflop.store import database as database_module
 from isoflop.store import documents as documents_module
@@ -243,7 +243,7 @@ WRITES: dict[str, Write] = {
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("visibility", ["private", "link", "team"])
 def test_only_its_owner_writes_what_is_shared_to_be_seen(
-    whole: Store, store: Documents, visibility: documents_module.Visibility, write: Write
+    whole: Store, store: Documents, visibility: Visibility, write: Write
 ) -> None:
     store.put("scenario", "a", {"x": 0})
     saved = store.share(store.put("scenario", "a", {"x": 1}).id, visibility)

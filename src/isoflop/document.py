@@ -91,7 +91,7 @@ def from_json(cls: type[_T], text: str | bytes, format: str) -> _T:
     DocumentError
         If it is anything else, or of a newer version, with what is wrong and where.
     """
-    document = _object(text)
+    document = parsed(text)
     _require_format(document.pop("format", None), format)
     for name in _AROUND:
         document.pop(name, None)
@@ -219,7 +219,14 @@ def schema(cls: type, format: str) -> dict[str, Any]:
     }
 
 
-def _object(text: str | bytes) -> dict[str, Any]:
+def parsed(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object of a text.
+
+    Raises
+    ------
+    DocumentError
+        If it is none.
+    """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -96,6 +96,56 @@ class Actor:
             )
 
 
+Visibility = Literal["private", "link", "team"]
+ShareRole = Literal["viewer", "editor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """Whose something is, and who else may see or change it.
+
+    Parameters
+    ----------
+    owner : str
+        Id of a person.
+    owner_name : str
+    visibility : {"private", "link", "team"}
+        Who else sees it: nobody, whoever has its link, or everyone on this server.
+    role : {"viewer", "editor"}
+        What everyone on this server may do with it, where they see it.
+    """
+
+    owner: str
+    owner_name: str = ""
+    visibility: Visibility = "private"
+    role: ShareRole = "viewer"
+
+    def may_see(self, actor: Actor, *, by_link: bool = False) -> bool:
+        """Say whether a person may see it, by its link or without."""
+        seen = ("team", "link") if by_link else ("team",)
+        return self.owner == actor.id or self.visibility in seen
+
+    def may_change(self, actor: Actor) -> bool:
+        """Say whether a person may change it."""
+        is_shared = self.visibility == "team" and self.role == "editor"
+        return actor.can_write and (self.owner == actor.id or is_shared)
+
+    def require_change(self, actor: Actor, what: str) -> None:
+        """Refuse whoever may not change it.
+
+        Raises
+        ------
+        AccessError
+            With what to do instead.
+        """
+        actor.require_writing(what)
+        if not self.may_change(actor):
+            raise AccessError(
+                f"You cannot {what}: it is shared with you to look at.",
+                hint="Save a copy of your own, or ask its owner to let everyone edit it.",
+            )
+
+
 LOCAL = Actor(id="local", name="this machine", roles=frozenset({"viewer", "editor", "owner"}))
 """Whoever uses the command line or the package."""
 

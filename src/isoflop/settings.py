@@ -127,6 +127,34 @@ SETTINGS: tuple[Setting, ...] = (
         help="`1`: nothing is stored, nothing is trained, and no model answers over HTTP.",
     ),
     Setting(
+        name="ISOFLOP_TRAINING",
+        section="switches",
+        default="on",
+        choices=("on", "owners", "off"),
+        help="Who may start live training from a page or over HTTP: every editor, those whom "
+        "`ISOFLOP_OWNERS` lists, or nobody. The image and `compose.yaml` begin with `off`.",
+    ),
+    Setting(
+        name="ISOFLOP_UPLOADS",
+        section="switches",
+        default="on",
+        choices=("on", "off"),
+        help="`off`: no file, folder or text from outside is taken.",
+    ),
+    Setting(
+        name="ISOFLOP_MAX_RUNS",
+        section="limits",
+        default="60",
+        help="Training runs of a person that may wait or run at once.",
+    ),
+    Setting(
+        name="ISOFLOP_MAX_TRAINING_MINUTES",
+        section="limits",
+        default="600",
+        help="CPU minutes that all runs that a person starts within a day may be estimated to "
+        "take together. Runs that are deleted count.",
+    ),
+    Setting(
         name="ISOFLOP_MAX_STORED_MB",
         section="limits",
         default="500",
@@ -234,6 +262,11 @@ def number(name: str) -> float:
 def is_read_only() -> bool:
     """Say whether nothing is to be stored."""
     return text("ISOFLOP_READ_ONLY") == "1"
+
+
+def takes_uploads() -> bool:
+    """Say whether files from outside are taken."""
+    return text("ISOFLOP_UPLOADS") == "on"
 
 
 def markdown(section: Section) -> list[str]:

@@ -193,6 +193,11 @@ def test_the_switches_are_respected(client: TestClient, monkeypatch: pytest.Monk
     problem(client.post("/api/read", json=TABLE), 500, "The setting ISOFLOP_API is 'perhaps'")
 
 
+def test_uploads_can_be_off(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOFLOP_UPLOADS", "off")
+    problem(client.post("/api/tables", content=b"a", headers=FILE), 403, "Uploads are off")
+
+
 def test_an_unforeseen_failure_gives_a_reference_and_is_logged(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

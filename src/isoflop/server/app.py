@@ -18,8 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match
 
-from isoflop import __version__, api
+from isoflop import __version__, api, settings
 from isoflop.document import plain
+from isoflop.errors import AccessError
 from isoflop.server import bodies, calls, models
 from isoflop.server.callers import caller
 from isoflop.server.docs import page
@@ -219,6 +220,8 @@ async def send_table(
     """Send a file as it is, to be named in other requests by the id that comes back."""
     actor = caller(request)
     actor.require_writing("send a table")
+    if not settings.takes_uploads():
+        raise AccessError("Uploads are off on this server (ISOFLOP_UPLOADS).")
     uploads: Uploads = request.app.state.uploads
     try:
         upload = await uploads.receive(actor.id, _harmless(name), request.stream())

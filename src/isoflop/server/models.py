@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from isoflop.errors import TrainingError
+from isoflop.people import LOCAL, Actor
+from isoflop.server.callers import caller
 from isoflop.server.problems import Refused
 from isoflop.server.route import ModelRoute, answers
 from isoflop.training import service
@@ -37,13 +39,12 @@ def router(find: Find | None = None) -> APIRouter:
     find : callable, optional
         Where the model of a request is; by default the run and budget that its body names.
     """
-    found = find or _run_of
     made = APIRouter(route_class=ModelRoute, tags=["Trained models"])
 
     def add(kind: str) -> None:
         async def answer(request: Request) -> Response:
             body = _object(await request.body())
-            folder, budget = found(body)
+            folder, budget = find(body) if find else _run_of(body, caller(request))
             asked = service.checked(kind, body)
             return JSONResponse(await run_in_threadpool(_models.answer, folder, budget, asked))
 
@@ -72,7 +73,11 @@ def _object(content: bytes) -> dict[str, Any]:
     return body
 
 
-def _run_of(body: dict[str, Any]) -> tuple[Path, int | None]:
+def _run_of(body: dict[str, Any], actor: Actor) -> tuple[Path, int | None]:
+    """Return the model that a body names, of a run that the person may see.
+
+    A program of this machine, which has the folder of runs, may ask all of them.
+    """
     run, budget = body.pop("run", None), body.pop("budget", None)
     if not isinstance(run, str):
         raise TrainingError("The request does not work.", detail="run must be the id of a run.")
@@ -81,7 +86,8 @@ def _run_of(body: dict[str, Any]) -> tuple[Path, int | None]:
             "The request does not work.",
             detail="budget must be the index of a budget, or left out for the checkpoint.",
         )
-    return find_run(run, root=default_root()).folder, budget
+    asks = None if actor.id == LOCAL.id else actor
+    return find_run(run, root=default_root(), actor=asks).folder, budget
 
 
 def _described(kind: str, *, names_run: bool) -> dict[str, Any]:

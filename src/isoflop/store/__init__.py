@@ -10,7 +10,7 @@ A `Store` gives nothing away by itself: ``store.of(actor)`` returns the `Documen
 """
 
 from isoflop.store.database import URL_SETTING, Database
-from isoflop.store.documents import Document, Documents, Found, Store, Version, Visibility
+from isoflop.store.documents import Document, Documents, Found, Store, Version
 
 __all__ = [
     "URL_SETTING",
@@ -20,5 +20,4 @@ __all__ = [
     "Found",
     "Store",
     "Version",
-    "Visibility",
 ]

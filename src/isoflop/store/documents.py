@@ -8,13 +8,13 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from isoflop import settings
 from isoflop.errors import AccessError, ConflictError, StoreError
-from isoflop.people import LOCAL, Actor
+from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
 from isoflop.store.database import Database
 from isoflop.store.tables import (
     ATTACHMENTS,
@@ -24,9 +24,6 @@ from isoflop.store.tables import (
     PEOPLE,
     VERSIONS,
 )
-
-Visibility = Literal["private", "link", "team"]
-ShareRole = Literal["viewer", "editor"]
 
 MAX_VERSIONS = 50
 """Earlier versions of a document that are kept."""
@@ -510,10 +507,6 @@ class Documents:
             DOCUMENTS.c.deleted.is_(None), sa.or_(is_own, DOCUMENTS.c.visibility.in_(seen))
         )
 
-    def _may_write(self, row: sa.Row[Any]) -> bool:
-        is_shared = row.visibility == "team" and row.role == "editor"
-        return self.actor.can_write and (row.owner == self.actor.id or is_shared)
-
     def _writable(
         self, connection: sa.Connection, document_id: str, what: str, *, deleted: bool = False
     ) -> sa.Row[Any]:
@@ -531,11 +524,7 @@ class Documents:
         row = connection.execute(query).one_or_none()
         if row is None or (row.owner != self.actor.id and row.visibility == "private"):
             raise _not_there()
-        if not self._may_write(row):
-            raise AccessError(
-                f"You cannot {what}: it is shared with you to look at.",
-                hint="Save a copy of your own, or ask its owner to let everyone edit it.",
-            )
+        _sharing(row).require_change(self.actor, what)
         return row
 
     def _update_own(self, document_id: str, what: str, **values: Any) -> None:
@@ -666,8 +655,12 @@ class Documents:
             author_name=row.author_name,
             created=_time(row.created),
             updated=_time(row.updated),
-            can_write=self._may_write(row),
+            can_write=_sharing(row).may_change(self.actor),
         )
+
+
+def _sharing(row: sa.Row[Any]) -> Sharing:
+    return Sharing(owner=row.owner, visibility=row.visibility, role=row.role)
 
 
 def _name(person: sa.ColumnElement[str]) -> sa.ColumnElement[str]:

@@ -72,17 +72,15 @@ def recall_mapping(store: Documents, raw: RawTable) -> Remembered | None:
 
 
 def forget_mapping(store: Documents, raw: RawTable) -> None:
-    """Forget the mapping for these columns.
+    """Forget the person's own mapping for these columns.
 
     Raises
     ------
     StoreError
         If the store cannot be written.
-    AccessError
-        If it is another's, who did not share it to be changed.
     """
     document = store.get(KIND, _key(raw))
-    if document is not None:
+    if document is not None and document.owner == store.actor.id and document.can_write:
         store.delete(document.id)
 
 

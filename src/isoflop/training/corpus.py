@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
-from isoflop.training.files import write_bytes
+from isoflop.people import Actor
+from isoflop.training.files import read_json, write_bytes, write_json
 
 MIN_UPLOAD_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 200_000_000
@@ -236,8 +237,16 @@ def corpus_from_upload(content: bytes, *, name: str) -> Corpus:
     return corpus
 
 
-def store_upload(content: bytes, *, name: str, uploads: Path) -> Corpus:
+def store_upload(content: bytes, *, name: str, uploads: Path, actor: Actor | None = None) -> Corpus:
     """Check an uploaded text and keep it for the workers.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+    uploads : Path
+    actor : Actor, optional
+        Who brings it: others who name it do not get it. None for everyone's.
 
     Raises
     ------
@@ -250,9 +259,38 @@ def store_upload(content: bytes, *, name: str, uploads: Path) -> Corpus:
         uploads.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_bytes() != corpus.text:
             write_bytes(path, corpus.text)
-    except OSError as error:
+            if actor is not None:
+                write_json(_people_path(path), {"people": []})
+        if actor is None:
+            _people_path(path).unlink(missing_ok=True)
+        elif not may_use_upload(path, actor):
+            write_json(_people_path(path), {"people": [*_people(path), actor.id]})
+    except (OSError, ValueError) as error:
         raise TrainingError("The text cannot be kept on disk.", detail=str(error)) from None
     return corpus
+
+
+def may_use_upload(path: Path, actor: Actor) -> bool:
+    """Say whether a person may train on an uploaded text: who brought it, unless it is everyone's.
+
+    Parameters
+    ----------
+    path : Path
+        Of the text.
+    actor : Actor
+    """
+    try:
+        return not _people_path(path).is_file() or actor.id in _people(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _people_path(path: Path) -> Path:
+    return path.with_suffix(".people.json")
+
+
+def _people(path: Path) -> list[str]:
+    return [str(person) for person in read_json(_people_path(path)).get("people", [])]
 
 
 def _kept_upload(path: Path) -> Corpus:

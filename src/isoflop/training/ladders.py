@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
 
 from isoflop.errors import TrainingError
+from isoflop.people import Actor, ShareRole, Visibility
 from isoflop.training.config import RunConfig
 from isoflop.training.files import read_json, write_json
 from isoflop.training.queue import RunQueue
@@ -71,7 +72,7 @@ def keep_ladder(root: Path, runs: Sequence[Run], *, title: str) -> Ladder:
         if other.runs == tuple(runs):
             return other
     now = datetime.now(UTC)
-    ladder_id = f"ladder-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    ladder_id = f"ladder-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
     folder = root / "ladders"
     created = now.isoformat(timespec="milliseconds")
     content = {"title": title, "created": created, "runs": [run.id for run in runs]}
@@ -113,31 +114,86 @@ def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:
     ------
     TrainingError
         If one of them is active.
+    AccessError
+        If one of them is not this person's to delete; none is deleted then.
     """
+    queue.require_change(ladder.runs, "delete these runs")
     for run in ladder.runs:
         queue.delete(run)
-    (queue.root / "ladders" / f"{ladder.id}.json").unlink(missing_ok=True)
+    path = queue.root / "ladders" / f"{ladder.id}.json"
+    left = _read_or_problem(path, queue.root) if path.is_file() else ""
+    if not (isinstance(left, Ladder) and left.runs):  # there may be runs that are not seen here
+        path.unlink(missing_ok=True)
 
 
-def list_ladders(root: Path) -> list[Ladder]:
-    """List the ladders of a folder that can be read and still have runs, the newest first."""
+def share_ladder(
+    queue: RunQueue, ladder: Ladder, visibility: Visibility, role: ShareRole = "viewer"
+) -> None:
+    """Say who else sees the runs of a ladder, and with them the ladder.
+
+    Raises
+    ------
+    AccessError
+        If one of them is not one's own.
+    """
+    for run in ladder.runs:
+        queue.shared(run.sharing(), visibility, role)
+    for run in ladder.runs:
+        queue.share(run, visibility, role)
+
+
+def list_ladders(root: Path, actor: Actor | None = None) -> list[Ladder]:
+    """List the ladders of a folder that can be read and still have runs, the newest first.
+
+    Parameters
+    ----------
+    root : Path
+    actor : Actor, optional
+        Who asks: runs that are neither theirs nor shared with everyone are left out.
+    """
     found = [_read_or_problem(path, root) for path in _paths(root)]
-    return [ladder for ladder in found if isinstance(ladder, Ladder) and ladder.runs]
+    ladders = [
+        _seen_by(actor, ladder, by_link=False) for ladder in found if isinstance(ladder, Ladder)
+    ]
+    return [ladder for ladder in ladders if ladder.runs]
 
 
-def damaged_members(root: Path) -> list[str]:
-    """Say of each ladder and run that the lists leave out what is wrong with it."""
+def _seen_by(actor: Actor | None, ladder: Ladder, *, by_link: bool) -> Ladder:
+    """Return a ladder with the runs that a person may see."""
+    if actor is None:
+        return ladder
+    runs = tuple(r for r in ladder.runs if r.sharing().may_see(actor, by_link=by_link))
+    return replace(ladder, runs=runs, damaged=ladder.damaged if runs == ladder.runs else ())
+
+
+def damaged_members(root: Path, actor: Actor | None = None) -> list[str]:
+    """Say of each ladder and run that the lists leave out what is wrong with it.
+
+    Parameters
+    ----------
+    root : Path
+    actor : Actor, optional
+        Who asks: of others' runs nothing is said.
+    """
     found = [_read_or_problem(path, root) for path in _paths(root)]
-    return [problem for problem in found if isinstance(problem, str)] + damaged_runs(root)
+    ladders = [problem for problem in found if isinstance(problem, str)]
+    return ladders + damaged_runs(root, actor)
 
 
-def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
+def find_ladder(ladder_id: str, *, root: Path, actor: Actor | None = None) -> Ladder:
     """Return a ladder, or a single run as a ladder of one.
+
+    Parameters
+    ----------
+    ladder_id : str
+    root : Path
+    actor : Actor, optional
+        Who asks, and sees what is shared by its link, too.
 
     Raises
     ------
     TrainingError
-        If there is neither.
+        If there is neither, or none that the person may see.
     """
     path = root / "ladders" / f"{ladder_id}.json"
     if Path(ladder_id).name == ladder_id and path.is_file():
@@ -148,10 +204,11 @@ def find_ladder(ladder_id: str, *, root: Path) -> Ladder:
                 detail=ladder,
                 hint="Its runs are still there: open one by its own id.",
             )
+        ladder = _seen_by(actor, ladder, by_link=True)
         if not ladder.runs:
             raise no_run(ladder_id)
         return ladder
-    run = find_run(ladder_id, root=root)
+    run = find_run(ladder_id, root=root, actor=actor)
     return Ladder(id=run.id, title=run.config().label, created=run.state().changed, runs=(run,))
 
 

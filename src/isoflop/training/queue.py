@@ -8,16 +8,18 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from filelock import FileLock
 
-from isoflop.errors import TrainingError
+from isoflop.errors import AccessError, TrainingError
+from isoflop.people import Actor, ShareRole, Sharing, Visibility
 from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.elsewhere import cancel_job, verdict
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
+from isoflop.training.ownership import of_new, require_share, require_training, write_sharing
 from isoflop.training.processes import ProcessId, start_detached
 from isoflop.training.runs import ACTIVE, ENDED_EARLY, Run, Status, list_runs
 
@@ -71,10 +73,13 @@ class RunQueue:
     ----------
     root : Path
         Folder of runs, uploads and workers.
+    actor : Actor, optional
+        Who asks, to whom new runs belong and who changes only what is theirs to change. None for a
+        process of this machine: the worker, and the command line.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, actor: Actor | None = None) -> None:
+        self.root, self.actor = root, actor
 
     def submit(self, configs: Sequence[RunConfig]) -> list[Run]:
         """Queue runs. Those that stand in the queue already, or run, are not queued twice.
@@ -84,14 +89,14 @@ class RunQueue:
         TrainingError
             If the disk is full or refuses.
         """
+        require_training(self.actor)
         self._check_disk()
         with self._lock():
-            waiting = {
-                run.config(): run for run in list_runs(self.root) if run.state().status in ACTIVE
-            }
+            waiting = {run.config(): run for run in self._own() if run.state().status in ACTIVE}
+            self._require_share([config for config in configs if config not in waiting])
             submission = secrets.token_hex(8)
             return [
-                waiting.get(config) or Run.create(self.root, config, submission=submission)
+                waiting.get(config) or self._create(config, "queued", submission)
                 for config in configs
             ]
 
@@ -114,14 +119,16 @@ class RunQueue:
         TrainingError
             If the disk is full or refuses.
         """
+        require_training(self.actor)
         self._check_disk()
         submission, started = secrets.token_hex(8), []
         with self._lock():
-            known = {run.config(): run for run in reversed(list_runs(self.root))}
+            known = {run.config(): run for run in reversed(self._own())}
+            self._require_share([config for config in configs if config not in known])
             for config in configs:
                 run = known.get(config)
                 if run is None:
-                    run = Run.create(self.root, config, status=status, submission=submission)
+                    run = self._create(config, status, submission)
                     known[config] = run
                 elif run.state().status in ENDED_EARLY:
                     run.stop_path.unlink(missing_ok=True)
@@ -194,7 +201,15 @@ class RunQueue:
         return alive
 
     def stop(self, runs: Iterable[Run]) -> None:
-        """Ask runs to stop; returns at once. One that waits stops here and now."""
+        """Ask runs to stop; returns at once. One that waits stops here and now.
+
+        Raises
+        ------
+        AccessError
+            If one of them is not this person's to stop; none is stopped then.
+        """
+        runs = list(runs)
+        self.require_change(runs, "stop this run")
         with self._lock():
             for run in runs:
                 status = run.state().status
@@ -228,7 +243,16 @@ class RunQueue:
                 state.process.kill_group()
 
     def resume(self, runs: Iterable[Run]) -> None:
-        """Queue stopped, failed or crashed runs again; they go on from their checkpoints."""
+        """Queue stopped, failed or crashed runs again; they go on from their checkpoints.
+
+        Raises
+        ------
+        AccessError
+            If this person may not train, or one of them is not theirs to resume.
+        """
+        runs = list(runs)
+        require_training(self.actor)
+        self.require_change(runs, "resume this run")
         with self._lock():
             for run in runs:
                 is_own = not isinstance(run.config(), ReportedConfig)
@@ -243,13 +267,69 @@ class RunQueue:
         ------
         TrainingError
             If it is queued or running.
+        AccessError
+            If it is not this person's to delete.
         """
+        self.require_change([run], "delete this run")
         with self._lock():
             if run.state().status in ACTIVE:
                 raise TrainingError(
                     f"The run {run.id} is still active.", hint="Stop it before deleting it."
                 )
             shutil.rmtree(run.folder)
+
+    def share(self, run: Run, visibility: Visibility, role: ShareRole) -> None:
+        """Say who else sees one's run, and whether everyone here may change it.
+
+        Raises
+        ------
+        AccessError
+            If it is not one's own.
+        """
+        write_sharing(run.sharing_path, self.shared(run.sharing(), visibility, role))
+
+    def shared(self, sharing: Sharing, visibility: Visibility, role: ShareRole) -> Sharing:
+        """Return what becomes of a sharing that the person changes.
+
+        Raises
+        ------
+        AccessError
+            If it is not the person's own.
+        """
+        if self.actor is not None:
+            self.actor.require_writing("share this")
+            if sharing.owner != self.actor.id:
+                raise AccessError("You cannot share this: it belongs to somebody else.")
+        return replace(
+            sharing, visibility=visibility, role=role if visibility == "team" else "viewer"
+        )
+
+    def _own(self) -> list[Run]:
+        """List the runs that the person may change, and may therefore take up."""
+        runs, actor = list_runs(self.root), self.actor
+        return runs if actor is None else [run for run in runs if run.sharing().may_change(actor)]
+
+    def _create(self, config: RunConfig, status: Status, submission: str) -> Run:
+        sharing = of_new(self.actor)
+        return Run.create(self.root, config, status=status, submission=submission, sharing=sharing)
+
+    def _require_share(self, configs: Sequence[RunConfig]) -> None:
+        if self.actor is not None:
+            own = [run for run in list_runs(self.root) if run.sharing().owner == self.actor.id]
+            n_active = sum(run.state().status in ACTIVE for run in own)
+            require_share(self.actor, configs, n_active=n_active, root=self.root)
+
+    def require_change(self, runs: Sequence[Run], what: str) -> None:
+        """Refuse a person who may not change all of some runs.
+
+        Raises
+        ------
+        AccessError
+            With what to do instead.
+        """
+        if self.actor is not None:
+            for run in runs:
+                run.sharing().require_change(self.actor, what)
 
     def _check_disk(self) -> None:
         try:

@@ -16,8 +16,10 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from isoflop.errors import TrainingError
+from isoflop.people import Actor, Sharing
 from isoflop.training.config import RunConfig
 from isoflop.training.files import read_json, write_json
+from isoflop.training.ownership import EVERYONES, read_sharing, write_sharing
 from isoflop.training.processes import ProcessId
 from isoflop.training.records import RunHistory
 
@@ -89,7 +91,13 @@ class Run:
 
     @classmethod
     def create(
-        cls, root: Path, config: RunConfig, *, status: Status = "queued", submission: str = ""
+        cls,
+        root: Path,
+        config: RunConfig,
+        *,
+        status: Status = "queued",
+        submission: str = "",
+        sharing: Sharing = EVERYONES,
     ) -> Run:
         """Make the folder of a new run, with its first status.
 
@@ -101,6 +109,8 @@ class Run:
         status : str
         submission : str
             Shared by the runs that were queued together.
+        sharing : Sharing
+            Whose it is.
 
         Raises
         ------
@@ -112,6 +122,7 @@ class Run:
         run = cls(root / "runs" / name)
         try:
             run.folder.mkdir(parents=True)
+            write_sharing(run.sharing_path, sharing)
             write_json(run.folder / "config.json", config.to_dict())
             write_json(
                 run.folder / "submission.json",
@@ -145,6 +156,15 @@ class Run:
     def stop_path(self) -> Path:
         """A file whose existence asks the worker to stop."""
         return self.folder / "STOP"
+
+    @property
+    def sharing_path(self) -> Path:
+        """Whose the run is."""
+        return self.folder / "owner.json"
+
+    def sharing(self) -> Sharing:
+        """Return whose the run is, and who else may see or change it."""
+        return read_sharing(self.sharing_path)
 
     def weights_path(self, budget: int) -> Path:
         """Return the file of the trained weights of a budget, by its index."""
@@ -319,16 +339,25 @@ def _state_from(fields: dict[str, Any]) -> RunState:
     )
 
 
-def find_run(run_id: str, *, root: Path) -> Run:
+def find_run(run_id: str, *, root: Path, actor: Actor | None = None) -> Run:
     """Return the run with an id.
+
+    Parameters
+    ----------
+    run_id : str
+    root : Path
+    actor : Actor, optional
+        Who asks, and may see it by its link; None for whoever has the folder.
 
     Raises
     ------
     TrainingError
-        If there is none.
+        If there is none, or none that the person may see.
     """
     run = Run(root / "runs" / run_id)
     if Path(run_id).name != run_id or not (run.folder / "config.json").is_file():
+        raise no_run(run_id)
+    if actor is not None and not run.sharing().may_see(actor, by_link=True):
         raise no_run(run_id)
     return run
 
@@ -345,9 +374,13 @@ def list_runs(root: Path) -> list[Run]:
     return [run for run, problem in _checked(root) if not problem]
 
 
-def damaged_runs(root: Path) -> list[str]:
-    """Say of each run that a list leaves out what is wrong with it."""
-    return [f"{run.id}: {problem}" for run, problem in _checked(root) if problem]
+def damaged_runs(root: Path, actor: Actor | None = None) -> list[str]:
+    """Say of each run that a list leaves out what is wrong with it; of others' runs nothing."""
+    return [
+        f"{run.id}: {problem}"
+        for run, problem in _checked(root)
+        if problem and (actor is None or run.sharing().may_see(actor))
+    ]
 
 
 def _checked(root: Path) -> list[tuple[Run, str]]:

@@ -62,6 +62,16 @@ def _in_full(error: IsoflopError) -> str:
     return "\n\n".join(parts)
 
 
+def not_here(refused: IsoflopError) -> None:
+    """Say, in place of a control, why it is missing."""
+    st.caption(f":material/lock: {plain(refused.summary)} {plain(refused.hint)}")
+
+
+def switched_off(what: str, setting: str) -> None:
+    """Say, in place of a control, which setting of the server has taken it away."""
+    st.caption(f":material/lock: {what} are off on this server ({setting}).")
+
+
 def show_briefly(error: IsoflopError) -> None:
     """Show an expected failure beside the input that caused it, where there is little room."""
     st.markdown(f":red[{plain(error.summary)}]")

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from isoflop.data import app_root
+from isoflop.errors import SettingError
 from isoflop.ui import jobs, messages, visitor
 
 ASSETS = Path(__file__).parent / "assets"
@@ -90,6 +91,11 @@ def navigate() -> None:
     """
     if visitor.is_login_configured() and not st.user.is_logged_in:
         _ask_to_log_in()
+        return
+    try:
+        visitor.actor()
+    except SettingError as error:  # whoever runs the server is still to say whom to believe
+        messages.show(error)
         return
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     pages = [

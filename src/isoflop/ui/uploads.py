@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from isoflop import settings
 from isoflop.errors import IsoflopError, TableError
 from isoflop.notices import Notice
 from isoflop.tables import (
@@ -113,6 +114,9 @@ def uploader(on_table: OnTable, *, key: str = "upload.file", kind: Kind = "file"
     kind : {"file", "files", "folder"}
         Whether one file is taken, or several, or a folder, which become one table.
     """
+    if not settings.takes_uploads():
+        messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
+        return
     several: dict[Kind, Any] = {"file": False, "files": True, "folder": "directory"}
     st.file_uploader(
         "Folder of runs" if kind == "folder" else "Loss table",
@@ -213,6 +217,8 @@ def put_aside() -> None:
 
 def _take(on_table: OnTable, key: str, kind: Kind) -> None:
     """Read the files just uploaded and keep their table."""
+    if not settings.takes_uploads():
+        return
     given = st.session_state[key]
     files: Sequence[Any] = given if isinstance(given, list) else [given] if given else []
     named = [(file.name, file.getvalue()) for file in files]

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pandas as pd
 import streamlit as st
 
+from isoflop import settings
 from isoflop.errors import IsoflopError, TableError
 from isoflop.tables import (
     COLUMNS,
@@ -283,11 +284,13 @@ def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
             on_click="ignore",
             key="data.mapping.download",
         )
-        with st.popover("Give a mapping", icon=":material/upload:"):
+        with st.popover(
+            "Give a mapping", icon=":material/upload:", disabled=not settings.takes_uploads()
+        ):
             file = st.file_uploader(
                 "Mapping (JSON)", key=f"data.mapping.{table_id}", max_upload_size=1
             )
-            if file is not None:
+            if file is not None and settings.takes_uploads():
                 _given(raw, file.getvalue(), table_id)
         st.button(
             "Guess again",

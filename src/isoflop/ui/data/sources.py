@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from isoflop import plot
+from isoflop import plot, settings
 from isoflop.errors import IsoflopError
 from isoflop.plot import APP
 from isoflop.tables import (
@@ -43,6 +43,9 @@ def show() -> None:
 
 def _files() -> None:
     st.markdown("#### Your files")
+    if not settings.takes_uploads():
+        messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
+        return
     for kind in ("files", "folder"):
         uploads.uploader(
             lambda table_id, _: uploads.choose(table_id), key=f"data.{kind}", kind=kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from isoflop import plot
+from isoflop import plot, settings
 from isoflop.accounting.config_import import import_config
 from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError
@@ -77,6 +77,9 @@ def shape(shown: View) -> None:
 
 def _import(shown: View) -> None:
     """Read a pasted or uploaded configuration and count it."""
+    if not settings.takes_uploads():
+        messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
+        return
     upload = st.file_uploader("File", type=["json"], key="plan.config.file", max_upload_size=1)
     pasted = st.text_area("Or paste it", key="plan.config.text", max_chars=1_000_000, height=120)
     content = upload.getvalue() if upload is not None else (pasted or "")

@@ -8,8 +8,10 @@ from typing import cast
 
 import streamlit as st
 
-from isoflop.errors import TrainingError
+from isoflop import settings
+from isoflop.errors import IsoflopError, TrainingError
 from isoflop.options import option
+from isoflop.people import LOCAL
 from isoflop.training.config import (
     FAMILIES,
     FAMILY_DEFAULTS,
@@ -19,14 +21,19 @@ from isoflop.training.config import (
     RunConfig,
     epoch_notice,
 )
-from isoflop.training.corpus import VALIDATION_SHARE, is_prose_available, store_upload
+from isoflop.training.corpus import (
+    VALIDATION_SHARE,
+    is_prose_available,
+    may_use_upload,
+    store_upload,
+)
 from isoflop.training.estimates import estimate_wall_s, run_flop
 from isoflop.training.ladder import PRESETS, LadderGrid, whole_numbers
 from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
 from isoflop.training.queue import default_worker_count
 from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
-from isoflop.ui import inputs, messages, option_inputs
+from isoflop.ui import inputs, messages, option_inputs, visitor
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_quantity, parse_number
 
@@ -192,7 +199,8 @@ def corpus_input() -> str:
     """Draw the choice of a text, with uploads, and return its key."""
     options = {"stdlib": "Python's standard library", "prose": "Prose: King James Bible"}
     options |= _uploaded()
-    options[UPLOAD] = "Upload a text"
+    if settings.takes_uploads():
+        options[UPLOAD] = "Upload a text"
     chosen = inputs.choice(
         "Corpus", options, key="corpus", default="stdlib", help="What the models learn to continue."
     )
@@ -206,7 +214,7 @@ def corpus_input() -> str:
             "Text (UTF-8, at least 1 MB)", key="train.upload", on_change=_take_upload,
             help="Plain text; it is cleaned and kept on this machine for the workers.",
         )  # fmt: skip
-        failure: TrainingError | None = st.session_state.get(_UPLOAD_FAILURE)
+        failure: IsoflopError | None = st.session_state.get(_UPLOAD_FAILURE)
         raise failure or TrainingError(
             "No text is uploaded yet.", hint="Upload one, or take another corpus."
         )
@@ -214,7 +222,7 @@ def corpus_input() -> str:
 
 
 def _uploaded() -> dict[str, str]:
-    """Return keys and labels of the session's texts, and of the one that the address names.
+    """Return keys and labels of the session's texts, and of a person's that the address names.
 
     The key, which the address holds, ends in the start of the text's hash: a reload, or another
     browser, finds the file by it.
@@ -224,6 +232,8 @@ def _uploaded() -> dict[str, str]:
     digits = re.fullmatch(r"upload:([0-9a-f]{8,})", asked)
     if digits:
         for path in (default_root() / "uploads").glob(f"{digits[1]}*.txt"):
+            if not may_use_upload(path, visitor.actor()):
+                continue
             found.setdefault(f"upload:{path.stem}", f"An uploaded text ({path.stem[:8]})")
     return found
 
@@ -231,11 +241,18 @@ def _uploaded() -> dict[str, str]:
 def _take_upload() -> None:
     file = st.session_state["train.upload"]
     st.session_state[_UPLOAD_FAILURE] = None
-    if file is None:
+    if file is None or not settings.takes_uploads():
         return
+    actor = visitor.actor()
     try:
-        corpus = store_upload(file.getvalue(), name=file.name, uploads=default_root() / "uploads")
-    except TrainingError as failure:
+        actor.require_writing("upload a text")
+        corpus = store_upload(
+            file.getvalue(),
+            name=file.name,
+            uploads=default_root() / "uploads",
+            actor=None if actor.id == LOCAL.id else actor,
+        )
+    except IsoflopError as failure:
         st.session_state[_UPLOAD_FAILURE] = failure
         return
     kept = st.session_state.setdefault(_UPLOADED, {})
@@ -275,6 +292,10 @@ def start(asked: Setup) -> None:
         f"{len(asked.configs)} runs, {n_rows} points, {format_quantity(flop, 'flop')}, about "
         f"{format_quantity(seconds, 'seconds', 2)} with {default_worker_count()} workers."
     )
+    refused = train_state.refusal()
+    if refused is not None:
+        messages.not_here(refused)
+        return
     st.button(
         "Start training",
         type="primary",
@@ -306,9 +327,10 @@ def launch(configs: list[RunConfig], *, title: str) -> bool:
 
 def past_ladders() -> None:
     """Draw links to the runs of before."""
-    for damage in damaged_members(default_root()):
+    actor = visitor.actor()
+    for damage in damaged_members(default_root(), actor):
         st.caption(f":orange[:material/warning:] Left out, {messages.plain(damage)}")
-    ladders = list_ladders(default_root())
+    ladders = list_ladders(default_root(), actor)
     if not ladders:
         return
     st.subheader("Earlier runs", anchor=False)

@@ -17,7 +17,7 @@ from isoflop.training.ladders import Ladder, delete_ladder
 from isoflop.training.progress import overall
 from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE, ENDED_EARLY
-from isoflop.ui import messages, panels
+from isoflop.ui import messages, panels, share
 from isoflop.ui.train import controls as train_controls
 from isoflop.ui.train import state as train_state
 from isoflop.ui.train import tasks as train_tasks
@@ -84,19 +84,27 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
         one.state.status in ENDED_EARLY and not isinstance(one.config, ReportedConfig)
         for one in seen
     )
+    if not train_state.may_change(ladder.runs):
+        owner = ladder.runs[0].sharing().owner_name or "somebody"
+        st.caption(
+            f":material/lock: {messages.plain(owner)} shares these runs to be looked at: their "
+            "owner alone stops, resumes or deletes them."
+        )
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Stopping" if is_stopping else "Stop",
             icon=":material/stop:",
             disabled=not can_stop or is_stopping,
             key="train.stop",
-            on_click=lambda: train_state.queue().stop(ladder.runs),
+            on_click=_stop,
+            args=(ladder,),
             help="Each run puts a checkpoint away; one that does not obey is killed after 10 s.",
         )
         st.button(
             "Resume",
             icon=":material/play_arrow:",
-            disabled=not can_resume or is_stopping,
+            disabled=not can_resume or is_stopping or train_state.refusal() is not None,
             key="train.resume",
             on_click=_resume,
             args=(ladder,),
@@ -105,16 +113,23 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
         with st.popover("Delete", icon=":material/delete:", disabled=can_stop):
             st.markdown("Deletes records, weights and checkpoints of these runs.")
             st.button("Delete them", key="train.delete", on_click=_delete, args=(ladder,))
+        share.runs(ladder)
         st.caption(
             "The runs belong to the machine, not to this page: close it, reload it, restart the "
             "server, and this address comes back to them."
         )
 
 
+def _stop(ladder: Ladder) -> None:
+    with messages.in_callback():
+        train_state.queue().stop(ladder.runs)
+
+
 def _resume(ladder: Ladder) -> None:
     queue = train_state.queue()
-    queue.resume(ladder.runs)
-    queue.ensure_workers()
+    with messages.in_callback():
+        queue.resume(ladder.runs)
+        queue.ensure_workers()
 
 
 def _delete(ladder: Ladder) -> None:
@@ -259,6 +274,8 @@ def _unit(seen: Sequence[Seen]) -> str:
 
 
 def _sweep_button(asked: Setup) -> None:
+    if train_state.refusal() is not None:
+        return
     families = list(dict.fromkeys(config.family for config in asked.configs))
     names = ", ".join(family.replace("_", " ") for family in families)
     st.button(

@@ -12,17 +12,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from isoflop.errors import TrainingError
+from isoflop import settings
+from isoflop.errors import IsoflopError, TrainingError
 from isoflop.tables import ReadResult
 from isoflop.training import following
 from isoflop.training.corpus import Corpus, load_corpus
 from isoflop.training.following import Seen
 from isoflop.training.ladder import read_ladder
 from isoflop.training.ladders import Ladder, find_ladder
+from isoflop.training.ownership import require_training
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RunHistory
 from isoflop.training.runs import ACTIVE, Run, default_root, list_runs
 from isoflop.training.tokenizer import Tokenizer, corpus_tokenizer
+from isoflop.ui import visitor
 from isoflop.ui.caching import kept
 
 RUN = "run"
@@ -41,8 +44,23 @@ def is_torch_installed() -> bool:
 
 
 def queue() -> RunQueue:
-    """Return the queue of this machine's runs."""
-    return RunQueue(default_root())
+    """Return the queue of this machine's runs, for whoever looks at the page."""
+    return RunQueue(default_root(), visitor.actor())
+
+
+def refusal() -> IsoflopError | None:
+    """Return why whoever looks at the page may not train; None if they may."""
+    try:
+        require_training(visitor.actor())
+    except IsoflopError as refused:
+        return refused
+    return None
+
+
+def may_change(runs: Sequence[Run]) -> bool:
+    """Say whether whoever looks at the page may change all of some runs."""
+    actor = visitor.actor()
+    return not settings.is_read_only() and all(run.sharing().may_change(actor) for run in runs)
 
 
 def shown_ladder() -> Ladder | None:
@@ -54,7 +72,7 @@ def shown_ladder() -> Ladder | None:
         If there is no such ladder.
     """
     asked = st.query_params.get(RUN)
-    return find_ladder(asked, root=default_root()) if asked else None
+    return find_ladder(asked, root=default_root(), actor=visitor.actor()) if asked else None
 
 
 def follow(ladder: Ladder, draw: Callable[[Ladder], None], *, every_s: float) -> None:
@@ -80,7 +98,7 @@ def _is_active(ladder: Ladder) -> bool | None:
 
 def keep_working(runs: Sequence[Run]) -> None:
     """See to it that queued runs have workers, and that those obey which were asked to stop."""
-    if any(run.state().status == "queued" for run in runs):
+    if not settings.is_read_only() and any(run.state().status == "queued" for run in runs):
         queue().ensure_workers()
     queue().enforce_stops(runs)
 

@@ -58,7 +58,12 @@ def show(runs: Sequence[Run], seen: Sequence[Seen]) -> None:
         "these); and BLEU in characters of greedy continuations."
     )
     st.button(
-        "Score on tasks", icon=":material/rule:", key="train.score", on_click=_start, args=(runs,)
+        "Score on tasks",
+        icon=":material/rule:",
+        key="train.score",
+        on_click=_start,
+        args=(runs,),
+        disabled=not train_state.may_change(runs),
     )
     job: Job | None = st.session_state.get(_JOB)
     if job is not None:
@@ -72,10 +77,12 @@ def show(runs: Sequence[Run], seen: Sequence[Seen]) -> None:
 
 
 def _start(runs: Sequence[Run]) -> None:
-    held: Job | None = st.session_state.get(_JOB)
-    if held is not None:
-        held.cancel()
-    st.session_state[_JOB] = start_scoring(runs, root=default_root())
+    with messages.in_callback():
+        train_state.queue().require_change(runs, "score these models")
+        held: Job | None = st.session_state.get(_JOB)
+        if held is not None:
+            held.cancel()
+        st.session_state[_JOB] = start_scoring(runs, root=default_root())
 
 
 def _progress(job: Job, n_runs: int) -> None:

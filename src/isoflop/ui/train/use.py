@@ -31,6 +31,9 @@ from isoflop.ui.train.data import show_equations
 from isoflop.units import format_number, format_quantity
 
 POLL_S = 0.4
+NOT_YOURS = (
+    ":material/lock: These runs are shared to be looked at: their owner lets the models work."
+)
 _GENERATION, _EXPORT, _ATTENTION = "train.generation", "train.export.job", "train.attention"
 Source = tuple[Seen, int | None]
 
@@ -63,7 +66,13 @@ def show_generation(ladder: Ladder) -> None:
         )  # fmt: skip
         with st.expander("What the temperature does", key="train.temperature"):
             show_equations("sampling")
-        if st.button("Write", type="primary", icon=":material/edit:", key="train.write"):
+        may_ask = train_state.may_change([chosen[0].run])
+        if not may_ask:
+            st.caption(NOT_YOURS)
+        if st.button(
+            "Write", type="primary", icon=":material/edit:", key="train.write", disabled=not may_ask
+        ):
+            train_state.queue().require_change([chosen[0].run], "let this model write")
             _end(_GENERATION)
             st.session_state[_GENERATION] = (
                 start_generation(
@@ -104,7 +113,9 @@ def _attention(sources: Sequence[Source]) -> None:
             "Text", "def add(a, b):", key="attention", bind="query-params",
             help=f"Its first {SHOWN_TOKENS} tokens are shown.",
         )  # fmt: skip
-        if st.button("Show", icon=":material/grid_on:", key="train.attend"):
+        may_ask = train_state.may_change([chosen[0].run])
+        if st.button("Show", icon=":material/grid_on:", key="train.attend", disabled=not may_ask):
+            train_state.queue().require_change([chosen[0].run], "let this model work")
             _end(_ATTENTION)
             job = start_attention(chosen[0].run, budget=chosen[1], text=text or "")
             st.session_state[_ATTENTION] = job
@@ -193,7 +204,14 @@ def show_deployment(ladder: Ladder) -> None:
         "safetensors with its configuration and tokenizer, and TorchScript for programs without "
         "Python. Each file is loaded back and must give the same loss on a sample of held-out text."
     )
-    if st.button("Export", type="primary", icon=":material/deployed_code:", key="train.export"):
+    if st.button(
+        "Export",
+        type="primary",
+        icon=":material/deployed_code:",
+        key="train.export",
+        disabled=not train_state.may_change([chosen[0].run]),
+    ):
+        train_state.queue().require_change([chosen[0].run], "export this model")
         _end(_EXPORT)
         job = start_export(chosen[0].run, budget=chosen[1], root=default_root())
         st.session_state[_EXPORT] = job

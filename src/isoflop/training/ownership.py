@@ -1,0 +1,136 @@
+"""Whose a run, a ladder or a text is, kept in a file beside it; and who may train how much."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+from isoflop import settings
+from isoflop.errors import AccessError, TrainingError
+from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
+from isoflop.training.config import RunConfig
+from isoflop.training.estimates import estimate_cpu_s
+from isoflop.training.files import read_json, write_json
+
+EVERYONES = Sharing(owner=LOCAL.id, owner_name=LOCAL.name, visibility="team", role="editor")
+"""Of what was made before there were owners, and of what the command line makes."""
+NOBODYS = Sharing(owner="", visibility="private")
+"""Of what says whose it is and cannot be read: only whoever has the folder gets at it."""
+DAY_S = 24 * 3600.0
+
+
+def read_sharing(path: Path) -> Sharing:
+    """Read whose something is; without the file it is everyone's."""
+    try:
+        fields = read_json(path)
+        made = Sharing(**{name: str(value) for name, value in fields.items()})  # type: ignore[arg-type]  # checked below
+    except FileNotFoundError:
+        return EVERYONES
+    except (OSError, ValueError, TypeError):
+        return NOBODYS
+    is_known = made.visibility in get_args(Visibility) and made.role in get_args(ShareRole)
+    return made if is_known and made.owner else NOBODYS
+
+
+def write_sharing(path: Path, sharing: Sharing) -> None:
+    """Write whose something is.
+
+    Raises
+    ------
+    TrainingError
+        If the disk refuses.
+    """
+    try:
+        write_json(path, asdict(sharing))
+    except OSError as error:
+        raise TrainingError("The owner cannot be written to disk.", detail=str(error)) from None
+
+
+def of_new(actor: Actor | None) -> Sharing:
+    """Return whose something new is that a person makes; everyone's without a person."""
+    if actor is None or actor.id == LOCAL.id:
+        return EVERYONES
+    return Sharing(owner=actor.id, owner_name=actor.name)
+
+
+def require_training(actor: Actor | None) -> None:
+    """Refuse whoever may not train here; the command line, without a person, may.
+
+    Raises
+    ------
+    AccessError
+        With the setting that says so.
+    """
+    if actor is None:
+        return
+    actor.require_writing("train here")
+    allowed = settings.text("ISOFLOP_TRAINING")
+    if allowed == "off":
+        raise AccessError(
+            "Training is off on this server.",
+            hint="Whoever runs it can start it with ISOFLOP_TRAINING=on, or =owners.",
+        )
+    if allowed == "owners" and not actor.is_owner:
+        raise AccessError(
+            "Only those who run this server may train here.",
+            hint="Ask one of them to start the run, or to list you in ISOFLOP_OWNERS.",
+        )
+
+
+def require_share(
+    actor: Actor | None, configs: Sequence[RunConfig], *, n_active: int, root: Path
+) -> None:
+    """Refuse runs beyond what one person may have; count those that are let in.
+
+    Parameters
+    ----------
+    actor : Actor or None
+    configs : sequence of RunConfig
+        Of the new runs.
+    n_active : int
+        Runs of this person that wait or run.
+    root : Path
+
+    Raises
+    ------
+    TrainingError
+        With the limit, and the setting that holds it.
+    """
+    if actor is None or actor.is_owner or not configs:
+        return
+    most = int(settings.number("ISOFLOP_MAX_RUNS"))
+    if n_active + len(configs) > most:
+        raise TrainingError(
+            f"A person may have {most} runs waiting or running here.",
+            detail=f"You have {n_active}, and ask for {len(configs)} more.",
+            hint="Wait for some to end, stop some, or ask whoever runs this server to raise "
+            "ISOFLOP_MAX_RUNS.",
+        )
+    allowed_s = 60 * settings.number("ISOFLOP_MAX_TRAINING_MINUTES")
+    path = root / "usage" / f"{hashlib.sha256(actor.id.encode()).hexdigest()[:32]}.json"
+    used = _used(path)
+    asked_s = sum(map(estimate_cpu_s, configs))
+    used_s = sum(seconds for _, seconds in used)
+    if used_s + asked_s > allowed_s:
+        raise TrainingError(
+            f"A person may train {allowed_s / 60:,.0f} CPU minutes a day here.",
+            detail=f"These runs are estimated to take {asked_s / 60:,.1f}, after "
+            f"{used_s / 60:,.1f} within the last day.",
+            hint="Train fewer or smaller runs, wait, or ask whoever runs this server to raise "
+            "ISOFLOP_MAX_TRAINING_MINUTES.",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"used": [*used, (time.time(), asked_s)]})
+
+
+def _used(path: Path) -> list[tuple[float, float]]:
+    """Return when a person started runs within a day, and the CPU seconds these would take."""
+    try:
+        entries = [(float(t), float(s)) for t, s in read_json(path)["used"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [entry for entry in entries if entry[0] > time.time() - DAY_S]

@@ -1,0 +1,62 @@
+"""Who else sees what a person has saved: one control for documents and for runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from isoflop.people import ShareRole, Sharing, Visibility
+from isoflop.training.ladders import Ladder, share_ladder
+from isoflop.ui import documents, messages, visitor
+from isoflop.ui.train import state as train_state
+
+CHOICES: dict[tuple[Visibility, ShareRole], str] = {
+    ("private", "viewer"): "Only me",
+    ("link", "viewer"): "Whoever has the link, to look",
+    ("team", "viewer"): "Everyone here, to look",
+    ("team", "editor"): "Everyone here, to edit",
+}
+SetSharing = Callable[[Visibility, ShareRole], object]
+
+
+def control(sharing: Sharing, set_sharing: SetSharing, *, key: str) -> None:
+    """Draw the choice of who else sees something, if it is the person's own."""
+    if sharing.owner != visitor.actor().id:
+        return
+    values = list(CHOICES)
+    now = (sharing.visibility, sharing.role if sharing.visibility == "team" else "viewer")
+    st.selectbox(
+        "Shared with",
+        values,
+        index=values.index(now) if now in values else 0,
+        format_func=CHOICES.__getitem__,
+        key=key,
+        on_change=_set,
+        args=(set_sharing, key),
+        help="What is shared to look at can be copied, and is changed by its owner alone.",
+        width=260,
+    )
+
+
+def _set(set_sharing: SetSharing, key: str) -> None:
+    with messages.in_callback():
+        set_sharing(*st.session_state[key])
+
+
+def runs(ladder: Ladder) -> None:
+    """Draw who else sees the runs of a ladder."""
+    control(
+        ladder.runs[0].sharing(),
+        lambda visibility, role: share_ladder(train_state.queue(), ladder, visibility, role),
+        key=f"share.{ladder.id}",
+    )
+
+
+def document(document_id: str, sharing: Sharing) -> None:
+    """Draw who else sees a document."""
+    control(
+        sharing,
+        lambda visibility, role: documents.mine().share(document_id, visibility, role),
+        key=f"share.{document_id}",
+    )
