@@ -100,7 +100,7 @@ def test_script_makes_the_fit_again(case: str, table: LossTable, tmp_path: Path)
         rows = of_families(table, families)
     result = fit(law, rows, options)
     view = Fitted(table=rows, fit=result, published=None)
-    code = reproduce.script(select(TableChoice(id="pile-cerebras-pythia"), families), view)
+    code = reproduce.taken(select(TableChoice(id="pile-cerebras-pythia"), families), view).script()
     found = run_script(code, tmp_path)  # of a typed formula, without what stands in it
     assert found == pytest.approx({n: result.values[n] for n in found}, rel=1e-9)
     assert set(result.law.param_names) <= set(found)
@@ -113,14 +113,14 @@ def test_script_of_a_simulated_table(tmp_path: Path) -> None:
     result = fit(load_laws()["chinchilla"], rows, FitOptions(huber_delta=0.01))
     view = Fitted(table=rows, fit=result, published=None)
     choice = TableChoice(id="simulated", noise=0.01, outliers=2, seed=5)
-    code = reproduce.script(select(choice), view)
+    code = reproduce.taken(select(choice), view).script()
     assert run_script(code, tmp_path) == pytest.approx(dict(result.values), rel=1e-9)
 
 
 def test_script_of_a_published_fit(table: LossTable, tmp_path: Path) -> None:
     published = load_published_fits()["hoffmann"]
     view = Fitted(table=table, fit=evaluate_published(published, table), published=published)
-    code = reproduce.script(select(TableChoice(id="pile-cerebras-pythia")), view)
+    code = reproduce.taken(select(TableChoice(id="pile-cerebras-pythia")), view).script()
     assert run_script(code, tmp_path) == dict(published.values)
 
 
@@ -138,7 +138,7 @@ def test_script_makes_the_plan_again(device: str, table: LossTable, tmp_path: Pa
     result = fit(load_laws()["chinchilla"], table)
     expected = plan(result, scenario.budget, scenario.accelerator, scenario.options)
     view = Fitted(table=table, fit=result, published=None)
-    code = reproduce.plan_script(select(TableChoice(id=table.id)), view, scenario)
+    code = reproduce.taken(select(TableChoice(id=table.id)), view, scenario, expected).script()
     assert "PlanOptions(level=0.8, family='qwen-3', site=Site(pue=1.1)" in code
     path = tmp_path / "isoflop_plan.py"
     path.write_text(code + "\nprint('@' + best.to_json())\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import os
@@ -15,10 +16,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import TIMEOUT_S, healthy, open_shipped
 
+from isoflop.fitting import Fit
 from isoflop.tables import build_table, guess_mapping, read_files, read_table
 from isoflop.tables.exclude import exclusion_of
 from isoflop.tables.prepare import Preparation, preparation_to_text
-from isoflop.ui import shell
+from isoflop.ui import panels, shell
+from isoflop.ui.panels import File
 from isoflop.ui.state import UPLOAD_PREFIX
 from isoflop.ui.uploads import Upload
 
@@ -120,6 +123,37 @@ def test_the_code_of_explore_makes_the_fit_again(state: str, tmp_path: Path) -> 
     if state == "fixed and bounded":
         assert found["alpha"] == 0.34
         assert 1.6 <= found["E"] <= 1.8
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, File]:
+    """Return the files that the page which is opened offers, each made outside its session."""
+    found: dict[str, File] = {}
+    monkeypatch.setattr(
+        panels, "downloads", lambda files: found.update({f.label: f for f in files})
+    )
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["explore", "plan"])
+def test_what_is_taken_away_is_made_outside_the_session(
+    page: str, offered: dict[str, File], tmp_path: Path
+) -> None:
+    """Streamlit makes a file when its button is clicked, where there is no session to ask."""
+    open_state(page, "rows left out", tmp_path)
+    made = {label: file.make() for label, file in offered.items() if "PDF" not in label}
+    report, script = str(made["Report (HTML)"]), str(made["Python"])
+    assert html.escape(script.strip()) in report
+    assert "2, 5" in report  # rows left out
+    assert "nats per token are assumed" in report  # how the file was read
+    assert "Predicted loss" in report or "predicted loss" in report
+    found = run(script, tmp_path)
+    if page == "explore":
+        fit = Fit.from_json(made["Fit (JSON)"])
+        assert found == pytest.approx(dict(fit.values), rel=1e-8)
+        assert str(made["Curve (CSV)"]).startswith("compute_flop,")
+        assert str(made["Data (CSV)"]).startswith("row,")
 
 
 @pytest.mark.parametrize("page", ["explore", "plan"])

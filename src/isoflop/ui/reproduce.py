@@ -1,35 +1,128 @@
-"""Files and code to take away: each makes again what the page shows."""
+"""Files and code to take away: each makes again what the page shows.
+
+A file is made when its button is clicked, outside the session: what it needs of that is put into a
+`Taken` when the page is drawn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from isoflop import export, html_report, rendering
-from isoflop.errors import PlanError
 from isoflop.notices import Notice
-from isoflop.planning import Plan, compute_flop, find_accelerator
+from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range, curve
 from isoflop.ui import resolve, table_snippet, uploads
 from isoflop.ui.panels import File
 from isoflop.ui.resolve import Fitted
-from isoflop.ui.state import FitChoice, remembered
+from isoflop.ui.state import FitChoice
+from isoflop.ui.table_snippet import Origin
 
 
-def files(choice: FitChoice, fitted: Fitted) -> list[File]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A fit, and a plan, with where their table comes from.
+
+    Parameters
+    ----------
+    choice : FitChoice
+    fitted : Fitted
+    origin : Origin
+    reading : tuple of Notice
+        Of how the table was read.
+    scenario : Scenario or None
+        What was planned.
+    plan : Plan or None
+    outlook : Outlook
+        What is to be believed of it.
+    """
+
+    choice: FitChoice
+    fitted: Fitted
+    origin: Origin
+    reading: tuple[Notice, ...]
+    scenario: Scenario | None
+    plan: Plan | None
+    outlook: Outlook
+
+    def script(self) -> str:
+        """Return a Python script that makes the fit, and the plan, again with the package."""
+        table_code = table_snippet.table_code(self.origin)
+        fit, published = self.fitted.fit, self.fitted.published
+        if published is not None:
+            code = export.published_snippet(published.key, table_code=table_code)
+        else:
+            code = export.snippet(fit, table_code=table_code, law_code=export.law_snippet(fit.law))
+        if self.scenario is None or self.plan is None:
+            return code
+        return f"{code}\n{export.plan_snippet(self.scenario, self.choice.fixed)}\n"
+
+    def report(self, notices: Iterable[Notice] = ()) -> str:
+        """Return all of it as one HTML page, with further notices."""
+        return html_report.report(
+            replace(self.fitted.fit, table=self.fitted.table),
+            self.plan,
+            outlook=self.outlook,
+            fixed=self.choice.fixed,
+            notices=(*notices, *self.reading),
+            code=self.script(),
+        )
+
+    def fit_json(self) -> str:
+        """Return the fit as JSON that `Fit.load` reads."""
+        published = self.fitted.published
+        if published is None:
+            return self.fitted.fit.to_json()
+        origin = {"published": {"key": published.key, "source": published.source}}
+        return self.fitted.fit.to_json(derived=origin)
+
+    def curve_csv(self) -> str:
+        """Return the curve over compute, up to the plan: sizes, tokens, loss and band."""
+        flop = None if self.plan is None else self.plan.compute_flop
+        span = compute_range(self.fitted.fit, self.fitted.table, flop)
+        found = curve(self.fitted.fit, span, fixed=self.choice.fixed)
+        return found.to_frame().to_csv(index=False)
+
+
+def taken(
+    choice: FitChoice,
+    fitted: Fitted,
+    scenario: Scenario | None = None,
+    plan: Plan | None = None,
+    outlook: Outlook | None = None,
+) -> Taken:
+    """Return what the page shows, to be taken away."""
+    full = resolve.full_table(choice.table)
+    return Taken(
+        choice=choice,
+        fitted=fitted,
+        origin=table_snippet.origin(choice.table, choice.families, full),
+        reading=uploads.notices(choice.table.id),
+        scenario=scenario,
+        plan=plan,
+        outlook=outlook or Outlook(ahead=None, sizes=None),
+    )
+
+
+def fit_files(of: Taken) -> list[File]:
     """Return what can be downloaded of a fit."""
+    table = of.fitted.table
     return [
-        File("Data (CSV)", "isoflop-data.csv", "text/csv", lambda: export.table_csv(fitted.table)),
-        File("Fit (JSON)", "isoflop-fit.json", "application/json", lambda: _fit(fitted)),
-        File("Curve (CSV)", "isoflop-curve.csv", "text/csv", lambda: _curve(choice, fitted)),
-        File("Python", "isoflop_fit.py", "text/x-python", lambda: script(choice, fitted)),
+        File("Data (CSV)", "isoflop-data.csv", "text/csv", lambda: export.table_csv(table)),
+        File("Fit (JSON)", "isoflop-fit.json", "application/json", of.fit_json),
+        File("Curve (CSV)", "isoflop-curve.csv", "text/csv", of.curve_csv),
     ]
 
 
-def reports(make: Callable[[], str]) -> list[File]:
+def script_file(of: Taken, name: str) -> File:
+    """Return the code that makes it again."""
+    return File("Python", name, "text/x-python", of.script)
+
+
+def report_files(make: Callable[[], str]) -> list[File]:
     """Return a report to download, as a page and as PDF.
 
     Parameters
@@ -50,58 +143,3 @@ def reports(make: Callable[[], str]) -> list[File]:
             missing,
         ),
     ]
-
-
-def report(
-    choice: FitChoice,
-    fitted: Fitted,
-    plan: Plan | None,
-    outlook: Outlook,
-    code: str,
-    notices: Iterable[Notice] = (),
-) -> str:
-    """Return the report of what a page shows, as HTML."""
-    return html_report.report(
-        replace(fitted.fit, table=fitted.table),
-        plan,
-        outlook=outlook,
-        fixed=choice.fixed,
-        notices=(*notices, *uploads.notices(choice.table.id)),
-        code=code,
-    )
-
-
-def script(choice: FitChoice, fitted: Fitted) -> str:
-    """Return a Python script that makes the fit again with the package."""
-    table_code = table_snippet.table_code(
-        choice.table, choice.families, resolve.full_table(choice.table)
-    )
-    if fitted.published is not None:
-        return export.published_snippet(fitted.published.key, table_code=table_code)
-    return export.snippet(
-        fitted.fit, table_code=table_code, law_code=export.law_snippet(fitted.fit.law)
-    )
-
-
-def plan_script(choice: FitChoice, fitted: Fitted, scenario: Scenario) -> str:
-    """Return a Python script that makes the fit and the plan again with the package."""
-    return f"{script(choice, fitted)}\n{export.plan_snippet(scenario, choice.fixed)}\n"
-
-
-def _fit(fitted: Fitted) -> str:
-    published = fitted.published
-    if published is None:
-        return fitted.fit.to_json()
-    origin = {"published": {"key": published.key, "source": published.source}}
-    return fitted.fit.to_json(derived=origin)
-
-
-def _curve(choice: FitChoice, fitted: Fitted) -> str:
-    """Return the curve over compute, up to the budget: sizes, tokens, loss and band."""
-    last = remembered()
-    flop = None
-    if last is not None:
-        with suppress(PlanError):
-            flop = compute_flop(last.budget, find_accelerator(last.accelerator))
-    span = compute_range(fitted.fit, fitted.table, flop)
-    return curve(fitted.fit, span, fixed=choice.fixed).to_frame().to_csv(index=False)

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from isoflop.tables import LossTable, guess_mapping
 from isoflop.tables.prepare import MAX_ROWS, Preparation, preparation_to_text
 from isoflop.ui import prepared, uploads
-from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX, TableChoice
+from isoflop.ui.state import SIMULATED, TableChoice
+from isoflop.ui.uploads import Upload
 
 
-def table_code(choice: TableChoice, families: tuple[str, ...], full: LossTable) -> str:
-    """Return statements that bind ``table``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a fitted table comes from, as the session has it: enough to say so without one.
+
+    Parameters
+    ----------
+    choice : TableChoice
+    families : tuple of str
+        Families that are fitted; all rows if empty.
+    n_rows : int
+        Rows of the whole table that may be fitted.
+    preparation : Preparation
+        What was decided on the Data page.
+    is_usual : bool
+        Whether that is what happens to this table anyway.
+    upload : Upload or None
+        Where it was brought.
+    """
+
+    choice: TableChoice
+    families: tuple[str, ...]
+    n_rows: int
+    preparation: Preparation
+    is_usual: bool
+    upload: Upload | None
+
+
+def origin(choice: TableChoice, families: tuple[str, ...], full: LossTable) -> Origin:
+    """Return where a table comes from.
 
     Parameters
     ----------
@@ -22,6 +50,19 @@ def table_code(choice: TableChoice, families: tuple[str, ...], full: LossTable) 
         All rows of the table.
     """
     preparation = prepared.of(choice.id, full)
+    return Origin(
+        choice=choice,
+        families=families,
+        n_rows=len(full.included()),
+        preparation=preparation,
+        is_usual=preparation == prepared.usual(choice.id, full),
+        upload=uploads.kept().get(choice.id),
+    )
+
+
+def table_code(of: Origin) -> str:
+    """Return statements that bind ``table``."""
+    choice, preparation = of.choice, of.preparation
     names, lines = [], []
     if choice.id == SIMULATED:
         names.append("simulated_table")
@@ -29,30 +70,29 @@ def table_code(choice: TableChoice, families: tuple[str, ...], full: LossTable) 
             f"table = simulated_table(design={choice.design!r}, noise={choice.noise!r}, "
             f"outliers={choice.outliers!r}, seed={choice.seed!r})"
         )
-    elif choice.id.startswith(UPLOAD_PREFIX):
-        names, lines = _upload(choice.id)
-    elif preparation == prepared.usual(choice.id, full):
+    elif of.upload is not None:
+        names, lines = _upload(of.upload)
+    elif of.is_usual:
         names.append("load_dataset")
         lines.append(f"table = load_dataset({choice.id!r})")
         preparation = Preparation()
     else:
         names.append("open_dataset")
         lines.append(f"table = open_dataset({choice.id!r}).table")
-    if families:
+    if of.families:
         names.append("of_families")
     head = [f"from isoflop.tables import {', '.join(sorted(names))}"]
-    if preparation != Preparation() or len(full.included()) > MAX_ROWS:
+    if preparation != Preparation() or of.n_rows > MAX_ROWS:
         head.append("from isoflop.tables.prepare import preparation_from_text, prepare")
         text = preparation_to_text(preparation)
         lines.append(f"table = prepare(table, preparation_from_text({text!r}))")
-    if families:
-        lines.append(f"table = of_families(table, {families!r})")
+    if of.families:
+        lines.append(f"table = of_families(table, {of.families!r})")
     return "\n".join([*head, "", *lines])
 
 
-def _upload(table_id: str) -> tuple[list[str], list[str]]:
+def _upload(upload: Upload) -> tuple[list[str], list[str]]:
     """Read what was uploaded again, with the mapping where it is not what would be guessed."""
-    upload = uploads.kept()[table_id]
     source = list(upload.result.raw.files) or upload.name
     mapping = replace(upload.result.mapping, questions=())
     if mapping == replace(guess_mapping(upload.result.raw), questions=()):

@@ -52,9 +52,6 @@ FIGURES = (
 )  # fmt: skip
 """The large figures of the page."""
 
-_SHOWN = "explore.shown"
-"""In the session, what the last move showed: a report is of that."""
-
 EVIDENCE = {
     "residuals": "Residuals",
     "past": "Past predictions",
@@ -103,14 +100,19 @@ def show() -> None:
             choice = controls.fit_choice()
         understood.show(choice.table.id)
         fitted = resolve.fitted(choice)
-    show_reading(below, choice, fitted)
+    answer, evidence, away = st.container(), st.container(), st.container()
+    with answer:
+        show_reading(below, away, choice, fitted)
     if choice is not None and fitted is not None:
-        show_evidence(choice, fitted)
+        with evidence:
+            show_evidence(choice, fitted)
 
 
 @st.fragment
-def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted | None) -> None:
-    """Draw the budget in its place, and what it reaches if there is a fit."""
+def show_reading(
+    place: DeltaGenerator, away: DeltaGenerator, choice: FitChoice | None, fitted: Fitted | None
+) -> None:
+    """Draw the budget in its place, and what it reaches if there is a fit, to be taken away."""
     with messages.boundary():
         with place:
             budget = budget_inputs.budget_and_size()
@@ -121,7 +123,6 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
         answer = st.container()
         left, right = st.columns([3, 2], gap="medium")
         seen = _outlook(shown, by)
-        st.session_state[_SHOWN] = shown, seen
         with left:
             show_losses(shown, seen)
         time.sleep(GATHERING_S)
@@ -132,6 +133,8 @@ def show_reading(place: DeltaGenerator, choice: FitChoice | None, fitted: Fitted
         beyond.follow_up(fitted.table, by)
         beyond.show(seen, key="chart.beyond")
         show_notices(shown)
+        with away:
+            show_downloads(choice, shown, seen)
 
 
 def view(selection: Selection, fitted: Fitted) -> View:
@@ -243,29 +246,30 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
         "certificate": lambda: panels.certificate(fitted.fit),
         "equation": lambda: panels.equation(fitted.fit),
         "data": lambda: panels.data(fitted.table),
-        "code": lambda: st.code(reproduce.script(choice, fitted), language="python"),
+        "code": lambda: st.code(reproduce.taken(choice, fitted).script(), language="python"),
     }
     for tab, name in zip(tabs, EVIDENCE, strict=True):
         if tab.open:
             with tab:
                 draw[name]()
-    reports = reproduce.reports(lambda: _report(choice, fitted))
-    panels.downloads([*reproduce.files(choice, fitted), *reports])
 
 
-def _report(choice: FitChoice, fitted: Fitted) -> str:
-    """Return the report of what the page shows, as the last move left it."""
-    shown, seen = st.session_state[_SHOWN]
-    if shown.plan is None:
-        code = reproduce.script(choice, fitted)
-        return reproduce.report(choice, fitted, None, headline.NO_OUTLOOK, code)
+def show_downloads(choice: FitChoice, shown: View, seen: Outlook) -> None:
+    """Draw what can be taken away: rows, fit and curve as data, code, and all as a report."""
+    selection = shown.selection
     scenario = Scenario(
-        accelerator=find_accelerator(shown.selection.accelerator),
-        budget=shown.selection.budget,
-        options=PlanOptions(params=shown.selection.params),
+        accelerator=find_accelerator(selection.accelerator),
+        budget=selection.budget,
+        options=PlanOptions(params=selection.params),
     )
-    code = reproduce.plan_script(choice, fitted, scenario)
-    return reproduce.report(choice, fitted, shown.plan, seen, code, influence(shown))
+    of = reproduce.taken(choice, shown.fitted, scenario, shown.plan, seen)
+    panels.downloads(
+        [
+            *reproduce.fit_files(of),
+            reproduce.script_file(of, "isoflop_fit.py"),
+            *reproduce.report_files(lambda: of.report(influence(shown))),
+        ]
+    )
 
 
 def influence(shown: View) -> tuple[Notice, ...]:

@@ -9,7 +9,6 @@ from isoflop.planning.outlook import Outlook
 from isoflop.plot import APP
 from isoflop.ui import beyond, headline, messages, panels, reproduce, resolve
 from isoflop.ui.data import understood
-from isoflop.ui.panels import File
 from isoflop.ui.plan import controls as plan_controls
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import tabs as plan_tabs
@@ -72,19 +71,13 @@ def _notices(shown: View) -> None:
 
 def _downloads(shown: View) -> None:
     """Draw what can be taken away: the plan as code, and all of it as a report."""
-    selection, fitted = shown.chosen.selection, shown.fitted
-
-    def script() -> str:
-        return reproduce.plan_script(selection, fitted, shown.scenario)
-
-    def report() -> str:
-        return reproduce.report(
-            selection, fitted, shown.plan, shown.outlook, script(), shown.planned.notices
-        )
-
+    of = reproduce.taken(
+        shown.chosen.selection, shown.fitted, shown.scenario, shown.plan, shown.outlook
+    )
+    notices = shown.planned.notices
     panels.downloads(
         [
-            File("Python", "isoflop_plan.py", "text/x-python", script),
-            *reproduce.reports(report),
+            reproduce.script_file(of, "isoflop_plan.py"),
+            *reproduce.report_files(lambda: of.report(notices)),
         ]
     )
