@@ -36,7 +36,7 @@ def run_flop(config: RunConfig) -> float:
     """Count the FLOP of a run with all its branches, before its corpus is read."""
     if isinstance(config, ReportedConfig):
         return config.flop_per_token * config.token_budgets[0]
-    return _step_flop(config) * total_steps(config)
+    return step_flop(config) * total_steps(config)
 
 
 @lru_cache(maxsize=4096)
@@ -44,10 +44,8 @@ def estimate_cpu_s(config: RunConfig) -> float:
     """Guess the CPU seconds of a run: a cost a step and layer, and the arithmetic."""
     if isinstance(config, ReportedConfig):
         return run_flop(config) / REPORTED_FLOP_PER_S
-    defaults = FAMILY_DEFAULTS[config.family]
-    step_s = config.depth * defaults.step_overhead_s + _step_flop(config) / defaults.flop_per_cpu_s
     eval_steps = config.eval_tokens * len(config.token_budgets) / config.tokens_per_step
-    return step_s * (total_steps(config) + eval_steps / 3)
+    return cpu_step_s(config) * (total_steps(config) + eval_steps / 3)
 
 
 def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:
@@ -56,19 +54,28 @@ def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:
 
 
 def faster_on_accelerator(config: RunConfig) -> bool:
-    """Tell whether a GPU would make a step of a run sooner than one core of a CPU.
+    """Tell whether a GPU would make a step of a run sooner than one core of a CPU."""
+    return gpu_step_s(config) < cpu_step_s(config)
+
+
+def gpu_step_s(config: RunConfig) -> float:
+    """Guess the seconds of a step on a GPU.
 
     A GPU needs a few microseconds to start each kernel, however small, and a recurrent layer as
     many in a row as there are tokens.
     """
     is_recurrent = config.family in ("rnn", "rnn_attention", "lstm")
     layer_s = GPU_LAYER_S + (config.context * RECURRENT_KERNEL_S if is_recurrent else 0.0)
-    gpu_s = GPU_STEP_S + config.depth * layer_s + _step_flop(config) / GPU_FLOP_PER_S
+    return GPU_STEP_S + config.depth * layer_s + step_flop(config) / GPU_FLOP_PER_S
+
+
+def cpu_step_s(config: RunConfig) -> float:
+    """Guess the seconds of a step on one core of a CPU."""
     defaults = FAMILY_DEFAULTS[config.family]
-    cpu_s = config.depth * defaults.step_overhead_s + _step_flop(config) / defaults.flop_per_cpu_s
-    return gpu_s < cpu_s
+    return config.depth * defaults.step_overhead_s + step_flop(config) / defaults.flop_per_cpu_s
 
 
-def _step_flop(config: RunConfig) -> float:
+def step_flop(config: RunConfig) -> float:
+    """Count the FLOP of a step, before its corpus is read."""
     shape = small_model(config, vocab_size=nominal_vocab_size(config.tokenizer))
     return count_small_flop(shape).training_flop * config.tokens_per_step

@@ -10,7 +10,9 @@ import torch
 from isoflop.errors import TrainingError
 from isoflop.training.config import FAMILIES
 from isoflop.training.corpus import corpus_from_upload
+from isoflop.training.engine import trainer as trainer_module
 from isoflop.training.engine.batches import batch
+from isoflop.training.engine.device import to_device
 from isoflop.training.engine.evaluate import evaluate
 from isoflop.training.engine.execute import restore, save_checkpoint
 from isoflop.training.engine.optimiser import make_step
@@ -49,6 +51,38 @@ def untimed(records):
     """Drop what differs from one machine to the next."""
     timed = ("tokens_per_s", "tokens_per_cpu_s", "cpu_s")
     return [{k: v for k, v in record.items() if k not in timed} for record in records]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_waits_for_no_number(family, tiny, monkeypatch):
+    """On a card, to read a number waits for all that was asked before; a meta tensor has none."""
+    tokens = np.zeros(5000, np.uint16)
+    alphabet = tuple(bytes([value]) for value in range(50))
+    data = TokenData(train=tokens, validation=tokens, token_bytes=alphabet)
+    monkeypatch.setattr(trainer_module, "make_step", lambda optimiser: None)  # fused: not on meta
+    trainer = Trainer(
+        tiny(family=family, dropout=0.1), data, device=torch.device("meta"), on_record=print
+    )
+    loss, norm = trainer.train_step()
+    assert loss.is_meta
+    assert norm.is_meta
+    with pytest.raises(RuntimeError):
+        float(loss)  # what a step that reads a number would do
+
+
+def test_the_batch_of_a_step_is_pinned_and_sent_without_waiting(monkeypatch):
+    sent = []
+
+    class Ids:
+        def pin_memory(self):
+            sent.append("pinned")
+            return self
+
+        def to(self, device, *, non_blocking):
+            sent.append((device.type, non_blocking))
+
+    to_device(Ids(), torch.device("cuda"))
+    assert sent == ["pinned", ("cuda", True)]
 
 
 @pytest.mark.slow

@@ -85,7 +85,9 @@ class Trainer:
         self.cpu_s = 0.0
         self._loss_sum: Tensor | float = 0.0  # of the steps since the last record, on the device
         self._n_losses = 0
-        self._forward = DistributedDataParallel(self.model) if is_parallel() else self.model
+        self._forward: torch.nn.Module = self.model
+        if is_parallel():  # buffers are constants: to send them before every step helps nobody
+            self._forward = DistributedDataParallel(self.model, broadcast_buffers=False)
 
     def run(self, *, should_stop: Callable[[], bool]) -> bool:
         """Train until the last budget is complete or ``should_stop`` says so.
