@@ -18,6 +18,7 @@ from isoflop.planning.inference import (
 )
 from isoflop.planning.inverse import Estimate, LeastCompute, LeastCost
 from isoflop.planning.longer import Lifetime, SmallerModels
+from isoflop.planning.measured_errors import MeasuredError, measured_error
 from isoflop.planning.memory_advice import MemoryReport
 from isoflop.planning.risk import Risk
 from isoflop.planning.surface import Surface
@@ -214,6 +215,8 @@ def serving_sheet(
         "Each sequence": f"{format_number(alone.tokens_per_s_per_sequence)} tokens/s",
         "First token after": format_quantity(alone.prompt_s, "seconds"),
     }
+    loaded = measured_error("full load", "a whole model")
+    waited = measured_error("one sequence, all number formats", "a whole source")
     bound = "memory bandwidth" if alone.is_bandwidth_bound else "compute"
     return Sheet(
         title="Serving",
@@ -221,13 +224,17 @@ def serving_sheet(
         notes=(
             f"Requests of {setup.prompt_tokens:,} tokens in and {setup.output_tokens:,} out, on "
             f"{count:,} for one copy. Under full load {full.batch:,} sequences side by side, "
-            "output of one accelerator; half of measured servers lie within 19%, nine in ten "
-            f"within 55% of it. Of {setup.batch:,} to wait for, {bound} bounds a step: half of "
-            "measured ones lie within 4%. "
+            f"output of one accelerator; half of measured servers {_within(loaded)} of it. Of "
+            f"{setup.batch:,} to wait for, {bound} bounds a step: half of others' software "
+            f"{_within(waited)} of it. "
             f"Weights {format_quantity(alone.weights_bytes, 'bytes')}, room for "
             f"{alone.largest_batch:,} sequences.",
         ),
     )
+
+
+def _within(error: MeasuredError) -> str:
+    return f"lie within {error.median:.0%}, nine in ten within {error.p90:.0%}"
 
 
 def smaller_sheet(found: SmallerModels) -> Sheet:
