@@ -209,6 +209,14 @@ SETTINGS: tuple[Setting, ...] = (
         help="Memory of a job's process in MB, about 150 of which are the engine; a job that asks "
         "for more is ended. On a cluster, the workers' own limit holds.",
     ),
+    Setting(
+        name="ISOFLOP_READY_WORKER_S",
+        section="jobs",
+        default="120",
+        help="Seconds for which a training worker waits, PyTorch loaded (about 300 MB), once "
+        "somebody who may train opens the Train page, so that the first loss comes sooner after "
+        "the click; `0`: workers start at the click.",
+    ),
 )
 """All settings, in the order of the documentation."""
 

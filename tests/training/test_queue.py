@@ -302,6 +302,41 @@ def test_containers_on_one_folder_keep_their_own_workers(queue):
     assert ProcessId(**json.loads(left.read_text())) == elsewhere
 
 
+@pytest.mark.slow
+def test_a_worker_made_ready_takes_the_run_that_comes(queue, tiny, finish):
+    assert queue.ensure_ready(60)
+    assert not queue.ensure_ready(60)  # one is enough
+    [ready] = queue.workers()
+    [run] = queue.submit([tiny()])
+    assert queue.ensure_workers(1) == 0
+    wait_for(lambda: run.state().status == "finished")
+    wait_for(lambda: not ready.is_alive())  # and ends with the queue, as every worker
+    assert run.history().fact("model")
+
+
+def test_a_worker_made_ready_waits_no_longer_than_told(queue, tiny):
+    queue.await_queued(0.0, is_ended=lambda: False)
+    asked = iter([False, False, True])
+    queue.await_queued(3600, is_ended=lambda: next(asked))  # told to end
+    queue.submit([tiny()])
+    queue.await_queued(3600, is_ended=lambda: False)  # there is one already
+
+
+def test_a_worker_made_ready_hears_of_a_run_that_comes_later(queue, tiny, monkeypatch):
+    monkeypatch.setattr(RunQueue, "_start_worker", lambda self: None)
+    asked = []
+
+    def is_ended():
+        asked.append(True)
+        if len(asked) == 3:
+            queue.submit([tiny()])
+            queue.ensure_workers(1)
+        return len(asked) > 100
+
+    queue.await_queued(3600, is_ended=is_ended)
+    assert len(asked) == 3
+
+
 def test_a_worker_that_does_not_obey_is_killed(queue, tiny, monkeypatch):
     killed = []
     monkeypatch.setattr(ProcessId, "kill_group", lambda self: killed.append(self.pid))

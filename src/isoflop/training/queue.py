@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from isoflop.training.processes import ProcessId, start_detached
 from isoflop.training.runs import ACTIVE, ENDED_EARLY, Run, Status, list_runs
 
 MIN_FREE_BYTES = 200 * 2**20
+READY_POLL_S = 0.05
 STOP_GRACE_S = 10.0
 """How long a worker may take to put its checkpoint away before it is killed."""
 
@@ -176,13 +177,37 @@ class RunQueue:
             n_queued = sum(state.status == "queued" for state in states)
             n_new = max(0, min(n_queued - n_starting, wanted - len(workers)))
             for _ in range(n_new):
-                process = start_detached(
-                    "isoflop.training.worker",
-                    *("--root", str(self.root)),
-                    log=self._workers_folder() / "log.txt",
-                )
-                self._register(process)
+                self._start_worker()
+            if n_queued:
+                self._bell().touch()
         return n_new
+
+    def ensure_ready(self, for_s: float) -> bool:
+        """Start a worker ahead of its first run, if this machine has none; say whether one was.
+
+        It loads what every run needs, which is most of the time to a first loss, and waits.
+
+        Parameters
+        ----------
+        for_s : float
+            How long it waits for a run before it ends.
+        """
+        with self._lock():
+            if self.workers():
+                return False
+            self._start_worker("--wait", f"{for_s:g}")
+            return True
+
+    def await_queued(self, for_s: float, *, is_ended: Callable[[], bool]) -> None:
+        """Wait until a run is queued, at most so long, or until told to end."""
+        until_s, heard = time.monotonic() + for_s, -1
+        while time.monotonic() < until_s and not is_ended():
+            ring = self._bell().stat().st_mtime_ns if self._bell().exists() else 0
+            if ring != heard:  # to look through all runs costs more than to look at one file
+                heard = ring
+                if any(run.state().status == "queued" for run in list_runs(self.root)):
+                    return
+            time.sleep(READY_POLL_S)
 
     def workers(self) -> list[ProcessId]:
         """List this machine's workers that are alive, and forget those that are not.
@@ -346,6 +371,19 @@ class RunQueue:
                 f"a run wants {MIN_FREE_BYTES / 2**20:.0f} MiB.",
                 hint="Delete old runs or free some space.",
             )
+
+    def _start_worker(self, *arguments: str) -> None:
+        self._register(
+            start_detached(
+                "isoflop.training.worker",
+                *("--root", str(self.root), *arguments),
+                log=self._workers_folder() / "log.txt",
+            )
+        )
+
+    def _bell(self) -> Path:
+        """Return the file that is touched when there are runs to be trained."""
+        return self._workers_folder() / "bell"
 
     def _register(self, process: ProcessId) -> None:
         write_json(self._worker_path(process), asdict(process))

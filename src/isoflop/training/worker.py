@@ -7,6 +7,7 @@ folder, makes it put a checkpoint away and stop.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import os
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isoflop.errors import IsoflopError
+from isoflop.training.corpus import standard_library
 from isoflop.training.processes import be_nice
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import Run, Status, list_runs
@@ -68,6 +70,13 @@ def main(arguments: list[str] | None = None) -> None:
         action="store_true",
         help="queue again what a signal ends, and what crashed: for machines that come and go",
     )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="load all that a run needs and wait so long for the first",
+    )
     options = parser.parse_args(arguments)
     root: Path = options.root
     be_nice(NICENESS)
@@ -75,12 +84,25 @@ def main(arguments: list[str] | None = None) -> None:
     queue = RunQueue(root)
     if options.requeue:
         queue.resume(run for run in list_runs(root) if run.state().status == "crashed")
+    if options.wait:
+        load_ahead()
+        queue.await_queued(options.wait, is_ended=lambda: stop_signal.is_set)
     while not stop_signal.is_set and (run := queue.claim()):
         with output_to(run.log_path), run.held():
             work(run, root=root, stop_signal=stop_signal)
     queue.leave()
     if options.requeue and stop_signal.is_set:
         sys.exit(128 + stop_signal.number)  # not complete: whoever started it is to do so again
+
+
+def load_ahead() -> None:
+    """Load PyTorch, the trainer and the default corpus before there is a run."""
+    with contextlib.suppress(ImportError):  # the run itself says so
+        from isoflop.training.engine import execute as execute
+        from isoflop.training.engine.products import is_onednn_faster
+
+        is_onednn_faster()
+    standard_library()
 
 
 def work(

@@ -296,6 +296,7 @@ def start(asked: Setup) -> None:
     if refused is not None:
         messages.not_here(refused)
         return
+    train_state.make_ready()
     st.button(
         "Start training",
         type="primary",

@@ -6,6 +6,7 @@ back to the same runs by the address alone.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -101,6 +102,14 @@ def keep_working(runs: Sequence[Run]) -> None:
     if not settings.is_read_only() and any(run.state().status == "queued" for run in runs):
         queue().ensure_workers()
     queue().enforce_stops(runs)
+
+
+def make_ready() -> None:
+    """Have a worker load what it needs while the person still chooses."""
+    for_s = settings.number("ISOFLOP_READY_WORKER_S")
+    if for_s > 0:
+        with contextlib.suppress(OSError):  # the start says what the disk refuses
+            queue().ensure_ready(for_s)
 
 
 def n_running() -> int:
