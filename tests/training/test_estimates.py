@@ -1,6 +1,6 @@
 import pytest
 
-from isoflop.training.estimates import estimate_cpu_s, estimate_wall_s
+from isoflop.training.estimates import START_S, estimate_cpu_s, estimate_wall_s
 from isoflop.training.ladder import PRESETS
 
 
@@ -15,6 +15,6 @@ def test_presets_take_the_time_they_say(name):
 
 
 def test_an_estimate_includes_the_start(tiny):
-    assert estimate_wall_s([tiny()], n_workers=2) > 2
+    assert estimate_wall_s([tiny()], n_workers=2) > START_S
     both = estimate_wall_s([tiny(), tiny(seed=1)], n_workers=2)
     assert both == pytest.approx(estimate_wall_s([tiny()], n_workers=1))
