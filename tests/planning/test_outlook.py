@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from isoflop.fitting.extrapolation import extrapolate, pool
 from isoflop.laws import load_laws
 from isoflop.planning import Budget, compute_optimal, find_accelerator, plan
 from isoflop.planning.agreement import size_agreement
-from isoflop.planning.outlook import outlook
+from isoflop.planning.outlook import _ahead, outlook
 from isoflop.tables import LossTable
 
 FLOP = 1e23
@@ -117,6 +118,21 @@ def test_what_the_laws_do_not_know_is_left_to_the_plans_own(table: LossTable, fi
     assert seen.ahead is None
     assert "repeats tokens" in seen.reason
     assert seen.told(repeating) is repeating
+
+
+def test_laws_that_know_nothing_of_repetition_do_not_speak_beside_one_that_does(
+    fitted: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would take repeated tokens for new ones."""
+    law = load_laws()["data_constrained"]
+    one, other = (SimpleNamespace(fit=SimpleNamespace(law=each)) for each in (fitted.law, law))
+    voices = SimpleNamespace(members=SimpleNamespace(found=(one, other), scale="compute_flop"))
+    repeating = planned(fitted, unique_tokens=1e11)
+    with pytest.raises(PlanError, match="other laws of this table know nothing"):
+        _ahead(voices, repeating, None)  # type: ignore[arg-type]
+    asked = SimpleNamespace(members=SimpleNamespace(found=(other,), scale="compute_flop"))
+    monkeypatch.setattr("isoflop.planning.outlook.predict_with", lambda _, at: at)
+    assert _ahead(asked, repeating, None)["unique_tokens"] == pytest.approx(1e11)  # type: ignore
 
 
 def test_a_size_that_is_not_compute_optimal_is_not_judged(table: LossTable, fitted: Fit) -> None:

@@ -11,7 +11,7 @@ from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation, Pool, pool, pool_of_fit, predict_with
 from isoflop.fitting.extrapolation.result import LEVEL
 from isoflop.planning.agreement import SizeAgreement, size_agreement
-from isoflop.planning.inputs import PARAMS_COLUMNS
+from isoflop.planning.inputs import PARAMS_COLUMNS, has_column
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.types import Interval, Plan
 from isoflop.tables.schema import LossTable
@@ -110,8 +110,10 @@ def _ahead(voices: Pool, plan: Plan, fixed: Mapping[str, float] | None) -> Extra
     }
     found = voices.members
     columns = {item.column for one in found.found for item in one.fit.law.inputs}
-    if plan.epochs > REPEATED and "unique_tokens" not in columns:
-        raise PlanError("The plan repeats tokens, of which the laws of this table know nothing.")
+    knows = [has_column(one.fit.law, "unique_tokens") for one in found.found]
+    if plan.epochs > REPEATED and not all(knows):
+        who = "laws of this table know" if not any(knows) else "other laws of this table know"
+        raise PlanError(f"The plan repeats tokens, of which the {who} nothing.")
     at = {name: known[name] for name in sorted({found.scale, *columns} & set(known))}
     return predict_with(voices, at)
 
