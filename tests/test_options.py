@@ -25,6 +25,7 @@ from isoflop.options import (
     options_of,
 )
 from isoflop.planning import Budget, Failures, PlanOptions, Requests, Site
+from isoflop.planning.acquisition import Acquisition
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.server.bodies import FitBody, PlanBody, PredictBody
 
@@ -179,7 +180,7 @@ def test_the_classes_themselves_still_refuse() -> None:
 
 OTHER: dict[str, object] = {
     "family": "qwen-3", "optimizer": "adam-8", "dtype": "fp8", "convention": "6N_attention",
-    "positive": "A,B", "weights": "loss_std",
+    "positive": "A,B", "weights": "loss_std", "used_share": 0.5,
 }  # fmt: skip
 
 
@@ -222,9 +223,8 @@ def typed(flag: str, value: object) -> str:
 def run(node: ast.expr) -> Any:
     """Do what an expression of calls and constants says."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        made = {kind.__name__: kind for kind in (*ALL, Failures, Requests, Site, CheckpointPolicy)}[
-            node.func.id
-        ]
+        parts = (Acquisition, Failures, Requests, Site, CheckpointPolicy)
+        made = {kind.__name__: kind for kind in (*ALL, *parts)}[node.func.id]
         return made(**{str(item.arg): run(item.value) for item in node.keywords})
     return ast.literal_eval(node)
 

@@ -115,7 +115,12 @@ def test_less_of_the_fp8_peak_is_expected() -> None:
 
 def test_energy_and_carbon_follow_from_power() -> None:
     budget = Budget(wall_time_s=3600.0, accelerators=10)
-    spent = cost(compute_flop(budget, H100), budget, H100, Site(pue=1.5, carbon_kg_per_kwh=0.4))
+    spent = cost(
+        compute_flop(budget, H100),
+        budget,
+        H100,
+        Site(pue=1.5, host_share=1.0, carbon_kg_per_kwh=0.4),
+    )
     assert spent.energy_j == pytest.approx(10 * 700 * 3600 * 1.5)
     assert spent.carbon_kg == pytest.approx(10 * 0.7 * 1.5 * 0.4)
     assert spent.accelerator_hours == pytest.approx(10)
@@ -132,6 +137,8 @@ def test_what_is_not_known_stays_unknown() -> None:
 def test_an_impossible_site_is_refused() -> None:
     with pytest.raises(PlanError, match=r"PUE of 0\.9 is below 1"):
         Site(pue=0.9)
+    with pytest.raises(PlanError, match=r"Nodes draw 0\.5 times"):
+        Site(host_share=0.5)
     with pytest.raises(PlanError, match="carbon intensity must be zero or more, got -1"):
         Site(carbon_kg_per_kwh=-1)
 
@@ -147,6 +154,6 @@ def test_electricity_and_storage_are_paid_apart() -> None:
     site = Site(pue=1.0, electricity_usd_per_kwh=0.1, storage_months=2)
     spent = cost(compute_flop(budget, H100), budget, H100, site, storage_bytes=1e12)
     assert spent.usd_compute == pytest.approx(25)
-    assert spent.usd_power == pytest.approx(10 * 0.7 * 0.1)
+    assert spent.usd_power == pytest.approx(10 * 0.7 * 1.5 * 0.1)
     assert spent.usd_storage == pytest.approx(1000 * 0.023 * 2)
     assert spent.usd == pytest.approx(25 + 0.7 + 46)

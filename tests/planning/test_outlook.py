@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,13 +127,14 @@ def test_laws_that_know_nothing_of_repetition_do_not_speak_beside_one_that_does(
     """They would take repeated tokens for new ones."""
     law = load_laws()["data_constrained"]
     one, other = (SimpleNamespace(fit=SimpleNamespace(law=each)) for each in (fitted.law, law))
-    voices = SimpleNamespace(members=SimpleNamespace(found=(one, other), scale="compute_flop"))
+    voices: Any = SimpleNamespace(members=SimpleNamespace(found=(one, other), scale="compute_flop"))
     repeating = planned(fitted, unique_tokens=1e11)
     with pytest.raises(PlanError, match="other laws of this table know nothing"):
-        _ahead(voices, repeating, None)  # type: ignore[arg-type]
-    asked = SimpleNamespace(members=SimpleNamespace(found=(other,), scale="compute_flop"))
+        _ahead(voices, repeating, None)
+    asked: Any = SimpleNamespace(members=SimpleNamespace(found=(other,), scale="compute_flop"))
     monkeypatch.setattr("isoflop.planning.outlook.predict_with", lambda _, at: at)
-    assert _ahead(asked, repeating, None)["unique_tokens"] == pytest.approx(1e11)  # type: ignore
+    at: Any = _ahead(asked, repeating, None)
+    assert at["unique_tokens"] == pytest.approx(1e11)
 
 
 def test_a_size_that_is_not_compute_optimal_is_not_judged(table: LossTable, fitted: Fit) -> None:

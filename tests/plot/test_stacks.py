@@ -10,6 +10,7 @@ from isoflop.accounting import find_model
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer
 from isoflop.planning.memory_advice import MemoryReport, report_memory
+from isoflop.planning.money import Money
 from isoflop.plot import LIGHT
 from isoflop.plot.bars import Stacks, draw_stacks
 
@@ -45,6 +46,23 @@ def test_memory_is_drawn_as_laid_out_and_otherwise_and_adds_up() -> None:
     assert figure.layout.xaxis.title.text == "Memory of the fullest accelerator (GB)"
     assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx([80, 72])
     assert "the card, 80 GB" in figure.layout.meta["notes"][0]
+
+
+def test_the_money_adds_up_by_every_way_to_pay() -> None:
+    found = Money(
+        by_way={
+            "Rented": {"accelerators": 9e5, "staff": 1e5},
+            "Bought": {"accelerators": 4e5, "electricity": 5e4, "staff": 1e5},
+        },
+        prices={"Rented": 2.5, "Bought": 1.1},
+        limit_usd=2e6,
+    )
+    figure = plot.money(found)
+    assert figure.layout.xaxis.title.text == "Money (million US dollars)"
+    assert [trace.name for trace in figure.data] == ["Accelerators", "Staff", "Electricity"]
+    assert sum(trace.x for trace in figure.data).tolist() == pytest.approx([1.0, 0.55])
+    assert [shape.x0 for shape in figure.layout.shapes] == [2.0]
+    assert "Bought: $550K" in figure.layout.meta["alt"]
 
 
 def test_the_disk_adds_up_against_its_limit() -> None:

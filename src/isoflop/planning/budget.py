@@ -73,10 +73,10 @@ def effective_mfu(budget: Budget, accelerator: Accelerator) -> float:
 
 
 def price_usd_per_hour(budget: Budget, accelerator: Accelerator) -> float | None:
-    """Return the price of one accelerator-hour: the budget's own, else the accelerator's."""
+    """Return the price of one accelerator-hour: the budget's own, or by how it is acquired."""
     if budget.price_usd_per_hour is not None:
         return budget.price_usd_per_hour
-    return accelerator.price_usd_per_hour
+    return budget.acquisition.usd_per_hour(accelerator.key, accelerator.price_usd_per_hour)
 
 
 def compute_flop(budget: Budget, accelerator: Accelerator) -> float:

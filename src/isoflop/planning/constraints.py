@@ -287,19 +287,22 @@ def _time(limit: float | Array, speed: Speed) -> Constraint:
 
 
 def _money(setting: Setting, limit: float, speed: Speed, *, is_alone: bool) -> Constraint:
-    """Return the limit on money, which accelerators, data and checkpoints all cost."""
+    """Return the limit on money, which hours, people, data and checkpoints all cost."""
     rule, storage, budget = setting.rule, setting.storage, setting.budget
     per_hour = usd_per_hour(budget, setting.accelerator, setting.site)
-    if is_alone and per_hour == 0:
+    site = setting.site
+    per_s = budget.count * per_hour * site.hours_bought / HOUR_S + site.staff_usd_per_s
+    if is_alone and per_s == 0:
         raise sums.free_of_charge(setting.accelerator)
 
     def usd_per_token(params: Array) -> Array:
-        return speed.seconds_per_token(params) * (budget.count * per_hour / HOUR_S)
+        return speed.seconds_per_token(params) * per_s
 
     def inference_usd(params: Array) -> Array:
         demand = rule.lifetime_inference_tokens
         if setting.serving is None or not demand:
-            return np.asarray(usd_per_token(params) * demand * FORWARD_SHARE)
+            hourly = speed.seconds_per_token(params) * (budget.count * per_hour / HOUR_S)
+            return np.asarray(hourly * demand * FORWARD_SHARE)
         return np.asarray(setting.serving(params) * demand * per_hour / HOUR_S)
 
     per_byte = setting.site.usd_per_byte
@@ -310,10 +313,11 @@ def _money(setting: Setting, limit: float, speed: Speed, *, is_alone: bool) -> C
         kept = setting.checkpoint_bytes(params)
         data = np.minimum(tokens, unique) * per_token
         used = inference_usd(params)
-        return np.asarray(usd_per_token(params) * tokens + used + kept * per_byte + data)
+        used = used + site.data_usd + kept * per_byte
+        return np.asarray(usd_per_token(params) * tokens + used + data)
 
     def largest_tokens(params: Array) -> Array:
-        left = limit - setting.checkpoint_bytes(params) * per_byte
+        left = limit - site.data_usd - setting.checkpoint_bytes(params) * per_byte
         flop_usd = usd_per_token(params)
         left = left - inference_usd(params)
         with np.errstate(divide="ignore", invalid="ignore"):

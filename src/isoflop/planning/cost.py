@@ -9,20 +9,23 @@ from isoflop.errors import PlanError
 from isoflop.options import Option
 from isoflop.planning import budget as sums
 from isoflop.planning.types import Accelerator, Budget, Cost
-from isoflop.units import HOUR_S, WATT_HOUR_J
+from isoflop.units import HOUR_S, MONTH_S, WATT_HOUR_J
 
 KILOWATT_HOUR_J = 1000 * WATT_HOUR_J
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where the accelerators stand and what is paid there besides them.
+    """Where the accelerators stand and what is paid besides them.
 
     Parameters
     ----------
     pue : float
         Power usage effectiveness: energy of the whole site for each unit that the accelerators
         draw. 1.2 is what OLMo 2 7B reports (arXiv 2501.00656).
+    host_share : float
+        Energy of whole nodes over the design power of their accelerators. 1.5 is what an 8-GPU
+        H100 node was measured to draw at most in training (arXiv 2412.08602).
     carbon_kg_per_kwh : float
         Of the electricity; 0.436 is the world's average of 2022 (Ember, Global Electricity Review
         2023).
@@ -32,6 +35,12 @@ class Site:
         0.023 is a large cloud's object storage (AWS S3 Standard, US East).
     storage_months : float
         How long data and checkpoints are kept.
+    development_share : float
+        Compute of experiments, ladders and failed runs before the run, over the run's.
+    evaluation_share : float
+        Compute of evaluation over the run's.
+    data_usd, staff_usd_per_month : float
+        For the data, once; and for the people that the run takes, while it lasts.
 
     Raises
     ------
@@ -47,6 +56,15 @@ class Site:
             ge=1.0,
         ),
     ] = 1.2
+    host_share: Annotated[
+        float,
+        Option(
+            label="Power with hosts",
+            help="Energy of whole nodes over the design power of their accelerators. An 8-GPU H100 "
+            "node that trains draws 1.05 kW a GPU of 0.7 (arXiv 2412.08602).",
+            ge=1.0,
+        ),
+    ] = 1.5
     carbon_kg_per_kwh: Annotated[
         float,
         Option(
@@ -83,14 +101,62 @@ class Site:
             ge=0.0,
         ),
     ] = 3.0
+    development_share: Annotated[
+        float,
+        Option(
+            label="Development",
+            help="Compute of experiments, ladders and failed runs, over the run's own. OLMo: 0.5 "
+            "(arXiv 2503.05804); Olmo 3, post-training too: 4.6 (arXiv 2605.01158).",
+            flag="development",
+            ge=0.0,
+            le=1000.0,
+        ),
+    ] = 0.0
+    evaluation_share: Annotated[
+        float,
+        Option(
+            label="Evaluation",
+            help="Compute of evaluation apart from the run, over the run's own.",
+            flag="evaluation",
+            ge=0.0,
+            le=1000.0,
+        ),
+    ] = 0.0
+    data_usd: Annotated[
+        float,
+        Option(
+            label="Data",
+            help="US dollars for collecting, licensing and filtering the data. FineWeb's 15T "
+            "tokens took some 120,000 H100-hours of ablations.",
+            dimension="usd",
+            flag="data-cost",
+            ge=0.0,
+        ),
+    ] = 0.0
+    staff_usd_per_month: Annotated[
+        float,
+        Option(
+            label="Staff ($/month)",
+            help="US dollars a month for the people that the run takes, while it lasts.",
+            dimension="usd",
+            flag="staff",
+            ge=0.0,
+        ),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         problems = [] if self.pue >= 1 else [f"A PUE of {self.pue:g} is below 1."]
+        if not self.host_share >= 1:
+            problems.append(f"Nodes draw {self.host_share:g} times what is in them.")
         figures = {
             "carbon intensity": self.carbon_kg_per_kwh,
             "price of electricity": self.electricity_usd_per_kwh,
             "price of storage": self.storage_usd_per_gb_month,
             "time of storage": self.storage_months,
+            "share of development": self.development_share,
+            "share of evaluation": self.evaluation_share,
+            "price of the data": self.data_usd,
+            "pay of staff": self.staff_usd_per_month,
         }
         problems += [
             f"The {name} must be zero or more, got {value:g}."
@@ -109,10 +175,22 @@ class Site:
         """Price of keeping one byte for the time of storage."""
         return self.storage_usd_per_gb_month / 1e9 * self.storage_months
 
+    @property
+    def hours_bought(self) -> float:
+        """Accelerator-hours that are paid for, for each of the run's."""
+        return 1 + self.development_share + self.evaluation_share
+
+    @property
+    def staff_usd_per_s(self) -> float:
+        """Pay of the staff in a second."""
+        return self.staff_usd_per_month / MONTH_S
+
 
 def energy_j_per_hour(accelerator: Accelerator, site: Site) -> float | None:
-    """Return the energy of one accelerator-hour at thermal design power, cooling included."""
-    return None if accelerator.power_w is None else accelerator.power_w * HOUR_S * site.pue
+    """Return the energy of one accelerator-hour at design power, hosts and cooling included."""
+    if accelerator.power_w is None:
+        return None
+    return accelerator.power_w * HOUR_S * site.host_share * site.pue
 
 
 def usd_per_hour(budget: Budget, accelerator: Accelerator, site: Site) -> float:
@@ -151,7 +229,8 @@ def cost(
 ) -> Cost:
     """Return the time, money, energy and carbon that training FLOP take.
 
-    Every accelerator is taken to draw its thermal design power for the whole time. ``spread``
+    Every accelerator is taken to draw its thermal design power for the whole time, with its share
+    of the host; energy and carbon are those of the run, not of what comes before it. ``spread``
     holds the ends of the hours' interval, as multiples; ``inference_usd`` is paid besides.
 
     Raises
@@ -164,12 +243,16 @@ def cost(
     price = sums.price_usd_per_hour(budget, accelerator)
     per_hour = energy_j_per_hour(accelerator, site)
     energy_j = None if per_hour is None else per_hour * hours
+    wall_s = sums.wall_time_s(flop, budget, accelerator)
+    compute = None if price is None else price * hours
+    power = _power_usd(hours, per_hour, site)
+    hourly = None if compute is None or power is None else compute + power
     return Cost(
         accelerators=budget.count,
-        wall_time_s=sums.wall_time_s(flop, budget, accelerator),
+        wall_time_s=wall_s,
         accelerator_hours=hours,
-        usd_compute=None if price is None else price * hours,
-        usd_power=_power_usd(hours, per_hour, site),
+        usd_compute=compute,
+        usd_power=power,
         usd_storage=storage_bytes * site.usd_per_byte,
         energy_j=energy_j,
         carbon_kg=(
@@ -177,4 +260,8 @@ def cost(
         ),
         spread=spread,
         usd_inference=inference_usd,
+        usd_development=None if hourly is None else hourly * site.development_share,
+        usd_evaluation=None if hourly is None else hourly * site.evaluation_share,
+        usd_data=site.data_usd,
+        usd_staff=wall_s * site.staff_usd_per_s,
     )

@@ -331,11 +331,24 @@ def _notices(
     return tuple(notices)
 
 
+def _price(budget: Budget, accelerator: Accelerator) -> str:
+    price = sums.price_usd_per_hour(budget, accelerator)
+    if price is None:
+        return "none known"
+    text = f"{price:.4g} USD per accelerator-hour"
+    how = budget.acquisition.described(accelerator.key)
+    return f"{text}: {how}" if how and budget.price_usd_per_hour is None else text
+
+
+def _no_electricity(budget: Budget) -> str:
+    is_owned = budget.acquisition.way == "bought" and budget.price_usd_per_hour is None
+    return "not counted: give a price per kWh" if is_owned else "included in the price"
+
+
 def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
     """Put into words what the figures rest on."""
     budget, accelerator, site = setting.budget, setting.accelerator, setting.site
     dtype = budget.dtype or accelerator.training_dtype
-    price = sums.price_usd_per_hour(budget, accelerator)
     power = site.electricity_usd_per_kwh
     storage = setting.storage
     assumptions = {
@@ -349,9 +362,10 @@ def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
         "Goodput": f"{training.goodput:.1%} of the wall time trains: "
         + ("your own" if training.is_own_goodput else "by published failures"),
         "Compute": setting.rule.label,
-        "Price": "none known" if price is None else f"{price:g} USD per accelerator-hour",
-        "Electricity": f"{power:g} USD/kWh" if power else "included in the price",
-        "Power": f"thermal design power, PUE {site.pue:g}, {site.carbon_kg_per_kwh:g} kg CO2/kWh",
+        "Price": _price(budget, accelerator),
+        "Electricity": f"{power:g} USD/kWh" if power else _no_electricity(budget),
+        "Power": f"thermal design power, with hosts x {site.host_share:g}, PUE {site.pue:g}, "
+        f"{site.carbon_kg_per_kwh:g} kg CO2/kWh",
         "Storage": (
             f"{storage.bytes_per_token:g} bytes per token, {storage.bytes_per_param:g} bytes per "
             f"parameter in {storage.policy.n_saved} checkpoints, {site.storage_usd_per_gb_month:g} "
@@ -366,6 +380,11 @@ def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
             else f" served {setting.serving.requests.prompt_tokens:,} in, "
             f"{setting.serving.requests.output_tokens:,} out, under full load; of FLOP a third of "
             "as many training tokens"
+        )
+    if site.hours_bought > 1:
+        assumptions["Development"] = (
+            f"{site.development_share:.0%} of the run's hours before it, "
+            f"{site.evaluation_share:.0%} for evaluation"
         )
     if budget.unique_tokens is not None:
         words = "repeated as needed" if budget.may_repeat else "seen once"

@@ -20,6 +20,7 @@ from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Method
 from isoflop.notices import Notice
 from isoflop.planning import sheets
+from isoflop.planning.budget import price_usd_per_hour
 from isoflop.planning.constraints import Setting, fixed_for, law_for
 from isoflop.planning.frontier import frontier
 from isoflop.planning.hyperparameters import HyperparameterHint, hyperparameter_hints
@@ -38,6 +39,7 @@ from isoflop.planning.inputs import SETTLED, other_inputs
 from isoflop.planning.inverse import LeastCompute, LeastCost, least_compute, least_cost
 from isoflop.planning.longer import Lifetime, SmallerModels, lifetime, smaller_models
 from isoflop.planning.memory_advice import MemoryReport, report_memory
+from isoflop.planning.money import Money, money
 from isoflop.planning.outlook import Outlook, outlook
 from isoflop.planning.plan import plan_or_assume
 from isoflop.planning.risk import Risk, risk
@@ -147,6 +149,16 @@ class Planned:
             rule=self.setting.rule,
             fixed=self.fixed,
         )
+
+    def money(self) -> Money:
+        """Return what the money goes into, and what other ways to pay would cost.
+
+        Raises
+        ------
+        PlanError
+            If the plan has no price.
+        """
+        return money(self.setting, self.plan)
 
     def surface(self) -> Surface:
         """Return the best loss over accelerators and times around the plan."""
@@ -297,7 +309,7 @@ class Planned:
             prompt_tokens=requests.prompt_tokens,
             output_tokens=requests.output_tokens,
             dtype=requests.dtype,
-            price_usd_per_hour=self.setting.budget.price_usd_per_hour,
+            price_usd_per_hour=price_usd_per_hour(self.setting.budget, device),
         )
 
     def serving(self, setup: ServingSetup) -> tuple[SaturatedServing, ServingEstimate]:
@@ -522,6 +534,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "frontier": _one("frontier", Planned.frontier, sheets.frontier_sheet),
     "time": Part(results=_of_the_plan, sheets=_time_sheets),
+    "money": _one("money", Planned.money, sheets.money_sheet),
     "memory": Part(results=lambda planned, _: {"memory": planned.memory()}, sheets=_memory_sheets),
     "shape": Part(results=_shape, sheets=_shape_sheets),
     "hints": Part(results=lambda planned, _: {"hints": planned.hints()}, sheets=_hints_sheets),

@@ -188,12 +188,12 @@ def _usd(
 ) -> Array | None:
     """Return the money that suffices with each probability; None without a price."""
     cost = plan.cost
-    if cost.usd is None or cost.usd_compute is None or cost.usd_power is None:
+    by_hours, besides = cost.usd_by_hours, cost.usd_besides
+    if by_hours is None or besides is None:
         return None
     tokens = tokens_for_loss(
         law, fit.theta, np.full(wanted.shape, plan.params), wanted, rule=setting.rule, fixed=known
     )
-    hourly = (cost.usd_compute + cost.usd_power) * tokens / plan.tokens * slower
-    needed = np.sort(hourly + cost.usd_storage + (cost.usd_inference or 0.0))
+    needed = np.sort(by_hours * tokens / plan.tokens * slower + besides)
     ranks = np.ceil(PROBABILITIES * len(needed)).astype(np.intp) - 1
     return np.asarray(needed[ranks])

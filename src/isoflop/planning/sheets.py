@@ -20,6 +20,7 @@ from isoflop.planning.inverse import Estimate, LeastCompute, LeastCost
 from isoflop.planning.longer import Lifetime, SmallerModels
 from isoflop.planning.measured_errors import MeasuredError, measured_error
 from isoflop.planning.memory_advice import MemoryReport
+from isoflop.planning.money import Money
 from isoflop.planning.risk import Risk
 from isoflop.planning.surface import Surface
 from isoflop.planning.tornado import STEP, Tornado
@@ -376,6 +377,20 @@ def tornado_sheet(found: Tornado) -> Sheet:
             "the same limits.",
         ),
     )
+
+
+def money_sheet(found: Money) -> Sheet:
+    """Say what a run costs by part, a column a way to pay."""
+    ways = found.by_way
+    names = list(dict.fromkeys(name for parts in ways.values() for name in parts))
+    columns = {"": ["An accelerator-hour", *(name.capitalize() for name in names), "Whole"]}
+    for way, parts in ways.items():
+        columns[way] = [
+            format_quantity(found.prices[way], "usd_per_hour"),
+            *(format_quantity(parts.get(name, 0.0), "usd") for name in names),
+            format_quantity(sum(parts.values()), "usd"),
+        ]
+    return Sheet(title="What the money goes into", columns=columns)
 
 
 def _usd(value: float | None) -> str:

@@ -17,6 +17,7 @@ from isoflop.fitting.bands import BandKind
 from isoflop.identity import Keyed
 from isoflop.notices import Notice, Severity, require_none
 from isoflop.options import Option
+from isoflop.planning.acquisition import Acquisition
 from isoflop.planning.failures import Failures
 from isoflop.planning.storage import StorageNeed
 from isoflop.planning.summary import (
@@ -178,6 +179,8 @@ class Budget:
         Type to compute in; None takes the accelerator's training type.
     price_usd_per_hour : float or None
         For one accelerator; None takes the accelerator's own.
+    acquisition : Acquisition
+        How accelerators are paid for; no matter where a price is given.
     storage_bytes, unique_tokens : float or None
         Limits on disk and on distinct training tokens; None for no limit.
     may_repeat : bool
@@ -287,6 +290,7 @@ class Budget:
             ge=0.0,
         ),
     ] = None
+    acquisition: Acquisition = field(default_factory=Acquisition)
     storage_bytes: Annotated[
         float | None,
         Option(
@@ -544,6 +548,9 @@ class Cost:
     usd_compute, usd_power, usd_storage, usd_inference : float or None
         Money for accelerators, for electricity where it is not in their price, for storage, and
         for the model's use; None where a price or a power figure is missing.
+    usd_development, usd_evaluation : float or None
+        For experiments, ladders and failed runs before the run, and for evaluation; None as above.
+    usd_data, usd_staff : float
     energy_j : float or None
         Drawn by the site; None without a power figure.
     carbon_kg : float or None
@@ -562,6 +569,39 @@ class Cost:
     carbon_kg: float | None
     spread: tuple[float, float] | None = None
     usd_inference: float | None = 0.0
+    usd_development: float | None = 0.0
+    usd_evaluation: float | None = 0.0
+    usd_data: float = 0.0
+    usd_staff: float = 0.0
+
+    @property
+    def usd_by_hours(self) -> float | None:
+        """Money that grows with the hours of the run; None where a price is missing."""
+        parts = (self.usd_compute, self.usd_power, self.usd_development, self.usd_evaluation)
+        known = [part for part in parts if part is not None]
+        return sum(known) + self.usd_staff if len(known) == len(parts) else None
+
+    @property
+    def usd_besides(self) -> float | None:
+        """Money that does not: storage, data and the model's use; None as above."""
+        if self.usd_inference is None:
+            return None
+        return self.usd_storage + self.usd_data + self.usd_inference
+
+    @property
+    def usd_by_part(self) -> dict[str, float]:
+        """Money by what it is for, the parts that cost anything, in the order of a stacked bar."""
+        parts = {
+            "accelerators": self.usd_compute,
+            "electricity": self.usd_power,
+            "development": self.usd_development,
+            "evaluation": self.usd_evaluation,
+            "staff": self.usd_staff,
+            "data": self.usd_data,
+            "storage": self.usd_storage,
+            "inference": self.usd_inference,
+        }
+        return {name: part for name, part in parts.items() if part}
 
     @property
     def wall_time_interval(self) -> Interval | None:
@@ -575,11 +615,11 @@ class Cost:
 
     @property
     def usd_interval(self) -> Interval | None:
-        """Range of the money, of which that for training is uncertain."""
-        if self.usd is None or self.spread is None:
+        """Range of the money, of which that for hours is uncertain."""
+        hours, besides = self.usd_by_hours, self.usd_besides
+        if hours is None or besides is None or self.spread is None:
             return None
-        certain = self.usd_storage + (self.usd_inference or 0.0)
-        lower, upper = ((self.usd - certain) * end + certain for end in self.spread)
+        lower, upper = (hours * end + besides for end in self.spread)
         return Interval(lower=lower, upper=upper, level=SPREAD_LEVEL, kind="prediction")
 
     def _around(self, value: float) -> Interval | None:
@@ -601,9 +641,8 @@ class Cost:
     @property
     def usd(self) -> float | None:
         """All money, or None where a part of it is unknown."""
-        if self.usd_compute is None or self.usd_power is None or self.usd_inference is None:
-            return None
-        return self.usd_compute + self.usd_power + self.usd_storage + self.usd_inference
+        hours, besides = self.usd_by_hours, self.usd_besides
+        return None if hours is None or besides is None else hours + besides
 
 
 LimitKey = Literal["compute", "time", "money", "memory", "storage", "unique_tokens", "batch"]

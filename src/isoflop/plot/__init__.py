@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from isoflop.plot._metric_by_family import metric_by_family as metric_by_family
     from isoflop.plot._metric_held_out import metric_held_out as metric_held_out
     from isoflop.plot._metric_of_loss import metric_of_loss as metric_of_loss
+    from isoflop.plot._money import money as money
     from isoflop.plot._next_token import next_token as next_token
     from isoflop.plot._objective_surface import objective_surface as objective_surface
     from isoflop.plot._optimum_sensitivity import optimum_sensitivity as optimum_sensitivity
@@ -114,6 +115,7 @@ FIGURES = (
     "metric_by_family",
     "metric_held_out",
     "metric_of_loss",
+    "money",
     "next_token",
     "objective_surface",
     "optimum_sensitivity",

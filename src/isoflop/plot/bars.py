@@ -12,14 +12,18 @@ import plotly.graph_objects as go
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import Theme, Trace
-from isoflop.units import format_quantity
+from isoflop.units import Dimension, format_quantity
 
 BAR_PX, FRAME_PX, LEGEND_PX = 44, 90, 40
 
 LABELS: dict[str, Any] = {"autorange": "reversed", "showgrid": False}
 """The axis of the labels, the first at the top."""
 
-_BYTES = ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
+_UNITS: dict[Dimension, Sequence[tuple[float, str]]] = {
+    "bytes": ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1.0, "bytes")),
+    "usd": ((1e9, "billion US dollars"), (1e6, "million US dollars"),
+            (1e3, "thousand US dollars"), (0.0, "US dollars")),
+}  # fmt: skip
 
 
 def height_px(n_bars: int) -> int:
@@ -37,27 +41,29 @@ def vertical(x: float, line: Mapping[str, object]) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stacks:
-    """Bytes by component, a bar a row, against limits.
+    """Bytes or money by component, a bar a row, against limits.
 
     Parameters
     ----------
     title : str
         Of the axis, without unit.
     rows : mapping of str to mapping of str to float
-        Bytes of each component by the row's label.
+        Of each component by the row's label.
     lines : sequence of (float, str)
-        Limits in bytes, each with the dash of its line.
+        Limits, each with the dash of its line.
+    dimension : {"bytes", "usd"}
     """
 
     title: str
     rows: Mapping[str, Mapping[str, float]]
     lines: Sequence[tuple[float, str]] = ()
+    dimension: Dimension = "bytes"
 
 
 def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> go.Figure:
-    """Draw bytes by component, stacked, one bar a row."""
+    """Draw components, stacked, one bar a row."""
     rows = picture.rows
-    unit, name = _unit(max(sum(row.values()) for row in rows.values()))
+    unit, name = _unit(max(sum(row.values()) for row in rows.values()), picture.dimension)
     components = list(next(iter(rows.values())))
     traces: list[Trace] = [
         {
@@ -83,7 +89,8 @@ def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> 
         "yaxis": LABELS,
     }
     totals = ", ".join(
-        f"{label}: {format_quantity(sum(row.values()), 'bytes')}" for label, row in rows.items()
+        f"{label}: {format_quantity(sum(row.values()), picture.dimension)}"
+        for label, row in rows.items()
     )
     return assemble(
         traces,
@@ -95,6 +102,9 @@ def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> 
     )
 
 
-def _unit(largest_bytes: float) -> tuple[float, str]:
-    """Return the unit that suits the largest bar, in bytes, and its name."""
-    return next(((unit, name) for unit, name in _BYTES if largest_bytes >= unit), (1.0, "bytes"))
+def _unit(largest: float, dimension: Dimension) -> tuple[float, str]:
+    """Return the unit that suits the largest bar, and its name."""
+    unit, name = next(
+        (one for one in _UNITS[dimension] if largest >= one[0]), _UNITS[dimension][-1]
+    )
+    return unit or 1.0, name

@@ -227,25 +227,16 @@ def _cost(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
 
 def _money(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost = plan.cost
-    if cost.usd_compute is None or cost.usd_power is None:
-        note = "price or power unknown"
-    else:
-        parts = {
-            "compute": cost.usd_compute,
-            "power": cost.usd_power,
-            "storage": cost.usd_storage,
-            "inference": cost.usd_inference or 0.0,
-        }
-        note = ", ".join(
-            f"{name} {format_quantity(value, 'usd')}" for name, value in parts.items() if value > 0
-        )
+    note = "price or power unknown"
+    if cost.usd is not None:
+        parts = cost.usd_by_part.items()
+        note = ", ".join(f"{name} {format_quantity(value, 'usd')}" for name, value in parts)
     spread = _ends(cost.usd_interval, "usd")
     return _Figure(
         label="Money",
         value="no price" if cost.usd is None else format_quantity(cost.usd, "usd"),
         note=spread or note,
-        help="US dollars for accelerators, electricity where it is not in their price, and "
-        f"storage: {note}.",
+        help=f"US dollars, all that is asked for: {note}.",
     )
 
 
@@ -255,7 +246,7 @@ def _energy(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         label="Energy",
         value="unknown" if cost.energy_j is None else format_quantity(cost.energy_j, "joules"),
         note="no power figure" if cost.carbon_kg is None else _carbon(cost.carbon_kg),
-        help="Thermal design power times hours times PUE; carbon by the grid's intensity.",
+        help="Thermal design power, times hours, hosts and PUE; carbon by the grid's intensity.",
     )
 
 

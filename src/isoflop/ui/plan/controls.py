@@ -10,6 +10,7 @@ import streamlit as st
 
 from isoflop.options import from_mapping, option
 from isoflop.planning import DEFAULT_ACCELERATOR, Accelerator, Budget, PlanOptions, find_accelerator
+from isoflop.planning.budget import price_usd_per_hour
 from isoflop.planning.failures import Failures
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.types import Dtype
@@ -56,11 +57,15 @@ def everything() -> Inputs:
     accelerator = accelerator_input()
     hardware = hardware_inputs(accelerator)
     st.subheader("Limits", anchor=False)
-    budget = limit_inputs(hardware)
+    budget = limit_inputs(accelerator, hardware)
     st.subheader("Model", anchor=False)
     size = {"params": budget_inputs.size()}
     given = (
-        size | plan_model.model_inputs() | plan_model.request_inputs() | plan_model.site_inputs()
+        size
+        | plan_model.model_inputs()
+        | plan_model.request_inputs()
+        | plan_model.site_inputs()
+        | plan_model.besides_inputs()
     )
     options = from_mapping(PlanOptions, given)
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
@@ -99,6 +104,23 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
     dtype = _dtype_input(accelerator)
     mfu, realised, goodput = budget_inputs.own_shares()
     failures = plan_model.failure_inputs() if goodput is None else Failures()
+    acquisition = plan_model.acquisition_inputs(accelerator)
+    price = _price_input(accelerator) if acquisition.way == "on-demand" else None
+    return Budget(
+        accelerators=count,
+        wall_time_s=time_s,
+        mfu=mfu,
+        realised=realised,
+        goodput=goodput,
+        failures=failures,
+        price_usd_per_hour=price,
+        acquisition=acquisition,
+        dtype=dtype,
+    )
+
+
+def _price_input(accelerator: Accelerator) -> float | None:
+    """Draw the price of one rented hour, and return it; None where none is known or given."""
     known = accelerator.price_usd_per_hour
     price = option_inputs.quantity(
         Budget,
@@ -110,16 +132,7 @@ def hardware_inputs(accelerator: Accelerator) -> Budget:
         is_default_fixed=False,
     )
     has_price = known is not None or bool(st.session_state.get("price"))
-    return Budget(
-        accelerators=count,
-        wall_time_s=time_s,
-        mfu=mfu,
-        realised=realised,
-        goodput=goodput,
-        failures=failures,
-        price_usd_per_hour=price if has_price else None,
-        dtype=dtype,
-    )
+    return price if has_price else None
 
 
 def _price_note(accelerator: Accelerator) -> str:
@@ -142,10 +155,10 @@ def _dtype_input(accelerator: Accelerator) -> Dtype:
     return cast(Dtype, chosen)
 
 
-def limit_inputs(hardware: Budget) -> Budget:
+def limit_inputs(accelerator: Accelerator, hardware: Budget) -> Budget:
     """Draw the limits beside hardware and time, and return the budget with them."""
     money = limit("usd", key="money", default=2e6, kind=inputs.MONEY, is_on=True)
-    if money is not None and hardware.price_usd_per_hour is None:
+    if money is not None and price_usd_per_hour(hardware, accelerator) is None:
         st.caption("No price is known: money is no limit until you give one.")
         money = None
     storage = limit("storage_bytes", key="storage", default=100e12, kind=BYTES, is_on=True)

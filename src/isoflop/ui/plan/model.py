@@ -7,8 +7,14 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop.accounting import find_family, load_families
-from isoflop.options import option
-from isoflop.planning import PlanOptions
+from isoflop.options import from_mapping, option
+from isoflop.planning import Accelerator, Budget, PlanOptions
+from isoflop.planning.acquisition import (
+    Acquisition,
+    KnownPrice,
+    purchase_price,
+    reserved_price,
+)
 from isoflop.planning.failures import Failures, usual_failure_rate
 from isoflop.planning.memory import load_optimizers
 from isoflop.ui import budget_inputs, inputs, option_inputs
@@ -43,6 +49,24 @@ MONTHS = Quantity(
     write=lambda value: f"{value:.6g}",
     upper=1200.0,
 )
+
+YEARS = Quantity(
+    dimension="count",
+    stops=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0),
+    write=lambda value: f"{value:.6g}",
+    upper=30.0,
+)
+
+USED = replace(inputs.SHARE, stops=tuple(round(0.05 * step, 2) for step in range(2, 21)))
+
+SHARE_MORE = Quantity(
+    dimension="count",
+    stops=(0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0),
+    write=lambda value: f"{value:.6g}",
+    upper=1000.0,
+)
+
+SUMS = replace(inputs.MONEY, stops=(0.0, *inputs.MONEY.stops))
 
 RATE = Quantity(
     dimension="count",
@@ -105,6 +129,47 @@ def failure_inputs() -> Failures:
                 Failures, "save_every_s", key="save-every", default=1800.0, kind=SHORT_TIME
             ),
         )
+
+
+def acquisition_inputs(accelerator: Accelerator) -> Acquisition:
+    """Draw how accelerators are paid for, and return that."""
+    way = option_inputs.choice(Budget, "acquisition.way", key="acquire", style="row")
+    if way == "on-demand":
+        return Acquisition()
+    given: Given = {"way": way}
+    if way == "reserved":
+        known = reserved_price(accelerator.key)
+        given["reserved_usd_per_hour"] = option_inputs.quantity(
+            Budget,
+            "acquisition.reserved_usd_per_hour",
+            key="reserved",
+            default=2.0 if known is None else known.usd,
+            kind=inputs.PRICE,
+            note=_known(known),
+            is_default_fixed=False,
+        )
+    else:
+        known = purchase_price(accelerator.key)
+        given["purchase_usd"] = option_inputs.quantity(
+            Budget,
+            "acquisition.purchase_usd",
+            key="purchase",
+            default=3e4 if known is None else known.usd,
+            kind=inputs.MONEY,
+            note=_known(known),
+            is_default_fixed=False,
+        )
+        given["lifetime_years"] = option_inputs.quantity(
+            Budget, "acquisition.lifetime_years", key="lifetime", kind=YEARS
+        )
+    given["used_share"] = option_inputs.quantity(
+        Budget, "acquisition.used_share", key="used", kind=USED
+    )
+    return from_mapping(Acquisition, given)
+
+
+def _known(price: KnownPrice | None) -> str:
+    return "No published price is known." if price is None else f"Default: {price.note}."
 
 
 def model_inputs() -> Given:
@@ -225,12 +290,34 @@ def _served_in() -> str | None:
     return None if found == BEST else found
 
 
+def besides_inputs() -> Given:
+    """Draw what is paid besides the run's hours; return the options of a plan that say so."""
+    with st.expander("Other money", icon=":material/payments:"):
+        return {
+            "site.development_share": option_inputs.quantity(
+                PlanOptions, "site.development_share", key="development", kind=SHARE_MORE
+            ),
+            "site.evaluation_share": option_inputs.quantity(
+                PlanOptions, "site.evaluation_share", key="evaluation", kind=SHARE_MORE
+            ),
+            "site.data_usd": option_inputs.quantity(
+                PlanOptions, "site.data_usd", key="data-cost", kind=SUMS
+            ),
+            "site.staff_usd_per_month": option_inputs.quantity(
+                PlanOptions, "site.staff_usd_per_month", key="staff", kind=SUMS
+            ),
+        }
+
+
 def site_inputs() -> Given:
     """Draw the site and what is kept on disk; return the options of a plan that say so."""
     disk = replace(PER_KWH, stops=tuple(round(0.001 * step, 3) for step in range(101)))
     with st.expander("Site and storage", icon=":material/bolt:"):
         given: Given = {
             "site.pue": option_inputs.quantity(PlanOptions, "site.pue", key="pue", kind=RATIO),
+            "site.host_share": option_inputs.quantity(
+                PlanOptions, "site.host_share", key="hosts", kind=RATIO
+            ),
             "site.carbon_kg_per_kwh": option_inputs.quantity(
                 PlanOptions, "site.carbon_kg_per_kwh", key="carbon", kind=PER_KWH
             ),

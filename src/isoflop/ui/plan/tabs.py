@@ -23,6 +23,7 @@ from isoflop.ui.plan.results import View
 TABS = {
     "frontier": "Frontier",
     "time": "Time and layout",
+    "money": "Money",
     "memory": "Memory",
     "shape": "Model shape",
     "hints": "Hyper-parameters",
@@ -43,6 +44,7 @@ def show(shown: View) -> None:
     draw: dict[str, Callable[[View], None]] = {
         "frontier": _frontier,
         "time": plan_build.time,
+        "money": _money,
         "memory": plan_build.memory,
         "shape": plan_build.shape,
         "hints": plan_build.hyperparameters,
@@ -145,6 +147,13 @@ def _money_bars(found: Tornado) -> None:
         panels.drawn(plot.tornado(found, of="usd", theme=APP), key="chart.tornado.usd")
     else:
         st.caption("Money does not change: there is no price, or money is itself the limit.")
+
+
+def _money(shown: View) -> None:
+    """Draw what the money goes into, by each way to pay."""
+    panels.drawn(plot.money(shown.planned.money(), theme=APP), key="chart.money")
+    (parts,) = shown.planned.sheets("money")
+    plan_build.table(parts)
 
 
 def _assumptions(shown: View) -> None:

@@ -1,0 +1,195 @@
+"""How accelerators are paid for: by the hour, reserved, or bought; and what an hour then costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from isoflop.data import read_toml, require_keys
+from isoflop.errors import PlanError
+from isoflop.options import Option, problems
+from isoflop.units import HOUR_S, YEAR_S, format_quantity
+
+PRICES_FILE = "prices.toml"
+
+Way = Literal["on-demand", "reserved", "bought"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPrice:
+    """One published price.
+
+    Parameters
+    ----------
+    usd : float
+        An hour, or for one accelerator.
+    note : str
+        Terms, date and source, in words.
+    """
+
+    usd: float
+    note: str
+
+
+@cache
+def load_prices() -> Mapping[str, Any]:
+    """Return the file of prices as it is written.
+
+    Raises
+    ------
+    CatalogError
+        If it is malformed.
+    """
+    document = read_toml(PRICES_FILE)
+    needed = {
+        "reserved": {"usd_per_hour", "months", "date", "source"},
+        "purchase": {"usd", "what", "date", "source"},
+    }
+    for kind, names in needed.items():
+        for key, entry in document[kind].items():
+            require_keys(entry, where=f"{kind}.{key} of {PRICES_FILE}", required=frozenset(names))
+    return document
+
+
+def reserved_price(accelerator_key: str) -> KnownPrice | None:
+    """Return what a reserved accelerator-hour was published to cost; None where nothing was."""
+    entry = load_prices()["reserved"].get(accelerator_key)
+    if entry is None:
+        return None
+    note = f"reserved for {entry['months']} months, {entry['date']}: {entry['source']}"
+    return KnownPrice(usd=entry["usd_per_hour"], note=note)
+
+
+def purchase_price(accelerator_key: str) -> KnownPrice | None:
+    """Return what one accelerator was published to cost in a cluster; None where nothing was."""
+    entry = load_prices()["purchase"].get(accelerator_key)
+    if entry is None:
+        return None
+    return KnownPrice(usd=entry["usd"], note=f"{entry['what']}, {entry['date']}: {entry['source']}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquisition:
+    """How accelerators are paid for.
+
+    Parameters
+    ----------
+    way : {"on-demand", "reserved", "bought"}
+    reserved_usd_per_hour : float or None
+        None takes the published price.
+    purchase_usd : float or None
+        For one accelerator with its share of host and network; None takes the published price.
+    lifetime_years : float
+        That a bought one is used.
+    used_share : float
+        Of the time that is paid for, reserved or owned, in which anything runs.
+
+    Raises
+    ------
+    PlanError
+        Naming every figure that is impossible.
+    """
+
+    way: Annotated[
+        Way,
+        Option(
+            label="Accelerators are",
+            help="Rented by the hour, reserved, or bought and written off over their life. What is "
+            "reserved or owned is paid for when idle, too.",
+            flag="acquire",
+            choices={"on-demand": "Rented", "reserved": "Reserved", "bought": "Bought"},
+        ),
+    ] = "on-demand"
+    reserved_usd_per_hour: Annotated[
+        float | None,
+        Option(
+            label="Reserved price",
+            help="US dollars for an hour of one reserved accelerator; a published one unless "
+            "given.",
+            dimension="usd_per_hour",
+            flag="reserved-price",
+            gt=0.0,
+        ),
+    ] = None
+    purchase_usd: Annotated[
+        float | None,
+        Option(
+            label="Purchase price",
+            help="US dollars for one accelerator with its share of host and network; a "
+            "published one unless given. Electricity, site and staff come besides.",
+            dimension="usd",
+            flag="purchase-price",
+            gt=0.0,
+        ),
+    ] = None
+    lifetime_years: Annotated[
+        float,
+        Option(
+            label="Lifetime (years)",
+            help="Over which a bought one is written off. Amazon's 10-K for 2024 counts 5 years "
+            "for servers in the reach of AI.",
+            flag="lifetime",
+            gt=0.0,
+            le=30.0,
+        ),
+    ] = 5.0
+    used_share: Annotated[
+        float,
+        Option(
+            label="Time in use",
+            help="Share of the reserved or owned time in which anything runs.",
+            dimension="fraction",
+            flag="used-share",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = 1.0
+
+    def __post_init__(self) -> None:
+        wrong = problems(self)
+        if wrong:
+            raise PlanError("This way to pay is impossible.", detail="\n".join(wrong))
+
+    def usd_per_hour(self, accelerator_key: str, rented: float | None) -> float | None:
+        """Return the price of an accelerator-hour that is used; None where none is known.
+
+        Parameters
+        ----------
+        accelerator_key : str
+        rented : float or None
+            By the hour.
+        """
+        if self.way == "on-demand":
+            return rented
+        price = self._reserved(accelerator_key)
+        if self.way == "bought":
+            price = self._bought(accelerator_key)
+        return None if price is None else price / self.used_share
+
+    def _reserved(self, accelerator_key: str) -> float | None:
+        known = reserved_price(accelerator_key)
+        return self.reserved_usd_per_hour or (None if known is None else known.usd)
+
+    def _bought(self, accelerator_key: str) -> float | None:
+        known = purchase_price(accelerator_key)
+        whole = self.purchase_usd or (None if known is None else known.usd)
+        return None if whole is None else whole / (self.lifetime_years * YEAR_S / HOUR_S)
+
+    def described(self, accelerator_key: str) -> str:
+        """Say what the price of an hour rests on; empty where it is rented."""
+        if self.way == "on-demand":
+            return ""
+        idle = "" if self.used_share == 1 else f", in use {self.used_share:.0%} of the time"
+        if self.way == "reserved":
+            known = reserved_price(accelerator_key)
+            own = self.reserved_usd_per_hour is not None or known is None
+            return f"reserved{idle}, " + ("your own price" if own or not known else known.note)
+        bought = purchase_price(accelerator_key)
+        whole = self.purchase_usd or (0.0 if bought is None else bought.usd)
+        source = "your own price" if self.purchase_usd or not bought else bought.note
+        return (
+            f"bought at {format_quantity(whole, 'usd')} for {self.lifetime_years:g} years{idle}, "
+            f"{source}"
+        )
