@@ -83,7 +83,7 @@ def own_environment(
             monkeypatch.delenv(name)
     # Of heavy work, only its own tests start processes.
     monkeypatch.setenv("ISOFLOP_EXECUTOR", "inline")
-    monkeypatch.setenv("ISOFLOP_READY_WORKER_S", "0")
+    monkeypatch.setenv("ISOFLOP_READY_WORKER", "off")
     # A page that runs without a browser has nobody's cookie.
     monkeypatch.setenv("ISOFLOP_IDENTITY", "local")
     home = tmp_path_factory.mktemp("user")

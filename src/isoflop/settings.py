@@ -210,12 +210,13 @@ SETTINGS: tuple[Setting, ...] = (
         "for more is ended. On a cluster, the workers' own limit holds.",
     ),
     Setting(
-        name="ISOFLOP_READY_WORKER_S",
+        name="ISOFLOP_READY_WORKER",
         section="jobs",
-        default="120",
-        help="Seconds for which a training worker waits, PyTorch loaded (about 300 MB), once "
+        default="on",
+        choices=("on", "off"),
+        help="Whether a training worker waits for two minutes, PyTorch loaded (about 300 MB), once "
         "somebody who may train opens the Train page, so that the first loss comes sooner after "
-        "the click; `0`: workers start at the click.",
+        "the click; `off`: workers start at the click.",
     ),
 )
 """All settings, in the order of the documentation."""

@@ -304,8 +304,8 @@ def test_containers_on_one_folder_keep_their_own_workers(queue):
 
 @pytest.mark.slow
 def test_a_worker_made_ready_takes_the_run_that_comes(queue, tiny, finish):
-    assert queue.ensure_ready(60)
-    assert not queue.ensure_ready(60)  # one is enough
+    assert queue.ensure_ready()
+    assert not queue.ensure_ready()  # one is enough
     [ready] = queue.workers()
     [run] = queue.submit([tiny()])
     assert queue.ensure_workers(1) == 0

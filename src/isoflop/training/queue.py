@@ -25,6 +25,8 @@ from isoflop.training.runs import ACTIVE, ENDED_EARLY, Run, Status, list_runs
 
 MIN_FREE_BYTES = 200 * 2**20
 READY_POLL_S = 0.05
+READY_S = 120.0
+"""How long a worker that was made ready waits for a run before it ends."""
 STOP_GRACE_S = 10.0
 """How long a worker may take to put its checkpoint away before it is killed."""
 
@@ -182,20 +184,15 @@ class RunQueue:
                 self._bell().touch()
         return n_new
 
-    def ensure_ready(self, for_s: float) -> bool:
+    def ensure_ready(self) -> bool:
         """Start a worker ahead of its first run, if this machine has none; say whether one was.
 
         It loads what every run needs, which is most of the time to a first loss, and waits.
-
-        Parameters
-        ----------
-        for_s : float
-            How long it waits for a run before it ends.
         """
         with self._lock():
             if self.workers():
                 return False
-            self._start_worker("--wait", f"{for_s:g}")
+            self._start_worker("--wait", f"{READY_S:g}")
             return True
 
     def await_queued(self, for_s: float, *, is_ended: Callable[[], bool]) -> None:

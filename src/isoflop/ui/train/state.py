@@ -106,10 +106,9 @@ def keep_working(runs: Sequence[Run]) -> None:
 
 def make_ready() -> None:
     """Have a worker load what it needs while the person still chooses."""
-    for_s = settings.number("ISOFLOP_READY_WORKER_S")
-    if for_s > 0:
+    if settings.text("ISOFLOP_READY_WORKER") == "on":
         with contextlib.suppress(OSError):  # the start says what the disk refuses
-            queue().ensure_ready(for_s)
+            queue().ensure_ready()
 
 
 def n_running() -> int:
