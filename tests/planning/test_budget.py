@@ -156,4 +156,4 @@ def test_electricity_and_storage_are_paid_apart() -> None:
     assert spent.usd_compute == pytest.approx(25)
     assert spent.usd_power == pytest.approx(10 * 0.7 * 1.5 * 0.1)
     assert spent.usd_storage == pytest.approx(1000 * 0.023 * 2)
-    assert spent.usd == pytest.approx(25 + 0.7 + 46)
+    assert spent.usd == pytest.approx(25 + 1.05 + 46)
