@@ -166,7 +166,8 @@ SETTINGS: tuple[Setting, ...] = (
         section="server",
         default_text="none besides addresses and this machine's own names",
         help="Names by which people reach the server, by commas: `isoflop.example.org`, "
-        "`*.example.org`. Their pages may call the API.",
+        "`*.example.org`, or `*` for any. Asked by another name, it refuses: a foreign site could "
+        "let its own name lead here.",
     ),
     Setting(
         name="ISOFLOP_API",

@@ -115,6 +115,7 @@ def visit(app: str, chromium: Browser) -> Iterator[Visit]:
         page = person.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: failures.append(f"script: {error}"))
+        page.on("console", lambda said: failures.extend(_refused(said.text)))
         page.on("request", lambda request: failures.extend(_elsewhere(request.url)))
         page.goto(app + address)
         settle(page)
@@ -126,6 +127,10 @@ def visit(app: str, chromium: Browser) -> Iterator[Visit]:
         person.close()
     assert not any(shown)
     assert failures == []
+
+
+def _refused(text: str) -> list[str]:
+    return [text] if "Content Security Policy" in text else []
 
 
 def _elsewhere(url: str) -> list[str]:

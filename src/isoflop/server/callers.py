@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 
 from isoflop import people, settings
 from isoflop.people import Actor
-from isoflop.server.hosts import is_named
+from isoflop.server.hosts import is_own_origin
 from isoflop.server.problems import Refused
 
 API_SETTING = "ISOFLOP_API"
@@ -54,15 +54,6 @@ def require_same_site(request: Request) -> None:
             detail=f"Origin: {origin}." if origin else "",
             hint="Call it from a program, or from a page of this server.",
         )
-
-
-def is_own_origin(origin: str, host_header: str | None) -> bool:
-    """Say whether a page of this server sends an ``Origin``, or one of a name that is set."""
-    try:
-        place = urlsplit(origin)
-        return place.netloc == host_header or is_named(place.hostname)
-    except ValueError:
-        return False
 
 
 def require_token(request: Request) -> Actor | None:

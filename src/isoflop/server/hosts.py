@@ -12,15 +12,19 @@ import socket
 from functools import cache
 from urllib.parse import urlsplit
 
-from isoflop import settings
+from isoflop.settings import entries
 
 SETTING = "ISOFLOP_HOSTS"
 ANY = "*"
 
 
 def named() -> tuple[str, ...]:
-    """Return the names that the setting gives, in lower case; ``*`` is any."""
-    return tuple(name.lower().rstrip(".") for name in settings.entries(SETTING))
+    """Return the names that the setting gives, in lower case; ``*`` is any.
+
+    They may be written as addresses of sites are, with scheme and port, which do not count.
+    """
+    places = (urlsplit(entry if "//" in entry else f"//{entry}") for entry in entries(SETTING))
+    return tuple(place.hostname.rstrip(".") for place in places if place.hostname)
 
 
 def is_named(host: str | None) -> bool:
@@ -49,6 +53,15 @@ def is_known(host_header: str | None) -> bool:
     if not host or parts.username is not None or parts.path or parts.query or parts.fragment:
         return False
     return _is_address(host) or host in _own_names() or ANY in named() or is_named(host)
+
+
+def is_own_origin(origin: str, host_header: str | None) -> bool:
+    """Say whether a page of this server sends an ``Origin``, or one of a name that is set."""
+    try:
+        place = urlsplit(origin)
+        return place.netloc == host_header or is_named(place.hostname)
+    except ValueError:
+        return False
 
 
 def _is_address(host: str) -> bool:

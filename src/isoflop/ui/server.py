@@ -14,7 +14,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
 
+from isoflop.server.front import Front
 from isoflop.server.mount import routes
+from isoflop.server.packed import Packed
 from isoflop.ui import messages
 from isoflop.ui.visitor import PersonCookie
 
@@ -24,7 +26,7 @@ logger = logging.getLogger("isoflop.server")
 
 
 ROUTES = routes()
-MIDDLEWARE = [Middleware(PersonCookie)]
+MIDDLEWARE = [Middleware(Packed), Middleware(Front), Middleware(PersonCookie)]
 WARM_AFTER_S = 0.5
 """Importing holds up the server: it first answers that it is healthy."""
 

@@ -1,1 +1,0 @@
-"""The page Workspaces: what a person works on, saved, shared, opened again."""
