@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import html
 import itertools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.api.test_report import words as words_of
 
 from isoflop.cli import commands, main
 from isoflop.cli.plan_figures import FIGURES
@@ -637,3 +640,58 @@ def test_parameters_and_weights_are_typed(capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert "alpha      0.34" in out
     assert "weighted by tokens" in out
+
+
+# --- Reports --------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_report_holds_code_that_makes_its_numbers_again(
+    call: Call, runs_csv: Path, tmp_path: Path
+) -> None:
+    path, json_path = tmp_path / "report.html", tmp_path / "fit.json"
+    code, out, _ = call(
+        "report", runs_csv, "--exclude", "2,5", "--usd", "250k", "--to", path, "--json", json_path
+    )  # fmt: skip
+    assert (code, out.strip()) == (0, str(path))
+    shown = words_of(path.read_text(encoding="utf-8"))
+    found = re.search(r"<h2>Code</h2><pre>(.*?)</pre>", shown, re.DOTALL)
+    assert found is not None
+    script = tmp_path / "shown.py"
+    script.write_text(html.unescape(found[1]) + "\nprint('@' + result.to_json())\n")
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    again = json.loads(done.stdout.split("@")[-1])
+    assert again["values"] == pytest.approx(json.loads(json_path.read_text())["values"], rel=1e-9)
+    assert again["n_rows"] == 10
+    assert "parameters" in done.stdout.split("@")[0]  # the plan, too
+
+
+def test_without_a_budget_a_report_has_no_plan(
+    call: Call, runs_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("report", runs_csv, "--law", "chinchilla")[0] == 0
+    shown = words_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "<h2>Plan</h2>" not in shown
+    assert "<h2>Parameters</h2>" in shown
+
+
+def test_a_report_without_a_browser_says_what_it_lacks(
+    call: Call, runs_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "absent"))
+    code, _, err = call("report", runs_csv, "--law", "chinchilla", "--figures", tmp_path)
+    assert code == 2
+    assert "Install Chromium or Chrome" in err
+
+
+def test_a_mirror_is_filled_with_every_table_that_does_not_ship(
+    call: Call, mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [item for item in list_datasets() if not item.is_shipped]
+    monkeypatch.setattr(commands, "list_datasets", lambda: there[:2])
+    assert call("datasets", "--mirror", tmp_path / "mirror")[0] == 0
+    assert {path.name for path in (tmp_path / "mirror").iterdir()} == {i.file for i in there[:2]}
