@@ -49,6 +49,7 @@ CHROME = ("theme", "tour", "share", "nav")
 SHOWN_BY: dict[str, tuple[str, ...]] = {
     "frontier": ("frontier",),
     "time": ("time",),
+    "money": ("money",),
     "memory": ("memory",),
     "shape": ("shape",),
     "hints": ("hints",),

@@ -59,6 +59,7 @@ FIGURES: Mapping[str, Callable[[Asked], Any]] = {
     "risk": lambda a: plot.risk(a.planned.risk(a.target, a.by)),
     "tornado.loss": lambda a: plot.tornado(a.planned.tornado()),
     "tornado.usd": lambda a: plot.tornado(a.planned.tornado(), of="usd"),
+    "money": lambda a: plot.money(a.planned.money()),
     "disk": lambda a: plot.disk(a.plan),
 }
 """Every figure of the Plan page for one plan, named as the page names it."""
