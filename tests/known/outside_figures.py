@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from benchmarks.planning import serving
 
-from isoflop.accounting import count_flop, find_model
+from isoflop.accounting import find_model
+from isoflop.accounting.flop import attention_score_flop
 from isoflop.laws import load_published_fits
 from isoflop.planning import Layout, compute_optimal
 from isoflop.planning.failures import Failures, interruptions
@@ -116,24 +117,28 @@ def _hours(key: str, _given: Given) -> float:
     return check.planned_hours
 
 
-def _mfu(name: str, given: Given) -> float:
-    rate = float(given["tokens_per_s"]) * _flop_per_token(name, given)
+def _mfu(_name: str, given: Given) -> float:
+    rate = float(given["tokens_per_s"]) * _flop_per_token(given)
     return rate / (float(given["accelerators"]) * float(given["peak_flop_per_s"]))
 
 
-def _flop_per_token(name: str, given: Given) -> float:
-    if "params" in given:  # a shape that the catalog lacks: PaLM, appendix B
-        attention = 12.0 * float(given["layers"]) * float(given["width"]) * float(given["context"])
-        return 6 * float(given["params"]) + attention * (given["attention"] == "yes")
-    shape = find_model(name).architecture
-    convention = given["convention"]
-    return count_flop(shape, convention=convention).training_flop  # type: ignore[arg-type]
+def _flop_per_token(given: Given) -> float:
+    """Count those of PaLM, a shape that the catalog lacks, by the engine's own attention."""
+    shape = replace(
+        find_model("GPT-3 175B").architecture,
+        n_layers=int(given["layers"]),
+        n_heads=int(given["heads"]),
+        n_kv_heads=1,
+        head_dim=256,
+    )
+    scores = 3 * attention_score_flop(shape, int(given["context"]), causal=False)
+    return 6 * float(given["params"]) + scores * (given["attention"] == "yes")
 
 
 def _static_memory(name: str, given: Given) -> float:
     """Weights, gradients and optimiser states, scaled to the size that was published."""
     shape = find_model(name).architecture
-    layout = Layout(data=int(given["data"]), zero_stage=int(given["zero"]))  # type: ignore[arg-type]
+    layout = Layout(data=int(given["data"]), zero_stage=int(given["zero"]))
     setup = TrainingSetup(optimizer=find_optimizer(given["optimizer"]), layout=layout)
     memory = training_memory(shape, setup)
     at_rest = memory.weights_bytes + memory.gradients_bytes + memory.optimizer_bytes
