@@ -197,9 +197,10 @@ class RunQueue:
 
     def await_queued(self, for_s: float, *, is_ended: Callable[[], bool]) -> None:
         """Wait until a run is queued, at most so long, or until told to end."""
+        bell = self._bell()
         until_s, heard = time.monotonic() + for_s, -1
-        while time.monotonic() < until_s and not is_ended():
-            ring = self._bell().stat().st_mtime_ns if self._bell().exists() else 0
+        while time.monotonic() < until_s and bell.parent.is_dir() and not is_ended():
+            ring = bell.stat().st_mtime_ns if bell.exists() else 0
             if ring != heard:  # to look through all runs costs more than to look at one file
                 heard = ring
                 if any(run.state().status == "queued" for run in list_runs(self.root)):

@@ -87,6 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.wait:
         load_ahead()
         queue.await_queued(options.wait, is_ended=lambda: stop_signal.is_set)
+        if not root.is_dir():
+            return
     while not stop_signal.is_set and (run := queue.claim()):
         with output_to(run.log_path), run.held():
             work(run, root=root, stop_signal=stop_signal)
