@@ -69,6 +69,11 @@ def winning_law(comparison: LawComparison | None) -> str:
     return min(found, key=found.__getitem__) if found else law_for_role("small-runs-default").key
 
 
+def next_size(table: LossTable) -> tuple[float, float]:
+    """Return parameters and tokens of a run beyond a ladder: twice its largest of each."""
+    return 2 * table.span("params")[1], 2 * table.span("tokens")[1]
+
+
 def next_budget_flop(table: LossTable) -> float:
     """Return a compute budget near a ladder: three times its largest run, in one digit."""
     return float(f"{NEXT_FACTOR * table.span('compute_flop')[1]:.0e}")
@@ -96,9 +101,46 @@ def predict_run(fitted: Fit, config: RunConfig, *, vocab_size: int, table: LossT
         If the fit has no band, or rests on fewer than three runs.
     """
     shape = small_model(config, vocab_size=vocab_size)
-    params = float(count_small_parameters(shape).total)
     tokens = float(config.budget_steps[-1] * config.tokens_per_step)
-    compute_flop = count_small_flop(shape).training_flop * tokens
+    return predict_size(
+        fitted,
+        params=float(count_small_parameters(shape).total),
+        tokens=tokens,
+        compute_flop=count_small_flop(shape).training_flop * tokens,
+        table=table,
+    )
+
+
+def predict_size(
+    fitted: Fit,
+    *,
+    params: float,
+    tokens: float,
+    compute_flop: float | None = None,
+    table: LossTable,
+) -> Prediction:
+    """Predict the loss of any run by its size, tokens and FLOP, with its prediction band.
+
+    Parameters
+    ----------
+    fitted : Fit
+        Of parameters and tokens, with draws.
+    params, tokens : float
+    compute_flop : float, optional
+        By default as many a parameter and token as the largest run of the table takes.
+    table : LossTable
+        The points that were fitted.
+
+    Raises
+    ------
+    FitError
+        If the fit has no band, or rests on fewer than three runs.
+    """
+    if compute_flop is None:
+        largest = int(np.argmax(table.values("compute_flop")))
+        size, seen = table.values("params")[largest], table.values("tokens")[largest]
+        per_pair_flop = table.values("compute_flop")[largest] / size / seen
+        compute_flop = float(per_pair_flop * params * tokens)
     values = {"params": params, "tokens": tokens, "compute_flop": compute_flop}
     try:
         at = {item.symbol: np.array([values[item.column]]) for item in fitted.law.inputs}

@@ -26,7 +26,7 @@ from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
 from isoflop.training.reporting import RunReport
 from isoflop.training.runs import FOLDER_SETTING, Run
-from isoflop.ui import shell
+from isoflop.ui import documents, shell
 from isoflop.ui.train import page as train_page
 from isoflop.ui.train import state as train_state
 from isoflop.units import parse_quantity
@@ -39,6 +39,7 @@ def root(tmp_path, monkeypatch):
     """Keep runs in a folder of the test, with workers that never come."""
     monkeypatch.setenv(FOLDER_SETTING, str(tmp_path / "runs"))
     monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path / 'forecasts.sqlite3'}")
+    documents.store.clear()
     monkeypatch.setattr(
         queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=0.0)
     )
@@ -202,24 +203,56 @@ def test_a_ladder_of_a_cluster_waits_ends_and_has_a_law(root):
     assert metrics(at)["Points"] == "12"
 
 
-def test_runs_of_other_code_are_followed_and_have_a_law(root):
+def report_run(params, tokens, name=""):
+    loss = 1.7 + 400 / params**0.34 + 410 / tokens**0.28
+    with RunReport(
+        name or f"{params:.0e} {tokens:.0e}", params=params, tokens=tokens, steps=100, ladder="Lab"
+    ) as report:
+        report.step(50, loss=loss + 1)
+        report.evaluation(100, loss=loss)
+    return loss
+
+
+@pytest.fixture
+def lab(root):
     for params in (1e6, 3e6, 1e7, 3e7, 1e8):
         for tokens in (1e8, 1e9):
-            loss = 1.7 + 400 / params**0.34 + 410 / tokens**0.28
-            with RunReport(
-                f"{params:.0e} {tokens:.0e}", params=params, tokens=tokens, steps=100, ladder="Lab"
-            ) as report:
-                report.step(50, loss=loss + 1)
-                report.evaluation(100, loss=loss)
+            report_run(params, tokens)
     (made,) = list_ladders(root)
+    return made
+
+
+def test_runs_of_other_code_are_followed_and_have_a_law(lab):
     for stage in train_page.STAGES:
-        at = healthy(open_page(stage=stage, run=made.id))
+        at = healthy(open_page(stage=stage, run=lab.id))
         if stage == "Evaluate":
             assert "Nats per token" in at.dataframe[0].value.columns
         if stage == "Law":
             assert metrics(at)["Points"] == "10"
-        if stage == "Forecast":
-            assert "Other code trains these runs" in words(at)
+
+
+def test_a_run_of_other_code_is_forecast_and_decided_by_its_report(lab):
+    at = healthy(open_page(stage="Forecast", run=lab.id, ladder_law="Chinchilla"))
+    assert "nats per token" in words(at)
+    at.text_input(key="forecast_name").set_value("400M").run()
+    at.text_input(key="forecast_parameters").set_value("400M").run()
+    at.text_input(key="forecast_tokens").set_value("4B").run()
+    at = healthy(press(at, "Record the forecast"))
+    assert "open" in list(at.dataframe[0].value["Result"])
+    report_run(100e6, 4e9, "400M")  # of another size: not the run predicted
+    at = healthy(open_page(stage="Forecast", run=lab.id))
+    assert list(at.dataframe[0].value["Result"]) == ["open"]
+    loss = report_run(400e6, 4e9, "400M")
+    at = healthy(open_page(stage="Forecast", run=lab.id))
+    assert at.dataframe[0].value["Outcome"][0] == pytest.approx(loss)
+    assert list(at.dataframe[0].value["Result"]) != ["open"]
+
+
+def test_a_run_that_was_reported_cannot_be_forecast(lab):
+    at = healthy(open_page(stage="Forecast", run=lab.id, ladder_law="Chinchilla"))
+    at.text_input(key="forecast_name").set_value("1e+06 1e+08").run()
+    at = press(at, "Record the forecast")
+    assert "its outcome may be known" in at.error[0].value.replace("\\", "")
 
 
 def test_runs_can_be_deleted(ladder, root):

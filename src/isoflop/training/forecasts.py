@@ -20,13 +20,17 @@ from isoflop.data import data_root
 from isoflop.errors import IsoflopError, TrainingError
 from isoflop.training.benchmark_table import DATASET
 from isoflop.training.config import RunConfig
+from isoflop.training.ladder import held_out_loss
+from isoflop.training.ladders import Ladder, find_ladder
 from isoflop.training.queue import RunQueue
-from isoflop.training.runs import find_run, list_runs
+from isoflop.training.runs import Run, find_run, list_runs
 
 if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
     from isoflop.store import Document, Documents
 
 KIND = "training-bet"
+SAME_SHARE = 0.02
+"""How far a reported run may be from the size and tokens predicted and still decide."""
 COLUMNS = (
     *("run", "made_utc", "settled_utc", "law", "rows", "params", "tokens", "compute_flop"),
     *("extrapolation", "predicted", "lower", "upper", "level", "outcome", "inside"),
@@ -82,9 +86,12 @@ class Forecast:
         The run in words.
     prediction : Prediction
     outcome_loss : float or None
-        In nats per byte.
+        In nats per byte, or as the reported runs of its ladder give it.
     settled : str
         When the outcome was read; empty before.
+    ladder : str
+        Id of the ladder of reported runs that the deciding run, of the name in ``label``, is to
+        join; empty where Isoflop trains it.
     """
 
     id: str
@@ -94,6 +101,7 @@ class Forecast:
     prediction: Prediction
     outcome_loss: float | None = None
     settled: str = ""
+    ladder: str = ""
 
     @property
     def is_inside(self) -> bool | None:
@@ -129,15 +137,7 @@ def register_forecast(
         If the band is no band, the budget is not the one predicted, or a run of this configuration
         exists already, so that its outcome may be known.
     """
-    if not (
-        0 < prediction.lower < prediction.loss < prediction.upper < math.inf
-        and 0 < prediction.level < 1
-    ):
-        raise TrainingError(
-            "The prediction is not a band around a loss.",
-            detail=f"{prediction.lower} to {prediction.upper} around {prediction.loss}.",
-            hint="Fit again with more rows, so that the band can be computed.",
-        )
+    _require_band(prediction)
     trained_tokens = config.budget_steps[-1] * config.tokens_per_step
     if len(config.token_budgets) != 1 or trained_tokens != prediction.tokens:
         raise TrainingError(
@@ -149,13 +149,7 @@ def register_forecast(
             "A run of this configuration exists already: its outcome may be known.",
             hint="Forecast another size, budget or seed.",
         )
-    forecast = Forecast(
-        id=secrets.token_hex(6),
-        run_id="",
-        made=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        label=config.label,
-        prediction=prediction,
-    )
+    forecast = _made_now(config.label, prediction)
     document = store.put(KIND, forecast.id, asdict(forecast))
     try:
         [run] = queue.submit([config])
@@ -165,6 +159,58 @@ def register_forecast(
     forecast = replace(forecast, run_id=run.id)
     store.put(KIND, forecast.id, asdict(forecast))
     return forecast
+
+
+def register_reported(
+    store: Documents, ladder: Ladder, name: str, prediction: Prediction
+) -> Forecast:
+    """Store a prediction of a run that other code is to train.
+
+    The first run that is reported into the ladder under that name from now on, and has the size
+    and tokens predicted, decides it.
+
+    Raises
+    ------
+    TrainingError
+        If the band is no band, there is no name, or the ladder has a run of it already, so that
+        its outcome may be known.
+    """
+    _require_band(prediction)
+    if not name.strip():
+        raise TrainingError(
+            "The run to come has no name.", hint="Give the name that it will be reported by."
+        )
+    if any(run.config().label == name for run in ladder.runs):
+        raise TrainingError(
+            f"The ladder has a run {name!r} already: its outcome may be known.",
+            hint="Name a run that has not been reported.",
+        )
+    forecast = _made_now(name, prediction, ladder=ladder.id)
+    store.put(KIND, forecast.id, asdict(forecast))
+    return forecast
+
+
+def _made_now(label: str, prediction: Prediction, *, ladder: str = "") -> Forecast:
+    return Forecast(
+        id=secrets.token_hex(6),
+        run_id="",
+        made=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        label=label,
+        prediction=prediction,
+        ladder=ladder,
+    )
+
+
+def _require_band(prediction: Prediction) -> None:
+    if not (
+        0 < prediction.lower < prediction.loss < prediction.upper < math.inf
+        and 0 < prediction.level < 1
+    ):
+        raise TrainingError(
+            "The prediction is not a band around a loss.",
+            detail=f"{prediction.lower} to {prediction.upper} around {prediction.loss}.",
+            hint="Fit again with more rows, so that the band can be computed.",
+        )
 
 
 def list_forecasts(store: Documents) -> list[Forecast]:
@@ -243,12 +289,32 @@ def score(forecasts: Sequence[Forecast]) -> Scoreboard:
 
 
 def _outcome(forecast: Forecast, queue: RunQueue) -> float | None:
+    run = deciding_run(forecast, root=queue.root)
+    points = run.history().of_kind("point") if run is not None else []
+    return held_out_loss(run.config(), points[-1]) if run is not None and points else None
+
+
+def deciding_run(forecast: Forecast, *, root: Path) -> Run | None:
+    """Return the run that decides a forecast; None if it is not there, or not yet."""
     try:
-        run = find_run(forecast.run_id, root=queue.root)
+        if not forecast.ladder:
+            return find_run(forecast.run_id, root=root)
+        runs = find_ladder(forecast.ladder, root=root).runs
     except TrainingError:
         return None  # deleted, or trained on another machine
-    points = run.history().of_kind("point")
-    return float(points[-1]["nats_per_byte"]) if points else None
+    return next((run for run in runs if _is_predicted(run, forecast)), None)
+
+
+def _is_predicted(run: Run, forecast: Forecast) -> bool:
+    """Say whether a reported run is the one predicted, and came after the prediction."""
+    config, model, made = run.config(), run.history().fact("model"), forecast.prediction
+    return (
+        config.label == forecast.label
+        and run.submission()[1] >= datetime.fromisoformat(forecast.made).timestamp()
+        and model is not None
+        and math.isclose(model["params"], made.params, rel_tol=SAME_SHARE)
+        and math.isclose(config.token_budgets[-1], made.tokens, rel_tol=SAME_SHARE)
+    )
 
 
 def _from_body(body: dict[str, Any]) -> Forecast:

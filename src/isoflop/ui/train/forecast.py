@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from isoflop import plot
-from isoflop.errors import FitError, IsoflopError
-from isoflop.forecast import LEVEL, N_DRAWS, predict_run
+from isoflop.errors import FitError
+from isoflop.forecast import LEVEL, N_DRAWS, next_size, predict_run, predict_size
 from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.following import Seen
 from isoflop.training.forecasts import (
+    SAME_SHARE,
     TWICE_WIDENED,
     Forecast,
     Prediction,
+    deciding_run,
     evidence_path,
     read_forecasts,
     register_forecast,
+    register_reported,
     score,
     settle_forecasts,
     unreadable_forecasts,
     widened_once,
 )
 from isoflop.training.ladders import Ladder
-from isoflop.training.runs import ACTIVE, find_run
+from isoflop.training.runs import ACTIVE
 from isoflop.ui import documents, messages, panels
 from isoflop.ui.train import law as train_law
 from isoflop.ui.train import state as train_state
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number, format_quantity, parse_number
 
 POLL_S = 2.0
 
@@ -54,47 +57,114 @@ def show_forecasts(ladder: Ladder | None) -> None:
 def _offer(ladder: Ladder) -> None:
     """Predict a run of choice, and let the forecast be recorded."""
     seen = train_state.look_at(ladder.runs)
-    if any(isinstance(one.config, ReportedConfig) for one in seen):
-        st.caption(
-            "Other code trains these runs, so none can be started here: make their points the "
-            "table of every page on the stage Law, and predict the next run on Explore."
-        )
-        return
     points = train_state.points_of(seen)
     if points is None:
         st.caption("No budget is reached yet: a forecast needs points to predict from.")
         return
+    is_reported = any(isinstance(one.config, ReportedConfig) for one in seen)
     left, right = st.columns([2, 3], gap="medium")
     with left:
         table = train_law.family_input(points.table)
         law_key = train_law.law_input()
-        config = _target_inputs(seen, table)
+        target = _reported_inputs(table) if is_reported else _target_inputs(seen, table)
     try:
         fitted = train_law.fit_law(law_key, table, n_draws=N_DRAWS)
-        prediction = predict_run(fitted, config, vocab_size=_vocab_size(seen), table=table)
+        if isinstance(target, RunConfig):
+            prediction = predict_run(fitted, target, vocab_size=_vocab_size(seen), table=table)
+        else:
+            prediction = predict_size(
+                fitted, params=target.params, tokens=target.tokens, table=table
+            )
     except FitError as error:
         with left:
             messages.show(error)
         return
-    outcome = _outcome_of(config)
+    outcome = _outcome_of(target) if isinstance(target, RunConfig) else None
     with left:
-        _state(config, prediction, outcome)
-        st.button(
-            "Record the forecast and train",
-            type="primary",
-            icon=":material/query_stats:",
-            key="train.forecast",
-            on_click=_place,
-            args=(config, prediction),
-            help="The prediction is stored with its time before the run exists.",
-        )
+        _state(target.label, prediction, outcome, unit=_unit(table))
+        if isinstance(target, RunConfig):
+            _offer_training(target, prediction)
+        else:
+            _offer_record(ladder, target, prediction)
     with right:
         asked = Forecast(
-            id="", run_id="", made="", label=config.label, prediction=prediction,
+            id="", run_id="", made="", label=target.label, prediction=prediction,
             outcome_loss=outcome,
         )  # fmt: skip
         figure = plot.ladder(table, fit=fitted, forecast=asked, theme=APP)
         panels.drawn(figure, key="chart.forecast")
+
+
+def _offer_training(config: RunConfig, prediction: Prediction) -> None:
+    """Let a forecast on a run that Isoflop trains be recorded."""
+    st.caption(
+        f"It takes about {messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} "
+        "of one core."
+    )
+    st.button(
+        "Record the forecast and train",
+        type="primary",
+        icon=":material/query_stats:",
+        key="train.forecast",
+        on_click=_place,
+        args=(config, prediction),
+        help="The prediction is stored with its time before the run exists.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reported:
+    """A run that other code is to train."""
+
+    label: str
+    params: float
+    tokens: float
+
+
+def _offer_record(ladder: Ladder, target: _Reported, prediction: Prediction) -> None:
+    """Let a forecast on a run that other code trains be recorded."""
+    st.caption(
+        "Your own code trains it. Record the forecast first, then report the run under this name "
+        f"into the ladder {messages.plain(ladder.title)}: its held-out loss decides, if its size "
+        f"and tokens are those predicted to {SAME_SHARE:.0%}."
+    )
+    st.button(
+        "Record the forecast",
+        type="primary",
+        icon=":material/query_stats:",
+        key="train.forecast",
+        on_click=_place_reported,
+        args=(ladder, target.label, prediction),
+        help="The prediction is stored with its time before the run exists.",
+    )
+
+
+def _reported_inputs(table: LossTable) -> _Reported:
+    """Draw name, parameters and tokens of a run to come.
+
+    Raises
+    ------
+    UnitError
+        If one of them is not a number.
+    """
+    params, tokens = next_size(table)
+    name = st.text_input(
+        "Name of the run to come", "next", key="forecast_name",
+        help="By which your code will report it.",
+    )  # fmt: skip
+    typed = [
+        st.text_input(label, format_number(default), key=f"forecast_{label.lower()}", help=help)
+        for label, default, help in (
+            ("Parameters", params, "As it will be reported; at first twice the largest so far."),
+            ("Tokens", tokens, "Of the whole run; at first twice the most so far."),
+        )
+    ]
+    chosen_params, chosen_tokens = (parse_number(text or "") for text in typed)
+    return _Reported(label=name or "", params=chosen_params, tokens=chosen_tokens)
+
+
+def _unit(table: LossTable) -> str:
+    return table.loss_unit.replace("/", " per ")
 
 
 def _target_inputs(seen: Sequence[Seen], table: LossTable) -> RunConfig:
@@ -128,16 +198,15 @@ def _vocab_size(seen: Sequence[Seen]) -> int:
     return int(sizes[0])
 
 
-def _state(config: RunConfig, prediction: Prediction, outcome: float | None) -> None:
+def _state(label: str, prediction: Prediction, outcome: float | None, *, unit: str) -> None:
     """Write the prediction in words, and what came of it."""
     half = (prediction.upper - prediction.lower) / 2 / prediction.loss
     st.markdown(
-        f"**{messages.plain(config.label)}** ({format_number(prediction.params)} parameters, "
-        f"{format_number(prediction.tokens)} tokens) will reach **{prediction.loss:.4f}** nats per "
-        f"byte, {prediction.lower:.4f} to {prediction.upper:.4f} at {prediction.level:.0%} "
+        f"**{messages.plain(label)}** ({format_number(prediction.params)} parameters, "
+        f"{format_number(prediction.tokens)} tokens) will reach **{prediction.loss:.4f}** {unit}, "
+        f"{prediction.lower:.4f} to {prediction.upper:.4f} at {prediction.level:.0%} "
         f"(±{half:.1%}): {prediction.extrapolation:.1f} times the compute of the largest of "
-        f"{prediction.n_rows} points. It takes about "
-        f"{messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} of one core."
+        f"{prediction.n_rows} points."
     )
     if outcome is not None:
         where = "inside" if prediction.lower <= outcome <= prediction.upper else "outside"
@@ -149,6 +218,11 @@ def _place(config: RunConfig, prediction: Prediction) -> None:
     with messages.in_callback():
         register_forecast(documents.mine(), queue, config, prediction)
         queue.ensure_workers()
+
+
+def _place_reported(ladder: Ladder, name: str, prediction: Prediction) -> None:
+    with messages.in_callback():
+        register_reported(documents.mine(), ladder, name, prediction)
 
 
 def _record(was_open: bool) -> None:
@@ -232,9 +306,8 @@ def _forecast_table(forecasts: Sequence[Forecast]) -> None:
 def _running(forecasts: Sequence[Forecast]) -> None:
     """Show how far the runs are that open forecasts wait for."""
     queue = train_state.queue()
-    for one in train_state.look_at(
-        [find_run(forecast.run_id, root=queue.root) for forecast in forecasts]
-    ):
+    runs = [deciding_run(forecast, root=queue.root) for forecast in forecasts]
+    for one in train_state.look_at([run for run in runs if run is not None]):
         if one.state.status == "queued":
             queue.ensure_workers()
         text = f"{one.config.label}: {one.progress.share:.0%}"
@@ -258,14 +331,10 @@ def _outcome_of(config: RunConfig) -> float | None:
 
 
 def _config_of(forecast: Forecast) -> RunConfig | None:
-    try:
-        return find_run(forecast.run_id, root=train_state.queue().root).config()
-    except IsoflopError:
-        return None
+    run = deciding_run(forecast, root=train_state.queue().root)
+    return run.config() if run is not None else None
 
 
 def _is_running(forecast: Forecast) -> bool:
-    try:
-        return find_run(forecast.run_id, root=train_state.queue().root).state().status in ACTIVE
-    except IsoflopError:
-        return False
+    run = deciding_run(forecast, root=train_state.queue().root)
+    return run is not None and run.state().status in ACTIVE
