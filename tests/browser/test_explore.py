@@ -64,6 +64,35 @@ def test_slider_moves_answer_chart_and_address_and_the_link_reproduces_it(visit:
     assert again.get_by_label("Time, typed").input_value() == "500 GPU-days"
 
 
+def test_a_move_changes_the_charts_in_place_and_keeps_what_a_person_zoomed_and_hid(
+    visit: Visit,
+) -> None:
+    page = visit()
+    chart = page.locator(CHARTS).first
+    chart.evaluate("chart => { chart.dataset.seen = 'before' }")
+    area = chart.locator(".nsewdrag").first.bounding_box()
+    assert area is not None
+    for share, act in ((0.3, page.mouse.down), (0.7, page.mouse.up)):
+        page.mouse.move(area["x"] + share * area["width"], area["y"] + share * area["height"])
+        act()
+    chart.locator(".legendtoggle").first.click()
+    page.wait_for_timeout(800)  # a second click would be a double one
+    shown = "chart => [chart.layout.xaxis.range, chart.data.map(one => one.visible ?? true)]"
+    before, hidden = chart.evaluate(shown)
+    assert hidden.count("legendonly") == 1
+    words = page.get_by_role("figure").first.get_attribute("aria-label")
+    slider(page, "Time").press("ArrowRight")
+    expect(page.get_by_role("figure").first).not_to_have_attribute("aria-label", words or "")
+    settle(page)
+    assert chart.get_attribute("data-seen") == "before"
+    zoom, visible = chart.evaluate(shown)
+    assert zoom == before
+    assert visible.count("legendonly") == 1
+    page.get_by_role("radio", name="Model size", exact=True).click()
+    settle(page)
+    assert chart.evaluate(shown)[0] != before
+
+
 def test_choices_stand_in_the_address_by_their_keys(visit: Visit) -> None:
     page = visit()
     law = page.get_by_role("combobox", name=re.compile("Scaling law"))

@@ -76,7 +76,8 @@ def metrics(at: AppTest) -> dict[str, str]:
 
 
 def figures(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    """Return the charts as the browser gets them: data, layout, toolbar and words."""
+    return [json.loads(chart.proto.bytes) for chart in at.get("bidi_component")]
 
 
 def trace_names(figure: dict[str, Any]) -> list[str]:

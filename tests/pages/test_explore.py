@@ -61,8 +61,8 @@ def test_the_front_page_opens_with_the_table_that_can_bear_most(mirror: Path) ->
 
 def test_every_chart_has_a_name_for_those_who_do_not_see_it() -> None:
     at = open_page()
-    for chart in at.get("plotly_chart"):
-        assert len(chart.proto.alt) > 40
+    for figure in figures(at):
+        assert len(figure["alt"]) > 40
 
 
 def test_answer_is_the_engines() -> None:

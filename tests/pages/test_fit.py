@@ -45,8 +45,8 @@ def test_each_section_draws(section: str) -> None:
     n_charts = dict.fromkeys(SECTIONS, 1) | {"Parameters": 2, "Residuals": 5, "Influence": 4}
     n_charts["Next runs"] = 3
     assert len(figures(at)) == n_charts[section]
-    for chart in at.get("plotly_chart"):
-        assert len(chart.proto.alt) > 30
+    for figure in figures(at):
+        assert len(figure["alt"]) > 30
 
 
 def test_the_picture_holds_the_surface_the_starts_and_the_optimum(mirror: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -90,10 +91,10 @@ def test_what_is_no_table_is_refused_and_no_other_tables_answer_is_shown(
     assert message in text(at.error)
     assert "Reference" not in error.value
     assert at.selectbox(key="table").value == "pile-cerebras-pythia"
-    assert not at.get("plotly_chart")
+    assert not figures(at)
     assert not at.metric
     press(at, "Put this file aside")
-    assert len(at.get("plotly_chart")) == 4
+    assert len(figures(at)) == 4
     assert not at.error
 
 
@@ -101,7 +102,7 @@ def test_what_is_no_table_is_refused_and_no_other_tables_answer_is_shown(
 def test_no_page_shows_another_tables_answer(page: str) -> None:
     at = upload(open_page(page), "noloss.csv", b"N,D\n1e9,2e10\n")
     assert "no loss column" in text(at.error)
-    assert not at.get("plotly_chart")
+    assert not figures(at)
     assert not at.metric
     at.selectbox(key="table").select("simulated").run()
     assert not at.error
@@ -117,7 +118,7 @@ def test_the_columns_of_a_file_are_named_where_it_is_refused(explore: AppTest) -
 def test_a_question_is_asked_with_its_answers_in_the_place_of_the_answer(explore: AppTest) -> None:
     at = upload(explore, "runs.csv", GOOD.replace("M,", ",").encode())
     assert not at.error
-    assert not at.get("plotly_chart")
+    assert not figures(at)
     assert "In which unit is N?" in text(at.markdown)
     press(at, "millions")
     assert at.selectbox(key="table").value.startswith("upload-")
@@ -148,7 +149,7 @@ def test_what_was_confirmed_is_checked_against_each_file(explore: AppTest) -> No
     in_ones = GOOD.replace("M,", "000000,")
     again = upload(open_page("explore"), "later.csv", in_ones.encode())
     assert "more than anything ever trained" in text(again.markdown)
-    assert not again.get("plotly_chart")
+    assert not figures(again)
 
 
 def test_change_opens_the_columns_with_rivals_and_reasons(explore: AppTest) -> None:
@@ -185,7 +186,7 @@ def test_text_of_a_table_is_inert(explore: AppTest) -> None:
     hostile = GOOD.replace(",a\n", ",<img src=x onerror=alert(1)> [x](javascript:1) $a$\n")
     at = upload(explore, "<b>runs</b>.csv", hostile.encode())
     assert not at.error
-    figure = at.get("plotly_chart")[0].proto.spec
+    figure = json.dumps(figures(at)[0])
     assert "<img" not in figure
     assert "&lt;img" in figure
 

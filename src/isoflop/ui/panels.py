@@ -13,7 +13,7 @@ from isoflop.fitting import Certificate, Fit
 from isoflop.laws import Law
 from isoflop.plot import Figure
 from isoflop.tables import LossTable
-from isoflop.ui import messages, number_columns, uploads
+from isoflop.ui import chart, messages, number_columns, uploads
 from isoflop.units import counted, format_number
 
 CHART_CONFIG = {
@@ -31,7 +31,14 @@ CHART_CONFIG = {
 }
 
 
-def drawn(figure: Figure, *, key: str, has_notes: bool = True, **settings: Any) -> Any:
+def drawn(
+    figure: Figure,
+    *,
+    key: str,
+    has_notes: bool = True,
+    config: Mapping[str, Any] = CHART_CONFIG,
+    on_pick: Callable[[], None] | None = None,
+) -> tuple[int, ...]:
     """Draw a figure with the app's toolbar, which saves it as SVG, and its notes under it.
 
     Parameters
@@ -41,21 +48,18 @@ def drawn(figure: Figure, *, key: str, has_notes: bool = True, **settings: Any) 
     key : str
     has_notes : bool
         Whether its notes are shown; not where several figures share what is said once.
-    **settings
-        Of ``st.plotly_chart``, such as what happens on a selection.
+    config, on_pick
+        As for `isoflop.ui.chart.draw`.
 
     Returns
     -------
-    object
-        What ``st.plotly_chart`` returns: the selection, where that was asked for.
+    tuple of int
+        As `isoflop.ui.chart.draw`.
     """
-    words = figure.layout.meta
-    event = st.plotly_chart(
-        figure, **{"config": CHART_CONFIG, "alt": words["alt"], "key": key, **settings}
-    )
-    for note in words["notes"] if has_notes else ():
+    picked = chart.draw(figure, key=key, config=config, on_pick=on_pick)
+    for note in figure.layout.meta["notes"] if has_notes else ():
         st.caption(messages.plain(note))
-    return event
+    return picked
 
 
 def side_by_side() -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -17,7 +17,7 @@ from streamlit import config
 from isoflop.server.front import Front
 from isoflop.server.mount import routes
 from isoflop.server.packed import Packed
-from isoflop.ui import messages
+from isoflop.ui import chart, messages
 from isoflop.ui.visitor import PersonCookie
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
@@ -25,7 +25,7 @@ MAIN_SCRIPT = Path(__file__).with_name("main.py")
 logger = logging.getLogger("isoflop.server")
 
 
-ROUTES = routes()
+ROUTES = [*routes(), *chart.routes()]
 MIDDLEWARE = [Middleware(Packed), Middleware(Front), Middleware(PersonCookie)]
 WARM_AFTER_S = 0.5
 """Importing holds up the server: it first answers that it is healthy."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -50,20 +49,12 @@ def _chart(table: LossTable) -> tuple[int, ...]:
         x = _axis("Across", across(table), key="data.x")
         y = _axis("Up", upwards(table), key="data.y")
     figure = plot.runs(table, x=x, y=y, theme=APP)
-    event = panels.drawn(
+    return panels.drawn(
         figure,
         key=f"chart.rows.{table.fingerprint[:16]}.{x}.{y}",
         config=CHART_CONFIG,
-        on_select="rerun",
-        selection_mode=("points", "box", "lasso"),
+        on_pick=lambda: None,
     )
-    points = event.selection.points if event else []
-    return tuple(sorted({int(_number(point)) for point in points}))
-
-
-def _number(point: Mapping[str, Any]) -> Any:
-    given = point.get("customdata", 0)
-    return given[0] if isinstance(given, list | tuple) else given
 
 
 def _axis(label: str, names: Sequence[str], *, key: str) -> str:

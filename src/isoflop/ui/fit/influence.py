@@ -12,7 +12,7 @@ from isoflop.fitting.before_after import named_rows
 from isoflop.fitting.diagnose import Unit, has_runs
 from isoflop.planning.sensitivity import Along, Influence, suspects
 from isoflop.plot import APP
-from isoflop.ui import inputs, messages, panels
+from isoflop.ui import chart, inputs, messages, panels
 from isoflop.ui.fit import compare as fit_compare
 from isoflop.ui.fit import exclusions as fit_exclusions
 from isoflop.ui.fit import view as fit_view
@@ -73,8 +73,7 @@ def _clickable(shown: View, each_row: Influence, name: str) -> None:
         figure,
         key=key,
         config=CLICK_CONFIG,
-        on_select=lambda: _take_click(shown, key),
-        selection_mode=("points", "box", "lasso"),
+        on_pick=lambda: _take_click(shown, key),
     )
     st.caption(
         "The larger a marker, the larger the row's influence on the chosen quantity. **Click a "
@@ -84,13 +83,8 @@ def _clickable(shown: View, each_row: Influence, name: str) -> None:
 
 
 def _take_click(shown: View, key: str) -> None:
-    """Leave out, or take back, the rows that were selected; Plotly may wrap each in a list."""
-    rows = []
-    for point in st.session_state[key].selection.points:
-        row = point.get("customdata")
-        if row is not None:
-            rows.append(int(row[0] if isinstance(row, list | tuple) else row))
-    if rows:
+    """Leave out, or take back, the rows that were picked."""
+    if rows := chart.picked(key):
         fit_exclusions.toggle(shown.fitted.table, rows)
 
 

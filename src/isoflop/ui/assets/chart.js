@@ -1,0 +1,188 @@
+// A chart of ours: drawn once, then changed in place, so that zoom, hidden traces and selections
+// stay where they are. What a page sends is in isoflop/ui/chart.py.
+
+const INK = '"#000010"' // isoflop.plot.theme.APP: the ink of the theme in use
+const NEAR = "300px" // of the window: a chart farther away waits with changes until it comes near
+const FULLSCREEN = {
+  width: 24,
+  height: 24,
+  path: "M3 9V3h6v2H5v4zM15 3h6v6h-2V5h-4zM21 15v6h-6v-2h4v-4zM9 21H3v-6h2v4h4z",
+}
+
+const plotly = new Promise((resolve, reject) => {
+  const script = document.createElement("script")
+  script.src = new URL("plotly.min.js", import.meta.url)
+  script.onload = () => resolve(window.Plotly)
+  script.onerror = () => reject(new Error("The charts could not be loaded: reload the page."))
+  document.head.append(script)
+})
+
+const charts = new WeakMap()
+
+// Streamlit calls this at first, and whenever data or theme change; what it returns, when the chart
+// goes, or at once for a call that another one has overtaken.
+export default async function show({ data, parentElement, setStateValue }) {
+  const chart = charts.get(parentElement) ?? new Chart(parentElement)
+  charts.set(parentElement, chart)
+  const call = ++chart.calls
+  chart.pick = rows => setStateValue("picked", rows)
+  await chart.take(new TextDecoder().decode(data))
+  return () => call === chart.calls && chart.close()
+}
+
+class Chart {
+  calls = 0
+  wanted = ""
+  drawn = ""
+  isNear = true
+
+  constructor(parent) {
+    this.host = document.createElement("div")
+    this.host.className = "isoflop-chart"
+    this.host.setAttribute("role", "figure")
+    this.plot = document.createElement("div")
+    this.host.append(this.plot)
+    parent.append(this.host)
+    this.sizes = new ResizeObserver(() => this.fit())
+    this.sizes.observe(this.host)
+    this.sight = new IntersectionObserver(
+      entries => {
+        this.isNear = entries.at(-1).isIntersecting
+        this.draw()
+      },
+      { rootMargin: NEAR }
+    )
+    this.sight.observe(this.host)
+    this.beforePrint = () => this.draw(true)
+    window.addEventListener("beforeprint", this.beforePrint)
+  }
+
+  close() {
+    this.sizes.disconnect()
+    this.sight.disconnect()
+    window.removeEventListener("beforeprint", this.beforePrint)
+    window.Plotly?.purge(this.plot)
+    this.host.remove()
+  }
+
+  async take(text) {
+    this.text = text
+    this.theme = themeOf(this.host)
+    this.wanted = JSON.stringify(this.theme) + text
+    await plotly
+    this.draw()
+  }
+
+  // Draw what is wanted: a chart never drawn at once, another when a person may see it.
+  draw(isPrinted = false) {
+    const width = this.width()
+    const isDue = !this.drawn || this.isNear || isPrinted
+    if (!window.Plotly || !width || !isDue || this.wanted === this.drawn) return
+    const isFirst = !this.drawn
+    this.drawn = this.wanted
+    const { data, layout, config, alt } = JSON.parse(
+      this.text.replaceAll(INK, JSON.stringify(this.theme.ink))
+    )
+    this.host.setAttribute("aria-label", alt)
+    this.height = layout.height
+    window.Plotly.react(
+      this.plot,
+      named(data),
+      { ...layout, template: clad(layout.template, this.theme), width, uirevision: axes(layout) },
+      // Given again, it would have the chart drawn anew.
+      isFirst ? { ...config, modeBarButtonsToAdd: [this.fullscreenButton()] } : undefined
+    )
+    if (isFirst) this.listen()
+  }
+
+  listen() {
+    const row = point => [point.customdata].flat()[0]
+    const rows = points => points.map(row).filter(number => number != null)
+    this.plot.on("plotly_selected", event => event && this.pick(rows(event.points)))
+    this.plot.on("plotly_deselect", () => this.pick([]))
+  }
+
+  width() {
+    return this.host.clientWidth
+  }
+
+  // Follow the size of the place: that of the page, or of the whole screen.
+  fit() {
+    const width = this.width()
+    if (!this.drawn) return this.draw()
+    const isFull = document.fullscreenElement === this.host
+    const height = isFull ? this.host.clientHeight : this.height
+    const { width: was, height: high } = this.plot._fullLayout
+    if (width && (width !== was || height !== high)) {
+      window.Plotly.relayout(this.plot, { width, height })
+    }
+  }
+
+  fullscreenButton() {
+    return {
+      name: "fullscreen",
+      title: "Fullscreen",
+      icon: FULLSCREEN,
+      click: () =>
+        document.fullscreenElement ? document.exitFullscreen() : this.host.requestFullscreen(),
+    }
+  }
+}
+
+// Each trace by its name, so that a trace more or less does not hide another one. Plotly makes
+// names of elements from it: letters, digits and underscores.
+function named(traces) {
+  const seen = {}
+  return traces.map(trace => {
+    const name = `${trace.type}_${trace.name}`.replace(/\W/g, sign => `_${sign.codePointAt(0)}_`)
+    seen[name] = (seen[name] ?? 0) + 1
+    return { ...trace, uid: `${name}_${seen[name]}` }
+  })
+}
+
+// What a zoom belongs to: it stays as long as the axes show the same things.
+function axes(layout) {
+  const names = Object.keys(layout).filter(name => /^[xy]axis/.test(name))
+  return names.map(name => `${name}: ${layout[name].title?.text} ${layout[name].type}`).join()
+}
+
+function themeOf(element) {
+  const style = getComputedStyle(element)
+  const get = name => style.getPropertyValue(`--st-${name}`).trim()
+  const size = parseFloat(get("base-font-size")) || 15
+  return {
+    ink: get("text-color"),
+    paper: get("background-color"),
+    faint: get("border-color"),
+    font: get("font"),
+    small: 0.75 * size,
+    title: 0.875 * size,
+  }
+}
+
+// The template of a figure in the colours and the font of the page.
+function clad(template, { ink, paper, faint, font, small, title }) {
+  const text = { color: ink, family: font, size: small }
+  const axis = {
+    gridcolor: faint,
+    zerolinecolor: faint,
+    tickcolor: faint,
+    tickfont: text,
+    title: { font: { ...text, size: title } },
+  }
+  const { layout } = template
+  return {
+    ...template,
+    layout: {
+      ...layout,
+      font: text,
+      paper_bgcolor: paper,
+      plot_bgcolor: paper,
+      margin: { pad: 7.5 },
+      hoverlabel: { ...layout.hoverlabel, bgcolor: paper, bordercolor: faint, font: text },
+      xaxis: { ...layout.xaxis, ...axis, showgrid: false },
+      yaxis: { ...layout.yaxis, ...axis },
+      coloraxis: { colorbar: { thickness: 16, outlinewidth: 0, tickfont: text } },
+    },
+  }
+}

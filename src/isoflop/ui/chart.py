@@ -1,0 +1,125 @@
+"""A chart of ours, which the browser changes in place.
+
+Streamlit's own chart is drawn anew, twice, whenever anything in it changes, and forgets what a
+person zoomed or hid. This one hands the figure to ``assets/chart.js``, which lets Plotly change
+what is drawn. The server sends that script, and Plotly's own from its package, once to a browser.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from streamlit import config as settings
+
+if TYPE_CHECKING:
+    from isoflop.plot import Figure
+
+SCRIPT = Path(__file__).parent / "assets" / "chart.js"
+FOLDER = "charts"
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=1)
+def _edition() -> str:
+    """Return what the scripts are known by, in their address: a browser keeps them for ever."""
+    return hashlib.sha256(SCRIPT.read_bytes() + version("plotly").encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def _chart() -> Any:
+    """Return the component: a script of two lines, as each chart carries it, that loads the rest.
+
+    Streamlit's own scripts say under which address the server is reached.
+    """
+    return st.components.v2.component(
+        "isoflop.chart",
+        js=f"""const page = document.querySelector("script[src*='static/js/']").src
+const chart = import(new URL("../../{FOLDER}/{_edition()}/chart.js", page))
+export default async one => (await chart).default(one)
+""",
+        isolate_styles=False,
+    )
+
+
+def draw(
+    figure: Figure,
+    *,
+    key: str,
+    config: Mapping[str, Any],
+    on_pick: Callable[[], None] | None = None,
+) -> tuple[int, ...]:
+    """Draw a figure, or change the one that is drawn under its key.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Made by `isoflop.plot`, which says in it what it shows.
+    key : str
+    config : mapping
+        Of Plotly: the toolbar.
+    on_pick : callable, optional
+        Called when points were clicked, or taken by a box or a lasso, before the page runs again;
+        None for a figure whose points cannot be.
+
+    Returns
+    -------
+    tuple of int
+        The points that are picked, by the row that each holds as its ``customdata``.
+    """
+    sent = {**figure.to_dict(), "config": config, "alt": figure.layout.meta["alt"]}
+    calls = {} if on_pick is None else {"on_picked_change": on_pick}
+    _chart()(
+        key=key,
+        data=orjson.dumps(sent, option=orjson.OPT_SERIALIZE_NUMPY),
+        height=int(figure.layout.height),
+        **calls,
+    )
+    return picked(key)
+
+
+def picked(key: str) -> tuple[int, ...]:
+    """Return what is picked in a figure, by its key; a callback asks before the figure is drawn."""
+    held = st.session_state.get(key) or {}
+    return tuple(sorted({int(row) for row in held.get("picked") or ()}))
+
+
+# --- What the browser loads ---
+
+
+@lru_cache(maxsize=2)
+def _scripts(is_packed: bool) -> dict[str, bytes]:
+    """Return the scripts by their names in the address."""
+    found = (SCRIPT, files("plotly") / "package_data" / "plotly.min.js")
+    pack = gzip.compress if is_packed else bytes
+    return {path.name: pack(path.read_bytes()) for path in found}
+
+
+def script(request: Request) -> Response:
+    """Answer with a script; packed once, where Streamlit would pack it for every visitor."""
+    is_packed = "gzip" in request.headers.get("accept-encoding", "")
+    content = _scripts(is_packed).get(request.path_params["name"])
+    if content is None:
+        return Response(status_code=404)
+    headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"}
+    if is_packed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, headers=headers, media_type="text/javascript")
+
+
+def routes() -> list[Route]:
+    """Return where the browser finds the scripts."""
+    base = str(settings.get_option("server.baseUrlPath")).strip("/")
+    prefix = f"/{base}" if base else ""
+    return [Route(f"{prefix}/{FOLDER}/{{edition}}/{{name}}", script)]
