@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,11 @@ def text(elements: Iterable[Any]) -> str:
 
 
 def metrics(at: AppTest) -> dict[str, str]:
-    return {entry.label: entry.value for entry in at.metric}
+    """Return large figures by their labels: Streamlit's, and those of a list of ours."""
+    lists = " ".join(entry.proto.body for entry in at.get("html"))
+    found = re.findall(r"<dt>([^<]*?)(?: <.*?)?</dt><dd>(.*?)</dd>", lists)
+    ours = {html.unescape(label): html.unescape(value) for label, value in found}
+    return {entry.label: entry.value for entry in at.metric} | ours
 
 
 def figures(at: AppTest) -> list[dict[str, Any]]:

@@ -198,7 +198,7 @@ def test_text_of_a_table_is_inert() -> None:
     hostile = "<img src=x onerror=alert(1)>[a](javascript:b) $x$"
     rows = "".join(f'{n}e8,1e9,{3 - n / 10},"{hostile}{n % 2}"\n' for n in range(1, 8))
     at = upload(open_page(), "x.csv", f"N,D,loss,family\n{rows}".encode())
-    spec = json.dumps(figures(at)[0])
+    spec = json.dumps(figures(at)[0]["data"])
     assert "<img" not in spec
     assert "&lt;img" in spec
     assert "<img" not in text(at.markdown)

@@ -24,8 +24,7 @@ CHINCHILLA = {"E", "A", "B", "alpha", "beta"}
 
 
 def metric(at: AppTest, label: str) -> str:
-    (value,) = [entry.value for entry in at.metric if entry.label == label]
-    return value
+    return metrics(at)[label]
 
 
 # --- The first visit ------------------------------------------------------------------------------
@@ -325,7 +324,7 @@ def test_utilisation_above_the_ceiling_is_refused_and_the_curve_stays() -> None:
     at = open_page(mfu="99%")
     assert not at.exception
     assert "more than" in at.error[0].value
-    assert not at.metric
+    assert "Predicted loss" not in metrics(at)
     assert "Pythia" in trace_names(figures(at)[0])
     assert "You are here" not in trace_names(figures(at)[0])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from tests.pages.helpers import figures, open_page, press, text, upload
+from tests.pages.helpers import figures, metrics, open_page, press, text, upload
 
 from isoflop.ui import documents
 
@@ -92,7 +92,7 @@ def test_what_is_no_table_is_refused_and_no_other_tables_answer_is_shown(
     assert "Reference" not in error.value
     assert at.selectbox(key="table").value == "pile-cerebras-pythia"
     assert not figures(at)
-    assert not at.metric
+    assert not metrics(at)
     press(at, "Put this file aside")
     assert len(figures(at)) == 4
     assert not at.error
@@ -103,7 +103,7 @@ def test_no_page_shows_another_tables_answer(page: str) -> None:
     at = upload(open_page(page), "noloss.csv", b"N,D\n1e9,2e10\n")
     assert "no loss column" in text(at.error)
     assert not figures(at)
-    assert not at.metric
+    assert not metrics(at)
     at.selectbox(key="table").select("simulated").run()
     assert not at.error
 
@@ -186,7 +186,7 @@ def test_text_of_a_table_is_inert(explore: AppTest) -> None:
     hostile = GOOD.replace(",a\n", ",<img src=x onerror=alert(1)> [x](javascript:1) $a$\n")
     at = upload(explore, "<b>runs</b>.csv", hostile.encode())
     assert not at.error
-    figure = json.dumps(figures(at)[0])
+    figure = json.dumps(figures(at)[0]["data"])
     assert "<img" not in figure
     assert "&lt;img" in figure
 

@@ -37,7 +37,8 @@ ALONE = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; 
 _PAGE = (
     "default-src 'self'",
     # Plotly makes functions of texts for charts of many points; without, it draws none of them.
-    "script-src 'self' 'unsafe-eval' {scripts}",
+    # Streamlit starts the chart of ours from a blob, which only a script of the page can make.
+    "script-src 'self' 'unsafe-eval' blob: {scripts}",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "font-src 'self' data:",

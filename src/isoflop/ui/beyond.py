@@ -108,8 +108,11 @@ def show(found: Outlook, *, key: str) -> None:
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.markdown("**What each law says, and why the band is as wide as it is**")
-        panels.drawn(plot.extrapolation(found.ahead, theme=APP), key=key)
+        panels.drawn(
+            plot.extrapolation(found.ahead, theme=APP),
+            key=key,
+            title="What each law says, and why the band is as wide as it is",
+        )
     with right:
         _words(found)
 
@@ -124,14 +127,16 @@ def _words(found: Outlook) -> None:
             shell.link("fit", asked | {"section": "Next runs", "fit.aim": "agreement"}),
             icon=":material/arrow_forward:",
         )
-    st.markdown(f"**Width of the band**: {messages.plain(found.ahead.parts_text())}.")
+    said = [f"**Width of the band**: {messages.plain(found.ahead.parts_text())}."]
     if found.sizes is not None:
-        st.markdown(f"**Best size**: {messages.plain(found.sizes.verdict())}")
-    st.caption(
+        said.append(f"**Best size**: {messages.plain(found.sizes.verdict())}")
+    st.markdown("\n\n".join(said))
+    tested = (
         "On public tables, bands made this way held about nine in ten larger runs; they allow laws "
         "to misjudge further gain, and more where they disagree. Not promised for one table alone."
     )
-    if refused := found.ahead.refused:
-        names = ", ".join(label for label, _ in refused)
-        reasons = "\n\n".join(f"{label}: {reason}" for label, reason in refused)
-        st.caption(messages.plain(f"Left out: {names}."), help=messages.plain(reasons))
+    refused = found.ahead.refused
+    names = ", ".join(label for label, _ in refused)
+    reasons = "\n\n".join(f"{label}: {reason}" for label, reason in refused)
+    left_out = messages.plain(f" Left out: {names}.") if refused else ""
+    st.caption(tested + left_out, help=messages.plain(reasons) or None)

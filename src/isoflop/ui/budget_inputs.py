@@ -36,7 +36,6 @@ def budget_and_size() -> tuple[Accelerator, Budget, float | None]:
     PlanError
         If the budget is invalid.
     """
-    st.subheader("Budget", anchor=False)
     accelerator, budget = budget_alone()
     return accelerator, budget, size()
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).parent / "assets" / "chart.js"
 FOLDER = "charts"
+TITLE_PX = 51
+"""As a row of buttons above the chart beside it, and the gap below that: see ``style.css``."""
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -57,6 +59,7 @@ def draw(
     figure: Figure,
     *,
     key: str,
+    title: str = "",
     config: Mapping[str, Any],
     on_pick: Callable[[], None] | None = None,
 ) -> tuple[int, ...]:
@@ -67,6 +70,8 @@ def draw(
     figure : plotly.graph_objects.Figure
         Made by `isoflop.plot`, which says in it what it shows.
     key : str
+    title : str
+        Stands above it.
     config : mapping
         Of Plotly: the toolbar.
     on_pick : callable, optional
@@ -78,12 +83,14 @@ def draw(
     tuple of int
         The points that are picked, by the row that each holds as its ``customdata``.
     """
-    sent = {**figure.to_dict(), "config": config, "alt": figure.layout.meta["alt"]}
+    sent = figure.to_dict()
+    alt = sent["layout"].pop("meta")["alt"]
+    sent |= {"title": title, "alt": alt, "config": config}
     calls = {} if on_pick is None else {"on_picked_change": on_pick}
     _chart()(
         key=key,
         data=orjson.dumps(sent, option=orjson.OPT_SERIALIZE_NUMPY),
-        height=int(figure.layout.height),
+        height=int(figure.layout.height) + (TITLE_PX if title else 0),
         **calls,
     )
     return picked(key)

@@ -105,6 +105,9 @@ def _write_price(value: float) -> str:
     return f"${text}{'0' if cents == 1 else ''}/h"
 
 
+TYPED_PX = 112
+"""Room for 500 GPU-days."""
+
 ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8)
 COUNT = Quantity(
     dimension="count",
@@ -213,18 +216,20 @@ def quantity(
         stays empty until a person gives a value.
     """
     slider_key, good_key = f"_{key}.slider", f"_{key}.good"
-    slide, typed = st.columns([5, 3], vertical_alignment="bottom", gap="small", wrap=False)
+    row = st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
+    slide = row.container()
     first = kind.write(default) if is_default_fixed else ""
     held = st.session_state.get(key, first)
     if held != first and key not in st.query_params:  # on a page come to from another
         st.session_state[key] = held
-    text = typed.text_input(
+    text = row.text_input(
         f"{label}, typed",
         value=first,
         placeholder=kind.write(default),
         key=key,
         bind="query-params",
         label_visibility="collapsed",
+        width=TYPED_PX,
     )
     if text and text.strip():
         value, problem = _read(text, kind, st.session_state.get(good_key, default))

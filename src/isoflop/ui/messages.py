@@ -163,9 +163,17 @@ def show_callback_failure() -> None:
 
 def notices(found: Sequence[Notice]) -> None:
     """List soft findings, the most serious first, each with what to do about it."""
-    for notice in sorted(found, key=lambda notice: _ORDER.index(notice.severity)):
-        remedy = f" :gray[{plain(notice.remedy)}]" if notice.remedy else ""
-        st.markdown(f"{_ICONS[notice.severity]} {plain(notice.text)}{remedy}")
+    if found:
+        st.markdown("\n\n".join(_notice(one) for one in sorted(found, key=_severity)))
+
+
+def _severity(found: Notice) -> int:
+    return _ORDER.index(found.severity)
+
+
+def _notice(found: Notice) -> str:
+    remedy = f" :gray[{plain(found.remedy)}]" if found.remedy else ""
+    return f"{_ICONS[found.severity]} {plain(found.text)}{remedy}"
 
 
 def assumption(text: str) -> None:

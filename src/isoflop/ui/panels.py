@@ -35,6 +35,7 @@ def drawn(
     figure: Figure,
     *,
     key: str,
+    title: str = "",
     has_notes: bool = True,
     config: Mapping[str, Any] = CHART_CONFIG,
     on_pick: Callable[[], None] | None = None,
@@ -46,6 +47,8 @@ def drawn(
     figure : plotly.graph_objects.Figure
         Made by `isoflop.plot`, which says in it what it shows.
     key : str
+    title : str
+        Stands above it.
     has_notes : bool
         Whether its notes are shown; not where several figures share what is said once.
     config, on_pick
@@ -56,7 +59,7 @@ def drawn(
     tuple of int
         As `isoflop.ui.chart.draw`.
     """
-    picked = chart.draw(figure, key=key, config=config, on_pick=on_pick)
+    picked = chart.draw(figure, key=key, title=title, config=config, on_pick=on_pick)
     for note in figure.layout.meta["notes"] if has_notes else ():
         st.caption(messages.plain(note))
     return picked

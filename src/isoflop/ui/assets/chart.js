@@ -40,8 +40,9 @@ class Chart {
     this.host = document.createElement("div")
     this.host.className = "isoflop-chart"
     this.host.setAttribute("role", "figure")
+    this.title = document.createElement("p")
     this.plot = document.createElement("div")
-    this.host.append(this.plot)
+    this.host.append(this.title, this.plot)
     parent.append(this.host)
     this.sizes = new ResizeObserver(() => this.fit())
     this.sizes.observe(this.host)
@@ -80,10 +81,11 @@ class Chart {
     if (!window.Plotly || !width || !isDue || this.wanted === this.drawn) return
     const isFirst = !this.drawn
     this.drawn = this.wanted
-    const { data, layout, config, alt } = JSON.parse(
+    const { data, layout, config, alt, title } = JSON.parse(
       this.text.replaceAll(INK, JSON.stringify(this.theme.ink))
     )
     this.host.setAttribute("aria-label", alt)
+    this.title.textContent = title
     this.height = layout.height
     window.Plotly.react(
       this.plot,
@@ -111,7 +113,7 @@ class Chart {
     const width = this.width()
     if (!this.drawn) return this.draw()
     const isFull = document.fullscreenElement === this.host
-    const height = isFull ? this.host.clientHeight : this.height
+    const height = isFull ? this.host.clientHeight - this.plot.offsetTop : this.height
     const { width: was, height: high } = this.plot._fullLayout
     if (width && (width !== was || height !== high)) {
       window.Plotly.relayout(this.plot, { width, height })

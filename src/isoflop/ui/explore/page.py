@@ -100,6 +100,7 @@ def show() -> None:
             choice = controls.fit_choice()
         understood.show(choice.table.id)
         fitted = resolve.fitted(choice)
+    below.subheader("Budget", anchor=False)
     answer, evidence, away = st.container(), st.container(), st.container()
     with answer:
         show_reading(below, away, choice, fitted)
@@ -120,7 +121,7 @@ def show_reading(
         if choice is None or fitted is None:
             return
         shown = view(controls.selected(choice, budget), fitted)
-        answer = st.container()
+        answer = st.container(key="answer")
         left, right = st.columns([3, 2], gap="medium")
         seen = _outlook(shown, by)
         with left:
@@ -172,8 +173,7 @@ def show_plan(shown: View, seen: Outlook) -> None:
         if shown.problem is not None:
             messages.show(shown.problem)
         return
-    with st.container(key="answer"):
-        st.markdown(headline.reach(shown.plan, seen))
+    st.markdown(headline.reach(shown.plan, seen))
     headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
 
 
@@ -204,12 +204,10 @@ def show_contours(shown: View) -> None:
     table = shown.fitted.table
     if not {"params", "tokens"} <= set(table.frame):
         return
-    with st.container(horizontal=True, vertical_alignment="center", key="chart-head-contours"):
-        st.markdown("**Isoloss contours**")
     figure = plot.contours(
         shown.fitted.fit, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
     )
-    panels.drawn(figure, key="chart.contours")
+    panels.drawn(figure, key="chart.contours", title="Isoloss contours")
 
 
 def show_notices(shown: View) -> None:

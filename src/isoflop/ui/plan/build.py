@@ -12,7 +12,7 @@ from isoflop.planning import sheets
 from isoflop.planning.planned import NO_LAYOUT
 from isoflop.plot import APP
 from isoflop.text import Sheet
-from isoflop.ui import inputs, messages, panels
+from isoflop.ui import headline, inputs, messages, panels
 from isoflop.ui.plan.results import View
 from isoflop.units import format_number
 
@@ -123,9 +123,7 @@ def serving(shown: View) -> None:
         count = _number("Accelerators for one copy", "serve.count", planned.served().accelerators)
         batch = _number("Sequences side by side, to wait for", "serve.batch", 1)
     (found,) = planned.sheets("serving", accelerators=count, batch=batch)
-    with st.container(key="figures.serving"), st.grid(4, min_column_width=150):
-        for label, value in zip(*found.columns.values(), strict=True):
-            st.metric(label, value)
+    headline.values(*found.columns.values())
     for note in found.notes:
         st.caption(messages.plain(note))
 

@@ -42,7 +42,7 @@ def _plan(shown: View, seen: Outlook) -> None:
     """Write the plan as a paragraph, then as large figures."""
     with st.container(key="answer"):
         st.markdown(headline.train(shown.plan, seen))
-    headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
+        headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
 
 
 def _charts(shown: View) -> None:

@@ -115,9 +115,7 @@ def _target(shown: View) -> None:
     planned = shown.planned
     cost, count = planned.least_cost(found), planned.budget.count
     least = sheets.least_sheet(found, cost, count, planned.fit.law.label)
-    with st.container(key="figures.target"), st.grid(4, min_column_width=150):
-        for label, value, interval in zip(*least.columns.values(), strict=True):
-            headline.metric(label, value, interval)
+    headline.values(*least.columns.values())
     *warnings, floor = least.notes
     for warning in warnings:
         st.warning(messages.plain(warning), icon=":material/warning:")
