@@ -296,7 +296,7 @@ def test_a_copy_of_what_is_shared_is_ones_own(whole: Store, store: Documents) ->
     theirs = whole.of(BEN)
     copied = theirs.duplicate(saved.id)
     assert (copied.owner, copied.key, copied.visibility) == (BEN.id, "a (copy)", "private")
-    assert theirs.duplicate(saved.id).key == "a (copy 2)"
+    assert theirs.duplicate(saved.id).key == "a (copy) (2)"
     store.delete(saved.id)
     assert theirs.attachment(copied.id, sha256) == content
 

@@ -264,6 +264,22 @@ class Documents:
         is_own = document.owner == self.actor.id
         return document.key if is_own else f"{document.key} ({document.owner_name})"
 
+    def free_key(self, kind: str, key: str) -> str:
+        """Return a name that one has not used, made from another.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be read.
+        """
+        taken = {d.key for d in self.find(kind) if d.owner == self.actor.id}
+        base = key[: MAX_KEY_CHARACTERS - 10]
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base} ({number})"
+        return name
+
     def stored_bytes(self) -> int:
         """Return what all that one owns takes: documents, earlier versions, files."""
         return self._database.run(_READ, self._stored_bytes)
@@ -438,13 +454,7 @@ class Documents:
         query = sa.select(ATTACHMENTS.c.sha256, ATTACHMENTS.c.content)
         query = query.where(ATTACHMENTS.c.document == document_id)
         files = self._database.run(_READ, lambda c: c.execute(query).all())
-        taken = {
-            document.key for document in self.find(found.kind) if document.owner == self.actor.id
-        }
-        name, number = key or f"{found.key} (copy)", 1
-        while name in taken:
-            number += 1
-            name = f"{key or found.key} (copy {number})"
+        name = self.free_key(found.kind, key or f"{found.key} (copy)")
         return self.put(found.kind, name, found.body, attachments={r[0]: r[1] for r in files})
 
     def delete(self, document_id: str) -> None:

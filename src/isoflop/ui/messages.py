@@ -15,7 +15,7 @@ from isoflop.notices import Notice, Severity
 
 logger = logging.getLogger("isoflop.ui")
 
-_FAILURE = "failure of a callback"
+_FAILURE, _LATER = "failure of a callback", "to be said"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 _MARKDOWN_OF_OPTIONS = re.compile(r"([\\`*\[\]$:<~])")
 _ICONS: dict[Severity, str] = {
@@ -159,6 +159,17 @@ def show_callback_failure() -> None:
     failure = callback_failure()
     if failure is not None:
         show(failure)
+
+
+def say_later(text: str) -> None:
+    """Have the next page that is drawn say something."""
+    st.session_state[_LATER] = (*st.session_state.get(_LATER, ()), text)
+
+
+def show_what_was_left() -> None:
+    """Say what `say_later` was given."""
+    for text in st.session_state.pop(_LATER, ()):
+        st.warning(plain(text), icon=":material/warning:")
 
 
 def notices(found: Sequence[Notice]) -> None:

@@ -56,6 +56,11 @@ def decide(table_id: str, preparation: Preparation) -> None:
     st.session_state.setdefault(_HELD, {})[table_id] = preparation
 
 
+def decisions() -> dict[str, Preparation]:
+    """Return what was decided in this session, by table."""
+    return dict(st.session_state.get(_HELD, {}))
+
+
 def forget(table_id: str) -> None:
     """Go back to what is usual for a table."""
     st.session_state.get(_HELD, {}).pop(table_id, None)

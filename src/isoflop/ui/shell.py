@@ -9,10 +9,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from isoflop.data import app_root
 from isoflop.errors import SettingError
-from isoflop.ui import jobs, messages, visitor
+from isoflop.ui import jobs, messages, views, visitor
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
@@ -76,6 +77,11 @@ PAGES: tuple[PageInfo, ...] = (
         help="Run small language models live and see a scaling law appear from this machine.",
     ),
     PageInfo(
+        key="workspaces",
+        title="Workspaces",
+        help="Save what you work on, come back to it, share it, take it to another installation.",
+    ),
+    PageInfo(
         key="tour",
         title="Tour",
         help="From small runs to the large one in six stops, on a table that ships.",
@@ -98,8 +104,20 @@ def navigate() -> None:
         messages.show(error)
         return
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
-    pages = [
-        st.Page(
+    pages = page_objects()
+    shown = st.navigation(list(pages.values()), position="top")
+    if views.WORKSPACE in st.query_params:
+        from isoflop.ui.workspaces import session
+
+        if not session.open_asked(pages):
+            return
+    shown.run()
+
+
+def page_objects() -> dict[str, Page]:
+    """Return Streamlit's pages by key."""
+    return {
+        one.key: st.Page(
             PAGES_FOLDER / f"{one.key}.py",
             title=one.title,
             url_path=one.key,
@@ -107,8 +125,7 @@ def navigate() -> None:
             default=one is PAGES[0],
         )
         for one in PAGES
-    ]
-    st.navigation(pages, position="top").run()
+    }
 
 
 def _ask_to_log_in() -> None:
@@ -147,6 +164,7 @@ def page(key: str) -> Iterator[PageInfo]:
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
         menu_items={
             "About": "**Isoflop** fits neural scaling laws and says how far to believe them."
+            f"\n\nYou are {messages.plain(visitor.actor().name)}, here `{visitor.actor().id}`."
         },
     )
     st.html(ASSETS / "style.css")
@@ -154,7 +172,10 @@ def page(key: str) -> Iterator[PageInfo]:
     if st.session_state.get(_SHOWN_PAGE) != key:
         messages.forget_callback_failure()
     st.session_state[_SHOWN_PAGE] = key
+    views.open_page(key)
     messages.show_callback_failure()
+    messages.show_what_was_left()
     with messages.boundary():
         yield opened
+    views.note()
     jobs.leave_unwanted()

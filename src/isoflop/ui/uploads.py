@@ -32,6 +32,8 @@ MAX_UPLOADS = 8
 _TABLES = "uploads"
 _FAILURE = "upload.failure"
 _PENDING = "upload.pending"
+KEYS = (_TABLES,)
+"""Of the session, under which tables are kept."""
 MENU = "upload.menu"
 """Of the session: whether the menu with the upload field is open."""
 

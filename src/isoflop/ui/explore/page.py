@@ -37,6 +37,7 @@ from isoflop.ui import (
     reproduce,
     resolve,
     uploads,
+    views,
 )
 from isoflop.ui.caching import kept
 from isoflop.ui.data import understood
@@ -136,6 +137,7 @@ def show_reading(
         show_notices(shown)
         with away:
             show_downloads(choice, shown, seen)
+    views.note()
 
 
 def view(selection: Selection, fitted: Fitted) -> View:

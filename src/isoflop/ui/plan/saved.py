@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import IsoflopError, PlanError, StoreError
 from isoflop.planning import Accelerator, load_accelerators
+from isoflop.planning.hardware import parse_accelerator
+from isoflop.planning.saved import OWN_PREFIX
 from isoflop.planning.sheets import plans_sheet
 from isoflop.plot import APP
 from isoflop.ui import documents, messages, panels
@@ -21,16 +23,41 @@ if TYPE_CHECKING:
 MAX_COMPARED = 5
 JUST_SAVED = "plan.just saved"
 DELETED = "plan.deleted"
+_BROUGHT = "plan.accelerators of the workspace"
 
 
 def accelerators() -> dict[str, Accelerator]:
-    """Return all accelerators, one's own last; without the store, those that ship."""
+    """Return all accelerators, one's own last; without the store, those that ship.
+
+    Those that an opened workspace brings are there in its session alone.
+    """
     from isoflop.planning.saved import all_accelerators
 
     try:
-        return all_accelerators(documents.mine())
+        found = all_accelerators(documents.mine())
     except StoreError:
-        return dict(load_accelerators())
+        found = dict(load_accelerators())
+    brought: dict[str, Accelerator] = st.session_state.get(_BROUGHT, {})
+    for key, accelerator in brought.items():
+        if found.get(key, accelerator) != accelerator:
+            accelerator = replace(accelerator, label=f"{accelerator.label} (of the workspace)")
+        found[key] = accelerator
+    return found
+
+
+def bring(entries: Mapping[str, Mapping[str, object]]) -> None:
+    """Let the session have the accelerators of a workspace.
+
+    Raises
+    ------
+    CatalogError
+        If one of them cannot be right.
+    """
+    st.session_state[_BROUGHT] = {
+        key: parse_accelerator(key, dict(entry))
+        for key, entry in entries.items()
+        if key.startswith(OWN_PREFIX)
+    }
 
 
 def accelerator_details(accelerator: Accelerator) -> None:

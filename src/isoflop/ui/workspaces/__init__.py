@@ -1,0 +1,1 @@
+"""The page Workspaces: what a person works on, saved, shared, opened again."""

@@ -1,0 +1,362 @@
+"""The Workspaces page: save, open, share, restore, take away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from isoflop import settings
+from isoflop.errors import IsoflopError
+from isoflop.people import Sharing
+from isoflop.planning.saved import SCENARIO
+from isoflop.ui import documents, messages, share, visitor
+from isoflop.ui.workspaces import session
+from isoflop.units import counted, format_quantity
+from isoflop.workspace import (
+    KIND,
+    MAX_NOTE_CHARACTERS,
+    MAX_PACKED_BYTES,
+    Workspace,
+    from_body,
+    from_zip,
+    to_body,
+    to_zip,
+)
+
+if TYPE_CHECKING:
+    from isoflop.store import Document, Documents, Found
+
+PAGE = "workspaces"
+MAX_VERSIONS_SHOWN = 10
+_CHOSEN, _DELETED, _TO_OPEN = "workspaces.chosen", "workspaces.deleted", "workspaces.open"
+
+
+def show() -> None:
+    """Draw what can be saved, and what was."""
+    left, right = st.columns([2, 3], gap="large")
+    with left, messages.boundary():
+        _save_form()
+        _import_field()
+    with right, messages.boundary():
+        found = documents.mine().find(KIND)
+        _undo_offer()
+        _listing(found)
+
+
+# --- Saving ---------------------------------------------------------------------------------------
+
+
+def _save_form() -> None:
+    st.subheader("What you are working on", anchor=False)
+    workspace, files = session.current(PAGE)
+    if not workspace.views:
+        st.caption("Nothing yet: choose a table, a fit or a plan on another page, then come back.")
+        return
+    st.caption(messages.plain(_contents(workspace)))
+    if _says_no("save"):
+        return
+    held = session.opened()
+    scenarios = {
+        found.key: found
+        for found in documents.mine().find(SCENARIO)
+        if found.owner == visitor.actor().id
+    }
+    with st.form("workspaces.save", border=False):
+        name = st.text_input("Name", value=held.name if held else "", max_chars=100)
+        note = st.text_area(
+            "Note", value=held.note if held else "", max_chars=MAX_NOTE_CHARACTERS, height=100
+        )
+        chosen = st.multiselect("Saved scenarios to put in", list(scenarios)) if scenarios else []
+        with st.container(horizontal=True):
+            is_next = held is not None and held.can_write
+            saves = is_next and st.form_submit_button(
+                "Save", type="primary", icon=":material/save:", help="The next version of it."
+            )
+            adds = st.form_submit_button(
+                "Save as new" if is_next else "Save",
+                type="secondary" if is_next else "primary",
+                icon=":material/add:" if is_next else ":material/save:",
+            )
+    if saves or adds:
+        if not (name or "").strip():
+            st.warning("A workspace needs a name.", icon=":material/edit:")
+            return
+        whole = session.with_text(workspace, note or "", {n: scenarios[n] for n in chosen})
+        session.save((name or "").strip(), whole, files, as_new=bool(adds))
+        held = session.opened()
+        assert held is not None  # it is the one that was saved
+        st.session_state[_CHOSEN] = held.id
+        st.toast(f"Saved {messages.plain(held.name)}.", icon=":material/check:")
+        st.rerun()
+
+
+def _contents(workspace: Workspace) -> str:
+    titles = _titles()
+    said = [f"Views of {', '.join(titles.get(key, key) for key in workspace.views)}"]
+    if workspace.tables:
+        names = ", ".join(table.name for table in workspace.tables)
+        said.append(f"{names} ({format_quantity(workspace.table_bytes, 'bytes', 2)})")
+    if workspace.preparations:
+        said.append("what you decided about rows")
+    if workspace.scenarios:
+        said.append(counted(len(workspace.scenarios), "scenario"))
+    if workspace.runs:
+        said.append(counted(len(workspace.runs), "training run"))
+    return "; ".join(said) + "."
+
+
+def _titles() -> dict[str, str]:
+    from isoflop.ui.shell import PAGES  # which draws this page, too
+
+    return {one.key: one.title for one in PAGES}
+
+
+def _says_no(what: str) -> bool:
+    """Say why the person may not write here, if so."""
+    try:
+        visitor.actor().require_writing(what)
+    except IsoflopError as refused:
+        messages.not_here(refused)
+        return True
+    return False
+
+
+def _import_field() -> None:
+    if not settings.takes_uploads():
+        messages.switched_off("Imports", "ISOFLOP_UPLOADS")
+        return
+    with st.expander("Import a workspace", icon=":material/upload_file:"):
+        given = st.file_uploader(
+            "File that another installation exported",
+            type=["zip"],
+            key="workspaces.import",
+            max_upload_size=int(MAX_PACKED_BYTES / 1e6),
+        )
+        if given is None:
+            return
+        name, workspace, files = from_zip(given.getvalue())
+        st.caption(messages.plain(f"{name}: {_contents(workspace)}"))
+        st.button(
+            "Import it",
+            icon=":material/download_done:",
+            key="workspaces.import.keep",
+            on_click=_import,
+            args=(name or "Imported", workspace, files),
+        )
+
+
+def _import(name: str, workspace: Workspace, files: dict[str, bytes]) -> None:
+    with messages.in_callback():
+        mine = documents.mine()
+        key = mine.free_key(KIND, name)
+        document = mine.put(KIND, key, to_body(workspace), attachments=files)
+        st.session_state[_CHOSEN] = document.id
+
+
+# --- What was saved -------------------------------------------------------------------------------
+
+
+def _listing(found: Found) -> None:
+    st.subheader("Saved", anchor=False)
+    if found.unreadable:
+        st.caption(f"Not readable: {messages.plain(', '.join(found.unreadable))}.")
+    if not found:
+        st.caption("Nothing is saved yet, and nobody has shared a workspace with everyone.")
+        _deleted()
+        return
+    mine = documents.mine()
+    by_id = {document.id: document for document in found}
+    if st.session_state.get(_CHOSEN) not in by_id:
+        st.session_state[_CHOSEN] = next(iter(by_id))
+    chosen = st.selectbox(
+        "Workspace",
+        list(by_id),
+        key=_CHOSEN,
+        format_func=lambda one: f"{mine.name(by_id[one])}, {by_id[one].updated:%Y-%m-%d %H:%M}",
+        label_visibility="collapsed",
+    )
+    with st.container(border=True):
+        _one(mine, by_id[chosen])
+    _deleted()
+
+
+def _one(mine: Documents, document: Document) -> None:
+    workspace = from_body(document.body)
+    st.markdown(f"**{messages.plain(mine.name(document))}**")
+    if workspace.note:
+        st.markdown(messages.plain(workspace.note))
+    st.caption(
+        messages.plain(
+            f"{_contents(workspace)} Version {document.version}, saved by "
+            f"{document.author_name}, {document.updated:%Y-%m-%d %H:%M} UTC."
+        )
+    )
+    with st.container(horizontal=True):
+        if st.button("Open", type="primary", icon=":material/folder_open:", key="workspaces.open"):
+            from isoflop.ui.shell import page_objects
+
+            session.bring(document, workspace, page_objects())
+        st.download_button(
+            "Export",
+            lambda: _zipped(mine, document, workspace),
+            file_name=f"{_file_stem(document.key)}.isoflop.zip",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key="workspaces.export",
+        )
+        if visitor.actor().can_write and not settings.is_read_only():
+            _writing_buttons(document)
+    sharing = Sharing(owner=document.owner, visibility=document.visibility, role=document.role)
+    share.document(document.id, sharing)
+    _link(document, workspace, sharing)
+    if workspace.scenarios and visitor.actor().can_write:
+        st.button(
+            f"Copy its {counted(len(workspace.scenarios), 'scenario')} to mine",
+            icon=":material/content_copy:",
+            key="workspaces.scenarios",
+            on_click=_copy_scenarios,
+            args=(workspace,),
+        )
+    _versions(mine, document)
+
+
+def _writing_buttons(document: Document) -> None:
+    st.button(
+        "Duplicate",
+        icon=":material/content_copy:",
+        key="workspaces.duplicate",
+        on_click=_duplicate,
+        args=(document.id,),
+    )
+    if document.can_write:
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            key="workspaces.delete",
+            on_click=_delete,
+            args=(document,),
+        )
+    if document.owner == visitor.actor().id:
+        with st.popover("Rename", icon=":material/edit:"):
+            name = st.text_input("New name", value=document.key, max_chars=100)
+            st.button(
+                "Rename it",
+                key="workspaces.rename",
+                on_click=_rename,
+                args=(document.id, (name or "").strip()),
+            )
+
+
+def _link(document: Document, workspace: Workspace, sharing: Sharing) -> None:
+    """Draw the short link to one of its views, with a button that copies it."""
+    titles = _titles()
+    page = workspace.page
+    if len(workspace.views) > 1:
+        page = st.selectbox(
+            "Link to",
+            list(workspace.views),
+            index=list(workspace.views).index(page) if page in workspace.views else 0,
+            format_func=lambda key: titles.get(key, key),
+            key=f"workspaces.view.{document.id}",
+            width=260,
+        )
+    base = (st.context.url or "").split("?")[0].removesuffix(f"/{PAGE}").rstrip("/")
+    named = "" if page == workspace.page else page
+    st.code(f"{base}/{session.link(document.id, named)}", language=None, wrap_lines=True)
+    if sharing.visibility == "private" and sharing.owner == visitor.actor().id:
+        st.caption("The link opens it for you alone, until you share it.")
+
+
+def _versions(mine: Documents, document: Document) -> None:
+    if document.version == 1:
+        return
+    with st.expander(f"{document.version} versions", icon=":material/history:"):
+        for version in mine.versions(document.id)[:MAX_VERSIONS_SHOWN]:
+            said = f"{version.number}: {version.author_name}, {version.saved:%Y-%m-%d %H:%M} UTC"
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(messages.plain(said), width="stretch")
+                if version.number == document.version:
+                    st.caption("current", width="content")
+                elif document.can_write:
+                    st.button(
+                        "Restore",
+                        key=f"workspaces.restore.{version.number}",
+                        type="tertiary",
+                        on_click=_restore,
+                        args=(document, version.number),
+                    )
+
+
+def _deleted() -> None:
+    gone = documents.mine().find(KIND, deleted=True)
+    if not gone:
+        return
+    with st.expander(f"{counted(len(gone), 'workspace')} deleted", icon=":material/delete:"):
+        for document in gone:
+            st.button(
+                f"Take back {messages.plain(document.key)}",
+                key=f"workspaces.undelete.{document.id}",
+                type="tertiary",
+                icon=":material/undo:",
+                on_click=_undelete,
+                args=(document.id,),
+            )
+
+
+def _undo_offer() -> None:
+    if _DELETED in st.session_state:
+        document_id, name = st.session_state[_DELETED]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Deleted {messages.plain(name)}.", width="content")
+            st.button(
+                "Undo",
+                key="workspaces.undo",
+                icon=":material/undo:",
+                on_click=_undelete,
+                args=(document_id,),
+            )
+
+
+def _zipped(mine: Documents, document: Document, workspace: Workspace) -> bytes:
+    files = {table.sha256: mine.attachment(document.id, table.sha256) for table in workspace.tables}
+    return to_zip(document.key, workspace, files)
+
+
+def _file_stem(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "workspace"
+
+
+def _duplicate(document_id: str) -> None:
+    with messages.in_callback():
+        st.session_state[_CHOSEN] = documents.mine().duplicate(document_id).id
+
+
+def _delete(document: Document) -> None:
+    with messages.in_callback():
+        documents.mine().delete(document.id)
+        st.session_state[_DELETED] = (document.id, document.key)
+
+
+def _undelete(document_id: str) -> None:
+    st.session_state.pop(_DELETED, None)
+    with messages.in_callback():
+        st.session_state[_CHOSEN] = documents.mine().undelete(document_id).id
+
+
+def _rename(document_id: str, name: str) -> None:
+    with messages.in_callback():
+        documents.mine().rename(document_id, name)
+
+
+def _restore(document: Document, number: int) -> None:
+    with messages.in_callback():
+        documents.mine().restore(document.id, number, expected=document.version)
+
+
+def _copy_scenarios(workspace: Workspace) -> None:
+    with messages.in_callback():
+        mine = documents.mine()
+        for name, body in workspace.scenarios.items():
+            mine.put(SCENARIO, mine.free_key(SCENARIO, name), body)
