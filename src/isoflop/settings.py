@@ -142,6 +142,12 @@ SETTINGS: tuple[Setting, ...] = (
         help="`off`: no file, folder or text from outside is taken.",
     ),
     Setting(
+        name="ISOFLOP_MAX_JOBS_EACH",
+        section="limits",
+        default_text="`ISOFLOP_MAX_JOBS` less one, at least 1",
+        help="Heavy jobs of a person that run at once, so that others need not wait for their end.",
+    ),
+    Setting(
         name="ISOFLOP_MAX_RUNS",
         section="limits",
         default="60",

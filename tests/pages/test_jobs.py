@@ -34,7 +34,7 @@ SESSION = "test session id"
 
 @pytest.fixture(scope="module")
 def pool(jobs: ModuleType) -> Iterator[Executor]:
-    limits = Limits(n_jobs=1, deadline_s=20, memory_bytes=2_000_000_000)
+    limits = Limits(n_jobs=1, n_each=1, deadline_s=20, memory_bytes=2_000_000_000)
     with Executor(Processes(limits, preload=())) as made:
         yield made
 

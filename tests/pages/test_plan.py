@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from sqlalchemy import event
 from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import button, figures, metrics, open_shipped
 
-from isoflop.ui import documents
+from isoflop.people import Actor
+from isoflop.ui import documents, visitor
+from isoflop.ui.plan import saved as plan_saved
 
 page = partial(open_shipped, "plan", bootstrap="200")
 
@@ -207,3 +211,47 @@ def test_counting_attention_costs_tokens_and_causal_attention_less() -> None:
     losses = [float(metrics(at)["Predicted loss"]) for at in (plain, causal, whole)]
     assert losses == sorted(losses)
     assert losses[0] < losses[2]
+
+
+# --- Whose it is ----------------------------------------------------------------------------------
+
+VIEWER = Actor(id="browser:looker", name="Looker")
+ANNA = Actor(id="browser:anna", name="Anna", roles=frozenset({"viewer", "editor"}))
+
+
+def test_a_viewer_is_told_why_nothing_can_be_saved(monkeypatch) -> None:
+    monkeypatch.setattr(visitor, "actor", lambda: VIEWER)
+    at = page(**{"plan__tab": "Save and compare"})
+    said = " ".join(entry.value for entry in at.caption)
+    assert "You cannot save a scenario" in said.replace("\\", "")
+    assert "You cannot save an accelerator" in said.replace("\\", "")
+    assert not {"Save this plan", "Save as my own"} & {entry.label for entry in at.button}
+
+
+def test_of_another_persons_scenario_a_copy_is_all_that_can_be_made(monkeypatch) -> None:
+    monkeypatch.setattr(visitor, "actor", lambda: ANNA)
+    at = page(**{"plan__tab": "Save and compare"})
+    at.text_input(key=next(e.key for e in at.text_input if "scenario" in e.label)).set_value("hers")
+    button(at, "Save this plan").click().run()
+    (saved,) = documents.mine().find("scenario")
+    assert button(at, "Delete hers").disabled is False
+    documents.mine().share(saved.id, "team")
+    monkeypatch.setattr(visitor, "actor", lambda: replace(ANNA, id="browser:ben", name="Ben"))
+    other = page(**{"plan__tab": "Save and compare"})
+    delete = button(other, "Delete hers (Anna)")
+    assert delete.disabled
+    delete.proto.disabled = False  # as a message of one's own making does
+    delete.click().run()
+    assert "shared with you to look at" in other.error[0].value
+    assert documents.mine().open(saved.id).key == "hers"
+
+
+def test_a_move_reads_nothing_from_the_database(monkeypatch) -> None:
+    monkeypatch.setattr(plan_saved, "READ_EVERY_S", 3600.0)
+    at = page()
+    statements: list[str] = []
+    engine = documents.store()._database._engine
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    at.text_input(key="time").set_value("40 days").run()
+    assert not at.exception
+    assert statements == []

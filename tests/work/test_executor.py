@@ -20,7 +20,7 @@ from isoflop.work.executor import Executor, Job
 from isoflop.work.processes import Processes
 from isoflop.work.settings import Limits, limits
 
-LIMITS = Limits(n_jobs=2, deadline_s=60, memory_bytes=2_000_000_000)
+LIMITS = Limits(n_jobs=2, n_each=2, deadline_s=60, memory_bytes=2_000_000_000)
 
 
 def executor_of(limits: Limits, **options: int) -> Executor:
@@ -35,7 +35,7 @@ def pool(jobs: ModuleType) -> Iterator[Executor]:
 
 @pytest.fixture(scope="module")
 def one_at_a_time(jobs: ModuleType) -> Iterator[Executor]:
-    limits = Limits(n_jobs=1, deadline_s=60, memory_bytes=300_000_000)
+    limits = Limits(n_jobs=1, n_each=1, deadline_s=60, memory_bytes=300_000_000)
     with executor_of(limits, max_waiting=3) as made:
         yield made
 
@@ -146,7 +146,7 @@ def test_more_memory_than_allowed_is_an_error(one_at_a_time: Executor, jobs: Mod
 
 
 def test_longer_than_allowed_is_an_error(jobs: ModuleType, tmp_path: Path) -> None:
-    limits = Limits(n_jobs=1, deadline_s=1.0, memory_bytes=LIMITS.memory_bytes)
+    limits = Limits(n_jobs=1, n_each=1, deadline_s=1.0, memory_bytes=LIMITS.memory_bytes)
     with executor_of(limits) as made:
         job = made.submit(jobs.wait_for, tmp_path / "never")
         with pytest.raises(WorkError, match="took longer than 1 s"):
@@ -224,7 +224,7 @@ def test_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOFLOP_MAX_JOBS", "3")
     monkeypatch.setenv("ISOFLOP_JOB_DEADLINE_S", "7.5")
     monkeypatch.setenv("ISOFLOP_JOB_MEMORY_MB", "500")
-    assert limits() == Limits(n_jobs=3, deadline_s=7.5, memory_bytes=500_000_000)
+    assert limits() == Limits(n_jobs=3, n_each=2, deadline_s=7.5, memory_bytes=500_000_000)
     monkeypatch.setenv("ISOFLOP_MAX_JOBS", "many")
     with pytest.raises(WorkError, match="ISOFLOP_MAX_JOBS is 'many'"):
         limits()

@@ -61,3 +61,17 @@ def test_nothing_is_lost_and_the_order_told_is_the_order_taken(
     gone = put - set(told)
     assert taken(queue) == told
     assert len(gone) + len(told) == len(put)
+
+
+def test_an_owner_at_their_limit_waits_and_others_do_not() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for item, owner in (("a1", "a"), ("a2", "a"), ("a3", "a"), ("b1", "b"), ("c1", "")):
+        queue.put(item, owner)
+
+    def most(owner: str) -> float:
+        return 2 if owner else 99
+
+    assert [queue.take(most) for _ in range(5)] == ["a1", "b1", "c1", "a2", None]
+    queue.ended("a")
+    assert queue.take(most) == "a3"
+    assert len(queue) == 0

@@ -86,9 +86,13 @@ def saved_scenarios(store: Documents) -> tuple[list[SavedScenario], list[str]]:
     """
     documents = store.find(SCENARIO)
     found, unreadable = [], list(documents.unreadable)
+    taken = set()
     for document in documents:
+        name = store.name(document)
+        name = f"{name}, {document.id[:6]}" if name in taken else name  # two people of one name
+        taken.add(name)
         try:
-            found.append(_scenario(document, store.name(document)))
+            found.append(_scenario(document, name))
         except CatalogError:
             unreadable.append(document.key)
     return found, unreadable

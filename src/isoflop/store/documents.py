@@ -76,6 +76,16 @@ class Document:
     updated: datetime
     can_write: bool
 
+    @property
+    def sharing(self) -> Sharing:
+        """Whose it is, and who else may see or change it."""
+        return Sharing(
+            owner=self.owner,
+            owner_name=self.owner_name,
+            visibility=self.visibility,
+            role=self.role,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:

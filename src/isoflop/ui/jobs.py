@@ -23,7 +23,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from isoflop import work
 from isoflop.errors import IsoflopError, WorkError
 from isoflop.identity import content_key
-from isoflop.ui import messages
+from isoflop.ui import messages, visitor
 from isoflop.ui.caching import MAX_LONG
 from isoflop.ui.messages import Unfinished
 from isoflop.units import counted
@@ -206,7 +206,7 @@ class KeptByJob(Generic[Arguments, Result]):
         key = self._key(args, kwargs)
 
         def start(owner: str) -> _Task:
-            job = work.submit(self._function, *args, owner=owner, **kwargs)
+            job = work.submit(self._function, *args, owner=visitor.turns() or owner, **kwargs)
             return _Task(job=job, keep=lambda made: self._keep(key, made, args, kwargs))
 
         with _lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -10,6 +11,9 @@ from isoflop.people import ShareRole, Sharing, Visibility
 from isoflop.training.ladders import Ladder, share_ladder
 from isoflop.ui import documents, messages, visitor
 from isoflop.ui.train import state as train_state
+
+if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
+    from isoflop.store import Document
 
 CHOICES: dict[tuple[Visibility, ShareRole], str] = {
     ("private", "viewer"): "Only me",
@@ -22,7 +26,7 @@ SetSharing = Callable[[Visibility, ShareRole], object]
 
 def control(sharing: Sharing, set_sharing: SetSharing, *, key: str) -> None:
     """Draw the choice of who else sees something, if it is the person's own."""
-    if sharing.owner != visitor.actor().id:
+    if not is_own(sharing):
         return
     values = list(CHOICES)
     now = (sharing.visibility, sharing.role if sharing.visibility == "team" else "viewer")
@@ -39,6 +43,11 @@ def control(sharing: Sharing, set_sharing: SetSharing, *, key: str) -> None:
     )
 
 
+def is_own(sharing: Sharing) -> bool:
+    """Say whether whoever looks at the page may say who else sees something."""
+    return sharing.owner == visitor.actor().id and visitor.refusal("share this") is None
+
+
 def _set(set_sharing: SetSharing, key: str) -> None:
     with messages.in_callback():
         set_sharing(*st.session_state[key])
@@ -53,10 +62,10 @@ def runs(ladder: Ladder) -> None:
     )
 
 
-def document(document_id: str, sharing: Sharing) -> None:
+def document(saved: Document) -> None:
     """Draw who else sees a document."""
     control(
-        sharing,
-        lambda visibility, role: documents.mine().share(document_id, visibility, role),
-        key=f"share.{document_id}",
+        saved.sharing,
+        lambda visibility, role: documents.mine().share(saved.id, visibility, role),
+        key=f"share.{saved.id}",
     )

@@ -10,6 +10,7 @@ from streamlit import config, runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop import people, settings
+from isoflop.errors import IsoflopError
 from isoflop.people import Actor
 
 _KNOWN = "visitor"
@@ -37,6 +38,29 @@ def actor() -> Actor:
     found = people.of_request(st.context.headers, st.context.cookies, peer, secret=cookie_secret())
     st.session_state[_KNOWN] = found
     return found
+
+
+def turns() -> str:
+    """Return whose turn a heavy job of the page takes: the person's; empty for nobody known."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
+    found = actor()
+    return "" if found.id == people.VISITOR.id else found.id
+
+
+def refusal(what: str) -> IsoflopError | None:
+    """Return why whoever looks at the page may not do something; None if they may.
+
+    Parameters
+    ----------
+    what : str
+        Such as "save a scenario".
+    """
+    try:
+        actor().require_writing(what)
+    except IsoflopError as refused:
+        return refused
+    return None
 
 
 def is_login_configured() -> bool:

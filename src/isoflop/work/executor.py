@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent import futures
@@ -9,6 +10,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, Protocol, TypeVar
 
 from isoflop.errors import WorkError
+from isoflop.people import LOCAL
 from isoflop.work.fair import FairQueue
 
 Result = TypeVar("Result")
@@ -89,10 +91,19 @@ class Executor(futures.Executor):
     ----------
     backend : Backend
     max_waiting : int
+    most_each : float
+        Jobs at once of one owner; those of this machine's own person, and of nobody, have no limit.
     """
 
-    def __init__(self, backend: Backend, *, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        max_waiting: int = MAX_WAITING,
+        most_each: float = math.inf,
+    ) -> None:
         self._backend = backend
+        self._most_each = most_each
         self._max_waiting = max_waiting
         self._queue: FairQueue[Job[Any]] = FairQueue()
         self._running: set[Job[Any]] = set()
@@ -163,12 +174,15 @@ class Executor(futures.Executor):
             with self._lock:
                 if len(self._running) >= self._backend.n_slots:
                     return
-                job = self._queue.take()
+                job = self._queue.take(self._most)
                 if job is None:
                     return
                 self._running.add(job)
             name = f"job-{getattr(job.function, '__name__', 'work')}"
             threading.Thread(target=self._run, args=(job,), name=name, daemon=True).start()
+
+    def _most(self, owner: str) -> float:
+        return math.inf if owner in ("", LOCAL.id) else self._most_each
 
     def _run(self, job: Job[Any]) -> None:
         outcome: Any = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
@@ -46,12 +47,21 @@ class FairQueue(Generic[Item]):
                 del lines[owner]
         return taken
 
-    def take(self) -> Item | None:
-        """Return the next item, which now runs; None if nothing waits."""
-        if not self._waiting:
+    def take(self, most: Callable[[str], float] = lambda owner: math.inf) -> Item | None:
+        """Return the next item, which now runs; None if nothing waits that may run.
+
+        Parameters
+        ----------
+        most : callable
+            From an owner, how many of theirs may run at once.
+        """
+        for item in self.order():
+            owner = self._waiting[item][0]
+            if self._running[owner] < most(owner):
+                break
+        else:
             return None
-        item = self.order()[0]
-        owner, _ = self._waiting.pop(item)
+        del self._waiting[item]
         self._running[owner] += 1
         self._clock += 1
         self._served[owner] = self._clock

@@ -87,11 +87,11 @@ def _make(place: str, limits: Limits) -> Executor | InlineExecutor:
     if place == PROCESSES:
         from isoflop.work.processes import Processes
 
-        return Executor(Processes(limits))
+        return Executor(Processes(limits), most_each=limits.n_each)
     if place.startswith(DASK):
         from isoflop.work.cluster import DaskCluster
 
-        return Executor(DaskCluster(place.removeprefix(DASK), limits))
+        return Executor(DaskCluster(place.removeprefix(DASK), limits), most_each=limits.n_each)
     raise WorkError(
         f"The setting {EXECUTOR_SETTING} is {place!r}, which is no place for work.",
         hint=f"Say {PROCESSES}, {INLINE}, or {DASK}HOST:PORT for a Dask scheduler.",

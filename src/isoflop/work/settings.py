@@ -9,6 +9,7 @@ from isoflop.errors import WorkError
 
 EXECUTOR_SETTING = "ISOFLOP_EXECUTOR"
 JOBS_SETTING = "ISOFLOP_MAX_JOBS"
+EACH_SETTING = "ISOFLOP_MAX_JOBS_EACH"
 DEADLINE_SETTING = "ISOFLOP_JOB_DEADLINE_S"
 MEMORY_SETTING = "ISOFLOP_JOB_MEMORY_MB"
 DEFAULT_DEADLINE_S = 600.0
@@ -25,6 +26,8 @@ class Limits:
     ----------
     n_jobs : int
         Jobs at once.
+    n_each : int
+        Jobs at once of one person; on a cluster, no more than this either.
     deadline_s : float
         From a job's start to its end.
     memory_bytes : float
@@ -32,6 +35,7 @@ class Limits:
     """
 
     n_jobs: int
+    n_each: int
     deadline_s: float
     memory_bytes: int
 
@@ -44,8 +48,10 @@ def limits() -> Limits:
     WorkError
         If a setting is not a positive number.
     """
+    n_jobs = max(1, int(_number(JOBS_SETTING, _spare_cores())))
     return Limits(
-        n_jobs=max(1, int(_number(JOBS_SETTING, _spare_cores()))),
+        n_jobs=n_jobs,
+        n_each=max(1, int(_number(EACH_SETTING, max(1, n_jobs - 1)))),
         deadline_s=_number(DEADLINE_SETTING, DEFAULT_DEADLINE_S),
         memory_bytes=int(_number(MEMORY_SETTING, DEFAULT_MEMORY_MB) * 1e6),
     )

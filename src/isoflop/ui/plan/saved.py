@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from isoflop.planning.hardware import parse_accelerator
 from isoflop.planning.saved import OWN_PREFIX
 from isoflop.planning.sheets import plans_sheet
 from isoflop.plot import APP
-from isoflop.ui import documents, messages, panels
+from isoflop.ui import documents, messages, panels, visitor
 
 if TYPE_CHECKING:
     from isoflop.planning.saved import SavedScenario
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 MAX_COMPARED = 5
 JUST_SAVED = "plan.just saved"
 DELETED = "plan.deleted"
+READ_EVERY_S = 10.0
+"""What others share is seen within that time; a move in between reads nothing."""
+_READ = "plan.accelerators read"
 _BROUGHT = "plan.accelerators of the workspace"
 
 
@@ -31,18 +35,25 @@ def accelerators() -> dict[str, Accelerator]:
 
     Those that an opened workspace brings are there in its session alone.
     """
-    from isoflop.planning.saved import all_accelerators
-
-    try:
-        found = all_accelerators(documents.mine())
-    except StoreError:
-        found = dict(load_accelerators())
+    held = st.session_state.get(_READ)
+    if held is None or time.monotonic() - held[0] > READ_EVERY_S:
+        held = st.session_state[_READ] = (time.monotonic(), _read_accelerators())
+    found: dict[str, Accelerator] = dict(held[1])
     brought: dict[str, Accelerator] = st.session_state.get(_BROUGHT, {})
     for key, accelerator in brought.items():
         if found.get(key, accelerator) != accelerator:
             accelerator = replace(accelerator, label=f"{accelerator.label} (of the workspace)")
         found[key] = accelerator
     return found
+
+
+def _read_accelerators() -> dict[str, Accelerator]:
+    from isoflop.planning.saved import all_accelerators
+
+    try:
+        return all_accelerators(documents.mine())
+    except StoreError:
+        return dict(load_accelerators())
 
 
 def bring(entries: Mapping[str, Mapping[str, object]]) -> None:
@@ -64,6 +75,10 @@ def accelerator_details(accelerator: Accelerator) -> None:
     """Draw the accelerator's figures with their sources, each to be changed and saved."""
     with st.popover("Figures and sources", icon=":material/memory:", width="stretch"):
         st.markdown(_sources(accelerator))
+        refused = visitor.refusal("save an accelerator")
+        if refused is not None:
+            messages.not_here(refused)
+            return
         with st.form(f"plan.own.{accelerator.key}", border=False):
             edited = _editor(accelerator)
             if st.form_submit_button("Save as my own", icon=":material/save:", width="stretch"):
@@ -144,6 +159,7 @@ def _save_accelerator(edited: Accelerator) -> None:
         messages.show(error)
         return
     st.session_state[JUST_SAVED] = saved.key
+    st.session_state.pop(_READ, None)
     st.rerun()
 
 

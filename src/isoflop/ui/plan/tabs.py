@@ -14,7 +14,7 @@ from isoflop.planning.saved import save_scenario
 from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
 from isoflop.text import Sheet
-from isoflop.ui import documents, headline, inputs, messages, panels
+from isoflop.ui import documents, headline, inputs, messages, panels, share, visitor
 from isoflop.ui.plan import build as plan_build
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import saved as plan_saved
@@ -170,15 +170,11 @@ def _assumptions(shown: View) -> None:
 
 def _compare(shown: View) -> None:
     """Save the plan under a name, and draw saved plans side by side."""
-    with st.form("plan.save", border=False), st.container(horizontal=True):
-        name = st.text_input(
-            "Name of this scenario",
-            max_chars=60,
-            placeholder="512 H100, 30 days",
-            label_visibility="collapsed",
-        )
-        if st.form_submit_button("Save this plan", icon=":material/save:", type="primary"):
-            _save(shown, name or "")
+    refused = visitor.refusal("save a scenario")
+    if refused is not None:
+        messages.not_here(refused)
+    else:
+        _save_form(shown)
     plan_saved.offer_undo()
     saved = plan_saved.scenarios()
     if not saved:
@@ -208,6 +204,22 @@ def _compare(shown: View) -> None:
                 args=(entry,),
                 disabled=not entry.document.can_write,
             )
+            if share.is_own(entry.document.sharing):
+                with st.popover(f"Share {entry.name}", icon=":material/group:"):
+                    share.document(entry.document)
+
+
+def _save_form(shown: View) -> None:
+    """Draw the name under which the plan is saved."""
+    with st.form("plan.save", border=False), st.container(horizontal=True):
+        name = st.text_input(
+            "Name of this scenario",
+            max_chars=60,
+            placeholder="512 H100, 30 days",
+            label_visibility="collapsed",
+        )
+        if st.form_submit_button("Save this plan", icon=":material/save:", type="primary"):
+            _save(shown, name or "")
 
 
 def _save(shown: View, name: str) -> None:

@@ -32,7 +32,7 @@ from isoflop.training.forecasts import (
 )
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
-from isoflop.ui import documents, messages, panels
+from isoflop.ui import documents, messages, panels, visitor
 from isoflop.ui.train import law as train_law
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_number, format_quantity, parse_number
@@ -101,6 +101,10 @@ def _offer_training(config: RunConfig, prediction: Prediction) -> None:
         f"It takes about {messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} "
         "of one core."
     )
+    refused = train_state.refusal()
+    if refused is not None:
+        messages.not_here(refused)
+        return
     st.button(
         "Record the forecast and train",
         type="primary",
@@ -128,6 +132,10 @@ def _offer_record(ladder: Ladder, target: _Reported, prediction: Prediction) -> 
         f"into the ladder {messages.plain(ladder.title)}: its held-out loss decides, if its size "
         f"and tokens are those predicted to {SAME_SHARE:.0%}."
     )
+    refused = visitor.refusal("record a forecast")
+    if refused is not None:
+        messages.not_here(refused)
+        return
     st.button(
         "Record the forecast",
         type="primary",

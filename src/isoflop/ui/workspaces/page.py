@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from isoflop import settings
-from isoflop.errors import IsoflopError
-from isoflop.people import Sharing
 from isoflop.planning.saved import SCENARIO
 from isoflop.ui import documents, messages, share, visitor
 from isoflop.ui.workspaces import session
@@ -114,12 +112,10 @@ def _titles() -> dict[str, str]:
 
 def _says_no(what: str) -> bool:
     """Say why the person may not write here, if so."""
-    try:
-        visitor.actor().require_writing(what)
-    except IsoflopError as refused:
+    refused = visitor.refusal(what)
+    if refused is not None:
         messages.not_here(refused)
-        return True
-    return False
+    return refused is not None
 
 
 def _import_field() -> None:
@@ -206,12 +202,11 @@ def _one(mine: Documents, document: Document) -> None:
             on_click="ignore",
             key="workspaces.export",
         )
-        if visitor.actor().can_write and not settings.is_read_only():
+        if visitor.refusal("change this") is None:
             _writing_buttons(document)
-    sharing = Sharing(owner=document.owner, visibility=document.visibility, role=document.role)
-    share.document(document.id, sharing)
-    _link(document, workspace, sharing)
-    if workspace.scenarios and visitor.actor().can_write:
+    share.document(document)
+    _link(document, workspace)
+    if workspace.scenarios and visitor.refusal("save a scenario") is None:
         st.button(
             f"Copy its {counted(len(workspace.scenarios), 'scenario')} to mine",
             icon=":material/content_copy:",
@@ -249,7 +244,7 @@ def _writing_buttons(document: Document) -> None:
             )
 
 
-def _link(document: Document, workspace: Workspace, sharing: Sharing) -> None:
+def _link(document: Document, workspace: Workspace) -> None:
     """Draw the short link to one of its views, with a button that copies it."""
     titles = _titles()
     page = workspace.page
@@ -265,7 +260,7 @@ def _link(document: Document, workspace: Workspace, sharing: Sharing) -> None:
     base = (st.context.url or "").split("?")[0].removesuffix(f"/{PAGE}").rstrip("/")
     named = "" if page == workspace.page else page
     st.code(f"{base}/{session.link(document.id, named)}", language=None, wrap_lines=True)
-    if sharing.visibility == "private" and sharing.owner == visitor.actor().id:
+    if document.visibility == "private":
         st.caption("The link opens it for you alone, until you share it.")
 
 
