@@ -67,7 +67,7 @@ tbody th { font-weight: 500; min-width: 5.5rem; }
 tr, figure, pre, li { break-inside: avoid; }
 math { font-size: 1.1rem; font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
        "DejaVu Math TeX Gyre", math; }
-.equation { margin: .9rem 0; overflow-x: auto; }
+.equation { margin: .9rem 0; overflow: auto hidden; }
 pre { background: #f5f6f7; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere;
       font: 12px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 figure { margin: 1.4rem 0; overflow-x: auto; }
@@ -78,9 +78,14 @@ ul.notices li.serious { border-color: #a40000; } ul.notices li.warning { border-
 ul.notices b { text-transform: capitalize; }
 code, small { color: #555; }
 @media print { body { width: auto; margin: 0; font-size: 10.5pt; } pre { break-inside: auto; }
+               .wide, .equation, figure { overflow: visible; }
                .modebar { display: none !important; } }
 """
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+# Plotly compiles what draws thousands of markers ('unsafe-eval'); nothing is loaded from anywhere.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "script-src 'unsafe-inline' 'unsafe-eval'"
+)
 
 
 def report(

@@ -36,13 +36,20 @@ def scripts(page: str) -> int:
     return len(re.findall(r"<script\b", page))
 
 
+def words(page: str) -> str:
+    """Return a report without its scripts, megabytes that a failed comparison would print."""
+    return re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
+
+
 def test_a_report_holds_all_of_a_fit_and_a_plan(
     fit: iso.Fit, made: Planned, tmp_path: Path
 ) -> None:
     path = tmp_path / "report.html"
     seen = made.outlook()
     page = iso.report(fit, made, outlook=seen, path=path)
-    assert path.read_text(encoding="utf-8").strip() == page.strip()
+    is_written = path.read_text(encoding="utf-8").strip() == page.strip()
+    assert is_written
+    page = words(page)
     assert fit.table is not None
     assert seen.ahead is not None
     for text in (
@@ -69,9 +76,9 @@ def test_a_report_holds_all_of_a_fit_and_a_plan(
 
 def test_a_report_asks_nothing_of_any_host(fit: iso.Fit) -> None:
     page = iso.report(fit)
-    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", page)
-    assert "@import" not in page
-    assert "default-src 'none'" in page
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=", page)
+    assert "@import" not in words(page)
+    assert "default-src 'none'" in words(page)
     library = re.findall(r"plotly\.js v[\d.]+", page)
     assert len(library) == 1  # once, for all figures
 
@@ -88,7 +95,7 @@ def test_the_equation_of_every_law_is_typeset(key: str) -> None:
 def test_the_rows_that_were_left_out_are_named_with_their_reason(fit: iso.Fit) -> None:
     assert fit.table is not None
     table = fit.table.exclude([3, 5], reason="diverged <b>")
-    page = iso.report(iso.fit(table, "kaplan_joint"))
+    page = words(iso.report(iso.fit(table, "kaplan_joint")))
     assert "13 of 15 rows" in page
     assert "<th>diverged &lt;b&gt;</th><td>2</td><td>3, 5</td>" in page
     assert "load_dataset" not in page  # which has other rows
@@ -106,8 +113,8 @@ def test_nothing_in_a_report_runs_what_a_table_holds(fit: iso.Fit) -> None:
     evil = replace(fit, law=law, table=table, table_id=EVIL, notices=(notice,))
     page = iso.report(evil, code=EVIL, notices=[replace(notice, code=EVIL)])
     assert scripts(page) == usual
-    assert "<script>alert" not in page
-    assert html.escape(EVIL) in page
+    assert not re.findall("<script>alert", page)
+    assert html.escape(EVIL) in words(page)
 
 
 def test_a_saved_fit_reports_without_its_figures(fit: iso.Fit, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.api.test_report import words
 from tests.pages.helpers import TIMEOUT_S, healthy, open_shipped
 
 from isoflop.fitting import Fit
@@ -143,7 +144,7 @@ def test_what_is_taken_away_is_made_outside_the_session(
     """Streamlit makes a file when its button is clicked, where there is no session to ask."""
     open_state(page, "rows left out", tmp_path)
     made = {label: file.make() for label, file in offered.items() if "PDF" not in label}
-    report, script = str(made["Report (HTML)"]), str(made["Python"])
+    report, script = words(str(made["Report (HTML)"])), str(made["Python"])
     assert html.escape(script.strip()) in report
     assert "2, 5" in report  # rows left out
     assert "nats per token are assumed" in report  # how the file was read
