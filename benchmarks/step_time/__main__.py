@@ -45,7 +45,7 @@ def toml_lines(fitted: StepFit, whole: WholeRuns, date: str) -> Iterator[str]:
         yield f"lower = {lower:.4f}\nupper = {upper:.4f}\nn_rows = {n_rows}"
     yield f"\n[whole_runs]\nshare = {whole.share:.4f}"
     yield f"lower = {whole.lower:.4f}\nupper = {whole.upper:.4f}"
-    yield f"large_lower = {whole.large_lower:.4f}"
+    yield f"large_lower = {np.floor(1e4 * whole.large_lower) / 1e4:.4f}"
     yield f"n_runs = {whole.n_runs}\nn_sources = {whole.n_sources}\nn_large = {whole.n_large}"
     low, high = np.exp(fitted.spread)
     for number, (key, constants) in enumerate(fitted.constants.items()):

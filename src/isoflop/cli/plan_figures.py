@@ -53,13 +53,13 @@ FIGURES: Mapping[str, Callable[[Asked], Any]] = {
     "beyond": _laws,
     "frontier": lambda a: plot.frontier(a.planned.frontier(), plan=a.plan),
     "time": lambda a: plot.time_shares(a.plan),
+    "money": lambda a: plot.money(a.planned.money()),
     "memory": lambda a: plot.memory(a.planned.memory()),
     "smaller": lambda a: plot.smaller_models(a.planned.smaller_models()),
     "lifetime": lambda a: plot.lifetime(a.planned.lifetime(), plan=a.plan),
     "risk": lambda a: plot.risk(a.planned.risk(a.target, a.by)),
-    "tornado.loss": lambda a: plot.tornado(a.planned.tornado()),
-    "tornado.usd": lambda a: plot.tornado(a.planned.tornado(), of="usd"),
-    "money": lambda a: plot.money(a.planned.money()),
+    "tornado.loss": lambda a: plot.tornado(a.planned.tornado(a.by)),
+    "tornado.usd": lambda a: plot.tornado(a.planned.tornado(a.by), of="usd"),
     "disk": lambda a: plot.disk(a.plan),
 }
 """Every figure of the Plan page for one plan, named as the page names it."""

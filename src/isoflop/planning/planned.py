@@ -176,9 +176,10 @@ class Planned:
         flop = np.geomspace(lower, upper, 1 + round(2 * np.log10(upper / lower)))
         return frontier(self.repeating, flop, rule=self.setting.rule, fixed=self.known)
 
-    def tornado(self) -> Tornado:
-        """Return how far loss and money move with each assumption."""
-        return tornado(self.fit, self.setting, self.plan, fixed=self.fixed)
+    def tornado(self, by: Method = "average") -> Tornado:
+        """Return how far loss and money move with each assumption, law and utilisation too."""
+        ahead = self.outlook(by).ahead
+        return tornado(self.fit, self.setting, self.plan, fixed=self.fixed, ahead=ahead)
 
     @property
     def usual_target(self) -> float:

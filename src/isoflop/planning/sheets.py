@@ -373,8 +373,8 @@ def tornado_sheet(found: Tornado) -> Sheet:
             "Money": [f"{_usd(low.usd)} to {_usd(high.usd)}" for low, high in ends],
         },
         notes=(
-            f"Each assumption divided and multiplied by {STEP:g}, and the run planned anew within "
-            "the same limits.",
+            f"Each assumption divided and multiplied by {STEP:g}, what is predicted at the ends of "
+            "its interval, and the run planned anew within the same limits.",
         ),
     )
 
@@ -390,7 +390,14 @@ def money_sheet(found: Money) -> Sheet:
             *(format_quantity(parts.get(name, 0.0), "usd") for name in names),
             format_quantity(sum(parts.values()), "usd"),
         ]
-    return Sheet(title="What the money goes into", columns=columns)
+    return Sheet(
+        title="What the money goes into",
+        columns=columns,
+        notes=(
+            "The same run by each way to pay whose price is known. An hour of a bought accelerator "
+            "comes without electricity, site and staff, unless these are given.",
+        ),
+    )
 
 
 def _usd(value: float | None) -> str:

@@ -10,11 +10,13 @@ import pandas as pd
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit
+from isoflop.fitting.extrapolation import Extrapolation
+from isoflop.fitting.extrapolation.result import LEVEL
 from isoflop.identity import Keyed
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting, best_plan, speed_at
 from isoflop.planning.cost import cost
-from isoflop.planning.types import Plan
+from isoflop.planning.types import Interval, Plan
 from isoflop.text import as_html
 from isoflop.units import format_number
 
@@ -133,9 +135,17 @@ class Tornado(Keyed):
 
 
 def tornado(
-    fit: Fit, setting: Setting, plan: Plan, *, fixed: Mapping[str, float] | None = None
+    fit: Fit,
+    setting: Setting,
+    plan: Plan,
+    *,
+    fixed: Mapping[str, float] | None = None,
+    ahead: Extrapolation | None = None,
 ) -> Tornado:
     """Move each assumption by a fifth both ways and plan anew, the others as they are.
+
+    What is predicted moves over its own interval: the utilisation, and the loss by the fit, by the
+    other laws of the table, and by all of them beyond its rows.
 
     Parameters
     ----------
@@ -144,6 +154,8 @@ def tornado(
     plan : Plan
         Within that setting.
     fixed : mapping of str to float, optional
+    ahead : Extrapolation, optional
+        What the laws of the table say of the planned run.
 
     Returns
     -------
@@ -171,8 +183,32 @@ def tornado(
                 high=_of_plan(plan, interval.upper, "upper edge"),
             )
         )
+    if ahead is not None:
+        found += _laws(plan, ahead)
     found.sort(key=lambda entry: -entry.loss_span)
     return Tornado(plan=plan, entries=tuple(found))
+
+
+def _laws(plan: Plan, ahead: Extrapolation) -> list[Sensitivity]:
+    """Return what other laws of the table, and all of them together, make of the loss."""
+    found = [
+        Sensitivity(
+            label=f"Beyond the rows ({LEVEL:.0%} band)",
+            low=_of_plan(plan, float(ahead.lower[0]), "lower edge"),
+            high=_of_plan(plan, float(ahead.upper[0]), "upper edge"),
+        )
+    ]
+    ends = ahead.extremes(0)
+    if ends is not None:
+        low, high = ends
+        found.append(
+            Sensitivity(
+                label="Law",
+                low=_of_plan(plan, float(low.loss[0]), low.label),
+                high=_of_plan(plan, float(high.loss[0]), high.label),
+            )
+        )
+    return found
 
 
 def _of_plan(plan: Plan, loss: float, value: str) -> Outcome:
@@ -205,18 +241,12 @@ def _outcome(
 def _changes(setting: Setting, plan: Plan) -> list[tuple[str, Change, Callable[[float], str]]]:
     """Return every assumption that the setting makes: its name, how to move it, how to write it."""
     budget, accelerator = setting.budget, setting.accelerator
-    mfu, goodput = plan.training.mfu, plan.training.goodput
+    training = plan.training
+    mfu = _moved(training.mfu, training.mfu_interval, accelerator.mfu_ceiling)
+    goodput = _moved(training.goodput, training.goodput_interval, 1.0)
     changes: list[tuple[str, Change, Callable[[float], str]]] = [
-        (
-            "MFU",
-            lambda s, f: _budget(s, mfu=min(mfu * f, accelerator.mfu_ceiling)),
-            lambda f: f"{min(mfu * f, accelerator.mfu_ceiling):.0%}",
-        ),
-        (
-            "Goodput",
-            lambda s, f: _budget(s, goodput=min(goodput * f, 1.0)),
-            lambda f: f"{min(goodput * f, 1.0):.0%}",
-        ),
+        ("MFU", lambda s, f: _budget(s, mfu=mfu(f)), lambda f: f"{mfu(f):.0%}"),
+        ("Goodput", lambda s, f: _budget(s, goodput=goodput(f)), lambda f: f"{goodput(f):.0%}"),
         (
             "FLOP per parameter and token",
             lambda s, f: replace(
@@ -235,6 +265,17 @@ def _changes(setting: Setting, plan: Plan) -> list[tuple[str, Change, Callable[[
             )
         )
     return changes + _limits(setting)
+
+
+def _moved(value: float, interval: Interval | None, largest: float) -> Callable[[float], float]:
+    """Return a predicted share at the ends of its interval; one's own a fifth less and more."""
+
+    def moved(factor: float) -> float:
+        if interval is None:
+            return min(value * factor, largest)
+        return min(interval.lower if factor < 1 else interval.upper, largest)
+
+    return moved
 
 
 def _limits(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]]]:

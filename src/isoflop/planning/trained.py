@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, hypot, log
+from math import exp, hypot, log, log1p, sqrt
 
 from isoflop.accounting import Recompute, find_family
 from isoflop.accounting.shapes import propose_shape
@@ -17,6 +17,9 @@ from isoflop.planning.step_constants import load_fitted_steps, load_step_error, 
 from isoflop.planning.step_time import step_time, time_ratios
 from isoflop.planning.types import SPREAD_LEVEL, Interval, Training
 from isoflop.planning.whole_runs import LARGE_FLOP, load_whole_runs
+
+SPREAD_SIGMA = 1.2816
+"""Standard deviations on either side of the middle 80%."""
 
 RECOMPUTED: dict[Recompute, str] = {
     "none": "nothing recomputed",
@@ -122,7 +125,9 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
     )
     if found is not None and not _search(setting).is_free:
         training = _beside_the_best(setting, training, params, batch, found)
-    return Run(training=training, spread=_spread(ratios, failing, training), wall_time_s=wall_s)
+    return Run(
+        training=training, spread=_spread(ratios, failing, training, wall_s), wall_time_s=wall_s
+    )
 
 
 def _ratios(setting: Setting, flop: float, *, is_moe: bool) -> tuple[float, float]:
@@ -215,9 +220,14 @@ def evidence(setting: Setting, flop: float) -> str:
 
 
 def _spread(
-    ratios: tuple[float, float] | None, failing: Interruptions, training: Training
+    ratios: tuple[float, float] | None, failing: Interruptions, training: Training, wall_s: float
 ) -> tuple[float, float] | None:
-    """Return the ends of the hours' interval, both errors taken as independent."""
+    """Return the ends of the hours' interval, all errors taken as independent.
+
+    They are those of the utilisation, of the rate of failures, and of how many come by chance: the
+    root of those expected, each of which costs the restart and half of what is trained between
+    saves.
+    """
     if ratios is None and training.is_own_goodput:
         return None
     logs = [(0.0, 0.0)]
@@ -226,5 +236,8 @@ def _spread(
     if not training.is_own_goodput:
         goodput = training.goodput
         logs.append((log(goodput / failing.goodput_upper), log(goodput / failing.goodput_lower)))
+        lost_s = failing.failures.restart_s + failing.interval_s / 2
+        by_chance = SPREAD_SIGMA * sqrt(training.expected_failures) * lost_s / wall_s
+        logs.append((log1p(by_chance), log1p(by_chance)))
     lower, upper = (hypot(*(ends[side] for ends in logs)) for side in (0, 1))
     return exp(-lower), exp(upper)

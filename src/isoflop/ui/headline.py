@@ -30,7 +30,7 @@ def train(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
         f"Train **{format_number(plan.params)} parameters** on **{format_number(plan.tokens)} "
         f"tokens** with {_means(plan)}: {best}{_predicted(plan, seen.ahead)}. {_binding(plan)}"
     )
-    return text.rstrip()
+    return f"{text.rstrip()} {_disagreement(seen)}".rstrip()
 
 
 def reach(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
@@ -42,7 +42,12 @@ def reach(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
     else:
         run = f"a model of {model} sees {tokens}"
     beyond = "" if seen.ahead is not None else f" {_extrapolation(plan)}"
-    return f"With {_means(plan)}, {run}: {_predicted(plan, seen.ahead)}.{beyond}"
+    text = f"With {_means(plan)}, {run}: {_predicted(plan, seen.ahead)}.{beyond}"
+    return f"{text} {_disagreement(seen)}".rstrip()
+
+
+def _disagreement(seen: Outlook) -> str:
+    return "" if seen.ahead is None else messages.plain(seen.ahead.disagreement_text())
 
 
 def _give_or_take(seen: Outlook) -> str:

@@ -26,6 +26,9 @@ PARTS: Mapping[str, str] = {
 }
 """What makes a band wide, with its name in words."""
 
+WORTH_SAYING = 0.005
+"""Difference of two laws in log loss, below which it is not said."""
+
 Array = NDArray[np.float64]
 
 
@@ -132,6 +135,26 @@ class Extrapolation(Keyed):
         if self.method == "average":
             return f"the average of {counted(len(voices), 'law')}"
         return f"one law, {voices[0].label}"
+
+    def extremes(self, point: int) -> tuple[LawPrediction, LawPrediction] | None:
+        """Return the laws that say least and most at a point; None where fewer than two speak."""
+        voices = [x for x in self.laws_used if x.weight > 0 and np.isfinite(x.loss[point])]
+        voices.sort(key=lambda law: float(law.loss[point]))
+        return None if len(voices) < 2 else (voices[0], voices[-1])
+
+    def disagreement_text(self, point: int = 0) -> str:
+        """Say which laws disagree at a point by more than runs scatter; empty where none do."""
+        ends = self.extremes(point)
+        if ends is None:
+            return ""
+        low, high = ends
+        apart = float(np.log(high.loss[point] / low.loss[point]))
+        if apart <= max(float(self.noise[point]), WORTH_SAYING):
+            return ""
+        return (
+            f"Laws disagree: {low.label} says {low.loss[point]:.3f}, {high.label} "
+            f"{high.loss[point]:.3f}."
+        )
 
     @property
     def half_width(self) -> Array:

@@ -119,7 +119,8 @@ def frontier(shown: View) -> Frontier:
 def tornado(shown: View) -> Tornado:
     """Return how far loss and money move with each assumption."""
     fixed = shown.chosen.selection.fixed
-    return _tornado(shown.fitted.fit, shown.setting, shown.plan, fixed=fixed)
+    ahead = shown.outlook.ahead
+    return _tornado(shown.fitted.fit, shown.setting, shown.plan, fixed=fixed, ahead=ahead)
 
 
 def target(shown: View, loss: float) -> LeastCompute:

@@ -152,6 +152,7 @@ def _money(shown: View) -> None:
     panels.drawn(plot.money(shown.planned.money(), theme=APP), key="chart.money")
     (parts,) = shown.planned.sheets("money")
     plan_build.table(parts)
+    _notes(parts)
 
 
 def _assumptions(shown: View) -> None:
