@@ -30,6 +30,15 @@ def test_what_is_no_run_is_refused(
     assert said in str(error.value)
 
 
+def test_rows_of_small_models_speak_for_themselves(chinchilla, make_fit) -> None:
+    """The ladder of the Train page was handed over to an error."""
+    fit = replace(make_fit(chinchilla), input_ranges={"N": (12e3, 91e3), "D": (65e3, 524e3)})
+    options = PlanOptions(params=67e3, must_fit=False)
+    assert plan(fit, Budget(compute_flop=1e15), H100, options).params == 67e3
+    with pytest.raises(PlanError, match="no language model"):
+        plan(fit, Budget(compute_flop=1e15), H100, replace(options, params=11e3))
+
+
 def test_a_loss_above_that_of_guessing_is_refused(chinchilla, make_fit) -> None:
     theta = np.array([12.0, 406.4, 0.34, 410.7, 0.28])
     fit = replace(make_fit(chinchilla, theta), loss_unit="nats/token")
@@ -41,7 +50,7 @@ def test_a_loss_above_that_of_guessing_is_refused(chinchilla, make_fit) -> None:
 def test_seventy_billion_parameters_do_not_train_on_one_small_card(chinchilla, make_fit) -> None:
     card = find_accelerator("rtx-4090")
     budget = Budget(wall_time_s=30 * 86400.0, accelerators=1)
-    with pytest.raises(DoesNotFit, match=r"7e\+10"):
+    with pytest.raises(DoesNotFit, match="70B parameters does not fit"):
         plan(make_fit(chinchilla), budget, card, PlanOptions(params=70e9))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit
@@ -11,7 +11,8 @@ from isoflop.planning.speed import FEWEST_STEPS
 from isoflop.units import format_number
 
 SMALLEST_MODEL = 1e5
-"""Parameters: the smallest models that losses were published of have about a million."""
+"""Parameters: the smallest models that losses were published of have about a million. Rows of
+smaller ones, such as those that the Train page trains, speak for themselves."""
 
 
 def require_sense(fit: Fit, setting: Setting, params: float, tokens: float, loss: float) -> None:
@@ -29,7 +30,7 @@ def require_sense(fit: Fit, setting: Setting, params: float, tokens: float, loss
     PlanError
         With the reason, and what to do.
     """
-    if params < SMALLEST_MODEL:
+    if params < min(SMALLEST_MODEL, _smallest_fitted(fit)):
         raise PlanError(
             f"A model of {format_number(params)} parameters is no language model.",
             detail=f"An embedding of {setting.storage.vocab:,} tokens alone is larger.",
@@ -57,3 +58,9 @@ def require_sense(fit: Fit, setting: Setting, params: float, tokens: float, loss
             f"{guessing:.2f} nats per token.",
             hint="Give more compute, or fit a law that suits the rows.",
         )
+
+
+def _smallest_fitted(fit: Fit) -> float:
+    """Return the fewest parameters among the rows; no bound where the law has no size."""
+    sizes = [item.symbol for item in fit.law.inputs if item.column == "params"]
+    return min((fit.input_ranges[s][0] for s in sizes if s in fit.input_ranges), default=inf)
