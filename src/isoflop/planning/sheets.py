@@ -226,8 +226,8 @@ def serving_sheet(
             f"Requests of {setup.prompt_tokens:,} tokens in and {setup.output_tokens:,} out, on "
             f"{count:,} for one copy. Under full load {full.batch:,} sequences side by side, "
             f"output of one accelerator; half of measured servers {_within(loaded)} of it. Of "
-            f"{setup.batch:,} to wait for, {bound} bounds a step: half of others' software "
-            f"{_within(waited)} of it. "
+            f"{setup.batch:,} to wait for, {bound} bounds a step: half of the rows of other "
+            f"software {_within(waited)} of it. "
             f"Weights {format_quantity(alone.weights_bytes, 'bytes')}, room for "
             f"{alone.largest_batch:,} sequences.",
         ),

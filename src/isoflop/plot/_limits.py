@@ -32,6 +32,10 @@ def limits(plan: Plan, *, theme: Theme = LIGHT) -> go.Figure:
     return _draw(_prepare(plan), theme)
 
 
+ROOM = 0.4
+"""Share of a limit from which on its words stand in the bar."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bar:
     """One limit: its name, the share used, whether it binds, and words for a person."""
@@ -65,7 +69,9 @@ def _draw(picture: tuple[_Bar, ...], theme: Theme) -> go.Figure:
         "orientation": "h",
         "marker": {"color": [look.ACCENT if bar.is_binding else look.MUTED for bar in picture]},
         "text": [bar.text for bar in picture],
-        "textposition": "auto",
+        # Inside where there is room for most of it: outside a long bar it would be cut off.
+        "textposition": ["inside" if bar.share > ROOM else "outside" for bar in picture],
+        "textangle": 0,
         "insidetextanchor": "start",
         "insidetextfont": {
             "color": ["#FFFFFF" if bar.is_binding else theme.ink for bar in picture]
