@@ -16,17 +16,19 @@ from tests.pages.helpers import figures, healthy, metrics, press
 from isoflop.fitting.table_notices import table_notices
 from isoflop.forecast import fit_ladder
 from isoflop.laws import load_laws
+from isoflop.people import Actor, Sharing
 from isoflop.training import queue as queue_module
 from isoflop.training.config import RunConfig
 from isoflop.training.elsewhere import ElsewhereJob, remember_job
 from isoflop.training.ladder import PRESETS
 from isoflop.training.ladders import keep_ladder, list_ladders
+from isoflop.training.ownership import write_sharing
 from isoflop.training.processes import ProcessId
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
 from isoflop.training.reporting import RunReport
 from isoflop.training.runs import FOLDER_SETTING, Run
-from isoflop.ui import documents, shell
+from isoflop.ui import documents, shell, visitor
 from isoflop.ui.train import page as train_page
 from isoflop.ui.train import state as train_state
 from isoflop.units import parse_quantity
@@ -511,3 +513,49 @@ def test_the_time_limit_reaches_the_runs(root):
     assert config.time_limit_s == 150
     assert config.memory_limit_bytes == 1.5 * 2**30
     assert config.batch_size == 8
+
+
+# --- Whose they are, and what the server allows ---------------------------------------------------
+
+CHANGES = {"Start training", "Stop", "Resume", "Delete them", "Export", "Score on tasks", "Write"}
+
+
+def labels_that_work(at: AppTest) -> set[str]:
+    return {entry.label for entry in at.button if not entry.disabled}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("ISOFLOP_TRAINING", "off", "Training is off on this server."),
+        ("ISOFLOP_READ_ONLY", "1", "This server is read-only"),
+    ],
+)
+def test_a_switch_takes_training_away_and_says_so(ladder, monkeypatch, setting, value, said):
+    monkeypatch.setenv(setting, value)
+    at = healthy(open_page(run=ladder.id))
+    assert said in words(at).replace("\\", "")
+    assert not {"Start training", "Resume"} & labels_that_work(at)
+    assert progress_text(at) == "Quick: 16 of 16 points"  # what is there can be seen
+
+
+def test_a_viewer_sees_runs_that_are_shared_and_changes_nothing(ladder, monkeypatch):
+    monkeypatch.setattr(visitor, "actor", lambda: Actor(id="browser:looker", name="Looker"))
+    for stage in ("Train", "Evaluate", "Generate", "Deploy", "Forecast"):
+        at = healthy(open_page(run=ladder.id, stage=stage))
+        assert not CHANGES & labels_that_work(at), stage
+    assert "you are a viewer here" in words(at)
+
+
+def test_another_persons_runs_are_not_there(ladder, monkeypatch):
+    for run in ladder.runs:
+        write_sharing(run.sharing_path, Sharing(owner="browser:anna", owner_name="Anna"))
+    at = open_page(run=ladder.id)
+    assert "There is no run" in at.error[0].value
+    assert "Earlier runs" not in [entry.value for entry in at.subheader]
+
+
+def test_own_texts_are_off_with_uploads(root, monkeypatch):
+    monkeypatch.setenv("ISOFLOP_UPLOADS", "off")
+    at = healthy(open_page())
+    assert "Own texts are off on this server" in words(at)

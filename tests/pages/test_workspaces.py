@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from tests.pages.helpers import TIMEOUT_S, button, healthy, open_page, press, text
+from tests.pages.helpers import SHIPPED, TIMEOUT_S, button, healthy, open_page, press, text
 
 from isoflop import people
 from isoflop.people import LOCAL, Actor
 from isoflop.store import Store
-from isoflop.ui import documents, server, visitor
+from isoflop.ui import documents, jobs, server, visitor
 from isoflop.ui.workspaces import session
 from isoflop.workspace import KIND, Workspace, from_zip, to_body, to_zip
 
@@ -66,6 +66,26 @@ def test_a_link_brings_the_view_and_leaves_nothing_of_itself_in_the_address(stor
     assert "w" not in at.query_params
     held: session.Opened = at.session_state["workspace"]
     assert (held.name, held.version, held.can_write) == ("first", 1, True)
+
+
+def test_a_link_starts_nothing_heavy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open a workspace is to open an address: what takes long waits for a click."""
+    view = {name: value if isinstance(value, list) else [value] for name, value in SHIPPED.items()}
+    workspace = Workspace(page="fit", views={"fit": {k: tuple(v) for k, v in view.items()}})
+    asked: list[str] = []
+    monkeypatch.setattr(jobs, "CHEAP_S", -1.0)
+    monkeypatch.setattr(jobs.work, "submit", lambda *given, **_: asked.append(str(given[0])))
+    at = open_main(w=store.of(LOCAL).put(KIND, "heavy", to_body(workspace)).id)
+    assert not at.exception
+    assert at.query_params["table"] in (SHIPPED["table"], [SHIPPED["table"]])
+    assert "Compute" in {entry.label for entry in at.button}
+    assert asked == []
+
+
+def test_another_version_says_that_defaults_may_differ(store: Store) -> None:
+    body = to_body(SAVED) | {"isoflop": "0.0.1"}
+    at = open_main(w=store.of(LOCAL).put(KIND, "old", body).id)
+    assert "was saved by Isoflop 0.0.1" in text(at.warning)
 
 
 def test_a_link_to_what_is_not_shared_shows_nothing_else(

@@ -204,6 +204,8 @@ def corpus_input() -> str:
     chosen = inputs.choice(
         "Corpus", options, key="corpus", default="stdlib", help="What the models learn to continue."
     )
+    if not settings.takes_uploads():
+        messages.switched_off("Own texts", "ISOFLOP_UPLOADS")
     if chosen == "prose" and not is_prose_available():
         raise TrainingError(
             "The prose corpus is not installed.",

@@ -40,6 +40,20 @@ def show() -> None:
         found = documents.mine().find(KIND)
         _undo_offer()
         _listing(found)
+    _who()
+
+
+def _who() -> None:
+    """Say who the person is here, and let them sign out where people sign in."""
+    actor = visitor.actor()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"You are {messages.plain(actor.name)} (`{actor.id}`), here as "
+            f"{'owner' if actor.is_owner else 'editor' if actor.can_write else 'viewer'}.",
+            width="content",
+        )
+        if visitor.is_login_configured():
+            st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=st.logout)
 
 
 # --- Saving ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -210,6 +211,12 @@ def bring(
             )
     for table_id, text in workspace.preparations.items():
         prepared.decide(changed.get(table_id, table_id), preparation_from_text(text))
+    saved_by = str(document.body.get("isoflop", ""))
+    if saved_by != version("isoflop"):
+        messages.say_later(
+            f"This workspace was saved by Isoflop {saved_by}; this is {version('isoflop')}. What "
+            "was left at its default then has the default of now, so numbers may differ."
+        )
     plan_saved.bring(workspace.accelerators)
     seen = {key: _renamed(view, changed) for key, view in workspace.views.items() if key in pages}
     views.take(seen)
