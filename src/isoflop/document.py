@@ -69,9 +69,15 @@ def frame_to_json(
     table : mapping of str to str
         Id and fingerprint of the rows that it rests on.
     """
-    plain_rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     around = {"format": format, "isoflop": version("isoflop"), "key": result.key}
-    return as_text({**around, "table": table, "summary": summary, "rows": plain_rows})
+    return as_text({**around, "table": table, "summary": summary, "rows": records(frame)})
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame as a mapping a row of what JSON knows, None where there is no value."""
+    found: list[dict[str, Any]]
+    found = plain(frame.astype(object).where(frame.notna(), None).to_dict("records"))
+    return found
 
 
 def as_text(entries: Mapping[str, Any]) -> str:

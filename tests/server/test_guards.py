@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from isoflop.server import calls, route
+from isoflop import work
+from isoflop.server import route
+from isoflop.server.app import routes_of_models
 from isoflop.server.mount import routes
 from isoflop.server.problems import Refused, answer_of
 from isoflop.server.uploads import Uploads
@@ -174,6 +177,13 @@ def test_a_browser_on_another_site_can_cause_nothing(
     assert not any(name.startswith("access-control") for name in asked.headers)
 
 
+def test_an_exported_model_s_server_refuses_as_the_app_does() -> None:
+    alone = TestClient(routes_of_models(lambda _: (Path(), None)))
+    problem(alone.post("/_stcore/health"), 405, "This address is not asked in this way.")
+    problem(alone.get("/api/loss"), 405, "This address is not asked in this way.")
+    problem(alone.get("/api/fit"), 404, "There is no such address")
+
+
 def test_forms_that_a_browser_sends_unasked_are_no_uploads(client: TestClient) -> None:
     for kind in ("text/plain", "multipart/form-data; boundary=x", ""):
         answer = client.post("/api/tables", content=b"a", headers={"Content-Type": kind})
@@ -186,6 +196,10 @@ def test_the_switches_are_respected(client: TestClient, monkeypatch: pytest.Monk
     problem(answer, 403, "This server is read-only: you cannot send a table.")
     assert client.post("/api/read", json=TABLE).status_code == 200
     problem(client.post("/api/generate", json={}), 403, "Models do not answer here")
+    monkeypatch.delenv("ISOFLOP_READ_ONLY")
+    monkeypatch.setenv("ISOFLOP_UPLOADS", "off")
+    problem(client.post("/api/tables", content=b"a", headers=FILE), 403, "Uploads are off")
+    problem(client.post("/api/read", json={"table": {"text": "a"}}), 403, "Uploads are off")
     monkeypatch.setenv("ISOFLOP_API", "off")
     problem(client.post("/api/read", json=TABLE), 403, "The API is off here")
     assert client.get("/api/health").json()["status"] == "ok"
@@ -201,10 +215,10 @@ def test_uploads_can_be_off(client: TestClient, monkeypatch: pytest.MonkeyPatch)
 def test_an_unforeseen_failure_gives_a_reference_and_is_logged(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*, source: object) -> str:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr(calls, "read", fail)
+    monkeypatch.setattr(work, "submit", fail)
     with caplog.at_level(logging.ERROR):
         answer = client.post("/api/read", json=TABLE)
     found = problem(answer, 500, "Something failed that should not have.")

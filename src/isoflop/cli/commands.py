@@ -156,9 +156,7 @@ def plan(parsed: argparse.Namespace) -> int:
         "accelerators": parsed.serve_count,
         "batch": parsed.serve_batch,
     }
-    if not report.wrote_json(
-        parsed.json, lambda: told.to_json(report.results(found, names, asked))
-    ):
+    if not report.wrote_json(parsed.json, lambda: told.to_json(found.gathered(names, **asked))):
         report.plan(told, found, seen)
         report.parts(found, names, asked)
         report.notices(found.notices)
@@ -240,6 +238,17 @@ def serve(parsed: argparse.Namespace) -> None:
 
     folder = parsed.folder.resolve()
     uvicorn.run(routes_of_models(lambda _body: (folder, None)), host=parsed.host, port=parsed.port)
+
+
+def mcp(_parsed: argparse.Namespace) -> None:
+    """Serve the Model Context Protocol on standard input and output until they are closed."""
+    if find_spec("mcp") is None:
+        raise CatalogError(
+            "The protocol's library is not installed.", hint="Run: pip install 'isoflop[mcp]'"
+        )
+    from isoflop.server.mcp import run
+
+    run()
 
 
 def app(parsed: argparse.Namespace) -> int:

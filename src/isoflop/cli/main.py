@@ -175,6 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
     serving.add_argument("folder", type=Path, help="of the unpacked export")
     serving.add_argument("--port", type=int, default=8600)
     serving.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
+    command("mcp", commands.mcp, "Serve fits and plans to programs by MCP, on standard input.")
     app = command("app", commands.app, "Start the app in the browser.")
     app.add_argument("--port", type=int, default=8501)
     app.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")

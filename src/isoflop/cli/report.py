@@ -153,17 +153,6 @@ def parts(found: Planned, names: Sequence[str], asked: Mapping[str, Any]) -> Non
             print(f"\n{text}")
 
 
-def results(found: Planned, names: Sequence[str], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parts of what follows from a plan by name, or why there is none, for JSON."""
-    known: dict[str, Any] = {}
-    for name in names:
-        try:
-            known |= found.results(name, **asked)
-        except IsoflopError as problem:
-            known[name] = {"refused": str(problem)}
-    return known
-
-
 def folder(path: Path) -> Path:
     """Return a folder that is there, made if it was not.
 

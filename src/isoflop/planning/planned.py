@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from isoflop.accounting.shapes import (
     nearest_released,
     propose_shape,
 )
-from isoflop.errors import PlanError
+from isoflop.errors import IsoflopError, PlanError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Method
 from isoflop.notices import Notice
@@ -341,6 +341,23 @@ class Planned:
             If there is no such part, or it cannot be worked out.
         """
         return _part(part).results(self, asked)
+
+    def gathered(self, parts: Sequence[str], **asked: Any) -> dict[str, Any]:
+        """Return several parts by name, for one that cannot be worked out the reason.
+
+        Parameters
+        ----------
+        parts : sequence of str
+        **asked
+            As `results`.
+        """
+        known: dict[str, Any] = {}
+        for part in parts:
+            try:
+                known |= self.results(part, **asked)
+            except IsoflopError as problem:
+                known[part] = {"refused": str(problem)}
+        return known
 
     def sheets(self, part: str, **asked: Any) -> tuple[Sheet, ...]:
         """Return a part of what follows from the plan as tables for a reader.

@@ -18,9 +18,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match
 
-from isoflop import __version__, api, settings
-from isoflop.document import plain
-from isoflop.errors import AccessError
+from isoflop import __version__, api
+from isoflop.document import records
 from isoflop.server import bodies, calls, models
 from isoflop.server.callers import caller
 from isoflop.server.docs import page
@@ -112,8 +111,9 @@ def _empty(title: str) -> FastAPI:
 
     def answer(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # the router names one route's alone
-            error.headers = {"Allow": ", ".join(sorted(_methods(request)))}
+        methods = _methods(request)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and methods:
+            error.headers = {"Allow": ", ".join(sorted(methods))}  # the router names one route's
         return of_http(error)
 
     made.add_exception_handler(HTTPException, answer)
@@ -129,7 +129,7 @@ def _include(app: FastAPI, *routers: APIRouter) -> None:
 def _methods(request: Request) -> set[str]:
     """Return the methods by which an address may be asked."""
     found: set[str] = set()
-    for one in request.app.state.all_routes:
+    for one in getattr(request.app.state, "all_routes", ()):
         if one.matches(request.scope)[0] != Match.NONE:
             found |= one.methods
     return found
@@ -169,8 +169,7 @@ def _description(app: FastAPI) -> dict[str, Any]:
 
 
 def _listed(frame: Any) -> Response:
-    rows = frame.reset_index().astype(object)
-    return JSONResponse(plain(rows.where(rows.notna(), None).to_dict("records")))
+    return JSONResponse(records(frame.reset_index()))
 
 
 @opened.get("/laws", responses=_LIST)
@@ -220,8 +219,7 @@ async def send_table(
     """Send a file as it is, to be named in other requests by the id that comes back."""
     actor = caller(request)
     actor.require_writing("send a table")
-    if not settings.takes_uploads():
-        raise AccessError("Uploads are off on this server (ISOFLOP_UPLOADS).")
+    bodies.require_uploads()
     uploads: Uploads = request.app.state.uploads
     try:
         upload = await uploads.receive(actor.id, _harmless(name), request.stream())
@@ -267,83 +265,26 @@ def _files(request: Request) -> bodies.Files:
     return find
 
 
-@works.post("/read", responses=_RESULT)
-async def read(request: Request, body: bodies.OfTable, prefer: Prefer = None) -> Response:
-    """Read a table, and say what each column was taken for and what was left out."""
-    return await _run(request, prefer, calls.read, source=body.source(_files(request)))
+def _add(name: str, body_class: type[bodies.Request]) -> None:
+    """Add the route of a function."""
+    function = getattr(calls, name)
 
+    async def answer(request: Request, body: bodies.Request, prefer: Prefer = None) -> Response:
+        return await _run(request, prefer, function, **body.arguments(_files(request)))
 
-@works.post("/fit", responses=_RESULT)
-async def fit(request: Request, body: bodies.FitBody, prefer: Prefer = None) -> Response:
-    """Fit a law to a table."""
-    return await _run(request, prefer, calls.fit, of=body.of(_files(request)))
-
-
-@works.post("/predict", responses=_RESULT)
-async def predict(request: Request, body: bodies.PredictBody, prefer: Prefer = None) -> Response:
-    """Predict the loss of runs by one fit, with an interval."""
-    of = body.of(_files(request))
-    return await _run(request, prefer, calls.predict, of=of, at=body.at, interval=body.interval)
-
-
-@works.post("/extrapolate", responses=_RESULT)
-async def extrapolate(
-    request: Request, body: bodies.ExtrapolateBody, prefer: Prefer = None
-) -> Response:
-    """Predict the loss of runs beyond the data by all laws that suit, each by its past error."""
-    return await _run(
-        request,
-        prefer,
-        calls.extrapolate,
-        source=body.source(_files(request)),
-        law=body.law_given(),
-        at=body.at,
-        method=body.method,
-        seed=body.seed,
+    answer.__annotations__["body"] = body_class
+    works.add_api_route(
+        f"/{name}",
+        answer,
+        methods=["POST"],
+        name=name,
+        description=(function.__doc__ or "").strip(),
+        responses=_RESULT,
     )
 
 
-@works.post("/optimum", responses=_RESULT)
-async def optimum(request: Request, body: bodies.OptimumBody, prefer: Prefer = None) -> Response:
-    """Return the compute-optimal model size, tokens and loss of amounts of compute."""
-    return await _run(
-        request,
-        prefer,
-        calls.optimum,
-        of=body.of(_files(request)),
-        compute_flop=body.compute_flop,
-        level=body.level,
-        fixed=body.fixed,
-    )
-
-
-@works.post("/plan", responses=_RESULT)
-async def plan(request: Request, body: bodies.PlanBody, prefer: Prefer = None) -> Response:
-    """Find the best run that a budget buys."""
-    return await _run(
-        request,
-        prefer,
-        calls.plan,
-        of=body.of(_files(request)),
-        accelerator=body.accelerator,
-        budget=body.budget,
-        options=body.plan,
-        fixed=body.fixed,
-    )
-
-
-@works.post("/compare", responses=_RESULT)
-async def compare(request: Request, body: bodies.CompareBody, prefer: Prefer = None) -> Response:
-    """Fit laws to the same rows, and see how each predicts rows that it has not seen."""
-    return await _run(
-        request,
-        prefer,
-        calls.compare,
-        source=body.source(_files(request)),
-        laws=body.laws_given(),
-        decades=body.decades,
-        options=body.options,
-    )
+for _name, _body in bodies.FUNCTIONS.items():
+    _add(_name, _body)
 
 
 async def _run(

@@ -16,10 +16,13 @@ from pydantic import (
     model_validator,
 )
 
+from isoflop import settings
+from isoflop.errors import AccessError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.fitting.extrapolation import Method
 from isoflop.options import from_mapping, schema
 from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
+from isoflop.planning.planned import PARTS
 from isoflop.server.calls import FitGiven, LawGiven, Source
 from isoflop.tables.shapes import Curves, Seeds
 
@@ -78,7 +81,15 @@ class Table(_Body):
         return self
 
     def source(self, files: Files) -> Source:
-        """Return the table as a job takes it."""
+        """Return the table as a job takes it.
+
+        Raises
+        ------
+        AccessError
+            If it is sent along, and this server takes none.
+        """
+        if self.text is not None:
+            require_uploads()
         ids = [self.upload] if isinstance(self.upload, str) else self.upload or []
         held = tuple(files(id) for id in ids)
         if self.text is not None:
@@ -115,21 +126,49 @@ def _in_full(name: str) -> BeforeValidator:
     )
 
 
+def require_uploads() -> None:
+    """Refuse tables that are sent where a setting says so.
+
+    Raises
+    ------
+    AccessError
+    """
+    if not settings.takes_uploads():
+        raise AccessError(
+            "Uploads are off on this server (ISOFLOP_UPLOADS).",
+            hint="Name a table of the catalog.",
+        )
+
+
 AnyTable: TypeAlias = Annotated[Table, _in_full("name")]
 AnyLaw: TypeAlias = Annotated[TypedLaw, _in_full("law")]
 
 
-class OfTable(_Body):
+class Request(_Body):
+    """What a function is asked."""
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function of `isoflop.server.calls` takes.
+
+        Parameters
+        ----------
+        files : callable
+            Gives the uploads that the request names.
+        """
+        raise NotImplementedError
+
+
+class OfTable(Request):
     """A table alone."""
 
     table: AnyTable = Field(description="A name of the catalog, or a table in full.")
 
-    def source(self, files: Files) -> Source:
-        """Return the table as a job takes it."""
-        return self.table.source(files)
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        return {"source": self.table.source(files)}
 
 
-class FitBody(_Body):
+class FitBody(Request):
     """A table, the law and how to fit it."""
 
     table: AnyTable | None = Field(None, description="A name of the catalog, or a table in full.")
@@ -138,20 +177,33 @@ class FitBody(_Body):
         description="A name, see /laws, a formula, or a law in full; by default the law that suits "
         "the table.",
     )
+    published: str | None = Field(
+        None, description="Take a published fit, see /published, in place of fitting a law."
+    )
     options: _options(FitOptions) = FitOptions()  # type: ignore[valid-type]  # made from the class
     drop_outliers: bool = Field(False, description="Leave out the rows that a notice names.")
 
     @model_validator(mode="after")
-    def _has_table(self) -> FitBody:
-        if self.table is None:
-            raise ValueError("a table is needed")
+    def _is_whole(self) -> FitBody:
+        self._require_table()
+        given = self.model_fields_set & {"law", "options", "drop_outliers"}
+        if self.published is not None and given:
+            raise ValueError(f"a published fit is taken as it is: leave {', '.join(given)} out")
         return self
 
-    def of(self, files: Files) -> FitGiven:
-        """Return the fit as a job takes it."""
+    def _require_table(self) -> None:
+        if self.table is None:
+            raise ValueError("a table is needed")
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        return {"of": self._given(files)}
+
+    def _given(self, files: Files) -> FitGiven:
         return FitGiven(
             source=None if self.table is None else self.table.source(files),
             law=None if self.law is None else self.law.given(),
+            published=self.published,
             options=self.options,
             drop_outliers=self.drop_outliers,
         )
@@ -161,20 +213,18 @@ class OfFit(FitBody):
     """A fit, made as by /fit, or a saved one."""
 
     fit: dict[str, Any] | None = Field(
-        None, description="A fit as /fit gave it, in place of table, law and options."
+        None, description="A fit as /fit gave it, in place of all that makes one."
     )
 
-    @model_validator(mode="after")
-    def _has_table(self) -> OfFit:
+    def _require_table(self) -> None:
         if (self.table is None) == (self.fit is None):
             raise ValueError("give one of table and fit")
-        if self.fit is not None and self.model_fields_set & {"law", "options", "drop_outliers"}:
-            raise ValueError("a saved fit is taken as it is: leave law, options, drop_outliers out")
-        return self
+        making = {"law", "published", "options", "drop_outliers"}
+        if self.fit is not None and (given := self.model_fields_set & making):
+            raise ValueError(f"a saved fit is taken as it is: leave {', '.join(given)} out")
 
-    def of(self, files: Files) -> FitGiven:
-        """Return the fit as a job takes it."""
-        return FitGiven(document=self.fit) if self.fit is not None else super().of(files)
+    def _given(self, files: Files) -> FitGiven:
+        return FitGiven(document=self.fit) if self.fit is not None else super()._given(files)
 
 
 class PredictBody(OfFit):
@@ -184,6 +234,10 @@ class PredictBody(OfFit):
         description="Inputs of each run, by symbol or column.", min_length=1, max_length=MAX_POINTS
     )
     interval: _options(PredictOptions) = PredictOptions()  # type: ignore[valid-type]  # as above
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        return {**super().arguments(files), "at": self.at, "interval": self.interval}
 
 
 class ExtrapolateBody(OfTable):
@@ -196,9 +250,11 @@ class ExtrapolateBody(OfTable):
     method: Method = Field("average", description="one: the law of lowest AICc alone.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the resampling.")
 
-    def law_given(self) -> LawGiven | None:
-        """Return the law as a job takes it."""
-        return None if self.law is None else self.law.given()
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        law = None if self.law is None else self.law.given()
+        given = {"at": self.at, "law": law, "method": self.method, "seed": self.seed}
+        return {**super().arguments(files), **given}
 
 
 class OptimumBody(OfFit):
@@ -208,14 +264,41 @@ class OptimumBody(OfFit):
     level: float = Field(0.9, gt=0, lt=1, description="Nominal coverage of the intervals.")
     fixed: dict[str, Quantity] = Field({}, description="Values of other inputs, by column.")
 
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        given = {"compute_flop": self.compute_flop, "level": self.level, "fixed": self.fixed}
+        return {**super().arguments(files), **given}
+
 
 class PlanBody(OfFit):
     """The budget, what it buys, and how."""
 
-    accelerator: str = Field(DEFAULT_ACCELERATOR, description="A name, see /accelerators.")
+    accelerator: str | dict[str, Any] = Field(
+        DEFAULT_ACCELERATOR,
+        description="A name, see /accelerators, or one of your own, as an entry of the catalog.",
+    )
     budget: _options(Budget)  # type: ignore[valid-type]  # as above
     plan: _options(PlanOptions) = PlanOptions()  # type: ignore[valid-type]  # as above
     fixed: dict[str, Quantity] = Field({}, description="Values of other inputs, by column.")
+    by: Method | None = Field(
+        None,
+        description="What predicts the plan's loss: all laws that suit, or its own alone; all "
+        "unless a law or an option of one fit is given.",
+    )
+    target: float | None = Field(
+        None,
+        gt=0,
+        description="Loss: add its chance within the budget, and the least that reaches it.",
+    )
+    show: list[Literal[tuple(PARTS)]] = Field(  # type: ignore[valid-type]  # the names of the parts
+        [], description="What else follows from the plan, below `derived`."
+    )
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        same = {"accelerator", "budget", "fixed", "by", "target", "show"}
+        given = {name: getattr(self, name) for name in same}
+        return {**super().arguments(files), **given, "options": self.plan}
 
 
 class CompareBody(OfTable):
@@ -227,9 +310,23 @@ class CompareBody(OfTable):
     decades: float = Field(1.0, gt=0, le=10, description="How far the held-out part reaches down.")
     options: _options(FitOptions) = FitOptions()  # type: ignore[valid-type]  # as above
 
-    def laws_given(self) -> tuple[LawGiven, ...] | None:
-        """Return the laws as a job takes them."""
-        return None if self.laws is None else tuple(law.given() for law in self.laws)
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        laws = None if self.laws is None else tuple(law.given() for law in self.laws)
+        given = {"laws": laws, "decades": self.decades, "options": self.options}
+        return {**super().arguments(files), **given}
+
+
+FUNCTIONS: dict[str, type[Request]] = {
+    "read": OfTable,
+    "fit": FitBody,
+    "predict": PredictBody,
+    "extrapolate": ExtrapolateBody,
+    "optimum": OptimumBody,
+    "plan": PlanBody,
+    "compare": CompareBody,
+}
+"""What each function of `isoflop.server.calls` is asked, by its name."""
 
 
 class JobStatus(_Body):

@@ -22,7 +22,8 @@ from isoflop.fitting.points import points_of
 from isoflop.fitting.predict import predicted
 from isoflop.laws import Law, rebind, typed_law
 from isoflop.options import changed
-from isoflop.planning import Budget, PlanOptions
+from isoflop.planning import Accelerator, Budget, PlanOptions
+from isoflop.planning.hardware import parse_accelerator
 from isoflop.tables import COLUMNS, LossTable, find_dataset, mapping_from_json
 from isoflop.tables.select import family_names
 from isoflop.tables.shapes import Curves, Seeds
@@ -132,6 +133,8 @@ class FitGiven:
     source : Source or None
     law : LawGiven or None
         By default the law that suits the table.
+    published : str or None
+        Name of a published fit, in place of fitting a law.
     options : FitOptions
     drop_outliers : bool
         Leave out the rows that a notice of the fit names.
@@ -141,9 +144,17 @@ class FitGiven:
 
     source: Source | None = None
     law: LawGiven | None = None
+    published: str | None = None
     options: FitOptions = field(default_factory=FitOptions)
     drop_outliers: bool = False
     document: dict[str, Any] | None = None
+
+    @property
+    def is_one_law(self) -> bool:
+        """Whether one law is chosen, or anything that only one fit has; else all laws predict."""
+        is_named = self.law is not None or self.published is not None or self.document is not None
+        is_metric = self.source is not None and bool(self.source.metric)
+        return is_named or is_metric or self.drop_outliers or self.options != FitOptions()
 
     def fit(self, progress: Share | None = None) -> Fit:
         """Make or read the fit.
@@ -157,6 +168,8 @@ class FitGiven:
             return Fit.from_json(json.dumps(self.document))
         assert self.source is not None  # a body has one of the two
         table = self.source.load()
+        if self.published is not None:
+            return api.evaluate(self.published, table)
         if self.law is None:
             table, law = api.suited(table)
         else:
@@ -248,19 +261,27 @@ def optimum(
 def plan(
     *,
     of: FitGiven,
-    accelerator: str,
+    accelerator: str | dict[str, Any],
     budget: Budget,
     options: PlanOptions,
     fixed: Mapping[str, float | str],
+    by: Method | None,
+    target: float | None,
+    show: Sequence[str],
     progress: Share | None = None,
 ) -> str:
     """Return the best run that a budget buys, as JSON; its loss by all laws where none is named."""
-    found, values = of.fit(progress), _fixed(fixed)
-    best = api.plan(found, accelerator, fixed=values, **changed(budget), **changed(options))
-    if found.table is None or best.response != "loss":
-        return best.to_json()
-    alone = None if of.law is None else found
-    return api.outlook(best, found.table, alone=alone, fixed=values).told(best).to_json()
+    device: str | Accelerator
+    device = accelerator if isinstance(accelerator, str) else parse_accelerator("own", accelerator)
+    found = api.planned(
+        of.fit(progress), device, fixed=_fixed(fixed), **changed(budget), **changed(options)
+    )
+    method: Method = by or ("one" if of.is_one_law else "average")
+    told = found.plan
+    if by or method == "average":
+        told = found.outlook(method).told(found.plan)
+    parts = dict.fromkeys([*(["risk", "least"] if target else []), *show])
+    return told.to_json(found.gathered(tuple(parts), target=target, by=method))
 
 
 def compare(
