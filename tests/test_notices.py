@@ -37,7 +37,7 @@ from isoflop.fitting.rows import usable_rows
 from isoflop.fitting.table_notices import table_notices
 from isoflop.laws import load_laws, load_published_fits, read_bounds, typed_law
 from isoflop.notices import Notice
-from isoflop.planning import Budget, find_accelerator, plan
+from isoflop.planning import Budget, PlanOptions, find_accelerator, plan
 from isoflop.planning.extrapolation import point_notices
 from isoflop.planning.influence import optimum_notices
 from isoflop.planning.planned import EXPERTS
@@ -421,11 +421,19 @@ def outliers_decide() -> Found:
     return optimum_notices(fit(CHINCHILLA, table, SQUARES), table, 1e24)
 
 
+def over_limits() -> Found:
+    options = PlanOptions(params=7e9, tokens=2e13)
+    budget = Budget(wall_time_s=86_400.0, accelerators=64)
+    made = fit(CHINCHILLA, chinchilla_table(noise=0.003), SQUARES)
+    return plan(made, budget, find_accelerator("h100-sxm"), options).notices
+
+
 PLANNING: dict[str, Callable[[], Found]] = {
     "extrapolating": lambda: planned(1e27),
     "band-beyond-data": beyond,
     "optimum-unstable": unstable,
     "long-run": lambda: planned(1e22, accelerators=1),
+    "over-limits": over_limits,
     "many-epochs": lambda: planned(1e23, unique_tokens=1e10),
     "experts-by-dense-law": lambda: [EXPERTS],
     "one-row-moves-optimum": one_row,

@@ -205,6 +205,8 @@ def build(owner: type, entry: Option, value: object) -> tuple[Any, dict[str, Any
     needs: dict[str, Any] = {}
     if entry.name in {"convention", "causal"}:
         needs = {"family": "qwen-3"}
+    if owner is PlanOptions and entry.name == "tokens":
+        needs = {"params": 7e9}
     if owner is Budget:
         needs = {"usd": 1e3} if entry.name == "compute_flop" else {"compute_flop": 1e21}
     first, _, rest = entry.name.partition(".")

@@ -436,6 +436,7 @@ def limit_uses(
     fixed: Mapping[str, float] | None = None,
     *,
     is_size_held: bool = False,
+    held: Speed | None = None,
 ) -> tuple[LimitUse, ...]:
     """Say what a plan uses of every limit, which bind, and what a tenth more would buy.
 
@@ -448,12 +449,19 @@ def limit_uses(
     fixed : mapping of str to float, optional
     is_size_held : bool
         Whether the model keeps its size when a limit is relaxed: more tokens are all that it buys.
+    held : Speed, optional
+        Of the run, where its tokens are held too: more of a limit buys nothing.
     """
     planned = law_for(fit.law, setting.budget)
     is_repeating = has_column(planned, "unique_tokens")
+    limits = (
+        constraints_of(setting, is_repeating=is_repeating)
+        if held is None
+        else _limits(setting, held, setting.budget.wall_time_s, is_repeating=is_repeating)
+    )
     found = [
         (c.key, c.label, c.dimension, c.limit, float(c.use(best.params, best.tokens)))
-        for c in constraints_of(setting, is_repeating=is_repeating)
+        for c in limits
     ]
     if setting.budget.unique_tokens is not None and is_repeating:
         unique = setting.budget.unique_tokens
@@ -468,7 +476,9 @@ def limit_uses(
         limit, taken = float(batch_limit(setting, data)), batch_taken(setting, size, data)
         found.append(("batch", "Critical batch", "tokens", limit, taken))
     settings = [_relaxed(setting, key) for key, *_ in found]
-    if is_size_held:
+    if held is not None:
+        losses = [float(best.loss)] * len(found)
+    elif is_size_held:
         losses = [_loss_of_size(fit, each, float(best.params), fixed) for each in settings]
     else:
         losses = _best_losses(fit.law, fit.theta, settings, fixed).tolist()

@@ -26,6 +26,8 @@ class PlanOptions:
     ----------
     params : float or None
         Train a model of this size instead of the best one.
+    tokens : float or None
+        Train that model on so many tokens instead of all that the limits leave it.
     level : float
         Nominal coverage of the intervals.
     family : str or None
@@ -67,6 +69,16 @@ class PlanOptions:
             label="Parameters",
             help="Train a model of this size, such as 7B, instead of the best one.",
             dimension="params",
+            gt=0.0,
+        ),
+    ] = None
+    tokens: Annotated[
+        float | None,
+        Option(
+            label="Training tokens",
+            help="Train a model of your own size on so many tokens, such as 2T, instead of all "
+            "that the limits leave it; limits that it exceeds are named.",
+            dimension="tokens",
             gt=0.0,
         ),
     ] = None
@@ -233,6 +245,8 @@ class PlanOptions:
 
     def __post_init__(self) -> None:
         wrong = problems(self)
+        if self.tokens is not None and self.params is None:
+            wrong.append("Training tokens of your own need a number of parameters, too.")
         if self.family is None and (self.convention != "6N" or self.causal):
             wrong.append("Attention can be counted for a model family only, got none.")
         if wrong:

@@ -24,6 +24,7 @@ from isoflop.planning.constraints import (
     params_limit,
     require_within,
     speed_along,
+    speed_at,
     tokens_along,
 )
 from isoflop.planning.cost import cost
@@ -40,7 +41,15 @@ from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.sense import require_sense
 from isoflop.planning.trained import Run, training_of
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
-from isoflop.planning.types import Accelerator, Budget, Interval, Optimum, Plan, Training
+from isoflop.planning.types import (
+    Accelerator,
+    Budget,
+    Interval,
+    LimitUse,
+    Optimum,
+    Plan,
+    Training,
+)
 from isoflop.units import YEAR_S, format_quantity
 
 UNSTABLE_SHARE = 0.05
@@ -87,7 +96,14 @@ def plan(
     options = options or PlanOptions()
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
     setting = setting_of(scenario, fit.param_convention)
-    return plan_or_assume(fit, setting, params=options.params, level=options.level, fixed=fixed)
+    return plan_or_assume(
+        fit,
+        setting,
+        params=options.params,
+        tokens=options.tokens,
+        level=options.level,
+        fixed=fixed,
+    )
 
 
 def plan_or_assume(
@@ -95,6 +111,7 @@ def plan_or_assume(
     setting: Setting,
     *,
     params: float | None = None,
+    tokens: float | None = None,
     level: float = 0.9,
     fixed: Mapping[str, float] | None = None,
 ) -> Plan:
@@ -102,7 +119,7 @@ def plan_or_assume(
 
     Parameters
     ----------
-    fit, setting, params, level, fixed
+    fit, setting, params, tokens, level, fixed
         As `plan_within`.
 
     Raises
@@ -112,7 +129,7 @@ def plan_or_assume(
     """
     flop = np.array([sums.compute_flop(setting.budget, setting.accelerator)])
     if params is not None or optimal_models(fit, flop, fixed) is not None:
-        return plan_within(fit, setting, params=params, level=level, fixed=fixed)
+        return plan_within(fit, setting, params=params, tokens=tokens, level=level, fixed=fixed)
     return replace(
         plan_within(fit, setting, params=float(assumed_params(flop)[0]), level=level, fixed=fixed),
         basis="assumed",
@@ -126,6 +143,7 @@ def plan_within(
     setting: Setting,
     *,
     params: float | None = None,
+    tokens: float | None = None,
     level: float = 0.9,
     fixed: Mapping[str, float] | None = None,
 ) -> Plan:
@@ -137,6 +155,8 @@ def plan_within(
     setting : Setting
     params : float, optional
         Train a model of this size instead of the best one.
+    tokens : float, optional
+        Train that model on so many tokens, within the limits or not.
     level : float
         Nominal coverage of the intervals.
     fixed : mapping of str to float, optional
@@ -154,7 +174,7 @@ def plan_within(
         As `plan`, and if the law has no best size and none is given.
     """
     budget, rule = setting.budget, setting.rule
-    best, spread = None, None
+    best, spread, own_tokens = None, None, tokens
     if params is None:
         best, spread = _best_plans(fit, setting, fixed)
         if setting.largest_params is None or not _is_at_limit(best, setting):
@@ -162,8 +182,11 @@ def plan_within(
             trades = trades_size_for_data(fit.law)
             require_interior(fit.law, replace(best, is_interior=best.is_interior & trades))
         params, tokens = float(best.params), float(best.tokens)
-    else:
+    elif tokens is None:
         tokens = _tokens_for(fit, setting, params)
+    else:
+        require_within(setting, params)
+        _require_unique(fit, budget, tokens)
     law = law_for(fit.law, budget)
     known = fixed_for(budget, fixed)
     inputs = inputs_at(law, np.array([params]), np.array([tokens]), known, rule=rule)
@@ -177,7 +200,18 @@ def plan_within(
     storage = setting.storage_need(params, unique)
     loss = float(law.loss(fit.theta, inputs)[0])
     require_sense(fit, setting, params, tokens, loss)
-    speed = speed_along(setting, is_repeating=has_column(law, "unique_tokens"))
+    if own_tokens is None:
+        speed = speed_along(setting, is_repeating=has_column(law, "unique_tokens"))
+    else:
+        speed = speed_at(setting, own_tokens)
+    limits = limit_uses(
+        fit,
+        setting,
+        best or _as_optimum(params, tokens, loss, flop),
+        fixed,
+        is_size_held=best is None,
+        held=None if own_tokens is None else speed,
+    )
     run = training_of(setting, params, tokens, speed)
     planned = fit if law is fit.law else replace(fit, law=law)
     return Plan(
@@ -203,21 +237,28 @@ def plan_within(
         storage=storage,
         training=run.training,
         budget=budget,
-        limits=limit_uses(
-            fit,
-            setting,
-            best or _as_optimum(params, tokens, loss, flop),
-            fixed,
-            is_size_held=best is None,
-        ),
+        limits=limits,
         epochs=tokens / unique,
-        notices=_notices(fit, decades, spread, tokens / unique, run),
+        notices=(*_over(limits), *_notices(fit, decades, spread, tokens / unique, run)),
         assumptions=_assumptions(setting, run.training),
         basis="compute-optimal" if best is not None else "chosen",
         accelerator=setting.accelerator.label,
         response=fit.law.response,
         loss_unit=fit.loss_unit,
     )
+
+
+def _require_unique(fit: Fit, budget: Budget, tokens: float) -> None:
+    """Refuse more tokens than there are where none may be seen twice, or the law cannot say."""
+    unique = budget.unique_tokens
+    if unique is None or tokens <= unique:
+        return
+    if not has_column(law_for(fit.law, budget), "unique_tokens"):
+        raise PlanError(
+            f"There are {format_quantity(unique, 'tokens')}, fewer than "
+            f"{format_quantity(tokens, 'tokens')}.",
+            hint="Let tokens repeat under a law of tokens, or train on fewer.",
+        )
 
 
 def _best_plans(
@@ -293,6 +334,26 @@ def _loss_interval(
         return None
     return Interval(
         lower=float(found.lower[0]), upper=float(found.upper[0]), level=level, kind=kind
+    )
+
+
+def _over(limits: tuple[LimitUse, ...]) -> tuple[Notice, ...]:
+    """Name the limits that a run of one's own exceeds."""
+    over = [
+        f"{use.label.lower()} ({format_quantity(use.used, use.dimension)} of "
+        f"{format_quantity(use.limit, use.dimension)})"
+        for use in limits
+        if use.is_exceeded
+    ]
+    if not over:
+        return ()
+    return (
+        Notice(
+            code="over-limits",
+            severity="serious",
+            text=f"The run exceeds {', '.join(over)}.",
+            remedy="Give more of it, train on fewer tokens, or choose a smaller model.",
+        ),
     )
 
 

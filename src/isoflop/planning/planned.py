@@ -430,7 +430,14 @@ def planned(fit: Fit, scenario: Scenario, *, fixed: Mapping[str, float] | None =
     options, others = scenario.options, dict(fixed or {})
     require_others(fit, others)
     setting = setting_of(scenario, fit.param_convention)
-    best = plan_or_assume(fit, setting, params=options.params, level=options.level, fixed=others)
+    best = plan_or_assume(
+        fit,
+        setting,
+        params=options.params,
+        tokens=options.tokens,
+        level=options.level,
+        fixed=others,
+    )
     return Planned(
         fit=fit,
         scenario=scenario,

@@ -645,6 +645,9 @@ class Cost:
         return None if hours is None or besides is None else hours + besides
 
 
+EXCEEDED = 1.001
+"""Times a limit, beyond what rounding makes."""
+
 LimitKey = Literal["compute", "time", "money", "memory", "storage", "unique_tokens", "batch"]
 
 
@@ -675,6 +678,14 @@ class LimitUse:
     is_binding: bool
     relaxed_loss: float
     gain: float
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the plan uses more than there is, as one of a size and data of one's own may.
+
+        Unique tokens are not used up by being seen again.
+        """
+        return self.key != "unique_tokens" and self.used > EXCEEDED * self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

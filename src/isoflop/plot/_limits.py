@@ -56,7 +56,7 @@ def _bar(limit: LimitUse, response: str) -> _Bar:
     return _Bar(
         label=limit.label,
         share=min(limit.used / limit.limit, 1.0),
-        is_binding=limit.is_binding,
+        is_binding=limit.is_binding or limit.is_exceeded,
         text=f"{used} of {most}{gain}",
     )
 

@@ -59,7 +59,11 @@ def everything() -> Inputs:
     st.subheader("Limits", anchor=False)
     budget = limit_inputs(accelerator, hardware)
     st.subheader("Model", anchor=False)
-    size = {"params": budget_inputs.size()}
+    size: dict[str, object] = {"params": budget_inputs.size()}
+    if size["params"] is not None:
+        size["tokens"] = budget_inputs.own(
+            PlanOptions, "tokens", key="own-tokens", default=1e12, kind=inputs.TOKENS
+        )
     given = (
         size
         | plan_model.model_inputs()

@@ -94,7 +94,14 @@ def view(chosen: Inputs, fitted: Fitted, by: Method) -> View:
     """
     setting = setting_of(chosen.scenario, fitted.fit.param_convention)
     options, fixed = chosen.scenario.options, chosen.selection.fixed
-    plan = _plan(fitted.fit, setting, params=options.params, level=options.level, fixed=fixed)
+    plan = _plan(
+        fitted.fit,
+        setting,
+        params=options.params,
+        tokens=options.tokens,
+        level=options.level,
+        fixed=fixed,
+    )
     return View(chosen=chosen, fitted=fitted, setting=setting, plan=plan, by=by)
 
 
