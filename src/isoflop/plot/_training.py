@@ -16,8 +16,8 @@ from isoflop.training.following import RunCurve
 from isoflop.units import counted
 
 HEIGHT_PX = 400
-LEGEND = "Lines: training loss of the trunk and of the branch that decays to each budget. Dots: "
-LEGEND += "held-out loss at the budgets."
+BRANCHED = " of the trunk and of the branch that decays to each budget"
+LEGEND = "Lines: training loss{}. Dots: held-out loss at the budgets."
 SETTLED_SHARE = 0.02
 """Of the tokens: the steep first stretch of training is left out of the axis's range."""
 
@@ -40,12 +40,15 @@ def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
     losses = np.concatenate([*shown, np.empty(0)])
     tokens = np.concatenate([*(curve.tokens for curve in curves), np.empty(0)])
     units = {curve.loss_unit for curve in curves}
+    # A gap ends each stretch, trunk or branch; runs of other code have one.
+    is_branched = any(np.isnan(curve.loss[:-1]).any() for curve in curves)
+    legend = LEGEND.format(BRANCHED if is_branched else "")
     layout = {
         "xaxis": look.axis("Training tokens", span=tokens),
         "yaxis": look.loss_axis(loss_title(" or ".join(sorted(units) or ["nats/byte"])), losses),
     }
     return assemble(
-        traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(curves), notes=[LEGEND]
+        traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(curves), notes=[legend]
     )
 
 
