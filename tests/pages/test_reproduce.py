@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -155,6 +156,25 @@ def test_what_is_taken_away_is_made_outside_the_session(
         assert found == pytest.approx(dict(fit.values), rel=1e-8)
         assert str(made["Curve (CSV)"]).startswith("compute_flop,")
         assert str(made["Data (CSV)"]).startswith("row,")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("budget", ["flop", "usd"])
+def test_the_code_of_plan_makes_the_plan_again(
+    budget: str, offered: dict[str, File], tmp_path: Path
+) -> None:
+    """Where the law has no best size and one is assumed, too."""
+    healthy(open_shipped("plan", law="power", budget=budget))
+    (tmp_path / "plan.py").write_text(str(offered["Python"].make()), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "plan.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = words(str(offered["Report (HTML)"].make()))
+    for name in ("tokens", "accelerators", "wall time"):
+        (value,) = re.findall(rf"^{name}  +(.+?)(?:  .*)?$", done.stdout, re.MULTILINE)
+        assert f"<th>{name}</th><td>{html.escape(value)}</td>" in report
 
 
 @pytest.mark.parametrize("page", ["explore", "plan"])
