@@ -274,6 +274,17 @@ def test_a_target_has_its_chance_and_the_least_that_reaches_it(call: Call) -> No
     assert document["derived"]["least_compute"]["target_loss"] == 1.6
 
 
+def test_a_saved_fit_has_no_rows_for_other_laws(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "fit.json"
+    call("fit", "pile-cerebras-pythia", "--law", "kaplan_joint", "--json", path)
+    code, _, err = call("plan", path, "--flop", "1e22", "--by", "average")
+    assert code == 2
+    assert "a saved fit without its rows" in err
+    code, out, _ = call("plan", path, "--flop", "1e22", "--target", 1.6)
+    assert code == 0
+    assert "No risk: The chance of a loss needs an interval" in out
+
+
 def test_a_target_below_the_floor_is_answered(call: Call) -> None:
     code, out, _ = call(
         "plan", "pile-cerebras-pythia", "--published", "hoffmann", "--flop", "1e22", "--target", 1.5

@@ -3,7 +3,7 @@
 ``value`` is as printed, in ``unit``; ``given`` holds what the figure was published for.
 ``tolerance`` is relative, with its reason beside it, or the interval that the prediction itself
 has; ``miss`` is how far ours lies from a figure that it does not meet. Those stand in the
-documentation, which ``python tests/known/outside_figures.py`` rewrites, with the misses.
+documentation, which ``PYTHONPATH=. python tests/known/outside_figures.py`` rewrites with them.
 """
 
 from __future__ import annotations

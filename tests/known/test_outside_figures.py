@@ -41,4 +41,4 @@ def test_there_are_more_than_sixty_that_are_met() -> None:
 
 def test_the_documentation_names_every_miss() -> None:
     shown = DOCS.read_text(encoding="utf-8").partition(START)[2].partition(END)[0]
-    assert shown == markdown(FIGURES)
+    assert shown == markdown(FIGURES), "run PYTHONPATH=. python tests/known/outside_figures.py"

@@ -145,6 +145,11 @@ def plan(parsed: argparse.Namespace) -> int:
     )
     fixed = {column: given.column_value(column, text) for column, text in parsed.fixed}
     result = given.fitted(parsed)
+    if parsed.by == "average" and result.table is None:
+        raise CatalogError(
+            f"{parsed.table[0]} is a saved fit without its rows: no other law can be fitted.",
+            hint="Give the table instead, or leave --by out.",
+        )
     found = planned(result, scenario, fixed=fixed)
     by: Method = parsed.by or ("one" if given.asks_for_one_law(parsed) else "average")
     seen = found.outlook(by)
