@@ -288,6 +288,24 @@ def test_a_link_opens_what_is_shared_by_it_and_lists_nothing(
         theirs.open(saved.id)
 
 
+def test_a_browser_names_itself_and_a_login_does_not(whole: Store, store: Documents) -> None:
+    saved = store.share(store.put("scenario", "a", {}).id, "team")
+    store.call_me("  Anna   from upstairs ")
+    theirs = whole.of(BEN)
+    assert theirs.open(saved.id).owner_name == theirs.name_of(ANNA.id) == "Anna from upstairs"
+    store.put("scenario", "a", {})  # what the browser says of itself does not undo it
+    assert theirs.open(saved.id).author_name == "Anna from upstairs"
+    for name in ("", "  ", "x" * 41, "a\u202eb"):
+        with pytest.raises(StoreError, match="no name that others can read"):
+            store.call_me(name)
+    signed_in = Actor(id="login:1", name="Carl", roles=EDITOR)
+    with pytest.raises(AccessError, match="that of your login"):
+        whole.of(signed_in).call_me("Anna")
+    with pytest.raises(AccessError, match="you are a viewer"):
+        whole.of(LOOKER).call_me("Anna")
+    assert theirs.name_of("browser:nobody") == "somebody"
+
+
 def test_a_copy_of_what_is_shared_is_ones_own(whole: Store, store: Documents) -> None:
     content = b"a table"
     sha256 = hashlib.sha256(content).hexdigest()

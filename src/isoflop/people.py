@@ -33,6 +33,9 @@ MIN_SECRET_CHARACTERS = 16
 COOKIE_MAX_AGE_S = 400 * 24 * 3600
 """As long as browsers keep a cookie; every visit begins it anew."""
 MAX_ID_CHARACTERS = 120
+MAX_NAME_CHARACTERS = 40
+BROWSER = "browser:"
+"""Begins the id of a person known by a cookie."""
 
 logger = logging.getLogger("isoflop.people")
 
@@ -55,6 +58,11 @@ class Actor:
     id: str
     name: str = ""
     roles: frozenset[Role] = field(default=frozenset({"viewer"}))
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether nobody else says what this person is called: a browser knows no name."""
+        return self.id.startswith(BROWSER)
 
     @property
     def can_write(self) -> bool:
@@ -207,7 +215,7 @@ def by_cookie(cookies: Mapping[str, str], secret: str) -> Actor | None:
     person, _, signature = value.partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(person, secret).encode()):
         return None
-    return actor(f"browser:{person}", name=f"Visitor {person[:4]}")
+    return actor(f"{BROWSER}{person}", name=f"Visitor {person[:4]}")
 
 
 def _signature(person: str, secret: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,7 +13,7 @@ from tests.pages.helpers import SHIPPED, TIMEOUT_S, button, healthy, open_page, 
 from isoflop import people
 from isoflop.people import LOCAL, Actor
 from isoflop.store import Store
-from isoflop.ui import documents, jobs, server, visitor
+from isoflop.ui import documents, jobs, server, shell, visitor
 from isoflop.ui.workspaces import session
 from isoflop.workspace import KIND, Workspace, from_zip, to_body, to_zip
 
@@ -153,6 +154,27 @@ def test_a_viewer_sees_what_is_shared_and_has_nothing_to_press(
     at.session_state["views"] = VIEWS
     at.run()
     assert "you are a viewer here" in text(at.caption)
+
+
+def test_a_person_takes_a_name_that_others_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_person(ANNA, monkeypatch)
+    store.of(ANNA).share(save(store, ANNA), "team")
+    at = healthy(open_page("workspaces"))
+    at.text_input(key="workspaces.name").set_value("Anna of accounting")
+    healthy(press(at, "Take this name"))
+    as_person(LOOKER, monkeypatch)
+    assert "first (Anna of accounting)" in text(healthy(open_page("workspaces")).markdown)
+
+
+def test_whoever_has_not_signed_in_sees_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitor, "is_login_configured", lambda: True)
+    monkeypatch.setattr(shell.st, "user", SimpleNamespace(is_logged_in=False))
+    at = open_main(table="chinchilla")
+    assert not at.exception
+    assert [entry.label for entry in at.button] == ["Sign in"]
+    assert not at.metric
 
 
 def test_a_read_only_server_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

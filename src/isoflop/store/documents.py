@@ -14,7 +14,14 @@ import sqlalchemy as sa
 
 from isoflop import settings
 from isoflop.errors import AccessError, ConflictError, StoreError
-from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
+from isoflop.people import (
+    LOCAL,
+    MAX_NAME_CHARACTERS,
+    Actor,
+    ShareRole,
+    Sharing,
+    Visibility,
+)
 from isoflop.store.database import Database
 from isoflop.store.tables import (
     ATTACHMENTS,
@@ -274,6 +281,17 @@ class Documents:
         is_own = document.owner == self.actor.id
         return document.key if is_own else f"{document.key} ({document.owner_name})"
 
+    def name_of(self, person: str) -> str:
+        """Return what others read for a person's id; "somebody" for one who never saved anything.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be read.
+        """
+        query = sa.select(_name(sa.literal(person)))
+        return str(self._database.run(_READ, lambda c: c.scalar(query)))
+
     def free_key(self, kind: str, key: str) -> str:
         """Return a name that one has not used, made from another.
 
@@ -510,6 +528,33 @@ class Documents:
         )
         return self.open(document_id)
 
+    def call_me(self, name: str) -> None:
+        """Say what others read for oneself, where no login and no proxy says so.
+
+        Raises
+        ------
+        AccessError
+            If this person may not write here, or is named by others.
+        StoreError
+            If it is no name, or the database refuses.
+        """
+        self.actor.require_writing("give yourself a name")
+        if not self.actor.names_itself:
+            raise AccessError("Your name here is that of your login.")
+        plain = " ".join(name.split())
+        if not plain or len(plain) > MAX_NAME_CHARACTERS or not plain.isprintable():
+            raise StoreError(
+                "This is no name that others can read.",
+                hint=f"Use 1 to {MAX_NAME_CHARACTERS} printable characters.",
+            )
+
+        def work(connection: sa.Connection) -> None:
+            self._introduce(connection)
+            mine = PEOPLE.c.id == self.actor.id
+            connection.execute(PEOPLE.update().where(mine).values(name=plain))
+
+        self._database.run("The name was not saved.", work, writes=True)
+
     # --- Who may what ---
 
     def _visible(self, *, by_link: bool = False, deleted: bool = False) -> sa.Select[Any]:
@@ -621,7 +666,7 @@ class Documents:
         known = connection.scalar(sa.select(PEOPLE.c.name).where(mine))
         if known is None:
             connection.execute(PEOPLE.insert().values(id=self.actor.id, name=self.actor.name))
-        elif known != self.actor.name:
+        elif known != self.actor.name and not self.actor.names_itself:
             connection.execute(PEOPLE.update().where(mine).values(name=self.actor.name))
 
     def _stored_bytes(self, connection: sa.Connection, owner: str = "") -> int:

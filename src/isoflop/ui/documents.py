@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from isoflop.errors import StoreError
+from isoflop.people import Sharing
 from isoflop.tables import ColumnMapping, RawTable
 from isoflop.tables.remembered import (
     Remembered,
@@ -43,6 +44,14 @@ def mine() -> Documents:
         If the store cannot be opened.
     """
     return store().of(visitor.actor())
+
+
+def name_of(sharing: Sharing) -> str:
+    """Return what is read for the owner of something that is no document."""
+    try:
+        return mine().name_of(sharing.owner)
+    except StoreError:
+        return sharing.owner_name or "somebody"
 
 
 def mapping_for(raw: RawTable) -> Remembered | None:

@@ -17,7 +17,7 @@ from isoflop.training.ladders import Ladder, delete_ladder
 from isoflop.training.progress import overall
 from isoflop.training.records import Record
 from isoflop.training.runs import ACTIVE, ENDED_EARLY
-from isoflop.ui import messages, panels, share
+from isoflop.ui import documents, messages, panels, share
 from isoflop.ui.train import controls as train_controls
 from isoflop.ui.train import state as train_state
 from isoflop.ui.train import tasks as train_tasks
@@ -85,7 +85,7 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
         for one in seen
     )
     if not train_state.may_change(ladder.runs):
-        owner = ladder.runs[0].sharing().owner_name or "somebody"
+        owner = documents.name_of(ladder.runs[0].sharing())
         st.caption(
             f":material/lock: {messages.plain(owner)} shares these runs to be looked at: their "
             "owner alone stops, resumes or deletes them."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from isoflop import settings
+from isoflop.people import MAX_NAME_CHARACTERS
 from isoflop.planning.saved import SCENARIO
 from isoflop.ui import documents, messages, share, visitor
 from isoflop.ui.workspaces import session
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PAGE = "workspaces"
 MAX_VERSIONS_SHOWN = 10
+_NAME = "workspaces.name"
 _CHOSEN, _DELETED, _TO_OPEN = "workspaces.chosen", "workspaces.deleted", "workspaces.open"
 
 
@@ -40,20 +42,37 @@ def show() -> None:
         found = documents.mine().find(KIND)
         _undo_offer()
         _listing(found)
-    _who()
+    with messages.boundary():
+        _who()
 
 
 def _who() -> None:
     """Say who the person is here, and let them sign out where people sign in."""
     actor = visitor.actor()
+    name = documents.mine().name_of(actor.id)
+    name = actor.name if name == "somebody" else name
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"You are {messages.plain(actor.name)} (`{actor.id}`), here as "
+            f"You are {messages.plain(name)} (`{actor.id}`), here as "
             f"{'owner' if actor.is_owner else 'editor' if actor.can_write else 'viewer'}.",
             width="content",
         )
+        if actor.names_itself and visitor.refusal("give yourself a name") is None:
+            with st.popover("Change name", icon=":material/edit:"):
+                st.text_input(
+                    "Your name, as others read it",
+                    value=name,
+                    max_chars=MAX_NAME_CHARACTERS,
+                    key=_NAME,
+                )
+                st.button("Take this name", key="workspaces.name.take", on_click=_call_me)
         if visitor.is_login_configured():
             st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=st.logout)
+
+
+def _call_me() -> None:
+    with messages.in_callback():
+        documents.mine().call_me(str(st.session_state[_NAME]))
 
 
 # --- Saving ---------------------------------------------------------------------------------------
