@@ -57,11 +57,11 @@ def test_curves_have_a_line_and_their_points() -> None:
 
 
 def test_runs_of_other_code_are_not_said_to_have_branches() -> None:
-    loss = np.array([3.0, 2.5, np.nan])
+    loss = np.array([np.nan, 3.0, 2.5, np.nan])
     nothing = np.empty(0)
-    plain = RunCurve(label="a", group=0, tokens=np.array([1e5, 2e5, 3e5]), loss=loss,
+    plain = RunCurve(label="a", group=0, tokens=np.array([np.nan, 1e5, 2e5, np.nan]), loss=loss,
                      point_tokens=nothing, point_loss=nothing)  # fmt: skip
-    branched = dataclasses.replace(plain, loss=np.array([3.0, np.nan, 2.2]))
+    branched = dataclasses.replace(plain, loss=np.array([3.0, np.nan, 2.2, np.nan]))
     [said] = plot.training([plain]).layout.meta["notes"]
     assert said == "Lines: training loss. Dots: held-out loss at the budgets."
     [said] = plot.training([plain, branched]).layout.meta["notes"]

@@ -40,9 +40,7 @@ def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
     losses = np.concatenate([*shown, np.empty(0)])
     tokens = np.concatenate([*(curve.tokens for curve in curves), np.empty(0)])
     units = {curve.loss_unit for curve in curves}
-    # A gap ends each stretch, trunk or branch; runs of other code have one.
-    is_branched = any(np.isnan(curve.loss[:-1]).any() for curve in curves)
-    legend = LEGEND.format(BRANCHED if is_branched else "")
+    legend = LEGEND.format(BRANCHED if any(curve.is_branched for curve in curves) else "")
     layout = {
         "xaxis": look.axis("Training tokens", span=tokens),
         "yaxis": look.loss_axis(loss_title(" or ".join(sorted(units) or ["nats/byte"])), losses),

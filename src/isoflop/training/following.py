@@ -112,6 +112,13 @@ class RunCurve:
         return self.point_loss - self.point_training
 
     @property
+    def is_branched(self) -> bool:
+        """Whether there is more than one stretch of training loss, as of a trunk and its branch."""
+        is_known = np.isfinite(self.loss)
+        is_first = is_known & ~np.append(False, is_known[:-1])
+        return int(is_first.sum()) > 1
+
+    @property
     def is_started(self) -> bool:
         """Whether any loss has arrived."""
         return len(self.tokens) > 1
