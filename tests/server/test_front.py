@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit.web.server.starlette.starlette_gzip_middleware import SelectiveGZipMiddleware
 
 from isoflop.server import hosts
 from isoflop.server.front import ALONE, Front
@@ -61,7 +62,7 @@ def front() -> TestClient:
             Route("/_stcore/health", page),
             Route("/{name:path}", page),
         ],
-        middleware=[Middleware(Packed), Middleware(Front)],
+        middleware=[Middleware(Packed), Middleware(Front), Middleware(SelectiveGZipMiddleware)],
     )
     return TestClient(app, base_url="http://localhost:8501", client=("127.0.0.1", 50000))
 

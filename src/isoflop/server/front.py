@@ -124,11 +124,7 @@ class Front:
             refusal = _stranger(host or "", is_page="text/html" in headers.get("accept", ""))
             await refusal(scope, receive, send)
             return
-        sender = _Sender(scope, host or "", send)
-        if sender.may_be_page:  # it is changed, and compressed after that
-            rest = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-            scope = {**scope, "headers": rest}
-        await self._app(scope, receive, sender)
+        await self._app(scope, receive, _Sender(scope, host or "", send))
 
 
 class _Sender:
@@ -136,7 +132,7 @@ class _Sender:
 
     def __init__(self, scope: Scope, host: str, send: Send) -> None:
         self._scope, self._host, self._send = scope, host, send
-        self.may_be_page = scope["method"] == "GET" and not scope["path"].startswith(NO_PAGES)
+        self._may_be_page = scope["method"] == "GET" and not scope["path"].startswith(NO_PAGES)
         self._start: Message | None = None
         self._page = b""
 
@@ -161,12 +157,15 @@ class _Sender:
 
     def _is_page(self, message: Message, headers: MutableHeaders) -> bool:
         is_html = headers.get("content-type", "").startswith("text/html")
-        return self.may_be_page and is_html and message["status"] == 200
+        return self._may_be_page and is_html and message["status"] == 200
 
     async def _send_page(self, start: Message, page: bytes) -> None:
+        headers = MutableHeaders(scope=start)
+        if headers.get("content-encoding") == "gzip":
+            page = gzip.decompress(page)
+            del headers["content-encoding"]
         text = _told(page.decode(), self._host, " ".join(hosts.named()))
         content = text.encode()
-        headers = MutableHeaders(scope=start)
         if "gzip" in Headers(scope=self._scope).get("accept-encoding", ""):
             content = gzip.compress(content, mtime=0)
             headers["content-encoding"] = "gzip"

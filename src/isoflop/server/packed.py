@@ -71,7 +71,8 @@ class Packed:
     async def _pass_on(self, path: str, start: Message, content: bytes, send: Send) -> None:
         headers = Headers(scope=start)
         is_final = "immutable" in headers.get("cache-control", "")
-        if start["status"] != 200 or not is_final or len(content) < FEWEST_BYTES:
+        is_plain = start["status"] == 200 and "content-encoding" not in headers
+        if not (is_final and is_plain) or len(content) < FEWEST_BYTES:
             await send(start)
             await send({"type": "http.response.body", "body": content})
             return
