@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from isoflop.cli.plan_figures import FIGURES
 from isoflop.fitting import FitOptions
 from isoflop.options import options_of
 from isoflop.planning import Budget, PlanOptions
-from isoflop.planning.planned import PARTS
+from isoflop.planning.planned import PARTS, Planned
 from isoflop.ui import documents, option_inputs, panels
 from isoflop.ui.plan import tabs as plan_tabs
 
@@ -136,6 +137,16 @@ def plain(key: str) -> str:
 def test_what_is_no_option_can_be_typed(words: list[str]) -> None:
     table = [] if words[0] == "runs.csv" else ["runs.csv"]
     build_parser().parse_args(["plan", *table, *words, "--flop", "1e21"])
+
+
+def test_every_tab_is_documented_with_its_parts() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "planning.md").read_text(encoding="utf-8")
+    for tab, label in plan_tabs.TABS.items():
+        parts = ", ".join(f"`{part}`" for part in SHOWN_BY[tab]) or "`isoflop plans`"
+        assert f"| {label} | {parts} |" in page
+    methods = re.findall(r"`([a-z_]+)\(", page.partition("| Tab |")[2].partition("\n\n")[0])
+    assert {"risk", "least", "tornado", "memory"} <= set(methods)
+    assert all(hasattr(Planned, name) for name in methods), methods
 
 
 def test_every_tab_is_shown_by_parts() -> None:
