@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,11 +12,13 @@ import jsonschema
 import numpy as np
 import pytest
 
+from isoflop import planning
 from isoflop.errors import FitError, OptionError, PlanError, UnitError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.options import (
     Option,
     add_flags,
+    classes_in,
     code,
     from_flags,
     from_mapping,
@@ -24,8 +26,15 @@ from isoflop.options import (
     option,
     options_of,
 )
-from isoflop.planning import Budget, Failures, PlanOptions, Requests, Site
-from isoflop.planning.acquisition import Acquisition
+from isoflop.planning import (
+    Acquisition,
+    Budget,
+    Failures,
+    PlanOptions,
+    Requests,
+    Schedule,
+    Site,
+)
 from isoflop.planning.storage import CheckpointPolicy
 from isoflop.server.bodies import FitBody, PlanBody, PredictBody
 
@@ -225,7 +234,7 @@ def typed(flag: str, value: object) -> str:
 def run(node: ast.expr) -> Any:
     """Do what an expression of calls and constants says."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        parts = (Acquisition, Failures, Requests, Site, CheckpointPolicy)
+        parts = (Acquisition, Failures, Requests, Schedule, Site, CheckpointPolicy)
         made = {kind.__name__: kind for kind in (*ALL, *parts)}[node.func.id]
         return made(**{str(item.arg): run(item.value) for item in node.keywords})
     return ast.literal_eval(node)
@@ -278,6 +287,28 @@ def test_every_option_comes_over_http(owner: type, entry: Option) -> None:
     text = str(other(entry)).lower() if entry.kind is bool else str(other(entry))
     for given in (other(entry), text, said["default"]):
         jsonschema.validate(given, said)
+
+
+def test_what_code_of_options_calls_is_imported_from_one_place() -> None:
+    """As exported scripts of a plan do."""
+    whole = {
+        PlanOptions: {
+            "schedule": Schedule(kind="wsd"),
+            "requests": Requests(prompt_tokens=2),
+            "site": Site(pue=1.1),
+            "checkpoints": CheckpointPolicy(n_saved=9),
+        },
+        Budget: {
+            "usd": 1.0,
+            "failures": Failures(stall_s=1.0),
+            "acquisition": Acquisition(way="bought"),
+        },
+    }
+    for owner, given in whole.items():
+        made = owner(**given)  # type: ignore[arg-type]  # options of either class
+        parts = {item.name for item in fields(owner) if is_dataclass(getattr(made, item.name))}
+        assert parts <= set(given), "this test leaves a part out"
+        assert classes_in(made) <= set(planning.__all__)
 
 
 # What no widget asks for, and why.

@@ -1,5 +1,6 @@
 """From a fit to a run: accelerators, budget, optimal model and data size, time and money."""
 
+from isoflop.planning.acquisition import Acquisition
 from isoflop.planning.budget import compute_flop
 from isoflop.planning.constraints import Setting
 from isoflop.planning.cost import Site, cost
@@ -15,6 +16,7 @@ from isoflop.planning.layout import Layout
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.plan import plan, plan_within
 from isoflop.planning.rule import ComputeRule
+from isoflop.planning.schedule import Schedule
 from isoflop.planning.serving import Requests
 from isoflop.planning.step_time import StepTime, step_time
 from isoflop.planning.step_work import Cluster, TrainingStep
@@ -33,6 +35,7 @@ from isoflop.planning.types import (
 __all__ = [
     "DEFAULT_ACCELERATOR",
     "Accelerator",
+    "Acquisition",
     "Budget",
     "CheckpointPolicy",
     "Cluster",
@@ -47,6 +50,7 @@ __all__ = [
     "Plan",
     "PlanOptions",
     "Requests",
+    "Schedule",
     "Setting",
     "Site",
     "StepTime",

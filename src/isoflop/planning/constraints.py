@@ -22,6 +22,7 @@ from isoflop.planning.frontier import LARGEST_PARAMS, SMALLEST_PARAMS, best_alon
 from isoflop.planning.inputs import has_column, inputs_at, with_repetition
 from isoflop.planning.rates import LayoutRates
 from isoflop.planning.rule import FORWARD_SHARE, SIX_ND, ComputeRule, Correction
+from isoflop.planning.schedule import Schedule
 from isoflop.planning.serving import PricedInference, ServingCost
 from isoflop.planning.speed import (
     Speed,
@@ -103,6 +104,8 @@ class Setting:
         Times the critical batch that a step may take.
     serving : ServingCost, optional
         What inference takes, where money pays for it; as its FLOP in training would if absent.
+    schedule : Schedule
+        Of the learning rate.
     """
 
     budget: Budget
@@ -117,6 +120,7 @@ class Setting:
     batch_tokens: float | None = None
     batch_factor: float = 1.0
     serving: ServingCost | None = None
+    schedule: Schedule = field(default_factory=Schedule)
 
     def inference_usd(self, params: float, speed: Speed) -> float | None:
         """Return what all inference of a model costs; None without a price."""

@@ -13,6 +13,7 @@ from isoflop.planning.cost import Site
 from isoflop.planning.family_rule import CONVENTIONS
 from isoflop.planning.layout import ZERO_HELP
 from isoflop.planning.memory import DEFAULT_HEADROOM
+from isoflop.planning.schedule import Schedule
 from isoflop.planning.serving import Requests
 from isoflop.planning.storage import DEFAULT_OPTIMIZER, CheckpointPolicy
 from isoflop.planning.usual import DEFAULT_FAMILY
@@ -53,6 +54,8 @@ class PlanOptions:
         Share of the memory left free.
     must_fit : bool
         Whether memory limits the size of a model of a known family.
+    schedule : Schedule
+        Of the learning rate.
     requests : Requests
     site : Site
     checkpoints : CheckpointPolicy
@@ -239,6 +242,7 @@ class PlanOptions:
             help="Let memory limit the size of a model of a known family.",
         ),
     ] = True
+    schedule: Schedule = field(default_factory=Schedule)
     requests: Requests = field(default_factory=Requests)
     site: Site = field(default_factory=Site)
     checkpoints: CheckpointPolicy = field(default_factory=CheckpointPolicy)

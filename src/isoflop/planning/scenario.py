@@ -150,6 +150,7 @@ def setting_of(scenario: Scenario, param_convention: str = "total") -> Setting:
         group=(search.tensor or 1) * (search.pipeline or 1) * (search.context or 1),
         rates=rates,
         batch_tokens=options.batch_tokens,
+        schedule=options.schedule,
         serving=ServingCost(
             family=family.key,
             count=count,

@@ -51,6 +51,7 @@ def time_sheet(plan: Plan, *, is_own_batch: bool) -> Sheet:
         "Largest batch": f"{format_number(training.batch_limit_tokens)} tokens: "
         + ("your own" if is_own_batch else batch_rule().source),
         "Steps": f"{plan.tokens / training.batch_tokens:,.0f}",
+        "Learning rate": training.schedule,
         "Utilisation": f"{training.mfu:.1%}: "
         + ("your own" if training.is_own_mfu else training.evidence),
         "Failures to expect": format_number(training.expected_failures),

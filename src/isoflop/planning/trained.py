@@ -118,6 +118,7 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
         layout="" if found is None else described(found),
         time_shares={} if found is None else _shares(found, realised),
         evidence="" if is_own_mfu else evidence(setting, flop),
+        schedule=setting.schedule.described(tokens),
         save_interval_s=failing.interval_s,
         best_save_interval_s=failing.best_interval_s,
         saves=failing.saves(wall_s),

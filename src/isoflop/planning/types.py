@@ -720,6 +720,8 @@ class Training:
         What the predicted MFU rests on.
     save_interval_s, best_save_interval_s : float
         Training between two saves, and that of the largest goodput.
+    schedule : str
+        When the learning rate rises, holds and falls.
     saves : float
         In the whole run; most are overwritten by later ones.
     expected_failures : float
@@ -742,6 +744,7 @@ class Training:
     best_mfu: float | None = None
     best_time_shares: Mapping[str, float] = field(default_factory=dict)
     evidence: str = ""
+    schedule: str = ""
     save_interval_s: float
     best_save_interval_s: float
     saves: float

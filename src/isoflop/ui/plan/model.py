@@ -215,6 +215,7 @@ def _parallel_inputs() -> Given:
     """Draw how the model is spread over accelerators."""
     return {
         "batch_tokens": _batch(),
+        **_schedule(),
         "zero_stage": _searched(PlanOptions, "zero_stage", key="zero"),
         "tensor": _searched(PlanOptions, "tensor", key="tensor"),
         "pipeline": _searched(PlanOptions, "pipeline", key="pipeline"),
@@ -224,6 +225,22 @@ def _parallel_inputs() -> Given:
         "recompute": _searched(PlanOptions, "recompute", key="recompute"),
         "sequence_parallel": option_inputs.switch(PlanOptions, "sequence_parallel", key="sequence"),
     }
+
+
+def _schedule() -> Given:
+    """Draw how the learning rate rises and falls."""
+    kind = option_inputs.choice(PlanOptions, "schedule.kind", key="schedule", style="row")
+    given: Given = {
+        "schedule.kind": kind,
+        "schedule.warmup_share": option_inputs.quantity(
+            PlanOptions, "schedule.warmup_share", key="warmup", kind=HEADROOM
+        ),
+    }
+    if kind == "wsd":
+        given["schedule.decay_share"] = option_inputs.quantity(
+            PlanOptions, "schedule.decay_share", key="decay", kind=HEADROOM
+        )
+    return given
 
 
 def _searched(owner: type, name: str, *, key: str) -> str | None:
