@@ -44,7 +44,7 @@ ARG BROWSER=""
 RUN if [ -n "$BROWSER" ]; then \
         apt-get update \
         && apt-get install --yes --no-install-recommends chromium-headless-shell fonts-dejavu-core fonts-dejavu-extra \
-        && rm -rf /var/lib/apt/lists/*; \
+        && rm -rf /var/cache/apt /var/lib/apt/lists/*; \
     fi
 # Saved documents, downloads and caches go to /data, the one folder that has to be writable. A demo
 # starts safe: whoever opens it trains nothing, unless --env ISOFLOP_TRAINING=on.
