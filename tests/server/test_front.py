@@ -83,7 +83,7 @@ def test_another_name_gets_neither_page_nor_api_nor_connection(
     sent = {"Host": host, "Accept": "text/html"}
     answer = front.get("/fit", headers=sent)
     assert answer.status_code == 403
-    assert "which is no name of it" in answer.text
+    assert "which is not one of its names" in answer.text
     assert "ISOFLOP_HOSTS=" in answer.text
     assert answer.headers["content-security-policy"] == ALONE
     problem = front.get("/api/laws", headers={"Host": host})

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from isoflop import work
-from isoflop.server import route
+from isoflop.server import route, uploads
 from isoflop.server.app import routes_of_models
 from isoflop.server.mount import routes
 from isoflop.server.problems import Refused, answer_of
@@ -96,6 +96,10 @@ def test_large_and_slow_bodies_are_given_up(
     scope = {"type": "http", "method": "POST", "headers": []}
     with pytest.raises(Refused, match="The body did not arrive") as slow:
         asyncio.run(route.with_body(Request(scope, never), 10))
+    assert slow.value.status == 408
+    monkeypatch.setattr(uploads, "PART_S", 0.01)
+    with pytest.raises(Refused, match="The body stopped coming") as slow:
+        asyncio.run(Uploads().receive("anyone", "a", Request(scope, never).stream()))
     assert slow.value.status == 408
 
 

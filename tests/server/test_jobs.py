@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from isoflop import work
@@ -111,6 +112,19 @@ def test_one_caller_has_so_many_jobs_at_once(
     monkeypatch.setattr(jobs, "KEPT_S", -1.0)
     client.get("/api/jobs", headers=one)
     assert client.get(places[0], headers=one).status_code == 404
+
+
+def test_a_job_that_nobody_waits_for_is_ended(
+    client: TestClient, held: list[work.Job[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_: Request) -> bool:
+        return True
+
+    monkeypatch.setattr(Request, "is_disconnected", gone)
+    before = client.get("/api/jobs").json()
+    client.post("/api/read", json=TABLE, headers={"Prefer": "wait=3"})
+    assert held[-1].cancelled()
+    assert client.get("/api/jobs").json() == before
 
 
 def test_a_full_queue_is_a_service_that_is_not_available(

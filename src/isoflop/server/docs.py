@@ -78,7 +78,7 @@ def _resolved(schema: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[s
 
 def _default(entry: Mapping[str, Any]) -> str:
     default = entry.get("default")
-    return "" if default in (None, "", [], {}) else f"default: {default}"
+    return "" if default in (None, "", []) or isinstance(default, dict) else f"default: {default}"
 
 
 def _text(said: str) -> str:

@@ -194,7 +194,7 @@ def _policy(page: str) -> str:
 def _stranger(host: str, *, is_page: bool) -> Response:
     """Return the refusal of a request by a name that is none of this server's."""
     name = host.rpartition(":")[0] if ":" in host else host
-    summary = f"This server was asked as {host[:200] or 'nothing'}, which is no name of it."
+    summary = f"This server was asked as {host[:200] or 'nothing'}, which is not one of its names."
     hint = (
         f"If people are to reach it so, let whoever runs it set {hosts.SETTING}="
         f"{name[:200] or 'NAME'}, or let the proxy in front pass the Host header on unchanged."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 import time
@@ -16,6 +17,8 @@ MAX_FILES = 100
 """Of one caller."""
 KEPT_S = 3600.0
 """After the last use."""
+PART_S = 60.0
+"""From one part of a file to the next."""
 MAX_SHARES = 4
 """All callers together may hold this many times the largest file."""
 
@@ -45,11 +48,11 @@ class Uploads:
         Raises
         ------
         Refused
-            If it is too large or empty, or more is held than there is room for.
+            If it is too large, too slow or empty, or more is held than there is room for.
         """
         limit, taken = max_upload_bytes(), bytearray()
         try:
-            async for part in parts:
+            async for part in in_time(parts):
                 self._make_room(owner, len(part))
                 taken += part
                 if len(taken) > limit:
@@ -129,6 +132,27 @@ class Uploads:
         now_s = time.monotonic()
         for id in [k for k, v in self._held.items() if now_s - v.used_s > KEPT_S]:
             del self._held[id]
+
+
+async def in_time(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pass the parts of a body on as they come.
+
+    Raises
+    ------
+    Refused
+        If one does not come in time.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(PART_S):
+                part = await anext(parts)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Refused(
+                HTTPStatus.REQUEST_TIMEOUT, f"The body stopped coming for {PART_S:g} s."
+            ) from None
+        yield part
 
 
 def too_large(limit_bytes: int) -> Refused:
