@@ -217,20 +217,8 @@ def quantity(
     """
     slider_key, good_key = f"_{key}.slider", f"_{key}.good"
     row = st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
-    slide = row.container()
     first = kind.write(default) if is_default_fixed else ""
-    held = st.session_state.get(key, first)
-    if held != first and key not in st.query_params:  # on a page come to from another
-        st.session_state[key] = held
-    text = row.text_input(
-        f"{label}, typed",
-        value=first,
-        placeholder=kind.write(default),
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed",
-        width=TYPED_PX,
-    )
+    text = _text_of(key, first)
     if text and text.strip():
         value, problem = _read(text, kind, st.session_state.get(good_key, default))
     else:
@@ -239,7 +227,7 @@ def quantity(
     is_moved = st.session_state.get(slider_key) != value
     if is_moved:  # what is set is sent, and redrawn
         st.session_state[slider_key] = value
-    slide.select_slider(
+    row.select_slider(
         label,
         options=sorted({*kind.stops, value}),
         # The first run of a page still sees the state of the last page's slider of that name, which
@@ -251,9 +239,28 @@ def quantity(
         on_change=_copy_slider_to_text,
         args=(slider_key, key, kind),
     )
+    row.text_input(
+        f"{label}, typed",
+        value=first,
+        placeholder=kind.write(default),
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+        width=TYPED_PX,
+    )
     if problem:
         st.caption(f":red[{messages.plain(problem.summary)} {messages.plain(problem.hint)}]")
     return value
+
+
+def _text_of(key: str, first: str) -> str | None:
+    """Return what the typed input will hold, which the slider before it follows."""
+    if key not in st.session_state or came_back():  # the address is opened, or gone back to
+        return st.query_params.get(key, first)
+    held: str | None = st.session_state[key]
+    if held != first and key not in st.query_params:  # on a page come to from another
+        st.session_state[key] = held
+    return held
 
 
 def _read(text: str, kind: Quantity, last_good: float) -> tuple[float, UnitError | None]:

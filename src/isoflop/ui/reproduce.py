@@ -107,39 +107,55 @@ def taken(
     )
 
 
-def fit_files(of: Taken) -> list[File]:
-    """Return what can be downloaded of a fit."""
-    table = of.fitted.table
-    return [
-        File("Data (CSV)", "isoflop-data.csv", "text/csv", lambda: export.table_csv(table)),
-        File("Fit (JSON)", "isoflop-fit.json", "application/json", of.fit_json),
-        File("Curve (CSV)", "isoflop-curve.csv", "text/csv", of.curve_csv),
-    ]
-
-
-def script_file(of: Taken, name: str) -> File:
-    """Return the code that makes it again."""
-    return File("Python", name, "text/x-python", of.script)
-
-
-def report_files(make: Callable[[], str]) -> list[File]:
-    """Return a report to download, as a page and as PDF.
+@dataclass(slots=True)
+class Latest:
+    """What a page shows by now: a slider changes it, and leaves the buttons below as they are.
 
     Parameters
     ----------
-    make : callable
-        Makes the page.
+    of : Taken
+    notices : callable
+        Makes what else is to be said in a report.
     """
+
+    of: Taken
+    notices: Callable[[], Iterable[Notice]] = tuple
+
+    def report(self) -> str:
+        """Return all of it as one HTML page."""
+        return self.of.report(self.notices())
+
+
+def fit_files(shown: Latest) -> list[File]:
+    """Return what can be downloaded of a fit."""
+
+    def table() -> str:
+        return export.table_csv(shown.of.fitted.table)
+
+    return [
+        File("Data (CSV)", "isoflop-data.csv", "text/csv", table),
+        File("Fit (JSON)", "isoflop-fit.json", "application/json", lambda: shown.of.fit_json()),
+        File("Curve (CSV)", "isoflop-curve.csv", "text/csv", lambda: shown.of.curve_csv()),
+    ]
+
+
+def script_file(shown: Latest, name: str) -> File:
+    """Return the code that makes it again."""
+    return File("Python", name, "text/x-python", lambda: shown.of.script())
+
+
+def report_files(shown: Latest) -> list[File]:
+    """Return a report to download, as a page and as PDF."""
     missing = rendering.missing()
     if missing:
         missing = f"{missing} Or print the HTML report from your browser: it is made for A4."
     return [
-        File("Report (HTML)", "isoflop-report.html", "text/html", make),
+        File("Report (HTML)", "isoflop-report.html", "text/html", shown.report),
         File(
             "Report (PDF)",
             "isoflop-report.pdf",
             "application/pdf",
-            lambda: rendering.pdf(make()),
+            lambda: rendering.pdf(shown.report()),
             missing,
         ),
     ]

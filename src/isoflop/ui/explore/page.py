@@ -41,6 +41,7 @@ from isoflop.ui import (
 )
 from isoflop.ui.caching import kept
 from isoflop.ui.data import understood
+from isoflop.ui.reproduce import Latest
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice, Selection
 
@@ -95,36 +96,35 @@ def show() -> None:
     """
     with st.sidebar:
         above, below = st.container(), st.container()
-    choice = fitted = None
+    latest = None
     with messages.boundary():
         with above:
             choice = controls.fit_choice()
         understood.show(choice.table.id)
-        fitted = resolve.fitted(choice)
+        latest = Latest(reproduce.taken(choice, resolve.fitted(choice)))
     below.subheader("Budget", anchor=False)
-    answer, evidence, away = st.container(), st.container(), st.container()
-    with answer:
-        show_reading(below, away, choice, fitted)
-    if choice is not None and fitted is not None:
-        with evidence:
-            show_evidence(choice, fitted)
+    show_reading(below, latest)
+    if latest is not None:
+        show_evidence(latest.of.choice, latest.of.fitted)
+        show_downloads(latest)
 
 
 @st.fragment
-def show_reading(
-    place: DeltaGenerator, away: DeltaGenerator, choice: FitChoice | None, fitted: Fitted | None
-) -> None:
-    """Draw the budget in its place, and what it reaches if there is a fit, to be taken away."""
+def show_reading(place: DeltaGenerator, latest: Latest | None) -> None:
+    """Draw the budget in its place, and what it reaches if there is a fit, and keep that."""
     with messages.boundary():
         with place:
             budget = budget_inputs.budget_and_size()
-            by = beyond.method(fitted)
-        if choice is None or fitted is None:
+            by = beyond.method(None if latest is None else latest.of.fitted)
+        if latest is None:
             return
+        choice, fitted = latest.of.choice, latest.of.fitted
+        latest.of, latest.notices = reproduce.taken(choice, fitted), tuple
         shown = view(controls.selected(choice, budget), fitted)
         answer = st.container(key="answer")
         left, right = st.columns([3, 2], gap="medium")
         seen = _outlook(shown, by)
+        keep(latest, choice, shown, seen)
         with left:
             show_losses(shown, seen)
         time.sleep(GATHERING_S)
@@ -135,8 +135,6 @@ def show_reading(
         beyond.follow_up(fitted.table, by)
         beyond.show(seen, key="chart.beyond")
         show_notices(shown)
-        with away:
-            show_downloads(choice, shown, seen)
     views.note()
 
 
@@ -254,20 +252,25 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
                 draw[name]()
 
 
-def show_downloads(choice: FitChoice, shown: View, seen: Outlook) -> None:
-    """Draw what can be taken away: rows, fit and curve as data, code, and all as a report."""
+def keep(latest: Latest, choice: FitChoice, shown: View, seen: Outlook) -> None:
+    """Keep what is shown now for the buttons that take it away."""
     selection = shown.selection
     scenario = Scenario(
         accelerator=find_accelerator(selection.accelerator),
         budget=selection.budget,
         options=PlanOptions(params=selection.params),
     )
-    of = reproduce.taken(choice, shown.fitted, scenario, shown.plan, seen)
+    latest.of = reproduce.taken(choice, shown.fitted, scenario, shown.plan, seen)
+    latest.notices = lambda: influence(shown)
+
+
+def show_downloads(latest: Latest) -> None:
+    """Draw what can be taken away: rows, fit and curve as data, code, and all as a report."""
     panels.downloads(
         [
-            *reproduce.fit_files(of),
-            reproduce.script_file(of, "isoflop_fit.py"),
-            *reproduce.report_files(lambda: of.report(influence(shown))),
+            *reproduce.fit_files(latest),
+            reproduce.script_file(latest, "isoflop_fit.py"),
+            *reproduce.report_files(latest),
         ]
     )
 

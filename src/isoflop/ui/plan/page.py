@@ -75,9 +75,10 @@ def _downloads(shown: View) -> None:
         shown.chosen.selection, shown.fitted, shown.scenario, shown.plan, shown.outlook
     )
     notices = shown.planned.notices
+    latest = reproduce.Latest(of, lambda: notices)
     panels.downloads(
         [
-            reproduce.script_file(of, "isoflop_plan.py"),
-            *reproduce.report_files(lambda: of.report(notices)),
+            reproduce.script_file(latest, "isoflop_plan.py"),
+            *reproduce.report_files(latest),
         ]
     )
