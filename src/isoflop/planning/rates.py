@@ -7,7 +7,7 @@ between the sizes the speed is smooth. A plan reads it along the edge of its lim
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import factorial
 
 import numpy as np
@@ -35,8 +35,10 @@ Array = NDArray[np.float64]
 
 LOG_SIZES = np.linspace(np.log(1e5), np.log(1e14), 121)
 """Where the speed is kept, in the logarithm of the size: a fifth apart."""
+SIZES: Array = np.exp(LOG_SIZES)
 BATCHES: Array = 2.0 ** np.arange(15.0, 30.0)
 """Tokens of a step at which layouts are searched."""
+LOG_BATCHES = np.log(BATCHES)
 SMOOTHING = 0.5
 """Of the spline through the shapes' speeds: irregular divisors make neighbours differ by some
 percent, which would pull the best size to a lucky one."""
@@ -107,9 +109,14 @@ class RateTable:
         params, batch_tokens : array_like
             Broadcast against each other. Beyond the sizes searched it is that of the nearest.
         """
+        if _is_at_sizes(params):
+            j, v = _place(np.log(batch_tokens), LOG_BATCHES)
+            i = np.arange(len(SIZES))
+            found = (1 - v) * self.log_share[i, j] + v * self.log_share[i, j + 1]
+            return np.asarray(np.exp(found + np.zeros_like(params)))
         size, batch = np.broadcast_arrays(np.log(params), np.log(batch_tokens))
         i, u = _place(size, LOG_SIZES)
-        j, v = _place(batch, np.log(BATCHES))
+        j, v = _place(batch, LOG_BATCHES)
         low = (1 - v) * self.log_share[i, j] + v * self.log_share[i, j + 1]
         high = (1 - v) * self.log_share[i + 1, j] + v * self.log_share[i + 1, j + 1]
         return np.asarray(np.exp((1 - u) * low + u * high))
@@ -128,25 +135,33 @@ _SPLINE = np.array(
 """Weights of the four cubic B-splines around a place, as polynomials of how far along it lies."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+def _is_at_sizes(params: ArrayLike) -> bool:
+    """Say whether sizes are `SIZES`, once or in each row: what is known there needs no curve."""
+    sizes = np.asarray(params)
+    return sizes.shape[-1:] == SIZES.shape and bool((sizes == SIZES).all())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ShareCurve:
     """The share of the peak along the edge of some limits: a cubic spline over the size.
 
     Parameters
     ----------
-    coefficients : ndarray, shape (..., n_sizes)
-        Of B-splines at `LOG_SIZES`; one row for each of a batch of edges.
+    log_share : ndarray, shape (..., n_sizes)
+        Its logarithm at `SIZES`; one row for each of a batch of edges.
     """
 
-    coefficients: Array
+    log_share: Array
 
-    @classmethod
-    def through(cls, log_share: Array) -> ShareCurve:
-        """Return the curve through values at `LOG_SIZES`, shape (..., n_sizes)."""
-        return cls(coefficients=spline_filter1d(log_share, order=3, axis=-1, mode="mirror"))
+    @cached_property
+    def coefficients(self) -> Array:
+        """Of B-splines at `LOG_SIZES`, shape (..., n_sizes)."""
+        return np.asarray(spline_filter1d(self.log_share, order=3, axis=-1, mode="mirror"))
 
     def __call__(self, params: ArrayLike) -> Array:
         """Return the share at sizes of shape (m,) or (..., m); the rows of the batch lead."""
+        if _is_at_sizes(params):
+            return np.asarray(np.exp(self.log_share + np.zeros_like(params)))
         cell, t = _place(np.log(np.asarray(params, dtype=np.float64)), LOG_SIZES)
         weights = np.tensordot(_SPLINE, t ** np.arange(4).reshape(4, *(1,) * t.ndim), axes=1)
         last = len(LOG_SIZES) - 1

@@ -134,7 +134,7 @@ def _seconds_per_param(cost: ServingCost) -> ShareCurve:
             hint="Shorten the requests, or choose another accelerator.",
         )
     sizes, values = np.array(list(found), dtype=np.float64), np.array(list(found.values()))
-    return ShareCurve.through(smoothed(np.log(sizes), np.log(values)))
+    return ShareCurve(log_share=smoothed(np.log(sizes), np.log(values)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import DoesNotFit, PlanError
 from isoflop.planning import budget as sums
 from isoflop.planning.hyperparameters import largest_batch_tokens
-from isoflop.planning.rates import LOG_SIZES, RateTable, ShareCurve
+from isoflop.planning.rates import SIZES, RateTable, ShareCurve
 from isoflop.planning.rule import ComputeRule
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
@@ -123,16 +123,15 @@ def speed_of(setting: Setting, edge: Edge) -> Speed:
         mfu = sums.effective_mfu(budget, accelerator)
         return GivenSpeed(rule=setting.rule, peak_flop_per_s=peak, mfu=mfu)
     table = rate_table(setting)
-    sizes = np.exp(LOG_SIZES)
 
     def through(share: Array) -> PredictedSpeed:
-        curve = ShareCurve.through(np.log(share * realised))
+        curve = ShareCurve(log_share=np.log(share * realised))
         return PredictedSpeed(rule=setting.rule, peak_flop_per_s=peak, curve=curve)
 
-    share = table.share(sizes, np.inf)
+    share = table.share(SIZES, np.inf)
     for _ in range(N_ROUNDS):
-        tokens = edge(through(share))(sizes)
-        share = table.share(sizes, batch_limit(setting, tokens))
+        tokens = edge(through(share))(SIZES)
+        share = table.share(SIZES, batch_limit(setting, tokens))
     return through(share)
 
 

@@ -22,7 +22,7 @@ from isoflop.planning.constraints import (
 )
 from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS, best_along
 from isoflop.planning.inputs import has_column, inputs_at
-from isoflop.planning.rates import LOG_SIZES
+from isoflop.planning.rates import SIZES
 from isoflop.units import HOUR_S, MONTH_S, YEAR_S
 
 STEPS_AN_OCTAVE, N_TIMES = 2, 25
@@ -169,7 +169,7 @@ def _best(
     known = fixed_for(budget, fixed)
     if budget.mfu is None and settings[0].rates is not None:
         # Speeds are kept at sizes a fifth apart: near its minimum the loss is level over more.
-        sizes = np.broadcast_to(np.exp(LOG_SIZES), (len(able), len(times), len(LOG_SIZES)))
+        sizes = np.broadcast_to(SIZES, (len(able), len(times), len(SIZES)))
         tokens = tokens_of(sizes)
         is_run = (tokens >= SMALLEST_TOKENS) & (sizes <= largest[..., None])
         asked = np.where(is_run, tokens, SMALLEST_TOKENS)

@@ -172,10 +172,19 @@ def show_what_was_left() -> None:
         st.warning(plain(text), icon=":material/warning:")
 
 
-def notices(found: Sequence[Notice]) -> None:
-    """List soft findings, the most serious first, each with what to do about it."""
-    if found:
-        st.markdown("\n\n".join(_notice(one) for one in sorted(found, key=_severity)))
+def notices(found: Sequence[Notice], assumed: str = "") -> None:
+    """List soft findings, the most serious first, each with what to do about it.
+
+    Parameters
+    ----------
+    found : sequence of Notice
+    assumed : str
+        What was taken for granted, which stands above them.
+    """
+    lines = [_assumption(assumed)] if assumed else []
+    lines += [_notice(one) for one in sorted(found, key=_severity)]
+    if lines:
+        st.markdown("\n\n".join(lines))
 
 
 def _severity(found: Notice) -> int:
@@ -189,4 +198,8 @@ def _notice(found: Notice) -> str:
 
 def assumption(text: str) -> None:
     """Say what was taken for granted because nothing said otherwise."""
-    st.markdown(f":gray[:material/info:] {plain(text)}")
+    st.markdown(_assumption(text))
+
+
+def _assumption(text: str) -> str:
+    return f":gray[:material/info:] {plain(text)}"

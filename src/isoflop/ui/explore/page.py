@@ -215,12 +215,10 @@ def show_notices(shown: View) -> None:
     found: list[Notice] = list(shown.fitted.fit.notices)
     if shown.plan is not None:
         found += shown.plan.notices
-        if shown.plan.assumption:
-            messages.assumption(shown.plan.assumption)
         found += influence(shown)
     show_doubts(shown)
     found += uploads.notices(shown.selection.table.id)
-    messages.notices(found)
+    messages.notices(found, "" if shown.plan is None else shown.plan.assumption or "")
     panels.unusable_cells(shown.selection.table.id)
 
 

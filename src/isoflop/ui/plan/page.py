@@ -64,9 +64,7 @@ def _head(text: str) -> None:
 
 def _notices(shown: View) -> None:
     """List everything that should make a reader doubt the plan."""
-    if shown.plan.assumption:
-        messages.assumption(shown.plan.assumption)
-    messages.notices(shown.planned.notices)
+    messages.notices(shown.planned.notices, shown.plan.assumption or "")
 
 
 def _downloads(shown: View) -> None:
