@@ -188,6 +188,9 @@ def test_all_experts_are_held_where_the_model_is_served() -> None:
 
 def test_an_own_accelerator_is_saved_and_planned_with() -> None:
     at = page()
+    assert "Name" not in [text.label for text in at.text_input]
+    at.session_state[plan_saved.DETAILS] = True  # as a click opens the box
+    at.run()
     (name,) = [text for text in at.text_input if text.label == "Name"]
     name.set_value("My fast card")
     (peak,) = [n for n in at.number_input if n.label == "Dense BF16 peak (TFLOP/s)"]

@@ -35,7 +35,7 @@ def show() -> None:
     beyond.show(seen, key="chart.beyond")
     _notices(shown)
     plan_tabs.show(shown)
-    _downloads(shown)
+    _downloads(shown, seen)
 
 
 def _plan(shown: View, seen: Outlook) -> None:
@@ -67,11 +67,9 @@ def _notices(shown: View) -> None:
     messages.notices(shown.planned.notices, shown.plan.assumption or "")
 
 
-def _downloads(shown: View) -> None:
+def _downloads(shown: View, seen: Outlook) -> None:
     """Draw what can be taken away: the plan as code, and all of it as a report."""
-    of = reproduce.taken(
-        shown.chosen.selection, shown.fitted, shown.scenario, shown.plan, shown.outlook
-    )
+    of = reproduce.taken(shown.chosen.selection, shown.fitted, shown.scenario, shown.plan, seen)
     notices = shown.planned.notices
     latest = reproduce.Latest(of, lambda: notices)
     panels.downloads(

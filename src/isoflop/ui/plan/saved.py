@@ -29,6 +29,9 @@ READ_EVERY_S = 10.0
 _READ = "plan.accelerators read"
 _BROUGHT = "plan.accelerators of the workspace"
 
+DETAILS = "plan.figures"
+"""Key of the box with an accelerator's figures, which are drawn while it is open."""
+
 
 def accelerators() -> dict[str, Accelerator]:
     """Return all accelerators, one's own last; without the store, those that ship.
@@ -73,7 +76,16 @@ def bring(entries: Mapping[str, Mapping[str, object]]) -> None:
 
 def accelerator_details(accelerator: Accelerator) -> None:
     """Draw the accelerator's figures with their sources, each to be changed and saved."""
-    with st.popover("Figures and sources", icon=":material/memory:", width="stretch"):
+    box = st.popover(
+        "Figures and sources",
+        icon=":material/memory:",
+        width="stretch",
+        key=DETAILS,
+        on_change="rerun",
+    )
+    if not box.open:
+        return
+    with box:
         st.markdown(_sources(accelerator))
         refused = visitor.refusal("save an accelerator")
         if refused is not None:
