@@ -1,18 +1,24 @@
-"""What a slider's move sends to a browser, by a real session."""
+"""What a slider's move sends to a browser, by a real session, and what a session fits."""
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import streamlit as st
 from benchmarks.app.moves import moves
 from benchmarks.app.server import REPOSITORY, Server, serve
 from benchmarks.loop import complete
+from tests.pages.helpers import SHIPPED, healthy, open_shipped
 
+from isoflop.laws import Law
 from isoflop.tables import list_datasets
 
 # As measured, with room for a notice more: a chart, a column or a hover text too many shows here.
-MOST = {"": (75, 66_000), "plan": (225, 95_000)}
+MOST = {"": (43, 45_000), "plan": (185, 76_000), "fit": (76, 30_000)}
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +35,26 @@ def test_a_move_sends_no_more_than_it_must(server: Server, page: str) -> None:
     messages, size = MOST[page]
     assert cost.n_messages <= messages
     assert cost.n_bytes <= size
+
+
+@pytest.mark.slow
+def test_a_session_fits_when_it_begins_and_never_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explore weighs the laws and fits its own; Fit, Plan and every budget find that made."""
+    st.cache_resource.clear()
+    module = sys.modules["isoflop.fitting.fit"]
+    search, fitted = module.search, []
+
+    def counted(law: Law, *rest: Any) -> Any:
+        fitted.append(law.key)
+        return search(law, *rest)
+
+    monkeypatch.setattr(module, "search", counted)
+    opened = healthy(open_shipped("explore", bootstrap="0"))
+    at_first = Counter(fitted)
+    assert at_first[SHIPPED["law"]] == 2
+    assert set(at_first.values()) == {1, 2}
+    for at in (opened, *(healthy(open_shipped(page, bootstrap="0")) for page in ("fit", "plan"))):
+        for name, value in (("time", "4 h"), ("count", "64"), ("time", "20 days")):
+            at.text_input(key=name).set_value(value)
+            healthy(at.run())
+    assert Counter(fitted) == at_first
