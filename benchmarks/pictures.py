@@ -67,11 +67,11 @@ PLANS: Mapping[str, Plan] = {
         title="1B parameters on 20B tokens with 8 RTX 4090",
         command=(
             *("--accelerator", "rtx-4090", "--count", "8", "--time", "30 days"),
-            *("--params", "1B", "--unique-tokens", "20B", "--no-may-repeat"),
+            *("--params", "1B", "--tokens", "20B"),
         ),
         address={
             "accelerator": "rtx-4090", "count": "8", "time": "30 days", "size": "chosen",
-            "params": "1B", "limit.unique": "true", "unique": "20B", "repeat": "false",
+            "params": "1B", "own.own-tokens": "true", "own-tokens": "20B",
             "plan.tab": "Memory",
         },
     ),
@@ -79,11 +79,11 @@ PLANS: Mapping[str, Plan] = {
         title="7B parameters on 2T tokens with 256 H100 in 14 days",
         command=(
             *("--accelerator", "h100-sxm", "--count", "256", "--time", "14 days"),
-            *("--params", "7B", "--unique-tokens", "2T", "--no-may-repeat"),
+            *("--params", "7B", "--tokens", "2T"),
         ),
         address={
             "accelerator": "h100-sxm", "count": "256", "time": "14 days", "size": "chosen",
-            "params": "7B", "limit.unique": "true", "unique": "2T", "repeat": "false",
+            "params": "7B", "own.own-tokens": "true", "own-tokens": "2T",
             "plan.tab": "Time and layout",
         },
     ),
@@ -91,13 +91,13 @@ PLANS: Mapping[str, Plan] = {
         title="DeepSeek-V3 on 14.8T tokens with 2,048 H800",
         command=(
             *("--accelerator", "h800-sxm", "--count", "2048", "--dtype", "fp8"),
-            *("--model-family", "deepseek-v3", "--params", "37.6B"),
-            *("--unique-tokens", "14.8T", "--no-may-repeat", "--time", "365 days"),
+            *("--model-family", "deepseek-v3", "--params", "37.6B", "--tokens", "14.8T"),
+            *("--time", "365 days"),
         ),
         address={
             "accelerator": "h800-sxm", "count": "2048", "time": "365 days", "dtype": "fp8",
-            "family": "deepseek-v3", "size": "chosen", "params": "37.6B", "limit.unique": "true",
-            "unique": "14.8T", "repeat": "false", "plan.tab": "Time and layout",
+            "family": "deepseek-v3", "size": "chosen", "params": "37.6B",
+            "own.own-tokens": "true", "own-tokens": "14.8T", "plan.tab": "Time and layout",
         },
     ),
     "1e13-inference-tokens": Plan(

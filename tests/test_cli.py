@@ -706,3 +706,12 @@ def test_a_mirror_is_filled_with_every_table_that_does_not_ship(
     monkeypatch.setattr(commands, "list_datasets", lambda: there[:2])
     assert call("datasets", "--mirror", tmp_path / "mirror")[0] == 0
     assert {path.name for path in (tmp_path / "mirror").iterdir()} == {i.file for i in there[:2]}
+
+
+def test_a_plan_of_ones_own_tokens_names_the_limit_that_it_exceeds(call: Call) -> None:
+    _, out, _ = call(
+        "plan", "pile-cerebras-pythia", "--law", "kaplan_joint", "--count", 256,
+        "--time", "14 days", "--params", "7B", "--tokens", "20T",
+    )  # fmt: skip
+    (line,) = [line for line in out.splitlines() if line.startswith("Time (exceeded)")]
+    assert "14 days" in line

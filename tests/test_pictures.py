@@ -9,6 +9,7 @@ from benchmarks.pictures import IMAGES, PLANS, Plan
 from isoflop.cli.main import build_parser
 from isoflop.options import from_flags
 from isoflop.planning import Budget, PlanOptions
+from isoflop.units import parse_number
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plans.md").read_text(encoding="utf-8")
 
@@ -30,8 +31,8 @@ def test_the_command_and_the_address_say_the_same(name: str) -> None:
     asked = plan.address
     assert parsed.accelerator == asked["accelerator"]
     assert budget.accelerators == int(asked["count"])
-    read = {"time": "wall_time_s", "unique": "unique_tokens", "money": "usd",
-            "inference": "lifetime_inference_tokens"}  # fmt: skip
+    assert options.tokens == (parse_number(asked["own-tokens"]) if "own-tokens" in asked else None)
+    read = {"time": "wall_time_s", "money": "usd", "inference": "lifetime_inference_tokens"}
     for key, field in read.items():
         held = getattr(budget, field)
         if key in asked:
@@ -44,7 +45,6 @@ def test_the_command_and_the_address_say_the_same(name: str) -> None:
 
 FLAGS = {
     "time": "time",
-    "unique": "unique-tokens",
     "money": "usd",
     "inference": "inference-tokens",
 }

@@ -100,12 +100,18 @@ def limits_sheet(plan: Plan) -> Sheet:
     return Sheet(
         title="Limits",
         columns={
-            "limit": [f"{use.label}{' (binds)' if use.is_binding else ''}" for use in plan.limits],
+            "limit": [f"{use.label}{_mark(use)}" for use in plan.limits],
             "used": [format_quantity(use.used, use.dimension) for use in plan.limits],
             "of": [format_quantity(use.limit, use.dimension) for use in plan.limits],
             "a tenth more": [_bought(use, plan.response) for use in plan.limits],
         },
     )
+
+
+def _mark(use: LimitUse) -> str:
+    if use.is_exceeded:
+        return " (exceeded)"
+    return " (binds)" if use.is_binding else ""
 
 
 def _bought(use: LimitUse, response: str) -> str:
