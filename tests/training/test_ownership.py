@@ -221,5 +221,8 @@ def test_a_program_asks_models_of_runs_that_it_may_see_alone(queue, ladder, monk
     program = Actor(id="token:1", name="a program", roles=EDITOR)
     with pytest.raises(TrainingError, match="There is no run"):
         models._run_of({"run": run.id}, program)
+    with pytest.raises(TrainingError, match="There is no run"):
+        models._run_of({"run": run.id}, VISITOR)
     share_ladder(queue, ladder, "team")
-    assert models._run_of({"run": run.id}, program) == (run.folder, None)
+    for actor in (program, VISITOR):
+        assert models._run_of({"run": run.id}, actor) == (run.folder, None)
