@@ -72,17 +72,21 @@ def test_the_laws_of_the_table_are_bars_too_and_named_where_they_disagree(
     assert (band.low.loss, band.high.loss) == (ahead.lower[0], ahead.upper[0])
     assert ahead.disagreement_text() == "Laws disagree: Law A says 2.000, Law B 2.200."
     assert beyond(low=2.0, high=2.005).disagreement_text() == ""
+    # A law that its own past leaves next to no weight is not heard.
+    unheard = beyond(low=2.0, high=2.2, weights=(0.02, 0.98))
+    assert unheard.extremes(0) is None
+    assert unheard.disagreement_text() == ""
 
 
-def beyond(*, low: float, high: float) -> Extrapolation:
+def beyond(*, low: float, high: float, weights: tuple[float, float] = (0.5, 0.5)) -> Extrapolation:
     """Return what two laws say of one run, by hand."""
     one = np.ones(1)
     voices = tuple(
         LawPrediction(
-            key=name, label=f"Law {name}", formula="E", weight=0.5, past_error=0.01, n_cuts=3,
+            key=name, label=f"Law {name}", formula="E", weight=weight, past_error=0.01, n_cuts=3,
             loss=loss * one,
         )
-        for name, loss in (("A", low), ("B", high))
+        for name, loss, weight in zip("AB", (low, high), weights, strict=True)
     )  # fmt: skip
     return Extrapolation(
         table_id="made", table_fingerprint="0" * 64, loss_unit="nats/token", n_rows=30,

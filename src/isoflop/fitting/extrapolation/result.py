@@ -26,6 +26,8 @@ PARTS: Mapping[str, str] = {
 }
 """What makes a band wide, with its name in words."""
 
+LEAST_VOICE = 0.1
+"""Share of the prediction below which a law is not heard by itself: its past speaks against it."""
 WORTH_SAYING = 0.005
 """Difference of two laws in log loss, below which it is not said."""
 
@@ -137,8 +139,12 @@ class Extrapolation(Keyed):
         return f"one law, {voices[0].label}"
 
     def extremes(self, point: int) -> tuple[LawPrediction, LawPrediction] | None:
-        """Return the laws that say least and most at a point; None where fewer than two speak."""
-        voices = [x for x in self.laws_used if x.weight > 0 and np.isfinite(x.loss[point])]
+        """Return the laws that say least and most at a point; None where fewer than two speak.
+
+        Those are heard that make at least a tenth of the prediction.
+        """
+        heard = (law for law in self.laws_used if law.weight >= LEAST_VOICE)
+        voices = [law for law in heard if np.isfinite(law.loss[point])]
         voices.sort(key=lambda law: float(law.loss[point]))
         return None if len(voices) < 2 else (voices[0], voices[-1])
 
