@@ -18,6 +18,7 @@ from isoflop.options import options_of
 from isoflop.planning import Budget, PlanOptions
 from isoflop.planning.planned import PARTS, Planned
 from isoflop.ui import documents, option_inputs, panels
+from isoflop.ui.plan import saved as plan_saved
 from isoflop.ui.plan import tabs as plan_tabs
 
 # Widgets that are no option, by the start of their key: how the command line does the same.
@@ -105,6 +106,7 @@ def test_every_widget_and_figure_of_the_page_is_reached_without_it(
     switches = {f"limit.{name}": "true" for name in ("money", "storage", "unique", "inference")}
     own = {f"own.{name}": "true" for name in ("realised", "goodput", "batch")}
     at = open_shipped("plan", **switches, **own, size="chosen", convention="6N_attention")
+    at.session_state[plan_saved.DETAILS] = True  # the accelerator's own figures
     keys: set[str] = set()
     for tab in plan_tabs.TABS.values():
         at.session_state["plan.tab"] = tab
@@ -112,6 +114,7 @@ def test_every_widget_and_figure_of_the_page_is_reached_without_it(
         assert not at.exception
         keys |= {plain(item.key) for kind in WIDGETS for item in at.get(kind) if item.key}
     assert {"goodput", "target", "serve.count", "limit.money"} <= keys
+    assert any(key.startswith("plan.own.") for key in keys)
     assert {"surface", "risk", "disk", "tornado.loss"} <= drawn
 
     flag_of = {

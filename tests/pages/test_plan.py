@@ -226,6 +226,8 @@ ANNA = Actor(id="browser:anna", name="Anna", roles=frozenset({"viewer", "editor"
 def test_a_viewer_is_told_why_nothing_can_be_saved(monkeypatch) -> None:
     monkeypatch.setattr(visitor, "actor", lambda: VIEWER)
     at = page(**{"plan__tab": "Save and compare"})
+    at.session_state[plan_saved.DETAILS] = True  # as a click opens the box
+    at.run()
     said = " ".join(entry.value for entry in at.caption)
     assert "You cannot save a scenario" in said.replace("\\", "")
     assert "You cannot save an accelerator" in said.replace("\\", "")
