@@ -321,25 +321,6 @@ def _from_body(body: dict[str, Any]) -> Forecast:
     return Forecast(**{**body, "prediction": Prediction(**body["prediction"])})
 
 
-TWICE_WIDENED = 1.4307
-"""How many times too wide the bands of the file that ships are.
-
-They were widened twice for the four runs that each rests on, by Student's t over the normal
-distribution. What is made since is widened once.
-"""
-
-
-def widened_once(forecast: Forecast) -> Forecast:
-    """Return a forecast of the file that ships with its band as it would be made today."""
-    made = forecast.prediction
-    narrower = replace(
-        made,
-        lower=made.loss - (made.loss - made.lower) / TWICE_WIDENED,
-        upper=made.loss + (made.upper - made.loss) / TWICE_WIDENED,
-    )
-    return replace(forecast, prediction=narrower)
-
-
 def evidence_path() -> Path:
     """Return the file of the forecasts that ship, beside the table of the same recipe."""
     return data_root() / "datasets" / DATASET / "forecasts.csv"

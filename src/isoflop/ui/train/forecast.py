@@ -17,7 +17,6 @@ from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.following import Seen
 from isoflop.training.forecasts import (
     SAME_SHARE,
-    TWICE_WIDENED,
     Forecast,
     Prediction,
     deciding_run,
@@ -28,7 +27,6 @@ from isoflop.training.forecasts import (
     score,
     settle_forecasts,
     unreadable_forecasts,
-    widened_once,
 )
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
@@ -258,14 +256,11 @@ def _evidence() -> None:
     if not evidence_path().is_file():
         return
     forecasts = read_forecasts(evidence_path())[::-1]
-    once = score([widened_once(forecast) for forecast in forecasts])
     st.subheader(f"{len(forecasts)} forecasts that ship with Isoflop", anchor=False)
     st.caption(
         "Made by a command before their runs existed: each predicts a larger run from a ladder of "
         f"{forecasts[0].prediction.n_rows} points, for five families and several seeds. Every one "
-        "is here, inside its band or not. These bands are "
-        f"{TWICE_WIDENED:.2f} times as wide as one made today, since they were widened twice for "
-        f"the few runs behind them: at the width of today {once.n_inside} of {once.n_settled} hold."
+        "is here, inside its band or not."
     )
     _board(forecasts, key="chart.evidence")
 
