@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import zipfile
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from isoflop import workspace as module
@@ -85,6 +86,7 @@ CELL = st.one_of(
 
 
 @given(st.lists(st.tuples(CELL, st.floats(), st.text(max_size=4)), min_size=1, max_size=6))
+@example([(math.inf, -math.inf, "Infinity"), ("Infinity", math.nan, "")])
 def test_cells_are_kept_to_the_last_bit(rows: list[tuple[Any, float, str]]) -> None:
     frame = pd.DataFrame(rows, columns=["mixed", "numbers", "text"], index=range(2, 2 + len(rows)))
     frame["mixed"] = frame["mixed"].astype(object)

@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import re
 import zipfile
 import zlib
@@ -313,7 +314,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return document.plain(value) if value in (float("inf"), float("-inf")) else value
+        # In JSON there is no such number, and the same word may stand in a cell as text.
+        return {"number": document.plain(value)} if math.isinf(value) else value
     return str(value)
 
 
@@ -323,10 +325,11 @@ _INFINITE = {"Infinity": float("inf"), "-Infinity": float("-inf")}
 def _column(cells: Any, dtype: Any) -> pd.Series[Any]:
     if dtype not in _DTYPES or not isinstance(cells, list):
         raise ValueError(f"a column of the type {str(dtype)[:40]!r}")
+    cells = [_INFINITE[cell["number"]] if isinstance(cell, dict) else cell for cell in cells]
     if any(not isinstance(cell, str | int | float | bool | None) for cell in cells):
         raise ValueError("a cell is neither text nor number")
     if dtype == "float64":
-        cells = [float("nan") if c is None else _INFINITE.get(c, c) for c in cells]
+        cells = [float("nan") if cell is None else cell for cell in cells]
         if any(isinstance(cell, str | bool) for cell in cells):
             raise ValueError("text in a column of numbers")
     made = pd.Series(cells, dtype=dtype)

@@ -20,12 +20,12 @@ def test_two_families_are_compared_once_told_why_and_the_link_keeps_it(visit: Vi
     reason.fill("their vocabularies are of one size")
     reason.press("Enter")
     settle(page)
-    expect(page.get_by_text("Pythia needs")).to_be_visible()
+    expect(page.get_by_text("Cerebras-GPT needs")).to_be_visible()
     expect(page.get_by_text("The families do not share the exponent a")).to_be_visible()
     link = page.evaluate("() => location.pathname + location.search")
     assert "vocabularies" in link
     again = visit(link, height=1400, is_dark=True)
-    expect(again.get_by_text("Pythia needs")).to_be_visible()
+    expect(again.get_by_text("Cerebras-GPT needs")).to_be_visible()
 
 
 @pytest.mark.parametrize(

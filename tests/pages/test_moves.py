@@ -37,10 +37,20 @@ def test_a_move_sends_no_more_than_it_must(server: Server, page: str) -> None:
     assert cost.n_bytes <= size
 
 
+def forget_all() -> None:
+    """Forget what pages and the engine keep, as a new process does."""
+    st.cache_resource.clear()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("isoflop.fitting."):
+            for held in vars(module).values():
+                if hasattr(held, "cache_clear"):
+                    held.cache_clear()
+
+
 @pytest.mark.slow
 def test_a_session_fits_when_it_begins_and_never_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Explore weighs the laws and fits its own; Fit, Plan and every budget find that made."""
-    st.cache_resource.clear()
+    forget_all()
     module = sys.modules["isoflop.fitting.fit"]
     search, fitted = module.search, []
 

@@ -1,0 +1,1 @@
+"""A package, so that its fixtures end with it: Playwright's loop runs for as long as they live."""
