@@ -221,7 +221,8 @@ class Visitor:
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._take_element(message.delta.new_element, message.delta.fragment_id)
         elif kind == "script_finished" and not self._is_timed:
-            self._finished.set()
+            if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:  # it begins anew
+                self._finished.set()
         elif kind == "file_urls_response":
             self._answers.put_nowait(message.file_urls_response)
         elif kind == "page_info_changed":
