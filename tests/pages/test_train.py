@@ -358,7 +358,7 @@ def test_the_forecasts_that_ship_are_shown_before_any_own(root):
     at = healthy(open_page(stage="Forecast"))
     metrics = {metric.label: metric.value for metric in at.metric}
     assert (metrics["Decided"], metrics["Coverage"], metrics["Median error"]) == (
-        *("20", "95%", "1.02%"),
+        *("20", "80%", "1.10%"),
     )
     assert at.dataframe[-1].value["Result"].value_counts().to_dict() == {"inside": 19, "outside": 1}
 
