@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -62,12 +63,12 @@ class Replicas:
         return _start([*command, *options], self.folder / f"{port}.log", environment)
 
     def kill_one(self) -> None:
-        """End the busiest server at once, as a crash does, and start it again.
+        """End the server with most people at once, as a crash does, and start it again.
 
-        Chance decides who is on which: only the busiest has people for certain.
+        Chance decides who is on which: only that one has people for certain.
         """
-        spent_s = [sum(psutil.Process(one.pid).cpu_times()[:2]) for one in self.running]
-        index = spent_s.index(max(spent_s))
+        people = [_n_people(port) for port in self.ports]
+        index = people.index(max(people))
         self.running[index].send_signal(signal.SIGKILL)
         self.running[index].wait()
         self.running[index] = self.start(self.ports[index])
@@ -126,6 +127,17 @@ def _end(replicas: Replicas) -> None:
         server.terminate()
     for server in replicas.running:
         server.wait()
+
+
+def _n_people(port: int) -> int:
+    """Return how many pages are open on a server, by its own count."""
+    url = f"http://127.0.0.1:{port}/_stcore/metrics"
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+        text = answer.read().decode()
+    found = re.search(r"^active_sessions (\d+)", text, re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"the server does not count its sessions: {text[-400:]}")
+    return int(found[1])
 
 
 def _free_port() -> int:
