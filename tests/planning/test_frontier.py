@@ -6,9 +6,11 @@ from tests.planning.conftest import HOFFMANN, D, N, law
 
 from isoflop.accounting import find_family
 from isoflop.errors import PlanError
-from isoflop.laws.law import Input
+from isoflop.laws.law import Input, Law
 from isoflop.planning import ComputeRule, compute_optimal, frontier
 from isoflop.planning.family_rule import family_rule
+from isoflop.planning.frontier import best_along, expected_size
+from isoflop.planning.rule import SIX_ND
 
 C = 5.76e23
 
@@ -181,3 +183,63 @@ def test_the_exponents_are_those_of_the_closed_form(chinchilla, make_fit) -> Non
     _, _, alpha, _, beta = HOFFMANN
     assert found.exponents == pytest.approx((beta / (alpha + beta), alpha / (alpha + beta)))
     assert frontier(make_fit(chinchilla), [1e21]).exponents is None
+
+
+TRADING = {
+    "E + A/N**alpha + B/D**beta": {"E": 1.7, "A": 406.0, "alpha": 0.34, "B": 411.0, "beta": 0.28},
+    "((Nc/N)**(a/b) + Dc/D)**b": {"Nc": 8.8e13, "a": 0.076, "Dc": 5.4e13, "b": 0.095},
+    "E + ((A/N**a)**q + (B/D**b)**q)**(1/q)": {
+        "E": 1.7, "A": 406.0, "a": 0.34, "B": 411.0, "b": 0.28, "q": 1.3,
+    },
+    "log(E + A*exp(-a*log(N)) + B/D**b)": {"E": 5.0, "A": 406.0, "a": 0.34, "B": 411.0, "b": 0.28},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", TRADING)
+def test_the_closed_form_is_where_the_search_ends(formula: str) -> None:
+    names = TRADING[formula]
+    traded = law(formula, (N, D), " ".join(names))
+    spread = np.random.default_rng(1).normal(scale=0.05, size=(200, len(names)))
+    theta = np.array(list(names.values())) * np.exp(spread)
+    assert expected_size(traded, theta, C, SIX_ND) is not None
+    exact = compute_optimal(traded, theta, C)
+    searched = best_along(traded, theta, lambda params: SIX_ND.tokens(params, C))
+    np.testing.assert_allclose(exact.params, searched.params, rtol=1e-10)
+    np.testing.assert_allclose(exact.loss, searched.loss, rtol=1e-12)
+
+
+def test_a_closed_form_costs_a_sixth_of_the_search(monkeypatch, chinchilla, draws) -> None:
+    asked = 0
+    evaluate = Law.loss
+
+    def counted(self, theta, inputs):
+        nonlocal asked
+        asked += evaluate(self, theta, inputs).size
+        return evaluate(self, theta, inputs)
+
+    monkeypatch.setattr(Law, "loss", counted)
+    compute_optimal(chinchilla, draws, C)
+    assert asked <= 10 * len(draws)
+
+
+@pytest.mark.parametrize(
+    ("formula", "names"),
+    [
+        ("E + A/(N + N0)**a + B/D**b", "E A N0 a B b"),  # no power of the size
+        ("E + A*N**(-a)*D**(-b)", "E A a B b"),  # no sum
+        ("E + A/N**a + B/D**b + G/N**g", "E A a B b G g"),  # three terms
+    ],
+)
+def test_other_laws_are_searched(formula: str, names: str) -> None:
+    theta = np.full(len(names.split()), 0.3)
+    if "N0" in names:
+        theta[2] = 1e8
+    found = expected_size(law(formula, (N, D), names), theta, C, SIX_ND)
+    assert found is None or np.isnan(found)
+
+
+def test_a_largest_loss_is_not_taken_for_the_least() -> None:
+    """A law that falls with both terms has its maximum where the closed form points."""
+    upside_down = law("E - A/N**a - B/D**b", (N, D), "E A a B b")
+    theta = np.array([2.0, 406.0, 0.34, 411.0, 0.28])
+    assert not compute_optimal(upside_down, theta, C).is_interior

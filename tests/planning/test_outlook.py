@@ -46,6 +46,9 @@ def test_the_mixture_holds_the_true_size_and_every_law_with_an_optimum(table: Lo
     assert found.lower < true < found.upper
     assert found.lower < found.params < found.upper
     assert found.factor == pytest.approx(np.sqrt(found.upper / found.lower))
+    tokens = [found.tokens_upper, found.tokens, found.tokens_lower]
+    sizes = [found.lower, found.params, found.upper]
+    assert [6 * n * d for n, d in zip(sizes, tokens, strict=True)] == pytest.approx([FLOP] * 3)
     keys = [law.key for law in found.laws]
     assert "chinchilla" in keys
     assert not {"power", "power_floor", "shifted_power", "multiplicative"} & set(keys)

@@ -77,3 +77,15 @@ def test_the_critical_batch_limits_a_hundred_thousand_accelerators(chinchilla, m
     (batch,) = [limit for limit in found.limits if limit.key == "batch"]
     assert batch.gain > 0
     assert 4e7 < batch.limit < 2e8
+
+
+def test_more_of_what_is_not_used_up_buys_nothing(chinchilla, make_fit) -> None:
+    """More memory would also allow faster layouts, but far from its limit it is no lever."""
+    budget = Budget(wall_time_s=30 * 86400.0, accelerators=512, usd=2e6)
+    found = plan(make_fit(chinchilla), budget, H100, PlanOptions(family="llama-3"))
+    by_key = {limit.key: limit for limit in found.limits}
+    assert by_key["time"].gain > 0
+    memory = by_key["memory"]
+    assert memory.used < memory.limit / 2
+    assert memory.gain == by_key["money"].gain == 0
+    assert memory.relaxed_loss == found.loss

@@ -74,10 +74,18 @@ def test_sizes_must_be_finite_and_positive(bad):
     assert "params" in caught.value.detail
 
 
-@pytest.mark.parametrize(("saved", "resumable"), [(0, 0), (1, 2), (3, 0)])
+@pytest.mark.parametrize(("saved", "resumable"), [(0, 1), (3, 0)])
 def test_impossible_policies_are_refused(saved, resumable):
-    with pytest.raises(PlanError, match="at least one resumable checkpoint"):
+    with pytest.raises(PlanError, match="at least one checkpoint, and one to resume from"):
         CheckpointPolicy(n_saved=saved, n_resumable=resumable)
+
+
+def test_of_fewer_checkpoints_than_are_to_be_resumable_all_are():
+    def kept(saved, resumable):
+        policy = CheckpointPolicy(n_saved=saved, n_resumable=resumable)
+        return storage_need(params=1e9, unique_tokens=0, vocab=256, optimizer=ADAM, policy=policy)
+
+    assert kept(1, 5) == kept(1, 1)
 
 
 def test_impossible_vocabulary_is_refused():

@@ -55,6 +55,9 @@ class SizeAgreement(Keyed):
     laws : tuple of LawSize
     params, lower, upper : float
         Median and ends of the equal mixture of the laws' draws.
+    tokens, tokens_lower, tokens_upper : float
+        Of the data that the compute leaves to the size of each draw: where the size is at its
+        upper end, the data are at their lower one.
     level : float
         Share of the mixture between the ends.
     excess_lower, excess_upper : float
@@ -69,6 +72,9 @@ class SizeAgreement(Keyed):
     params: float
     lower: float
     upper: float
+    tokens: float
+    tokens_lower: float
+    tokens_upper: float
     level: float
     excess_lower: float
     excess_upper: float
@@ -78,6 +84,11 @@ class SizeAgreement(Keyed):
     def factor(self) -> float:
         """By what the size may be larger or smaller: half the interval's ratio, in logs."""
         return float(np.sqrt(self.upper / self.lower))
+
+    @property
+    def tokens_factor(self) -> float:
+        """By what the data may be more or fewer: half the interval's ratio, in logs."""
+        return float(np.sqrt(self.tokens_upper / self.tokens_lower))
 
     @property
     def excess(self) -> float:
@@ -151,6 +162,8 @@ def size_agreement(
     shares = np.concatenate([np.full(n, 1 / n) for n in (len(_mixed(s)) for _, s in optima)])
     params, lower, upper = _quantiles(np.log(values), shares, tails)
     ends = np.array([lower, upper])
+    # Tokens fall as the size grows: their mixture's quantiles are those of the size, mirrored.
+    tokens, most, fewest = map(float, rule.tokens(np.array([params, lower, upper]), compute_flop))
     excess = np.mean(
         [_excess(fit, sizes[0], ends, compute_flop, rule, fixed) for fit, sizes in optima], axis=0
     )
@@ -160,6 +173,9 @@ def size_agreement(
         params=params,
         lower=lower,
         upper=upper,
+        tokens=tokens,
+        tokens_lower=fewest,
+        tokens_upper=most,
         level=level,
         excess_lower=float(excess[0]),
         excess_upper=float(excess[1]),

@@ -463,7 +463,7 @@ def limit_uses(
         if held is None
         else _limits(setting, held, setting.budget.wall_time_s, is_repeating=is_repeating)
     )
-    found = [
+    found: list[tuple[LimitKey, str, Dimension, float, float]] = [
         (c.key, c.label, c.dimension, c.limit, float(c.use(best.params, best.tokens)))
         for c in limits
     ]
@@ -479,30 +479,36 @@ def limit_uses(
         size, data = float(best.params), float(best.tokens)
         limit, taken = float(batch_limit(setting, data)), batch_taken(setting, size, data)
         found.append(("batch", "Critical batch", "tokens", limit, taken))
-    settings = [_relaxed(setting, key) for key, *_ in found]
-    if held is not None:
-        losses = [float(best.loss)] * len(found)
-    elif is_size_held:
+    # More of what is not used up buys nothing.
+    spent = [] if held is not None else [use[0] for use in found if _is_spent(*use)]
+    settings = [_relaxed(setting, key) for key in spent]
+    if is_size_held:
         losses = [_loss_of_size(fit, each, float(best.params), fixed) for each in settings]
     else:
-        losses = _best_losses(fit.law, fit.theta, settings, fixed).tolist()
-    uses = []
-    for (key, label, dimension, limit, used), relaxed in zip(found, losses, strict=True):
-        # A batch binds where a tenth more of it is faster by more than the percent forgone.
-        is_touched = used >= (limit / RELAXATION if key == "batch" else limit * (1 - TOUCHING))
-        uses.append(
-            LimitUse(
-                key=key,
-                label=label,
-                dimension=dimension,
-                limit=limit,
-                used=used,
-                is_binding=is_touched and relaxed < float(best.loss),
-                relaxed_loss=relaxed,
-                gain=max(0.0, float(best.loss) - relaxed),
-            )
+        losses = _best_losses(fit.law, fit.theta, settings, fixed)
+    relaxed = dict(zip(spent, losses, strict=True))
+    loss = float(best.loss)
+    return tuple(
+        LimitUse(
+            key=key,
+            label=label,
+            dimension=dimension,
+            limit=limit,
+            used=used,
+            is_binding=relaxed.get(key, loss) < loss,
+            relaxed_loss=relaxed.get(key, loss),
+            gain=max(0.0, loss - relaxed.get(key, loss)),
         )
-    return tuple(uses)
+        for key, label, dimension, limit, used in found
+    )
+
+
+def _is_spent(key: LimitKey, _label: str, _dimension: Dimension, limit: float, used: float) -> bool:
+    """Say whether all of a limit is used.
+
+    Of a batch, whether a tenth more of it is faster by more than the percent forgone.
+    """
+    return used >= (limit / RELAXATION if key == "batch" else limit * (1 - TOUCHING))
 
 
 def _loss_of_size(
@@ -519,11 +525,13 @@ def _loss_of_size(
 
 def _best_losses(
     law: Law, theta: Array, settings: Sequence[Setting], fixed: Mapping[str, float] | None
-) -> Array:
+) -> list[float]:
     """Return the loss of the best plan in each of some settings that differ in a limit.
 
     All of them together, since each alone would take as many evaluations of the law.
     """
+    if not settings:
+        return []
     first = settings[0]
     planned = law_for(law, first.budget)
     is_repeating = has_column(planned, "unique_tokens")
@@ -542,7 +550,7 @@ def _best_losses(
         fixed={name: np.array([[one[name]] for one in known]) for name in known[0]},
         params_range=(SMALLEST_PARAMS, np.array([params_limit(s) for s in settings])),
     )
-    return best.loss
+    return [float(loss) for loss in best.loss]
 
 
 def _relaxed(setting: Setting, key: LimitKey) -> Setting:

@@ -17,8 +17,9 @@ from isoflop.errors import PlanError
 from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.result import Band, Fit
 from isoflop.laws import Law, law_for_role
+from isoflop.laws.trade import powers
 from isoflop.planning.inputs import PARAMS_COLUMNS, extrapolation_decades, inputs_at
-from isoflop.planning.minimise import minimise
+from isoflop.planning.minimise import confirmed, minimise
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.types import Frontier, Optimum
 
@@ -80,7 +81,39 @@ def compute_optimal(
         rule=rule,
         fixed=fixed,
         params_range=params_range,
+        expected=expected_size(law, theta, flop, rule),
     )
+
+
+def expected_size(
+    law: Law, theta: ArrayLike, compute_flop: ArrayLike, rule: ComputeRule
+) -> NDArray[np.float64] | None:
+    """Return the best size in closed form where a law has one: a sum of powers of size and tokens.
+
+    With terms F falling as N**-a and G as D**-b, and compute k N D, it is where a F = b G.
+
+    Parameters
+    ----------
+    law, theta, compute_flop, rule
+        As `compute_optimal`.
+
+    Returns
+    -------
+    ndarray or None
+        NaN where a term is no such power; None where the law or the rule has another form.
+    """
+    if rule.correction is not None or rule.lifetime_inference_tokens:
+        return None
+    found = powers(law, np.asarray(theta, dtype=np.float64))
+    if found is None or "tokens" not in found:
+        return None
+    sizes = [power for column, power in found.items() if column in PARAMS_COLUMNS]
+    if not sizes:
+        return None
+    (size,), data = sizes, found["tokens"]
+    product = np.log(np.asarray(compute_flop) / rule.flop_per_param_token)
+    pull = np.log(size.slope / data.slope) + size.height - data.height
+    return np.asarray(np.exp((pull + data.slope * product) / (size.slope + data.slope)))
 
 
 def best_along(
@@ -92,6 +125,7 @@ def best_along(
     fixed: Mapping[str, ArrayLike] | None = None,
     params_range: tuple[float, ArrayLike] | None = None,
     may_be_empty: bool = False,
+    expected: NDArray[np.float64] | None = None,
 ) -> Optimum:
     """Find the model size of least loss when each size comes with a number of tokens.
 
@@ -108,6 +142,9 @@ def best_along(
         To say what the optimum spends, and where a law of compute is asked.
     may_be_empty : bool
         Return NaN, instead of an error, where no size leaves enough tokens.
+    expected : ndarray, optional
+        Sizes that are the best if they are a minimum at all, of the batch's shape: as
+        `expected_size` gives them. Each is confirmed, or the range is searched.
 
     Returns
     -------
@@ -133,7 +170,9 @@ def best_along(
         params = np.exp(log_params)
         return law.loss(theta, inputs_at(law, params, tokens_of(params), fixed, rule=rule))
 
-    found = minimise(loss_at, np.log(lower), np.log(upper))
+    ends = np.log(lower), np.log(upper)
+    found = None if expected is None else confirmed(loss_at, np.log(expected), *ends)
+    found = found or minimise(loss_at, *ends)
     params = np.where(is_empty, np.nan, np.exp(found.x))
     tokens = np.broadcast_to(tokens_of(params[..., None])[..., 0], params.shape)
     return Optimum(

@@ -89,6 +89,31 @@ def minimise(function: Function, lower: ArrayLike, upper: ArrayLike) -> Minimum:
     return Minimum(x=x, value=function(x[..., None])[..., 0], is_interior=is_interior)
 
 
+def confirmed(
+    function: Function, x: NDArray[np.float64], lower: ArrayLike, upper: ArrayLike
+) -> Minimum | None:
+    """Return the minima of a batch of functions of one minimum each, known beforehand; else None.
+
+    Parameters
+    ----------
+    function, lower, upper
+        As `minimise`.
+    x : ndarray
+        Where the minima should be, from a closed form. Each is confirmed by the slope and the
+        curvature there, and by lying below both ends; if any is not, none is returned.
+    """
+    lower, upper = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
+    x, lower, upper = np.broadcast_arrays(x, lower, upper)
+    if not np.all((x > lower) & (x < upper)):
+        return None
+    with np.errstate(all="ignore"):
+        step = _newton_step(function, x, STENCIL_STEP / 2)
+    values = _finite(function, np.stack([lower, x, upper], axis=-1))
+    if not np.all((np.abs(step) < AGREEMENT) & _is_below_the_ends(values)):
+        return None
+    return Minimum(x=x, value=values[..., 1], is_interior=np.ones(x.shape, dtype=np.bool_))
+
+
 def _lowest(
     function: Function, grid: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -25,14 +25,15 @@ class CheckpointPolicy:
     n_saved : int
         Saves that are kept, evenly spread.
     n_resumable : int
-        Of the last ones, how many keep the optimiser states; the others keep BF16 weights alone.
+        Of the last ones, how many keep the optimiser states, all of them if fewer are kept; the
+        others keep BF16 weights alone.
     keep_weights : bool
         Whether the weights of all earlier ones are kept.
 
     Raises
     ------
     PlanError
-        If nothing is saved, or more are kept than saved.
+        If nothing is kept, or nothing to resume from.
     """
 
     n_saved: Annotated[
@@ -48,8 +49,8 @@ class CheckpointPolicy:
         int,
         Option(
             label="Of them resumable",
-            help="How many of the last ones keep optimiser states; earlier ones keep weights "
-            "alone.",
+            help="How many of the last ones at most keep optimiser states; earlier ones keep "
+            "weights alone.",
             flag="resumable",
             ge=1,
         ),
@@ -60,11 +61,16 @@ class CheckpointPolicy:
     ] = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n_resumable <= self.n_saved:
+        if min(self.n_saved, self.n_resumable) < 1:
             raise PlanError(
-                "A run must keep at least one resumable checkpoint, of those that it saves.",
-                detail=f"saved: {self.n_saved}, kept resumable: {self.n_resumable}",
+                "A run must keep at least one checkpoint, and one to resume from.",
+                detail=f"kept: {self.n_saved}, of them resumable: {self.n_resumable}",
             )
+
+    @property
+    def n_whole(self) -> int:
+        """Checkpoints that hold optimiser states."""
+        return min(self.n_resumable, self.n_saved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +162,10 @@ def storage_need(
     policy = policy or CheckpointPolicy()
     resumable = params * optimizer.checkpoint_bytes
     weights = params * optimizer.weight_bytes
-    n_weights = policy.n_saved - policy.n_resumable if policy.keep_weights else 0
+    n_weights = policy.n_saved - policy.n_whole if policy.keep_weights else 0
     return StorageNeed(
         data_bytes=unique_tokens * bytes_per_token(vocab),
-        checkpoints_bytes=policy.n_resumable * resumable + n_weights * weights,
+        checkpoints_bytes=policy.n_whole * resumable + n_weights * weights,
         logs_bytes=steps * log_bytes_per_step,
         resumable_checkpoint_bytes=resumable,
         weights_checkpoint_bytes=weights,

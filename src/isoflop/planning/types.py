@@ -665,7 +665,8 @@ class LimitUse:
     is_binding : bool
         Whether it keeps the loss from falling.
     relaxed_loss : float
-        Loss of the best plan were the limit a tenth higher and the others as they are.
+        Loss of the best plan were the limit a tenth higher and the others as they are; that of the
+        plan itself where the limit is not used up.
     gain : float
         By how much that lowers the loss.
     """

@@ -182,6 +182,15 @@ def _params(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
 
 
 def _tokens(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
+    if (sizes := seen.sizes) is not None:
+        return _Figure(
+            label="Training data D",
+            value=format_number(plan.tokens),
+            note=f"x/÷ {sizes.tokens_factor:.2g}: {format_number(sizes.tokens_lower)} to "
+            f"{format_number(sizes.tokens_upper)}",
+            help="Tokens; their range is what the compute leaves to the range of sizes. "
+            f"{format_number(plan.tokens_per_param)} per parameter.",
+        )
     repeated = f", each unique one seen {plan.epochs:.1f} times" if plan.epochs > 1.01 else ""
     return _Figure(
         label="Training data D",

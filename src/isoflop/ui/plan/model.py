@@ -348,15 +348,14 @@ def site_inputs() -> Given:
                 PlanOptions, "site.storage_months", key="months", kind=MONTHS
             ),
         }
-        saved = option_inputs.quantity(
-            PlanOptions, "checkpoints.n_saved", key="checkpoints", kind=CHECKPOINTS
-        )
-        resumable = option_inputs.quantity(
-            PlanOptions, "checkpoints.n_resumable", key="resumable", kind=CHECKPOINTS
-        )
-        keep = option_inputs.switch(PlanOptions, "checkpoints.keep_weights", key="keep")
-    return given | {
-        "checkpoints.n_saved": saved,
-        "checkpoints.n_resumable": min(resumable, saved),
-        "checkpoints.keep_weights": keep,
-    }
+        return given | {
+            "checkpoints.n_saved": option_inputs.quantity(
+                PlanOptions, "checkpoints.n_saved", key="checkpoints", kind=CHECKPOINTS
+            ),
+            "checkpoints.n_resumable": option_inputs.quantity(
+                PlanOptions, "checkpoints.n_resumable", key="resumable", kind=CHECKPOINTS
+            ),
+            "checkpoints.keep_weights": option_inputs.switch(
+                PlanOptions, "checkpoints.keep_weights", key="keep"
+            ),
+        }
