@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from functools import cache
+from typing import Any, Literal, get_args
 
 from isoflop.accounting.recurrent import Recurrent, RecurrentKind
 from isoflop.errors import ArchitectureError
@@ -430,19 +432,36 @@ PARTS: dict[str, type[Part]] = {
 def _size_problems(part: Architecture | Part) -> list[str]:
     """List every field that is not an integer within its limits, or not one of its choices."""
     problems: list[str] = []
-    for field in fields(part):
-        name, value = field.name, getattr(part, field.name)
-        if isinstance(value, Part):
-            problems += _size_problems(value)
-        elif value is None and str(field.type).endswith("| None"):
-            continue
-        elif name in _LIMITS:
-            problems += _integer_problems(name, value)
-        elif name in _CHOICES and value not in _CHOICES[name]:
-            problems.append(f"{name} = {value!r}; allowed: {', '.join(_CHOICES[name])}")
-        elif field.type == "bool" and not isinstance(value, bool):
-            problems.append(f"{name} = {value!r} is neither true nor false")
+    kind: type = type(part)
+    for name, is_optional, find in _checks(kind):
+        value = getattr(part, name)
+        if value is not None or not is_optional:
+            problems += find(name, value)
     return problems
+
+
+@cache
+def _checks(kind: type) -> tuple[tuple[str, bool, Callable[[str, Any], list[str]]], ...]:
+    """Return, of each field that is checked, its name, whether it may be None, and how.
+
+    Kept, since thousands of shapes are made on the way to a plan.
+    """
+    found = []
+    for field in fields(kind):
+        is_optional = str(field.type).endswith("| None")
+        if field.name in PARTS:
+            found.append((field.name, is_optional, _part_problems))
+        elif field.name in _LIMITS:
+            found.append((field.name, is_optional, _integer_problems))
+        elif field.name in _CHOICES:
+            found.append((field.name, is_optional, _choice_problems))
+        elif field.type == "bool":
+            found.append((field.name, is_optional, _switch_problems))
+    return tuple(found)
+
+
+def _part_problems(name: str, value: object) -> list[str]:
+    return _size_problems(value) if isinstance(value, Part) else []
 
 
 def _integer_problems(name: str, value: object) -> list[str]:
@@ -452,6 +471,16 @@ def _integer_problems(name: str, value: object) -> list[str]:
     if not lower <= value <= upper:
         return [f"{name} = {value:,} lies outside {lower:,} to {upper:,}"]
     return []
+
+
+def _choice_problems(name: str, value: object) -> list[str]:
+    if value in _CHOICES[name]:
+        return []
+    return [f"{name} = {value!r}; allowed: {', '.join(_CHOICES[name])}"]
+
+
+def _switch_problems(name: str, value: object) -> list[str]:
+    return [] if isinstance(value, bool) else [f"{name} = {value!r} is neither true nor false"]
 
 
 def _consistency_problems(shape: Architecture) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, lcm, log
+from math import ceil, isfinite, isqrt, lcm, log
 from typing import Any, Literal
 
 import numpy as np
@@ -111,14 +111,19 @@ def propose_shape(
     target = _checked(params)
     proportions = _proportions(family, target, count)
     best: tuple[float, Architecture] | None = None
-    for shape in _candidates(proportions, target, count, heads_multiple):
-        error = log(counted(count_parameters(shape), count) / target)
-        aspect = log(shape.d_model / shape.n_layers / proportions.aspect)
-        mlp = log(shape.d_ff / shape.d_model / proportions.mlp_ratio) if shape.d_ff else 0.0
-        # Ten percent off the family's aspect is worth half a percent off the target.
-        badness = abs(error) + 0.05 * abs(aspect) + 0.05 * abs(mlp)
-        if best is None or badness < best[0]:
-            best = badness, shape
+    unit, widths = _widths(proportions, target, count)
+    for d_model in widths:
+        for deep in _depths(proportions, d_model, target, count, unit, heads_multiple):
+            # Ten percent off the family's aspect is worth half a percent off the target.
+            least = 0.05 * abs(log(d_model / deep.n_layers / proportions.aspect))
+            if best is not None and least >= best[0]:
+                continue  # no MLP width makes up for it
+            for shape in _with_mlp(deep, target, count, unit):
+                error = log(counted(count_parameters(shape), count) / target)
+                mlp = log(shape.d_ff / shape.d_model / proportions.mlp_ratio) if shape.d_ff else 0.0
+                badness = abs(error) + least + 0.05 * abs(mlp)
+                if best is None or badness < best[0]:
+                    best = badness, shape
     if best is not None:
         parameters = count_parameters(best[1])
         relative_error = counted(parameters, count) / target - 1
@@ -195,27 +200,38 @@ def _proportions(family: Family, target: float, count: CountedParams) -> _Propor
     )
 
 
-def _candidates(
-    proportions: _Proportions, target: float, count: CountedParams, heads_multiple: int
-) -> Iterator[Architecture]:
-    """Yield shapes of many widths, each with the depth and MLP width nearest the target."""
+def _widths(
+    proportions: _Proportions, target: float, count: CountedParams
+) -> tuple[int, list[int]]:
+    """Return what widths are padded to, and those to try: the nearest to the family's own first."""
     guess = _width_guess(proportions, target, count)
     unit = WIDTH_MULTIPLE if guess >= 1024 else WIDTH_MULTIPLE // 2
     # Wider models step further, in multiples that tile better still.
     step = unit * 2 ** max(0, int(log(guess / 2048, 2))) if guess > 2048 else unit
     lower, upper = max(step, guess * 0.6), guess * 1.7
     widths = range(step * max(1, round(lower / step)), round(upper) + step, step)
-    for d_model in widths:
-        shape = _at_width(proportions, d_model, unit, heads_multiple)
-        if shape is None:
-            continue
-        least = _least_layers(shape)
-        fixed = counted(count_parameters(_with_layers(shape, least)), count)
-        # Over as many layers as the template has: in a hybrid one layer is not like the next.
-        deeper = counted(count_parameters(_with_layers(shape, least + shape.n_layers)), count)
-        ideal = least + (target - fixed) / ((deeper - fixed) / shape.n_layers)
-        for n_layers in {max(least, round(ideal) + step) for step in (-1, 0, 1)}:
-            yield from _with_mlp(_with_layers(shape, n_layers), target, count, unit)
+    return unit, sorted(widths, key=lambda width: abs(width - guess))
+
+
+def _depths(
+    proportions: _Proportions,
+    d_model: int,
+    target: float,
+    count: CountedParams,
+    unit: int,
+    heads_multiple: int,
+) -> Iterator[Architecture]:
+    """Yield shapes of a width with the depths nearest the target."""
+    shape = _at_width(proportions, d_model, unit, heads_multiple)
+    if shape is None:
+        return
+    least = _least_layers(shape)
+    fixed = counted(count_parameters(_with_layers(shape, least)), count)
+    # Over as many layers as the template has: in a hybrid one layer is not like the next.
+    deeper = counted(count_parameters(_with_layers(shape, least + shape.n_layers)), count)
+    ideal = least + (target - fixed) / ((deeper - fixed) / shape.n_layers)
+    for n_layers in {max(least, round(ideal) + step) for step in (-1, 0, 1)}:
+        yield _with_layers(shape, n_layers)
 
 
 def _least_layers(shape: Architecture) -> int:
@@ -265,12 +281,12 @@ def _with_layers(shape: Architecture, n_layers: int) -> Architecture:
     return replace(shape, n_layers=n_layers, **changes)
 
 
-def _width_guess(proportions: _Proportions, target: float, count: CountedParams) -> float:
+def _width_guess(proportions: _Proportions, target: float, count: CountedParams) -> int:
     """Solve for the width, on the family's proportions, by bisection on the count."""
-    lower, upper = 8.0, 1e6
-    for _ in range(60):
-        middle = (lower * upper) ** 0.5
-        shape = _at_width(proportions, ceil(middle), 1, 1)
+    lower, upper = 8, 10**6
+    while upper - lower > 1:
+        middle = (lower + upper) // 2 if upper < 2 * lower else isqrt(lower * upper)
+        shape = _at_width(proportions, middle, 1, 1)
         if shape is None:
             upper = middle
             continue
