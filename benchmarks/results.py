@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import os
-import platform
-import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import plotly.graph_objects as go
-import psutil
 from playwright.sync_api import sync_playwright
 from plotly.offline import get_plotlyjs
 
 from benchmarks.browser import launch
+from benchmarks.machine import in_words
 from benchmarks.measured import Growth, Measured, Row, number
 from isoflop.plot import LIGHT, theme
 
@@ -44,26 +40,13 @@ def write_results(found: Mapping[str, Sequence[Measured]]) -> None:
 
 
 def _head() -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    today = datetime.datetime.now(datetime.UTC).date()
     return (
         "# Results\n\n"
         "Written by `make bench`; do not edit. A ratio is Isoflop over its peer, measured in the\n"
         "same run. CPU times hold on a busy machine; wall times (s) need an idle one.\n\n"
-        f"- Date: {today}; load when written {os.getloadavg()[2]:.1f}\n"
-        f"- Machine: {_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"{platform.system()}\n"
-        f"- Python {platform.python_version()}; Isoflop {version('isoflop')}, {versions}; "
-        f"Chromium {_chromium()}"
+        f"{in_words(PACKAGES)}; Chromium {_chromium()}\n"
+        f"- Load when written: {os.getloadavg()[2]:.1f}"
     )
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    text = path.read_text() if path.exists() else ""
-    found = re.search(r"model name\s*:\s*(.+)", text)
-    return found[1] if found else platform.processor() or platform.machine()
 
 
 def _chromium() -> str:

@@ -6,16 +6,13 @@ import importlib
 import ipaddress
 import os
 import resource
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from benchmarks.faults.postgres import Postgres, programs, serve
 from hypothesis import settings
 
 # A test never asserts wall time: a busy machine is no fault of the code.
@@ -128,43 +125,20 @@ def jobs() -> Iterator[ModuleType]:
 # --- A real PostgreSQL ----------------------------------------------------------------------------
 
 
-def _postgres_programs() -> Path | None:
-    found = shutil.which("initdb")
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    path = Path(found).resolve() if found else installed[-1] if installed else None
-    return path.parent if path else None
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Return a server of our own."""
+    if programs() is None:
+        pytest.skip("needs PostgreSQL: install it")
+    with serve() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Return the URL of an empty database, on a server of its own unless one is given."""
-    if given := os.environ.get("ISOFLOP_TEST_DATABASE_URL"):
-        yield given
-        return
-    programs = _postgres_programs()
-    if programs is None:
-        pytest.skip("needs PostgreSQL: install it, or set ISOFLOP_TEST_DATABASE_URL")
-    # The server refuses to run as root, and Debian's package brings a user for it; pytest's own
-    # temporary folders are closed to that user.
-    user = "postgres" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="isoflop-postgres-") as folder:
-        if user:
-            shutil.chown(folder, user)
-
-        def call(program: str, *arguments: str) -> None:
-            command = [str(programs / program), "-D", f"{folder}/data", *arguments]
-            quiet = subprocess.DEVNULL
-            subprocess.run(command, user=user, cwd=folder, check=True, timeout=60, stdout=quiet)
-
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        call("initdb", "--auth=trust", "--username=isoflop", "--no-sync", "--encoding=UTF8")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        call("pg_ctl", "start", "--wait", "--silent", "-l", f"{folder}/log", "-o", options)
-        try:
-            yield f"postgresql://isoflop@127.0.0.1:{port}/postgres"
-        finally:
-            call("pg_ctl", "stop", "--silent", "--mode=immediate")
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty database, on a server of our own unless one is given."""
+    given = os.environ.get("ISOFLOP_TEST_DATABASE_URL")
+    return given or str(request.getfixturevalue("postgres").url)
 
 
 # --- A slow test is marked as such ----------------------------------------------------------------

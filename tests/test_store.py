@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from benchmarks.faults.postgres import Postgres
 
 from isoflop.errors import AccessError, ConflictError, StoreError
 from isoflop.people import LOCAL, VISITOR, Actor, Visibility
-from isoflop.store import URL_SETTING, Documents, Store
+from isoflop.store import URL_SETTING, Documents, Store, patience
 from isoflop.store import database as database_module
 from isoflop.store import documents as documents_module
 from isoflop.store.database import MIGRATIONS, REVISIONS
@@ -603,6 +606,109 @@ def test_a_locked_file_is_tried_again(file: Path, monkeypatch: pytest.MonkeyPatc
     assert "database is locked" in caught.value.detail
     blocker.close()
     opened.close()
+
+
+def test_a_server_that_stands_still_is_given_up_and_then_left_alone(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_S", 0.2)
+    monkeypatch.setattr(patience, "LONG_S", 0.1)
+    monkeypatch.setattr(patience, "ASK_AGAIN_S", 2.0)
+    monkeypatch.setattr(database_module, "CONNECT_TIMEOUT_S", 2)
+    opened = Store(postgres.url)
+    mine = opened.of(ANNA)
+    saved = mine.put("scenario", "a", {"x": 1})
+    postgres.freeze()
+    try:
+        with pytest.raises(StoreError, match="cannot be read") as caught:
+            mine.open(saved.id)
+        assert "timeout" in caught.value.detail
+        with pytest.raises(StoreError, match="cannot be opened") as caught:
+            Store(postgres.url)  # it knows, without asking
+        assert "is asked again in a moment" in caught.value.detail
+    finally:
+        postgres.thaw()
+    for _ in range(1000):  # no restart
+        with contextlib.suppress(StoreError):
+            assert mine.open(saved.id) == saved
+            break
+        time.sleep(0.01)
+    else:
+        pytest.fail("it is not asked again")
+    opened.close()
+    _empty(postgres.url)
+
+
+def test_a_server_that_stops_in_a_statement_is_given_up(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "GRACE_S", 0.2)
+    monkeypatch.setattr(database_module, "STATEMENT_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(database_module, "CONNECT_TIMEOUT_S", 2)
+    opened = Store(postgres.url)
+
+    def work(connection: sa.Connection) -> None:
+        postgres.freeze()
+        connection.execute(sa.text("SELECT 1"))
+
+    try:
+        with pytest.raises(StoreError, match="Not done"):
+            opened._database.run("Not done.", work)
+    finally:
+        postgres.thaw()
+    opened.close()
+    patience.silence_of(opened._database._url).over()
+    _empty(postgres.url)
+
+
+def test_of_requests_to_a_silent_database_one_at_a_time_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(patience.time, "monotonic", lambda: now_s)
+    silence = patience.Silence()
+    assert not silence.lasts()
+    silence.failed_after(0.5)  # refused at once: asking costs nothing
+    assert not silence.lasts()
+    silence.failed_after(3)
+    assert silence.lasts()
+    now_s += patience.ASK_AGAIN_S
+    assert [silence.lasts(), silence.lasts()] == [False, True]
+    silence.over()
+    assert not silence.lasts()
+
+
+def test_saving_again_what_was_saved_is_no_conflict(whole: Store, store: Documents) -> None:
+    """As after a commit whose word was lost with the connection."""
+    first = store.put("scenario", "a", {"x": 1})
+    second = store.change(first.id, {"x": 2}, expected=1)
+    assert store.change(first.id, {"x": 2}, expected=1) == second
+    store.share(first.id, "team", "editor")
+    with pytest.raises(ConflictError):
+        whole.of(BEN).change(first.id, {"x": 2}, expected=1)
+
+
+def test_setting_the_clock_turns_no_time_back_and_removes_nothing(
+    url: str, store: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = store.put("scenario", "a", {"x": 1})
+    gone = store.put("scenario", "b", {})
+    store.delete(gone.id)
+
+    class Clock(datetime):
+        ahead = timedelta(days=-900)
+
+        @classmethod
+        def now(cls, zone: tzinfo | None = None) -> datetime:
+            return datetime.now(zone) + cls.ahead
+
+    monkeypatch.setattr(documents_module, "datetime", Clock)
+    again = store.put("scenario", "a", {"x": 2})
+    assert again.updated >= saved.updated
+    assert [version.number for version in store.versions(saved.id)] == [2, 1]
+    Clock.ahead = timedelta(days=900)
+    Store(url).close()
+    assert store.undelete(gone.id).key == "b"
 
 
 def test_a_statement_that_takes_too_long_is_ended(

@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,14 +35,17 @@ class Replicas:
     url : str
     ports : list of int
         One a server.
-    running : list of Popen
     folder : Path
         What they share: runs, documents.
+    settings : mapping of str to str
+        Of all of them, beside what the benchmark itself sets.
+    running : list of Popen
     """
 
     url: str
     ports: list[int]
     folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -59,6 +62,7 @@ class Replicas:
             "STREAMLIT_SERVER_COOKIE_SECRET": SECRET,
             "ISOFLOP_RUNS_FOLDER": str(self.folder / "runs"),
             "XDG_DATA_HOME": str(self.folder / "data"),
+            **self.settings,
         }
         return _start([*command, *options], self.folder / f"{port}.log", environment)
 
@@ -69,9 +73,22 @@ class Replicas:
         """
         people = [_n_people(port) for port in self.ports]
         index = people.index(max(people))
+        self.kill(index)
+        self.running[index] = self.start(self.ports[index])
+
+    def kill(self, index: int = 0) -> None:
+        """End a server at once."""
         self.running[index].send_signal(signal.SIGKILL)
         self.running[index].wait()
+
+    def start_again(self, index: int = 0) -> None:
+        """Start a server that was ended, and wait until it answers."""
         self.running[index] = self.start(self.ports[index])
+        _wait_until_healthy(self.url_of(index), self.running[index])
+
+    def url_of(self, index: int) -> str:
+        """Return the address of one server, past the proxy."""
+        return f"http://127.0.0.1:{self.ports[index]}"
 
     def logged(self) -> str:
         """Return what the servers wrote to their logs."""
@@ -79,27 +96,37 @@ class Replicas:
 
 
 @contextmanager
-def serve(n_servers: int) -> Iterator[Replicas]:
+def serve(
+    n_servers: int, settings: Mapping[str, str] | None = None, *, is_proxied: bool = True
+) -> Iterator[Replicas]:
     """Run servers until the block ends; more than one are behind Caddy.
+
+    Parameters
+    ----------
+    n_servers : int
+    settings : mapping of str to str, optional
+        Of all of them.
+    is_proxied : bool
+        False for several without Caddy, each at its own address.
 
     Raises
     ------
     RuntimeError
         If several are asked for and Caddy is not installed.
     """
-    caddy = shutil.which("caddy")
-    if n_servers > 1 and caddy is None:
+    caddy = shutil.which("caddy") if n_servers > 1 and is_proxied else None
+    if n_servers > 1 and is_proxied and caddy is None:
         raise RuntimeError("several servers need Caddy: install its package")
     ports = [_free_port() for _ in range(n_servers)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isoflop-load-")))
         url = f"http://127.0.0.1:{ports[0]}"
-        made = Replicas(url=url, ports=ports, folder=folder)
+        made = Replicas(url=url, ports=ports, folder=folder, settings=settings or {})
         stack.callback(_end, made)
         made.running = [made.start(port) for port in ports]
         for port in ports:
             _wait_until_healthy(f"http://127.0.0.1:{port}", made.running[0])
-        if caddy is not None and n_servers > 1:
+        if caddy is not None:
             made.url = f"http://127.0.0.1:{_free_port()}"
             environment = {
                 **os.environ,

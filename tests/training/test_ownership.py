@@ -185,6 +185,15 @@ def test_a_person_has_so_many_minutes_a_day_and_deleting_gives_none_back(queue, 
     assert len(queue.submit([tiny(seed=1)])) == 1
 
 
+def test_minutes_of_a_clock_that_was_far_ahead_do_not_count(queue, tiny, monkeypatch):
+    minutes = 1.5 * ownership.estimate_cpu_s(tiny()) / 60
+    monkeypatch.setenv("ISOFLOP_MAX_TRAINING_MINUTES", f"{minutes}")
+    with monkeypatch.context() as patch:
+        patch.setattr(ownership.time, "time", lambda: 4e9)
+        queue.submit([tiny()])
+    queue.submit([tiny(seed=1)])
+
+
 def test_an_uploaded_text_is_its_uploaders(tmp_path, text):
     path = tmp_path / f"{store_upload(text, name='a', uploads=tmp_path, actor=ANNA).key[7:]}.txt"
     assert may_use_upload(path, ANNA)

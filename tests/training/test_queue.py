@@ -1,5 +1,6 @@
 """Runs as processes: started, stopped, killed, resumed, refused."""
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from isoflop.errors import TrainingError
 from isoflop.training import processes
@@ -223,6 +225,35 @@ def test_the_largest_run_is_claimed_first(queue, tiny):
     assert queue.claim() is None
 
 
+def test_setting_the_clock_back_lets_nobody_jump_the_queue(queue, tiny, monkeypatch):
+    [first] = queue.submit([tiny()])
+    with monkeypatch.context() as patch:
+        patch.setattr(queue_module.time, "time", lambda: 1e9)
+        [second] = queue.submit([tiny(seed=1)])
+    assert in_turn([second, first]) == [first, second]
+
+
+def test_what_the_disk_refuses_is_said(queue, tiny, monkeypatch):
+    [run] = queue.submit([tiny()])
+
+    def refuse(self, *_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Run, "write_state", refuse)
+    for change in (lambda: queue.stop([run]), queue.claim):
+        with pytest.raises(TrainingError, match=r"cannot be written\.\n.*No space left"):
+            change()
+
+
+def test_a_queue_that_another_process_keeps_is_said(queue, tiny, monkeypatch):
+    monkeypatch.setattr(queue_module, "LOCK_WAIT_S", 0.1)
+    with (
+        FileLock(queue.root / "queue.lock"),
+        pytest.raises(TrainingError, match="The queue of runs does not answer"),
+    ):
+        queue.submit([tiny()])
+
+
 def test_a_run_is_held_by_one_process(queue, tiny, monkeypatch):
     monkeypatch.setattr(runs_module, "HOLD_WAIT_S", 0.0)
     [run] = queue.submit([tiny()])
@@ -345,7 +376,11 @@ def test_a_worker_that_does_not_obey_is_killed(queue, tiny, monkeypatch):
     queue.stop([run])
     queue.enforce_stops([run])
     assert not killed  # it has ten seconds
-    os.utime(run.stop_path, (0, time.time() - 11))
+    os.utime(run.stop_path, (0, time.time() - 3600))
+    monkeypatch.setattr(queue_module.time, "time", lambda: 2e10)
+    queue.enforce_stops([run])
+    assert not killed  # whatever the clock says
+    monkeypatch.setattr(queue_module, "STOP_GRACE_S", 0.0)
     queue.enforce_stops([run])
     assert killed == [os.getpid()]
 

@@ -19,10 +19,12 @@ from sqlalchemy.exc import (
     NoSuchModuleError,
     SQLAlchemyError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 
 from isoflop import settings
 from isoflop.errors import StoreError
+from isoflop.store import patience
 
 Result = TypeVar("Result")
 
@@ -31,6 +33,8 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
 ATTEMPTS = 4
 """Of a transaction that another one stood in the way of."""
+RETRY_FOR_S = 8
+"""From the first attempt on: nobody waits for a page that long."""
 REVISIONS = ("0001", "0002")
 """Of the tables, the oldest first; the last is what this version of the package uses."""
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -66,6 +70,7 @@ class Database:
             self._file, parsed = None, sa.make_url("sqlite://")  # nothing to read, nowhere to write
             self.is_read_only = False
         self._url = parsed
+        self._silence = patience.silence_of(parsed)
         self._engine = _open(parsed, is_read_only=self.is_read_only)
         self._inode: int | None = None
         try:
@@ -102,21 +107,33 @@ class Database:
         Raises
         ------
         StoreError
-            If the database refuses.
+            If the database refuses, or does not answer.
         """
         self._notice_a_lost_file()
+        if self._silence.lasts():
+            raise self._refusal(failure, "it does not answer, and is asked again in a moment")
+        begin_s = time.monotonic()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self._engine.connect() as connection:
-                    connection.info["writes"] = writes
-                    connection.info["deadline_s"] = time.monotonic() + STATEMENT_TIMEOUT_S
-                    with connection.begin():
-                        return work(connection)
+                result = self._transaction(work, writes=writes)
             except SQLAlchemyError as error:
-                if attempt == ATTEMPTS or not _may_pass(error):
+                waited_s = time.monotonic() - begin_s
+                if attempt == ATTEMPTS or waited_s > RETRY_FOR_S or not _may_pass(error):
+                    if self.dialect == "postgresql" and _is_unreachable(error):
+                        self._silence.failed_after(waited_s)
                     raise self._failure(failure, error) from error
                 time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
+            else:
+                self._silence.over()
+                return result
         raise AssertionError("the last attempt returns or raises")
+
+    def _transaction(self, work: Callable[[sa.Connection], Result], *, writes: bool) -> Result:
+        with self._engine.connect() as connection:
+            connection.info["writes"] = writes
+            connection.info["deadline_s"] = time.monotonic() + STATEMENT_TIMEOUT_S
+            with connection.begin():
+                return work(connection)
 
     def close(self) -> None:
         """Close every connection."""
@@ -201,6 +218,11 @@ class Database:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if reason == "interrupted":
             reason = f"it did not answer within {STATEMENT_TIMEOUT_S} s"
+        if isinstance(error, PoolTimeout):
+            reason = "too many requests wait for it"
+        return self._refusal(failure, reason)
+
+    def _refusal(self, failure: str, reason: str) -> StoreError:
         return StoreError(
             failure,
             detail=f"{self.location}: {reason}",
@@ -235,6 +257,13 @@ def _may_pass(error: SQLAlchemyError) -> bool:
     state = str(getattr(error.orig, "sqlstate", None))
     is_lost = bool(error.connection_invalidated)
     return is_locked or is_lost or state in ("40001", "40P01", "55P03")
+
+
+def _is_unreachable(error: SQLAlchemyError) -> bool:
+    """Say whether a connection could not be made, or was lost."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return bool(error.connection_invalidated) or error.statement is None
 
 
 def _default_url(*, make: bool) -> str:
@@ -283,7 +312,11 @@ def _open(url: sa.URL, *, is_read_only: bool) -> sa.Engine:
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "options": " ".join(f"-c {name}={value}" for name, value in flags.items()),
             }
-            return sa.create_engine(url, pool_pre_ping=True, connect_args=arguments)
+            engine = sa.create_engine(
+                url, pool_pre_ping=True, pool_timeout=CONNECT_TIMEOUT_S, connect_args=arguments
+            )
+            patience.bound_waits(engine, statement_s=STATEMENT_TIMEOUT_S)
+            return engine
         file = _file_of(url)
         if file is None:
             engine = sa.create_engine(

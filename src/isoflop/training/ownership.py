@@ -133,4 +133,5 @@ def _used(path: Path) -> list[tuple[float, float]]:
         entries = [(float(t), float(s)) for t, s in read_json(path)["used"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return [entry for entry in entries if entry[0] > time.time() - DAY_S]
+    # What a clock that was far ahead has written counts for nobody's next year.
+    return [entry for entry in entries if abs(time.time() - entry[0]) < DAY_S]

@@ -7,11 +7,12 @@ import secrets
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from isoflop.errors import AccessError, TrainingError
 from isoflop.people import Actor, ShareRole, Sharing, Visibility
@@ -29,6 +30,10 @@ READY_S = 120.0
 """How long a worker that was made ready waits for a run before it ends."""
 STOP_GRACE_S = 10.0
 """How long a worker may take to put its checkpoint away before it is killed."""
+LOCK_WAIT_S = 30.0
+
+_stops_seen: dict[Path, tuple[int, float]] = {}
+"""By run, which file asks it to stop, and when this process saw it, by a clock that nobody sets."""
 
 
 def default_worker_count() -> int:
@@ -69,6 +74,20 @@ def _process_of(path: Path) -> ProcessId | None:
         return None
 
 
+def _asked_to_stop_for_s(run: Run) -> float:
+    """Return for how long this process has seen that a run is asked to stop; 0 if it is not."""
+    try:
+        which = run.stop_path.stat().st_mtime_ns
+    except FileNotFoundError:
+        _stops_seen.pop(run.folder, None)
+        return 0.0
+    known, seen_s = _stops_seen.get(run.folder, (None, 0.0))
+    if known != which:
+        seen_s = time.monotonic()
+        _stops_seen[run.folder] = which, seen_s
+    return time.monotonic() - seen_s
+
+
 class RunQueue:
     """Runs of one folder, worked off by at most a given number of processes.
 
@@ -94,12 +113,12 @@ class RunQueue:
         """
         require_training(self.actor)
         self._check_disk()
-        with self._lock():
+        with self._locked():
             waiting = {run.config(): run for run in self._own() if run.state().status in ACTIVE}
             self._require_share([config for config in configs if config not in waiting])
-            submission = secrets.token_hex(8)
+            submission, arrived_s = secrets.token_hex(8), self._arrival_s()
             return [
-                waiting.get(config) or self._create(config, "queued", submission)
+                waiting.get(config) or self._create(config, "queued", submission, arrived_s)
                 for config in configs
             ]
 
@@ -125,13 +144,14 @@ class RunQueue:
         require_training(self.actor)
         self._check_disk()
         submission, started = secrets.token_hex(8), []
-        with self._lock():
+        with self._locked():
             known = {run.config(): run for run in reversed(self._own())}
             self._require_share([config for config in configs if config not in known])
+            arrived_s = self._arrival_s()
             for config in configs:
                 run = known.get(config)
                 if run is None:
-                    run = self._create(config, status, submission)
+                    run = self._create(config, status, submission, arrived_s)
                     known[config] = run
                 elif run.state().status in ENDED_EARLY:
                     run.stop_path.unlink(missing_ok=True)
@@ -147,7 +167,7 @@ class RunQueue:
         Whoever finds nothing no longer counts as a worker: a run that is queued while it shuts
         down needs another.
         """
-        with self._lock():
+        with self._locked():
             for run in in_turn(list_runs(self.root)):
                 if run.state().status != "queued" or run.is_held():
                     continue
@@ -171,7 +191,7 @@ class RunQueue:
             Workers started.
         """
         wanted = default_worker_count() if n_workers is None else n_workers
-        with self._lock():
+        with self._locked():
             states = [run.state() for run in list_runs(self.root)]
             workers = self.workers()
             busy = {state.process for state in states if state.status == "running"}
@@ -189,7 +209,7 @@ class RunQueue:
 
         It loads what every run needs, which is most of the time to a first loss, and waits.
         """
-        with self._lock():
+        with self._locked():
             if self.workers():
                 return False
             self._start_worker("--wait", f"{READY_S:g}")
@@ -233,7 +253,7 @@ class RunQueue:
         """
         runs = list(runs)
         self.require_change(runs, "stop this run")
-        with self._lock():
+        with self._locked():
             for run in runs:
                 status = run.state().status
                 if status in ACTIVE:
@@ -249,20 +269,16 @@ class RunQueue:
 
         Whoever follows runs calls it as it polls.
         """
-        now_s = time.time()
         for run in runs:
             if run.state().status == "submitted" and (said := verdict(run)):
-                with self._lock():
+                with self._locked():
                     if run.state().status == "submitted":  # it did not start in the meantime
                         run.write_state("stopped", message=said, detail=run.last_lines())
-            try:
-                asked_s = run.stop_path.stat().st_mtime
-            except FileNotFoundError:
-                continue
+            asked_for_s = _asked_to_stop_for_s(run)
             state = run.state()
             if isinstance(run.config(), ReportedConfig):
                 continue  # a process that is not ours
-            if state.status == "running" and state.process and now_s - asked_s > STOP_GRACE_S:
+            if state.status == "running" and state.process and asked_for_s > STOP_GRACE_S:
                 state.process.kill_group()
 
     def resume(self, runs: Iterable[Run]) -> None:
@@ -276,7 +292,7 @@ class RunQueue:
         runs = list(runs)
         require_training(self.actor)
         self.require_change(runs, "resume this run")
-        with self._lock():
+        with self._locked():
             for run in runs:
                 is_own = not isinstance(run.config(), ReportedConfig)
                 if is_own and run.state().status in ENDED_EARLY:
@@ -294,7 +310,7 @@ class RunQueue:
             If it is not this person's to delete.
         """
         self.require_change([run], "delete this run")
-        with self._lock():
+        with self._locked():
             if run.state().status in ACTIVE:
                 raise TrainingError(
                     f"The run {run.id} is still active.", hint="Stop it before deleting it."
@@ -332,9 +348,20 @@ class RunQueue:
         runs, actor = list_runs(self.root), self.actor
         return runs if actor is None else [run for run in runs if run.sharing().may_change(actor)]
 
-    def _create(self, config: RunConfig, status: Status, submission: str) -> Run:
-        sharing = of_new(self.actor)
-        return Run.create(self.root, config, status=status, submission=submission, sharing=sharing)
+    def _create(self, config: RunConfig, status: Status, submission: str, arrived_s: float) -> Run:
+        return Run.create(
+            self.root,
+            config,
+            status=status,
+            submission=submission,
+            sharing=of_new(self.actor),
+            arrived_s=arrived_s,
+        )
+
+    def _arrival_s(self) -> float:
+        """Return when runs come that come now: after those there are, also by a clock set back."""
+        there = (run for run in list_runs(self.root) if run.state().status in ACTIVE)
+        return max([time.time(), *(run.submission()[1] + 1e-3 for run in there)])
 
     def _require_share(self, configs: Sequence[RunConfig]) -> None:
         if self.actor is not None:
@@ -395,7 +422,29 @@ class RunQueue:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _lock(self) -> FileLock:
-        # An operating-system lock: a process that dies gives it back.
-        self.root.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.root / "queue.lock", timeout=30)
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Have the queue to oneself.
+
+        Raises
+        ------
+        TrainingError
+            If another process keeps it for too long, or the disk refuses what the block does.
+        """
+        try:
+            # An operating-system lock: a process that dies gives it back.
+            self.root.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.root / "queue.lock", timeout=LOCK_WAIT_S):
+                yield
+        except Timeout:
+            raise TrainingError(
+                "The queue of runs does not answer.",
+                detail=f"Another process has kept it for {LOCK_WAIT_S:g} s.",
+                hint="Try again; if it stays so, look for a process that hangs.",
+            ) from None
+        except OSError as error:
+            raise TrainingError(
+                "The folder of runs cannot be written.",
+                detail=f"{self.root}: {error.strerror or error}",
+                hint="Free some space, or check who may write there.",
+            ) from None

@@ -98,6 +98,7 @@ class Run:
         status: Status = "queued",
         submission: str = "",
         sharing: Sharing = EVERYONES,
+        arrived_s: float | None = None,
     ) -> Run:
         """Make the folder of a new run, with its first status.
 
@@ -111,6 +112,8 @@ class Run:
             Shared by the runs that were queued together.
         sharing : Sharing
             Whose it is.
+        arrived_s : float, optional
+            When it was queued, in seconds since the epoch; now unless given.
 
         Raises
         ------
@@ -126,7 +129,7 @@ class Run:
             write_json(run.folder / "config.json", config.to_dict())
             write_json(
                 run.folder / "submission.json",
-                {"id": submission or name, "time_s": now.timestamp()},
+                {"id": submission or name, "time_s": arrived_s or now.timestamp()},
             )
             run.write_state(status)
         except OSError as error:

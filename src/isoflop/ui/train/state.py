@@ -107,7 +107,7 @@ def keep_working(runs: Sequence[Run]) -> None:
 def make_ready() -> None:
     """Have a worker load what it needs while the person still chooses."""
     if settings.text("ISOFLOP_READY_WORKER") == "on":
-        with contextlib.suppress(OSError):  # the start says what the disk refuses
+        with contextlib.suppress(TrainingError):  # the start says what the disk refuses
             queue().ensure_ready()
 
 
