@@ -389,3 +389,23 @@ def test_labels_are_given_to_every_value_of_a_literal() -> None:
     for owner in ALL:
         for entry in options_of(owner):
             assert entry.kind is not str or not entry.choices or all(entry.choices.values())
+
+
+@pytest.mark.parametrize("text", ["45", "45%", "0.45"])
+def test_a_share_may_be_written_in_percent(text: str) -> None:
+    assert option(Budget, "mfu").read(text) == 0.45
+    assert from_mapping(Budget, {"wall_time_s": "30 days", "mfu": text}).mfu == 0.45
+
+
+def test_a_number_of_a_share_is_never_a_percentage() -> None:
+    with pytest.raises(PlanError, match="invalid") as caught:
+        Budget(wall_time_s=86400.0, mfu=45.0)
+    assert "MFU is a share of the peak in (0, 1], got 45; 45% is written 0.45." in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("wall_time_s", "500 H100-days"), ("compute_flop", "30 days on 512 H100")]
+)
+def test_accelerators_times_a_time_are_asked_for_by_themselves(name: str, text: str) -> None:
+    with pytest.raises(UnitError, match="give the number of accelerators and the time, each by"):
+        option(Budget, name).read(text)

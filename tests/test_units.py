@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from isoflop.errors import UnitError
 from isoflop.units import (
     Dimension,
+    accelerator_time,
     counted,
     format_number,
     format_quantity,
     parse_number,
     parse_quantity,
+    parse_share,
     unit_factor,
 )
 
@@ -86,6 +88,12 @@ def test_parse_number(text: str, expected: float) -> None:
         ("3 bits per token", "nats_per_token", 3 * math.log(2)),
         ("20 tokens per parameter", "tokens_per_param", 20),
         ("0.4", "fraction", 0.4),
+        ("6.9e21 FLOPs", "flop", 6.9e21),
+        ("2 PFLOP/s-days", "flop", 2e15 * 86400),
+        ("$2M", "usd", 2e6),
+        ("US$2M", "usd", 2e6),
+        ("USD 250k", "usd", 250e3),
+        ("$3M per hour", "usd_per_hour", 3e6),
     ],
 )
 def test_parse_quantity(text: str, dimension: Dimension, expected: float) -> None:
@@ -130,6 +138,55 @@ def test_wrong_dimension_says_what_it_is() -> None:
         '"300B tokens" is a number of tokens, not an amount of compute.'
     )
     assert "2e21" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["€500k", "500k EUR", "£2M", "3 million yuan", "CHF 10k"])
+def test_other_money_is_refused_for_want_of_a_rate(text: str) -> None:
+    with pytest.raises(UnitError, match="no exchange rate is assumed") as caught:
+        parse_quantity(text, "usd")
+    assert "such as $2M" in caught.value.hint
+    with pytest.raises(UnitError, match="is an amount of money, not an amount of compute"):
+        parse_quantity(text, "flop")
+
+
+def test_dollars_are_no_compute() -> None:
+    with pytest.raises(UnitError, match="is an amount of money in US dollars, not"):
+        parse_quantity("$2M", "flop")
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "device"),
+    [
+        ("500 GPU-days", 500, ""),
+        ("12,000 GPU hours", 500, ""),
+        ("500 H100-days", 500, "H100"),
+        ("1.2M A100 hours", 50_000, "A100"),
+        ("500 B200-days", 500, "B200"),
+        ("24 TPU v4-hours", 1, "TPU v4"),
+        ("10 NVIDIA H100 SXM days", 10, "NVIDIA H100 SXM"),
+        ("30 days on 512 H100s", 15_360, "H100"),
+        ("512x H100 for 30 days", 15_360, "H100"),
+        ("5 days x 8 GPUs", 40, ""),
+    ],
+)
+def test_accelerators_times_time_are_read(text: str, days: float, device: str) -> None:
+    found = accelerator_time(text)
+    assert found is not None
+    assert found.seconds == pytest.approx(days * 86400, rel=1e-12)
+    assert found.device == device
+
+
+@pytest.mark.parametrize(
+    "text", ["30 days", "1e-6 s", "1e24", "2 PF-days", "40 ZFLOP", "$2M", "512 H100", ""]
+)
+def test_what_is_not_accelerators_times_time_is_left(text: str) -> None:
+    assert accelerator_time(text) is None
+
+
+@pytest.mark.parametrize("text", ["1.5", "101", "-45"])
+def test_what_is_neither_a_share_nor_a_percentage_is_refused(text: str) -> None:
+    with pytest.raises(UnitError, match="is neither a share nor a percentage"):
+        parse_share(text)
 
 
 def test_gigabits_are_not_silently_gigabytes() -> None:

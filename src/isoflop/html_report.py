@@ -25,11 +25,13 @@ from isoflop.fitting.summary import LEVEL
 from isoflop.laws import symbol_latex
 from isoflop.notices import Notice
 from isoflop.planning import Interval, Plan
+from isoflop.planning.doubts import doubts
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.planned import Planned
 from isoflop.planning.summary import plan_figures
 from isoflop.planning.types import LimitUse
 from isoflop.tables import LossTable
+from isoflop.tables.catalog import title_of
 from isoflop.units import Dimension, counted, format_number, format_quantity
 
 if TYPE_CHECKING:
@@ -125,16 +127,17 @@ def report(
     DocumentError
         If the file cannot be written.
     """
-    title = f"{fit.law.label} fitted to {fit.table_id}"
+    table_name = title_of(fit.table_id)
+    title = f"{fit.law.label} fitted to {table_name}"
     if not fit.certificate.n_starts:
-        title = f"{fit.law.label} on {fit.table_id}"
+        title = f"{fit.law.label}, as published, on {table_name}"
     if isinstance(plan, Planned):
         made, plan = plan, plan.plan
         outlook, fixed = outlook or made.outlook(), fixed or made.fixed
         notices = (*made.notices, *notices)
         code = code or export.catalog_snippet(fit, made)
     told = plan if plan is None or outlook is None else outlook.told(plan)
-    found = _all_notices(fit, plan, notices)
+    found = doubts(fit, fit.table, plan, fixed=fixed, more=notices)
     parts = [
         _header(title),
         _section("Plan", "" if told is None else _answer(told, outlook)),
@@ -242,18 +245,6 @@ def _answer(plan: Plan, outlook: Outlook | None) -> str:
         + _paragraph(plan.assumption)
         + _paragraph(f"No intervals: {plan.interval_reason}" if plan.interval_reason else "")
     )
-
-
-def _all_notices(fit: Fit, plan: Plan | None, more: Iterable[Notice]) -> list[Notice]:
-    reading = None if fit.table is None else fit.table.reading
-    found = [
-        *fit.notices,
-        *(() if plan is None else plan.notices),
-        *(() if reading is None else reading.notices),
-        *more,
-    ]
-    rank = ("serious", "warning", "info")
-    return sorted(dict.fromkeys(found), key=lambda notice: rank.index(notice.severity))
 
 
 def _notices(found: Iterable[Notice]) -> str:

@@ -36,6 +36,18 @@ class Notice:
     rows: tuple[int, ...] = ()
 
 
+def by_severity(found: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Return notices with the most serious first, each once."""
+    ranks = get_args(Severity)
+    once = dict.fromkeys(found)
+    return tuple(sorted(once, key=lambda item: -ranks.index(item.severity)))
+
+
+def is_serious(found: Notice) -> bool:
+    """Say whether a notice stands with what it is about, before anything else."""
+    return found.severity == "serious"
+
+
 def require_none(notices: Iterable[Notice], severity: Severity, subject: str) -> None:
     """Refuse notices of a severity, and worse ones.
 

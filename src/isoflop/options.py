@@ -22,7 +22,7 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from isoflop.errors import OptionError, UnitError
-from isoflop.units import Dimension, parse_quantity
+from isoflop.units import Dimension, accelerator_time, parse_quantity, parse_share
 
 Options = TypeVar("Options")
 
@@ -93,6 +93,12 @@ class Option:
     default: Any = None
 
     @property
+    def is_share(self) -> bool:
+        """Whether it is a share of a whole, which a bare 45 may say in percent."""
+        ends = [end for end in (self.le, self.lt) if end is not None]
+        return self.dimension == "fraction" and bool(ends) and min(ends) <= 1
+
+    @property
     def values(self) -> str:
         """What may be given, in words."""
         if self.form:
@@ -142,7 +148,7 @@ class Option:
 
     def _number(self, value: object) -> float:
         if isinstance(value, str):
-            number = parse_quantity(value, self.dimension or "count")
+            number = self._written(value)
         elif isinstance(value, Real) and not isinstance(value, bool):
             number = float(value)
         else:
@@ -158,6 +164,20 @@ class Option:
         if not is_inside:
             raise UnitError(f"a {self.values} is needed, got {value}.")
         return int(number) if self.kind is int else number
+
+    def _written(self, text: str) -> float:
+        """Return the number that a person wrote."""
+        if self.is_share:
+            return parse_share(text)
+        try:
+            return parse_quantity(text, self.dimension or "count")
+        except UnitError:
+            if self.dimension not in {"seconds", "flop"} or accelerator_time(text) is None:
+                raise
+            raise UnitError(
+                f"{text} is accelerators times a time: give the number of accelerators and the "
+                "time, each by itself."
+            ) from None
 
 
 _NOUNS: dict[Dimension | None, str] = {

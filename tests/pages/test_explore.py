@@ -43,7 +43,7 @@ def test_first_visit_is_finished(start: Path) -> None:
     assert "Cerebras-GPT" not in trace_names(curve)  # which has another tokenizer
     assert contours["data"][0]["type"] == "contour"
     assert "One law each" in trace_names(beyond)
-    assert "by **the average of" in at.markdown[0].value
+    assert "By **the average of" in at.markdown[0].value
     assert {"Same budget", "You are here"} <= set(trace_names(contours))
     assert "Pythia" in trace_names(residuals)
     assert "size and data do not vary apart" in text(at.caption)
@@ -53,9 +53,9 @@ def test_the_front_page_opens_with_the_table_that_can_bear_most(mirror: Path) ->
     at = healthy(helpers.open_page("explore"))
     assert at.selectbox(key="table").value == "chinchilla"
     assert at.selectbox(key="law").value == "interaction"
-    assert "on 245 rows of chinchilla" in at.markdown[0].value
+    assert "on **Chinchilla, 245 digitised runs**" in at.markdown[0].value
     assert metric(at, "Extrapolation").endswith("decades")
-    assert "x/÷" in at.markdown[0].value
+    assert "×/÷" in at.markdown[0].value
 
 
 def test_every_chart_has_a_name_for_those_who_do_not_see_it() -> None:
@@ -86,12 +86,12 @@ def test_answer_is_the_engines() -> None:
     words = at.markdown[0].value
     assert f"{format_number(expected.params)} parameters" in words
     assert f"{seen.ahead.lower[0]:.3f} to {seen.ahead.upper[0]:.3f}" in words
-    assert f"{seen.ahead.by}** on 60 rows of simulated" in words
+    assert words.startswith(f"By **{seen.ahead.by}** on **Simulated runs")
 
 
 def test_one_law_alone_can_be_asked() -> None:
     at = healthy(open_page(by="one"))
-    assert "by **one law, " in at.markdown[0].value
+    assert "By **one law alone " in at.markdown[0].value
 
 
 # --- Controls -------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,7 @@ def test_any_sum_of_money_reads_back(value: float) -> None:
         (inputs.COUNT, "1,024", 1024),
         (inputs.SHARE, "40%", 0.4),
         (inputs.SHARE, "0.4", 0.4),
+        (inputs.SHARE, "40", 0.4),
         (inputs.MONEY, "$2M", 2e6),
         (inputs.PARAMS, "7B", 7e9),
         (inputs.TOKENS, "1.5T", 1.5e12),
@@ -62,6 +65,9 @@ def test_what_people_type_is_read(kind: inputs.Quantity, text: str, value: float
         (inputs.COUNT, "2.5", "is not a whole number"),
         (inputs.TIME, "5 parsecs", "cannot be read as a time"),
         (inputs.SHARE, "400%", "is more than 100%"),
+        (inputs.SHARE, "1.5", "is neither a share nor a percentage"),
+        (inputs.MONEY, "€500k", "is not in US dollars, and no exchange rate is assumed"),
+        (inputs.COMPUTE, "$2M", "is an amount of money in US dollars, not an amount of compute"),
         (inputs.PARAMS, "7 GB", "is an amount of memory"),
         (inputs.SMALL_COUNT, "-1", "is less than 0"),
     ],
@@ -69,6 +75,41 @@ def test_what_people_type_is_read(kind: inputs.Quantity, text: str, value: float
 def test_what_cannot_be_is_refused(kind: inputs.Quantity, text: str, message: str) -> None:
     with pytest.raises(UnitError, match=message):
         kind.read(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "label"),
+    [
+        (inputs.COMPUTE, 1.23456e23, "1.23e23 FLOP"),
+        (inputs.TIME, 84_375.0, "23.4 h"),
+        (inputs.MONEY, 1_234_567.0, "$1.23M"),
+        (inputs.PRICE, 2.345678, "$2.35/h"),
+        (inputs.SHARE, 0.373456, "37.3%"),
+        (inputs.PARAMS, 123_456_789.0, "123M"),
+        (inputs.NOISE, 0.00123456, "0.00123"),
+        (inputs.COUNT, 16_384.0, "16384"),
+    ],
+)
+def test_a_slider_is_labelled_in_three_digits(
+    kind: inputs.Quantity, value: float, label: str
+) -> None:
+    assert kind.label(value) == label
+
+
+def test_text_that_is_taken_for_something_else_is_told_so() -> None:
+    assert inputs.SHARE.taken_for("45") == "45%"
+    assert inputs.SHARE.taken_for("45%") == ""
+    each = replace(inputs.TIME, also=lambda text: DAY_S if text == "512 GPU-days" else None)
+    assert each.taken_for("512 GPU-days") == "24 h"
+    assert each.taken_for("30 days") == ""
+
+
+def test_no_two_stops_of_a_slider_read_alike() -> None:
+    """The browser knows a stop by its label: a typed value takes the place of one that reads so."""
+    stops = inputs._on_slider(inputs.COMPUTE, 1.0001e23)
+    assert 1.0001e23 in stops
+    assert 1e23 not in stops
+    assert len(stops) == len({inputs.COMPUTE.label(stop) for stop in stops})
 
 
 def test_an_option_that_is_markdown_is_shown_as_it_stands() -> None:

@@ -164,10 +164,9 @@ def plan(parsed: argparse.Namespace) -> int:
     if not report.wrote_json(parsed.json, lambda: told.to_json(found.gathered(names, **asked))):
         report.plan(told, found, seen)
         report.parts(found, names, asked)
-        report.notices(found.notices)
     if parsed.figures is not None:
         plan_figures.write(found, parsed.figures, target=parsed.target, by=by)
-    return report.status(parsed.strict, result, *found.plan.notices)
+    return report.status(parsed.strict, result, *found.notices)
 
 
 def plans(parsed: argparse.Namespace) -> None:

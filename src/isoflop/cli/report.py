@@ -16,7 +16,7 @@ from isoflop.errors import CatalogError, IsoflopError
 from isoflop.fitting import Band, Fit
 from isoflop.fitting.before_after import before_and_after
 from isoflop.fitting.extrapolation import pool_of_fit, predict_with
-from isoflop.notices import Notice
+from isoflop.notices import Notice, is_serious
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.planned import Planned
@@ -108,13 +108,13 @@ def predictions(
     values = [f"{loss:.4f}" for loss in losses]
     if found is None:
         rows(list(zip(names, values, strict=True)), header=("run", result.law.response))
-        print(f"\nNo interval: {reason} Add --bootstrap 1000.")
+        print(f"\nNo interval: {reason} Add --bootstrap 1000 for one.")
     else:
         spans = [
             f"{lower:.4f} to {upper:.4f}"
             for lower, upper in zip(found.lower, found.upper, strict=True)
         ]
-        where = ["beyond the fitted rows" if outside else "" for outside in found.is_extrapolation]
+        where = ["beyond the data" if outside else "" for outside in found.is_extrapolation]
         rows(
             list(zip(names, values, spans, where, strict=True)),
             header=("run", result.law.response, f"{found.level:.0%} {found.kind}", ""),
@@ -128,18 +128,23 @@ def beyond(result: Fit, inputs: Mapping[str, NDArray[np.float64]]) -> None:
         return
     with suppress(IsoflopError):
         ahead = predict_with(pool_of_fit(result, result.table), inputs)
-        print("\nBeyond the data, with the distance from the rows:")
+        print("\nWith the distance beyond the data allowed for:")
         for point in range(len(ahead.centre)):
             print(f"  {ahead.verdict(point)}")
 
 
 def plan(best: Plan, found: Planned, seen: Outlook) -> None:
-    """Print a plan, and what is to be believed of it."""
-    print(best.summary(notices=False))
-    if best.interval_reason and found.fit.certificate.n_starts:
-        print("Add --bootstrap 1000.")
+    """Print what is to be believed of a plan with its serious notices, then the plan."""
     if seen.ahead is not None or seen.reason:
-        print(f"\n{seen.summary()}")
+        print(f"{seen.summary()}\n", flush=True)
+    serious = [one for one in found.notices if is_serious(one)]
+    notices(serious)
+    print(best.summary(notices=False), flush=True)
+    if best.interval_reason and found.fit.certificate.n_starts:
+        print("Add --bootstrap 1000 for intervals.")
+    reading = None if found.fit.table is None else found.fit.table.reading
+    said = {*serious, *(reading.notices if reading else ())}
+    notices([one for one in found.notices if one not in said])
 
 
 def parts(found: Planned, names: Sequence[str], asked: Mapping[str, Any]) -> None:

@@ -10,7 +10,8 @@ from isoflop.notices import Notice
 from isoflop.tables import LossTable
 from isoflop.text import aligned
 
-_NAMED = "named in a notice"
+NAMED = "named in a notice"
+"""How the reason of a row begins that was left out since a notice names it; then its code."""
 
 
 def named_rows(notices: Iterable[Notice]) -> dict[int, str]:
@@ -20,6 +21,11 @@ def named_rows(notices: Iterable[Notice]) -> dict[int, str]:
         for row in notice.rows:
             found.setdefault(row, notice.code)
     return dict(sorted(found.items()))
+
+
+def reason_of(code: str) -> str:
+    """Return why rows are left out that a notice of this code names."""
+    return f"{NAMED}: {code}"
 
 
 def without_named(found: Fit, progress: Progress | None = None) -> Fit:
@@ -43,7 +49,7 @@ def without_named(found: Fit, progress: Progress | None = None) -> Fit:
     table = found.table
     for code in dict.fromkeys(rows.values()):
         named = [row for row, which in rows.items() if which == code]
-        table = table.exclude(named, reason=f"{_NAMED}: {code}")
+        table = table.exclude(named, reason=reason_of(code))
     return fit(found.law, table, found.options, progress=progress)
 
 
@@ -52,7 +58,7 @@ def named_in_notices(table: LossTable) -> list[int]:
     if "exclusion_reason" not in table.frame:
         return []
     reasons = table.frame["exclusion_reason"].astype(str)
-    return [int(row) for row in table.frame.index[reasons.str.startswith(_NAMED)]]
+    return [int(row) for row in table.frame.index[reasons.str.startswith(NAMED)]]
 
 
 def before_and_after(before: Fit, after: Fit) -> str:

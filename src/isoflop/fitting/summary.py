@@ -10,6 +10,7 @@ import pandas as pd
 from isoflop.errors import FitError
 from isoflop.fitting.intervals import parameter_interval
 from isoflop.fitting.options import BOOTSTRAPS
+from isoflop.tables.catalog import title_of
 from isoflop.text import aligned, as_html, with_notices
 from isoflop.units import counted
 
@@ -105,7 +106,8 @@ def _title(fit: Fit) -> str:
 
 
 def _rows(fit: Fit) -> str:
-    said = f"{counted(fit.n_rows, 'row')} of {fit.table_id}, objective {fit.options.objective}"
+    rows = f"{counted(fit.n_rows, 'row')} of {title_of(fit.table_id)}"
+    said = f"{rows}, objective {fit.options.objective}"
     column = fit.options.weights
     if not column:
         return said

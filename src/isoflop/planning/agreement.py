@@ -101,11 +101,11 @@ class SizeAgreement(Keyed):
     def verdict(self) -> str:
         """Say in a sentence what the laws together make of the size, and what an error costs."""
         return (
-            f"{format_number(self.params)} parameters x/÷ {self.factor:.2g} "
+            f"{format_number(self.params)} parameters ×/÷ {self.factor:.2g} "
             f"({format_number(self.lower)} to {format_number(self.upper)}) at "
             f"{format_quantity(self.compute_flop, 'flop')}, by "
-            f"{counted(len(self.laws), 'law')} with an optimum; at an end of that range the loss "
-            f"is up to {self.excess:.2%} above the least."
+            f"{counted(len(self.laws), 'law')} with an optimum; at the ends of that range the "
+            f"loss is up to {self.excess:.2%} above its minimum."
         )
 
 
@@ -144,7 +144,7 @@ def size_agreement(
         raise PlanError(
             f"No law fitted to {found.table.id} has a compute-optimal size at "
             f"{format_quantity(compute_flop, 'flop')}.",
-            hint="The table must vary size and tokens apart; or give the size.",
+            hint="Choose a table that varies size and tokens independently, or give the size.",
         )
     tails = np.array([0.5, (1 - level) / 2, (1 + level) / 2])
     laws = tuple(

@@ -40,7 +40,11 @@ class Outlook:
 
     def summary(self) -> str:
         """Return what is to be believed, as text."""
-        lines = [self.ahead.verdict()] if self.ahead else [f"By one law alone: {self.reason}"]
+        lines = (
+            [self.ahead.verdict()]
+            if self.ahead
+            else [f"The plan's own law alone predicts: {self.reason}"]
+        )
         if self.ahead and (advice := self.ahead.advice()):
             lines.append(advice)
         if self.sizes:
@@ -99,7 +103,7 @@ def outlook(
 
 def _ahead(voices: Pool, plan: Plan, fixed: Mapping[str, float] | None) -> Extrapolation:
     if plan.response != "loss":
-        raise PlanError(f"Bands beyond the data were measured for losses, not {plan.response}.")
+        raise PlanError(f"Bands beyond the data were measured for losses, not for {plan.response}.")
     known = {
         **dict.fromkeys(PARAMS_COLUMNS, plan.params),
         "tokens": plan.tokens,
@@ -112,8 +116,9 @@ def _ahead(voices: Pool, plan: Plan, fixed: Mapping[str, float] | None) -> Extra
     columns = {item.column for one in found.found for item in one.fit.law.inputs}
     knows = [has_column(one.fit.law, "unique_tokens") for one in found.found]
     if plan.epochs > REPEATED and not all(knows):
-        who = "laws of this table know" if not any(knows) else "other laws of this table know"
-        raise PlanError(f"The plan repeats tokens, of which the {who} nothing.")
+        if any(knows):
+            raise PlanError("The plan repeats tokens, which other laws of this table do not model.")
+        raise PlanError("The plan repeats tokens, which the laws of this table do not model.")
     at = {name: known[name] for name in sorted({found.scale, *columns} & set(known))}
     return predict_with(voices, at)
 

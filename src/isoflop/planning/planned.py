@@ -22,6 +22,7 @@ from isoflop.notices import Notice
 from isoflop.planning import sheets
 from isoflop.planning.budget import price_usd_per_hour
 from isoflop.planning.constraints import Setting, fixed_for, law_for
+from isoflop.planning.doubts import doubts
 from isoflop.planning.frontier import frontier
 from isoflop.planning.hyperparameters import HyperparameterHint, hyperparameter_hints
 from isoflop.planning.inference import (
@@ -131,10 +132,15 @@ class Planned:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Everything that should make a reader doubt the plan."""
-        found = (*self.fit.notices, *self.plan.notices)
+        """Everything that should make a reader doubt the plan, the most serious first."""
         is_dense_law = self.count == "active" and self.fit.param_convention != "active"
-        return (*found, EXPERTS) if is_dense_law else found
+        return doubts(
+            self.fit,
+            self.fit.table,
+            self.plan,
+            fixed=self.fixed,
+            more=(EXPERTS,) if is_dense_law else (),
+        )
 
     def outlook(self, by: Method = "average") -> Outlook:
         """Return what all laws of the table, or the plan's own alone, say beyond the data."""

@@ -49,7 +49,7 @@ def frontier_text(found: Frontier) -> str:
             for k, band in enumerate(bands)
         ]
         joined = (text + end for text, end in zip(texts, ends, strict=True))
-        where = "beyond the fitted rows" if found.is_extrapolation[i] else ""
+        where = "beyond the data" if found.is_extrapolation[i] else ""
         cells.append((format_quantity(float(flop), "flop"), *joined, where))
     level = next((f", {band.level:.0%} intervals" for band in bands if band is not None), "")
     text = aligned(cells, ("compute", "parameters", "tokens", "loss" + level, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -123,6 +124,11 @@ class Accelerator:
             detail=f"It has {', '.join(self.peak_flop_per_s) or 'no peak at all'}.",
             hint="Give its dense BF16, FP16 or FP32 peak.",
         )
+
+    def is_called(self, name: str) -> bool:
+        """Say whether a person may mean it by a name such as ``"H100"``; an empty one is any's."""
+        known = f"{self.label} {self.key}".lower()
+        return all(word in known for word in re.findall(r"[a-z\d]+", name.lower()))
 
     @property
     def mfu_ceiling(self) -> float:
@@ -356,12 +362,9 @@ def _budget_problems(budget: Budget) -> list[str]:
             problems.append(f"{name} must be positive and finite, got {value:g}.")
     if budget.accelerators is not None and budget.accelerators < 1:
         problems.append(f"At least one accelerator is needed, got {budget.accelerators}.")
-    if budget.goodput is not None and not 0 < budget.goodput <= 1:
-        problems.append(f"Goodput is a share of the time in (0, 1], got {budget.goodput:g}.")
-    if budget.realised is not None and not 0 < budget.realised <= 1:
-        problems.append(f"Realised speed is a share in (0, 1], got {budget.realised:g}.")
-    if budget.mfu is not None and not 0 < budget.mfu <= 1:
-        problems.append(f"MFU is a share of the peak in (0, 1], got {budget.mfu:g}.")
+    problems += _share_problems("Goodput is a share of the time", budget.goodput)
+    problems += _share_problems("Realised speed is a share", budget.realised)
+    problems += _share_problems("MFU is a share of the peak", budget.mfu)
     price = budget.price_usd_per_hour
     if price is not None and not (np.isfinite(price) and price >= 0):
         problems.append(f"The price must be zero or more, got {price:g} USD per hour.")
@@ -369,6 +372,14 @@ def _budget_problems(budget: Budget) -> list[str]:
     if not (np.isfinite(inference) and inference >= 0):
         problems.append(f"Inference tokens must be zero or more, got {inference:g}.")
     return problems
+
+
+def _share_problems(rule: str, value: float | None) -> list[str]:
+    """Refuse a share outside (0, 1]; of a percentage, say how it is written as a share."""
+    if value is None or 0 < value <= 1:
+        return []
+    meant = f"; {value:g}% is written {value / 100:g}" if 1 < value <= 100 else ""
+    return [f"{rule} in (0, 1], got {value:g}{meant}."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -159,6 +159,17 @@ def find_dataset(id: str) -> Dataset:
     )
 
 
+def title_of(id: str) -> str:
+    """Return the title of a data set by its id; of any other table, the id that it goes by.
+
+    Examples
+    --------
+    >>> title_of("pile-cerebras-pythia"), title_of("my-runs")
+    ('Cerebras-GPT and Pythia on the Pile', 'my-runs')
+    """
+    return next((dataset.title for dataset in list_datasets() if dataset.id == id), id)
+
+
 def datasets_for(role: DatasetRole) -> tuple[Dataset, ...]:
     """Return the data sets that have a role, in the order to show them.
 

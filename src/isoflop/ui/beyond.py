@@ -45,9 +45,9 @@ def method(fitted: Fitted | None) -> Method:
         BY,
         key="by",
         default="average",
-        help="All laws of the catalog that suit the table, each weighted by how it predicted the "
-        "table's own largest runs; or the law that is chosen here. Either band allows for the "
-        "distance from the rows, as measured on public tables.",
+        help="All laws of the catalog that suit the table, each weighted by how well it predicted "
+        "the table's own largest runs; or only the law that is chosen here. Either band allows for "
+        "the distance beyond the data, as measured on public tables.",
         style="row",
     )
 
@@ -104,14 +104,14 @@ def show(found: Outlook, *, key: str) -> None:
     """Draw each law's prediction and the parts of the width, and say what would narrow it."""
     if found.ahead is None:
         if found.reason:
-            st.caption(messages.plain(f"By the plan's own law alone: {found.reason}"))
+            st.caption(messages.plain(f"Only the plan's own law predicts. {found.reason}"))
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
         panels.drawn(
             plot.extrapolation(found.ahead, theme=APP),
             key=key,
-            title="What each law says, and why the band is as wide as it is",
+            title="What each law predicts, and what widens the band",
         )
     with right:
         _words(found)
@@ -123,7 +123,7 @@ def _words(found: Outlook) -> None:
         st.markdown(f"**{messages.plain(advice)}**")
         asked = {name: st.query_params[name] for name in st.query_params}
         st.link_button(
-            "Design the runs that would",
+            "Design these runs",
             shell.link("fit", asked | {"section": "Next runs", "fit.aim": "agreement"}),
             icon=":material/arrow_forward:",
         )
@@ -132,8 +132,9 @@ def _words(found: Outlook) -> None:
         said.append(f"**Best size**: {messages.plain(found.sizes.verdict())}")
     st.markdown("\n\n".join(said))
     tested = (
-        "On public tables, bands made this way held about nine in ten larger runs; they allow laws "
-        "to misjudge further gain, and more where they disagree. Not promised for one table alone."
+        "On public tables, bands made this way contained about nine in ten larger runs. They allow "
+        "for laws that misjudge further gains, and for more where laws disagree. That is no "
+        "promise for any one table."
     )
     refused = found.ahead.refused
     names = ", ".join(label for label, _ in refused)

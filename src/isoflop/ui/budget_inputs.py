@@ -20,7 +20,7 @@ from isoflop.planning import (
 )
 from isoflop.planning.budget import model_flop_per_s
 from isoflop.ui import inputs, messages, option_inputs
-from isoflop.units import DAY_S, format_quantity, parse_quantity
+from isoflop.units import DAY_S, accelerator_time, format_quantity
 
 DEFAULT_COUNT = 512
 DEFAULT_TIME_S = 30 * DAY_S
@@ -170,8 +170,9 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
         return Budget(usd=usd, **rest)
     second = Budget(wall_time_s=1.0, **rest)
 
-    def device_time(text: str) -> float:
-        return parse_quantity(text, "accelerator_seconds") / second.count
+    def flop_of(text: str) -> float | None:
+        each_s = time_of_each(text, accelerator, second.count)
+        return None if each_s is None else each_s * model_flop_per_s(second, accelerator)
 
     if mode == "flop":
         made = option_inputs.quantity(
@@ -179,22 +180,46 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
             "compute_flop",
             key="flop",
             default=1e23,
-            kind=replace(
-                inputs.COMPUTE,
-                also=lambda text: device_time(text) * model_flop_per_s(second, accelerator),
-            ),
-            note="Or 500 GPU-days.",
+            kind=replace(inputs.COMPUTE, also=flop_of),
+            note="Accelerators times time can be given, too: 500 GPU-days.",
         )
         return Budget(compute_flop=made, **rest)
-    time_s = option_inputs.quantity(
+    return Budget(wall_time_s=time(accelerator, second.count), **rest)
+
+
+def time(accelerator: Accelerator, n_accelerators: int) -> float:
+    """Draw how long the accelerators work, and return it."""
+    return option_inputs.quantity(
         Budget,
         "wall_time_s",
         key="time",
         default=DEFAULT_TIME_S,
-        kind=replace(inputs.TIME, also=device_time),
-        note="Or 500 GPU-days, for all accelerators together.",
+        kind=replace(
+            inputs.TIME, also=lambda text: time_of_each(text, accelerator, n_accelerators)
+        ),
+        note="Accelerators times time can be given, too: 500 GPU-days.",
     )
-    return Budget(wall_time_s=time_s, **rest)
+
+
+def time_of_each(text: str, accelerator: Accelerator, n_accelerators: int) -> float | None:
+    """Return the seconds that each accelerator works, of a text such as ``500 H100-days``.
+
+    None where the text does not give accelerators times a time.
+
+    Raises
+    ------
+    UnitError
+        If it names another accelerator than the one that is chosen.
+    """
+    found = accelerator_time(text)
+    if found is None:
+        return None
+    if not accelerator.is_called(found.device):
+        raise UnitError(
+            f"{found.device} is not the accelerator that is chosen, {accelerator.label}.",
+            hint="Choose it under Accelerator, or write GPU-days.",
+        )
+    return found.seconds / n_accelerators
 
 
 def size() -> float | None:

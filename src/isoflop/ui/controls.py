@@ -27,7 +27,16 @@ from isoflop.planning.inputs import other_inputs
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.simulated import Design
-from isoflop.ui import inputs, messages, option_inputs, panels, resolve, restrictions, uploads
+from isoflop.ui import (
+    enter,
+    inputs,
+    messages,
+    option_inputs,
+    panels,
+    resolve,
+    restrictions,
+    uploads,
+)
 from isoflop.ui.data import understood
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
@@ -44,7 +53,8 @@ from isoflop.ui.state import (
 PARAMETERS = "parameter"
 """Of the address: names of a typed formula that are parameters, though they read like a column."""
 _DECLARED = "formula.parameters"
-_ANSWERED = "formula.answered"
+_APPLIED = "formula.applied"
+"""Of the session: the page is to run again with the formula as it is."""
 _FOLLOWS = "law.follows"
 """Of the session: the law is to be that of the table just chosen."""
 FREE_INPUT = "x"
@@ -317,7 +327,7 @@ def _declared(formula: str) -> tuple[str, ...]:
 @st.fragment
 def _formula_field(source: LossTable) -> None:
     """Preview the formula while it is typed; the page follows when it is applied."""
-    if st.session_state.pop(_ANSWERED, False):
+    if st.session_state.pop(_APPLIED, False):
         st.rerun()
     text = st.text_input(
         "Formula",
@@ -327,8 +337,9 @@ def _formula_field(source: LossTable) -> None:
         live="300ms",
         max_chars=500,
         help="N, D, C, the table's columns and its file's headers are inputs; every other name is "
-        "fitted.",
+        "fitted. Enter fits the law.",
     )
+    enter.applies("formula", _apply)
     try:
         found = formula_names(text or "", source, params=_declared(text or ""))
         if found.questions:
@@ -343,6 +354,10 @@ def _formula_field(source: LossTable) -> None:
     st.caption(messages.plain(" ".join([f"Fits {', '.join(law.param_names)}.", *renamed])))
     if st.button("Fit this law", type="primary", icon=":material/play_arrow:", width="stretch"):
         st.rerun()
+
+
+def _apply() -> None:
+    st.session_state[_APPLIED] = True
 
 
 def _ask(formula: str, questions: Sequence[NameQuestion]) -> None:
@@ -370,12 +385,12 @@ def _ask(formula: str, questions: Sequence[NameQuestion]) -> None:
 
 def _write_column(formula: str, name: str, written: str) -> None:
     st.session_state["formula"] = rename(formula, name, written)
-    st.session_state[_ANSWERED] = True
+    _apply()
 
 
 def _declare(name: str) -> None:
     st.session_state[_DECLARED] = (*st.session_state[_DECLARED], name)
-    st.session_state[_ANSWERED] = True
+    _apply()
 
 
 def fit_options(source: LossTable, law: Law | None = None) -> FitOptions:

@@ -11,39 +11,53 @@ from types import MappingProxyType
 import streamlit as st
 
 from isoflop.fitting import Fit
-from isoflop.fitting.extrapolation import Extrapolation
 from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.sheets import unit_of
 from isoflop.plot import axes
 from isoflop.ui import messages
+from isoflop.ui.resolve import Fitted
 from isoflop.units import Dimension, format_number, format_quantity
 
 NO_OUTLOOK = Outlook(ahead=None, sizes=None)
 """Where nothing but the plan's own fit says anything."""
 
 
-def train(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
-    """Say in Markdown what to train on what, and which limit binds."""
-    best = "" if plan.basis == "chosen" else "the best plan within the limits, "
-    text = (
+def train(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
+    """Say in Markdown what to train on what, by which law and table, and which limit binds."""
+    run = (
         f"Train **{format_number(plan.params)} parameters** on **{format_number(plan.tokens)} "
-        f"tokens** with {_means(plan)}: {best}{_predicted(plan, seen.ahead)}. {_binding(plan)}"
+        f"tokens** with {_means(plan)}."
     )
-    return f"{text.rstrip()} {_disagreement(seen)}".rstrip()
+    best = "" if plan.basis == "chosen" else "this is the best plan within the limits: "
+    case = f"{_by(fitted, seen)}, {best}{_predicted(plan, seen)}."
+    parts = (run, case, _gap(plan, fitted, seen), _binding(plan), _disagreement(seen))
+    return " ".join(part for part in parts if part)
 
 
-def reach(plan: Plan, seen: Outlook = NO_OUTLOOK) -> str:
-    """Say in Markdown what a budget reaches, and how far that extrapolates."""
+def reach(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
+    """Say in Markdown what a budget reaches, by which law and table, how far beyond the data."""
     model = f"**{format_number(plan.params)} parameters**{_give_or_take(seen)}"
     tokens = f"**{format_number(plan.tokens)} tokens**"
     if plan.basis == "compute-optimal":
-        run = f"the best model has {model} and sees {tokens}"
+        run = f"the best model for {_means(plan)} has {model} and sees {tokens}"
     else:
-        run = f"a model of {model} sees {tokens}"
-    beyond = "" if seen.ahead is not None else f" {_extrapolation(plan)}"
-    text = f"With {_means(plan)}, {run}: {_predicted(plan, seen.ahead)}.{beyond}"
-    return f"{text} {_disagreement(seen)}".rstrip()
+        run = f"with {_means(plan)}, a model of {model} sees {tokens}"
+    case = f"{_by(fitted, seen)}, {run}: {_predicted(plan, seen)}."
+    parts = (case, _gap(plan, fitted, seen), _disagreement(seen))
+    return " ".join(part for part in parts if part)
+
+
+def _by(fitted: Fitted, seen: Outlook) -> str:
+    """Name the law and the table that speak."""
+    if seen.ahead is not None:
+        by = seen.ahead.by
+    elif fitted.published is not None:
+        by = f"the published fit {fitted.published.label}"
+    else:
+        by = f"one law alone ({fitted.fit.law.label})"
+    title = fitted.table.provenance.title or fitted.table.id
+    return f"By **{messages.plain(by)}** on **{messages.plain(title)}**"
 
 
 def _disagreement(seen: Outlook) -> str:
@@ -51,7 +65,7 @@ def _disagreement(seen: Outlook) -> str:
 
 
 def _give_or_take(seen: Outlook) -> str:
-    return "" if seen.sizes is None else f" (x/÷ {seen.sizes.factor:.2g})"
+    return "" if seen.sizes is None else f" (×/÷ {seen.sizes.factor:.2g})"
 
 
 def _means(plan: Plan) -> str:
@@ -60,23 +74,34 @@ def _means(plan: Plan) -> str:
     return f"**{cost.accelerators:,} {messages.plain(plan.accelerator)} for {time}**"
 
 
-def _predicted(plan: Plan, ahead: Extrapolation | None) -> str:
+def _predicted(plan: Plan, seen: Outlook) -> str:
+    """Say what is predicted, with its band."""
+    loss, ahead = plan.loss, seen.ahead
+    interval = plan.loss_interval
+    band = "" if interval is None else f"{_span(interval, '.3f')} at {interval.level:.0%}"
     if ahead is not None:
-        return _beyond(plan, ahead)
-    text = f"predicted {messages.plain(plan.response)} **{plan.loss:.3f}** {unit_of(plan)}".rstrip()
-    if plan.loss_interval is None:
-        return text
-    return f"{text} ({_span(plan.loss_interval, '.3f')} at {plan.loss_interval.level:.0%})"
+        loss = ahead.centre[0]
+        band = f"{ahead.lower[0]:.3f} to {ahead.upper[0]:.3f}, {ahead.band_name(0)}"
+    value = f"predicted {messages.plain(plan.response)} **{loss:.3f}** {unit_of(plan)}".rstrip()
+    return f"{value} ({band})" if band else value
 
 
-def _beyond(plan: Plan, ahead: Extrapolation) -> str:
-    """Say what is predicted, by which laws on which table, and how far beyond it."""
-    value = f"predicted {plan.response} **{ahead.centre[0]:.3f}** {unit_of(plan)}".rstrip()
-    return (
-        f"{value} ({ahead.lower[0]:.3f} to {ahead.upper[0]:.3f}, {ahead.band_name(0)}), by "
-        f"**{messages.plain(ahead.by)}** on {messages.plain(ahead.of_rows)}, "
-        f"**{messages.plain(ahead.where(0))}**"
-    )
+def _gap(plan: Plan, fitted: Fitted, seen: Outlook) -> str:
+    """Say how far beyond the data that lies."""
+    if seen.ahead is not None:
+        return f"That is **{messages.plain(seen.ahead.where(0))}**."
+    return f"That is **{furthest(plan, fitted.fit)}**."
+
+
+def furthest(plan: Plan, fit: Fit) -> str:
+    """Say in Markdown how far beyond the data the input lies that is farthest from it."""
+    symbol, decades = plan.furthest
+    if decades == 0:
+        return "within the data"
+    column = next(item.column for item in fit.law.inputs if item.symbol == symbol)
+    side = "beyond" if decades > 0 else "below"
+    name = messages.plain(axes.column_name(column).lower())
+    return f"{abs(decades):.1f} decades of {name} {side} the data"
 
 
 def _binding(plan: Plan) -> str:
@@ -85,18 +110,13 @@ def _binding(plan: Plan) -> str:
         return ""
     first = plan.binding[0]
     names = " and ".join(limit.label.lower() for limit in plan.binding)
-    verb = "binds" if len(plan.binding) == 1 else "bind"
-    return (
-        f"**{names.capitalize()}** {verb}; a tenth more {first.label.lower()} would lower the "
-        f"{messages.plain(plan.response)} by **{first.gain:.4f}**."
+    gain = (
+        f"10% more {first.label.lower()} would lower the {messages.plain(plan.response)} by "
+        f"**{first.gain:.4f}**."
     )
-
-
-def _extrapolation(plan: Plan) -> str:
-    _, decades = plan.furthest
-    if decades == 0:
-        return "That is within the fitted rows."
-    return f"That extrapolates **{abs(decades):.1f} decades** beyond the fitted rows."
+    if len(plan.binding) == 1:
+        return f"The limit that binds is **{names}**: {gain}"
+    return f"The limits that bind are **{names}**: {gain}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +172,7 @@ def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
             help=f"By {ahead.by}, on {ahead.of_rows}; {ahead.band_name(0)}.",
         )
     spread = _span(plan.loss_interval, ".3f")
-    help = f"Mean {plan.response} of such a run, with its confidence interval."
+    help = f"Mean {plan.response} of such runs, with its confidence interval."
     if plan.loss_prediction is not None:
         level = plan.loss_prediction.level
         help += f" One new run lies in {_span(plan.loss_prediction, '.3f')} at {level:.0%}."
@@ -169,35 +189,36 @@ def _params(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         return _Figure(
             label="Model size N",
             value=format_number(plan.params),
-            note=f"x/÷ {sizes.factor:.2g}: {format_number(sizes.lower)} to "
+            note=f"×/÷ {sizes.factor:.2g}: {format_number(sizes.lower)} to "
             f"{format_number(sizes.upper)}",
-            help=f"Parameters. All laws with an optimum together: {sizes.verdict()}",
+            help=f"Parameters. By all laws that have an optimum: {sizes.verdict()}",
         )
     return _Figure(
         label="Model size N",
         value=format_number(plan.params),
         note=_numbers(plan.params_interval) or f"parameters, {plan.basis}",
-        help="Parameters, with their interval over the resampled fits.",
+        help="Parameters, with an interval over the bootstrap fits.",
     )
 
 
 def _tokens(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
+    repeated = f", and each unique token is seen {plan.epochs:.1f} times"
+    per_param = f"{format_number(plan.tokens_per_param)} tokens per parameter"
     if (sizes := seen.sizes) is not None:
         return _Figure(
             label="Training data D",
             value=format_number(plan.tokens),
-            note=f"x/÷ {sizes.tokens_factor:.2g}: {format_number(sizes.tokens_lower)} to "
+            note=f"×/÷ {sizes.tokens_factor:.2g}: {format_number(sizes.tokens_lower)} to "
             f"{format_number(sizes.tokens_upper)}",
             help="Tokens; their range is what the compute leaves to the range of sizes. "
-            f"{format_number(plan.tokens_per_param)} per parameter.",
+            f"That is {per_param}.",
         )
-    repeated = f", each unique one seen {plan.epochs:.1f} times" if plan.epochs > 1.01 else ""
     return _Figure(
         label="Training data D",
         value=format_number(plan.tokens),
         note=_numbers(plan.tokens_interval) or f"tokens, {plan.basis}",
-        help="Tokens, with their interval over the resampled fits; "
-        f"{format_number(plan.tokens_per_param)} per parameter{repeated}.",
+        help="Tokens, with an interval over the bootstrap fits. "
+        f"That is {per_param}{repeated if plan.epochs > 1.01 else ''}.",
     )
 
 
@@ -206,7 +227,7 @@ def _tokens_per_param(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         label="Tokens per parameter",
         value=format_number(plan.tokens_per_param),
         note=f"at {format_quantity(plan.compute_flop, 'flop')}",
-        help="D / N, and the training compute C.",
+        help="D / N, at the training compute C.",
     )
 
 
@@ -224,8 +245,8 @@ def _wall_time(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         label="Wall time",
         value=format_quantity(plan.cost.wall_time_s, "seconds"),
         note=_ends(plan.cost.wall_time_interval, "seconds")
-        or f"{plan.cost.accelerators:,} side by side",
-        help="From start to end, failures and restarts included; 80% of runs should lie in the "
+        or f"{plan.cost.accelerators:,} accelerators in parallel",
+        help="From start to end, failures and restarts included; 80% of runs should lie in this "
         "range.",
     )
 
@@ -248,7 +269,7 @@ def _cost(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         note="US dollars"
         if hourly is None
         else f"at {format_quantity(hourly, 'usd_per_hour')} each",
-        help="US dollars, for the accelerators alone.",
+        help="In US dollars, for the accelerators alone.",
     )
 
 
@@ -260,10 +281,10 @@ def _money(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         note = ", ".join(f"{name} {format_quantity(value, 'usd')}" for name, value in parts)
     spread = _ends(cost.usd_interval, "usd")
     return _Figure(
-        label="Money",
+        label="Total cost",
         value="no price" if cost.usd is None else format_quantity(cost.usd, "usd"),
         note=spread or note,
-        help=f"US dollars, all that is asked for: {note}.",
+        help=f"In US dollars, with everything that is counted: {note}.",
     )
 
 
@@ -273,7 +294,8 @@ def _energy(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         label="Energy",
         value="unknown" if cost.energy_j is None else format_quantity(cost.energy_j, "joules"),
         note="no power figure" if cost.carbon_kg is None else _carbon(cost.carbon_kg),
-        help="Thermal design power, times hours, hosts and PUE; carbon by the grid's intensity.",
+        help="Thermal design power times hours, with hosts and PUE; carbon by the intensity of the "
+        "grid.",
     )
 
 
@@ -289,30 +311,21 @@ def _storage(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         label="Storage",
         value=format_quantity(storage.total_bytes, "bytes"),
         note=f"{format_quantity(storage.data_bytes, 'bytes')} of tokenised data",
-        help="Tokenised data, checkpoints kept and logs.",
+        help="Tokenised data, the checkpoints that are kept, and logs.",
     )
 
 
 def _extrapolated(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if (ahead := seen.ahead) is not None:
-        return _Figure(
-            label="Extrapolation",
-            value=f"{ahead.decades[0]:.2f} decades",
-            note=ahead.where(0).partition(" decades ")[2] or ahead.where(0),
-            help=f"Powers of ten beyond the rows; bands were tested up to {ahead.most_decades:g}.",
-        )
-    symbol, decades = plan.furthest
-    note = "within the rows"
-    if decades:
-        column = next(item.column for item in fit.law.inputs if item.symbol == symbol)
-        side = "above" if decades > 0 else "below"
-        note = f"{axes.column_name(column).lower()} {side} the rows"
-    return _Figure(
-        label="Extrapolation",
-        value=f"{abs(decades):.1f} decades",
-        note=note,
-        help="Furthest distance of any input from the fitted rows, in powers of ten.",
-    )
+        decades, where = float(ahead.decades[0]), ahead.where(0)
+        value = f"{max(decades, 0.0):.2f} decades"
+        help = f"Powers of ten beyond the data; bands were tested up to {ahead.most_decades:g}."
+    else:
+        where = furthest(plan, fit)
+        value = f"{abs(plan.furthest[1]):.1f} decades"
+        help = "How far the input that is farthest from the data lies beyond it, in powers of ten."
+    note = where.partition(" decades ")[2] or where
+    return _Figure(label="Extrapolation", value=value, note=note, help=help)
 
 
 FIGURES: Mapping[str, Callable[[Plan, Fit, Outlook], _Figure]] = MappingProxyType(

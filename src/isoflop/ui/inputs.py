@@ -8,6 +8,7 @@ checked again here, and junk falls back to the default.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -18,7 +19,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop.errors import UnitError
 from isoflop.ui import messages
-from isoflop.units import DAY_S, HOUR_S, Dimension, format_quantity, parse_quantity
+from isoflop.units import (
+    DAY_S,
+    HOUR_S,
+    Dimension,
+    format_quantity,
+    parse_quantity,
+    parse_share,
+)
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -42,8 +50,8 @@ class Quantity:
     lower, upper : float
         Smallest and largest value accepted; a lower end of None means above zero.
     also : callable or None
-        Reads text of another kind that amounts to this one, such as accelerator-days to FLOP;
-        raises UnitError for what it cannot read.
+        Reads text of another kind that amounts to this one, such as accelerator-days to FLOP; None
+        for text that is not of that kind either.
     """
 
     dimension: Dimension
@@ -53,7 +61,16 @@ class Quantity:
     is_whole: bool = False
     lower: float | None = None
     upper: float = math.inf
-    also: Callable[[str], float] | None = None
+    also: Callable[[str], float | None] | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of a whole, which a bare 45 may say in percent."""
+        return self.dimension == "fraction" and self.upper <= 1
+
+    def label(self, value: float) -> str:
+        """Write a value for the slider: in three digits, a whole number in full."""
+        return self.write(value) if self.is_whole else _in_three_digits(self.write(value))
 
     def read(self, text: str) -> float:
         """Parse what a person typed.
@@ -63,15 +80,8 @@ class Quantity:
         UnitError
             If it is not a quantity of this kind, or not positive, or too large.
         """
-        try:
-            value = parse_quantity(text, self.dimension, default_unit=self.default_unit)
-        except UnitError as problem:
-            if self.also is None:
-                raise
-            try:
-                value = self.also(text)
-            except UnitError:
-                raise problem from None
+        other = None if self.also is None else self.also(text)
+        value = self._literally(text) if other is None else other
         if self.lower is None and not value > 0:
             raise UnitError(f"{text.strip()} is not above zero.", hint="Give a positive value.")
         if self.lower is not None and value < self.lower:
@@ -82,11 +92,43 @@ class Quantity:
             raise UnitError(f"{text.strip()} is not a whole number.")
         return value
 
+    def _literally(self, text: str) -> float:
+        if self.is_share:
+            return parse_share(text)
+        return parse_quantity(text, self.dimension, default_unit=self.default_unit)
+
+    def taken_for(self, text: str) -> str:
+        """Return what a readable text was taken for, where that is not what it says itself."""
+        value = self.read(text)
+        try:
+            is_literal = value == parse_quantity(
+                text, self.dimension, default_unit=self.default_unit
+            )
+        except UnitError:
+            is_literal = False
+        return "" if is_literal else self.label(value)
+
 
 def _log_stops(first: int, last: int, mantissas: Sequence[float]) -> tuple[float, ...]:
     """Return mantissas times the powers of ten from ``first`` up to ``last``."""
     stops = [float(f"{m}e{power}") for power in range(first, last) for m in mantissas]
     return (*stops, float(f"1e{last}"))
+
+
+_DECIMALS = re.compile(r"\d+\.\d+")
+
+
+def _in_three_digits(text: str) -> str:
+    """Return text with its decimal fractions rounded to three significant digits."""
+
+    def rounded(found: re.Match[str]) -> str:
+        if len(found[0].replace(".", "").lstrip("0")) <= 3:
+            return found[0]
+        value = float(found[0])
+        decimals = 2 - math.floor(math.log10(value)) if value else 0
+        return f"{round(value, max(decimals, 0)):.12g}"
+
+    return _DECIMALS.sub(rounded, text)
 
 
 def _plain_number(value: float) -> str:
@@ -229,11 +271,11 @@ def quantity(
         st.session_state[slider_key] = value
     row.select_slider(
         label,
-        options=sorted({*kind.stops, value}),
+        options=_on_slider(kind, value),
         # The first run of a page still sees the state of the last page's slider of that name, which
         # says nothing to the new one: it starts at its default.
         value=None if is_moved else value,
-        format_func=kind.write,
+        format_func=kind.label,
         key=slider_key,
         help=help,
         on_change=_copy_slider_to_text,
@@ -242,7 +284,7 @@ def quantity(
     row.text_input(
         f"{label}, typed",
         value=first,
-        placeholder=kind.write(default),
+        placeholder=kind.label(default),
         key=key,
         bind="query-params",
         label_visibility="collapsed",
@@ -250,7 +292,15 @@ def quantity(
     )
     if problem:
         st.caption(f":red[{messages.plain(problem.summary)} {messages.plain(problem.hint)}]")
+    elif text and text.strip() and (taken := kind.taken_for(text)):
+        st.caption(f"Read as {messages.plain(taken)}.")
     return value
+
+
+def _on_slider(kind: Quantity, value: float) -> list[float]:
+    """Return the stops of a slider and a value, one of each label, which the browser knows."""
+    by_label = {kind.label(stop): stop for stop in kind.stops} | {kind.label(value): value}
+    return sorted(by_label.values())
 
 
 def _text_of(key: str, first: str) -> str | None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from isoflop.errors import IsoflopError
-from isoflop.notices import Notice, Severity
+from isoflop.notices import Notice, Severity, by_severity
 
 logger = logging.getLogger("isoflop.ui")
 
@@ -23,7 +23,6 @@ _ICONS: dict[Severity, str] = {
     "warning": ":orange[:material/warning:]",
     "info": ":gray[:material/info:]",
 }
-_ORDER: tuple[Severity, ...] = ("serious", "warning", "info")
 
 
 class Unfinished(Exception):
@@ -172,23 +171,10 @@ def show_what_was_left() -> None:
         st.warning(plain(text), icon=":material/warning:")
 
 
-def notices(found: Sequence[Notice], assumed: str = "") -> None:
-    """List soft findings, the most serious first, each with what to do about it.
-
-    Parameters
-    ----------
-    found : sequence of Notice
-    assumed : str
-        What was taken for granted, which stands above them.
-    """
-    lines = [_assumption(assumed)] if assumed else []
-    lines += [_notice(one) for one in sorted(found, key=_severity)]
-    if lines:
-        st.markdown("\n\n".join(lines))
-
-
-def _severity(found: Notice) -> int:
-    return _ORDER.index(found.severity)
+def notices(found: Sequence[Notice]) -> None:
+    """List soft findings, the most serious first, each with what to do about it."""
+    if found:
+        st.markdown("\n\n".join(map(_notice, by_severity(found))))
 
 
 def _notice(found: Notice) -> str:
@@ -198,8 +184,4 @@ def _notice(found: Notice) -> str:
 
 def assumption(text: str) -> None:
     """Say what was taken for granted because nothing said otherwise."""
-    st.markdown(_assumption(text))
-
-
-def _assumption(text: str) -> str:
-    return f":gray[:material/info:] {plain(text)}"
+    st.markdown(f":gray[:material/info:] {plain(text)}")

@@ -106,6 +106,19 @@ def table(table_id: str, full: LossTable) -> LossTable:
         return full
 
 
+def without(table_id: str, full: LossTable, is_left_away: Callable[[Exclusion], bool]) -> LossTable:
+    """Return a table as it would be fitted without some of the exclusions decided about it.
+
+    Raises
+    ------
+    TableError
+        If it cannot be prepared so.
+    """
+    preparation = of(table_id, full)
+    rest = tuple(one for one in preparation.exclusions if not is_left_away(one))
+    return _prepare(full, replace(preparation, exclusions=rest))
+
+
 def _mirror(preparation: Preparation, usual_one: Preparation) -> None:
     text = "" if preparation == usual_one else preparation_to_text(preparation) or "{}"
     if not text or len(text) > MAX_TEXT_CHARACTERS:

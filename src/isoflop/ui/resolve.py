@@ -167,7 +167,18 @@ def fitted(choice: FitChoice) -> Fitted:
     IsoflopError
         If the table cannot be had, the law is malformed, or it cannot be fitted to the rows.
     """
-    part = rows_of(table(choice.table), choice.families)
+    return fitted_to(choice, table(choice.table))
+
+
+def fitted_to(choice: FitChoice, whole: LossTable) -> Fitted:
+    """Return the fit that a choice asks for to other rows of its table.
+
+    Raises
+    ------
+    IsoflopError
+        As `fitted`.
+    """
+    part = rows_of(whole, choice.families)
     chosen, published = law(choice, part)
     if published is not None:
         return Fitted(table=part, fit=evaluate_published(published, part), published=published)

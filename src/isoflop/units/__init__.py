@@ -32,6 +32,7 @@ from isoflop.units.parse import (
     unit_factor,
     with_decimal_point,
 )
+from isoflop.units.written import AcceleratorTime, accelerator_time, parse_share
 
 __all__ = [
     "DAY_S",
@@ -42,12 +43,15 @@ __all__ = [
     "WATT_HOUR_J",
     "WEEK_S",
     "YEAR_S",
+    "AcceleratorTime",
     "Dimension",
+    "accelerator_time",
     "counted",
     "format_number",
     "format_quantity",
     "parse_number",
     "parse_quantity",
+    "parse_share",
     "unit_factor",
     "with_decimal_point",
 ]

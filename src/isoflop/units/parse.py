@@ -70,7 +70,9 @@ _TIME = {
     "month": MONTH_S, "months": MONTH_S, "y": YEAR_S, "yr": YEAR_S, "year": YEAR_S,
     "years": YEAR_S,
 }  # fmt: skip
-_DEVICES = ("gpu", "tpu", "chip", "device", "accelerator", "node", "cpu", "core")
+DEVICES = ("gpu", "tpu", "chip", "device", "accelerator", "node", "cpu", "core")
+DEVICE_TIMES = {unit: size for unit, size in _TIME.items() if unit not in {"m", "ms", "us", "y"}}
+"""Seconds of each unit of time that may stand behind a device."""
 
 
 def _prefixed(*names: str) -> dict[str, float]:
@@ -111,10 +113,7 @@ _UNITS: dict[Dimension, dict[str, float]] = {
     "bytes_per_s": _rates(_byte_units()),
     "seconds": _TIME,
     "accelerator_seconds": {
-        device + time: size
-        for device in _DEVICES
-        for time, size in _TIME.items()
-        if time not in {"m", "ms", "us", "y"}
+        device + time: size for device in DEVICES for time, size in DEVICE_TIMES.items()
     },
     "usd": _plain("usd", "dollar", "dollars"),
     "usd_per_hour": {
@@ -152,7 +151,7 @@ _DESCRIPTIONS: dict[Dimension, tuple[str, str]] = {
 _WITHOUT_BARE_MAGNITUDE: frozenset[Dimension] = frozenset({"seconds", "fraction"})
 
 _NUMBER = re.compile(
-    r"""(?P<sign>[+-]?)\s*(?P<currency>\$?)\s*
+    r"""(?P<sign>[+-]?)\s*(?P<currency>(?:(?:[Uu][Ss])?\$|[Uu][Ss][Dd])?)\s*
     (?P<number>
         \d{1,3}(?:,\d{3})+(?:\.\d+)?            # 1,300,000.5
       | \d{1,3}(?:\ \d{3})+(?:\.\d+)?(?![\d.])  # 1 300 000
@@ -170,6 +169,10 @@ _TYPOGRAPHY = (
 )
 _APOSTROPHES = re.compile(r"(?<=\d)['’](?=\d{3}(?!\d))")  # 1'300'000, as Switzerland writes it
 _FORTRAN = re.compile(r"(?<=\d)[dD](?=[+-]\d{2,3}$)")  # 1.2D+08
+_OTHER_MONEY = re.compile(
+    r"[€£¥₩₹元円]|(?<![A-Za-z])(?:EUR|GBP|CHF|JPY|CNY|RMB|INR|KRW|CAD|AUD|euros?|pounds|yuan|yen)\b",
+    re.IGNORECASE,
+)
 _BITS_OR_BYTES = re.compile(r"[KMGTPE]b(?:/s|ps)?")
 
 
@@ -233,12 +236,17 @@ def parse_quantity(
     UnitError
         If it is not a number, or its unit is unknown or of another dimension.
     """
-    value, rest = _split_number(text, decimal)
+    description, example = _DESCRIPTIONS[dimension]
+    hint = f"Give {description}, such as {example}."
+    try:
+        value, rest = _split_number(text, decimal)
+    except UnitError:
+        _refuse_other_money(text, dimension, hint)
+        raise
     factor = _factor(rest or default_unit, dimension)
     if factor is not None:
         return _finite(_times(value, factor), text)
-    description, example = _DESCRIPTIONS[dimension]
-    hint = f"Give {description}, such as {example}."
+    _refuse_other_money(text, dimension, hint)
     if dimension in {"bytes", "bytes_per_s"} and _BITS_OR_BYTES.fullmatch(rest):
         raise UnitError(
             f'"{_shorten(text)}" could mean bits or bytes.',
@@ -254,6 +262,22 @@ def parse_quantity(
         f'"{_shorten(text)}" cannot be read as {description}.',
         detail=f'The unit "{_shorten(rest)}" is not known.',
         hint=hint,
+    )
+
+
+def _refuse_other_money(text: str, dimension: Dimension, hint: str) -> None:
+    """Say of money in another currency that no exchange rate is assumed."""
+    if _OTHER_MONEY.search(text) is None:
+        return
+    if dimension not in {"usd", "usd_per_hour"}:
+        raise UnitError(
+            f'"{_shorten(text)}" is an amount of money, not {_DESCRIPTIONS[dimension][0]}.',
+            hint=hint,
+        )
+    raise UnitError(
+        f'"{_shorten(text)}" is not in US dollars, and no exchange rate is assumed.',
+        hint=f"Convert it at a rate of your own, and give {_DESCRIPTIONS[dimension][0]}, such as "
+        f"{_DESCRIPTIONS[dimension][1]}.",
     )
 
 
@@ -315,8 +339,10 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
     if exponent.startswith(("^", "**")):  # a bare power: 10^21
         digits, exponent = digits.removesuffix("10") + "1", "e" + exponent.lstrip("^*")
     value = float(digits + exponent)
-    unit = ("usd" + rest if rest.startswith("/") else rest or "usd") if match["currency"] else rest
-    return (-value if match["sign"] == "-" else value), unit
+    if match["currency"]:  # $2M is 2M USD, and $2.50/h is 2.50 USD/h
+        amount, per, time = re.sub(r"\bper\b", "/", rest).partition("/")
+        rest = f"{amount} usd{per}{time}"
+    return (-value if match["sign"] == "-" else value), rest
 
 
 def _times(value: float, factor: float) -> float:

@@ -29,6 +29,7 @@ from isoflop.fitting.extrapolation.result import Extrapolation, LawPrediction
 from isoflop.fitting.predict import band, predict
 from isoflop.fitting.result import Fit
 from isoflop.laws.law import Law
+from isoflop.tables.catalog import title_of
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
 from isoflop.text import aligned
@@ -138,7 +139,7 @@ class Pool:
         head = ("law", "weight", "past error", "cuts", "AICc", "parameters")
         lines = [
             f"{counted(len(cells), 'law')} on {counted(len(found.table.included()), 'row')} of "
-            f"{found.table.id}, weighted by how each predicted its own largest runs",
+            f"{title_of(found.table.id)}, weighted by how each predicted the largest of them",
             "",
             aligned(cells, head),
         ]

@@ -13,6 +13,7 @@ from isoflop import document
 from isoflop.fitting.compare.held_out import SCALES, write_scale
 from isoflop.fitting.extrapolation.constants import Method
 from isoflop.identity import Keyed
+from isoflop.tables.catalog import title_of
 from isoflop.text import aligned, as_html
 from isoflop.units import counted
 
@@ -22,7 +23,7 @@ PARTS: Mapping[str, str] = {
     "noise": "scatter of single runs",
     "draws": "refits to resampled rows",
     "disagreement": "disagreement of the laws",
-    "distance": "distance from the rows",
+    "distance": "distance from the data",
 }
 """What makes a band wide, with its name in words."""
 
@@ -136,7 +137,7 @@ class Extrapolation(Keyed):
         voices = [law for law in self.laws_used if law.weight > 0]
         if self.method == "average":
             return f"the average of {counted(len(voices), 'law')}"
-        return f"one law, {voices[0].label}"
+        return f"one law alone ({voices[0].label})"
 
     def extremes(self, point: int) -> tuple[LawPrediction, LawPrediction] | None:
         """Return the laws that say least and most at a point; None where fewer than two speak.
@@ -231,30 +232,35 @@ class Extrapolation(Keyed):
     @property
     def of_rows(self) -> str:
         """What it rests on, in a few words."""
-        return f"{counted(self.n_rows, 'row')} of {self.table_id}"
+        return f"{counted(self.n_rows, 'row')} of {self.of_table}"
+
+    @property
+    def of_table(self) -> str:
+        """The table by its title, or by its id where that is not of the catalog."""
+        return title_of(self.table_id)
 
     def band_name(self, point: int = 0) -> str:
         """Say what the band at a point is: of 90%, or a scenario where none was tested."""
         if not self.is_scenario[point]:
             return f"{LEVEL:.0%} band"
-        return f"scenario: bands were tested up to {self.most_decades:g} decades"
+        return f"scenario: bands were tested up to {self.most_decades:g} decades beyond the data"
 
     def where(self, point: int = 0) -> str:
-        """Say how far a point lies beyond the rows."""
+        """Say how far a point lies beyond the data."""
         decades = float(self.decades[point])
         what = SCALES.get(self.scale, self.scale)
         if decades <= 0:
-            return f"within the {what} of the rows"
-        return f"{decades:.2f} decades of {what} beyond the rows"
+            return f"within the {what} of the data"
+        return f"{decades:.2f} decades of {what} beyond the data"
 
     def verdict(self, point: int = 0) -> str:
-        """Say in a sentence what is predicted at a point, by what, and how far from the rows."""
+        """Say in a sentence what is predicted at a point, by what, and how far from the data."""
         unit = "" if self.loss_unit == "unknown" else f" {self.loss_unit}"
         place = write_scale(float(self.inputs[self.scale][point]), self.scale)
         return (
-            f"{self.centre[point]:.4g}{unit} at {place} ({self.lower[point]:.4g} to "
-            f"{self.upper[point]:.4g}, {self.band_name(point)}), by {self.by} on "
-            f"{self.of_rows}, {self.where(point)}."
+            f"By {self.by} on {self.of_rows}: loss {self.centre[point]:.4g}{unit} at {place} "
+            f"({self.lower[point]:.4g} to {self.upper[point]:.4g}, {self.band_name(point)}), "
+            f"{self.where(point)}."
         )
 
     def disagreement_dominates(self, point: int = 0) -> bool:
@@ -268,9 +274,12 @@ class Extrapolation(Keyed):
             return ""
         low, high = (write_scale(float(end), self.scale) for end in self.deciding[point])
         if np.isnan(self.deciding[point]).any():
-            return "The laws disagree, by less than one run's scatter could tell: repeat runs."
+            return (
+                "The laws disagree by less than the scatter of one run: repeat runs to tell them "
+                "apart."
+            )
         between = f"at {high}" if low == high else f"between {low} and {high}"
-        return f"The laws disagree: a run {between} would decide."
+        return f"The laws disagree: a run {between} would decide between them."
 
     def summary(self) -> str:
         """Return the prediction as text: verdict, laws, parts of the width, notes."""
@@ -287,12 +296,14 @@ class Extrapolation(Keyed):
         ]
         lines = [*(self.verdict(point) for point in points), ""]
         lines += [aligned(cells, ("law", "weight", "past error", "prediction")), ""]
-        lines += [f"Of the width: {self.parts_text()}."]
+        lines += [f"Width of the band: {self.parts_text()}."]
         lines += [said for said in dict.fromkeys(map(self.advice, points)) if said]
         if self.has_few:
-            lines.append("Few rows or cuts: the wider constants of few rows were taken.")
+            lines.append(
+                "The table has few rows or cuts, so the band is the wider one of few rows."
+            )
         if self.method == "one":
-            lines.append("By one law alone: its band carries no disagreement of laws.")
+            lines.append("One law alone predicts: its band allows for no disagreement of laws.")
         lines += self.notes
         lines += [f"Left out: {label}. {reason}" for label, reason in self.refused]
         return "\n".join(lines)

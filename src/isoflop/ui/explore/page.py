@@ -21,6 +21,8 @@ from isoflop.planning import (
     find_accelerator,
     plan,
 )
+from isoflop.planning.doubts import doubts
+from isoflop.planning.left_out import before_and_after
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.rule import SIX_ND
 from isoflop.planning.scenario import Scenario
@@ -41,6 +43,7 @@ from isoflop.ui import (
 )
 from isoflop.ui.caching import kept
 from isoflop.ui.data import understood
+from isoflop.ui.doubts import Doubts
 from isoflop.ui.reproduce import Latest
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice, Selection
@@ -129,12 +132,12 @@ def show_reading(place: DeltaGenerator, latest: Latest | None) -> None:
             show_losses(shown, seen)
         time.sleep(GATHERING_S)
         with answer:
-            show_plan(shown, seen)
+            serious = show_plan(shown, seen)
         with right:
             show_contours(shown)
         beyond.follow_up(fitted.table, by)
         beyond.show(seen, key="chart.beyond")
-        show_notices(shown)
+        show_notices(shown, serious)
     views.note()
 
 
@@ -167,14 +170,16 @@ def _outlook(shown: View, by: Method) -> Outlook:
     return beyond.seen(shown.fitted, shown.plan, by, rule=SIX_ND, fixed=fixed)
 
 
-def show_plan(shown: View, seen: Outlook) -> None:
-    """Write the plan as a paragraph, then as large figures."""
+def show_plan(shown: View, seen: Outlook) -> DeltaGenerator:
+    """Write the plan as a paragraph, then as large figures; return the place between them."""
     if shown.plan is None:
         if shown.problem is not None:
             messages.show(shown.problem)
-        return
-    st.markdown(headline.reach(shown.plan, seen))
+        return st.container()
+    st.markdown(headline.reach(shown.plan, shown.fitted, seen))
+    serious = st.container()
     headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
+    return serious
 
 
 def show_losses(shown: View, seen: Outlook) -> None:
@@ -210,26 +215,48 @@ def show_contours(shown: View) -> None:
     panels.drawn(figure, key="chart.contours", title="Isoloss contours")
 
 
-def show_notices(shown: View) -> None:
-    """List everything that should make a reader doubt the answer."""
-    found: list[Notice] = list(shown.fitted.fit.notices)
-    if shown.plan is not None:
-        found += shown.plan.notices
-        found += influence(shown)
-    show_doubts(shown)
-    found += uploads.notices(shown.selection.table.id)
-    messages.notices(found, "" if shown.plan is None else shown.plan.assumption or "")
+def show_notices(shown: View, serious: DeltaGenerator) -> None:
+    """List what should make a reader doubt the answer, serious notices in their place."""
+    found = Doubts(
+        choice=shown.selection,
+        fitted=shown.fitted,
+        found=notices(shown),
+        change=lambda before: _change(shown, before),
+    )
+    with serious:
+        found.serious()
+    show_limits_of_rows(shown)
+    found.others("" if shown.plan is None else shown.plan.assumption)
     panels.unusable_cells(shown.selection.table.id)
 
 
-def show_doubts(shown: View) -> None:
-    """Say what the rows cannot bear."""
+def notices(shown: View) -> tuple[Notice, ...]:
+    """Return everything that should make a reader doubt the answer."""
+    return doubts(
+        shown.fitted.fit,
+        shown.fitted.table,
+        shown.plan,
+        fixed=shown.selection.fixed,
+        more=uploads.notices(shown.selection.table.id),
+    )
+
+
+def _change(shown: View, before: Fitted) -> str:
+    """Say what the rows between two fits did to the plan; empty where one of them has none."""
+    planned = view(shown.selection, before).plan
+    if planned is None or shown.plan is None:
+        return ""
+    return before_and_after(planned, shown.plan, shown.plan.response)
+
+
+def show_limits_of_rows(shown: View) -> None:
+    """Say what the rows of the table cannot show."""
     if "loss" not in shown.fitted.table.included():
         return
-    doubts = resolve.rows_can_bear(shown.fitted.table).doubts
-    if doubts:
-        said = "; ".join(doubts)
-        st.caption(messages.plain(f"What these rows cannot bear: {said}."))
+    found = resolve.rows_can_bear(shown.fitted.table).doubts
+    if found:
+        said = "; ".join(found)
+        st.caption(messages.plain(f"Limits of these rows: {said}."))
 
 
 def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
@@ -259,7 +286,7 @@ def keep(latest: Latest, choice: FitChoice, shown: View, seen: Outlook) -> None:
         options=PlanOptions(params=selection.params),
     )
     latest.of = reproduce.taken(choice, shown.fitted, scenario, shown.plan, seen)
-    latest.notices = lambda: influence(shown)
+    latest.notices = lambda: notices(shown)
 
 
 def show_downloads(latest: Latest) -> None:
@@ -270,18 +297,6 @@ def show_downloads(latest: Latest) -> None:
             reproduce.script_file(latest, "isoflop_fit.py"),
             *reproduce.report_files(latest),
         ]
-    )
-
-
-def influence(shown: View) -> tuple[Notice, ...]:
-    """Say which rows move the plan."""
-    if shown.plan is None:
-        return ()
-    return resolve.influence(
-        shown.fitted.fit,
-        shown.fitted.table,
-        shown.plan.compute_flop,
-        fixed=shown.selection.fixed,
     )
 
 

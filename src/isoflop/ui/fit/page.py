@@ -8,8 +8,11 @@ import streamlit as st
 
 from isoflop.errors import PlanError
 from isoflop.planning import compute_flop
-from isoflop.ui import budget_inputs, controls, messages, resolve
+from isoflop.planning.doubts import doubts
+from isoflop.planning.left_out import before_and_after
+from isoflop.ui import budget_inputs, controls, messages, resolve, uploads
 from isoflop.ui.data import understood
+from isoflop.ui.doubts import Doubts
 from isoflop.ui.fit import bands as fit_bands
 from isoflop.ui.fit import design as fit_design
 from isoflop.ui.fit import influence as fit_influence
@@ -18,6 +21,8 @@ from isoflop.ui.fit import parameters as fit_parameters
 from isoflop.ui.fit import residuals as fit_residuals
 from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import LEVEL, View
+from isoflop.ui.resolve import Fitted
+from isoflop.ui.state import FitChoice
 from isoflop.units import counted, format_number, format_quantity
 
 SECTIONS: dict[str, Callable[[View], None]] = {
@@ -44,21 +49,32 @@ def show() -> None:
             hint="Choose the same law to fit it to these rows, and compare.",
         )
     shown = fit_view.view(choice, fitted, compute_flop(budget, accelerator))
+    found = _doubts(choice, shown)
+    found.serious()
     show_figures(shown)
-    messages.notices(
-        [
-            *fitted.fit.notices,
-            *shown.notices,
-            *resolve.influence(
-                fitted.fit, fitted.table, shown.target.compute_flop, fixed=choice.fixed
-            ),
-        ]
-    )
+    found.others()
     tabs = st.tabs(list(SECTIONS), key="section", on_change="rerun", bind="query-params")
     for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
         if tab.open:
             with tab, messages.boundary():
                 draw(shown)
+
+
+def _doubts(choice: FitChoice, shown: View) -> Doubts:
+    """Return everything that should make a reader doubt the fit and its optimum at the budget."""
+    fitted, target = shown.fitted, shown.target
+
+    def change(before: Fitted) -> str:
+        return before_and_after(
+            fit_view.optimum(before.fit, target),
+            fit_view.optimum(fitted.fit, target),
+            fitted.fit.law.response,
+        )
+
+    influence = resolve.influence(fitted.fit, fitted.table, target.compute_flop, fixed=choice.fixed)
+    more = (*shown.notices, *influence, *uploads.notices(choice.table.id))
+    found = doubts(fitted.fit, fitted.table, more=more)
+    return Doubts(choice=choice, fitted=fitted, found=found, change=change)
 
 
 def show_figures(shown: View) -> None:

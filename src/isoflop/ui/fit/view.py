@@ -27,6 +27,7 @@ from isoflop.planning.sensitivity import (
     optimum_draws,
     sensitivity_curve,
 )
+from isoflop.planning.types import Optimum
 from isoflop.tables.exclude import Exclusion, exclude
 from isoflop.ui import resolve
 from isoflop.ui.caching import kept
@@ -111,6 +112,21 @@ def view(choice: FitChoice, fitted: Fitted, compute_flop: float) -> View:
     )
 
 
+def optimum(fit: Fit, target: Target) -> Optimum:
+    """Return the compute-optimal run of a fit at a budget.
+
+    Raises
+    ------
+    PlanError
+        If the law has none there.
+    """
+    best = compute_optimal(
+        fit.law, fit.theta, target.compute_flop, rule=target.rule, fixed=target.fixed
+    )
+    require_interior(fit.law, best)
+    return best
+
+
 def deciding(
     shown: View, *, spend_flop: float, tokens_per_param: tuple[float, float]
 ) -> DecidingRuns:
@@ -122,10 +138,7 @@ def deciding(
         If the laws agree there, or the fit's own law has no best size to ask them about.
     """
     target = shown.target
-    best = compute_optimal(
-        shown.fit.law, shown.fit.theta, target.compute_flop, rule=target.rule, fixed=target.fixed
-    )
-    require_interior(shown.fit.law, best)
+    best = optimum(shown.fit, target)
     return _deciding(
         shown.fitted.table,
         float(best.params),

@@ -102,9 +102,7 @@ def _accelerator_label(accelerator: Accelerator) -> str:
 def hardware_inputs(accelerator: Accelerator) -> Budget:
     """Draw how many work for how long and how well, and return that as a budget."""
     count = budget_inputs.count()
-    time_s = option_inputs.quantity(
-        Budget, "wall_time_s", key="time", default=budget_inputs.DEFAULT_TIME_S, kind=inputs.TIME
-    )
+    time_s = budget_inputs.time(accelerator, count)
     dtype = _dtype_input(accelerator)
     mfu, realised, goodput = budget_inputs.own_shares()
     failures = plan_model.failure_inputs() if goodput is None else Failures()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop import plot
+from isoflop.planning.left_out import before_and_after
 from isoflop.planning.outlook import Outlook
 from isoflop.plot import APP
 from isoflop.ui import beyond, headline, messages, panels, reproduce, resolve
 from isoflop.ui.data import understood
+from isoflop.ui.doubts import Doubts
 from isoflop.ui.plan import controls as plan_controls
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import tabs as plan_tabs
 from isoflop.ui.plan.results import View
+from isoflop.ui.resolve import Fitted
 
 CHART_HEAD_PX = 40
 FIGURES = ("loss", "params", "tokens", "compute", "wall_time", "money", "energy", "storage")
@@ -29,19 +32,21 @@ def show() -> None:
         by = beyond.method(fitted)
     shown = plan_results.view(chosen, fitted, by)
     seen = shown.outlook
-    _plan(shown, seen)
+    found = _doubts(shown)
+    _plan(shown, seen, found)
     _charts(shown)
     beyond.follow_up(shown.fitted.table, by)
     beyond.show(seen, key="chart.beyond")
-    _notices(shown)
+    found.others(shown.plan.assumption)
     plan_tabs.show(shown)
     _downloads(shown, seen)
 
 
-def _plan(shown: View, seen: Outlook) -> None:
-    """Write the plan as a paragraph, then as large figures."""
+def _plan(shown: View, seen: Outlook, found: Doubts) -> None:
+    """Write the plan as a paragraph, serious notices, then large figures."""
     with st.container(key="answer"):
-        st.markdown(headline.train(shown.plan, seen))
+        st.markdown(headline.train(shown.plan, shown.fitted, seen))
+        found.serious()
         headline.figures(shown.plan, shown.fitted.fit, FIGURES, seen)
 
 
@@ -62,9 +67,19 @@ def _head(text: str) -> None:
         st.markdown(f"**{messages.plain(text)}**")
 
 
-def _notices(shown: View) -> None:
-    """List everything that should make a reader doubt the plan."""
-    messages.notices(shown.planned.notices, shown.plan.assumption or "")
+def _doubts(shown: View) -> Doubts:
+    """Return everything that should make a reader doubt the plan."""
+
+    def change(before: Fitted) -> str:
+        planned = plan_results.view(shown.chosen, before, shown.by).plan
+        return before_and_after(planned, shown.plan, shown.plan.response)
+
+    return Doubts(
+        choice=shown.chosen.selection,
+        fitted=shown.fitted,
+        found=shown.planned.notices,
+        change=change,
+    )
 
 
 def _downloads(shown: View, seen: Outlook) -> None:

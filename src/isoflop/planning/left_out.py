@@ -1,0 +1,27 @@
+"""What leaving rows out does to a plan."""
+
+from __future__ import annotations
+
+from isoflop.planning.types import Optimum, Plan
+from isoflop.units import format_number
+
+
+def before_and_after(before: Plan | Optimum, after: Plan | Optimum, response: str) -> str:
+    """Say in a sentence what a plan was with some rows, and what it is without them.
+
+    Parameters
+    ----------
+    before, after : Plan or Optimum
+        Of the fits with and without the rows, at one budget.
+    response : str
+        What is predicted.
+    """
+    size, data = (
+        f"{format_number(float(getattr(before, name)))} → "
+        f"{format_number(float(getattr(after, name)))}"
+        for name in ("params", "tokens")
+    )
+    return (
+        f"With them → without them: {response} {float(before.loss):.3f} → {float(after.loss):.3f}, "
+        f"model size N {size}, training data D {data}."
+    )
