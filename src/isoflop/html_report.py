@@ -338,7 +338,7 @@ def _costs(plan: Plan) -> str:
         ("Electricity", _usd(cost.usd_power), ""),
         ("Storage", _usd(cost.usd_storage), ""),
         ("Inference", _usd(cost.usd_inference), ""),
-        ("Money in all", _usd(cost.usd) or "no price", _span(cost.usd_interval, "usd")),
+        ("Total cost", _usd(cost.usd) or "no price", _span(cost.usd_interval, "usd")),
         (
             "Wall time",
             format_quantity(cost.wall_time_s, "seconds"),
@@ -394,9 +394,7 @@ def _limits(limits: Sequence[LimitUse], response: str) -> str:
     ]
     if not rows:
         return _paragraph("None was given.")
-    return _table(
-        rows, ("", "Used", "Limit", "Share", "", f"A tenth more lowers the {response} by")
-    )
+    return _table(rows, ("", "Used", "Limit", "Share", "", f"10% more lowers the {response} by"))
 
 
 # --- Figures

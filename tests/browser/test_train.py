@@ -44,7 +44,7 @@ def test_from_start_to_forecast(visit: Visit) -> None:
 
     open_stage(page, "Forecast")
     page.get_by_role("button", name="Record the forecast and train").click()
-    decided = page.get_by_test_id("stMetric").filter(has_text="Decided").first
+    decided = page.get_by_test_id("stMetric").filter(has_text="Settled").first
     expect(decided.get_by_test_id("stMetricValue")).to_have_text("1")
 
 

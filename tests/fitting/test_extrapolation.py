@@ -224,7 +224,7 @@ def test_points_that_cannot_be_read(table, at, error, message):
 
 
 def test_tables_that_say_nothing_of_larger_runs():
-    with pytest.raises(TooFewRows, match="Nothing can be said beyond 3 rows"):
+    with pytest.raises(TooFewRows, match="Nothing can be predicted beyond 3 rows"):
         extrapolate(table_of(compute_flop=[1e18, 1e19, 1e20], loss=[3, 2.5, 2.2]), C=1e21)
     with pytest.raises(FitError, match="have one scale"):
         extrapolate(table_of(compute_flop=[1e18] * 5, loss=[3, 2.5, 2.2, 2, 1.9]), C=1e21)

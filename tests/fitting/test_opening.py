@@ -44,7 +44,7 @@ def test_one_ratio_of_tokens_does_not_vary_apart() -> None:
     params = np.geomspace(1e8, 1e10, 12)
     found = merits(made(params, 20 * params, loss_of(params, 20 * params)))
     assert not found.varies_apart
-    assert "no best size follows" in found.doubts[0]
+    assert "determine no best size" in found.doubts[0]
 
 
 def test_a_pure_power_law_shows_no_floor() -> None:

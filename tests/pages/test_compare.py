@@ -156,7 +156,7 @@ def test_published_fits_lie_over_the_rows_with_their_convention(mirror: Path) ->
     assert table["N counts"][row] == "total"
     assert "N 44M to 16B" in table["Valid range"][row]
     kaplan = table["Published fit"].index("Kaplan et al. 2020, L(N)")
-    assert table["Counted otherwise here"][kaplan] == "N"
+    assert table["Counted differently here"][kaplan] == "N"
     notes = columns(at, 1)["Note"]
     assert "N counts non-embedding parameters; the table's: total." in notes[kaplan]
     assert "Hoffmann et al. 2022 (Chinchilla), unrounded has the closest shape" in texts(at)

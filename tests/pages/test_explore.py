@@ -42,11 +42,11 @@ def test_first_visit_is_finished(start: Path) -> None:
     assert {"Pythia", "You are here", "90% band", "extrapolation"} <= set(trace_names(curve))
     assert "Cerebras-GPT" not in trace_names(curve)  # which has another tokenizer
     assert contours["data"][0]["type"] == "contour"
-    assert "One law each" in trace_names(beyond)
+    assert "Each law alone" in trace_names(beyond)
     assert "By **the average of" in at.markdown[0].value
     assert {"Same budget", "You are here"} <= set(trace_names(contours))
     assert "Pythia" in trace_names(residuals)
-    assert "size and data do not vary apart" in text(at.caption)
+    assert "size and data do not vary independently" in text(at.caption)
 
 
 def test_the_front_page_opens_with_the_table_that_can_bear_most(mirror: Path) -> None:

@@ -144,7 +144,7 @@ def test_leaving_out_can_be_undone(mirror: Path) -> None:
     assert "Left out: rows 1, 2, 3, 4, 5, 7." in words(at)
     button(at, "Undo").click().run()
     assert "Left out: row 7." in words(at)
-    button(at, "Take all back").click().run()
+    button(at, "Put all back").click().run()
     assert "Nothing is left out yet." in words(at)
     assert "drop" not in at.query_params
     button(at, "Undo").click().run()

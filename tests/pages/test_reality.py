@@ -13,7 +13,7 @@ def test_every_published_run_is_shown_with_its_residual_and_reason() -> None:
     assert all(table["Why they differ"].str.endswith("."))
     row = table.set_index("Run").loc["Llama 3.1 405B"]
     assert row["FLOP published"] == "3.8e25 FLOP"
-    assert row["Closest, off by"] == "-0.0%"
+    assert row["Error of the closest count"] == "-0.0%"
     assert row["MFU reported"] == "38% to 43%"
     assert row["MFU implied"] == "34.6%"
     assert set(trace_names(figures(at)[0])) == {

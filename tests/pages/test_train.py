@@ -282,7 +282,7 @@ def test_scores_are_listed(ladder):
     at = healthy(open_page(stage="Evaluate", run=ladder.id))
     scores = at.dataframe[0].value
     assert len(scores) == 16
-    assert {"Nats per byte", "Bits per byte", "Perplexity", "Next token right"} <= set(scores)
+    assert {"Nats per byte", "Bits per byte", "Perplexity", "Next-token accuracy"} <= set(scores)
 
 
 def test_a_sweep_of_the_learning_rate(root):
@@ -346,7 +346,7 @@ def test_a_forecast_is_placed_and_settled(ladder, root):
     assert run.config().token_budgets == (2**20,)
     write_run(run)
     at = healthy(open_page(stage="Forecast", run=ladder.id))
-    decided = [metric.value for metric in at.metric if metric.label == "Decided"]
+    decided = [metric.value for metric in at.metric if metric.label == "Settled"]
     assert decided == ["1", "20"]  # one's own, and those that ship
     again = healthy(open_page(stage="Forecast", run=ladder.id, ladder_law="Chinchilla"))
     assert (
@@ -357,7 +357,7 @@ def test_a_forecast_is_placed_and_settled(ladder, root):
 def test_the_forecasts_that_ship_are_shown_before_any_own(root):
     at = healthy(open_page(stage="Forecast"))
     metrics = {metric.label: metric.value for metric in at.metric}
-    assert (metrics["Decided"], metrics["Coverage"], metrics["Median error"]) == (
+    assert (metrics["Settled"], metrics["Coverage"], metrics["Median error"]) == (
         *("20", "80%", "1.10%"),
     )
     assert at.dataframe[-1].value["Result"].value_counts().to_dict() == {"inside": 16, "outside": 4}

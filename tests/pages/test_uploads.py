@@ -93,7 +93,7 @@ def test_what_is_no_table_is_refused_and_no_other_tables_answer_is_shown(
     assert at.selectbox(key="table").value == "pile-cerebras-pythia"
     assert not figures(at)
     assert not metrics(at)
-    press(at, "Put this file aside")
+    press(at, "Discard this file")
     assert len(figures(at)) == 4
     assert not at.error
 
@@ -133,7 +133,7 @@ def test_two_lines_say_what_was_understood_until_it_is_right(explore: AppTest) -
     said = text(at.markdown)
     assert "N is N. D is D. C is derived: 6 * params * tokens. The loss is val_loss" in said
     assert "10 of 11 rows are used. Left out: 1 (val_loss: is not a number)." in said
-    press(at, "Right")
+    press(at, "Confirm")
     assert "10 of 11 rows are used" not in text(at.markdown)
     again = upload(open_page("explore"), "later.csv", GOOD.encode() + b"9B,1T,oops,b\n")
     assert "Read as you confirmed on" in text(again.caption)

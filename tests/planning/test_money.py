@@ -53,7 +53,7 @@ def test_ways_to_pay_by_hand() -> None:
     bought = Acquisition(way="bought", purchase_usd=43_830, lifetime_years=5)
     assert bought.usd_per_hour("h100-sxm", rented) == pytest.approx(1.0, rel=1e-3)
     assert Acquisition(way="bought").usd_per_hour("tpu-v5p", 4.0) is None  # none is known
-    with pytest.raises(PlanError, match="way to pay is impossible"):
+    with pytest.raises(PlanError, match="way to pay is not valid"):
         Acquisition(used_share=0.0)
 
 

@@ -67,7 +67,7 @@ def test_extrapolation_is_measured_and_said(chinchilla, make_fit) -> None:
     far = plan(make_fit(chinchilla), Budget(compute_flop=1e27), H100)
     assert far.extrapolation_decades["N"] == pytest.approx(np.log10(far.params / 1e10))
     assert far.notices[0].code == "extrapolating"
-    assert "Parameters N lies 2.1 decades above" in far.notices[0].text
+    assert "2.1 decades of parameters N above the data" in far.notices[0].text
 
 
 def test_draws_without_an_optimum_are_reported(chinchilla, draws, make_fit) -> None:

@@ -16,8 +16,12 @@ H100 = find_accelerator("h100-sxm")
 @pytest.mark.parametrize(
     ("budget", "options", "said"),
     [
-        ({"compute_flop": 1e21}, {"params": 4870.0}, "4.87K parameters is no language model"),
-        ({"compute_flop": 1e18}, {"batch_tokens": 1e12}, "more than all data"),
+        (
+            {"compute_flop": 1e21},
+            {"params": 4870.0},
+            "4.87K parameters is too small for a language model",
+        ),
+        ({"compute_flop": 1e18}, {"batch_tokens": 1e12}, "larger than all the data"),
         ({"compute_flop": 1e19}, {"batch_tokens": 1e8}, "fewer than 300 steps"),
     ],
 )
@@ -35,7 +39,7 @@ def test_rows_of_small_models_speak_for_themselves(chinchilla, make_fit) -> None
     fit = replace(make_fit(chinchilla), input_ranges={"N": (12e3, 91e3), "D": (65e3, 524e3)})
     options = PlanOptions(params=67e3, must_fit=False)
     assert plan(fit, Budget(compute_flop=1e15), H100, options).params == 67e3
-    with pytest.raises(PlanError, match="no language model"):
+    with pytest.raises(PlanError, match="too small for a language model"):
         plan(fit, Budget(compute_flop=1e15), H100, replace(options, params=11e3))
 
 
@@ -70,7 +74,7 @@ def test_a_batch_of_few_data_leaves_the_run_its_steps(chinchilla, make_fit) -> N
 
 
 def test_the_critical_batch_limits_a_hundred_thousand_accelerators(chinchilla, make_fit) -> None:
-    """It binds, is named, and the plan says what a tenth more of it would buy."""
+    """It binds, is named, and the plan says what 10% more of it would buy."""
     budget = Budget(wall_time_s=90 * 86400.0, accelerators=100_000)
     found = plan(make_fit(chinchilla), budget, H100)
     assert {"time", "batch"} == {limit.key for limit in found.binding}

@@ -43,5 +43,5 @@ def test_without_a_price_there_is_no_money_to_draw() -> None:
         replace(e, low=replace(e.low, usd=None), high=replace(e.high, usd=None))
         for e in found().entries
     )
-    with pytest.raises(PlanError, match="No assumption moves this: Money"):
+    with pytest.raises(PlanError, match="No assumption changes this: Money"):
         plot.tornado(replace(found(), entries=free), of="usd")

@@ -229,7 +229,7 @@ def test_one_of_two_codings_is_kept(name: str, unit: str, kept: float) -> None:
     result = read(ASKED[name][0], units={"loss": unit})
     losses = result.table.included()["loss"].tolist()
     assert losses == pytest.approx([kept, 2.7], rel=1e-4)
-    assert "another coding" in result.problems[0].reason
+    assert "another unit" in result.problems[0].reason
 
 
 def test_a_wide_table_becomes_one_row_a_size() -> None:

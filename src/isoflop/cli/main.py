@@ -106,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     command("laws", commands.laws, "List the laws that can be fitted.")
     listing = command(
-        "datasets", commands.datasets, "List the loss tables that can be had by name."
+        "datasets", commands.datasets, "List the loss tables that are available by name."
     )
     listing.add_argument(
         "--fetch",
@@ -148,17 +148,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_plan_options(reporting)
     _add_report_options(reporting)
     comparing = command(
-        "plans", commands.plans, "Set plans that were written as JSON side by side."
+        "plans", commands.plans, "Compare plans that were written as JSON, side by side."
     )
     comparing.add_argument("file", nargs="+", type=Path, help="what `plan --json FILE` wrote")
     comparing.add_argument(
         "--figures", type=Path, metavar="FOLDER", help="draw loss against money there"
     )
     _add_simulation_options(
-        command("simulate", commands.simulate, "Draw a loss table from a known law.")
+        command("simulate", commands.simulate, "Simulate a loss table from a known law.")
     )
     testing = command(
-        "backtest", commands.backtest, "Hold out the largest decade of tables; say how laws did."
+        "backtest", commands.backtest, "Backtest laws: hold out the largest decade of each table."
     )
     testing.add_argument(
         "table",
@@ -212,7 +212,7 @@ def _parts(text: str) -> list[str]:
         return list(PARTS)
     if unknown := [name for name in names if name not in PARTS]:
         raise argparse.ArgumentTypeError(
-            f"{', '.join(unknown)} is no part of a plan; choose of {', '.join(PARTS)}, or all"
+            f"{', '.join(unknown)} is not a part of a plan; choose from {', '.join(PARTS)}, or all"
         )
     return names
 
@@ -258,7 +258,7 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--drop-outliers",
         action="store_true",
-        help="leave out the rows that a notice of the fit names, and say what that does",
+        help="leave out the rows that a notice of the fit names, and print what that changes",
     )
     add("--strict", action="store_true", help="exit with status 3 if a notice is serious")
     add_flags(parser, FitOptions, "how to fit")
@@ -285,7 +285,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         metavar="HEADER=UNIT",
         help="unit of bare numbers, such as params=M or loss='bits per byte'; 1 as they stand",
     )
-    add("--metric", default="", metavar="COLUMN", help="explain this column instead of the loss")
+    add("--metric", default="", metavar="COLUMN", help="predict this column instead of the loss")
     add("--curves", choices=get_args(Curves), help="rows of each learning curve")
     add(
         "--seeds",
@@ -326,7 +326,13 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_simulation_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--csv", type=Path, required=True, metavar="FILE", help="where to; - for the screen")
+    add(
+        "--csv",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="where to write it; - for the screen",
+    )
     add("--law", help="a name from `isoflop laws`, or a formula; by default Chinchilla's")
     add(
         "--value",
@@ -340,7 +346,7 @@ def _add_simulation_options(parser: argparse.ArgumentParser) -> None:
     add("--noise", type=float, default=0.005, help="standard deviation of log loss")
     add("--outliers", type=int, default=0, help="runs whose loss is raised by 5%% to 25%%")
     add("--rows", type=_count, default=60, help="runs")
-    add("--seed", type=int, default=0, help="another seed is another draw of the same runs")
+    add("--seed", type=int, default=0, help="another seed draws other noise for the same runs")
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
@@ -367,7 +373,7 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_plan_parts(parser: argparse.ArgumentParser) -> None:
     """Add what is to be said and drawn of a plan besides its figures."""
-    add = parser.add_argument_group("what else to say").add_argument
+    add = parser.add_argument_group("what else to print").add_argument
     add(
         "--by",
         choices=get_args(Method),
@@ -378,7 +384,8 @@ def _add_plan_parts(parser: argparse.ArgumentParser) -> None:
         "--target",
         type=_positive,
         metavar="LOSS",
-        help="say the chance of this loss within the budget, and the least that reaches it",
+        help="print the chance of this loss within the budget, and the least compute that reaches "
+        "it",
     )
     add(
         "--show",
@@ -386,7 +393,7 @@ def _add_plan_parts(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="PART,...",
-        help=f"what else to say of the plan: {', '.join(PARTS)}; or all",
+        help=f"what else to print of the plan: {', '.join(PARTS)}; or all",
     )
     add(
         "--figures",
@@ -394,5 +401,5 @@ def _add_plan_parts(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="draw the figures of the Plan page into HTML files there",
     )
-    add("--serve-count", type=_count, metavar="N", help="accelerators for one served copy")
-    add("--serve-batch", type=_count, metavar="N", help="sequences to wait for side by side")
+    add("--serve-count", type=_count, metavar="N", help="accelerators per served replica")
+    add("--serve-batch", type=_count, metavar="N", help="sequences served at once")

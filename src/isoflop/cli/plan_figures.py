@@ -43,7 +43,7 @@ class Asked:
 def _laws(asked: Asked) -> Any:
     seen = asked.planned.outlook(asked.by)
     if seen.ahead is None:
-        raise PlanError("Nothing is known beyond the data.", detail=seen.reason)
+        raise PlanError("Nothing can be predicted beyond the data.", detail=seen.reason)
     return plot.extrapolation(seen.ahead)
 
 

@@ -72,8 +72,8 @@ def leading_laws(report: Backtest) -> str:
     median = float(np.median(inside)) if inside else float("nan")
     return (
         f"No law is best on more than {max(winners.values())} of {len(report.datasets)} tables. "
-        f"Within {WITHIN:g} times the best error: {named}. Beyond the data, 90% intervals hold "
-        f"{median:.0%} of the runs in the median: they know the noise, not that the law is wrong."
+        f"Within {WITHIN:g} times the best error: {named}. Beyond the data, 90% intervals contain "
+        f"{median:.0%} of the runs in the median: they allow for noise, not for a wrong law."
     )
 
 

@@ -70,4 +70,4 @@ def before_and_after(before: Fit, after: Fit) -> str:
     ]
     cells.append(("rows", f"{before.n_rows}", f"{after.n_rows}"))
     header = ("", "with them", "without")
-    return f"Left out, as notices name them: rows {listed}.\n\n{aligned(cells, header)}"
+    return f"Left out because notices name them: rows {listed}.\n\n{aligned(cells, header)}"

@@ -64,7 +64,7 @@ def _about_rows(
             severity="warning",
             text=f"The weights are so uneven that {counted(fit.n_rows, 'row')} say as much as "
             f"{n_effective:.3g} of one weight, few for {counted(n_params, 'parameter')}.",
-            remedy="Trust the interval more than the number; look whether the smallest standard "
+            remedy="Trust the interval more than the number; check whether the smallest standard "
             "errors are real.",
         )
     if fit.n_rows < FEW_ROWS_PER_PARAM * n_params:
@@ -81,7 +81,7 @@ def _about_rows(
                 code="one-value",
                 severity="serious",
                 text=f"All rows have the same {item.column} ({values[0]:.4g}).",
-                remedy="Nothing can be said about that input; add rows that vary it.",
+                remedy="Nothing can be learned about that input; add rows that vary it.",
             )
     if {"N", "D"} <= set(fit.law.symbols):
         yield from _about_collinearity(fit, inputs)
@@ -136,8 +136,8 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
             code="at-bound",
             severity="serious" if _gain(hardest) > MUCH_BETTER else "warning",
             text=" ".join(map(str, binding)),
-            remedy="The bound decides the value, not the rows: give other ends where values beyond "
-            f"it make sense, such as {_wider(fit.law, hardest)}, or choose another law.",
+            remedy="The bound decides the value, not the rows: give other bounds where values "
+            f"beyond it are possible, such as {_wider(fit.law, hardest)}, or choose another law.",
         )
     ran_off = [n for n in certificate.at_bound if n not in {b.name for b in certificate.bounds}]
     if ran_off:
@@ -163,8 +163,8 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
             code="not-polished",
             severity="serious",
             text=f"The fit stopped with {size if is_number else 'a gradient that is no number'}.",
-            remedy="Its parameters are no minimum. Try a smaller law, another objective or other "
-            "starts, or fix a parameter that the rows hardly determine."
+            remedy="Its parameters are not a minimum. Try a smaller law, another objective or "
+            "other starts, or fix a parameter that the rows hardly determine."
             if is_number
             else "Look for the power or the logarithm of zero, or of a negative number, in the "
             "formula on these rows.",

@@ -73,11 +73,13 @@ class Merits:
         """What the rows cannot bear, a sentence each."""
         said = {
             "is_of_language_models": "the runs are far smaller than those that budgets buy",
-            "varies_apart": "size and data do not vary apart, so that no best size follows from "
-            "these rows alone",
-            "shows_floor": "the loss does not flatten among the rows, so that its floor is a guess",
+            "varies_apart": "size and data do not vary independently, so that these rows alone "
+            "determine no best size",
+            "shows_floor": "the loss does not level off within the data, so that its floor is a "
+            "guess",
             "has_one_unit": "the losses are not known to be of one unit and one tokenizer",
-            "has_one_row_a_run": "several rows are of one run and err together",
+            "has_one_row_a_run": "several rows come from one run, so that their errors are "
+            "correlated",
         }
         return tuple(text for name, text in said.items() if not getattr(self, name))
 

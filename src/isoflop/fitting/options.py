@@ -134,7 +134,7 @@ class FitOptions:
         int,
         Option(
             label="Bootstrap resamples",
-            help="How many refits the bands rest on; 0 for none.",
+            help="Number of refits that the bands rest on; 0 for none.",
             flag="bootstrap",
             ge=0,
             le=MAX_DRAWS,
@@ -192,7 +192,7 @@ class FitOptions:
     weight_kind: Annotated[
         WeightKind,
         Option(
-            label="Weights are",
+            label="Weights given as",
             help="Whether that column holds weights, or standard errors of the loss, a row of "
             "which counts by 1 / se². Its name says which, unless this does.",
             choices=WEIGHT_KINDS,
@@ -240,7 +240,7 @@ class PredictOptions:
     is_simultaneous: Annotated[
         bool,
         Option(
-            label="All points at once",
+            label="Simultaneous",
             help="Let the level be that of all points together (simultaneous, sup-t), which is "
             "wider, instead of each alone; needs resamples.",
             flag="simultaneous",

@@ -129,7 +129,7 @@ class Acquisition:
         Option(
             label="Lifetime (years)",
             help="Over which a bought one is written off. Amazon's 10-K for 2024 counts 5 years "
-            "for servers in the reach of AI.",
+            "for servers in the area of AI.",
             flag="lifetime",
             gt=0.0,
             le=30.0,
@@ -150,7 +150,7 @@ class Acquisition:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError("This way to pay is impossible.", detail="\n".join(wrong))
+            raise PlanError("This way to pay is not valid.", detail="\n".join(wrong))
 
     def usd_per_hour(self, accelerator_key: str, rented: float | None) -> float | None:
         """Return the price of an accelerator-hour that is used; None where none is known.

@@ -137,7 +137,7 @@ class Site:
         float,
         Option(
             label="Staff ($/month)",
-            help="US dollars a month for the people that the run takes, while it lasts.",
+            help="US dollars a month for the staff of the run, while it lasts.",
             dimension="usd",
             flag="staff",
             ge=0.0,
@@ -165,7 +165,7 @@ class Site:
         ]
         if problems:
             raise PlanError(
-                "The site's figures are impossible.",
+                "These figures of the site are not possible.",
                 detail="\n".join(problems),
                 hint="A site draws at least what its accelerators draw: a PUE of 1.1 is very good.",
             )

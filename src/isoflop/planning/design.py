@@ -355,7 +355,7 @@ def _settled(setup: Diagnostics) -> NDArray[np.float64]:
     if len(kept) < MIN_DRAWS:
         raise PlanError(
             f"The fit has {len(kept)} usable bootstrap draws.",
-            detail=f"At least {MIN_DRAWS} are needed to say what a run would teach.",
+            detail=f"At least {MIN_DRAWS} are needed to estimate what a run would add.",
             hint="Take more resamples, or a law that the rows determine better.",
         )
     return np.asarray(kept)

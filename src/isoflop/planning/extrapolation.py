@@ -34,15 +34,16 @@ def extrapolation_notices(fit: Fit, decades: Mapping[str, float]) -> Iterator[No
     far = {symbol: value for symbol, value in decades.items() if abs(value) >= FAR_DECADES}
     if not far:
         return
-    words = " and ".join(
-        f"{labels[symbol]} lies {abs(value):.1f} decades {'above' if value > 0 else 'below'}"
+    gaps = " and ".join(
+        f"{abs(value):.1f} decades of {labels[symbol][0].lower()}{labels[symbol][1:]} "
+        f"{'above' if value > 0 else 'below'} the data"
         for symbol, value in far.items()
     )
     yield Notice(
         code="extrapolating",
         severity="serious" if max(map(abs, far.values())) >= VERY_FAR_DECADES else "warning",
-        text=f"{words} the fitted rows.",
-        remedy="Add a run nearer to this budget before you trust it.",
+        text=f"This extrapolates to {gaps}.",
+        remedy="Add a run nearer to this budget before you trust the prediction.",
     )
 
 
@@ -86,7 +87,7 @@ def _band_notices(
             severity="info",
             text=f"The {level:.0%} band is {here:.1%} of the {fit.law.response} wide at this "
             f"budget, {here / nearest:.1f} times as wide as at the nearest fitted rows, and holds "
-            "only if the law keeps its form beyond them.",
+            "only if the law keeps its form beyond the data.",
             remedy="Train a run between the rows and the budget; see Next runs on the Fit page.",
         )
 

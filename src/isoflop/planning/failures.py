@@ -215,7 +215,7 @@ class Failures:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError("These failures are impossible.", detail="\n".join(wrong))
+            raise PlanError("These failure settings are not possible.", detail="\n".join(wrong))
 
     @property
     def rate(self) -> float:

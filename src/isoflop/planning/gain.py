@@ -198,7 +198,7 @@ def refit_with(
     if len(truths) < MIN_DRAWS:
         raise PlanError(
             f"The fit has {len(truths)} usable bootstrap draws.",
-            detail=f"At least {MIN_DRAWS} are needed to say what a run would teach.",
+            detail=f"At least {MIN_DRAWS} are needed to estimate what a run would add.",
             hint="Fit with more bootstrap resamples.",
         )
     random = np.random.default_rng([fit.options.seed, 1])

@@ -90,7 +90,7 @@ class PlanOptions:
         str | None,
         Option(
             label="Model family",
-            help="Whose proportions and vocabulary the model takes.",
+            help="The family that gives the model its proportions and vocabulary.",
             flag="model-family",
         ),
     ] = DEFAULT_FAMILY
@@ -238,8 +238,8 @@ class PlanOptions:
     must_fit: Annotated[
         bool,
         Option(
-            label="Must fit the memory",
-            help="Let memory limit the size of a model of a known family.",
+            label="Must fit in memory",
+            help="Limit the size of a model of a known family by memory.",
         ),
     ] = True
     schedule: Schedule = field(default_factory=Schedule)

@@ -295,8 +295,8 @@ def _tokens_for(fit: Fit, setting: Setting, params: float) -> float:
     tokens = float(tokens_of(np.array([params]))[0])
     if not tokens >= SMALLEST_TOKENS:
         raise PlanError(
-            f"The budget leaves nothing to train {params:.3g} parameters on.",
-            hint="Give more, or choose a smaller model.",
+            f"The budget leaves no tokens to train {params:.3g} parameters on.",
+            hint="Give a larger budget, or choose a smaller model.",
         )
     return tokens
 
@@ -321,7 +321,9 @@ def _no_interval(fit: Fit, spread: Optimum | None, level: float) -> str:
     share = 0.0 if spread is None else float(np.mean(~spread.is_interior))
     if share <= 1 - level:
         return ""
-    return f"{share:.0%} of the draws have no best size, more than an interval may leave out."
+    return (
+        f"{share:.0%} of the bootstrap fits have no compute-optimal size, too many for an interval."
+    )
 
 
 def _loss_interval(
@@ -352,7 +354,7 @@ def _over(limits: tuple[LimitUse, ...]) -> tuple[Notice, ...]:
             code="over-limits",
             severity="serious",
             text=f"The run exceeds {', '.join(over)}.",
-            remedy="Give more of it, train on fewer tokens, or choose a smaller model.",
+            remedy="Raise the limit, train on fewer tokens, or choose a smaller model.",
         ),
     )
 
@@ -368,7 +370,8 @@ def _notices(
                 code="optimum-unstable",
                 severity="serious",
                 text=f"{share:.0%} of the bootstrap fits have no compute-optimal size.",
-                remedy="The rows cannot tell model size from data: add runs that vary both.",
+                remedy="The rows cannot separate model size from data: add runs that vary both "
+                "independently.",
             )
         )
     if epochs > MANY_EPOCHS:
@@ -386,7 +389,7 @@ def _notices(
                 code="long-run",
                 severity="warning",
                 text=f"The run takes {format_quantity(run.wall_time_s, 'seconds')}.",
-                remedy="Give more accelerators: hardware and methods are replaced faster.",
+                remedy="Give more accelerators: hardware and methods improve within that time.",
             )
         )
     return tuple(notices)

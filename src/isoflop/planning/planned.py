@@ -478,7 +478,7 @@ def _one(name: str, make: Callable[[Planned], Any], write: Callable[[Any], Sheet
 def _laws(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
     seen = planned.outlook(asked.get("by", "average"))
     if seen.ahead is None:
-        raise PlanError("Nothing is known beyond the data.", detail=seen.reason)
+        raise PlanError("Nothing can be predicted beyond the data.", detail=seen.reason)
     return {"extrapolation": seen.ahead}
 
 

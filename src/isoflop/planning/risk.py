@@ -71,7 +71,9 @@ class Risk(Keyed):
             return text
         even = float(np.interp(0.5, self.probability, self.usd))
         sure = float(np.interp(0.9, self.probability, self.usd))
-        return f"{text} It takes {_money(even)} with an even chance and {_money(sure)} with 90%."
+        return (
+            f"{text} It takes {_money(even)} with a probability of 50% and {_money(sure)} with 90%."
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a probability: the loss within the budget, and the money for the target."""

@@ -69,7 +69,7 @@ class Schedule:
         if self.kind == "wsd" and self.warmup_share + self.decay_share > 1:
             wrong.append("Warm-up and decay are more than the whole run.")
         if wrong:
-            raise PlanError("This schedule is impossible.", detail="\n".join(wrong))
+            raise PlanError("This schedule is not possible.", detail="\n".join(wrong))
 
     @property
     def falling_share(self) -> float:

@@ -32,14 +32,14 @@ def require_sense(fit: Fit, setting: Setting, params: float, tokens: float, loss
     """
     if params < min(SMALLEST_MODEL, _smallest_fitted(fit)):
         raise PlanError(
-            f"A model of {format_number(params)} parameters is no language model.",
+            f"A model of {format_number(params)} parameters is too small for a language model.",
             detail=f"An embedding of {setting.storage.vocab:,} tokens alone is larger.",
             hint="Give more compute, or fit rows that determine the best size.",
         )
     batch = setting.batch_tokens
     if batch is not None and batch > tokens:
         raise PlanError(
-            f"A batch of {format_number(batch)} tokens is more than all data.",
+            f"A batch of {format_number(batch)} tokens is larger than all the data of the run.",
             detail=f"The run sees {format_number(tokens)} tokens.",
             hint="Lower the batch, or raise the budget.",
         )

@@ -224,12 +224,13 @@ def serving_sheet(
         title="Serving",
         columns=_facts(facts),
         notes=(
-            f"Requests of {setup.prompt_tokens:,} tokens in and {setup.output_tokens:,} out, on "
-            f"{count:,} for one copy. Under full load {full.batch:,} sequences side by side, "
-            f"output of one accelerator; half of measured servers {_within(loaded)} of it. Of "
-            f"{setup.batch:,} to wait for, {bound} bounds a step: half of the rows of other "
-            f"software {_within(waited)} of it. "
-            f"Weights {format_quantity(alone.weights_bytes, 'bytes')}, room for "
+            f"Requests have {setup.prompt_tokens:,} prompt tokens and {setup.output_tokens:,} "
+            f"output tokens; accelerators per replica: {count:,}. Under full load a replica serves "
+            f"{full.batch:,} sequences at once; the rate is the output of one accelerator, and "
+            f"half of the measured servers {_within(loaded)} of it. With {setup.batch:,} sequences "
+            f"at once, {bound} limits each step, and half of the rows of other software "
+            f"{_within(waited)} of it. The weights take "
+            f"{format_quantity(alone.weights_bytes, 'bytes')} and leave room for "
             f"{alone.largest_batch:,} sequences.",
         ),
     )
@@ -374,8 +375,8 @@ def tornado_sheet(found: Tornado) -> Sheet:
             "Money": [f"{_usd(low.usd)} to {_usd(high.usd)}" for low, high in ends],
         },
         notes=(
-            f"Each assumption divided and multiplied by {STEP:g}, what is predicted at the ends of "
-            "its interval, and the run planned anew within the same limits.",
+            f"Each assumption is divided and multiplied by {STEP:g}, a prediction is taken at the "
+            "ends of its interval, and the run is planned again within the same limits.",
         ),
     )
 

@@ -103,7 +103,7 @@ def limits_sheet(plan: Plan) -> Sheet:
             "limit": [f"{use.label}{_mark(use)}" for use in plan.limits],
             "used": [format_quantity(use.used, use.dimension) for use in plan.limits],
             "of": [format_quantity(use.limit, use.dimension) for use in plan.limits],
-            "a tenth more": [_bought(use, plan.response) for use in plan.limits],
+            "10% more": [_bought(use, plan.response) for use in plan.limits],
         },
     )
 

@@ -205,8 +205,8 @@ class Budget:
         float | None,
         Option(
             label="Compute",
-            help="Most model FLOP to spend, for training and inference together, such as 2e21 or "
-            "40 ZFLOP.",
+            help="Limit on model FLOP, for training and inference together, such as 2e21 or 40 "
+            "ZFLOP.",
             dimension="flop",
             flag="flop",
             gt=0.0,
@@ -216,8 +216,8 @@ class Budget:
         float | None,
         Option(
             label="Money",
-            help="Most to spend on accelerators, electricity and storage, in US dollars, such as "
-            "$2M.",
+            help="Limit on spending for accelerators, electricity and storage, in US dollars, "
+            "such as $2M.",
             dimension="usd",
             gt=0.0,
         ),
@@ -236,7 +236,7 @@ class Budget:
         int | None,
         Option(
             label="Accelerators",
-            help="How many work side by side; unless given, as many as use up money or FLOP in the "
+            help="How many work in parallel; unless given, as many as use up money or FLOP in the "
             "time, or in a month.",
             flag="count",
             ge=1,
@@ -258,8 +258,8 @@ class Budget:
         Option(
             label="Realised speed",
             help="Share of its fastest layout's speed that a whole run makes, evaluation and "
-            "untuned software included; from the hours of published runs unless given. 1 for tuned "
-            "code. No matter where an MFU is given.",
+            "untuned software included; from the hours of published runs unless given. 1 for "
+            "tuned code. It has no effect where an MFU is given.",
             dimension="fraction",
             gt=0.0,
             le=1.0,
@@ -280,16 +280,16 @@ class Budget:
     dtype: Annotated[
         Dtype | None,
         Option(
-            label="Computing in",
-            help="Type of the matrix products; it decides the peak. The accelerator's own unless "
-            "given.",
+            label="Number format",
+            help="Number format of the matrix products, which decides the peak. The accelerator's "
+            "own unless given.",
             choices=DTYPES,
         ),
     ] = None
     price_usd_per_hour: Annotated[
         float | None,
         Option(
-            label="Price of one",
+            label="Price per accelerator",
             help="US dollars for one accelerator-hour; the accelerator's own unless given.",
             dimension="usd_per_hour",
             flag="price",
@@ -301,7 +301,7 @@ class Budget:
         float | None,
         Option(
             label="Storage",
-            help="Most disk for tokenised data, checkpoints and logs, such as 100 TB.",
+            help="Limit on disk space for tokenised data, checkpoints and logs, such as 100 TB.",
             dimension="bytes",
             flag="storage",
             gt=0.0,
@@ -311,7 +311,7 @@ class Budget:
         float | None,
         Option(
             label="Unique tokens",
-            help="Distinct tokens there are to train on, such as 3T.",
+            help="Distinct tokens available for training, such as 3T.",
             dimension="tokens",
             gt=0.0,
         ),
@@ -319,7 +319,7 @@ class Budget:
     may_repeat: Annotated[
         bool,
         Option(
-            label="May repeat",
+            label="Tokens may repeat",
             help="Train on the same tokens again, each time for less (Muennighoff et al. 2023).",
         ),
     ] = True

@@ -182,7 +182,7 @@ def _laws(picture: _Picture) -> Trace:
         "x": [law.loss for law in picture.laws],
         "y": [law.row for law in picture.laws],
         "mode": "markers",
-        "name": "One law each",
+        "name": "Each law alone",
         "marker": {
             "color": look.colour(0),
             "symbol": "line-ns",

@@ -92,7 +92,7 @@ def _note(found: Frontier) -> str:
     growth = ""
     if exponents is not None:
         growth = (
-            f"By compute alone, the plan's other limits aside: N grows as C to the "
+            "By compute alone, without the plan's other limits: N grows as C to the "
             f"{exponents[0]:.3f}, D as C to the {exponents[1]:.3f}. "
         )
     return growth + (found.reason or f"Bands over up to {N_FRONTIER_DRAWS} bootstrap fits.")

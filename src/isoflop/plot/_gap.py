@@ -16,9 +16,7 @@ HEIGHT_PX = 300
 NOTE = (
     "Training loss: the mean of each budget's last steps, on text that the model had not yet seen "
 )
-NOTE += (
-    "in its first pass over the corpus. A gap that grows is a model that learns its text by heart."
-)
+NOTE += "in its first pass over the corpus. A growing gap means that the model memorises its text."
 
 
 def gap(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:

@@ -94,7 +94,9 @@ def _prepare(found: Influence, quantity: Quantity) -> _Picture:
     order = np.argsort(-np.abs(np.nan_to_num(quantity.change, nan=np.inf)), kind="stable")[:N_BARS]
     names = [html.escape(name) for name in found.unit_names(order)]
     is_exact = found.left_out.is_exact
-    note = f"The {int(is_exact.sum())} most promising are refitted; the others are to first order."
+    note = (
+        f"The {int(is_exact.sum())} largest are exact refits; the others are first-order estimates."
+    )
     return _Picture(
         names=tuple(names),
         change=np.nan_to_num(quantity.change[order], nan=0.0),

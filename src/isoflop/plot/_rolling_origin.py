@@ -51,7 +51,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     layout = {
         "xaxis": look.axis(axis.title, is_power=axis.is_compute, span=scales),
         "yaxis": {
-            "title": {"text": "What came over what was said"},
+            "title": {"text": "Observed over predicted loss"},
             "tickformat": "+.1%",
             "zeroline": True,
             "zerolinecolor": look.MUTED,
@@ -64,8 +64,8 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         layout=layout,
         alt=f"Predictions of a table's own largest runs before they ran. {picture.words}",
         notes=[
-            "Each point is a run that the laws did not know; its bar is the 90% band that was "
-            "given, so that a bar that misses the line missed the run."
+            "Each point is a run that the laws had not seen, with the 90% band that was predicted "
+            "for it: a bar that misses the line missed the run."
         ],
     )
 
@@ -94,6 +94,6 @@ def _cut(said: Said, index: int) -> Trace:
             "width": 0,
         },
         "customdata": np.stack([said.observed, said.centre, said.lower, said.upper], axis=1),
-        "hovertemplate": "came %{customdata[0]:.4g}, said %{customdata[1]:.4g} "
+        "hovertemplate": "observed %{customdata[0]:.4g}, predicted %{customdata[1]:.4g} "
         "(%{customdata[2]:.4g} to %{customdata[3]:.4g})<extra>%{fullData.name}</extra>",
     }

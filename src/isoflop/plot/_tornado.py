@@ -38,7 +38,7 @@ def tornado(found: Tornado, *, of: Moved = "loss", theme: Theme = LIGHT) -> go.F
     picture = _prepare(found, of)
     if not picture.swings:
         raise PlanError(
-            f"No assumption moves this: {picture.title}.",
+            f"No assumption changes this: {picture.title}.",
             detail="" if of == "loss" else "There is no price, or money is itself the limit.",
         )
     return _draw(picture, theme)

@@ -220,7 +220,7 @@ def _keep_one_coding(draft: Draft) -> None:
                 f"The file has no column {shorten(header)} that tells rows apart.",
                 detail=f"Asked for: {shorten(role.header)} where {shorten(role.only)}.",
             )
-        _drop(draft, role.column, is_other, "is in another coding than the rows that are kept")
+        _drop(draft, role.column, is_other, "is in another unit than the rows that are kept")
 
 
 def _unlogged_rows(draft: Draft) -> NDArray[np.bool_] | None:
@@ -334,5 +334,5 @@ def _require_usable(frame: pd.DataFrame, problems: tuple[Problem, ...], draft: D
         raise TableError(
             f"No row of {draft.raw.name} is usable.",
             detail=listing(problems),
-            hint="Mend these cells, or choose other columns.",
+            hint="Correct these cells, or choose other columns.",
         )

@@ -33,7 +33,7 @@ def _effort(table: LossTable) -> float:
     return 1.3 + 0.1 * len(table.frame) / 1000
 
 
-_weigh = KeptByJob(pool, "Weighing all laws of the table", effort=_effort, max_entries=MAX_FITS)
+_weigh = KeptByJob(pool, "Fitting all laws to the table", effort=_effort, max_entries=MAX_FITS)
 
 
 def method(fitted: Fitted | None) -> Method:

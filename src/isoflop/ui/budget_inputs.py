@@ -53,7 +53,7 @@ def budget_alone() -> tuple[Accelerator, Budget]:
         {"hardware": "Hardware", "flop": "FLOP", "money": "Money"},
         key="budget",
         default="hardware",
-        help="Say what you have: machines for some time, compute, or money.",
+        help="What limits the run: accelerators for some time, compute, or money.",
         style="row",
     )
     amount = st.container()
@@ -64,7 +64,7 @@ def budget_alone() -> tuple[Accelerator, Budget]:
             {key: entry.label for key, entry in catalog.items()},
             key="accelerator",
             default=DEFAULT_ACCELERATOR,
-            help="What the run is trained on.",
+            help="The hardware that the run is trained on.",
         )
     ]
     n_accelerators = count()
@@ -84,7 +84,7 @@ def budget_alone() -> tuple[Accelerator, Budget]:
         budget = amount_of(mode, accelerator, rest)
     try:
         made = format_quantity(compute_flop(budget, accelerator), "flop")
-        amount.caption(f"Makes about **{made}** of training compute.")
+        amount.caption(f"That is about **{made}** of training compute.")
     except PlanError as problem:
         with amount:
             messages.show(problem)
@@ -229,7 +229,7 @@ def size() -> float | None:
         {"optimal": "Compute-optimal", "chosen": "My own"},
         key="size",
         default="optimal",
-        help="Train the size that the law finds best, or one you choose.",
+        help="Train the compute-optimal size by the law, or a size of your own.",
         style="row",
     )
     if mode == "optimal":

@@ -117,7 +117,7 @@ def fixed_inputs(law: Law, source: LossTable) -> dict[str, float]:
             key=f"at.{column}",
             default=float(np.nanmedian(source.values(column))),
             kind=inputs.over(*source.span(column)),
-            help="The curve, the surface and the answer are drawn at this value.",
+            help="Curves, contours and the plan hold this input at this value.",
             is_default_fixed=False,
         )
         for column in other_inputs(law)
@@ -143,7 +143,7 @@ def table_input() -> TableChoice:
         options,
         key="table",
         default=resolve.opening_id(),
-        help="Where the losses come from. Some are downloaded when you choose them.",
+        help="The runs that a law is fitted to. Some tables are downloaded when you choose them.",
         is_default_fixed=False,
         on_change=_follow_table,
     )
@@ -184,7 +184,7 @@ def simulated_input() -> TableChoice:
         designs,
         key="design",
         default="isoflop",
-        help="Runs along lines of equal compute, on a grid of N and D, or at random.",
+        help="Runs at a few equal budgets (isoFLOP), on a grid of N and D, or at random.",
         style="row",
     )
     noise = inputs.quantity(
@@ -192,7 +192,7 @@ def simulated_input() -> TableChoice:
         key="noise",
         default=0.005,
         kind=inputs.NOISE,
-        help="Standard deviation of log loss.",
+        help="Standard deviation of the noise in log loss.",
     )
     outliers = inputs.quantity(
         "Outliers",
@@ -206,7 +206,7 @@ def simulated_input() -> TableChoice:
         key="seed",
         default=0,
         kind=inputs.SMALL_COUNT,
-        help="Another seed is another draw of the same runs.",
+        help="Another seed draws other noise for the same runs.",
     )
     return TableChoice(
         id=SIMULATED, design=design, noise=noise, outliers=int(outliers), seed=int(seed)
@@ -223,8 +223,8 @@ def family_input(source: LossTable) -> tuple[str, ...]:
         "Model families",
         names,
         key="families",
-        help="Which families the law is fitted to. Those that differ in unit, tokenizer or "
-        "counting, or are not known to agree, are not taken together unless you choose them.",
+        help="The families that the law is fitted to. Families that differ, or may differ, in "
+        "loss unit, tokenizer or counting of parameters are pooled only if you choose them.",
         default=list(meant),
     )
 
@@ -255,7 +255,8 @@ def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
         options,
         key="law",
         default=suggested if suggested in options else next(iter(options)),
-        help="The formula that is fitted; a published fit is drawn over your rows as it stands.",
+        help="The formula that is fitted. A published fit is drawn over the rows with its "
+        "published parameters.",
     )
     formula = column = ""
     parameters: tuple[str, ...] = ()
@@ -295,7 +296,7 @@ def column_input(source: LossTable) -> str:
         options,
         key="x",
         default=next(iter(options)),
-        help="What the law's x stands for.",
+        help="The column that x stands for in the law.",
     )
 
 
@@ -351,7 +352,9 @@ def _formula_field(source: LossTable) -> None:
         return
     panels.law(law)
     renamed = [f"{i.symbol} stands for {i.column}." for i in law.inputs if i.symbol != i.column]
-    st.caption(messages.plain(" ".join([f"Fits {', '.join(law.param_names)}.", *renamed])))
+    st.caption(
+        messages.plain(" ".join([f"Fitted parameters: {', '.join(law.param_names)}.", *renamed]))
+    )
     if st.button("Fit this law", type="primary", icon=":material/play_arrow:", width="stretch"):
         st.rerun()
 

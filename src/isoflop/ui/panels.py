@@ -115,13 +115,14 @@ def certificate(fit: Fit) -> None:
     """Show the evidence that the fit is the global optimum."""
     proof = fit.certificate
     if not proof.n_starts:
-        st.markdown("These parameters are published ones: nothing was searched for here.")
+        st.markdown("These parameters are as published: nothing was fitted here.")
         return
     with st.grid(4, min_column_width=150):
         st.metric(
             "Starts at this optimum",
             f"{proof.share_at_optimum:.0%}",
-            help=f"Of {proof.n_starts} starts, taken from {proof.n_grid:,} points of the surface.",
+            help=f"Share of the multistart search that ended here: {proof.n_starts} starts, chosen "
+            f"from {proof.n_grid:,} grid points.",
         )
         st.metric(
             "Minima found",
@@ -136,7 +137,7 @@ def certificate(fit: Fit) -> None:
         st.metric(
             "Condition number",
             format_number(proof.condition_number),
-            help="Large: the rows hardly tell some parameters apart.",
+            help="If it is large, the rows can hardly tell some parameters apart.",
         )
     at_bound = ", ".join(proof.at_bound) or "none"
     st.caption(

@@ -233,14 +233,14 @@ def _with_rows(made: Fit, _law: Law, table: LossTable, _options: FitOptions) -> 
 _fit = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
 _searched = KeptByJob(
     fit,
-    "Searching the parameters of the law",
+    "Fitting the law",
     effort=_fit_s,
     finish=_with_rows,
     max_entries=MAX_FITS,
 )
 _resampled = KeptByJob(
     fit,
-    "Resampling the rows, which says how sure the fit is",
+    "Bootstrapping the fit",
     effort=_fit_s,
     finish=_with_rows,
     max_entries=MAX_FITS,
@@ -248,7 +248,7 @@ _resampled = KeptByJob(
 influence = kept(optimum_notices)
 
 
-suggested_law = kept(suited_law, max_entries=MAX_FITS, spinner="Weighing the laws on these rows")
+suggested_law = kept(suited_law, max_entries=MAX_FITS, spinner="Comparing the laws on these rows")
 rows_can_bear = kept(merits)
 
 

@@ -27,12 +27,14 @@ def weight_inputs(table: LossTable) -> dict[str, object]:
         "weights",
         key="weights",
         default=ALIKE,
-        offered={ALIKE: "All rows alike", **{name: messages.plain(name) for name in columns}},
+        offered={ALIKE: "Equal weights", **{name: messages.plain(name) for name in columns}},
     )
     if chosen == ALIKE:
         if spreads:
             st.caption(
-                messages.plain(f"The table has standard errors, {', '.join(spreads)}: choose them.")
+                messages.plain(
+                    f"The table has standard errors that can weight the rows: {', '.join(spreads)}."
+                )
             )
         return {}
     kind = option_inputs.choice(
@@ -53,7 +55,9 @@ def param_inputs(law: Law) -> dict[str, object]:
     """Draw a field for each parameter of a law, and return what is fixed, bounded or positive."""
     given: list[ParamBounds] = []
     with st.expander(option(FitOptions, "params").label, icon=":material/lock:"):
-        st.caption("A number fixes a parameter, 1.5:2 keeps it between two ends; empty is free.")
+        st.caption(
+            "A number fixes a parameter, 1.5:2 bounds it, and an empty field leaves it free."
+        )
         for param in law.params:
             given += _field(param.name, param.help)
         positive = _positive_input(law) if law.key == "typed" else ()

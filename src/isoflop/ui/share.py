@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
 
 CHOICES: dict[tuple[Visibility, ShareRole], str] = {
     ("private", "viewer"): "Only me",
-    ("link", "viewer"): "Whoever has the link, to look",
-    ("team", "viewer"): "Everyone here, to look",
-    ("team", "editor"): "Everyone here, to edit",
+    ("link", "viewer"): "Anyone with the link can view",
+    ("team", "viewer"): "Everyone here can view",
+    ("team", "editor"): "Everyone here can edit",
 }
 SetSharing = Callable[[Visibility, ShareRole], object]
 
@@ -38,7 +38,7 @@ def control(sharing: Sharing, set_sharing: SetSharing, *, key: str) -> None:
         key=key,
         on_change=_set,
         args=(set_sharing, key),
-        help="What is shared to look at can be copied, and is changed by its owner alone.",
+        help="Viewers can copy what is shared; only its owner can change it.",
         width=260,
     )
 

@@ -54,12 +54,13 @@ PAGES: tuple[PageInfo, ...] = (
     PageInfo(
         key="fit",
         title="Fit",
-        help="Whether to believe the fit: optimum, intervals, residuals, single rows, next runs.",
+        help="How far to trust the fit: optimum, intervals, residuals, influence, next runs.",
     ),
     PageInfo(
         key="compare",
         title="Compare",
-        help="Laws on one table, families under one law, published fits, and what came true.",
+        help="Laws on one table, families under one law, published fits, downstream metrics, "
+        "backtests.",
     ),
     PageInfo(
         key="plan",
@@ -69,7 +70,7 @@ PAGES: tuple[PageInfo, ...] = (
     PageInfo(
         key="reality",
         title="Reality check",
-        help="What published runs took, and what these sums would have said.",
+        help="What published runs took, and what a plan would have predicted.",
     ),
     PageInfo(
         key="train",
@@ -131,7 +132,7 @@ def page_objects() -> dict[str, Page]:
 def _ask_to_log_in() -> None:
     """Draw what a person sees who has not signed in where that is asked for."""
     st.title("Isoflop")
-    st.markdown("Neural scaling laws, fitted and certified. Sign in to go on.")
+    st.markdown("Neural scaling laws, fitted and certified. Sign in to continue.")
     st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
 
 

@@ -128,7 +128,12 @@ def uploader(on_table: OnTable, *, key: str = "upload.file", kind: Kind = "file"
         on_change=_take,
         args=(on_table, key, kind),
         help=f"{', '.join(formats())}, also gzipped, with a loss column and any of N, D, C."
-        + ("" if kind == "file" else " Files of runs become one table, with what describes them."),
+        + (
+            ""
+            if kind == "file"
+            else " Several files of runs become one table, joined with the "
+            "files that describe them."
+        ),
     )
 
 

@@ -91,7 +91,7 @@ def _question(comparison: LawComparison, ranking: Ranking) -> str:
         n_lower = len(split.lower.included())
         cut = write_scale(split.cut, split.column)
         return (
-            f"Each law was fitted to the {_rows(n_lower)} up to {cut} and asked for the "
+            f"Each law was fitted to the {_rows(n_lower)} up to {cut} and evaluated on the "
             f"{_rows(n_rows)} above."
         )
     what = "run" if ranking.criterion == "leave_run_out" else "row"

@@ -107,7 +107,7 @@ def history(table: LossTable) -> History:
     cuts = tuple(said for decades in DECADES if (said := _said(table, decades, column)))
     if not cuts:
         raise FitError(
-            f"{table.id} has too few rows below its largest runs to say what was said of them.",
+            f"{table.id} has too few rows below its largest runs to predict these from them.",
             hint="Add smaller runs.",
         )
     return History(

@@ -152,7 +152,7 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
         found.append(_member(fitted))
     if not found:
         raise FitError(
-            f"No law can be fitted to {table.id}, so that nothing is said beyond it.",
+            f"No law can be fitted to {table.id}, so that nothing is predicted beyond it.",
             detail="\n".join(f"{label}: {reason}" for label, reason in refused),
         )
     return Members(
@@ -221,7 +221,7 @@ def _require_scale(rows: LossTable, scale: str) -> None:
     sizes = rows.values(scale)
     if len(sizes) < FEWEST_ROWS:
         raise TooFewRows(
-            f"Nothing can be said beyond {counted(len(sizes), 'row')}.",
+            f"Nothing can be predicted beyond {counted(len(sizes), 'row')}.",
             detail=f"{rows.id} needs at least {FEWEST_ROWS} rows with a loss and {scale}.",
             hint="Add rows.",
         )

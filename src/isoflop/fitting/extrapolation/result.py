@@ -159,8 +159,8 @@ class Extrapolation(Keyed):
         if apart <= max(float(self.noise[point]), WORTH_SAYING):
             return ""
         return (
-            f"Laws disagree: {low.label} says {low.loss[point]:.3f}, {high.label} "
-            f"{high.loss[point]:.3f}."
+            f"The laws disagree, from {low.loss[point]:.3f} ({low.label}) to "
+            f"{high.loss[point]:.3f} ({high.label})."
         )
 
     @property

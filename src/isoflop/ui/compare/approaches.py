@@ -75,7 +75,7 @@ def show(shown: View) -> None:
     if n_repeated:
         messages.assumption(
             f"{counted(n_repeated, 'row')} that saw their data more than {MAX_EPOCHS:g} times are "
-            "left out: the best size for a budget is about fresh data."
+            "left out: a compute-optimal size is defined for fresh data."
         )
     if why:
         messages.assumption(f"The parametric law could not be fitted: {why}")
@@ -91,7 +91,7 @@ def _inputs() -> tuple[Curve, float]:
     left, right = st.columns(2)
     with left:
         curve = inputs.choice(
-            "Curve through a profile",
+            "Curve fitted to each profile",
             CURVE_LABELS,
             key="compare.curve",
             default="parabola",
@@ -100,11 +100,11 @@ def _inputs() -> tuple[Curve, float]:
         )
     with right:
         tolerance = inputs.quantity(
-            "Tolerance of a budget",
+            "Tolerance of compute",
             key="compare.tolerance",
             default=DEFAULT_TOLERANCE,
             kind=TOLERANCE,
-            help="Runs whose compute differs by up to this share count as one budget.",
+            help="Runs whose compute differs by up to this share belong to one budget.",
         )
     return curve, tolerance
 
@@ -126,8 +126,8 @@ def _table(found: Approaches) -> None:
     st.caption(
         "Intervals are 90%: of the envelope from resampled runs, of the profiles from the scatter "
         "about the line (or from leaving out each run), of the parametric fit from its resamples. "
-        "The bias is what the approach would get wrong on this very design if the fitted law were "
-        "the truth; in brackets that of N at the largest compute."
+        "The bias is the error that the approach would make on this design if the fitted law were "
+        "true; in brackets, the bias of N at the largest compute."
     )
 
 

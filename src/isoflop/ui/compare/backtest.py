@@ -18,7 +18,7 @@ from isoflop.ui import inputs, messages, option_inputs, panels
 MEASURES: dict[Literal["error", "coverage"], str] = {"error": "Error", "coverage": "Coverage"}
 MEANING = {
     "error": "Mean error; green: the least on the table, orange: ten times that.",
-    "coverage": "Share of rows inside their 90% interval; green: as promised, orange: none.",
+    "coverage": "Share of rows inside their 90% interval; green: 90%, orange: none.",
 }
 HEADINGS = {
     "law": "Law",
@@ -78,7 +78,7 @@ def show() -> None:
             MEASURES,
             key="compare.measure",
             default="error",
-            help="How far predictions were off, or how often 90% intervals held what came.",
+            help="The errors of the predictions, or how often 90% intervals contained the outcome.",
             style="row",
         )
     shown = report.of(objective=objective)
@@ -87,10 +87,10 @@ def show() -> None:
     panels.drawn(plot.backtest(shown, measure=measure, theme=APP), key="compare.backtest")
     st.markdown(messages.plain(what_matters(report)))
     st.caption(
-        f"The largest decade of compute of each table (of tokens or active parameters where it "
-        f"has no compute) predicted by fits to the rest, families apart. {MEANING[measure]} Grey, "
-        f"in brackets: some families could not be fitted, so the figure is not ranked. Blank: no "
-        f"figure. Laws that could be judged on half of the tables come first. Made "
+        "The largest decade of compute of each table (of tokens or active parameters where it has "
+        f"no compute) predicted by fits to the rest, families apart. {MEANING[measure]} Grey, in "
+        "brackets: some families could not be fitted, so the figure is not ranked. Blank: no "
+        "figure. Laws that could be evaluated on at least half of the tables come first. Made "
         f"{messages.plain(report.made)} by `isoflop backtest --csv`."
     )
     _one_table(report)

@@ -81,7 +81,7 @@ def _table_and_metric(shown: View) -> tuple[LossTable, str]:
             {name: metric_name(name) for name in metrics(table)},
             key="compare.metric",
             default=first,
-            help="Any column between 0 and 1.",
+            help="Any column with values between 0 and 1.",
         )
     return table, metric
 

@@ -92,8 +92,8 @@ def _groups(shown: View) -> tuple[Group, Group]:
             _family_options(names),
             key="compare.one",
             default=(*chosen, *names, WHOLE)[0],
-            help="The family whose compute, or other scale, is taken as it is. Where several are "
-            "chosen under Data, it is one of those.",
+            help="The reference, whose compute or other scale is taken as it is. Where several "
+            "families are chosen under Data, it is one of those.",
         )
     with two:
         others = _other_tables(shown, len(names) > 1)
@@ -150,11 +150,12 @@ def _law(groups: tuple[Group, Group]) -> tuple[Law, str]:
     left, right = st.columns(2)
     with right:
         column = inputs.choice(
-            "Against",
+            "Scale",
             scales,
             key="compare.scale",
             default=next(iter(scales)),
-            help="What is compared at equal loss: how many times as much the other family needs.",
+            help="What is compared at equal loss: how many times as much of it the other family "
+            "needs.",
         )
     able = {law.key: law for law in family_laws(groups, column)}
     first = law_for_role("over-compute").key
@@ -199,5 +200,5 @@ def _table(found: FamilyComparison) -> None:
     )
     st.caption(
         f"{messages.plain(counts)}. Each family has its own fit and its own resamples; the band "
-        "joins both. A law of N and D is read at the best size for each compute."
+        "combines both. A law of N and D is read at the best size for each compute."
     )

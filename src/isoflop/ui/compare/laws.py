@@ -37,9 +37,17 @@ COLUMNS: dict[str, tuple[str, Unit, str]] = {
         "share",
         "Share of the rows held out inside their 90% prediction interval.",
     ),
-    "leave_run_out": ("Run out", "error", "Mean error of each run by a fit to all other runs."),
-    "leave_one_out": ("Row out", "error", "Mean error of each row by a fit to all other rows."),
-    "delta_aicc": ("AICc", "difference", "Above the best law's."),
+    "leave_run_out": (
+        "Left-out run",
+        "error",
+        "Mean error of each run by a fit to all other runs.",
+    ),
+    "leave_one_out": (
+        "Left-out row",
+        "error",
+        "Mean error of each row by a fit to all other rows.",
+    ),
+    "delta_aicc": ("AICc", "difference", "Difference from the best law's value."),
     "delta_bic": ("BIC", "difference", "Above the best law's."),
 }
 """Heading, unit and meaning of each figure of a law."""
@@ -88,7 +96,7 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
                 {name: axis.name for name, axis in scales.items()},
                 key="compare.x",
                 default=column,
-                help="The one input of every functional form.",
+                help="The input of every functional form.",
             )
     with three:
         decades = inputs.choice(
@@ -96,7 +104,7 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
             DECADES,
             key="compare.held",
             default="1",
-            help="How far the part that is predicted reaches down from the largest scale; a decade "
+            help="How many decades below the largest scale are held out and predicted; a decade "
             "is a factor of ten.",
             style="row",
         )

@@ -73,7 +73,7 @@ def _reference() -> Fit:
     references = {entry.id: entry.title for entry in datasets_for("reference-loss")}
     law = law_for_role("default")
     reference = inputs.choice(
-        "Reference for effort",
+        "Reference loss by",
         references,
         key="compare.reference",
         default=next(iter(references)),

@@ -24,7 +24,7 @@ COLUMNS = {
     "valid_range": "Valid range",
     "in_range": "Rows in range",
     "params_counted": "N counts",
-    "conflicts": "Counted otherwise here",
+    "conflicts": "Counted differently here",
 }
 SOURCES = {
     "published": "Published fit",
@@ -47,11 +47,11 @@ def show(shown: View) -> None:
     chosen = _chosen(found)
     scales = axes.scale_axes(shown.table)
     column = inputs.choice(
-        "Against",
+        "Horizontal axis",
         {name: axis.name for name, axis in scales.items()},
         key="compare.published.x",
         default=scale_column(shown.table),
-        help="What the rows are laid out by.",
+        help="What the rows are drawn against.",
         style="row" if len(scales) < 4 else "list",
     )
     with st.container(key="answer"):
@@ -81,7 +81,7 @@ def _chosen(found: PublishedComparison) -> list[str]:
         max_selections=MAX_SHOWN,
         key="compare.fits",
         bind="query-params",
-        help="Each is drawn over your rows as it was published; at first those whose shape comes "
+        help="Each is drawn over the rows as it was published; by default those whose shape comes "
         "closest.",
     )
     return [key for key in picked if key in known] or first

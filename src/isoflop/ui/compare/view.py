@@ -73,7 +73,7 @@ def of_one_convention(shown: View) -> View:
         return shown
     largest = max(groups, key=lambda group: len(group.table.frame)).label
     chosen = inputs.choice(
-        "Rows of",
+        "Families",
         {name: name for name in names} | {ALL: "all families as one"},
         key="compare.rows",
         default=largest,

@@ -129,11 +129,11 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
                 format_func=lambda name: known.get(str(name), str(name)),
                 required=True,
                 width="medium",
-                help="What this column is; its own name keeps it as a metric or input.",
+                help="What the column means. Under its own name it can be a metric or an input.",
             ),
             "Unit": st.column_config.TextColumn(
-                help="Of bare numbers: B, M, 1E21, h, bits per byte, perplexity; empty for the "
-                "canonical unit."
+                help="Unit of numbers that have none: B, M, 1E21, h, bits per byte, perplexity; "
+                "empty for the canonical unit."
             ),
             "Scale": st.column_config.SelectboxColumn(
                 options=list(SCALES),
@@ -198,15 +198,15 @@ def _conventions(mapping: ColumnMapping, table_id: str) -> ColumnMapping:
         )  # fmt: skip
         responses = ["loss", *(r.column for r in mapping.roles if r.kind == "own")]
         response = st.selectbox(
-            "To explain", responses,
+            "Column to predict", responses,
             index=responses.index(mapping.response) if mapping.response in responses else 0,
             key=f"data.response.{table_id}",
             help="The loss, or a score such as an accuracy in a table without losses.",
         )  # fmt: skip
         size = st.number_input(
-            "Bytes a token", min_value=0.0, max_value=100.0, value=mapping.bytes_per_token,
+            "Bytes per token", min_value=0.0, max_value=100.0, value=mapping.bytes_per_token,
             step=0.1, placeholder="not known", key=f"data.bytes.{table_id}",
-            help="Turns a loss per byte into nats per token; empty leaves it per byte.",
+            help="Converts a loss per byte into nats per token; empty leaves it per byte.",
         )  # fmt: skip
     return replace(
         mapping,
@@ -293,7 +293,7 @@ def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
             if file is not None and settings.takes_uploads():
                 _given(raw, file.getvalue(), table_id)
         st.button(
-            "Guess again",
+            "Detect again",
             icon=":material/refresh:",
             key="data.guess",
             help="Forget what was remembered for these columns.",

@@ -102,7 +102,7 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
     def with_table(draw: Callable[[Shown], None]) -> Callable[[], None]:
         def drawn() -> None:
             if shown is None:
-                st.caption("Choose a table that can be had, on the left or under Sources.")
+                st.caption("Choose a table on the left or under Sources.")
             else:
                 draw(shown)
 
@@ -110,7 +110,7 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
 
     def columns() -> None:
         if uploads.pending() is not None:
-            st.caption("Above.")
+            st.caption("Name the columns in the form above.")
         elif shown is not None and shown.result is not None:
             data_columns.show(shown.choice.id, shown.result)
         else:

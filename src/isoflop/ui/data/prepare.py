@@ -68,17 +68,18 @@ def controls(table_id: str, full: LossTable) -> None:
         drawn += _choice(
             table_id, full, "metric", "Metric", {LOSS: own, **{name: name for name in options}},
             current.metric,
-            help="What the law explains: the loss, another loss, or a score between 0 and 1.",
+            help="What the law predicts: the loss, another loss, or a score between 0 and 1.",
         )  # fmt: skip
     if found.has_curves:
         drawn += _choice(
             table_id, full, "curves", "Learning curves", CURVES, current.curves,
-            help="Which rows of each run: one of them, or all, resampled as whole runs.",
+            help="Which rows of each run are fitted: one of them, or all, which are then "
+            "resampled run by run.",
         )  # fmt: skip
     if found.has_repetitions or current.seeds != "all":
         drawn += _choice(
             table_id, full, "seeds", "Repetitions", SEEDS, current.seeds,
-            help="Runs of one size and data: seeds, or trials of hyper-parameters.",
+            help="Runs of the same size and data: other seeds, or trials of hyper-parameters.",
         )  # fmt: skip
     counts = found.conventions
     if len(counts) > 1:
@@ -86,10 +87,10 @@ def controls(table_id: str, full: LossTable) -> None:
         drawn += _choice(
             table_id, full, "convention", "Parameters counted", names,
             current.convention or full.param_convention,
-            help="Which parameters N stands for.",
+            help="Which parameters N counts.",
         )  # fmt: skip
     if not drawn:
-        st.caption("This table leaves nothing to choose but rows to leave out.")
+        st.caption("Nothing can be chosen for this table but which rows to leave out.")
 
 
 def _choice(

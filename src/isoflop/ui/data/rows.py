@@ -46,8 +46,8 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
 def _chart(table: LossTable) -> tuple[int, ...]:
     """Draw the rows and return the numbers of those picked."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        x = _axis("Across", across(table), key="data.x")
-        y = _axis("Up", upwards(table), key="data.y")
+        x = _axis("Horizontal axis", across(table), key="data.x")
+        y = _axis("Vertical axis", upwards(table), key="data.y")
     figure = plot.runs(table, x=x, y=y, theme=APP)
     return panels.drawn(
         figure,
@@ -63,7 +63,7 @@ def _axis(label: str, names: Sequence[str], *, key: str) -> str:
         {name: column_name(name) for name in names},
         key=key,
         default=names[0],
-        help="Column that runs along this axis.",
+        help="The column on this axis.",
     )
 
 
@@ -87,7 +87,7 @@ def _act_on(table_id: str, full: LossTable, table: LossTable, picked: tuple[int,
         )
         actions: tuple[tuple[Rule, int, str], ...] = (
             ("rows", len(rows) - n_out, "Leave out"),
-            ("keep", n_out, "Take back"),
+            ("keep", n_out, "Put back"),
         )
         for rule, n_rows, label in actions:
             if n_rows:
@@ -121,7 +121,9 @@ def _exclusions(table_id: str, full: LossTable) -> None:
                 args=(table_id, full),
             )
     if not made:
-        st.caption("Nothing by hand or by rule; rows with unusable cells are out by themselves.")
+        st.caption(
+            "No row is left out by hand or by rule. Rows with unusable cells are always left out."
+        )
     for position, exclusion in enumerate(made):
         with st.container(horizontal=True, vertical_alignment="center"):
             reason = f": {exclusion.reason}" if exclusion.reason else ""

@@ -107,8 +107,8 @@ def _wandb() -> None:
     metrics = st.text_input(
         "Metrics, step by step",
         key="data.wandb.curves",
-        placeholder="empty: one row a run",
-        help="Names of metrics divided by commas, such as val/loss, tokens.",
+        placeholder="empty: one row per run",
+        help="Names of metrics separated by commas, such as val/loss, tokens.",
     )
     curves_asked = [name.strip() for name in (metrics or "").split(",") if name.strip()]
 
@@ -148,7 +148,7 @@ def _read_button(key: str, read: Callable[[Progress], RawTable], *, is_ready: bo
         key=f"data.read.{key}",
         disabled=not is_ready,
         on_click=uploads.take,
-        args=(read, f"Asking {TRACKERS[key]}"),
+        args=(read, f"Connecting to {TRACKERS[key]}"),
     )
 
 

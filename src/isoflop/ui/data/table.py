@@ -31,7 +31,7 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
         text = st.text_input(
             "Filter", key="data.filter", placeholder="Filter: text, or loss < 2.5",
             label_visibility="collapsed",
-            help="Text that a row holds, or a comparison such as tokens >= 2e10, in units of one.",
+            help="Text in a row, or a comparison such as tokens >= 2e10, in canonical units.",
         )  # fmt: skip
         names = [str(name) for name in table.frame.columns]
         by = st.selectbox(

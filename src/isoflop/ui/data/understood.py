@@ -43,7 +43,7 @@ def show_failure() -> None:
 
 def _aside() -> None:
     st.button(
-        "Put this file aside",
+        "Discard this file",
         icon=":material/close:",
         key="upload.aside",
         on_click=uploads.put_aside,
@@ -67,10 +67,10 @@ def show(table_id: str) -> None:
         st.markdown(f"**{messages.plain(upload.name)}**: {what}")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Right",
+                "Confirm",
                 icon=":material/check:",
                 key="understood.right",
-                help="Read files with the same columns so from now on.",
+                help="Read files with the same columns in this way from now on.",
                 on_click=_confirm,
                 args=(table_id,),
             )
@@ -87,7 +87,7 @@ def show(table_id: str) -> None:
                     "Forget",
                     icon=":material/bookmark_remove:",
                     key="understood.forget",
-                    help="Read this file anew, and forget what was confirmed.",
+                    help="Read this file again, and forget what was confirmed.",
                     on_click=columns.guess_again,
                     args=(upload.result.raw, table_id),
                 )

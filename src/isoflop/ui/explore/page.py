@@ -193,7 +193,7 @@ def show_losses(shown: View, seen: Outlook) -> None:
             {key: axis.name for key, axis in choices.items()},
             key="axis",
             default=next(iter(choices)),
-            help="What runs along the chart; the curve follows the compute-optimal models.",
+            help="The horizontal axis; the curve follows the compute-optimal models.",
             style="row",
             is_label_shown=False,
         )

@@ -42,7 +42,8 @@ def show(shown: View) -> None:
             {"loss": "Loss", "off": "Distance from the curve (%)"},
             key="fit.band_as",
             default="loss",
-            help="Bands are thin inside the rows: their distance from the curve shows them.",
+            help="Bands are narrow within the data: drawn as a distance from the curve, they can "
+            "be seen.",
             style="row",
             is_label_shown=False,
         )
@@ -61,9 +62,9 @@ def show(shown: View) -> None:
         )
         panels.drawn(figure, key=f"chart.bands.{whole}.{scale}")
         st.caption(
-            "The confidence band is of the mean of many such runs; the prediction band is of one, "
-            "whose own scatter it adds. Both take the law for true: beyond the fitted rows that is "
-            "an assumption."
+            "The confidence band is for the mean of many such runs; the prediction band is for "
+            "one new run and adds its scatter. Both assume that the law is true, which beyond the "
+            "data is untested."
         )
     with right:
         _at_budget(shown)
@@ -100,7 +101,7 @@ def _write(found: Band | None) -> str:
 
 def _coverage(fit: Fit) -> None:
     """Write what was measured for fits like this one, and the whole table."""
-    st.markdown("**How often such a band holds the truth**")
+    st.markdown("**How often such a band contains the truth**")
     st.caption(describe_coverage(coverage_like(fit)))
     rows = load_coverage()
     st.dataframe(
@@ -109,8 +110,8 @@ def _coverage(fit: Fit) -> None:
             "Objective": [OBJECTIVES[row.objective] for row in rows],
             "90% band": [row.band for row in rows],
             "Evaluated": [where(row.target) for row in rows],
-            "Band held the truth": [f"{row.coverage:.1%}" for row in rows],
-            "Prediction held a new run": [
+            "Contains the truth": [f"{row.coverage:.1%}" for row in rows],
+            "Contains a new run": [
                 "" if row.prediction_coverage is None else f"{row.prediction_coverage:.1%}"
                 for row in rows
             ],

@@ -82,12 +82,12 @@ def _asked(shown: View) -> Asked:
             is_default_fixed=False,
         )
         aim = inputs.choice(
-            "Narrow",
+            "Goal of the runs",
             AIMS,
             key="fit.aim",
             default="loss",
-            help="What the runs are to determine at the large budget: by this law, or which of "
-            "all laws is right.",
+            help="What the runs should determine at the large budget: the loss or the best size "
+            "by this law, or which of all laws is right.",
             style="row",
         )
     with cells[1]:
@@ -111,7 +111,7 @@ def _asked(shown: View) -> Asked:
             {AUTO: "As many as help", **{str(n): str(n) for n in range(1, MAX_RUNS + 1)}},
             key="fit.runs",
             default=AUTO,
-            help="As many as still make a difference, unless you choose.",
+            help="As many as still make a difference, unless you give a number.",
         )
     return spend, None if count == AUTO else int(count), aim, (low, high)
 
@@ -133,8 +133,8 @@ def _show_deciding(shown: View, spend_flop: float, tokens_per_param: tuple[float
         alt="Runs by how little they leave of the laws' disagreement",
     )
     st.caption(
-        "Expected over the laws, each being true with its weight, and the scatter of one run; "
-        "what refits to the new rows would move is left out."
+        "An expectation over the laws, each true with its weight, and over the scatter of one "
+        "run. How refits to the new rows would change the laws is left out."
     )
 
 
@@ -191,4 +191,4 @@ def _table(proposed: Design) -> None:
         alt="Proposed runs",
     )
     if (rows["n_runs"] > 1).any():
-        st.caption("Train repeated runs with different seeds: their scatter is what averages out.")
+        st.caption("Train repeated runs with different seeds, so that their scatter averages out.")

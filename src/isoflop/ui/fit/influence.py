@@ -46,7 +46,7 @@ def show(shown: View) -> None:
                 UNITS,
                 key="fit.unit",
                 default="rows",
-                help="Rows of one run share its noise and can hide each other.",
+                help="Rows of one run share its noise and can mask each other's influence.",
                 style="row",
                 is_label_shown=False,
             )
@@ -77,8 +77,8 @@ def _clickable(shown: View, each_row: Influence, name: str) -> None:
     )
     st.caption(
         "The larger a marker, the larger the row's influence on the chosen quantity. **Click a "
-        "row, or lasso several, to leave them out**; hollow rows are out, and a click takes them "
-        "back."
+        "row, or lasso several, to leave them out**; hollow rows are left out, and a click puts "
+        "them back."
     )
 
 
@@ -105,7 +105,7 @@ def _left_out(shown: View) -> None:
             st.rerun()
         named_by_notices = list(named_rows(shown.fit.notices))
         if named_by_notices and st.button(
-            f"Leave out what notices name ({len(named_by_notices)})",
+            f"Leave out rows in notices ({len(named_by_notices)})",
             icon=":material/report:",
             disabled=set(named_by_notices) <= set(excluded.rows),
         ):
@@ -114,7 +114,7 @@ def _left_out(shown: View) -> None:
         if st.button("Undo", icon=":material/undo:", disabled=not excluded.history):
             fit_exclusions.keep(excluded.undone())
             st.rerun()
-        if st.button("Take all back", icon=":material/restart_alt:", disabled=not excluded.rows):
+        if st.button("Put all back", icon=":material/restart_alt:", disabled=not excluded.rows):
             fit_exclusions.keep(excluded.changed(()))
             st.rerun()
     if not excluded.rows:

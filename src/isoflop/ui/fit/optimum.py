@@ -12,7 +12,7 @@ from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import View
 from isoflop.units import counted
 
-EXTENTS: dict[Extent, str] = {"search": "All that was searched", "near": "Near the optimum"}
+EXTENTS: dict[Extent, str] = {"search": "Whole search range", "near": "Near the optimum"}
 
 
 def show(shown: View) -> None:
@@ -29,7 +29,8 @@ def show(shown: View) -> None:
                     {key: " and ".join(pair) for key, pair in pairs.items()},
                     key="fit.over",
                     default=chosen,
-                    help="The surface is over two parameters; all others are at their best.",
+                    help="The surface is over two parameters, with all others at their best "
+                    "values.",
                     is_label_shown=False,
                 )
             else:
@@ -39,7 +40,7 @@ def show(shown: View) -> None:
                 EXTENTS,
                 key="fit.extent",
                 default="search",
-                help="Over the whole search, or a few standard errors around the optimum.",
+                help="The whole search range, or a few standard errors around the optimum.",
                 style="row",
                 is_label_shown=False,
             )

@@ -86,7 +86,7 @@ def show_figures(shown: View) -> None:
             "Rows fitted",
             f"{fit.n_rows:,}",
             f"{len(fit.law.params)} parameters",
-            "Rows with all that the law needs, and the law's parameters.",
+            "Rows that have every value the law needs, and the number of its parameters.",
         ),
         (
             "Starts at this optimum",
@@ -98,7 +98,7 @@ def show_figures(shown: View) -> None:
             "Residual",
             f"{shown.residuals.scale:.2%}" if fit.is_log else f"{fit.residual_std:.3g}",
             "robust, relative" if fit.is_log else "standard deviation",
-            "How far a typical row lies off the curve.",
+            "How far a typical row lies from the curve.",
         ),
     ]
     if best.exists:

@@ -58,8 +58,8 @@ def _intervals(shown: View, profiles: tuple[Profile, ...]) -> None:
     if fit.covariance is None:
         notes.append(f"No covariance: {fit.covariance_reason}")
     notes.append(
-        "Where the three differ, the objective is not quadratic or the rows are not independent "
-        "and alike: trust the widest."
+        "Where the three differ, the objective is not quadratic, or the rows are not independent "
+        "and identically distributed: trust the widest interval."
     )
     st.caption(messages.plain(" ".join(notes)))
 

@@ -49,7 +49,7 @@ def _clip(shown: View) -> float:
         {"edge": "Outliers at the edge", "scale": "All to scale"},
         key="fit.far",
         default="edge",
-        help="A few rows far off the curve would flatten everything else.",
+        help="A few rows far from the curve would flatten everything else.",
         style="row",
         is_label_shown=False,
     )

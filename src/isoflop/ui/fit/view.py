@@ -54,7 +54,7 @@ design = KeptByJob(design_runs, "Comparing sets of runs by refits", effort=_effo
 leave_one_out = kept(influence, spinner="Leaving out each row in turn")
 sensitivity = kept(sensitivity_curve, spinner="Refitting along each choice")
 refit_changes = kept(changes)
-_deciding = kept(deciding_runs, spinner="Weighing what each run would decide")
+_deciding = kept(deciding_runs, spinner="Computing what each run would decide")
 _optimum = kept(optimum_draws)
 _table_notices = kept(table_notices)
 _budget_notices = kept(budget_notices)

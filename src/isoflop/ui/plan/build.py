@@ -120,8 +120,8 @@ def serving(shown: View) -> None:
     """Say what using the model takes: under full load, and for one that waits for its answer."""
     planned = shown.planned
     with st.container(horizontal=True):
-        count = _number("Accelerators for one copy", "serve.count", planned.served().accelerators)
-        batch = _number("Sequences side by side, to wait for", "serve.batch", 1)
+        count = _number("Accelerators per replica", "serve.count", planned.served().accelerators)
+        batch = _number("Sequences at once", "serve.batch", 1)
     (found,) = planned.sheets("serving", accelerators=count, batch=batch)
     headline.values(*found.columns.values())
     for note in found.notes:

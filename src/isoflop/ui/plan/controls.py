@@ -86,7 +86,7 @@ def accelerator_input() -> Accelerator:
         {key: _accelerator_label(entry) for key, entry in catalog.items()},
         key="accelerator",
         default=DEFAULT_ACCELERATOR,
-        help="What the run is trained on.",
+        help="The hardware that the run is trained on.",
     )
     accelerator = catalog.get(chosen) or find_accelerator(DEFAULT_ACCELERATOR)
     plan_saved.accelerator_details(accelerator)

@@ -58,7 +58,7 @@ def _charts(shown: View) -> None:
         figure = plot.loss_surface(plan_results.surface(shown), plan=shown.plan, theme=APP)
         panels.drawn(figure, key="chart.surface")
     with right:
-        _head("What each limit has left, and what a tenth more buys")
+        _head("Use of each limit, and what 10% more would buy")
         panels.drawn(plot.limits(shown.plan, theme=APP), key="chart.limits")
 
 

@@ -18,7 +18,7 @@ def show() -> None:
     _verdict(agreement(checks))
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.markdown("**Compute: ours over the published count**")
+        st.markdown("**Compute: our count over the published one**")
         panels.drawn(plot.published_flop(checks, theme=APP), key="chart.flop")
     with right:
         st.markdown("**Utilisation: implied, reported, and what a plan predicts**")
@@ -47,12 +47,12 @@ def _table(checks: tuple[RunCheck, ...]) -> None:
         {
             "Run": [check.run.label for check in checks],
             "FLOP published": [_flop(check.run.published_flop) for check in checks],
-            "FLOP ours, 6ND": [_flop(check.flop_6nd) for check in checks],
-            "Closest, off by": [_off(check.closest_ratio) for check in checks],
+            "FLOP by 6ND": [_flop(check.flop_6nd) for check in checks],
+            "Error of the closest count": [_off(check.closest_ratio) for check in checks],
             "Hours published": [_hours_of(check.run.accelerator_hours) for check in checks],
-            "Hours ours": [_hours_of(check.planned_hours) for check in checks],
+            "Hours predicted": [_hours_of(check.planned_hours) for check in checks],
             "80% interval": [_interval(check) for check in checks],
-            "Hours, off by": [_off(check.hours_ratio) for check in checks],
+            "Error of the hours": [_off(check.hours_ratio) for check in checks],
             "MFU reported": [_reported(check) for check in checks],
             "MFU implied": [_share(check.implied_mfu) for check in checks],
             "Why they differ": [check.run.reason for check in checks],
@@ -65,7 +65,7 @@ def _table(checks: tuple[RunCheck, ...]) -> None:
             "Source": [check.run.source for check in checks],
         },
         hide_index=True,
-        alt="Published runs against our sums",
+        alt="Published runs and what a plan would have predicted",
         height=560,
         column_config={
             "Run": st.column_config.TextColumn(pinned=True),
@@ -74,9 +74,10 @@ def _table(checks: tuple[RunCheck, ...]) -> None:
     )
     st.caption(
         messages.plain(
-            "Off by: ours over the published, less one. Hours ours: accelerator-hours in the "
-            "fastest layout within the critical batch, at the speed that whole runs of other "
-            "sources made of it. FLOP are model FLOP: what is recomputed is left out."
+            "Errors: ours over the published figure, minus one. Hours predicted: "
+            "accelerator-hours in the fastest layout within the critical batch, at the speed that "
+            "whole runs of other sources made of it. FLOP are model FLOP: what is recomputed is "
+            "left out."
         )
     )
 

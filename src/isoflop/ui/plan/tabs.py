@@ -106,7 +106,7 @@ def _target(shown: View) -> None:
         found_chance = plan_results.chance(shown, loss)
         st.markdown(f"**{messages.plain(found_chance.summary())}**")
         panels.drawn(plot.risk(found_chance, theme=APP), key="chart.risk")
-    st.markdown("**The least that reaches it, by the best model for it**")
+    st.markdown("**The least compute that reaches it, with the best model for it**")
     try:
         found = plan_results.target(shown, loss)
     except LossUnreachable as error:
@@ -144,7 +144,7 @@ def _money_bars(found: Tornado) -> None:
     if found.moving("usd"):
         panels.drawn(plot.tornado(found, of="usd", theme=APP), key="chart.tornado.usd")
     else:
-        st.caption("Money does not change: there is no price, or money is itself the limit.")
+        st.caption("The cost does not change: there is no price, or money is itself the limit.")
 
 
 def _money(shown: View) -> None:
@@ -160,11 +160,11 @@ def _assumptions(shown: View) -> None:
     plan = shown.plan
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**What the figures rest on**")
+        st.markdown("**Assumptions behind the figures**")
         rests, disk = shown.planned.sheets("assumptions")
         plan_build.table(rests)
     with right:
-        st.markdown("**What fills the disk**")
+        st.markdown("**What uses the disk**")
         panels.drawn(plot.disk(plan, theme=APP), key="chart.disk")
         _notes(disk)
 

@@ -106,7 +106,7 @@ def own_grid() -> LadderGrid:
     )
     families: tuple[Family, ...] = tuple(labels[label] for label in picked)
     widths = whole_numbers_input(
-        "Widths", "16, 24, 32, 48", key="widths", help="Fit at least four."
+        "Widths", "16, 24, 32, 48", key="widths", help="A fit needs at least four."
     )
     budgets = whole_numbers_input(
         "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help="Ki means 1024."
@@ -116,7 +116,7 @@ def own_grid() -> LadderGrid:
         "Learning rates to sweep", key="rates", help="Such as 2e-3, 4e-3; empty for the recipe's."
     )
     batches = whole_numbers_input(
-        "Batches to sweep", "", key="batches", help="Sequences a step; empty for the recipe's."
+        "Batches to sweep", "", key="batches", help="Sequences per step; empty for the recipe's."
     )
     depth = whole_numbers_input(
         "Depth", "", key="depth", help="Layers; empty for the family's own."
@@ -159,11 +159,12 @@ def whole_numbers_input(label: str, default: str, *, key: str, help: str) -> tup
 def recipe_inputs(base: Recipe) -> Recipe:
     """Draw the limits and the recipe's numbers, and return the recipe with them."""
     minutes = st.number_input(
-        "Time limit a run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes", bind="query-params",
-        help="A run that reaches it stops with a checkpoint; resumed, it has as much again.",
+        "Time limit per run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes", bind="query-params",
+        help="A run that reaches it stops with a checkpoint. Once resumed, it has as much time "
+        "again.",
     )  # fmt: skip
     memory = st.number_input(
-        "Memory limit a worker (GiB)", 0.5, 512.0, 4.0, key="memory", bind="query-params",
+        "Memory limit per worker (GiB)", 0.5, 512.0, 4.0, key="memory", bind="query-params",
         help="Beyond it the run fails instead of the machine.",
     )  # fmt: skip
     rate = st.text_input(
@@ -202,7 +203,11 @@ def corpus_input() -> str:
     if settings.takes_uploads():
         options[UPLOAD] = "Upload a text"
     chosen = inputs.choice(
-        "Corpus", options, key="corpus", default="stdlib", help="What the models learn to continue."
+        "Corpus",
+        options,
+        key="corpus",
+        default="stdlib",
+        help="The text that the models are trained on.",
     )
     if not settings.takes_uploads():
         messages.switched_off("Own texts", "ISOFLOP_UPLOADS")

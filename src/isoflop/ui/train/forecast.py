@@ -155,14 +155,18 @@ def _reported_inputs(table: LossTable) -> _Reported:
     """
     params, tokens = next_size(table)
     name = st.text_input(
-        "Name of the run to come", "next", key="forecast_name",
-        help="By which your code will report it.",
+        "Name of the planned run", "next", key="forecast_name",
+        help="The name under which your code will report it.",
     )  # fmt: skip
     typed = [
         st.text_input(label, format_number(default), key=f"forecast_{label.lower()}", help=help)
         for label, default, help in (
-            ("Parameters", params, "As it will be reported; at first twice the largest so far."),
-            ("Tokens", tokens, "Of the whole run; at first twice the most so far."),
+            (
+                "Parameters",
+                params,
+                "As it will be reported. The default is twice the largest so far.",
+            ),
+            ("Tokens", tokens, "Of the whole run. The default is twice the most so far."),
         )
     ]
     chosen_params, chosen_tokens = (parse_number(text or "") for text in typed)
@@ -269,12 +273,12 @@ def _board(forecasts: Sequence[Forecast], *, key: str) -> None:
     """Draw the score, every band with its outcome, and the table of forecasts, the latest first."""
     board = score(forecasts)
     with st.grid(4, min_column_width=150):
-        st.metric("Decided", f"{board.n_settled}", help=f"{board.n_open} are open.")
+        st.metric("Settled", f"{board.n_settled}", help=f"{board.n_open} are open.")
         st.metric("Inside their band", f"{board.n_inside}", help="Outcomes inside the band.")
         rate = f"{board.coverage:.0%}" if board.n_settled else "none yet"
         st.metric("Coverage", rate, help=f"{LEVEL:.0%} would be as promised.")
         error = f"{board.median_absolute_error:.2%}" if board.n_settled else "none yet"
-        st.metric("Median error", error, help="Outcome against prediction.")
+        st.metric("Median error", error, help="Of the outcome, relative to the prediction.")
     panels.drawn(plot.forecasts(forecasts[::-1], theme=APP), key=key)
     _forecast_table(forecasts)
 

@@ -87,8 +87,8 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
     if not train_state.may_change(ladder.runs):
         owner = documents.name_of(ladder.runs[0].sharing())
         st.caption(
-            f":material/lock: {messages.plain(owner)} shares these runs to be looked at: their "
-            "owner alone stops, resumes or deletes them."
+            f":material/lock: {messages.plain(owner)} shares these runs for viewing: only their "
+            "owner can stop, resume or delete them."
         )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -99,7 +99,7 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
             key="train.stop",
             on_click=_stop,
             args=(ladder,),
-            help="Each run puts a checkpoint away; one that does not obey is killed after 10 s.",
+            help="Each run saves a checkpoint; one that does not stop within 10 s is killed.",
         )
         st.button(
             "Resume",
@@ -108,7 +108,7 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
             key="train.resume",
             on_click=_resume,
             args=(ladder,),
-            help="Goes on from the checkpoints; on a CPU bit for bit as if it had not stopped.",
+            help="Resumes from the checkpoints; on a CPU bit for bit as if it had not stopped.",
         )
         with st.popover("Delete", icon=":material/delete:", disabled=can_stop):
             st.markdown("Deletes records, weights and checkpoints of these runs.")
@@ -173,7 +173,8 @@ def _run_table(seen: Sequence[Seen]) -> None:
             "Gradient norm": st.column_config.NumberColumn(format="%.3f"),
             "Tokens/s": st.column_config.NumberColumn(format="compact"),
             "Share of peak": st.column_config.NumberColumn(
-                format="%.0f%%", help="Of a plain matrix product's rate on the same core."
+                format="%.0f%%",
+                help="Relative to the rate of a plain matrix product on the same core.",
             ),
             "Note": st.column_config.TextColumn(width="medium"),
         },
@@ -240,12 +241,12 @@ def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:
             ],
             "Bits per byte": [point.get("bits_per_byte") for _, point in rows],
             "Perplexity": [point["perplexity"] for _, point in rows],
-            "Next token right": [point["accuracy"] for _, point in rows],
+            "Next-token accuracy": [point["accuracy"] for _, point in rows],
             "Training FLOP": [point["compute_flop"] for _, point in rows],
         },
         column_config={
             "Learning rate": st.column_config.NumberColumn(
-                format="%.3g", help="The peak rate, of width 32."
+                format="%.3g", help="Peak rate at width 32."
             ),
             "Tokens": st.column_config.NumberColumn(format="compact"),
             "Next token right": st.column_config.NumberColumn(format="percent"),

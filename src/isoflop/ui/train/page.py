@@ -79,7 +79,7 @@ def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[]
     def with_setup(draw: Callable[[Setup], None]) -> Callable[[], None]:
         def drawn() -> None:
             if asked is None:
-                st.caption("The setup on the left does not work yet.")
+                st.caption("The settings on the left are not valid yet.")
             else:
                 draw(asked)
 

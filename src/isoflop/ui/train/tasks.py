@@ -26,9 +26,9 @@ FEWEST_POINTS = 8
 
 _JOB = "train.tasks"
 _METRICS = {
-    "accuracy": "Next token right",
-    "class_accuracy": "Kind of next character right",
-    "class_f1": "Kind of next character, F1",
+    "accuracy": "Next-token accuracy",
+    "class_accuracy": "Next-character class accuracy",
+    "class_f1": "Next-character class F1",
     "bleu": "BLEU of continuations",
 }
 

@@ -32,7 +32,7 @@ from isoflop.units import format_number, format_quantity
 
 POLL_S = 0.4
 NOT_YOURS = (
-    ":material/lock: These runs are shared to be looked at: their owner lets the models work."
+    ":material/lock: These runs are shared for viewing: only their owner can run the models."
 )
 _GENERATION, _EXPORT, _ATTENTION = "train.generation", "train.export.job", "train.attention"
 Source = tuple[Seen, int | None]
@@ -50,11 +50,11 @@ def show_generation(ladder: Ladder) -> None:
         prompt = st.text_area("Prompt", "def ", key="prompt", help="What the model continues.")
         temperature = st.slider(
             "Temperature", 0.0, 2.0, 0.8, 0.05, key="temperature", bind="query-params",
-            help="0 always takes the likeliest token; higher is bolder.",
+            help="0 always takes the most likely token; higher values are more random.",
         )  # fmt: skip
         top_k = st.number_input(
             "Top k", 0, 4096, 0, key="top_k", bind="query-params",
-            help="Draw from this many likeliest tokens alone; 0 for all.",
+            help="Sample from this many most likely tokens only; 0 for all.",
         )  # fmt: skip
         length = st.slider("Tokens", 50, 2000, 400, 50, key="length", bind="query-params")
         seed = st.number_input(
@@ -62,7 +62,7 @@ def show_generation(ladder: Ladder) -> None:
         )
         n_samples = st.number_input(
             "Samples", 1, MAX_SAMPLES, 1, key="samples", bind="query-params",
-            help="So many texts from the same prompt, each by the next seed.",
+            help="How many texts are written from the same prompt, each with the next seed.",
         )  # fmt: skip
         with st.expander("What the temperature does", key="train.temperature"):
             show_equations("sampling")
@@ -94,7 +94,7 @@ def show_generation(ladder: Ladder) -> None:
             st.fragment(_text, run_every=None if is_done else POLL_S)(job, asked, is_done)
         else:
             st.caption("The text appears here, token by token.")
-    st.markdown("**What each token draws on**")
+    st.markdown("**Attention: what each token draws on**")
     _attention(sources)
 
 
