@@ -26,7 +26,7 @@ from isoflop.ui.shell import PAGES as PAGES_OF_THE_APP
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "benchmarks" / "README.md"])
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "benchmarks" / "README.md"])
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 
@@ -128,6 +128,19 @@ def test_every_benchmark_is_documented() -> None:
     documented = first_column((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8"))
     there = {f"benchmarks.{path.parent.name}" for path in ROOT.glob("benchmarks/*/__main__.py")}
     assert there <= set(documented)
+
+
+def test_every_command_is_documented() -> None:
+    (names,) = (item.choices for item in build_parser()._actions if isinstance(item.choices, dict))
+    assert_table("commands.md", [f"| `isoflop {n}` | {p.description} |" for n, p in names.items()])
+
+
+def test_every_chinese_page_and_its_english_one_name_each_other() -> None:
+    pages = list((DOCS / "zh").glob("*.md"))
+    assert len(pages) > 1
+    for path in pages:
+        assert f"](../{path.name})" in path.read_text(encoding="utf-8"), f"zh/{path.name}"
+        assert f"](zh/{path.name})" in text_of(path.name), f"docs/{path.name} has no link to it"
 
 
 def test_every_error_is_documented() -> None:

@@ -13,6 +13,7 @@ from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from hatch_build import described
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tests.api.test_user_code import blocks
@@ -62,6 +63,24 @@ def test_the_wheel_carries_the_app(wheel: Path) -> None:
         assert (packed / name).read_bytes() == (ROOT / name).read_bytes()
     pages = {path.name for path in (packed / "pages").glob("*.py")}
     assert pages == {path.name for path in (ROOT / "pages").glob("*.py")}
+
+
+def test_what_an_index_shows_of_the_package_leads_nowhere_that_is_not_there(wheel: Path) -> None:
+    (info,) = wheel.glob("*.dist-info/METADATA")
+    shown = info.read_text(encoding="utf-8").partition("\n\n")[2]
+    assert "# Isoflop" in shown
+    assert not re.findall(r"\]\((?!https?:)[^)]*\)", shown)
+
+
+def test_links_and_pictures_of_the_readme_lead_to_the_repository() -> None:
+    readme = (
+        "See [`a` b](docs/a.md#c), [there](https://example.org/d).\n\n![A picture](docs/e.png)\n"
+    )
+    assert described(readme, "https://example.org/r") == (
+        "See [`a` b](https://example.org/r/blob/HEAD/docs/a.md#c), [there](https://example.org/d)."
+        "\n\n![A picture](https://example.org/r/raw/HEAD/docs/e.png)\n"
+    )
+    assert described(readme, "") == "See `a` b, [there](https://example.org/d).\n\n\n"
 
 
 READ_FILES = """

@@ -33,6 +33,9 @@ from isoflop.tables.fetch import fetch_what_can_be, fill_mirror
 from isoflop.tables.simulated import CHINCHILLA_VALUES
 from isoflop.units import format_quantity, parse_number
 
+SHELLS = ("bash", "fish", "tcsh", "zsh")
+"""Whose completion can be written."""
+
 
 def laws(_parsed: argparse.Namespace) -> None:
     """List the shipped laws."""
@@ -253,6 +256,23 @@ def mcp(_parsed: argparse.Namespace) -> None:
     from isoflop.server.mcp import run
 
     run()
+
+
+def completion(whole: argparse.ArgumentParser, parsed: argparse.Namespace) -> None:
+    """Print the script by which a shell completes the whole command line."""
+    if find_spec("shtab") is None:
+        raise CatalogError(
+            "What writes such scripts is not installed.",
+            hint="Run: pip install 'isoflop[completion]'",
+        )
+    import shtab
+
+    (names,) = (action.choices for action in whole._actions if isinstance(action.choices, dict))
+    for parser in names.values():
+        for action in parser._actions:
+            if action.type is Path or action.dest == "table":
+                vars(action)["complete"] = shtab.FILE  # where shtab looks for it
+    print(shtab.complete(whole, parsed.shell))
 
 
 def app(parsed: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, get_args
 
@@ -176,6 +177,12 @@ def build_parser() -> argparse.ArgumentParser:
     serving.add_argument("--port", type=int, default=8600)
     serving.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     command("mcp", commands.mcp, "Serve fits and plans to programs by MCP, on standard input.")
+    completing = command(
+        "completion",
+        partial(commands.completion, parser),
+        "Print what lets a shell complete commands, options and names.",
+    )
+    completing.add_argument("shell", choices=commands.SHELLS)
     app = command("app", commands.app, "Start the app in the browser.")
     app.add_argument("--port", type=int, default=8501)
     app.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
