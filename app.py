@@ -4,10 +4,4 @@ import streamlit as st
 
 from isoflop.ui import server
 
-app = st.App(
-    server.MAIN_SCRIPT,
-    routes=server.ROUTES,
-    middleware=server.MIDDLEWARE,
-    lifespan=server.lifespan,
-    on_script_error=server.on_script_error,
-)
+app = st.App(server.MAIN_SCRIPT, **server.OPTIONS)

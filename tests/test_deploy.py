@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from streamlit.web.server.app_discovery import discover_asgi_app
 
+from isoflop import settings
 from isoflop.cli.main import build_parser
 from isoflop.training.config import RunConfig
 from isoflop.training.queue import default_worker_count
@@ -145,3 +149,44 @@ def test_every_command_line_parses() -> None:
     assert len(commands()) == 2
     for words in commands():
         parser.parse_args([word.replace("$PRESET", SKYPILOT["envs"]["PRESET"]) for word in words])
+
+
+# --- Public demos ---------------------------------------------------------------------------------
+
+SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+DEMO = SETTINGS_PAGE.partition("### A public demo")[2].partition("\n## ")[0]
+
+
+def test_what_a_space_is_made_of_is_all_that_its_image_needs() -> None:
+    (block,) = re.findall(r"```sh\n(.*?)```", DEMO, flags=re.DOTALL)
+    taken = re.search(r"git archive HEAD (.*?) \|", block)
+    assert taken is not None
+    needed = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert {*needed, "Dockerfile", ".dockerignore"} == {*taken[1].split(), "README.md"}
+    assert "s/10001/1000/g" in block
+    assert "10001" in DOCKERFILE
+
+
+def test_a_space_is_told_which_port_the_image_answers() -> None:
+    _, front, _ = (DEPLOY / "space" / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(front)
+    assert told["sdk"] == "docker"
+    assert f"EXPOSE {told['app_port']}\n" in DOCKERFILE
+
+
+def test_the_hosted_app_is_found_by_streamlit_and_starts_as_a_demo() -> None:
+    script = DEPLOY / "community-cloud" / "streamlit_app.py"
+    assert discover_asgi_app(script).is_asgi_app
+    code = f"import runpy; demo = runpy.run_path({str(script)!r}); print(*demo['DEMO'])"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    names = run.stdout.split()
+    assert names, run.stderr
+    assert set(names) <= {setting.name for setting in settings.SETTINGS}
+
+
+def test_the_hosted_app_has_the_pins_of_the_image() -> None:
+    folder = DEPLOY / "community-cloud"
+    (line,) = (folder / "requirements.txt").read_text().splitlines()
+    assert (folder / line.removeprefix("-r ")).resolve() == ROOT / "locks" / "app.txt"

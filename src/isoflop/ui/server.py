@@ -6,9 +6,10 @@ import gc
 import logging
 import math
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -25,8 +26,6 @@ MAIN_SCRIPT = Path(__file__).with_name("main.py")
 logger = logging.getLogger("isoflop.server")
 
 
-ROUTES = [*routes(), *chart.routes()]
-MIDDLEWARE = [Middleware(Packed), Middleware(Front), Middleware(PersonCookie)]
 WARM_AFTER_S = 0.5
 """Importing holds up the server: it first answers that it is healthy."""
 
@@ -76,3 +75,12 @@ def on_script_error(error: Exception) -> bool:
     """Show a reference instead of a traceback for what no page caught."""
     messages.show_unexpected(error)
     return True
+
+
+OPTIONS: Mapping[str, Any] = {
+    "routes": [*routes(), *chart.routes()],
+    "middleware": [Middleware(Packed), Middleware(Front), Middleware(PersonCookie)],
+    "lifespan": lifespan,
+    "on_script_error": on_script_error,
+}
+"""Of the `streamlit.App` that an entry script makes, which Streamlit looks for in its source."""
