@@ -37,7 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"server"}),
     frozenset({"cli", "ui"}),
-    frozenset({"app", "pages"}),
+    frozenset({"__main__", "app", "pages"}),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Exceptions to the order alone: training stays clear of the fit, and the fit of training.
