@@ -6,11 +6,14 @@ import asyncio
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ from isoflop.store import Store
 from isoflop.training.config import RunConfig
 from isoflop.training.forecasts import KIND as FORECAST
 from isoflop.training.forecasts import Forecast, Prediction
-from isoflop.training.ladders import keep_ladder, share_ladder
+from isoflop.training.ladders import find_ladder, keep_ladder, share_ladder
 from isoflop.training.queue import RunQueue
 from isoflop.workspace import KIND as WORKSPACE
 from isoflop.workspace import Workspace, to_body
@@ -56,7 +59,7 @@ class Person(Visitor):
     @property
     def actor(self) -> Actor:
         """Who the server takes this person for."""
-        found = people.by_cookie(dict(self._http.cookies), SECRET)
+        found = self.known_as(SECRET)
         assert found is not None
         return found
 
@@ -81,7 +84,13 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@contextmanager
+def serving(home: Path, **own: str) -> Iterator[Server]:
+    """Run a server with some settings of its own."""
     database = f"sqlite:///{home / 'store.sqlite3'}"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -92,6 +101,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "ISOFLOP_RUNS_FOLDER": str(home / "runs"),
         "ISOFLOP_IDENTITY": "cookie",
         people.SECRET_VARIABLE: SECRET,
+        **own,
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     with (home / "log.txt").open("w") as log:
@@ -148,8 +158,11 @@ FORECAST_OF_ANNA = Forecast(
 )  # fmt: skip
 
 
-def seed(server: Server, anna: Actor) -> tuple[dict[str, str], str]:
-    """Save one thing of each kind for Anna; return the documents' ids by kind, and the ladder's."""
+def seed(server: Server, anna: Actor, *, team: str = "") -> tuple[dict[str, str], str]:
+    """Save one thing of each kind for Anna; return the documents' ids by kind, and the ladder's.
+
+    The documents are her team's, if one is named.
+    """
     mine = server.store.of(anna)
     entry = describe_accelerator(find_accelerator("h100-sxm")) | {"label": f"{MARK}-chip"}
     workspace = Workspace(page="plan", views={"plan": {"count": ("64",)}}, note=f"{MARK}-note")
@@ -160,7 +173,7 @@ def seed(server: Server, anna: Actor) -> tuple[dict[str, str], str]:
         WORKSPACE: (f"{MARK}-workspace", to_body(workspace)),
         FORECAST: ("f1", asdict(FORECAST_OF_ANNA)),
     }
-    ids = {kind: mine.put(kind, key, body).id for kind, (key, body) in bodies.items()}
+    ids = {kind: mine.put(kind, key, body, owner=team).id for kind, (key, body) in bodies.items()}
     config = RunConfig(family="lstm", width=8, depth=1, token_budgets=(2048,), device="cpu")
     queue = RunQueue(server.runs, anna)
     runs = queue.submit([config])
@@ -181,8 +194,6 @@ LOOKS = {
 def share_all(
     server: Server, anna: Actor, ids: dict[str, str], ladder: str, visibility: Visibility
 ) -> None:
-    from isoflop.training.ladders import find_ladder
-
     for document_id in ids.values():
         server.store.of(anna).share(document_id, visibility)
     found = find_ladder(ladder, root=server.runs, actor=anna)
@@ -204,7 +215,7 @@ def test_nothing_of_one_person_reaches_another_before_it_is_shared(server: Serve
         for kind, (page, query) in LOOKS.items():
             assert MARK not in await ben.look(page, query), f"a link lists Anna's {kind}"
         assert "There is no run" not in await ben.look("train", f"run={ladder}")
-        share_all(server, anna.actor, ids, ladder, "team")
+        share_all(server, anna.actor, ids, ladder, "everyone")
         for kind, (page, query) in LOOKS.items():
             assert MARK in await ben.look(page, query), f"Ben does not see Anna's shared {kind}"
         share_all(server, anna.actor, ids, ladder, "private")
@@ -215,7 +226,7 @@ def test_nothing_of_one_person_reaches_another_before_it_is_shared(server: Serve
 def test_what_is_shared_to_look_at_has_no_control_that_changes_it(server: Server) -> None:
     async def play(anna: Person, ben: Person) -> None:
         ids, ladder = seed(server, anna.actor)
-        share_all(server, anna.actor, ids, ladder, "team")
+        share_all(server, anna.actor, ids, ladder, "everyone")
         before = snapshot(server, anna.actor)
         for page, query in ("workspaces", ""), ("train", f"run={ladder}"), LOOKS[SCENARIO]:
             await ben.look(page, query)
@@ -239,11 +250,12 @@ async def press_all(person: Person) -> None:
 
 def snapshot(server: Server, anna: Actor) -> dict[str, Any]:
     mine = server.store.of(anna)
+    owns = mine.person().owns
     documents = {
         document.id: (document.key, document.version, document.visibility, document.body)
         for kind in (SCENARIO, ACCELERATOR, WORKSPACE, FORECAST)
         for document in mine.find(kind)
-        if document.owner == anna.id
+        if document.owner in owns
     }
     files = {
         str(path): path.read_bytes()
@@ -251,6 +263,92 @@ def snapshot(server: Server, anna: Actor) -> dict[str, Any]:
         if path.is_file() and path.suffix in (".json", "") and "usage" not in path.parts
     }
     return {"documents": documents, "files": json.dumps({k: v.hex() for k, v in files.items()})}
+
+
+def test_a_team_is_its_members_alone_and_its_viewers_change_nothing(server: Server) -> None:
+    async def play(anna: Person, ben: Person) -> None:
+        teams = server.store.teams_of(anna.actor)
+        team = teams.found("Vision").team
+        _, ladder = seed(server, anna.actor, team=team)
+        found = find_ladder(ladder, root=server.runs, actor=anna.actor)
+        queue = RunQueue(server.runs, server.store.of(anna.actor).person())
+        share_ladder(queue, found, "team", "editor", team)
+        for kind, (page, query) in LOOKS.items():
+            assert MARK in await anna.look(page, query), f"Anna does not see her team's {kind}"
+            assert MARK not in await ben.look(page, query), f"Ben sees the {kind} of Anna's team"
+        invited = teams.invite(team, "viewer")
+        assert "invites you to the team" in await ben.look("workspaces", f"join={invited.code}")
+        assert server.store.teams_of(ben.actor).mine() == ()
+        ben.settle(ben.find("button", "teams.join"), "trigger_value", True)
+        await ben.rerun()
+        before = snapshot(server, anna.actor)
+        for kind, (page, query) in LOOKS.items():
+            assert MARK in await ben.look(page, query), f"Ben does not see the team's {kind}"
+            await press_all(ben)
+        await ben.look("train", f"run={ladder}")
+        await press_all(ben)
+        assert snapshot(server, anna.actor) == before
+        teams.remove(team, ben.actor.id)
+        for kind in (SCENARIO, WORKSPACE, FORECAST):
+            assert MARK not in await ben.look(*LOOKS[kind]), f"Ben still sees the team's {kind}"
+        teams.delete(team)
+
+    meet(server, play)
+
+
+def test_whoever_may_only_look_reads_why_and_writes_by_no_path(tmp_path: Path) -> None:
+    """Of a server whose editors are listed: Anna is one of them, whoever else comes is not."""
+    anna = Actor(id="browser:anna", name="Anna", roles=frozenset({"viewer", "editor"}))
+    token = "a token of this test"
+    with serving(tmp_path, ISOFLOP_EDITORS="browser:anna", ISOFLOP_API_TOKEN=token) as server:
+        ids, ladder = seed(server, anna)
+        for document_id in ids.values():
+            server.store.of(anna).share(document_id, "everyone", "editor")
+        found = find_ladder(ladder, root=server.runs, actor=anna)
+        share_ladder(RunQueue(server.runs, anna), found, "everyone", "editor")
+        team = server.store.teams_of(anna).found("Vision").team
+        code = server.store.teams_of(anna).invite(team, "editor").code
+        before, kept = snapshot(server, anna), rows(tmp_path)
+
+        async def play(ben: Person, _: Person) -> None:
+            for page, query in (
+                *LOOKS.values(),
+                ("", CHOSEN),
+                ("data", CHOSEN),
+                ("train", f"run={ladder}"),
+                ("workspaces", f"join={code}"),
+            ):
+                said = await ben.look(page, query)
+                if page in ("plan", "train", "workspaces"):
+                    assert "you are a viewer here" in said.replace("\\", ""), f"{page}?{query}"
+                await press_all(ben)
+            await ben.look("", CHOSEN)
+            await ben.upload(
+                "mine.csv", b"params,tokens,loss\n1e8,1e9,3.1\n2e8,2e9,2.9\n4e8,4e9,2.7"
+            )
+            right = ben.find("button", "understood.right")
+            ben.settle(right, "trigger_value", True)
+            await ben.rerun(ben.widgets[right].fragment)
+
+        meet(server, play)
+        asked = urllib.request.Request(
+            f"{server.url}/api/tables?name=a.csv",
+            data=b"params,tokens,loss\n1,2,3",
+            headers={"Authorization": f"Bearer {token}"},
+            method="POST",
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked, timeout=30)
+        assert refused.value.code == 403
+        assert "you are a viewer here" in refused.value.read().decode()
+        assert snapshot(server, anna) == before
+        assert rows(tmp_path) == kept
+
+
+def rows(home: Path) -> list[str]:
+    """Return all that a server's database holds."""
+    with closing(sqlite3.connect(home / "store.sqlite3")) as connection:
+        return list(connection.iterdump())
 
 
 def test_a_workspace_comes_back_with_its_upload_by_its_link(server: Server) -> None:

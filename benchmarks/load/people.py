@@ -17,6 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.csv
 
+from benchmarks.load.replicas import SECRET
 from benchmarks.load.visitor import Move, Visitor
 
 SLIDERS = ("_time.slider", "_count.slider", "_mfu.slider")
@@ -40,6 +41,8 @@ class Watch:
     heavy : list of (str, float)
         What was done beside, and the seconds until its result was on the page.
     n_reconnects : int
+    known : set of str
+        Ids that the servers gave the visitors: each is a person of its own.
     cpu_s : float
         What the servers used, without jobs; they serve the person with heavy work, too.
     """
@@ -50,7 +53,16 @@ class Watch:
     rss_bytes: list[tuple[float, float]] = field(default_factory=list)
     heavy: list[tuple[str, float]] = field(default_factory=list)
     n_reconnects: int = 0
+    known: set[str] = field(default_factory=set)
     cpu_s: float = 0.0
+
+    def meet(self, visitor: Visitor) -> None:
+        """Note who a visitor is; one without a cookie, or with another's, is an error."""
+        found = visitor.known_as(SECRET)
+        if found is None or found.id in self.known:
+            self.errors.append("a visitor is nobody, or somebody else")
+        else:
+            self.known.add(found.id)
 
     def percentile(self, share: float) -> float:
         """Return the seconds within which this share of the moves ended."""
@@ -73,6 +85,7 @@ async def person(url: str, seed: int, watch: Watch, until_s: Callable[[], bool])
     visitor = Visitor(url)
     try:
         watch.openings.append(await visitor.open())
+        watch.meet(visitor)
         while not until_s():
             await asyncio.sleep(rng.uniform(*THINK_S))
             name = visitor.find("slider", rng.choice(SLIDERS))
@@ -98,6 +111,7 @@ async def heavy_person(url: str, n_rows: int, watch: Watch, until_s: Callable[[]
         visitor = Visitor(url)
         try:
             await visitor.open()
+            watch.meet(visitor)
             content = await asyncio.to_thread(table, n_rows, seed)
             begin = time.perf_counter()
             await visitor.upload("large.csv", content)

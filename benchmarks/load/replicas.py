@@ -59,6 +59,7 @@ class Replicas:
         options = ["--server.port", str(port), "--server.headless", "true"]
         environment = {
             **os.environ,
+            "ISOFLOP_IDENTITY": "cookie",
             "STREAMLIT_SERVER_COOKIE_SECRET": SECRET,
             "ISOFLOP_RUNS_FOLDER": str(self.folder / "runs"),
             "XDG_DATA_HOME": str(self.folder / "data"),

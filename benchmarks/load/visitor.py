@@ -20,6 +20,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileUploaderState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from isoflop import people
+from isoflop.people import Actor
+
 TIMEOUT_S = 120.0
 RECONNECT_AFTER_S = 0.5
 CONTENT_TYPE = "text/csv"
@@ -88,6 +91,10 @@ class Visitor:
             answer.raise_for_status()
         await self._connect()
         return await self.rerun()
+
+    def known_as(self, secret: str) -> Actor | None:
+        """Return whom a server with a secret takes this visitor for; None for nobody."""
+        return people.by_cookie(dict(self._http.cookies), secret)
 
     async def close(self) -> None:
         """Leave, as closing the tab does."""

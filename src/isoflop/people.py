@@ -13,8 +13,8 @@ import ipaddress
 import logging
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -34,10 +34,41 @@ COOKIE_MAX_AGE_S = 400 * 24 * 3600
 """As long as browsers keep a cookie; every visit begins it anew."""
 MAX_ID_CHARACTERS = 120
 MAX_NAME_CHARACTERS = 40
+MAX_GROUPS = 50
+"""Of one person that count, of those that a login or a proxy names."""
 BROWSER = "browser:"
 """Begins the id of a person known by a cookie."""
+GROUP = "group:"
+"""Begins the id of a team whose members a login or a proxy names."""
+ONLY_LOOKS = ":viewer"
+"""Ends the name of a group whose members look at what is the team's and change nothing."""
 
 logger = logging.getLogger("isoflop.people")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """That a person belongs to a team.
+
+    Parameters
+    ----------
+    team : str
+        Id of the team.
+    name : str
+        Of the team.
+    role : {"viewer", "editor", "owner"}
+        A viewer sees what is the team's, an editor changes it too, an owner also says who belongs
+        to the team.
+    """
+
+    team: str
+    name: str
+    role: Role
+
+    @property
+    def can_write(self) -> bool:
+        """Whether the person may change what is the team's."""
+        return self.role != "viewer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +84,14 @@ class Actor:
     roles : frozenset of str
         ``"viewer"`` sees what is shared, ``"editor"`` also saves, shares and trains, ``"owner"``
         runs the server.
+    teams : tuple of Membership
+        That are known. Those that people founded here are known to the store, which adds them.
     """
 
     id: str
     name: str = ""
     roles: frozenset[Role] = field(default=frozenset({"viewer"}))
+    teams: tuple[Membership, ...] = ()
 
     @property
     def names_itself(self) -> bool:
@@ -73,6 +107,15 @@ class Actor:
     def is_owner(self) -> bool:
         """Whether this person runs the server."""
         return "owner" in self.roles
+
+    @property
+    def owns(self) -> tuple[str, ...]:
+        """Ids of all whose things are this person's to change: their own, and those of teams."""
+        return (self.id, *(one.team for one in self.teams if one.can_write))
+
+    def member_of(self, team: str) -> Membership | None:
+        """Return the person's place in a team; None for a team of others."""
+        return next((one for one in self.teams if one.team == team), None)
 
     def require_writing(self, what: str) -> None:
         """Refuse whoever may only look.
@@ -104,7 +147,7 @@ class Actor:
             )
 
 
-Visibility = Literal["private", "link", "team"]
+Visibility = Literal["private", "link", "team", "everyone"]
 ShareRole = Literal["viewer", "editor"]
 
 
@@ -115,28 +158,37 @@ class Sharing:
     Parameters
     ----------
     owner : str
-        Id of a person.
+        Id of a person, or of a team, all of which sees it and whose editors change it.
     owner_name : str
-    visibility : {"private", "link", "team"}
-        Who else sees it: nobody, whoever has its link, or everyone on this server.
+    visibility : {"private", "link", "team", "everyone"}
+        Who else sees it: nobody, whoever has its link, a team, or everyone on this server.
     role : {"viewer", "editor"}
-        What everyone on this server may do with it, where they see it.
+        What the team, or everyone, may do with it.
+    team : str
+        Id of the team that it is shared with; empty for none.
     """
 
     owner: str
     owner_name: str = ""
     visibility: Visibility = "private"
     role: ShareRole = "viewer"
+    team: str = ""
 
     def may_see(self, actor: Actor, *, by_link: bool = False) -> bool:
         """Say whether a person may see it, by its link or without."""
-        seen = ("team", "link") if by_link else ("team",)
-        return self.owner == actor.id or self.visibility in seen
+        is_shared = self.visibility == "everyone" or (self.visibility == "link" and by_link)
+        is_own = self.owner == actor.id or actor.member_of(self.owner) is not None
+        return is_own or is_shared or self._member(actor) is not None
+
+    def is_own(self, actor: Actor) -> bool:
+        """Say whether a person may do with it as they please: name it, and share it."""
+        return self.owner in actor.owns
 
     def may_change(self, actor: Actor) -> bool:
         """Say whether a person may change it."""
-        is_shared = self.visibility == "team" and self.role == "editor"
-        return actor.can_write and (self.owner == actor.id or is_shared)
+        member = self._member(actor)
+        is_shared = self.visibility == "everyone" or (member is not None and member.can_write)
+        return actor.can_write and (self.is_own(actor) or (is_shared and self.role == "editor"))
 
     def require_change(self, actor: Actor, what: str) -> None:
         """Refuse whoever may not change it.
@@ -150,8 +202,44 @@ class Sharing:
         if not self.may_change(actor):
             raise AccessError(
                 f"You cannot {what}: it is shared with you to look at.",
-                hint="Save a copy of your own, or ask its owner to let everyone edit it.",
+                hint="Save a copy of your own, or ask its owner to let you edit it.",
             )
+
+    def shared(
+        self, actor: Actor, visibility: Visibility, role: ShareRole = "viewer", team: str = ""
+    ) -> Sharing:
+        """Return what becomes of it when a person shares it.
+
+        Parameters
+        ----------
+        actor : Actor
+        visibility, role, team
+            As of a `Sharing`; by a link one looks and changes nothing.
+
+        Raises
+        ------
+        AccessError
+            If it is not this person's to share, or the team is not one of theirs.
+        """
+        actor.require_writing("share this")
+        if not self.is_own(actor):
+            raise AccessError("You cannot share this: it belongs to somebody else.")
+        is_with_team = visibility == "team"
+        if is_with_team and actor.member_of(team) is None:
+            raise AccessError(
+                "You cannot share this with a team that you do not belong to.",
+                hint="Ask an owner of the team for an invitation.",
+            )
+        return replace(
+            self,
+            visibility=visibility,
+            role=role if visibility in ("team", "everyone") else "viewer",
+            team=team if is_with_team else "",
+        )
+
+    def _member(self, actor: Actor) -> Membership | None:
+        """Return the person's place in the team that it is shared with."""
+        return actor.member_of(self.team) if self.visibility == "team" else None
 
 
 LOCAL = Actor(id="local", name="this machine", roles=frozenset({"viewer", "editor", "owner"}))
@@ -286,7 +374,9 @@ def by_header(headers: Mapping[str, str], peer: str | None) -> Actor | None:
     named = str(headers.get(settings.text("ISOFLOP_IDENTITY_HEADER")) or "").strip()
     if not named or len(named) > MAX_ID_CHARACTERS or not named.isprintable():
         return None
-    return actor(f"proxy:{named}", name=named, aliases=(named,))
+    header = settings.text("ISOFLOP_TEAMS_HEADER")
+    groups = str(headers.get(header) or "").split(",") if header else ()
+    return actor(f"proxy:{named}", name=named, aliases=(named,), groups=groups)
 
 
 def _networks() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -327,11 +417,20 @@ def by_login(claims: Mapping[str, object]) -> Actor:
     email = str(claims.get("email") or "")
     is_verified = claims.get("email_verified") not in (False, "false")
     name = str(claims.get("name") or email or "somebody")
+    groups = claims.get(settings.text("ISOFLOP_TEAMS_CLAIM"))
+    listed = [groups] if isinstance(groups, str) else groups
     digest = hashlib.sha256(f"{issuer}|{subject or email}".encode()).hexdigest()[:24]
-    return actor(f"login:{digest}", name=name[:80], aliases=(email,) if is_verified else ())
+    return actor(
+        f"login:{digest}",
+        name=name[:80],
+        aliases=(email,) if is_verified else (),
+        groups=map(str, listed) if isinstance(listed, list | tuple) else (),
+    )
 
 
-def actor(id: str, *, name: str, aliases: tuple[str, ...] = ()) -> Actor:
+def actor(
+    id: str, *, name: str, aliases: tuple[str, ...] = (), groups: Iterable[str] = ()
+) -> Actor:
     """Return a person with the roles that the settings give them.
 
     Parameters
@@ -340,6 +439,8 @@ def actor(id: str, *, name: str, aliases: tuple[str, ...] = ()) -> Actor:
     name : str
     aliases : tuple of str
         What else the settings may name the person by, such as an e-mail address.
+    groups : iterable of str
+        Names of the teams that the person belongs to, by whoever names the person.
     """
     known = {id.casefold(), *(alias.casefold() for alias in aliases if alias)}
     roles: set[Role] = {"viewer"}
@@ -349,4 +450,19 @@ def actor(id: str, *, name: str, aliases: tuple[str, ...] = ()) -> Actor:
         roles |= {"editor", "owner"}
     if "*" in editors or known & editors:
         roles.add("editor")
-    return Actor(id=id, name=name, roles=frozenset(roles))
+    return Actor(id=id, name=name, roles=frozenset(roles), teams=_teams(groups))
+
+
+def _teams(groups: Iterable[str]) -> tuple[Membership, ...]:
+    """Return the teams that groups are; of a group that stands there twice, the higher role."""
+    roles: dict[str, Role] = {}
+    for group in list(groups)[:MAX_GROUPS]:
+        name = group.strip().removesuffix(ONLY_LOOKS)
+        if not name or len(name) > MAX_ID_CHARACTERS or not name.isprintable():
+            continue
+        is_editor = not group.strip().endswith(ONLY_LOOKS)
+        roles[name] = "editor" if is_editor or roles.get(name) == "editor" else "viewer"
+    return tuple(
+        Membership(team=f"{GROUP}{name}", name=name, role=role)
+        for name, role in sorted(roles.items())
+    )

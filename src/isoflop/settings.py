@@ -113,6 +113,20 @@ SETTINGS: tuple[Setting, ...] = (
         "everyone. All others are viewers: they see what is shared and change nothing.",
     ),
     Setting(
+        name="ISOFLOP_TEAMS_CLAIM",
+        section="people",
+        default="groups",
+        help="With a login, the claim of the identity token that lists the person's "
+        "[teams](teams.md#teams).",
+    ),
+    Setting(
+        name="ISOFLOP_TEAMS_HEADER",
+        section="people",
+        help="With `ISOFLOP_IDENTITY=header`, the header in which the proxy lists the person's "
+        "[teams](teams.md#teams), by commas, such as `X-Forwarded-Groups`. The proxy must remove "
+        "it from what a visitor sends.",
+    ),
+    Setting(
         name="ISOFLOP_MODEL_API",
         section="switches",
         default="on",
@@ -164,8 +178,15 @@ SETTINGS: tuple[Setting, ...] = (
         name="ISOFLOP_MAX_STORED_MB",
         section="limits",
         default="500",
-        help="What a person may store in the database, in MB: documents, their earlier versions "
-        "and uploaded tables in workspaces.",
+        help="What a person, or a team, may store here, in MB: documents, their earlier versions, "
+        "uploaded tables in workspaces; and a person's runs with their weights and checkpoints, "
+        "and uploaded texts.",
+    ),
+    Setting(
+        name="ISOFLOP_MAX_TEAMS",
+        section="limits",
+        default="5",
+        help="Teams that a person may own, each of which stores as much as a person.",
     ),
     Setting(
         name="ISOFLOP_HOSTS",

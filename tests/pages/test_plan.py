@@ -13,6 +13,8 @@ from tests.pages.helpers import button, figures, metrics, open_shipped
 
 from isoflop.errors import AccessError
 from isoflop.people import Actor
+from isoflop.planning import find_accelerator
+from isoflop.planning.hardware import describe_accelerator
 from isoflop.ui import documents, visitor
 from isoflop.ui.plan import saved as plan_saved
 
@@ -221,6 +223,7 @@ def test_counting_attention_costs_tokens_and_causal_attention_less() -> None:
 
 VIEWER = Actor(id="browser:looker", name="Looker")
 ANNA = Actor(id="browser:anna", name="Anna", roles=frozenset({"viewer", "editor"}))
+BEN = replace(ANNA, id="browser:ben", name="Ben")
 
 
 def test_a_viewer_is_told_why_nothing_can_be_saved(monkeypatch) -> None:
@@ -240,17 +243,94 @@ def test_of_another_persons_scenario_a_copy_is_all_that_can_be_made(monkeypatch)
     at.text_input(key=next(e.key for e in at.text_input if "scenario" in e.label)).set_value("hers")
     button(at, "Save this plan").click().run()
     (saved,) = documents.mine().find("scenario")
-    assert button(at, "Delete hers").disabled is False
-    documents.mine().share(saved.id, "team")
-    monkeypatch.setattr(visitor, "actor", lambda: replace(ANNA, id="browser:ben", name="Ben"))
+    assert {"Delete hers", "Replace by the plan shown"} <= {entry.label for entry in at.button}
+    documents.mine().share(saved.id, "everyone")
+    monkeypatch.setattr(visitor, "actor", lambda: BEN)
     other = page(**{"plan__tab": "Save and compare"})
-    delete = button(other, "Delete hers (Anna)")
-    assert delete.disabled
-    delete.proto.disabled = False  # as a message of one's own making does
-    delete.click().run()
-    assert documents.mine().open(saved.id).key == "hers"
+    labels = {entry.label for entry in other.button}
+    assert not {"Delete hers (Anna)", "Replace by the plan shown"} & labels
     with pytest.raises(AccessError, match="shared with you to look at"):
         documents.mine().delete(saved.id)
+    button(other, "Copy hers (Anna)").click().run()
+    assert {(one.key, one.owner) for one in documents.mine().find("scenario")} == {
+        ("hers", ANNA.id), ("hers (copy)", BEN.id),
+    }  # fmt: skip
+
+
+def save_as(at: AppTest, name: str) -> AppTest:
+    (field,) = [text for text in at.text_input if text.label == "Name of this scenario"]
+    field.set_value(name)
+    return button(at, "Save this plan").click().run()
+
+
+def test_what_was_saved_since_the_page_listed_it_is_not_replaced() -> None:
+    first, second = (
+        page(**{"plan__tab": "Save and compare", "count": count}) for count in ("64", "128")
+    )
+    assert not save_as(first, "ours").error
+    told = save_as(second, "ours")
+    assert "saved 'ours' after you opened it" in told.error[0].value.replace("\\", "")
+    assert not save_as(second, "ours").error  # it is seen by now
+    (saved,) = documents.mine().find("scenario")
+    assert saved.version == 2
+
+
+def test_a_scenario_that_one_may_edit_is_replaced_and_its_earlier_version_restored(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr(visitor, "actor", lambda: ANNA)
+    at = save_as(page(**{"plan__tab": "Save and compare"}), "ours")
+    (saved,) = documents.mine().find("scenario")
+    documents.mine().share(saved.id, "everyone", "editor")
+    monkeypatch.setattr(visitor, "actor", lambda: BEN)
+    theirs = page(**{"plan__tab": "Save and compare", "count": "64"})
+    button(theirs, "Replace by the plan shown").click().run()
+    assert not theirs.error
+    changed = documents.mine().open(saved.id)
+    assert (changed.version, changed.author_name, changed.owner) == (2, "Ben", ANNA.id)
+    button(at, "Replace by the plan shown").click().run()  # of the version that Anna saw
+    assert "Ben saved 'ours' after you opened it" in at.error[0].value.replace("\\", "")
+    button(theirs, "Restore").click().run()
+    assert documents.mine().open(saved.id).body == saved.body
+    button(theirs, "Delete ours (Anna)").click().run()
+    assert len(documents.mine().find("scenario")) == 0
+    button(theirs, "Undo").click().run()
+    assert documents.mine().open(saved.id).version == 3
+
+
+def test_an_accelerator_of_ones_own_is_changed_shared_and_deleted(monkeypatch) -> None:
+    monkeypatch.setattr(visitor, "actor", lambda: ANNA)
+    kind, key = "accelerator", "own-my-card"
+    entry = describe_accelerator(find_accelerator("h100-sxm")) | {"label": "My card"}
+    documents.mine().put(kind, key, entry)
+    documents.mine().put(kind, "own-broken", {"label": 3})
+
+    def details(**query: str) -> AppTest:
+        at = page(**query)
+        at.session_state[plan_saved.DETAILS] = True
+        return at.run()
+
+    at, stale = details(accelerator=key), details(accelerator=key)
+    assert "Not readable: own-broken." in " ".join(c.value for c in at.caption).replace("\\", "")
+    for one in (at, stale):
+        (name,) = [text for text in one.text_input if text.label == "Name"]
+        assert name.value == "My card"
+        button(one, "Save").click().run()
+    assert not at.error
+    assert "saved 'own-my-card' after you opened it" in stale.error[0].value.replace("\\", "")
+    shared = next(box for box in at.selectbox if box.label == "Shared with")
+    assert shared.options == ["Only me", "Everyone here can view", "Everyone here can edit"]
+    shared.set_value((ANNA.id, "everyone", "viewer", "")).run()
+    monkeypatch.setattr(visitor, "actor", lambda: BEN)
+    theirs = details(accelerator=key)
+    assert "My card (Anna)" in " ".join(m.value for m in theirs.markdown).replace("\\", "")
+    assert not {"Delete it", "Save"} & {entry.label for entry in theirs.button}
+    monkeypatch.setattr(visitor, "actor", lambda: ANNA)
+    button(at, "Delete it").click().run()
+    assert documents.mine().get(kind, key) is None
+    at.session_state[plan_saved.DETAILS] = True
+    button(at.run(), "Undo").click().run()
+    assert documents.mine().get(kind, key) is not None
 
 
 def test_a_move_reads_nothing_from_the_database(monkeypatch) -> None:

@@ -241,6 +241,8 @@ def test_a_run_of_other_code_is_forecast_and_decided_by_its_report(lab):
     at.text_input(key="forecast_tokens").set_value("4B").run()
     at = healthy(press(at, "Record the forecast"))
     assert "open" in list(at.dataframe[0].value["Result"])
+    (shared,) = [box for box in at.selectbox if box.label == "Shared with"]
+    assert shared.options == ["Only me", "Everyone here can view"]
     report_run(100e6, 4e9, "400M")  # of another size: not the run predicted
     at = healthy(open_page(stage="Forecast", run=lab.id))
     assert list(at.dataframe[0].value["Result"]) == ["open"]

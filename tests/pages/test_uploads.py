@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import figures, metrics, open_page, press, text, upload
 
-from isoflop.ui import documents
+from isoflop.people import LOCAL, Actor
+from isoflop.ui import documents, visitor
 
 GOOD = "N,D,val_loss,model\n" + "".join(
     f"{n}M,{d}B,{1.7 + 400 / (n * 1e6) ** 0.34 + 410 / (d * 1e9) ** 0.28:.5f},{family}\n"
@@ -141,6 +142,25 @@ def test_two_lines_say_what_was_understood_until_it_is_right(explore: AppTest) -
     assert "Read as you confirmed on" not in text(again.caption)
     third = upload(open_page("explore"), "third.csv", GOOD.encode() + b"9B,1T,oops,b\n")
     assert "Read as you confirmed on" not in text(third.caption)
+    press(again, "Undo")
+    assert "Read as you confirmed on" in text(again.caption)
+
+
+def test_what_another_person_confirmed_is_read_under_their_name(
+    explore: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(upload(explore, "runs.csv", GOOD.encode()), "Right")
+    own = upload(open_page("explore"), "later.csv", GOOD.encode())
+    shared = next(box for box in own.selectbox if box.label == "Shared with")
+    assert shared.options == ["Only me", "Everyone here can view"]
+    shared.set_value((LOCAL.id, "everyone", "viewer", "")).run()
+    monkeypatch.setattr(visitor, "actor", lambda: Actor(id="browser:looker", name="Looker"))
+    theirs = upload(open_page("explore"), "theirs.csv", GOOD.encode())
+    assert "Read as this machine confirmed on" in text(theirs.caption)
+    assert not [box for box in theirs.selectbox if box.label == "Shared with"]
+    press(theirs, "Guess instead")
+    assert "Read as this machine" not in text(theirs.caption)
+    assert len(documents.mine().find("column-mapping")) == 1
 
 
 def test_what_was_confirmed_is_checked_against_each_file(explore: AppTest) -> None:

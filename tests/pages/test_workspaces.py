@@ -145,7 +145,7 @@ def test_the_second_of_two_writers_is_told(store: Store) -> None:
 def test_a_viewer_sees_what_is_shared_and_has_nothing_to_press(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.of(ANNA).share(save(store, ANNA), "team")
+    store.of(ANNA).share(save(store, ANNA), "everyone")
     as_person(LOOKER, monkeypatch)
     at = healthy(open_page("workspaces"))
     assert "first (Anna)" in text(at.markdown)
@@ -160,7 +160,7 @@ def test_a_person_takes_a_name_that_others_read(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_person(ANNA, monkeypatch)
-    store.of(ANNA).share(save(store, ANNA), "team")
+    store.of(ANNA).share(save(store, ANNA), "everyone")
     at = healthy(open_page("workspaces"))
     at.text_input(key="workspaces.name").set_value("Anna of accounting")
     healthy(press(at, "Take this name"))
@@ -231,3 +231,127 @@ def test_files_of_a_workspace_are_named_after_it() -> None:
 
     assert _file_stem("../a b/c: größer") == "---a-b-c--größer"
     assert Path(_file_stem("../..")).name == _file_stem("../..")
+
+
+# --- Teams, and what one uses ---------------------------------------------------------------------
+
+BEN = Actor(id="browser:ben", name="Ben", roles=frozenset({"viewer", "editor"}))
+
+
+def found(monkeypatch: pytest.MonkeyPatch, name: str = "Vision") -> tuple[AppTest, str]:
+    """Let Anna found a team; return her page and the team's id."""
+    as_person(ANNA, monkeypatch)
+    at = healthy(open_page("workspaces"))
+    at.text_input(key="teams.name").set_value(name)
+    at = healthy(press(at, "Found it"))
+    (team,) = documents.person().teams
+    return at, team.team
+
+
+def test_a_team_is_founded_joined_by_a_link_and_left(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, team = found(monkeypatch)
+    assert "Vision: you are an owner." in text(at.markdown).replace("*", "")
+    at = healthy(press(at, "Invite editors"))
+    (invited,) = store.teams_of(ANNA).invitations(team)
+    assert f"workspaces?join={invited.code}" in text(at.code)
+    as_person(BEN, monkeypatch)
+    other = healthy(open_page("workspaces", join=invited.code))
+    assert "Anna invites you to the team **Vision**, as an editor." in text(other.markdown)
+    assert store.teams_of(BEN).mine() == ()  # to open the link joins nothing
+    other = healthy(press(other, "Join"))
+    assert "join" not in other.query_params
+    assert [one.role for one in store.teams_of(BEN).mine()] == ["editor"]
+    assert not {"Invite editors", "Delete the team"} & {entry.label for entry in other.button}
+    as_person(ANNA, monkeypatch)
+    at = healthy(at.run())
+    role = at.selectbox(key=f"teams.role.{team}.{BEN.id}")
+    healthy(role.set_value("viewer").run())
+    assert [one.role for one in store.teams_of(BEN).mine()] == ["viewer"]
+    at = press(at, "Leave it")
+    assert "Nobody would own the team any more" in text(at.error)
+    at = healthy(press(at, "Delete the team"))
+    assert store.teams_of(BEN).mine() == ()
+    healthy(press(at, "Take it back"))
+    as_person(BEN, monkeypatch)
+    healthy(press(other.run(), "Leave it"))
+    assert store.teams_of(BEN).mine() == ()
+
+
+def test_an_invitation_that_leads_nowhere_says_so_and_the_page_goes_on(store: Store) -> None:
+    save(store)
+    at = open_page("workspaces", join="nonsense")
+    assert "This invitation leads nowhere" in text(at.error)
+    assert "why *this* one" in text(at.markdown)
+
+
+def test_whoever_may_only_look_is_told_that_they_join_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, team = found(monkeypatch)
+    code = store.teams_of(ANNA).invite(team, "editor").code
+    as_person(LOOKER, monkeypatch)
+    at = healthy(open_page("workspaces", join=code))
+    assert "You cannot join a team: you are a viewer here." in text(at.caption)
+    assert not {"Join", "Found it"} & {entry.label for entry in at.button}
+
+
+def test_a_workspace_is_saved_for_a_team_given_to_it_and_shared_with_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, team = found(monkeypatch)
+    at.session_state["views"] = VIEWS
+    at.run()
+    at.text_input[0].set_value("ours")
+    at.selectbox(key="workspaces.owner").set_value(team)
+    at = healthy(button(at, "Save").click().run())
+    (saved,) = store.of(ANNA).find(KIND)
+    assert (saved.owner, saved.owner_name) == (team, "Vision")
+    shared = at.selectbox(key=f"share.{saved.id}")
+    assert shared.options == [
+        "Only me", "Anyone with the link can view", "Everyone here can view",
+        "Everyone here can edit", "Owned by Vision",
+    ]  # fmt: skip
+    healthy(shared.set_value((ANNA.id, "private", "viewer", "")).run())
+    assert store.of(ANNA).open(saved.id).owner == ANNA.id
+    shared = at.selectbox(key=f"share.{saved.id}")
+    healthy(shared.set_value((ANNA.id, "team", "viewer", team)).run())
+    assert store.of(ANNA).open(saved.id).team == team
+    healthy(at.selectbox(key=f"share.{saved.id}").set_value((team, "private", "viewer", "")).run())
+    assert store.of(ANNA).open(saved.id).owner == team
+
+
+def test_an_editor_who_may_not_rename_saves_nothing_under_another_name(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = save(store, ANNA)
+    store.of(ANNA).share(document_id, "everyone", "editor")
+    as_person(BEN, monkeypatch)
+    at = open_page("workspaces")
+    at.session_state["workspace"] = session.Opened(
+        id=document_id, name="first", note="", version=1, can_write=True
+    )
+    at.session_state["views"] = VIEWS
+    at.run()
+    at.text_input[0].set_value("second")
+    at = button(at, "Save").click().run()
+    assert "You cannot rename this: it belongs to somebody else." in text(at.error)
+    assert store.of(ANNA).open(document_id).version == 1
+
+
+def test_the_page_shows_what_one_uses_of_what_one_may(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_person(ANNA, monkeypatch)
+    save(store, ANNA)
+    at = healthy(open_page("workspaces"))
+    assert [bar.proto.text.replace("\\", "") for bar in at.get("progress")] == [
+        f"{store.of(ANNA).stored_bytes():.0f} B of 500 MB stored, earlier versions and what "
+        "was deleted within 30 days included",
+        "0 of 60 training runs at once",
+        "0 of 600 CPU minutes of training within a day",
+    ]
+    as_person(LOCAL, monkeypatch)
+    at = healthy(open_page("workspaces"))
+    assert "You run this server: nothing is limited." in text(at.caption)

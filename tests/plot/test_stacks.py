@@ -13,6 +13,7 @@ from isoflop.planning.memory_advice import MemoryReport, report_memory
 from isoflop.planning.money import Money
 from isoflop.plot import LIGHT
 from isoflop.plot.bars import Stacks, draw_stacks
+from isoflop.store import Room
 
 STACKS = Stacks(
     title="Memory",
@@ -73,3 +74,12 @@ def test_the_disk_adds_up_against_its_limit() -> None:
         plan.storage.total_bytes
     )
     assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx([100])
+
+
+def test_what_is_stored_adds_up_against_what_may_be() -> None:
+    kept = Room(used_bytes={"documents": 2_000_000, "texts": 0}, allowed_bytes=5e6)
+    figure = plot.room(kept)
+    assert figure.layout.xaxis.title.text == "Stored (MB)"
+    assert [(trace.name, *trace.x) for trace in figure.data] == [("Documents", 2.0)]
+    assert [shape.x0 for shape in figure.layout.shapes] == [5.0]
+    assert not plot.room(Room(used_bytes={"documents": 1}, allowed_bytes=None)).layout.shapes

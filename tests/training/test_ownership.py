@@ -1,12 +1,16 @@
 """Whose runs are, who sees and changes them, and how much a person may train."""
 
 import json
+from dataclasses import replace
+from itertools import count
 
 import pytest
 
+from isoflop.accounting import count_small_parameters
 from isoflop.errors import AccessError, IsoflopError, TrainingError
-from isoflop.people import LOCAL, VISITOR, Actor
-from isoflop.training import ownership
+from isoflop.people import LOCAL, VISITOR, Actor, Membership
+from isoflop.training import estimates, kept, ownership
+from isoflop.training.config import small_model
 from isoflop.training.corpus import may_use_upload, store_upload
 from isoflop.training.ladders import (
     damaged_members,
@@ -53,12 +57,12 @@ WRITES = {
     "resume": lambda queue, ladder: queue.resume(ladder.runs),
     "delete": lambda queue, ladder: queue.delete(ladder.runs[0]),
     "delete all": delete_ladder,
-    "share": lambda queue, ladder: share_ladder(queue, ladder, "team", "editor"),
+    "share": lambda queue, ladder: share_ladder(queue, ladder, "everyone", "editor"),
 }
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-@pytest.mark.parametrize("visibility", ["private", "link", "team"])
+@pytest.mark.parametrize("visibility", ["private", "link", "everyone"])
 def test_only_the_owner_changes_runs_that_are_shared_to_be_seen(queue, ladder, visibility, write):
     share_ladder(queue, ladder, visibility)
     before = {path: path.read_bytes() for path in queue.root.rglob("*.json")}
@@ -70,7 +74,7 @@ def test_only_the_owner_changes_runs_that_are_shared_to_be_seen(queue, ladder, v
 
 
 def test_runs_that_everyone_may_edit_are_stopped_by_editors_and_not_by_viewers(queue, ladder):
-    share_ladder(queue, ladder, "team", "editor")
+    share_ladder(queue, ladder, "everyone", "editor")
     for other in (LOOKER, VISITOR):
         with pytest.raises(AccessError):
             RunQueue(queue.root, other).stop(ladder.runs)
@@ -216,7 +220,7 @@ def test_a_refused_run_leaves_nothing_behind(queue, tiny, monkeypatch):
 def test_whose_a_run_is_stands_in_its_folder(queue, ladder):
     said = json.loads((ladder.runs[0].folder / "owner.json").read_text())
     assert said == {"owner": ANNA.id, "owner_name": "Anna", "visibility": "private",
-                    "role": "viewer"}  # fmt: skip
+                    "role": "viewer", "team": ""}  # fmt: skip
     assert Run(ladder.runs[0].folder).sharing().may_change(ANNA)
 
 
@@ -232,6 +236,95 @@ def test_a_program_asks_models_of_runs_that_it_may_see_alone(queue, ladder, monk
         models._run_of({"run": run.id}, program)
     with pytest.raises(TrainingError, match="There is no run"):
         models._run_of({"run": run.id}, VISITOR)
-    share_ladder(queue, ladder, "team")
+    share_ladder(queue, ladder, "everyone")
     for actor in (program, VISITOR):
         assert models._run_of({"run": run.id}, actor) == (run.folder, None)
+
+
+# --- Teams, and what is kept ----------------------------------------------------------------------
+
+TEAM = "team:vision"
+
+
+def member(person, role):
+    return replace(person, teams=(Membership(team=TEAM, name="Vision", role=role),))
+
+
+def test_runs_that_are_shared_with_a_team_are_its_members_to_see_and_its_editors_to_change(
+    queue, ladder
+):
+    with pytest.raises(AccessError, match="a team that you do not belong to"):
+        share_ladder(queue, ladder, "team", "editor", TEAM)
+    share_ladder(RunQueue(queue.root, member(ANNA, "owner")), ladder, "team", "editor", TEAM)
+    for other in (BEN, LOOKER, VISITOR, replace(member(BEN, "editor"), teams=())):
+        assert list_ladders(queue.root, other) == []
+    viewer, looker = member(BEN, "viewer"), member(LOOKER, "editor")
+    for other in (viewer, looker):
+        assert list_ladders(queue.root, other)[0].runs == ladder.runs
+        for write in WRITES.values():
+            with pytest.raises(AccessError):
+                write(RunQueue(queue.root, other), ladder)
+    RunQueue(queue.root, member(BEN, "editor")).stop(ladder.runs)
+    assert {run.state().status for run in ladder.runs} == {"stopped"}
+
+
+def test_runs_that_were_shared_while_a_server_was_one_team_are_shared_with_everyone(queue, ladder):
+    before = {"owner": ANNA.id, "owner_name": "Anna", "visibility": "team", "role": "editor"}
+    ladder.runs[0].sharing_path.write_text(json.dumps(before))
+    assert ladder.runs[0].sharing().visibility == "everyone"
+    assert ladder.runs[0].sharing().may_change(BEN)
+
+
+@pytest.fixture
+def walked_anew(monkeypatch):
+    """Let the folder of runs be walked through at every question."""
+    whens = count()
+    monkeypatch.setattr(kept, "KEPT_FOR_S", 1.0)
+    monkeypatch.setattr(kept, "monotonic", lambda: float(next(whens)))
+
+
+@pytest.mark.usefixtures("walked_anew")
+def test_what_people_keep_is_counted_by_what_it_is(queue, ladder, text):
+    run = ladder.runs[0]
+    run.weights_path(0).write_bytes(bytes(3000))
+    run.checkpoint_path.write_bytes(bytes(4000))
+    store_upload(text, name="a", uploads=queue.root / "uploads", actor=ANNA)
+    store_upload(text, name="b", uploads=queue.root / "uploads", actor=BEN)
+    used = kept.kept_bytes(queue.root, ANNA.id)
+    assert used[kept.WEIGHTS] == 7000
+    records = sum(f.stat().st_size for r in ladder.runs for f in r.folder.iterdir()) - 7000
+    assert used[kept.RECORDS] == records > 0
+    assert used[kept.TEXTS] == kept.kept_bytes(queue.root, BEN.id)[kept.TEXTS] > 900_000
+    assert kept.kept_bytes(queue.root, LOOKER.id) == {}
+
+
+def test_the_folder_is_walked_through_once_in_ten_seconds(queue, ladder, monkeypatch):
+    now_s = [1000.0]
+    monkeypatch.setattr(kept, "monotonic", lambda: now_s[0])
+    before = dict(kept.kept_bytes(queue.root, ANNA.id))
+    ladder.runs[0].weights_path(0).write_bytes(bytes(3000))
+    assert kept.kept_bytes(queue.root, ANNA.id) == before
+    now_s[0] += kept.KEPT_FOR_S
+    assert kept.kept_bytes(queue.root, ANNA.id)[kept.WEIGHTS] == 3000
+
+
+@pytest.mark.usefixtures("walked_anew")
+def test_a_person_without_room_trains_and_uploads_nothing_more(queue, ladder, tiny, monkeypatch):
+    monkeypatch.setenv("ISOFLOP_MAX_STORED_MB", "1")
+    ladder.runs[0].weights_path(0).write_bytes(bytes(900_000))
+    with pytest.raises(TrainingError, match="a person may store 1 MB here") as caught:
+        queue.require_room(200_000)
+    assert "ISOFLOP_MAX_STORED_MB" in caught.value.hint
+    RunQueue(queue.root, BEN).require_room(200_000)
+    RunQueue(queue.root, BOSS).require_room(2_000_000)
+    full = RunQueue(queue.root, BEN, stored_bytes=lambda: 999_999)  # in the database
+    with pytest.raises(TrainingError, match="a person may store 1 MB here"):
+        full.submit([tiny(seed=5)])
+    assert len(list_runs(queue.root)) == len(ladder.runs)
+
+
+def test_a_run_is_expected_to_leave_the_weights_that_it_leaves(tiny):
+    config = tiny()
+    shape = small_model(config, vocab_size=estimates.NOMINAL_BYTES)
+    weights = 4 * count_small_parameters(shape).total
+    assert estimates.estimate_bytes(config) == weights * len(config.token_budgets)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isoflop.errors import CatalogError, DocumentError
 from isoflop.planning.hardware import describe_accelerator, load_accelerators, parse_accelerator
@@ -47,6 +48,21 @@ class SavedScenario:
     saved: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedAccelerator:
+    """One saved accelerator.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        With its owner's name in its label where that is another.
+    document : Document
+    """
+
+    accelerator: Accelerator
+    document: Document
+
+
 def save_scenario(
     store: Documents,
     name: str,
@@ -55,13 +71,31 @@ def save_scenario(
     *,
     fit: str,
     link: str,
+    over: Document | None = None,
+    seen: Iterable[Document] | None = None,
 ) -> Document:
-    """Save a scenario and its plan; one's own of that name becomes its earlier version.
+    """Save a scenario and its plan; what was there becomes an earlier version.
+
+    Parameters
+    ----------
+    store : Documents
+    name : str
+        Of one's own, made or changed; without effect where another is replaced.
+    scenario : Scenario
+    plan : Plan
+    fit, link : str
+        As of a `SavedScenario`.
+    over : Document, optional
+        The scenario to replace, which may be another's that one may edit.
+    seen : iterable of Document, optional
+        Those that the person saw: what was saved since is not replaced.
 
     Raises
     ------
     CatalogError
         If the name is empty.
+    ConflictError
+        If somebody saved it since the person saw it.
     StoreError
         If the store refuses.
     """
@@ -73,7 +107,26 @@ def save_scenario(
         "fit": fit,
         "link": link,
     }
-    return store.put(SCENARIO, name.strip(), body)
+    return _save(store, SCENARIO, name.strip(), body, over=over, seen=seen)
+
+
+def _save(
+    store: Documents,
+    kind: str,
+    key: str,
+    body: Mapping[str, Any],
+    *,
+    over: Document | None,
+    seen: Iterable[Document] | None,
+) -> Document:
+    """Save over a document, or under a name of one's own, unless it changed since it was seen."""
+    if over is not None:
+        return store.change(over.id, body, expected=over.version)
+    expected = None
+    if seen is not None:
+        own = (one.version for one in seen if one.key == key and one.owner == store.actor.id)
+        expected = next(own, 0)
+    return store.put(kind, key, body, expected=expected)
 
 
 def saved_scenarios(store: Documents) -> tuple[list[SavedScenario], list[str]]:
@@ -116,13 +169,28 @@ def _scenario(document: Document, name: str) -> SavedScenario:
         ) from None
 
 
-def save_accelerator(store: Documents, accelerator: Accelerator) -> Accelerator:
+def save_accelerator(
+    store: Documents,
+    accelerator: Accelerator,
+    *,
+    over: Document | None = None,
+    seen: Iterable[Document] | None = None,
+) -> Accelerator:
     """Save an accelerator of one's own, under a key made from its label, and return it.
+
+    Parameters
+    ----------
+    store : Documents
+    accelerator : Accelerator
+    over, seen
+        As for `save_scenario`.
 
     Raises
     ------
     CatalogError
         If a figure cannot be right, or the label is empty.
+    ConflictError
+        If somebody saved it since the person saw it.
     StoreError
         If the store refuses.
     """
@@ -130,9 +198,36 @@ def save_accelerator(store: Documents, accelerator: Accelerator) -> Accelerator:
     if not words:
         raise CatalogError("An accelerator needs a name.", hint="Give it one.")
     entry = describe_accelerator(accelerator)
-    checked = parse_accelerator(OWN_PREFIX + "-".join(words), entry)
-    store.put(ACCELERATOR, checked.key, entry)
+    key = OWN_PREFIX + "-".join(words) if over is None else over.key
+    checked = parse_accelerator(key, entry)
+    _save(store, ACCELERATOR, key, entry, over=over, seen=seen)
     return checked
+
+
+def saved_accelerators(store: Documents) -> tuple[dict[str, SavedAccelerator], list[str]]:
+    """Return the saved accelerators that can be read, by key, and the names of the others.
+
+    Of one name, one's own has the key; those of others have a longer one.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    documents = store.find(ACCELERATOR)
+    found: dict[str, SavedAccelerator] = {}
+    unreadable = list(documents.unreadable)
+    for document in sorted(documents, key=lambda d: d.owner != store.actor.id):
+        key = document.key if document.key not in found else f"{document.key}-{document.id[:6]}"
+        try:
+            read = parse_accelerator(key, document.body)
+        except (CatalogError, AttributeError, TypeError):
+            unreadable.append(document.key)
+            continue
+        if document.owner != store.actor.id:
+            read = replace(read, label=f"{read.label} ({document.owner_name})")
+        found[key] = SavedAccelerator(accelerator=read, document=document)
+    return found, unreadable
 
 
 def own_accelerators(store: Documents) -> dict[str, Accelerator]:
@@ -143,15 +238,7 @@ def own_accelerators(store: Documents) -> dict[str, Accelerator]:
     StoreError
         If the store cannot be read.
     """
-    found = {}
-    # One's own of a name, which come last here, count before others'.
-    documents = sorted(store.find(ACCELERATOR), key=lambda d: d.owner == store.actor.id)
-    for document in documents:
-        try:
-            found[document.key] = parse_accelerator(document.key, document.body)
-        except CatalogError:
-            continue
-    return found
+    return {key: saved.accelerator for key, saved in saved_accelerators(store)[0].items()}
 
 
 def all_accelerators(store: Documents) -> dict[str, Accelerator]:

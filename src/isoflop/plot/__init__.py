@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from isoflop.plot._residuals import residuals as residuals
     from isoflop.plot._risk import risk as risk
     from isoflop.plot._rolling_origin import rolling_origin as rolling_origin
+    from isoflop.plot._room import room as room
     from isoflop.plot._run_counts import run_counts as run_counts
     from isoflop.plot._runs import runs as runs
     from isoflop.plot._smaller_models import smaller_models as smaller_models
@@ -131,6 +132,7 @@ FIGURES = (
     "residuals",
     "risk",
     "rolling_origin",
+    "room",
     "run_counts",
     "runs",
     "smaller_models",

@@ -6,11 +6,13 @@ names another database, for a team that shares one. Importing this package impor
 start-up need not wait for: import it where a document is first needed.
 
 A `Store` gives nothing away by itself: ``store.of(actor)`` returns the `Documents` that an
-`isoflop.people.Actor` may see, and lets the actor do what the actor may do.
+`isoflop.people.Actor` may see, and lets the actor do what the actor may do; and
+``store.teams_of(actor)`` the teams that the actor belongs to.
 """
 
 from isoflop.store.database import URL_SETTING, Database
-from isoflop.store.documents import Document, Documents, Found, Store, Version
+from isoflop.store.documents import Document, Documents, Found, Room, Store, Version
+from isoflop.store.teams import Invitation, Member, Teams
 
 __all__ = [
     "URL_SETTING",
@@ -18,6 +20,10 @@ __all__ = [
     "Document",
     "Documents",
     "Found",
+    "Invitation",
+    "Member",
+    "Room",
     "Store",
+    "Teams",
     "Version",
 ]

@@ -35,7 +35,7 @@ ATTEMPTS = 4
 """Of a transaction that another one stood in the way of."""
 RETRY_FOR_S = 8
 """From the first attempt on: nobody waits for a page that long."""
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Of the tables, the oldest first; the last is what this version of the package uses."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADE_LOCK = 0x150F10B

@@ -5,36 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
 from isoflop import settings
 from isoflop.errors import AccessError, ConflictError, StoreError
-from isoflop.people import (
-    LOCAL,
-    MAX_NAME_CHARACTERS,
-    Actor,
-    ShareRole,
-    Sharing,
-    Visibility,
-)
+from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
 from isoflop.store.database import Database
 from isoflop.store.tables import (
     ATTACHMENTS,
     DOCUMENTS,
+    KEEP_DELETED,
     MAX_KEY_CHARACTERS,
     MAX_KIND_CHARACTERS,
     PEOPLE,
+    TEAMS,
     VERSIONS,
 )
+from isoflop.store.teams import (
+    Teams,
+    checked_name,
+    introduce,
+    introduce_team,
+    name_of,
+    purge_teams,
+    with_teams,
+)
+
+Result = TypeVar("Result")
 
 MAX_VERSIONS = 50
 """Earlier versions of a document that are kept."""
-KEEP_DELETED = timedelta(days=30)
 
 _READ, _SAVE = "The saved documents cannot be read.", "The document was not saved."
 
@@ -57,10 +62,12 @@ class Document:
         Anything that JSON can hold.
     version : int
         From 1, one more with every change.
-    visibility : {"private", "link", "team"}
-        Who else sees it: nobody, whoever has the link, or everyone on this server.
+    visibility : {"private", "link", "team", "everyone"}
+        Who else sees it: nobody, whoever has the link, a team, or everyone on this server.
     role : {"viewer", "editor"}
-        What everyone on this server may do with it, where they see it.
+        What the team, or everyone, may do with it.
+    team : str
+        Id of the team that it is shared with; empty for none.
     author_name : str
         Who changed it last.
     created, updated : datetime
@@ -78,6 +85,7 @@ class Document:
     version: int
     visibility: Visibility
     role: ShareRole
+    team: str
     author_name: str
     created: datetime
     updated: datetime
@@ -91,6 +99,7 @@ class Document:
             owner_name=self.owner_name,
             visibility=self.visibility,
             role=self.role,
+            team=self.team,
         )
 
 
@@ -130,6 +139,40 @@ class Found:
         return len(self.documents)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What somebody keeps here, and how much that may be.
+
+    Parameters
+    ----------
+    used_bytes : mapping of str to int
+        By what it is, in words.
+    allowed_bytes : float or None
+        None where there is no limit.
+    """
+
+    used_bytes: Mapping[str, int]
+    allowed_bytes: float | None
+
+    @property
+    def total_bytes(self) -> int:
+        """All together."""
+        return sum(self.used_bytes.values())
+
+    @property
+    def share(self) -> float:
+        """What is used of what is allowed; 0 without a limit."""
+        return self.total_bytes / self.allowed_bytes if self.allowed_bytes else 0.0
+
+
+Elsewhere = Callable[[str], Mapping[str, int]]
+"""Takes a person's id and returns the bytes that they keep elsewhere, by what it is."""
+
+
+def _nothing(_owner: str) -> Mapping[str, int]:
+    return {}
+
+
 class Store:
     """All documents of one database; safe to share between threads.
 
@@ -137,6 +180,8 @@ class Store:
     ----------
     url : str, optional
         As for `Database`.
+    elsewhere : callable, optional
+        What a person keeps outside of the database, which counts for what they may store.
 
     Raises
     ------
@@ -144,8 +189,8 @@ class Store:
         If the database cannot be opened.
     """
 
-    def __init__(self, url: str | None = None) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str | None = None, *, elsewhere: Elsewhere = _nothing) -> None:
+        self._database, self._elsewhere = Database(url), elsewhere
         if not self._database.is_read_only:
             self._database.run("The database cannot be tidied.", _purge, writes=True)
 
@@ -156,7 +201,11 @@ class Store:
 
     def of(self, actor: Actor) -> Documents:
         """Return the documents as a person sees them."""
-        return Documents(self._database, actor)
+        return Documents(self._database, actor, self._elsewhere)
+
+    def teams_of(self, actor: Actor) -> Teams:
+        """Return the teams that a person belongs to."""
+        return Teams(self._database, actor)
 
     def close(self) -> None:
         """Close every connection."""
@@ -172,29 +221,49 @@ class Documents:
     ----------
     database : Database
     actor : Actor
+    elsewhere : callable, optional
+        As for `Store`.
     """
 
-    def __init__(self, database: Database, actor: Actor) -> None:
-        self._database, self.actor = database, actor
+    def __init__(self, database: Database, actor: Actor, elsewhere: Elsewhere = _nothing) -> None:
+        self._database, self.actor, self._elsewhere = database, actor, elsewhere
 
     # --- Reading ---
 
+    def person(self) -> Actor:
+        """Return who this is, with the teams that they belong to by now.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be read.
+        """
+        return self._read(lambda _, person: person)
+
+    def _read(self, ask: Callable[[sa.Connection, Actor], Result]) -> Result:
+        """Ask the database something, as whoever this is with the teams of now."""
+        return self._database.run(_READ, lambda c: ask(c, with_teams(c, self.actor)))
+
     def get(self, kind: str, key: str) -> Document | None:
-        """Return one's own document of a name, else the last that is shared under it, or None.
+        """Return one's own document of a name, else the last of others that one sees, or None.
 
         Raises
         ------
         StoreError
             If the database or the document cannot be read.
         """
-        query = self._visible().where(DOCUMENTS.c.kind == kind, DOCUMENTS.c.key == key)
-        is_others = sa.case((DOCUMENTS.c.owner == self.actor.id, 0), else_=1)
-        query = query.order_by(is_others, DOCUMENTS.c.updated.desc()).limit(1)
-        row = self._database.run(_READ, lambda c: c.execute(query).one_or_none())
-        return None if row is None else self._document(row)
+
+        def ask(connection: sa.Connection, person: Actor) -> Document | None:
+            query = _visible(person).where(DOCUMENTS.c.kind == kind, DOCUMENTS.c.key == key)
+            is_others = sa.case((DOCUMENTS.c.owner == person.id, 0), else_=1)
+            query = query.order_by(is_others, DOCUMENTS.c.updated.desc()).limit(1)
+            row = connection.execute(query).one_or_none()
+            return None if row is None else _document(row, person)
+
+        return self._read(ask)
 
     def open(self, document_id: str) -> Document:
-        """Return the document of an id: one's own, or shared with everyone or by its link.
+        """Return the document of an id: one's own, or one that is shared, be it by its link.
 
         Raises
         ------
@@ -203,14 +272,18 @@ class Documents:
         StoreError
             If the database or the document cannot be read.
         """
-        query = self._visible(by_link=True).where(DOCUMENTS.c.id == document_id)
-        row = self._database.run(_READ, lambda c: c.execute(query).one_or_none())
-        if row is None:
-            raise _not_there()
-        return self._document(row)
+
+        def ask(connection: sa.Connection, person: Actor) -> Document:
+            query = _visible(person, by_link=True).where(DOCUMENTS.c.id == document_id)
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                raise _not_there()
+            return _document(row, person)
+
+        return self._read(ask)
 
     def find(self, kind: str, *, deleted: bool = False) -> Found:
-        """Return every document of a kind that one owns or that is shared with everyone.
+        """Return every document of a kind that is one's own, or shared otherwise than by its link.
 
         The last changed come first.
 
@@ -218,22 +291,26 @@ class Documents:
         ----------
         kind : str
         deleted : bool
-            One's own deleted ones instead, which can be taken back.
+            The deleted ones instead that one can take back: one's own, and those of teams.
 
         Raises
         ------
         StoreError
             If the database cannot be read.
         """
-        query = self._visible(deleted=deleted).where(DOCUMENTS.c.kind == kind)
-        query = query.order_by(DOCUMENTS.c.updated.desc(), DOCUMENTS.c.key)
-        found, unreadable = [], []
-        for row in self._database.run(_READ, lambda c: c.execute(query).all()):
-            try:
-                found.append(self._document(row))
-            except StoreError:
-                unreadable.append(row.key)
-        return Found(tuple(found), tuple(unreadable))
+
+        def ask(connection: sa.Connection, person: Actor) -> Found:
+            query = _visible(person, deleted=deleted).where(DOCUMENTS.c.kind == kind)
+            query = query.order_by(DOCUMENTS.c.updated.desc(), DOCUMENTS.c.key)
+            found, unreadable = [], []
+            for row in connection.execute(query):
+                try:
+                    found.append(_document(row, person))
+                except StoreError:
+                    unreadable.append(row.key)
+            return Found(tuple(found), tuple(unreadable))
+
+        return self._read(ask)
 
     def versions(self, document_id: str) -> list[Version]:
         """Return the versions of a document that there are, the current one first.
@@ -245,7 +322,7 @@ class Documents:
         """
         now = self.open(document_id)
         query = (
-            sa.select(VERSIONS.c.version, VERSIONS.c.saved, _name(VERSIONS.c.author))
+            sa.select(VERSIONS.c.version, VERSIONS.c.saved, name_of(VERSIONS.c.author))
             .where(VERSIONS.c.document == document_id)
             .order_by(VERSIONS.c.version.desc())
         )
@@ -282,25 +359,27 @@ class Documents:
         return document.key if is_own else f"{document.key} ({document.owner_name})"
 
     def name_of(self, person: str) -> str:
-        """Return what others read for a person's id; "somebody" for one who never saved anything.
+        """Return what others read for the id of a person or a team.
+
+        That is "somebody" for a person who never saved anything.
 
         Raises
         ------
         StoreError
             If the database cannot be read.
         """
-        query = sa.select(_name(sa.literal(person)))
+        query = sa.select(name_of(sa.literal(person)))
         return str(self._database.run(_READ, lambda c: c.scalar(query)))
 
-    def free_key(self, kind: str, key: str) -> str:
-        """Return a name that one has not used, made from another.
+    def free_key(self, kind: str, key: str, *, owner: str = "") -> str:
+        """Return a name that one, or a team, has not used, made from another.
 
         Raises
         ------
         StoreError
             If the database cannot be read.
         """
-        taken = {d.key for d in self.find(kind) if d.owner == self.actor.id}
+        taken = {d.key for d in self.find(kind) if d.owner == (owner or self.actor.id)}
         base = key[: MAX_KEY_CHARACTERS - 10]
         name, number = base, 1
         while name in taken:
@@ -308,9 +387,33 @@ class Documents:
             name = f"{base} ({number})"
         return name
 
+    def room(self, owner: str = "") -> Room:
+        """Return what one, or a team that one belongs to, keeps here, and may keep.
+
+        Parameters
+        ----------
+        owner : str
+            Id of the team; oneself by default.
+
+        Raises
+        ------
+        AccessError
+            If it is a team of others.
+        StoreError
+            If the database cannot be read.
+        """
+
+        def ask(connection: sa.Connection, person: Actor) -> Room:
+            if owner and person.member_of(owner) is None:
+                raise _not_there()
+            return self._room(connection, owner or person.id)
+
+        return self._read(ask)
+
     def stored_bytes(self) -> int:
-        """Return what all that one owns takes: documents, earlier versions, files."""
-        return self._database.run(_READ, self._stored_bytes)
+        """Return what all that one owns in the database takes, earlier versions included."""
+        used = self._read(lambda connection, person: _stored_bytes(connection, person.id))
+        return sum(used.values())
 
     # --- Writing ---
 
@@ -321,19 +424,20 @@ class Documents:
         body: Mapping[str, Any],
         *,
         expected: int | None = None,
-        visibility: Visibility = "private",
+        owner: str = "",
         attachments: Mapping[str, bytes] | None = None,
     ) -> Document:
-        """Save one's own document under a name; what was there becomes an earlier version.
+        """Save a document under a name; what was there becomes an earlier version.
 
         Parameters
         ----------
         kind, key : str
         body : mapping
         expected : int, optional
-            The version that was opened: another's change since then is not replaced.
-        visibility : str
-            Of a new document; one that is there keeps its own.
+            The version that was opened, 0 where there was none: another's change since then is not
+            replaced.
+        owner : str
+            Id of the team that it belongs to; oneself by default.
         attachments : mapping of str to bytes, optional
             Files by their SHA-256.
 
@@ -345,7 +449,7 @@ class Documents:
         ConflictError
             If the document was changed since.
         AccessError
-            If this person may not write here.
+            If this person may not write here, or not for this team.
         """
         self.actor.require_writing("save")
         _check_name("kind", kind, MAX_KIND_CHARACTERS)
@@ -353,9 +457,10 @@ class Documents:
         text = _to_json(body)
 
         def work(connection: sa.Connection) -> str:
+            whose = self._require_owner(connection, owner)
             own = sa.select(DOCUMENTS).where(
                 DOCUMENTS.c.deleted.is_(None),
-                DOCUMENTS.c.owner == self.actor.id,
+                DOCUMENTS.c.owner == whose,
                 DOCUMENTS.c.kind == kind,
                 DOCUMENTS.c.key == key,
             )
@@ -366,16 +471,16 @@ class Documents:
             now, document_id = _now(), secrets.token_urlsafe(12)
             values: dict[str, Any] = {
                 "id": document_id,
-                "owner": self.actor.id,
+                "owner": whose,
                 "kind": kind,
                 "key": key,
             }
             values |= {"body": text, "n_bytes": len(text), "version": 1, "role": "viewer"}
-            values |= {"visibility": visibility, "author": self.actor.id}
-            self._introduce(connection)
+            values |= {"visibility": "private", "author": self.actor.id}
+            introduce(connection, self.actor)
             connection.execute(DOCUMENTS.insert().values(**values, created=now, updated=now))
             self._attach(connection, document_id, attachments or {})
-            self._require_room(connection, self.actor.id)
+            self._require_room(connection, whose)
             return document_id
 
         return self.open(self._database.run(_SAVE, work, writes=True))
@@ -434,34 +539,73 @@ class Documents:
         return self.open(document_id)
 
     def share(
-        self, document_id: str, visibility: Visibility, role: ShareRole = "viewer"
+        self,
+        document_id: str,
+        visibility: Visibility,
+        role: ShareRole = "viewer",
+        *,
+        team: str = "",
     ) -> Document:
-        """Say who else sees one's document, and whether everyone here may change it.
+        """Say who else sees a document of one's own or of a team, and whether they may change it.
+
+        Parameters
+        ----------
+        document_id : str
+        visibility, role, team
+            As of a `isoflop.people.Sharing`.
 
         Raises
         ------
         AccessError
-            If it is not one's own.
+            If it is not one's own to share, or the team is one of others.
         StoreError
             If the database refuses.
         """
-        may_change: ShareRole = role if visibility == "team" else "viewer"
-        self._update_own(document_id, "share this", visibility=visibility, role=may_change)
-        return self.open(document_id)
+
+        def work(connection: sa.Connection, row: sa.Row[Any], person: Actor) -> Mapping[str, Any]:
+            made = _sharing(row).shared(person, visibility, role, team)
+            introduce_team(connection, person, team)
+            return {"visibility": made.visibility, "role": made.role, "team": made.team}
+
+        return self._update_own(document_id, "share this", work)
 
     def rename(self, document_id: str, key: str) -> Document:
-        """Give one's document another name.
+        """Give a document of one's own or of a team another name.
 
         Raises
         ------
         AccessError
-            If it is not one's own.
+            If it is not one's own to name.
         StoreError
             If another has that name, or the database refuses.
         """
         _check_name("key", key, MAX_KEY_CHARACTERS)
-        self._update_own(document_id, "rename this", key=key)
-        return self.open(document_id)
+        return self._update_own(document_id, "rename this", lambda *_: {"key": key})
+
+    def give(self, document_id: str, owner: str) -> Document:
+        """Let a document belong to a team, whose editors then change and share it, or to oneself.
+
+        Parameters
+        ----------
+        document_id : str
+            Of one's own, or of a team whose editor one is.
+        owner : str
+            Id of the team, or one's own.
+
+        Raises
+        ------
+        AccessError
+            If it is not one's own, or one does not edit what is that team's.
+        StoreError
+            If there is another of that name, or no room, or the database refuses.
+        """
+
+        def work(connection: sa.Connection, row: sa.Row[Any], person: Actor) -> Mapping[str, Any]:
+            whose = self._require_owner(connection, owner)
+            self._require_room(connection, whose, more_bytes=_size(connection, row))
+            return {"owner": whose, "visibility": "private", "role": "viewer", "team": ""}
+
+        return self._update_own(document_id, "give this away", work)
 
     def duplicate(self, document_id: str, key: str = "") -> Document:
         """Make a document of one's own of one that one sees.
@@ -481,7 +625,7 @@ class Documents:
         found = self.open(document_id)
         query = sa.select(ATTACHMENTS.c.sha256, ATTACHMENTS.c.content)
         query = query.where(ATTACHMENTS.c.document == document_id)
-        files = self._database.run(_READ, lambda c: c.execute(query).all())
+        files = self._read(lambda connection, _: connection.execute(query).all())
         name = self.free_key(found.kind, key or f"{found.key} (copy)")
         return self.put(found.kind, name, found.body, attachments={r[0]: r[1] for r in files})
 
@@ -541,36 +685,16 @@ class Documents:
         self.actor.require_writing("give yourself a name")
         if not self.actor.names_itself:
             raise AccessError("Your name here is that of your login.")
-        plain = " ".join(name.split())
-        if not plain or len(plain) > MAX_NAME_CHARACTERS or not plain.isprintable():
-            raise StoreError(
-                "This is no name that others can read.",
-                hint=f"Use 1 to {MAX_NAME_CHARACTERS} printable characters.",
-            )
+        plain = checked_name(name)
 
         def work(connection: sa.Connection) -> None:
-            self._introduce(connection)
+            introduce(connection, self.actor)
             mine = PEOPLE.c.id == self.actor.id
             connection.execute(PEOPLE.update().where(mine).values(name=plain))
 
         self._database.run("The name was not saved.", work, writes=True)
 
     # --- Who may what ---
-
-    def _visible(self, *, by_link: bool = False, deleted: bool = False) -> sa.Select[Any]:
-        """Select what this person may see, with names for people."""
-        seen = ["team", "link"] if by_link else ["team"]
-        is_own = DOCUMENTS.c.owner == self.actor.id
-        query = sa.select(
-            DOCUMENTS,
-            _name(DOCUMENTS.c.owner).label("owner_name"),
-            _name(DOCUMENTS.c.author).label("author_name"),
-        )
-        if deleted:
-            return query.where(is_own, DOCUMENTS.c.deleted.is_not(None))
-        return query.where(
-            DOCUMENTS.c.deleted.is_(None), sa.or_(is_own, DOCUMENTS.c.visibility.in_(seen))
-        )
 
     def _writable(
         self, connection: sa.Connection, document_id: str, what: str, *, deleted: bool = False
@@ -583,32 +707,53 @@ class Documents:
             If this person may not change it.
         """
         self.actor.require_writing(what)
-        is_there = DOCUMENTS.c.deleted.is_not(None) if deleted else DOCUMENTS.c.deleted.is_(None)
-        query = sa.select(DOCUMENTS).where(DOCUMENTS.c.id == document_id, is_there)
-        query = query.with_for_update()
-        row = connection.execute(query).one_or_none()
-        if row is None or (row.owner != self.actor.id and row.visibility == "private"):
-            raise _not_there()
-        _sharing(row).require_change(self.actor, what)
+        person = with_teams(connection, self.actor)
+        row = _locked(connection, document_id, person, deleted=deleted)
+        _sharing(row).require_change(person, what)
         return row
 
-    def _update_own(self, document_id: str, what: str, **values: Any) -> None:
-        """Change what is only the owner's to change."""
+    def _update_own(
+        self,
+        document_id: str,
+        what: str,
+        change: Callable[[sa.Connection, sa.Row[Any], Actor], Mapping[str, Any]],
+    ) -> Document:
+        """Change what is only its owner's to change: the columns that a function returns."""
         self.actor.require_writing(what)
-        statement = DOCUMENTS.update().where(
-            DOCUMENTS.c.id == document_id, DOCUMENTS.c.owner == self.actor.id
-        )
 
         def work(connection: sa.Connection) -> None:
-            if connection.execute(statement.values(**values)).rowcount == 0:
-                self.open(document_id)  # says that there is none, unless one sees it
+            person = with_teams(connection, self.actor)
+            row = _locked(connection, document_id, person)
+            if not _sharing(row).is_own(person):
                 raise AccessError(f"You cannot {what}: it belongs to somebody else.")
+            values = change(connection, row, person)
+            connection.execute(DOCUMENTS.update().where(DOCUMENTS.c.id == row.id).values(**values))
 
         self._database.run(
-            "The document was not changed: it may be that another of yours has this name.",
+            "The document was not changed: it may be that another has this name.",
             work,
             writes=True,
         )
+        return self.open(document_id)
+
+    def _require_owner(self, connection: sa.Connection, owner: str) -> str:
+        """Return to whom something belongs from now on: this person, or a team of theirs.
+
+        Raises
+        ------
+        AccessError
+            If the person does not edit what is the team's.
+        """
+        if owner in ("", self.actor.id):
+            return self.actor.id
+        person = with_teams(connection, self.actor)
+        if owner not in person.owns:
+            raise AccessError(
+                "You cannot save this for the team: you do not edit what is the team's.",
+                hint="Save it for yourself, or ask an owner of the team to make you an editor.",
+            )
+        introduce_team(connection, person, owner)
+        return owner
 
     # --- How ---
 
@@ -625,14 +770,15 @@ class Documents:
         if expected is not None and row.version != expected and is_ours:
             return  # saved already: the database's word of it was lost on the way
         if expected is not None and row.version != expected:
-            who = connection.scalar(sa.select(_name(sa.literal(row.author))))
+            who = connection.scalar(sa.select(name_of(sa.literal(row.author))))
+            opened = f"You opened version {expected}" if expected else "You saw none of this name"
             raise ConflictError(
                 f"{who} saved {row.key!r} after you opened it.",
-                detail=f"You opened version {expected}; version {row.version} is of "
+                detail=f"{opened}; version {row.version} is of "
                 f"{row.updated[:16].replace('T', ' ')} UTC.",
                 hint="Nothing is lost: save yours under another name, or open theirs first.",
             )
-        self._introduce(connection)
+        introduce(connection, self.actor)
         before: dict[str, Any] = {"document": row.id, "version": row.version, "body": row.body}
         before |= {"n_bytes": row.n_bytes, "author": row.author, "saved": row.updated}
         connection.execute(VERSIONS.insert().values(**before))
@@ -663,35 +809,18 @@ class Documents:
                 values = {"document": document_id, "sha256": sha256, "content": content}
                 connection.execute(ATTACHMENTS.insert().values(**values, n_bytes=len(content)))
 
-    def _introduce(self, connection: sa.Connection) -> None:
-        """Note what others read for this person's id."""
-        mine = PEOPLE.c.id == self.actor.id
-        known = connection.scalar(sa.select(PEOPLE.c.name).where(mine))
-        if known is None:
-            connection.execute(PEOPLE.insert().values(id=self.actor.id, name=self.actor.name))
-        elif known != self.actor.name and not self.actor.names_itself:
-            connection.execute(PEOPLE.update().where(mine).values(name=self.actor.name))
-
-    def _stored_bytes(self, connection: sa.Connection, owner: str = "") -> int:
-        ids = sa.select(DOCUMENTS.c.id).where(DOCUMENTS.c.owner == (owner or self.actor.id))
-        total = 0
-        for table, column in (
-            (DOCUMENTS, DOCUMENTS.c.id),
-            (VERSIONS, VERSIONS.c.document),
-            (ATTACHMENTS, ATTACHMENTS.c.document),
-        ):
-            size = sa.select(sa.func.coalesce(sa.func.sum(table.c.n_bytes), 0))
-            total += int(connection.scalar(size.where(column.in_(ids))) or 0)
-        return total
-
-    def _require_room(self, connection: sa.Connection, owner: str) -> None:
-        if owner == LOCAL.id or self.actor.is_owner:
-            return
+    def _room(self, connection: sa.Connection, owner: str) -> Room:
+        used = {**_stored_bytes(connection, owner), **self._elsewhere(owner)}
+        is_limited = owner != LOCAL.id and not self.actor.is_owner
         allowed = settings.number("ISOFLOP_MAX_STORED_MB") * 1e6
-        used = self._stored_bytes(connection, owner)
-        if used > allowed:
+        return Room(used_bytes=used, allowed_bytes=allowed if is_limited else None)
+
+    def _require_room(self, connection: sa.Connection, owner: str, *, more_bytes: int = 0) -> None:
+        room = self._room(connection, owner)
+        used, allowed = room.total_bytes + more_bytes, room.allowed_bytes
+        if allowed is not None and used > allowed:
             raise StoreError(
-                "There is no room for this: a person may store "
+                "There is no room for this: a person or a team may store "
                 f"{allowed / 1e6:,.0f} MB on this server.",
                 detail=f"With it, it would be {used / 1e6:,.1f} MB, earlier versions and what was "
                 f"deleted within {KEEP_DELETED.days} days included.",
@@ -699,52 +828,115 @@ class Documents:
                 "ISOFLOP_MAX_STORED_MB.",
             )
 
-    def _document(self, row: sa.Row[Any]) -> Document:
-        try:
-            body = json.loads(row.body)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise StoreError(
-                f"The saved {row.kind} {row.key!r} cannot be read.",
-                detail="Its content is not a JSON object.",
-                hint="Restore an earlier version, or delete it.",
-            )
-        return Document(
-            id=row.id,
-            owner=row.owner,
-            owner_name=row.owner_name,
-            kind=row.kind,
-            key=row.key,
-            body=body,
-            version=row.version,
-            visibility=cast("Visibility", row.visibility),
-            role=cast("ShareRole", row.role),
-            author_name=row.author_name,
-            created=_time(row.created),
-            updated=_time(row.updated),
-            can_write=_sharing(row).may_change(self.actor),
+
+def _visible(person: Actor, *, by_link: bool = False, deleted: bool = False) -> sa.Select[Any]:
+    """Select what a person may see, with names for people; or the deleted that they take back."""
+    teams = [one.team for one in person.teams]
+    seen = ["everyone", "link"] if by_link else ["everyone"]
+    query = sa.select(
+        DOCUMENTS,
+        name_of(DOCUMENTS.c.owner).label("owner_name"),
+        name_of(DOCUMENTS.c.author).label("author_name"),
+    )
+    if deleted:
+        return query.where(DOCUMENTS.c.owner.in_(person.owns), DOCUMENTS.c.deleted.is_not(None))
+    return query.where(
+        DOCUMENTS.c.deleted.is_(None),
+        sa.or_(
+            DOCUMENTS.c.owner.in_([person.id, *teams]),
+            DOCUMENTS.c.visibility.in_(seen),
+            sa.and_(DOCUMENTS.c.visibility == "team", DOCUMENTS.c.team.in_(teams)),
+        ),
+    )
+
+
+def _locked(
+    connection: sa.Connection, document_id: str, person: Actor, *, deleted: bool = False
+) -> sa.Row[Any]:
+    """Return the row of a document that a person sees, locked.
+
+    Raises
+    ------
+    AccessError
+        If there is none such.
+    """
+    is_there = DOCUMENTS.c.deleted.is_not(None) if deleted else DOCUMENTS.c.deleted.is_(None)
+    query = sa.select(DOCUMENTS).where(DOCUMENTS.c.id == document_id, is_there)
+    row = connection.execute(query.with_for_update()).one_or_none()
+    if row is None or not _sharing(row).may_see(person, by_link=True):
+        raise _not_there()
+    return row
+
+
+def _stored_bytes(connection: sa.Connection, owner: str) -> dict[str, int]:
+    """Return what all that somebody owns in the database takes, by what it is."""
+    ids = sa.select(DOCUMENTS.c.id).where(DOCUMENTS.c.owner == owner)
+    used = {}
+    for what, table, column in (
+        ("documents", DOCUMENTS, DOCUMENTS.c.id),
+        ("earlier versions", VERSIONS, VERSIONS.c.document),
+        ("tables in workspaces", ATTACHMENTS, ATTACHMENTS.c.document),
+    ):
+        size = sa.select(sa.func.coalesce(sa.func.sum(table.c.n_bytes), 0))
+        used[what] = int(connection.scalar(size.where(column.in_(ids))) or 0)
+    return used
+
+
+def _size(connection: sa.Connection, row: sa.Row[Any]) -> int:
+    """Return what a document takes with its earlier versions and files."""
+    total = int(row.n_bytes)
+    for table in (VERSIONS, ATTACHMENTS):
+        size = sa.select(sa.func.coalesce(sa.func.sum(table.c.n_bytes), 0))
+        total += int(connection.scalar(size.where(table.c.document == row.id)) or 0)
+    return total
+
+
+def _document(row: sa.Row[Any], person: Actor) -> Document:
+    try:
+        body = json.loads(row.body)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise StoreError(
+            f"The saved {row.kind} {row.key!r} cannot be read.",
+            detail="Its content is not a JSON object.",
+            hint="Restore an earlier version, or delete it.",
         )
+    return Document(
+        id=row.id,
+        owner=row.owner,
+        owner_name=row.owner_name,
+        kind=row.kind,
+        key=row.key,
+        body=body,
+        version=row.version,
+        visibility=cast("Visibility", row.visibility),
+        role=cast("ShareRole", row.role),
+        team=row.team,
+        author_name=row.author_name,
+        created=_time(row.created),
+        updated=_time(row.updated),
+        can_write=_sharing(row).may_change(person),
+    )
 
 
 def _sharing(row: sa.Row[Any]) -> Sharing:
-    return Sharing(owner=row.owner, visibility=row.visibility, role=row.role)
-
-
-def _name(person: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """Return what is read for an id: the person's name, or the id where there is none."""
-    name = sa.select(PEOPLE.c.name).where(PEOPLE.c.id == person).scalar_subquery()
-    return sa.func.coalesce(name, sa.case((person == LOCAL.id, LOCAL.name), else_="somebody"))
+    return Sharing(owner=row.owner, visibility=row.visibility, role=row.role, team=row.team)
 
 
 def _purge(connection: sa.Connection) -> None:
     """Remove for good what was deleted long ago, by the last change: clocks may be far ahead."""
-    changed = sa.func.max(DOCUMENTS.c.updated), sa.func.max(DOCUMENTS.c.deleted)
+    times = (DOCUMENTS.c.updated, DOCUMENTS.c.deleted, TEAMS.c.deleted)
+    changed = [sa.select(sa.func.max(time)).scalar_subquery() for time in times]
     last = max(filter(None, connection.execute(sa.select(*changed)).one()), default=_now())
     limit = (_time(min(last, _now())) - KEEP_DELETED).isoformat(timespec="microseconds")
-    old = sa.select(DOCUMENTS.c.id).where(DOCUMENTS.c.deleted <= limit)
+    gone = sa.select(TEAMS.c.id).where(TEAMS.c.deleted <= limit)
+    old = sa.select(DOCUMENTS.c.id).where(
+        sa.or_(DOCUMENTS.c.deleted <= limit, DOCUMENTS.c.owner.in_(gone))
+    )
     for column in (VERSIONS.c.document, ATTACHMENTS.c.document, DOCUMENTS.c.id):
         connection.execute(sa.delete(column.table).where(column.in_(old)))
+    purge_teams(connection, limit)
 
 
 def _not_there() -> AccessError:

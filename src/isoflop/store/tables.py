@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 
+KEEP_DELETED = timedelta(days=30)
+"""How long what was deleted can be taken back."""
 MAX_ID_CHARACTERS = 160
 MAX_KIND_CHARACTERS = 40
 MAX_KEY_CHARACTERS = 200
@@ -24,6 +28,8 @@ DOCUMENTS = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("visibility", sa.String(8), nullable=False),
     sa.Column("role", sa.String(8), nullable=False),
+    # That it is shared with; empty for none.
+    sa.Column("team", sa.String(MAX_ID_CHARACTERS), nullable=False, server_default=""),
     sa.Column("author", sa.String(MAX_ID_CHARACTERS), nullable=False),
     sa.Column("created", TIME, nullable=False),
     sa.Column("updated", TIME, nullable=False),
@@ -69,3 +75,35 @@ PEOPLE = sa.Table(
     sa.Column("name", sa.String(MAX_ID_CHARACTERS), nullable=False),
 )
 """What other people read for an id."""
+
+TEAMS = sa.Table(
+    "teams",
+    METADATA,
+    sa.Column("id", sa.String(MAX_ID_CHARACTERS), primary_key=True),
+    sa.Column("name", sa.String(MAX_ID_CHARACTERS), nullable=False),
+    sa.Column("created", TIME, nullable=False),
+    sa.Column("deleted", TIME),
+)
+"""Teams that people founded, and those of a login or a proxy that something belongs to."""
+
+MEMBERS = sa.Table(
+    "members",
+    METADATA,
+    sa.Column("team", sa.String(MAX_ID_CHARACTERS), primary_key=True),
+    sa.Column("person", sa.String(MAX_ID_CHARACTERS), primary_key=True),
+    sa.Column("role", sa.String(8), nullable=False),
+    sa.Column("joined", TIME, nullable=False),
+)
+sa.Index("teams_by_person", MEMBERS.c.person)
+
+INVITATIONS = sa.Table(
+    "invitations",
+    METADATA,
+    sa.Column("team", sa.String(MAX_ID_CHARACTERS), primary_key=True),
+    sa.Column("role", sa.String(8), primary_key=True),
+    sa.Column("code", sa.String(32), nullable=False),
+    sa.Column("author", sa.String(MAX_ID_CHARACTERS), nullable=False),
+    sa.Column("until", TIME, nullable=False),
+)
+"""Links by which people join a team: one a role."""
+sa.Index("invitations_by_code", INVITATIONS.c.code, unique=True)

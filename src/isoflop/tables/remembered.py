@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,7 +12,7 @@ from isoflop.errors import StoreError, TableError
 from isoflop.tables.mapping import ColumnMapping, headers_key, mapping_from_json
 
 if TYPE_CHECKING:
-    from isoflop.store import Documents
+    from isoflop.store import Document, Documents
     from isoflop.tables.raw import RawTable
 
 KIND = "column-mapping"
@@ -21,16 +20,16 @@ KIND = "column-mapping"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """A mapping, and when it was confirmed.
+    """A mapping, and the document that holds it: who confirmed it, and when.
 
     Parameters
     ----------
     mapping : ColumnMapping
-    confirmed : datetime
+    document : Document
     """
 
     mapping: ColumnMapping
-    confirmed: datetime
+    document: Document
 
 
 def signature(raw: RawTable) -> tuple[str, ...]:
@@ -58,7 +57,7 @@ def remember_mapping(store: Documents, raw: RawTable, mapping: ColumnMapping) ->
 def recall_mapping(store: Documents, raw: RawTable) -> Remembered | None:
     """Return what the person last remembered for these columns, or None.
 
-    Without an own one, what is shared with everyone counts. One that can no longer be read is as
+    Without an own one, what others share counts. One that can no longer be read is as
     good as none; so is a store that cannot be reached.
     """
     try:
@@ -68,20 +67,19 @@ def recall_mapping(store: Documents, raw: RawTable) -> Remembered | None:
         mapping = mapping_from_json(json.dumps(document.body))
     except (StoreError, TableError):
         return None
-    return Remembered(mapping=mapping, confirmed=document.updated)
+    return Remembered(mapping=mapping, document=document)
 
 
-def forget_mapping(store: Documents, raw: RawTable) -> None:
-    """Forget the person's own mapping for these columns.
+def own_mapping(store: Documents, raw: RawTable) -> Document | None:
+    """Return the document of the person's own mapping for these columns, readable or not.
 
     Raises
     ------
     StoreError
-        If the store cannot be written.
+        If the store cannot be read.
     """
     document = store.get(KIND, _key(raw))
-    if document is not None and document.owner == store.actor.id and document.can_write:
-        store.delete(document.id)
+    return document if document is not None and document.owner == store.actor.id else None
 
 
 def _key(raw: RawTable) -> str:

@@ -13,6 +13,7 @@ import os
 import re
 import sysconfig
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -283,6 +284,15 @@ def may_use_upload(path: Path, actor: Actor) -> bool:
         return not _people_path(path).is_file() or actor.id in _people(path)
     except (OSError, ValueError):
         return False
+
+
+def people_of_uploads(uploads: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Give each uploaded text with the ids of those who brought it; none for everyone's."""
+    for path in uploads.glob("*.txt"):
+        try:
+            yield path, _people(path)
+        except (OSError, ValueError):
+            yield path, []
 
 
 def _people_path(path: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from isoflop.accounting import count_small_flop
+from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.training.config import FAMILY_DEFAULTS, ReportedConfig, RunConfig, small_model
 from isoflop.training.schedule import total_steps
 
@@ -27,6 +27,10 @@ REPORTED_FLOP_PER_S = 1e14
 """Pace of a run of other code before it shows its own: of an accelerator, roughly."""
 
 
+WEIGHT_BYTES = 4
+"""Of a parameter in the weights that are kept of each budget."""
+
+
 def nominal_vocab_size(tokenizer: str) -> int:
     """Return the entries that a tokenizer has, or for bytes about has."""
     return int(tokenizer.removeprefix("bpe-")) if tokenizer.startswith("bpe-") else NOMINAL_BYTES
@@ -46,6 +50,14 @@ def estimate_cpu_s(config: RunConfig) -> float:
         return run_flop(config) / REPORTED_FLOP_PER_S
     eval_steps = config.eval_tokens * len(config.token_budgets) / config.tokens_per_step
     return cpu_step_s(config) * (total_steps(config) + eval_steps / 3)
+
+
+def estimate_bytes(config: RunConfig) -> int:
+    """Guess what a run leaves on disk: the weights of each of its budgets."""
+    if isinstance(config, ReportedConfig):
+        return 0
+    shape = small_model(config, vocab_size=nominal_vocab_size(config.tokenizer))
+    return WEIGHT_BYTES * count_small_parameters(shape).total * len(config.token_budgets)
 
 
 def estimate_wall_s(configs: Sequence[RunConfig], *, n_workers: int) -> float:

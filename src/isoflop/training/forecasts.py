@@ -218,6 +218,11 @@ def list_forecasts(store: Documents) -> list[Forecast]:
     return [forecast for _, forecast in _read(store)[0]]
 
 
+def forecast_documents(store: Documents) -> list[tuple[Document, Forecast]]:
+    """Return every forecast that the person sees with its document, the latest first."""
+    return _read(store)[0]
+
+
 def unreadable_forecasts(store: Documents) -> list[str]:
     """Name the forecasts that the lists leave out because they cannot be read."""
     return _read(store)[1]

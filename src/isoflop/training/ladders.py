@@ -127,7 +127,11 @@ def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:
 
 
 def share_ladder(
-    queue: RunQueue, ladder: Ladder, visibility: Visibility, role: ShareRole = "viewer"
+    queue: RunQueue,
+    ladder: Ladder,
+    visibility: Visibility,
+    role: ShareRole = "viewer",
+    team: str = "",
 ) -> None:
     """Say who else sees the runs of a ladder, and with them the ladder.
 
@@ -136,10 +140,7 @@ def share_ladder(
     AccessError
         If one of them is not one's own.
     """
-    for run in ladder.runs:
-        queue.shared(run.sharing(), visibility, role)
-    for run in ladder.runs:
-        queue.share(run, visibility, role)
+    queue.share(ladder.runs, visibility, role, team)
 
 
 def list_ladders(root: Path, actor: Actor | None = None) -> list[Ladder]:
@@ -149,7 +150,7 @@ def list_ladders(root: Path, actor: Actor | None = None) -> list[Ladder]:
     ----------
     root : Path
     actor : Actor, optional
-        Who asks: runs that are neither theirs nor shared with everyone are left out.
+        Who asks: runs that are neither theirs nor shared, but by a link, are left out.
     """
     found = [_read_or_problem(path, root) for path in _paths(root)]
     ladders = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +16,7 @@ from isoflop.training.config import RunConfig
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
 
-EVERYONES = Sharing(owner=LOCAL.id, owner_name=LOCAL.name, visibility="team", role="editor")
+EVERYONES = Sharing(owner=LOCAL.id, owner_name=LOCAL.name, visibility="everyone", role="editor")
 """Of what was made before there were owners, and of what the command line makes."""
 NOBODYS = Sharing(owner="", visibility="private")
 """Of what says whose it is and cannot be read: only whoever has the folder gets at it."""
@@ -27,6 +27,8 @@ def read_sharing(path: Path) -> Sharing:
     """Read whose something is; without the file it is everyone's."""
     try:
         fields = read_json(path)
+        if fields.get("visibility") == "team" and "team" not in fields:
+            fields["visibility"] = "everyone"  # as it was called while a server was one team
         made = Sharing(**{name: str(value) for name, value in fields.items()})  # type: ignore[arg-type]  # checked below
     except FileNotFoundError:
         return EVERYONES
@@ -111,7 +113,7 @@ def require_share(
             "ISOFLOP_MAX_RUNS.",
         )
     allowed_s = 60 * settings.number("ISOFLOP_MAX_TRAINING_MINUTES")
-    path = root / "usage" / f"{hashlib.sha256(actor.id.encode()).hexdigest()[:32]}.json"
+    path = _usage_path(actor, root)
     used = _used(path)
     asked_s = sum(map(estimate_cpu_s, configs))
     used_s = sum(seconds for _, seconds in used)
@@ -125,6 +127,75 @@ def require_share(
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"used": [*used, (time.time(), asked_s)]})
+
+
+def require_room(actor: Actor | None, *, used_bytes: float, asked_bytes: float) -> None:
+    """Refuse more than one person may store here.
+
+    Parameters
+    ----------
+    actor : Actor or None
+    used_bytes : float
+        By this person so far, here and in the database.
+    asked_bytes : float
+
+    Raises
+    ------
+    TrainingError
+        With the limit, and the setting that holds it.
+    """
+    if actor is None or actor.is_owner:
+        return
+    allowed = 1e6 * settings.number("ISOFLOP_MAX_STORED_MB")
+    if used_bytes + asked_bytes > allowed:
+        raise TrainingError(
+            f"There is no room for this: a person may store {allowed / 1e6:,.0f} MB here.",
+            detail=f"You keep {used_bytes / 1e6:,.1f} MB, and ask for about "
+            f"{asked_bytes / 1e6:,.1f} more.",
+            hint="Delete runs or documents that you no longer need, or ask whoever runs this "
+            "server to raise ISOFLOP_MAX_STORED_MB.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a person uses of something that is limited.
+
+    Parameters
+    ----------
+    what : str
+        In words, such as "CPU minutes of training within a day".
+    used, allowed : float
+    """
+
+    what: str
+    used: float
+    allowed: float
+
+    @property
+    def share(self) -> float:
+        """What is used of what is allowed."""
+        return self.used / self.allowed
+
+
+def training_minutes(actor: Actor, root: Path) -> Allowance:
+    """Return what the runs that a person started within a day were estimated to take."""
+    return Allowance(
+        what="CPU minutes of training within a day",
+        used=sum(seconds for _, seconds in _used(_usage_path(actor, root))) / 60,
+        allowed=settings.number("ISOFLOP_MAX_TRAINING_MINUTES"),
+    )
+
+
+def runs_at_once(n_active: int) -> Allowance:
+    """Return how many runs of a person wait or run, of those that may."""
+    return Allowance(
+        what="training runs at once", used=n_active, allowed=settings.number("ISOFLOP_MAX_RUNS")
+    )
+
+
+def _usage_path(actor: Actor, root: Path) -> Path:
+    return root / "usage" / f"{hashlib.sha256(actor.id.encode()).hexdigest()[:32]}.json"
 
 
 def _used(path: Path) -> list[tuple[float, float]]:

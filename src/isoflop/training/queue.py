@@ -9,18 +9,28 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from isoflop.errors import AccessError, TrainingError
-from isoflop.people import Actor, ShareRole, Sharing, Visibility
+from isoflop.errors import TrainingError
+from isoflop.people import LOCAL, Actor, ShareRole, Visibility
 from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.elsewhere import cancel_job, verdict
-from isoflop.training.estimates import estimate_cpu_s
+from isoflop.training.estimates import estimate_bytes, estimate_cpu_s
 from isoflop.training.files import read_json, write_json
-from isoflop.training.ownership import of_new, require_share, require_training, write_sharing
+from isoflop.training.kept import kept_bytes
+from isoflop.training.ownership import (
+    Allowance,
+    of_new,
+    require_room,
+    require_share,
+    require_training,
+    runs_at_once,
+    training_minutes,
+    write_sharing,
+)
 from isoflop.training.processes import ProcessId, start_detached
 from isoflop.training.runs import ACTIVE, ENDED_EARLY, Run, Status, list_runs
 
@@ -98,10 +108,18 @@ class RunQueue:
     actor : Actor, optional
         Who asks, to whom new runs belong and who changes only what is theirs to change. None for a
         process of this machine: the worker, and the command line.
+    stored_bytes : callable, optional
+        What the person keeps elsewhere, which counts for what they may store.
     """
 
-    def __init__(self, root: Path, actor: Actor | None = None) -> None:
-        self.root, self.actor = root, actor
+    def __init__(
+        self,
+        root: Path,
+        actor: Actor | None = None,
+        *,
+        stored_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.root, self.actor, self._stored_bytes = root, actor, stored_bytes
 
     def submit(self, configs: Sequence[RunConfig]) -> list[Run]:
         """Queue runs. Those that stand in the queue already, or run, are not queued twice.
@@ -317,31 +335,38 @@ class RunQueue:
                 )
             shutil.rmtree(run.folder)
 
-    def share(self, run: Run, visibility: Visibility, role: ShareRole) -> None:
-        """Say who else sees one's run, and whether everyone here may change it.
+    def share(
+        self, runs: Sequence[Run], visibility: Visibility, role: ShareRole, team: str = ""
+    ) -> None:
+        """Say who else sees some runs of one's own, and whether they may change them.
+
+        Parameters
+        ----------
+        runs : sequence of Run
+        visibility, role, team
+            As of a `isoflop.people.Sharing`.
 
         Raises
         ------
         AccessError
-            If it is not one's own.
+            If one of them is not one's own, or the team is one of others; none is shared then.
         """
-        write_sharing(run.sharing_path, self.shared(run.sharing(), visibility, role))
+        actor = self.actor or LOCAL
+        made = [(run, run.sharing().shared(actor, visibility, role, team)) for run in runs]
+        for run, sharing in made:
+            write_sharing(run.sharing_path, sharing)
 
-    def shared(self, sharing: Sharing, visibility: Visibility, role: ShareRole) -> Sharing:
-        """Return what becomes of a sharing that the person changes.
+    def require_room(self, n_bytes: float) -> None:
+        """Refuse what would take more room than the person has.
 
         Raises
         ------
-        AccessError
-            If it is not the person's own.
+        TrainingError
+            With the limit, and the setting that holds it.
         """
         if self.actor is not None:
-            self.actor.require_writing("share this")
-            if sharing.owner != self.actor.id:
-                raise AccessError("You cannot share this: it belongs to somebody else.")
-        return replace(
-            sharing, visibility=visibility, role=role if visibility == "team" else "viewer"
-        )
+            used = sum(kept_bytes(self.root, self.actor.id).values()) + self._stored_bytes()
+            require_room(self.actor, used_bytes=used, asked_bytes=n_bytes)
 
     def _own(self) -> list[Run]:
         """List the runs that the person may change, and may therefore take up."""
@@ -365,9 +390,22 @@ class RunQueue:
 
     def _require_share(self, configs: Sequence[RunConfig]) -> None:
         if self.actor is not None:
-            own = [run for run in list_runs(self.root) if run.sharing().owner == self.actor.id]
-            n_active = sum(run.state().status in ACTIVE for run in own)
+            self.require_room(sum(map(estimate_bytes, configs)))
+            n_active = self._n_active(self.actor)
             require_share(self.actor, configs, n_active=n_active, root=self.root)
+
+    def _n_active(self, actor: Actor) -> int:
+        own = [run for run in list_runs(self.root) if run.sharing().owner == actor.id]
+        return sum(run.state().status in ACTIVE for run in own)
+
+    def allowances(self) -> tuple[Allowance, ...]:
+        """Return what the person uses of what they may train; nothing where there is no limit."""
+        if self.actor is None or self.actor.is_owner:
+            return ()
+        return (
+            runs_at_once(self._n_active(self.actor)),
+            training_minutes(self.actor, self.root),
+        )
 
     def require_change(self, runs: Sequence[Run], what: str) -> None:
         """Refuse a person who may not change all of some runs.

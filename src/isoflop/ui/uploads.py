@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
 import streamlit as st
@@ -25,6 +24,7 @@ from isoflop.tables import (
     max_upload_bytes,
     read_files,
 )
+from isoflop.tables.remembered import Remembered
 from isoflop.ui import documents, messages
 from isoflop.ui.state import UPLOAD_PREFIX
 
@@ -49,15 +49,15 @@ class Upload:
     ----------
     name : str
     result : ReadResult
-    confirmed : datetime or None
-        When its columns were confirmed, where it was read as they were.
+    remembered : Remembered or None
+        What it was read by, where somebody confirmed these columns before.
     is_new : bool
         Whether a person is still to look at how it was understood.
     """
 
     name: str
     result: ReadResult
-    confirmed: datetime | None = None
+    remembered: Remembered | None = None
     is_new: bool = True
 
 
@@ -161,7 +161,7 @@ def keep(
     result: ReadResult,
     *,
     instead_of: str = "",
-    confirmed: datetime | None = None,
+    remembered: Remembered | None = None,
     is_new: bool = True,
 ) -> str:
     """Keep a table for the session and return its id.
@@ -173,14 +173,14 @@ def keep(
     result : ReadResult
     instead_of : str
         Id of a table that this one replaces.
-    confirmed : datetime or None
-        When its columns were confirmed, where that was before.
+    remembered : Remembered or None
+        What it was read by, where somebody confirmed these columns before.
     is_new : bool
         Whether a person is still to look at how it was understood.
     """
     table_id = UPLOAD_PREFIX + result.table.fingerprint[:12]
     held = {k: value for k, value in kept().items() if k not in {table_id, instead_of}}
-    held[table_id] = Upload(name=name, result=result, confirmed=confirmed, is_new=is_new)
+    held[table_id] = Upload(name=name, result=result, remembered=remembered, is_new=is_new)
     st.session_state[_TABLES] = dict(list(held.items())[-MAX_UPLOADS:])
     st.session_state[_PENDING] = None
     return table_id
@@ -203,7 +203,7 @@ def understand(raw: RawTable) -> str:
     except TableError as failure:
         set_pending(Pending(raw=raw, mapping=mapping, failure=failure))
         raise
-    return keep(raw.name, result, confirmed=None if remembered is None else remembered.confirmed)
+    return keep(raw.name, result, remembered=remembered)
 
 
 def set_pending(file: Pending) -> None:

@@ -28,6 +28,7 @@ from isoflop.tables.convert import sample_values
 from isoflop.tables.load import table_id as file_stem
 from isoflop.tables.mapping import own_name
 from isoflop.tables.problems import shorten
+from isoflop.tables.remembered import Remembered
 from isoflop.ui import documents, messages, panels, prepared, uploads
 from isoflop.ui.uploads import Pending
 from isoflop.units import counted
@@ -319,10 +320,28 @@ def _given(raw: RawTable, content: bytes, table_id: str) -> None:
 
 
 def guess_again(raw: RawTable, table_id: str) -> None:
-    """Read a file anew, and forget what was remembered for its columns."""
-    mapping = guess_mapping(raw)
+    """Read a file anew, and forget what the person confirmed for its columns."""
+    _read(raw, guess_mapping(raw), table_id, forgets=True)
+
+
+def read_again(raw: RawTable, table_id: str) -> None:
+    """Read a file anew by what is remembered for its columns."""
+    remembered = documents.mapping_for(raw)
+    if remembered is not None:
+        _read(raw, remembered.mapping, table_id, remembered=remembered)
+
+
+def _read(
+    raw: RawTable,
+    mapping: ColumnMapping,
+    table_id: str,
+    *,
+    forgets: bool = False,
+    remembered: Remembered | None = None,
+) -> None:
     try:
-        documents.forget(raw)
+        if forgets:
+            documents.forget(raw)
         result = build_table(raw, mapping, id=_id_of(table_id), provenance=_provenance(table_id))
     except TableError as problem:
         uploads.set_pending(Pending(raw=raw, mapping=mapping, failure=problem))
@@ -331,4 +350,4 @@ def guess_again(raw: RawTable, table_id: str) -> None:
         messages.show(problem)
         return
     old = table_id if table_id in uploads.kept() else ""
-    uploads.choose(uploads.keep(raw.name, result, instead_of=old))
+    uploads.choose(uploads.keep(raw.name, result, instead_of=old, remembered=remembered))

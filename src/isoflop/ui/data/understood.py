@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop.errors import IsoflopError, TableQuestion
+from isoflop.tables.remembered import KIND, Remembered
 from isoflop.tables.understood import understood
-from isoflop.ui import documents, messages, uploads
+from isoflop.ui import documents, messages, share, uploads, visitor
 from isoflop.ui.data import columns
 
 _NAMING = "upload.naming"
@@ -82,18 +83,32 @@ def show(table_id: str) -> None:
                 on_click=_toggle,
                 args=(table_id,),
             )
-            if upload.confirmed is not None:
+            if upload.remembered is not None:
                 st.button(
-                    "Forget",
+                    "Forget" if _is_own(upload.remembered) else "Guess instead",
                     icon=":material/bookmark_remove:",
                     key="understood.forget",
                     help="Read this file again, and forget what was confirmed.",
                     on_click=columns.guess_again,
                     args=(upload.result.raw, table_id),
                 )
-                st.caption(f"Read as you confirmed on {upload.confirmed:%d %B %Y}.")
+                _remembered(upload.remembered)
+        documents.offer_undo(KIND, lambda _: columns.read_again(upload.result.raw, table_id))
     if st.session_state.get(_NAMING) == table_id:
         columns.show(table_id, upload.result)
+
+
+def _is_own(remembered: Remembered) -> bool:
+    return remembered.document.owner == visitor.actor().id
+
+
+def _remembered(remembered: Remembered) -> None:
+    """Say whose confirmation a file was read by; let the person share their own."""
+    document = remembered.document
+    who = "you" if _is_own(remembered) else messages.plain(document.owner_name)
+    st.caption(f"Read as {who} confirmed on {document.updated:%d %B %Y}.")
+    # Each confirms for themselves: what others share is read, and changed by nobody else.
+    share.document(document, may_edit=False)
 
 
 def _toggle(table_id: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,17 +13,17 @@ from isoflop import plot
 from isoflop.errors import IsoflopError, PlanError, StoreError
 from isoflop.planning import Accelerator, load_accelerators
 from isoflop.planning.hardware import parse_accelerator
-from isoflop.planning.saved import OWN_PREFIX
+from isoflop.planning.saved import ACCELERATOR, OWN_PREFIX
 from isoflop.planning.sheets import plans_sheet
 from isoflop.plot import APP
-from isoflop.ui import documents, messages, panels, visitor
+from isoflop.ui import documents, messages, panels, share, visitor
 
 if TYPE_CHECKING:
-    from isoflop.planning.saved import SavedScenario
+    from isoflop.planning.saved import SavedAccelerator, SavedScenario
+    from isoflop.store import Document
 
 MAX_COMPARED = 5
 JUST_SAVED = "plan.just saved"
-DELETED = "plan.deleted"
 READ_EVERY_S = 10.0
 """What others share is seen within that time; a move in between reads nothing."""
 _READ = "plan.accelerators read"
@@ -33,15 +33,22 @@ DETAILS = "plan.figures"
 """Key of the box with an accelerator's figures, which are drawn while it is open."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The accelerators that were saved, by key; names of those that cannot be read; when read."""
+
+    by_key: Mapping[str, SavedAccelerator] = field(default_factory=dict)
+    unreadable: Sequence[str] = ()
+    when_s: float = field(default_factory=time.monotonic)
+
+
 def accelerators() -> dict[str, Accelerator]:
     """Return all accelerators, one's own last; without the store, those that ship.
 
     Those that an opened workspace brings are there in its session alone.
     """
-    held = st.session_state.get(_READ)
-    if held is None or time.monotonic() - held[0] > READ_EVERY_S:
-        held = st.session_state[_READ] = (time.monotonic(), _read_accelerators())
-    found: dict[str, Accelerator] = dict(held[1])
+    found = dict(load_accelerators())
+    found |= {key: saved.accelerator for key, saved in _saved().by_key.items()}
     brought: dict[str, Accelerator] = st.session_state.get(_BROUGHT, {})
     for key, accelerator in brought.items():
         if found.get(key, accelerator) != accelerator:
@@ -50,13 +57,20 @@ def accelerators() -> dict[str, Accelerator]:
     return found
 
 
-def _read_accelerators() -> dict[str, Accelerator]:
-    from isoflop.planning.saved import all_accelerators
+def _saved() -> _Read:
+    held: _Read | None = st.session_state.get(_READ)
+    if held is None or time.monotonic() - held.when_s > READ_EVERY_S:
+        held = st.session_state[_READ] = _read_accelerators()
+    return held
+
+
+def _read_accelerators() -> _Read:
+    from isoflop.planning.saved import saved_accelerators
 
     try:
-        return all_accelerators(documents.mine())
+        return _Read(*saved_accelerators(documents.mine()))
     except StoreError:
-        return dict(load_accelerators())
+        return _Read()
 
 
 def bring(entries: Mapping[str, Mapping[str, object]]) -> None:
@@ -87,14 +101,51 @@ def accelerator_details(accelerator: Accelerator) -> None:
         return
     with box:
         st.markdown(_sources(accelerator))
+        read = _saved()
+        documents.name_unreadable(read.unreadable)
+        documents.offer_undo(ACCELERATOR, lambda _: forget_accelerators())
         refused = visitor.refusal("save an accelerator")
         if refused is not None:
             messages.not_here(refused)
             return
+        saved = read.by_key.get(accelerator.key)
+        over = saved.document if saved is not None and saved.document.can_write else None
         with st.form(f"plan.own.{accelerator.key}", border=False):
-            edited = _editor(accelerator)
-            if st.form_submit_button("Save as my own", icon=":material/save:", width="stretch"):
-                _save_accelerator(edited)
+            label = f"My {accelerator.label}" if over is None else str(over.body["label"])
+            edited = _editor(accelerator, label)
+            if st.form_submit_button(
+                "Save as my own" if over is None else "Save",
+                icon=":material/save:",
+                width="stretch",
+                help="Under another name, it is a new one." if over is not None else None,
+            ):
+                is_same = edited.label == label
+                _save_accelerator(edited, over=over if is_same else None, read=read)
+        if saved is not None:
+            _of_saved_accelerator(saved.document)
+
+
+def _of_saved_accelerator(document: Document) -> None:
+    """Draw who else sees an accelerator, and what takes it away."""
+    share.document(document)
+    if document.can_write:
+        st.button(
+            "Delete it",
+            icon=":material/delete:",
+            key=f"plan.own.delete.{document.id}",
+            on_click=_delete_accelerator,
+            args=(document,),
+        )
+
+
+def _delete_accelerator(document: Document) -> None:
+    documents.delete(document, str(document.body.get("label", document.key)))
+    forget_accelerators()
+
+
+def forget_accelerators() -> None:
+    """Read the saved accelerators anew: they have changed."""
+    st.session_state.pop(_READ, None)
 
 
 def _sources(accelerator: Accelerator) -> str:
@@ -111,10 +162,10 @@ def _sources(accelerator: Accelerator) -> str:
     return "\n\n".join(lines)
 
 
-def _editor(accelerator: Accelerator) -> Accelerator:
+def _editor(accelerator: Accelerator, name: str) -> Accelerator:
     """Draw one field a figure and return the accelerator with what is in them."""
     key = f"plan.own.{accelerator.key}"
-    label = st.text_input("Name", value=f"My {accelerator.label}", max_chars=80, key=f"{key}.name")
+    label = st.text_input("Name", value=name, max_chars=80, key=f"{key}.name")
     dtype = accelerator.training_dtype
 
     def number(title: str, value: float | None, unit: float, name: str) -> float | None:
@@ -162,16 +213,17 @@ def _editor(accelerator: Accelerator) -> Accelerator:
     )
 
 
-def _save_accelerator(edited: Accelerator) -> None:
+def _save_accelerator(edited: Accelerator, *, over: Document | None, read: _Read) -> None:
     from isoflop.planning.saved import save_accelerator
 
+    seen = [saved.document for saved in read.by_key.values()]
     try:
-        saved = save_accelerator(documents.mine(), edited)
+        saved = save_accelerator(documents.mine(), edited, over=over, seen=seen)
     except IsoflopError as error:
         messages.show(error)
         return
     st.session_state[JUST_SAVED] = saved.key
-    st.session_state.pop(_READ, None)
+    forget_accelerators()
     st.rerun()
 
 
@@ -192,31 +244,55 @@ def scenarios() -> list[SavedScenario]:
     from isoflop.planning.saved import saved_scenarios
 
     found, unreadable = saved_scenarios(documents.mine())
-    if unreadable:
-        st.caption(f"Not readable: {messages.plain(', '.join(unreadable))}.")
+    documents.name_unreadable(unreadable)
     return found
 
 
-def delete(saved: SavedScenario) -> None:
-    """Delete a saved scenario, and let that be taken back; for a button's callback."""
+def scenario_buttons(saved: SavedScenario, replace_it: Callable[[SavedScenario], None]) -> None:
+    """Draw what can be done with a saved scenario.
+
+    Parameters
+    ----------
+    saved : SavedScenario
+    replace_it : callable
+        Saves the plan shown in its place.
+    """
+    document, name = saved.document, saved.name
+    st.link_button(f"Open {name}", f"/plan{saved.link}", icon=":material/open_in_new:")
+    if visitor.refusal("change this") is not None:
+        return
+    if not document.can_write:
+        st.button(
+            f"Copy {name}",
+            icon=":material/content_copy:",
+            key=f"plan.copy.{document.id}",
+            on_click=_copy,
+            args=(document.id,),
+        )
+        return
+    with st.popover(f"Change {name}", icon=":material/edit:"):
+        st.button(
+            "Replace by the plan shown",
+            icon=":material/save:",
+            key=f"plan.replace.{document.id}",
+            on_click=replace_it,
+            args=(saved,),
+            help="What it was stays as an earlier version.",
+        )
+        documents.offer_versions(document)
+        share.document(document)
+        st.button(
+            f"Delete {name}",
+            icon=":material/delete:",
+            key=f"plan.delete.{document.id}",
+            on_click=documents.delete,
+            args=(document, name),
+        )
+
+
+def _copy(document_id: str) -> None:
     with messages.in_callback():
-        documents.mine().delete(saved.document.id)
-        st.session_state[DELETED] = (saved.document.id, saved.name)
-
-
-def offer_undo() -> None:
-    """Draw the button that takes the last deletion back."""
-    if DELETED in st.session_state:
-        _, name = st.session_state[DELETED]
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Deleted {messages.plain(name)}.")
-            st.button("Undo", key="plan.undo", icon=":material/undo:", on_click=_undo)
-
-
-def _undo() -> None:
-    document_id, _ = st.session_state.pop(DELETED)
-    with messages.in_callback():
-        documents.mine().undelete(document_id)
+        documents.mine().duplicate(document_id)
 
 
 def comparison(chosen: list[SavedScenario]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,15 +12,18 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import IsoflopError, LossUnreachable
 from isoflop.planning import sheets
-from isoflop.planning.saved import save_scenario
+from isoflop.planning.saved import SCENARIO, SavedScenario, save_scenario
 from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
 from isoflop.text import Sheet
-from isoflop.ui import documents, headline, inputs, messages, panels, share, visitor
+from isoflop.ui import documents, headline, inputs, messages, panels, visitor
 from isoflop.ui.plan import build as plan_build
 from isoflop.ui.plan import results as plan_results
 from isoflop.ui.plan import saved as plan_saved
 from isoflop.ui.plan.results import View
+
+if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
+    from isoflop.store import Document
 
 TABS = {
     "frontier": "Frontier",
@@ -35,7 +40,7 @@ TABS = {
     "compare": "Save and compare",
 }
 
-TAB, COMPARED = "plan.tab", "plan.compared"
+TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", "plan.scenarios seen"
 
 
 def show(shown: View) -> None:
@@ -176,10 +181,12 @@ def _compare(shown: View) -> None:
         messages.not_here(refused)
     else:
         _save_form(shown)
-    plan_saved.offer_undo()
+    documents.offer_undo(SCENARIO)
     saved = plan_saved.scenarios()
+    st.session_state[_SEEN] = [entry.document for entry in saved]
     if not saved:
         st.caption("Nothing is saved yet. Save two plans or more to see them side by side.")
+        documents.offer_deleted(SCENARIO, "scenario")
         return
     by_name = {entry.name: entry for entry in saved}
     kept = st.session_state.get(COMPARED, list(by_name))
@@ -194,20 +201,8 @@ def _compare(shown: View) -> None:
         plan_saved.comparison([by_name[name] for name in chosen])
     with st.container(horizontal=True):
         for entry in [by_name[name] for name in chosen]:
-            st.link_button(
-                f"Open {entry.name}", f"/plan{entry.link}", icon=":material/open_in_new:"
-            )
-            st.button(
-                f"Delete {entry.name}",
-                icon=":material/delete:",
-                key=f"plan.delete.{entry.document.id}",
-                on_click=plan_saved.delete,
-                args=(entry,),
-                disabled=not entry.document.can_write,
-            )
-            if share.is_own(entry.document.sharing):
-                with st.popover(f"Share {entry.name}", icon=":material/group:"):
-                    share.document(entry.document)
+            plan_saved.scenario_buttons(entry, partial(_replace, shown))
+    documents.offer_deleted(SCENARIO, "scenario")
 
 
 def _save_form(shown: View) -> None:
@@ -225,21 +220,40 @@ def _save_form(shown: View) -> None:
 
 def _save(shown: View, name: str) -> None:
     """Save the plan; say so, or why not."""
-    fitted = shown.fitted
-    asked = st.query_params
-    query = urlencode([(key, value) for key in asked if key != TAB for value in asked.get_all(key)])
     try:
-        save_scenario(
-            documents.mine(),
-            name,
-            shown.scenario,
-            shown.plan,
-            fit=f"{fitted.table.provenance.title}, {fitted.fit.law.label}",
-            link=f"?{query}" if query else "",
-        )
+        # What the page listed when the name was given: what was saved since is not replaced.
+        _put(shown, name, seen=st.session_state.get(_SEEN))
     except IsoflopError as error:
         messages.show(error)
         return
     others = [other for other in st.session_state.get(COMPARED, []) if other != name.strip()]
     st.session_state[COMPARED] = [name.strip(), *others]
     st.toast(f"Saved {messages.plain(name.strip())}.", icon=":material/check:")
+
+
+def _replace(shown: View, saved: SavedScenario) -> None:
+    """Save the plan in the place of a scenario; for a button's callback."""
+    with messages.in_callback():
+        _put(shown, saved.name, over=saved.document)
+
+
+def _put(
+    shown: View,
+    name: str,
+    *,
+    over: Document | None = None,
+    seen: Sequence[Document] | None = None,
+) -> None:
+    fitted = shown.fitted
+    asked = st.query_params
+    query = urlencode([(key, value) for key in asked if key != TAB for value in asked.get_all(key)])
+    save_scenario(
+        documents.mine(),
+        name,
+        shown.scenario,
+        shown.plan,
+        fit=f"{fitted.table.provenance.title}, {fitted.fit.law.label}",
+        link=f"?{query}" if query else "",
+        over=over,
+        seen=seen,
+    )

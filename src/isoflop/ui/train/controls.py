@@ -33,7 +33,7 @@ from isoflop.training.ladders import damaged_members, list_ladders, start_ladder
 from isoflop.training.queue import default_worker_count
 from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
-from isoflop.ui import inputs, messages, option_inputs, visitor
+from isoflop.ui import documents, inputs, messages, option_inputs, visitor
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_quantity, parse_number
 
@@ -253,6 +253,7 @@ def _take_upload() -> None:
     actor = visitor.actor()
     try:
         actor.require_writing("upload a text")
+        train_state.queue().require_room(file.size)
         corpus = store_upload(
             file.getvalue(),
             name=file.name,
@@ -335,7 +336,7 @@ def launch(configs: list[RunConfig], *, title: str) -> bool:
 
 def past_ladders() -> None:
     """Draw links to the runs of before."""
-    actor = visitor.actor()
+    actor = documents.person()
     for damage in damaged_members(default_root(), actor):
         st.caption(f":orange[:material/warning:] Left out, {messages.plain(damage)}")
     ladders = list_ladders(default_root(), actor)

@@ -21,6 +21,7 @@ from isoflop.training.forecasts import (
     Prediction,
     deciding_run,
     evidence_path,
+    forecast_documents,
     read_forecasts,
     register_forecast,
     register_reported,
@@ -30,7 +31,7 @@ from isoflop.training.forecasts import (
 )
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
-from isoflop.ui import documents, messages, panels, visitor
+from isoflop.ui import documents, messages, panels, share, visitor
 from isoflop.ui.train import law as train_law
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_number, format_quantity, parse_number
@@ -49,6 +50,7 @@ def show_forecasts(ladder: Ladder | None) -> None:
     forecasts = settle_forecasts(documents.mine(), train_state.queue())
     is_open = any(forecast.outcome_loss is None and _is_running(forecast) for forecast in forecasts)
     st.fragment(_record, run_every=POLL_S if is_open else None)(is_open)
+    _share()
     _evidence()
 
 
@@ -238,9 +240,7 @@ def _place_reported(ladder: Ladder, name: str, prediction: Prediction) -> None:
 def _record(was_open: bool) -> None:
     with messages.boundary():
         forecasts = settle_forecasts(documents.mine(), train_state.queue())
-        unreadable = unreadable_forecasts(documents.mine())
-        if unreadable:
-            st.caption(f"Not readable: {messages.plain(', '.join(unreadable))}.")
+        documents.name_unreadable(unreadable_forecasts(documents.mine()))
         if not forecasts:
             return
         st.subheader("Your forecasts", anchor=False)
@@ -253,6 +253,26 @@ def _record(was_open: bool) -> None:
         _running(running)
         if was_open and not running:
             st.rerun()
+
+
+def _share() -> None:
+    """Let the person say who else sees a forecast; none is changed or deleted once it is made."""
+    person = documents.person()
+    own = {
+        document.id: (document, forecast)
+        for document, forecast in forecast_documents(documents.mine())
+        if document.sharing.is_own(person)
+    }
+    if not own or visitor.refusal("share this") is not None:
+        return
+    with st.popover("Share a forecast", icon=":material/group:"):
+        chosen = st.selectbox(
+            "Forecast",
+            list(own),
+            format_func=lambda one: f"{own[one][1].label}, {own[one][1].made[:10]}",
+            key="train.forecast.shared",
+        )
+        share.document(own[chosen][0], may_edit=False)
 
 
 def _evidence() -> None:

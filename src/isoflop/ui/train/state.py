@@ -26,7 +26,7 @@ from isoflop.training.queue import RunQueue
 from isoflop.training.records import RunHistory
 from isoflop.training.runs import ACTIVE, Run, default_root, list_runs
 from isoflop.training.tokenizer import Tokenizer, corpus_tokenizer
-from isoflop.ui import visitor
+from isoflop.ui import documents, visitor
 from isoflop.ui.caching import kept
 
 RUN = "run"
@@ -46,7 +46,7 @@ def is_torch_installed() -> bool:
 
 def queue() -> RunQueue:
     """Return the queue of this machine's runs, for whoever looks at the page."""
-    return RunQueue(default_root(), visitor.actor())
+    return RunQueue(default_root(), documents.person(), stored_bytes=documents.stored_bytes)
 
 
 def refusal() -> IsoflopError | None:
@@ -60,7 +60,7 @@ def refusal() -> IsoflopError | None:
 
 def may_change(runs: Sequence[Run]) -> bool:
     """Say whether whoever looks at the page may change all of some runs."""
-    actor = visitor.actor()
+    actor = documents.person()
     return not settings.is_read_only() and all(run.sharing().may_change(actor) for run in runs)
 
 
@@ -73,7 +73,7 @@ def shown_ladder() -> Ladder | None:
         If there is no such ladder.
     """
     asked = st.query_params.get(RUN)
-    return find_ladder(asked, root=default_root(), actor=visitor.actor()) if asked else None
+    return find_ladder(asked, root=default_root(), actor=documents.person()) if asked else None
 
 
 def follow(ladder: Ladder, draw: Callable[[Ladder], None], *, every_s: float) -> None:

@@ -10,7 +10,7 @@ from isoflop import settings
 from isoflop.people import MAX_NAME_CHARACTERS
 from isoflop.planning.saved import SCENARIO
 from isoflop.ui import documents, messages, share, visitor
-from isoflop.ui.workspaces import session
+from isoflop.ui.workspaces import session, teams, usage
 from isoflop.units import counted, format_quantity
 from isoflop.workspace import (
     KIND,
@@ -27,21 +27,25 @@ if TYPE_CHECKING:
     from isoflop.store import Document, Documents, Found
 
 PAGE = "workspaces"
-MAX_VERSIONS_SHOWN = 10
-_NAME = "workspaces.name"
-_CHOSEN, _DELETED, _TO_OPEN = "workspaces.chosen", "workspaces.deleted", "workspaces.open"
+_NAME, _CHOSEN, _OWNER = "workspaces.name", "workspaces.chosen", "workspaces.owner"
 
 
 def show() -> None:
     """Draw what can be saved, and what was."""
+    teams.offer_to_join()
     left, right = st.columns([2, 3], gap="large")
     with left, messages.boundary():
         _save_form()
         _import_field()
     with right, messages.boundary():
         found = documents.mine().find(KIND)
-        _undo_offer()
+        documents.offer_undo(KIND, _choose)
         _listing(found)
+        documents.offer_deleted(KIND, "workspace", _choose)
+    with messages.boundary():
+        teams.show()
+    with messages.boundary():
+        usage.show()
     with messages.boundary():
         _who()
 
@@ -99,6 +103,7 @@ def _save_form() -> None:
             "Note", value=held.note if held else "", max_chars=MAX_NOTE_CHARACTERS, height=100
         )
         chosen = st.multiselect("Saved scenarios to put in", list(scenarios)) if scenarios else []
+        owner = _owner_input()
         with st.container(horizontal=True):
             is_next = held is not None and held.can_write
             saves = is_next and st.form_submit_button(
@@ -114,12 +119,30 @@ def _save_form() -> None:
             st.warning("A workspace needs a name.", icon=":material/edit:")
             return
         whole = session.with_text(workspace, note or "", {n: scenarios[n] for n in chosen})
-        session.save((name or "").strip(), whole, files, as_new=bool(adds))
+        session.save((name or "").strip(), whole, files, as_new=bool(adds), owner=owner)
         held = session.opened()
         assert held is not None  # it is the one that was saved
         st.session_state[_CHOSEN] = held.id
         st.toast(f"Saved {messages.plain(held.name)}.", icon=":material/check:")
         st.rerun()
+
+
+def _owner_input() -> str:
+    """Draw to whom a new workspace belongs, for those who belong to a team; return its id."""
+    owners = {"": "Me"}
+    owners |= {one.team: one.name for one in documents.person().teams if one.can_write}
+    if len(owners) == 1:
+        return ""
+    return (
+        st.selectbox(
+            "Owned by",
+            list(owners),
+            format_func=owners.__getitem__,
+            key=_OWNER,
+            help="Of a new one. What a team owns, its members see and its editors change.",
+        )
+        or ""
+    )
 
 
 def _contents(workspace: Workspace) -> str:
@@ -188,11 +211,9 @@ def _import(name: str, workspace: Workspace, files: dict[str, bytes]) -> None:
 
 def _listing(found: Found) -> None:
     st.subheader("Saved", anchor=False)
-    if found.unreadable:
-        st.caption(f"Not readable: {messages.plain(', '.join(found.unreadable))}.")
+    documents.name_unreadable(found.unreadable)
     if not found:
-        st.caption("Nothing is saved yet, and nobody has shared a workspace with everyone.")
-        _deleted()
+        st.caption("Nothing is saved yet, and nobody has shared a workspace with you.")
         return
     mine = documents.mine()
     by_id = {document.id: document for document in found}
@@ -207,7 +228,10 @@ def _listing(found: Found) -> None:
     )
     with st.container(border=True):
         _one(mine, by_id[chosen])
-    _deleted()
+
+
+def _choose(document: Document) -> None:
+    st.session_state[_CHOSEN] = document.id
 
 
 def _one(mine: Documents, document: Document) -> None:
@@ -237,7 +261,7 @@ def _one(mine: Documents, document: Document) -> None:
         )
         if visitor.refusal("change this") is None:
             _writing_buttons(document)
-    share.document(document)
+    share.document(document, has_link=True)
     _link(document, workspace)
     if workspace.scenarios and visitor.refusal("save a scenario") is None:
         st.button(
@@ -247,7 +271,7 @@ def _one(mine: Documents, document: Document) -> None:
             on_click=_copy_scenarios,
             args=(workspace,),
         )
-    _versions(mine, document)
+    documents.offer_versions(document)
 
 
 def _writing_buttons(document: Document) -> None:
@@ -263,10 +287,10 @@ def _writing_buttons(document: Document) -> None:
             "Delete",
             icon=":material/delete:",
             key="workspaces.delete",
-            on_click=_delete,
+            on_click=documents.delete,
             args=(document,),
         )
-    if document.owner == visitor.actor().id:
+    if document.sharing.is_own(documents.person()):
         with st.popover("Rename", icon=":material/edit:"):
             name = st.text_input("New name", value=document.key, max_chars=100)
             st.button(
@@ -290,61 +314,14 @@ def _link(document: Document, workspace: Workspace) -> None:
             key=f"workspaces.view.{document.id}",
             width=260,
         )
-    base = (st.context.url or "").split("?")[0].removesuffix(f"/{PAGE}").rstrip("/")
     named = "" if page == workspace.page else page
-    st.code(f"{base}/{session.link(document.id, named)}", language=None, wrap_lines=True)
+    st.code(
+        f"{session.address(PAGE)}/{session.link(document.id, named)}",
+        language=None,
+        wrap_lines=True,
+    )
     if document.visibility == "private":
-        st.caption("The link opens it for you alone, until you share it.")
-
-
-def _versions(mine: Documents, document: Document) -> None:
-    if document.version == 1:
-        return
-    with st.expander(f"{document.version} versions", icon=":material/history:"):
-        for version in mine.versions(document.id)[:MAX_VERSIONS_SHOWN]:
-            said = f"{version.number}: {version.author_name}, {version.saved:%Y-%m-%d %H:%M} UTC"
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(messages.plain(said), width="stretch")
-                if version.number == document.version:
-                    st.caption("current", width="content")
-                elif document.can_write:
-                    st.button(
-                        "Restore",
-                        key=f"workspaces.restore.{version.number}",
-                        type="tertiary",
-                        on_click=_restore,
-                        args=(document, version.number),
-                    )
-
-
-def _deleted() -> None:
-    gone = documents.mine().find(KIND, deleted=True)
-    if not gone:
-        return
-    with st.expander(f"{counted(len(gone), 'workspace')} deleted", icon=":material/delete:"):
-        for document in gone:
-            st.button(
-                f"Take back {messages.plain(document.key)}",
-                key=f"workspaces.undelete.{document.id}",
-                type="tertiary",
-                icon=":material/undo:",
-                on_click=_undelete,
-                args=(document.id,),
-            )
-
-
-def _undo_offer() -> None:
-    if _DELETED in st.session_state:
-        document_id, name = st.session_state[_DELETED]
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Deleted {messages.plain(name)}.", width="content")
-            st.button(
-                "Undo",
-                key="workspaces.undo",
-                icon=":material/undo:",
-                on_click=_undelete,
-                args=(document_id,),
-            )
+        st.caption("The link opens it for its owner alone, until it is shared.")
 
 
 def _zipped(mine: Documents, document: Document, workspace: Workspace) -> bytes:
@@ -361,26 +338,9 @@ def _duplicate(document_id: str) -> None:
         st.session_state[_CHOSEN] = documents.mine().duplicate(document_id).id
 
 
-def _delete(document: Document) -> None:
-    with messages.in_callback():
-        documents.mine().delete(document.id)
-        st.session_state[_DELETED] = (document.id, document.key)
-
-
-def _undelete(document_id: str) -> None:
-    st.session_state.pop(_DELETED, None)
-    with messages.in_callback():
-        st.session_state[_CHOSEN] = documents.mine().undelete(document_id).id
-
-
 def _rename(document_id: str, name: str) -> None:
     with messages.in_callback():
         documents.mine().rename(document_id, name)
-
-
-def _restore(document: Document, number: int) -> None:
-    with messages.in_callback():
-        documents.mine().restore(document.id, number, expected=document.version)
 
 
 def _copy_scenarios(workspace: Workspace) -> None:

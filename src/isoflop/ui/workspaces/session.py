@@ -115,8 +115,25 @@ def current(page: str) -> tuple[Workspace, dict[str, bytes]]:
     return workspace, files
 
 
-def save(name: str, workspace: Workspace, files: Mapping[str, bytes], *, as_new: bool) -> None:
+def save(
+    name: str,
+    workspace: Workspace,
+    files: Mapping[str, bytes],
+    *,
+    as_new: bool,
+    owner: str = "",
+) -> None:
     """Save a workspace: a new one, or the next version of the one that is open.
+
+    Parameters
+    ----------
+    name : str
+    workspace : Workspace
+    files : mapping of str to bytes
+        Cells of its tables by their SHA-256.
+    as_new : bool
+    owner : str
+        Id of the team that a new one belongs to; the person by default.
 
     Raises
     ------
@@ -130,16 +147,28 @@ def save(name: str, workspace: Workspace, files: Mapping[str, bytes], *, as_new:
     mine, open_one = documents.mine(), opened()
     body = to_body(workspace)
     if as_new or open_one is None:
-        document = mine.put(KIND, mine.free_key(KIND, name), body, attachments=files)
+        key = mine.free_key(KIND, name, owner=owner)
+        document = mine.put(KIND, key, body, owner=owner, attachments=files)
     else:
+        if name != open_one.name:  # first: whoever may not, has saved nothing
+            mine.rename(open_one.id, name)
         expected = open_one.version
         document = mine.change(open_one.id, body, expected=expected, attachments=files)
-        if name != document.key:
-            document = mine.rename(document.id, name)
     _hold(document, workspace)
 
 
 # --- Opening --------------------------------------------------------------------------------------
+
+
+def address(page: str) -> str:
+    """Return the app's address, without that of the page that is shown.
+
+    Parameters
+    ----------
+    page : str
+        The page that is shown, by its key.
+    """
+    return (st.context.url or "").split("?")[0].removesuffix(f"/{page}").rstrip("/")
 
 
 def link(document_id: str, page: str = "") -> str:

@@ -1,0 +1,39 @@
+"""What a person uses of what they may on this server, on the Workspaces page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from isoflop import plot
+from isoflop.plot import APP
+from isoflop.ui import documents, messages, panels
+from isoflop.ui.train import state as train_state
+from isoflop.units import format_quantity
+
+
+def show() -> None:
+    """Draw what the person stores by what it is, and what they train, each against its limit."""
+    room = documents.mine().room()
+    with st.expander("What you use", icon=":material/data_usage:"):
+        if not room.total_bytes:
+            st.caption("You store nothing here yet.")
+        else:
+            panels.drawn(plot.room(room, theme=APP), key="chart.room")
+        if room.allowed_bytes is None:
+            st.caption(
+                f"{format_quantity(room.total_bytes, 'bytes')} stored. You run this server: "
+                "nothing is limited."
+            )
+            return
+        _bar(
+            room.share,
+            f"{format_quantity(room.total_bytes, 'bytes')} of "
+            f"{format_quantity(room.allowed_bytes, 'bytes')} stored, earlier versions and what was "
+            "deleted within 30 days included",
+        )
+        for one in train_state.queue().allowances():
+            _bar(one.share, f"{one.used:,.0f} of {one.allowed:,.0f} {one.what}")
+
+
+def _bar(share: float, text: str) -> None:
+    st.progress(min(1.0, share), text=messages.plain(text))
