@@ -310,6 +310,7 @@ def test_an_accelerator_of_ones_own_is_changed_shared_and_deleted(monkeypatch) -
         at.session_state[plan_saved.DETAILS] = True
         return at.run()
 
+    monkeypatch.setattr(plan_saved, "READ_EVERY_S", -1.0)  # however soon the page looks again
     at, stale = details(accelerator=key), details(accelerator=key)
     assert "Not readable: own-broken." in " ".join(c.value for c in at.caption).replace("\\", "")
     for one in (at, stale):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
@@ -28,6 +28,7 @@ READ_EVERY_S = 10.0
 """What others share is seen within that time; a move in between reads nothing."""
 _READ = "plan.accelerators read"
 _BROUGHT = "plan.accelerators of the workspace"
+_OPENED = "plan.accelerators as opened"
 
 DETAILS = "plan.figures"
 """Key of the box with an accelerator's figures, which are drawn while it is open."""
@@ -98,10 +99,11 @@ def accelerator_details(accelerator: Accelerator) -> None:
         on_change="rerun",
     )
     if not box.open:
+        st.session_state.pop(_OPENED, None)
         return
     with box:
         st.markdown(_sources(accelerator))
-        read = _saved()
+        read = _as_opened(accelerator.key)
         documents.name_unreadable(read.unreadable)
         documents.offer_undo(ACCELERATOR, lambda _: forget_accelerators())
         refused = visitor.refusal("save an accelerator")
@@ -125,6 +127,18 @@ def accelerator_details(accelerator: Accelerator) -> None:
             _of_saved_accelerator(saved.document)
 
 
+def _as_opened(key: str) -> _Read:
+    """Return the saved accelerators as they were when the fields of one were first drawn.
+
+    What is in the fields rests on them: a change of another since then is not replaced unseen.
+    """
+    opened, read = st.session_state.get(_OPENED, ("", None))
+    if opened != key or read is None:
+        read = _saved()
+        st.session_state[_OPENED] = (key, read)
+    return cast("_Read", read)
+
+
 def _of_saved_accelerator(document: Document) -> None:
     """Draw who else sees an accelerator, and what takes it away."""
     share.document(document)
@@ -146,6 +160,7 @@ def _delete_accelerator(document: Document) -> None:
 def forget_accelerators() -> None:
     """Read the saved accelerators anew: they have changed."""
     st.session_state.pop(_READ, None)
+    st.session_state.pop(_OPENED, None)
 
 
 def _sources(accelerator: Accelerator) -> str:
@@ -221,6 +236,7 @@ def _save_accelerator(edited: Accelerator, *, over: Document | None, read: _Read
         saved = save_accelerator(documents.mine(), edited, over=over, seen=seen)
     except IsoflopError as error:
         messages.show(error)
+        forget_accelerators()  # whoever is told of another's change may then replace it
         return
     st.session_state[JUST_SAVED] = saved.key
     forget_accelerators()
