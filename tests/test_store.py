@@ -685,7 +685,7 @@ def test_saving_again_what_was_saved_is_no_conflict(whole: Store, store: Documen
     first = store.put("scenario", "a", {"x": 1})
     second = store.change(first.id, {"x": 2}, expected=1)
     assert store.change(first.id, {"x": 2}, expected=1) == second
-    store.share(first.id, "team", "editor")
+    store.share(first.id, "everyone", "editor")
     with pytest.raises(ConflictError):
         whole.of(BEN).change(first.id, {"x": 2}, expected=1)
 

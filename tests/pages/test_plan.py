@@ -316,6 +316,8 @@ def test_an_accelerator_of_ones_own_is_changed_shared_and_deleted(monkeypatch) -
     for one in (at, stale):
         (name,) = [text for text in one.text_input if text.label == "Name"]
         assert name.value == "My card"
+        (power,) = [n for n in one.number_input if n.label == "Power (W)"]
+        power.set_value(600.0 if one is at else 500.0)
         button(one, "Save").click().run()
     assert not at.error
     assert "saved 'own-my-card' after you opened it" in stale.error[0].value.replace("\\", "")
