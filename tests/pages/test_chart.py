@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-import gzip
 from importlib.metadata import version
 
 import pytest
-from starlette.requests import Request
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+from streamlit.web.server.starlette.starlette_gzip_middleware import SelectiveGZipMiddleware
 
+from isoflop.server.packed import Packed
 from isoflop.ui import chart
 
 
-def ask(name: str, *, encoding: str = "") -> tuple[int, bytes, dict[str, str]]:
-    headers = [(b"accept-encoding", encoding.encode())]
-    scope = {"type": "http", "headers": headers, "path_params": {"name": name, "edition": "any"}}
-    answer = chart.script(Request(scope))
-    return answer.status_code, bytes(answer.body), dict(answer.headers)
+@pytest.fixture
+def client() -> TestClient:
+    """Return a client of the scripts behind what stands before them in the app."""
+    before = [Middleware(Packed), Middleware(SelectiveGZipMiddleware)]
+    return TestClient(Starlette(routes=list(chart.routes()), middleware=before))
+
+
+def address(name: str) -> str:
+    return f"/charts/{chart._edition()}/{name}"
 
 
 @pytest.mark.parametrize("name", ["chart.js", "plotly.min.js"])
-def test_scripts_are_sent_packed_to_whoever_can_read_that(name: str) -> None:
-    _, plain, headers = ask(name)
-    assert "content-encoding" not in headers
-    status, packed, headers = ask(name, encoding="gzip, br")
-    assert status == 200
-    assert headers["content-encoding"] == "gzip"
-    assert "immutable" in headers["cache-control"]
-    assert gzip.decompress(packed) == plain
-    assert len(packed) < len(plain) / 2
+def test_scripts_are_sent_packed_to_whoever_can_read_that(client: TestClient, name: str) -> None:
+    plain = client.get(address(name), headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    packed = client.get(address(name), headers={"Accept-Encoding": "gzip, br"})
+    assert packed.status_code == 200
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in packed.headers["cache-control"]
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
 
 
-def test_no_other_file_is_sent() -> None:
-    assert ask("style.css")[0] == 404
-    assert ask("../chart.py")[0] == 404
+def test_a_script_is_packed_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get(address("chart.js"))
+    monkeypatch.setattr(chart, "SCRIPT", chart.SCRIPT.with_name("gone.js"))
+    assert client.get(address("chart.js")).content == first.content
+
+
+def test_an_older_page_gets_the_script_and_keeps_none_by_its_address(client: TestClient) -> None:
+    answer = client.get("/charts/older/chart.js")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_no_other_file_is_sent(client: TestClient) -> None:
+    assert client.get(address("style.css")).status_code == 404
+    assert client.get(address("..%2Fchart.py")).status_code == 404
 
 
 def test_the_address_changes_with_the_version_of_plotly(monkeypatch: pytest.MonkeyPatch) -> None:

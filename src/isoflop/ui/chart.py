@@ -7,7 +7,6 @@ what is drawn. The server sends that script, and Plotly's own from its package, 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -19,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from streamlit import config as settings
+
+from isoflop.server.packed import CHARTS, FOR_EVER
 
 if TYPE_CHECKING:
     from isoflop.plot import Figure
 
 SCRIPT = Path(__file__).parent / "assets" / "chart.js"
-FOLDER = "charts"
 TITLE_PX = 51
 """As a row of buttons above the chart beside it, and the gap below that: see ``style.css``."""
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @lru_cache(maxsize=1)
@@ -48,7 +47,7 @@ def _chart() -> Any:
     return st.components.v2.component(
         "isoflop.chart",
         js=f"""const page = document.querySelector("script[src*='static/js/']").src
-const chart = import(new URL("../../{FOLDER}/{_edition()}/chart.js", page))
+const chart = import(new URL("../..{CHARTS}{_edition()}/chart.js", page))
 export default async one => (await chart).default(one)
 """,
         isolate_styles=False,
@@ -105,28 +104,19 @@ def picked(key: str) -> tuple[int, ...]:
 # --- What the browser loads ---
 
 
-@lru_cache(maxsize=2)
-def _scripts(is_packed: bool) -> dict[str, bytes]:
-    """Return the scripts by their names in the address."""
-    found = (SCRIPT, files("plotly") / "package_data" / "plotly.min.js")
-    pack = gzip.compress if is_packed else bytes
-    return {path.name: pack(path.read_bytes()) for path in found}
-
-
 def script(request: Request) -> Response:
-    """Answer with a script; packed once, where Streamlit would pack it for every visitor."""
-    is_packed = "gzip" in request.headers.get("accept-encoding", "")
-    content = _scripts(is_packed).get(request.path_params["name"])
-    if content is None:
+    """Answer with a script; `isoflop.server.packed` compresses it, once."""
+    found = (SCRIPT, Path(str(files("plotly") / "package_data" / "plotly.min.js")))
+    path = {path.name: path for path in found}.get(request.path_params["name"])
+    if path is None:
         return Response(status_code=404)
-    headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"}
-    if is_packed:
-        headers["Content-Encoding"] = "gzip"
-    return Response(content, headers=headers, media_type="text/javascript")
+    is_ours = request.path_params["edition"] == _edition()  # else of a page that is older
+    headers = {"Cache-Control": FOR_EVER if is_ours else "no-cache"}
+    return FileResponse(path, headers=headers, media_type="text/javascript")
 
 
 def routes() -> list[Route]:
     """Return where the browser finds the scripts."""
     base = str(settings.get_option("server.baseUrlPath")).strip("/")
     prefix = f"/{base}" if base else ""
-    return [Route(f"{prefix}/{FOLDER}/{{edition}}/{{name}}", script)]
+    return [Route(f"{prefix}{CHARTS}{{edition}}/{{name}}", script)]
