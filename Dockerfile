@@ -44,7 +44,9 @@ ARG BROWSER=""
 RUN if [ -n "$BROWSER" ]; then \
         apt-get update \
         && apt-get install --yes --no-install-recommends chromium-headless-shell fonts-dejavu-core fonts-dejavu-extra \
-        && rm -rf /var/cache/apt /var/lib/apt/lists/*; \
+        # With it come drivers of graphics cards, their compiler and a checker of calls: it draws without.
+        && rm -rf /var/cache/apt /var/lib/apt/lists/* /usr/lib/*/dri /usr/lib/*/libLLVM-* \
+            /usr/lib/chromium/libVkLayer_khronos_validation.so; \
     fi
 # Saved documents, downloads and caches go to /data, the one folder that has to be writable. A demo
 # starts safe: whoever opens it trains nothing, unless --env ISOFLOP_TRAINING=on.

@@ -17,6 +17,7 @@ from streamlit.web.server.app_discovery import discover_asgi_app
 
 from isoflop import settings
 from isoflop.cli.main import build_parser
+from isoflop.settings import SETTINGS
 from isoflop.training.config import RunConfig
 from isoflop.training.queue import default_worker_count
 
@@ -106,6 +107,15 @@ def test_a_mirror_is_passed_on_where_there_is_one(name: str) -> None:
     assert "mirror" in COMPOSE[name]["volumes"]
 
 
+@pytest.mark.parametrize("name", ["compose.yaml", "deploy/compose.yaml"])
+def test_programs_can_be_let_in(name: str) -> None:
+    environment = COMPOSE[name]["services"]["app"]["environment"]
+    assert environment["ISOFLOP_API_TOKEN"] == "${API_TOKEN:-}"
+    assert set(environment) <= {setting.name for setting in SETTINGS} | {
+        "STREAMLIT_SERVER_COOKIE_SECRET"
+    }
+
+
 def test_replicas_share_one_secret_one_database_and_one_folder_of_runs() -> None:
     services = COMPOSE["deploy/compose.yaml"]["services"]
     app = services["app"]
@@ -113,6 +123,8 @@ def test_replicas_share_one_secret_one_database_and_one_folder_of_runs() -> None
     assert app["environment"]["STREAMLIT_SERVER_COOKIE_SECRET"].startswith("${COOKIE_SECRET:?")
     assert "@database/" in app["environment"]["ISOFLOP_DATABASE_URL"]
     assert app["environment"]["ISOFLOP_RUNS_FOLDER"].startswith("/data/")
+    assert "data:/data" in app["volumes"]  # which is the home, where the API keeps its files
+    assert "HOME=/data" in DOCKERFILE
     assert app["depends_on"]["database"]["condition"] == "service_healthy"
     assert "profiles" not in services["database"]  # a password alone cannot point at a missing host
 

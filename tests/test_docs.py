@@ -20,6 +20,7 @@ from isoflop.laws import FIT_ROLES, ROLES, load_laws, load_published_fits
 from isoflop.options import markdown
 from isoflop.planning import Budget, PlanOptions
 from isoflop.tables import DATASET_ROLES, READERS, list_datasets
+from isoflop.tables.simulated import SimulationOptions
 from isoflop.training.config import Recipe
 from isoflop.ui.shell import PAGES as PAGES_OF_THE_APP
 
@@ -219,7 +220,9 @@ def test_every_notice_is_documented_and_every_documented_notice_is_made() -> Non
     assert not unmade, f"docs/notices.md has rows that no code makes: {', '.join(unmade)}"
 
 
-@pytest.mark.parametrize("owner", [FitOptions, PredictOptions, Budget, PlanOptions, Recipe])
+@pytest.mark.parametrize(
+    "owner", [FitOptions, PredictOptions, Budget, PlanOptions, SimulationOptions, Recipe]
+)
 def test_the_tables_of_options_are_those_of_the_code(owner: type) -> None:
     text = text_of("options.md")
     assert f"`{owner.__name__}`" in text

@@ -36,9 +36,10 @@ from isoflop.planning import (
     Site,
 )
 from isoflop.planning.storage import CheckpointPolicy
-from isoflop.server.bodies import FitBody, PlanBody, PredictBody
+from isoflop.server.bodies import FitBody, PlanBody, PredictBody, SimulateBody
+from isoflop.tables.simulated import SimulationOptions
 
-ALL = (FitOptions, PredictOptions, Budget, PlanOptions)
+ALL = (FitOptions, PredictOptions, Budget, PlanOptions, SimulationOptions)
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -265,10 +266,11 @@ def test_every_option_comes_from_flag_query_body_and_code(owner: type, entry: Op
 
 # Which part of which body holds a class, and what that body needs besides.
 HTTP: dict[type, tuple[str, type, dict[str, object]]] = {
-    FitOptions: ("options", FitBody, {}),
-    PredictOptions: ("interval", PredictBody, {"at": [{"N": 1.0}]}),
-    Budget: ("budget", PlanBody, {}),
-    PlanOptions: ("plan", PlanBody, {"budget": {"usd": "1k"}}),
+    FitOptions: ("options", FitBody, {"table": "x"}),
+    PredictOptions: ("interval", PredictBody, {"table": "x", "at": [{"N": 1.0}]}),
+    Budget: ("budget", PlanBody, {"table": "x"}),
+    PlanOptions: ("plan", PlanBody, {"table": "x", "budget": {"usd": "1k"}}),
+    SimulationOptions: ("options", SimulateBody, {"values": {}}),
 }
 
 
@@ -278,7 +280,7 @@ def test_every_option_comes_over_http(owner: type, entry: Option) -> None:
     part, body, more = HTTP[owner]
     first, _, rest = entry.name.partition(".")
     value = {rest: other(entry)} if rest else other(entry)
-    read = body.model_validate({"table": "x", **more, part: {first: value, **needs}})
+    read = body.model_validate({**more, part: {first: value, **needs}})
     assert getattr(read, part) == expected
     described = body.model_json_schema()["properties"][part]["properties"]
     said = described[first]["properties"][rest] if rest else described[first]
@@ -316,6 +318,7 @@ NO_WIDGET = {
     (FitOptions, "seed"): "a link shows the same figures to all",
     (PredictOptions, "level"): "every band of the app is drawn at one level, which it names",
     (PlanOptions, "level"): "as of a prediction",
+    (SimulationOptions, "n_rows"): "the table that teaches has sixty",
 }
 
 

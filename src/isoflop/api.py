@@ -87,7 +87,7 @@ from isoflop.tables.exclude import exclusion_of
 from isoflop.tables.prepare import default_preparation, prepare
 from isoflop.tables.select import family_names
 from isoflop.tables.shapes import Curves, Seeds
-from isoflop.tables.simulated import Design, simulate_runs
+from isoflop.tables.simulated import SimulationOptions, simulate_runs
 from isoflop.tables.source import Sources
 from isoflop.units import parse_quantity
 
@@ -230,12 +230,8 @@ def simulate(
     law: LawLike,
     values: Mapping[str, float],
     *,
-    design: Design = "isoflop",
-    noise: float = 0.005,
-    outliers: int = 0,
-    n_rows: int = 60,
     compute_flop: tuple[float | str, float | str] = (1e18, 1e22),
-    seed: int = 0,
+    **options: Any,
 ) -> LossTable:
     """Return a table drawn from a known law of parameters and tokens.
 
@@ -245,22 +241,18 @@ def simulate(
         Law, its catalog name or a formula.
     values : mapping of str to float
         Of every parameter, in natural units.
-    design : {"isoflop", "grid", "random"}
-        Runs along lines of equal compute around the best size, a grid of sizes and token budgets,
-        or sizes and budgets drawn at random.
-    noise : float
-        Standard deviation of log loss.
-    outliers : int
-        Rows whose loss is raised by 5% to 25%.
-    n_rows : int
     compute_flop : (float, float)
         Range of training compute; numbers or text such as ``"1e18 FLOP"``.
-    seed : int
+    **options
+        Of `isoflop.tables.simulated.SimulationOptions`, such as ``design="grid"``, ``noise=0.01``,
+        ``n_rows=100`` or ``seed=1``.
 
     Raises
     ------
+    OptionError
+        Naming every option that is unknown or out of range.
     TableError
-        If a value is missing or unknown, or an option is out of range.
+        If a value is missing or unknown, or the law has no positive loss at some run.
     PlanError
         If the law needs more than parameters and tokens.
 
@@ -269,7 +261,7 @@ def simulate(
     >>> simulate("kaplan_n", {"Nc": 8.8e13, "alpha_N": 0.076}, design="grid", n_rows=16)
     <LossTable simulated-grid: 16 rows, 6 columns, loss in nats/token>
     """
-    chosen = law_of(law)
+    chosen, asked = law_of(law), from_mapping(SimulationOptions, options)
     unlike = sorted((set(values) - set(dict(chosen.fixed))) ^ set(chosen.param_names))
     if unlike:
         raise TableError(
@@ -284,11 +276,11 @@ def simulate(
         lambda params, tokens: chosen.loss(theta, inputs_at(chosen, params, tokens, rule=SIX_ND)),
         partial(_best_sizes, chosen, theta),
         truth=f"{chosen.formula} with {named}",
-        noise=noise,
-        outliers=outliers,
-        seed=seed,
-        design=design,
-        n_rows=n_rows,
+        noise=asked.noise,
+        outliers=asked.outliers,
+        seed=asked.seed,
+        design=asked.design,
+        n_rows=asked.n_rows,
         compute_flop=(low, high),
     )
 

@@ -35,6 +35,11 @@ def table_csv(table: LossTable) -> str:
     return str(frame.to_csv(index=True, index_label="row"))
 
 
+def runs_csv(table: LossTable) -> str:
+    """Return parameters, tokens and loss of the rows that are not excluded."""
+    return str(table.to_frame()[["params", "tokens", "loss"]].to_csv(index=False))
+
+
 def predictions_json(
     result: Fit,
     inputs: Mapping[str, Array],

@@ -2,7 +2,8 @@
 
 Plotly draws in a browser alone, so a Chromium without a window does what a person's own would:
 kaleido, which is Plotly's own way, draws figures, and the library below it prints pages. It takes
-any Chromium, Chrome or Edge of this machine, or the one that ``BROWSER_PATH`` names.
+any Chromium, Chrome or Edge of this machine, or the one that ``BROWSER_PATH`` names. One takes some
+300 MB: whoever draws for many people does so by jobs (`isoflop.work`), which are bounded.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from isoflop import document
@@ -30,8 +30,6 @@ DEADLINE_S = 60.0
 """A page or a figure takes a second or two."""
 PRINT = {"printBackground": True, "preferCSSPageSize": True}
 
-_ONE_BROWSER = Lock()
-"""A browser takes some 300 MB: a server's people wait for one another."""
 _T = TypeVar("_T")
 
 
@@ -139,14 +137,14 @@ def save_figure(
 
 
 def _run(start: Callable[[], Awaitable[_T]]) -> _T:
-    """Run what drives a browser: one at a time, and apart from any loop of the caller's."""
+    """Run what drives a browser, apart from any loop of the caller's."""
     if reason := missing():
         raise RenderError("There is no browser to draw with.", hint=reason)
 
     async def within_deadline() -> _T:
         return await asyncio.wait_for(start(), DEADLINE_S)
 
-    with _ONE_BROWSER, ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(asyncio.run, within_deadline()).result()
         except TimeoutError:

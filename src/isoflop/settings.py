@@ -65,6 +65,13 @@ SETTINGS: tuple[Setting, ...] = (
         help="Largest file that is read, compressed or not, in MB (1e6 bytes).",
     ),
     Setting(
+        name="ISOFLOP_API_FOLDER",
+        section="files",
+        default_text="`api` in the user's data folder",
+        help="Where tables sent to the [HTTP API](http.md) and results of its jobs lie for an "
+        "hour. Replicas share it; a read-only server keeps them in a temporary folder of its own.",
+    ),
+    Setting(
         name="ISOFLOP_RUNS_FOLDER",
         section="files",
         default_text="`runs` in the user's data folder",

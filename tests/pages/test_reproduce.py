@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from streamlit.testing.v1 import AppTest
 from tests.api.test_report import words
 from tests.pages.helpers import TIMEOUT_S, healthy, open_shipped
 
+from isoflop import rendering, work
 from isoflop.fitting import Fit
 from isoflop.tables import build_table, guess_mapping, read_files, read_table
 from isoflop.tables.exclude import exclusion_of
 from isoflop.tables.prepare import Preparation, preparation_to_text
-from isoflop.ui import panels, shell
+from isoflop.ui import panels, reproduce, shell, visitor
 from isoflop.ui.panels import File
 from isoflop.ui.state import UPLOAD_PREFIX
 from isoflop.ui.uploads import Upload
@@ -189,3 +191,22 @@ def test_a_report_is_one_click_away_and_pdf_says_what_it_lacks(
     assert pdf.disabled
     assert "Install Chromium or Chrome" in pdf.help
     assert "print the HTML report" in pdf.help
+
+
+def test_pdf_is_printed_by_a_job_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, str]] = []
+
+    def submit(function: object, page: str, *, owner: str) -> Future[bytes]:
+        asked.append((function, owner))
+        done: Future[bytes] = Future()
+        done.set_result(page.encode())
+        return done
+
+    monkeypatch.setattr(work, "submit", submit)
+    monkeypatch.setattr(visitor, "turns", lambda: "ada")
+    shown = reproduce.Latest(of=None)  # type: ignore[arg-type]  # its report is made here
+    monkeypatch.setattr(reproduce.Latest, "report", lambda _: "a page")
+    page, pdf = reproduce.report_files(shown)
+    monkeypatch.setattr(visitor, "turns", lambda: "")  # outside a session, as a click is answered
+    assert (page.make(), pdf.make()) == ("a page", b"a page")
+    assert asked == [(rendering.pdf, "ada")]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from isoflop import work
+from isoflop.server import shelf
 from isoflop.server.mount import routes
 
 Client = Callable[..., TestClient]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where tables and jobs of a test lie, in every replica."""
+    monkeypatch.setenv(shelf.SETTING, str(tmp_path / "api"))
+    return tmp_path / "api"
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +42,15 @@ def elsewhere(app: Starlette) -> TestClient:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> list[work.Job[str]]:
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[work.Job[Any]]]:
     """Let jobs wait until a test ends them, and return them."""
-    jobs: list[work.Job[str]] = []
+    jobs: list[work.Job[Any]] = []
 
-    def submit(function: Callable[..., str], /, *, owner: str, **given: object) -> work.Job[str]:
+    def submit(function: Callable[..., Any], /, *, owner: str, **given: object) -> work.Job[Any]:
         jobs.append(work.Job(function, (), given, owner))
         return jobs[-1]
 
     monkeypatch.setattr(work, "submit", submit)
-    return jobs
+    yield jobs
+    for job in jobs:
+        job.cancel()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 import isoflop as iso
+from isoflop import rendering
 from isoflop.cli import main
 from isoflop.fitting import Fit
+from isoflop.fitting.backtest import Backtest
 from isoflop.planning import Plan
 
 TABLE = "pile-cerebras-pythia"
@@ -108,6 +112,119 @@ def test_a_comparison_is_that_of_the_package(client: TestClient) -> None:
     laws = ["chinchilla", LAW]
     found = asked(client, "compare", table=TABLE, laws=laws, decades=0.5)
     assert found == json.loads(iso.compare(TABLE, laws, decades=0.5).to_json())
+
+
+def test_comparisons_are_those_of_package_and_command_line(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(client, "compare", table=TABLE, laws=["chinchilla", LAW], decades=0.5)
+    flags = ["--law", "chinchilla", "--law", LAW, "--decades", "0.5"]
+    assert found == printed(capsys, "compare", TABLE, *flags)
+    found = asked(client, "compare_published", table=TABLE)
+    assert found == json.loads(iso.compare_published(TABLE).to_json())
+    assert found == printed(capsys, "compare-published", TABLE)
+
+
+@pytest.mark.slow
+def test_a_comparison_of_families_is_that_of_package_and_command_line(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = {"param_convention": "both are counted here"}
+    families = ["Pythia", "Cerebras-GPT"]
+    found = asked(client, "compare_families", table=TABLE, families=families, reasons=why)
+    same = iso.compare_families(TABLE, families=("Pythia", "Cerebras-GPT"), reasons=why)
+    assert found == json.loads(same.to_json())
+    flags = [word for name in families for word in ("--family", name)]
+    flags += ["--reason", f"param_convention={why['param_convention']}"]
+    assert found == printed(capsys, "compare-families", TABLE, *flags)
+
+
+@pytest.mark.slow
+def test_a_backtest_is_that_of_the_package(client: TestClient) -> None:
+    given = {"laws": ["power"], "objectives": ["huber_log"]}
+    found = asked(client, "backtest", tables=[TABLE], **given)
+    again = iso.backtest([TABLE], **given)  # type: ignore[arg-type]  # of literals
+    assert Backtest.from_json(json.dumps(found)).rows == again.rows
+
+
+def test_a_simulated_table_is_one_that_other_requests_take(client: TestClient) -> None:
+    values = {"E": 1.7, "A": 400, "B": 410, "alpha": 0.34, "beta": 0.28}
+    options = {"design": "grid", "noise": 0, "n_rows": 16, "seed": 3}
+    found = asked(client, "simulate", law="chinchilla", values=values, options=options)
+    made = iso.simulate("chinchilla", values, **options)
+    assert found["fingerprint"] == made.fingerprint
+    fitted = asked(client, "fit", table=found["table"], law="chinchilla")
+    assert fitted["values"]["E"] == pytest.approx(1.7, rel=1e-6)  # there is no noise
+
+
+def test_a_model_is_counted_by_its_name_or_its_configuration(client: TestClient) -> None:
+    found = asked(client, "model", name="Llama-3-8B")
+    assert found["derived"]["n_params"] == 8_030_261_248
+    config = {
+        "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "vocab_size": 100,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128,
+    }  # fmt: skip
+    small = asked(client, "model", name="small", config=config)
+    assert small["architecture"]["name"] == "small"
+    assert small["architecture"]["n_layers"] == 2
+    missing = client.post("/api/model", json={"name": "/etc/passwd"})
+    assert missing.json()["summary"] == "There is no model '/etc/passwd'."
+
+
+@pytest.mark.slow
+def test_a_report_is_the_page_of_the_package(client: TestClient) -> None:
+    fit = iso.fit(TABLE, LAW)
+    body = {"table": TABLE, "law": LAW, "budget": {"usd": "250k"}, "accelerator": "h100-sxm"}
+    answer = client.post("/api/report", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    name = 'attachment; filename="isoflop-report.html"'
+    assert answer.headers["content-disposition"] == name
+    made = iso.planned(fit, "h100-sxm", usd="250k")
+    expected = iso.report(fit, made, outlook=made.outlook("one"))
+    assert without_ids(answer.text) == without_ids(expected)
+    alone = client.post("/api/report", json={"fit": json.loads(fit.to_json())})
+    assert "The fit was saved without its rows" in alone.text
+
+
+def without_ids(page: str) -> str:
+    """Leave out by what names Plotly's figures find their places in a page."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", page)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_report_comes_as_pdf(client: TestClient) -> None:
+    answer = client.post("/api/report", json={"table": TABLE, "law": LAW, "format": "pdf"})
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF")
+
+
+def test_pdf_without_a_browser_says_what_to_install(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering, "missing", lambda: "Install Chromium.")
+    answer = client.post("/api/report", json={"table": TABLE, "law": LAW, "format": "pdf"})
+    assert (answer.status_code, answer.json()["hint"]) == (422, "Install Chromium.")
+
+
+REACHED_BY = {"load": "read", "evaluate": "fit", "outlook": "plan", "planned": "plan"}
+"""Routes that have another name than the function: a published fit, and parts of a plan."""
+LEFT_OUT = {
+    "law": "a law goes into a request by its name or formula, and what is wrong with it is said",
+    "save_figure": "a report holds the figures, and whoever has numbers draws with them",
+}
+
+
+def test_every_function_of_the_package_is_a_route_or_left_out_for_a_reason(
+    client: TestClient,
+) -> None:
+    paths = set(client.get("/api/openapi.json").json()["paths"])
+    functions = {name for name in iso.__all__ if inspect.isfunction(getattr(iso, name))}
+    assert {"fit", "simulate", "report", *REACHED_BY, *LEFT_OUT} <= functions
+    lacking = {n for n in functions - set(LEFT_OUT) if f"/{REACHED_BY.get(n, n)}" not in paths}
+    assert not lacking, f"add to isoflop.server.bodies, or say why not: {', '.join(lacking)}"
+    assert not [name for name in LEFT_OUT if f"/{name}" in paths]
 
 
 def test_an_uploaded_table_is_read_as_a_file_is(client: TestClient, tmp_path: Path) -> None:

@@ -37,11 +37,15 @@ def test_answers_are_as_described(case: schemathesis.Case) -> None:
 
 def with_a_table(body: Any) -> Any:
     """Let a generated body reach the function: its table is there, its fit is quick."""
-    if not isinstance(body, dict) or "table" not in body:
+    if not isinstance(body, dict):
         return body
+    table = {"text": CSV}
+    quick: dict[str, Any] = {"table": table, "tables": [table], "show": []}
+    quick |= {"law": "E + A/N**alpha", "laws": ["E + A/N**alpha"], "objectives": ["huber_log"]}
+    found = {**body, **{name: value for name, value in quick.items() if name in body}}
     options = body.get("options")
-    quick = {"options": {**options, "n_bootstrap": 0}} if isinstance(options, dict) else {}
-    law = "E + A/N**alpha"
-    given = {name: [law] if name == "laws" else law for name in ("law", "laws") if name in body}
-    short = {"show": []} if "show" in body else {}
-    return {**body, **quick, **given, **short, "table": {"text": CSV}}
+    if "table" in body and isinstance(options, dict):
+        found["options"] = {**options, "n_bootstrap": 0}
+    elif isinstance(options, dict) and isinstance(options.get("n_rows"), int):
+        found["options"] = {**options, "n_rows": min(options["n_rows"], 100)}
+    return found | ({"format": "html"} if body.get("format") == "pdf" else {})

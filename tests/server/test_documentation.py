@@ -13,6 +13,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text(enco
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
 JSON = "application/json"
+KINDS = {".html": "text/html; charset=utf-8", ".pdf": "application/pdf"}
 
 
 @pytest.mark.slow
@@ -24,7 +25,7 @@ def test_an_example_does_what_it_says(
     assert next(words) == "curl"
     headers: dict[str, str] = {}
     content: bytes | None = None
-    address = ""
+    address, kind = "", JSON
     for word in words:
         if word == "--json":
             headers["Content-Type"], content = JSON, next(words).encode()
@@ -34,6 +35,8 @@ def test_an_example_does_what_it_says(
         elif word == "--data-binary":
             assert next(words) == "@runs.csv"
             content = b"params,tokens,loss\n1e9,2e10,2.58\n"
+        elif word == "--output":
+            kind = KINDS[Path(next(words)).suffix]
         elif word != "--include":
             address = word
     if "Authorization" in headers:
@@ -41,7 +44,7 @@ def test_an_example_does_what_it_says(
     method = "GET" if content is None else "POST"
     answer = client.request(method, f"http://{address}", content=content, headers=headers)
     assert answer.is_success, answer.text
-    assert answer.headers["content-type"] == JSON
+    assert answer.headers["content-type"] == kind
 
 
 def test_every_route_is_named(client: TestClient) -> None:

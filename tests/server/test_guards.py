@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 from starlette.types import Message
 
 from isoflop import work
-from isoflop.server import route, uploads
+from isoflop.server import route, shelf, uploads
 from isoflop.server.app import routes_of_models
-from isoflop.server.mount import routes
 from isoflop.server.problems import Refused, answer_of
+from isoflop.server.shelf import Shelf
 from isoflop.server.uploads import Uploads
 
 TABLE = {"table": "pile-cerebras-pythia"}
@@ -233,25 +234,68 @@ def test_an_unforeseen_failure_gives_a_reference_and_is_logged(
 
 
 def test_uploads_have_room_for_all_and_go_after_a_while(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, app: Starlette
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = TestClient(
-        Starlette(routes=routes()), base_url="http://localhost", client=("127.0.0.1", 1)
-    )
     monkeypatch.setenv("ISOFLOP_MAX_UPLOAD_MB", "0.001")
-    ids = []
-    for _ in range(4):
-        sent = fresh.post("/api/tables", content=b"1" * 1000, headers=FILE)
-        ids.append(sent.json()["id"])
-    refused = fresh.post("/api/tables", content=b"1", headers=FILE)
+
+    def send(digit: int) -> Any:
+        return client.post("/api/tables", content=b"%d" % digit * 1000, headers=FILE)
+
+    ids = [send(digit).json()["id"] for digit in range(4)]
+    refused = client.post("/api/tables", content=b"1", headers=FILE)
     problem(refused, 503, "There is no room")
     assert int(refused.headers["retry-after"]) > 0
-    assert fresh.delete(f"/api/tables/{ids[0]}").status_code == 204
-    assert fresh.post("/api/tables", content=b"1", headers=FILE).status_code == 201
-    monkeypatch.setattr("isoflop.server.uploads.KEPT_S", -1.0)
-    problem(fresh.delete(f"/api/tables/{ids[1]}"), 404, "There is no such uploaded table.")
-    assert fresh.get("/api/tables").json() == []
-    assert Uploads().of("anyone") == []
+    assert client.delete(f"/api/tables/{ids[0]}").status_code == 204
+    assert client.post("/api/tables", content=b"1", headers=FILE).status_code == 201
+    monkeypatch.setattr("isoflop.server.shelf.KEPT_S", -1.0)
+    problem(client.delete(f"/api/tables/{ids[1]}"), 404, "There is no such uploaded table.")
+    assert client.get("/api/tables").json() == []
+    send(5)
+    assert len(list(Uploads()._shelf.all())) == 1  # the others' files are gone as well
+
+
+def test_the_same_file_is_the_same_upload(client: TestClient, folder: Path) -> None:
+    first, again, other = (
+        client.post(f"/api/tables?name={name}", content=b"a", headers=FILE).json()
+        for name in ("one.csv", "one.csv", "two.csv")
+    )
+    assert first == again
+    assert first["id"] != other["id"]
+    assert client.get("/api/tables").json() == [first, other]
+    assert {oct(path.stat().st_mode)[-3:] for path in folder.glob("*/*/*")} == {"700"}
+
+
+def test_a_file_that_stops_coming_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "STEP_BYTES", 1)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"some"
+        assert len(list(Uploads()._shelf.all())) == 1
+        raise ClientDisconnect
+
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(Uploads().receive("anyone", "a", parts()))
+    assert list(Uploads()._shelf.all()) == []
+
+
+def test_what_a_process_left_unfinished_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = Shelf("tables", "uploaded table")
+    alive, dead = files.begin("anyone"), files.begin("anyone")
+    dead.release()
+    files.forget_old()
+    assert len(list(files.all())) == 2  # it may have begun just now
+    monkeypatch.setattr(shelf, "ABANDONED_S", -1.0)
+    files.forget_old()
+    assert list(files.all()) == [alive.folder]
+    alive.release()
+
+
+@pytest.mark.parametrize("id", ["..", "%2e%2e%2fjobs", "a%2fb", "a%00", "x" * 65, "-"])
+def test_an_id_leads_nowhere_else(client: TestClient, id: str) -> None:
+    client.post("/api/tables", content=b"a", headers=FILE)
+    assert client.delete(f"/api/tables/{id}").status_code in (404, 405)
+    assert client.post("/api/read", json={"table": {"upload": id}}).status_code == 404
+    assert len(client.get("/api/tables").json()) == 1
 
 
 def test_an_answer_may_hold_equals_signs() -> None:

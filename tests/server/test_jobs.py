@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -10,7 +11,8 @@ from starlette.testclient import TestClient
 
 from isoflop import work
 from isoflop.errors import FitError, WorkError
-from isoflop.server import jobs
+from isoflop.server import jobs, shelf
+from isoflop.server.calls import File, Made
 
 TABLE = {"table": "pile-cerebras-pythia"}
 LATER = {"Prefer": "respond-async"}
@@ -65,16 +67,24 @@ def test_a_failure_is_the_job_s_result(client: TestClient, held: list[work.Job[s
         client.delete(place)
 
 
-def test_a_cancelled_job_has_no_result(client: TestClient, held: list[work.Job[str]]) -> None:
+def test_a_job_that_is_deleted_ends(client: TestClient, held: list[work.Job[str]]) -> None:
     place = started(client)
-    held[-1].cancel()
-    assert client.get(place).json()["status"] == "cancelled"
-    answer = client.get(f"{place}/result")
-    assert (answer.status_code, answer.json()["summary"]) == (409, "The job was cancelled.")
-    other = started(client)
-    client.delete(other)
+    assert client.delete(place).status_code == 204
     assert held[-1].cancelled()
-    client.delete(place)
+    for path in (place, f"{place}/result"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["summary"]) == (404, "There is no such job.")
+    assert client.get("/api/jobs").json() == []
+
+
+def test_a_job_whose_process_stops_is_lost(client: TestClient, held: list[work.Job[str]]) -> None:
+    place = started(client)
+    held[-1].cancel()  # as the pool does with all of them
+    assert client.get(place).json()["status"] == "lost"
+    answer = client.get(f"{place}/result")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["summary"] == "The server process that ran this job has ended."
+    assert client.delete(place).status_code == 204
 
 
 def test_nobody_sees_or_ends_another_s_job(
@@ -109,9 +119,20 @@ def test_one_caller_has_so_many_jobs_at_once(
     started(client, **two)
     held[0].set_result("{}")
     started(client, **one)
-    monkeypatch.setattr(jobs, "KEPT_S", -1.0)
-    client.get("/api/jobs", headers=one)
+    monkeypatch.setattr(shelf, "KEPT_S", -1.0)
     assert client.get(places[0], headers=one).status_code == 404
+    assert client.get(places[1], headers=one).json()["status"] == "running"  # it is still in use
+
+
+def test_the_oldest_result_makes_room(
+    client: TestClient, held: list[work.Job[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_KEPT", 2)
+    places = []
+    for _ in range(4):
+        places.append(started(client))
+        held[-1].set_result("{}")
+    assert [client.get(place).status_code for place in places] == [404, 404, 200, 200]
 
 
 def test_a_job_that_nobody_waits_for_is_ended(
@@ -136,6 +157,35 @@ def test_a_full_queue_is_a_service_that_is_not_available(
     monkeypatch.setattr(work, "submit", submit)
     answer = client.post("/api/read", json=TABLE)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+def test_a_result_that_cannot_be_kept_is_a_service_that_is_not_available(
+    client: TestClient, held: list[work.Job[str]], folder: Path
+) -> None:
+    folder.write_text("no folder")
+    answer = client.post("/api/read", json=TABLE, headers=LATER)
+    assert answer.status_code == 503
+    assert answer.json()["summary"] == "What is sent to the API, and what it makes, cannot be kept."
+    assert shelf.SETTING in answer.json()["hint"]
+    assert held[-1].cancelled()
+
+
+def test_a_file_is_the_result_of_a_job(client: TestClient, held: list[work.Job[Made]]) -> None:
+    place = started(client)
+    held[-1].set_result(File(name="a.pdf", media_type="application/pdf", content=b"%PDF"))
+    answer = client.get(f"{place}/result")
+    assert (answer.content, answer.headers["content-type"]) == (b"%PDF", "application/pdf")
+    assert answer.headers["content-disposition"] == 'attachment; filename="a.pdf"'
+
+
+def test_a_read_only_server_keeps_jobs_for_itself(
+    client: TestClient, held: list[work.Job[str]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOFLOP_READ_ONLY", "1")
+    place = started(client)
+    held[-1].set_result("{}")
+    assert client.get(f"{place}/result").json() == {}
+    assert not folder.exists()
 
 
 @pytest.mark.slow

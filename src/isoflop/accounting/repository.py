@@ -43,7 +43,18 @@ def read_model(source: Path | str) -> ImportedModel:
         named = path.stem if path.name != CONFIG else path.resolve().parent.name
         with path.open("rb") as file:
             return import_config(file.read(MAX_CONFIG_BYTES + 1), name=named)
-    wanted = str(source).casefold()
+    return released_model(str(source))
+
+
+def released_model(name: str) -> ImportedModel:
+    """Return the shape and count of a released model of the catalog.
+
+    Raises
+    ------
+    ArchitectureError
+        If there is none of that name.
+    """
+    wanted = name.casefold()
     for family in load_families().values():
         for model in family.models:
             if model.name.casefold() == wanted:
@@ -55,9 +66,9 @@ def read_model(source: Path | str) -> ImportedModel:
                     notes=(model.note,) if model.note else (),
                 )
     names = [model.name for family in load_families().values() for model in family.models]
-    near = get_close_matches(str(source), names, n=3)
+    near = get_close_matches(name, names, n=3)
     raise ArchitectureError(
-        f"There is no model {str(source)!r}.",
+        f"There is no model {name!r}.",
         detail="It is no file or folder here, and no released model of the catalog.",
         hint=f"Near it are {', '.join(near)}." if near else "Give the path of a config.json.",
     )

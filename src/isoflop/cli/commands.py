@@ -15,14 +15,14 @@ from isoflop.accounting.repository import read_model
 from isoflop.cli import given, plan_figures, report
 from isoflop.data import app_root
 from isoflop.errors import CatalogError, TableError, TrainingError
-from isoflop.export import plan_snippet, predictions_json
+from isoflop.export import plan_snippet, predictions_json, runs_csv
 from isoflop.fitting import backtest as backtests
 from isoflop.fitting.extrapolation import Extrapolation, Method, Pool, predict_with
-from isoflop.fitting.options import PredictOptions
+from isoflop.fitting.options import FitOptions, PredictOptions
 from isoflop.fitting.predict import predicted
 from isoflop.laws import law_for_role, load_laws
 from isoflop.notices import Notice
-from isoflop.options import from_flags, typed_flags
+from isoflop.options import changed, from_flags, typed_flags
 from isoflop.planning import Budget, Plan, PlanOptions, load_accelerators, sheets
 from isoflop.planning.planned import planned
 from isoflop.planning.scenario import Scenario
@@ -30,7 +30,7 @@ from isoflop.rendering import images
 from isoflop.tables import list_datasets
 from isoflop.tables.catalog import datasets_for
 from isoflop.tables.fetch import fetch_what_can_be, fill_mirror
-from isoflop.tables.simulated import CHINCHILLA_VALUES
+from isoflop.tables.simulated import CHINCHILLA_VALUES, SimulationOptions
 from isoflop.units import format_quantity, parse_number
 
 SHELLS = ("bash", "fish", "tcsh", "zsh")
@@ -180,6 +180,40 @@ def plans(parsed: argparse.Namespace) -> None:
         plan_figures.compare(read, parsed.figures)
 
 
+def compare(parsed: argparse.Namespace) -> None:
+    """Print or write how laws fit the same rows, and predict those that are held out."""
+    table = given.table_of(parsed)
+    with report.Progress() as progress:
+        found = api.compare(
+            table,
+            parsed.law,
+            decades=parsed.decades,
+            progress=lambda share: progress(share, "Comparing"),
+            **changed(from_flags(FitOptions, parsed)),
+        )
+    if not report.wrote_json(parsed.json, found.to_json):
+        print(found.summary())
+
+
+def compare_families(parsed: argparse.Namespace) -> None:
+    """Print or write how much more compute one family needs than another for the same loss."""
+    found = api.compare_families(
+        given.table_of(parsed),
+        parsed.law,
+        reasons=dict(parsed.reason),
+        **changed(from_flags(FitOptions, parsed)),
+    )
+    if not report.wrote_json(parsed.json, found.to_json):
+        print(found.summary())
+
+
+def compare_published(parsed: argparse.Namespace) -> None:
+    """Print or write how published fits describe the rows of a table."""
+    found = api.compare_published(given.table_of(parsed))
+    if not report.wrote_json(parsed.json, found.to_json):
+        print(found.summary())
+
+
 def simulate(parsed: argparse.Namespace) -> None:
     """Write a loss table drawn from a known law."""
     law = parsed.law or law_for_role("default")
@@ -187,14 +221,9 @@ def simulate(parsed: argparse.Namespace) -> None:
     table = api.simulate(
         law,
         values if parsed.law else {**CHINCHILLA_VALUES, **values},
-        design=parsed.design,
-        noise=parsed.noise,
-        outliers=parsed.outliers,
-        n_rows=parsed.rows,
-        seed=parsed.seed,
+        **changed(from_flags(SimulationOptions, parsed)),
     )
-    text = table.to_frame()[["params", "tokens", "loss"]].to_csv(index=False)
-    if not report.wrote_json(parsed.csv, text.rstrip):
+    if not report.wrote_json(parsed.csv, lambda: runs_csv(table).rstrip()):
         report.rows_fitted(table)
 
 

@@ -21,8 +21,11 @@ from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
 from isoflop.planning.planned import PARTS
 from isoflop.rendering import FORMATS
 from isoflop.tables.shapes import Curves, Seeds
-from isoflop.tables.simulated import Design
+from isoflop.tables.simulated import SimulationOptions
 from isoflop.units import parse_number
+
+Run = Callable[[argparse.Namespace], int | None]
+Command = Callable[[str, Run, str], argparse.ArgumentParser]
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -98,9 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"isoflop {__version__}")
     names = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(
-        name: str, run: Callable[[argparse.Namespace], int | None], help: str
-    ) -> argparse.ArgumentParser:
+    def command(name: str, run: Run, help: str) -> argparse.ArgumentParser:
         added = names.add_parser(name, help=help, description=help)
         added.set_defaults(run=run, parser=added)
         return added
@@ -155,6 +156,7 @@ def build_parser() -> argparse.ArgumentParser:
     comparing.add_argument(
         "--figures", type=Path, metavar="FOLDER", help="draw loss against money there"
     )
+    _add_comparisons(command)
     _add_simulation_options(
         command("simulate", commands.simulate, "Simulate a loss table from a known law.")
     )
@@ -222,6 +224,47 @@ def _parts(text: str) -> list[str]:
             f"{', '.join(unknown)} is not a part of a plan; choose from {', '.join(PARTS)}, or all"
         )
     return names
+
+
+def _add_comparisons(command: Command) -> None:
+    """Add the commands that compare laws, families and published fits on a table."""
+    of_laws = command("compare", commands.compare, "Compare laws on the same rows of a table.")
+    of_families = command(
+        "compare-families",
+        commands.compare_families,
+        "Say how much more compute one family of a table needs than another for the same loss.",
+    )
+    of_published = command(
+        "compare-published", commands.compare_published, "Evaluate published fits on a table."
+    )
+    for parser in (of_laws, of_families, of_published):
+        parser.add_argument("table", nargs="+", help="as of `isoflop fit`")
+        _add_reading_options(parser)
+        parser.add_argument(
+            "--json", type=Path, metavar="FILE", help="write the result as JSON; - for the screen"
+        )
+    of_laws.add_argument(
+        "--law",
+        action="append",
+        help="a name from `isoflop laws` or a formula, once for each; by default those that suit",
+    )
+    of_laws.add_argument(
+        "--decades",
+        type=_positive,
+        default=1.0,
+        help="how far the part that is held out reaches down from the largest scale",
+    )
+    of_families.add_argument("--law", help="fitted to each; by default loss over compute or size")
+    of_families.add_argument(
+        "--reason",
+        type=_binding,
+        action="append",
+        default=[],
+        metavar="ASPECT=WHY",
+        help="why a difference in loss_unit, tokenizer or param_convention does no harm",
+    )
+    for parser in (of_laws, of_families):
+        add_flags(parser, FitOptions, "how to fit")
 
 
 def _add_fit_options(parser: argparse.ArgumentParser) -> None:
@@ -349,11 +392,7 @@ def _add_simulation_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=NUMBER",
         help="of a parameter of that law",
     )
-    add("--design", choices=get_args(Design), default="isoflop", help="where its runs lie")
-    add("--noise", type=float, default=0.005, help="standard deviation of log loss")
-    add("--outliers", type=int, default=0, help="runs whose loss is raised by 5%% to 25%%")
-    add("--rows", type=_count, default=60, help="runs")
-    add("--seed", type=int, default=0, help="another seed draws other noise for the same runs")
+    add_flags(parser, SimulationOptions, "how to draw it")
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:

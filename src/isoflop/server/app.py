@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from functools import cache
+from dataclasses import asdict
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -22,13 +23,12 @@ from isoflop import __version__, api
 from isoflop.document import records
 from isoflop.server import bodies, calls, models
 from isoflop.server.callers import caller
+from isoflop.server.calls import Made
 from isoflop.server.docs import page
-from isoflop.server.jobs import Asked, Jobs, ended
+from isoflop.server.jobs import Jobs, answer_of, ended
 from isoflop.server.models import Find
 from isoflop.server.mount import PREFIX, health
-from isoflop.server.problems import Refused
 from isoflop.server.route import (
-    JSON,
     OpenRoute,
     OwnRoute,
     UploadRoute,
@@ -61,6 +61,15 @@ works = APIRouter(route_class=WorkRoute, tags=["Results"])
 _RESULT: dict[int | str, Any] = {
     **answers({"type": "object"}),
     202: {"model": bodies.JobStatus, "description": "Still under way"},
+}
+_OF_REPORT = {
+    "text/html": {"schema": {"type": "string"}},
+    "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+}
+_REPORT = {**_RESULT, 200: {"description": "Result", "content": _OF_REPORT}}
+_OF_JOB = {
+    **_RESULT,
+    200: {"description": "Result", "content": {**_RESULT[200]["content"], **_OF_REPORT}},
 }
 _LIST = answers({"type": "array", "items": {"type": "object"}})
 _NOTHING: dict[int | str, Any] = {
@@ -225,25 +234,23 @@ async def send_table(
         upload = await uploads.receive(actor.id, _harmless(name), request.stream())
     except ClientDisconnect:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
-    return JSONResponse(_upload(upload), HTTPStatus.CREATED)
+    return JSONResponse(asdict(upload), HTTPStatus.CREATED)
 
 
 @own.get("/tables", responses=_LIST, tags=["Uploaded tables"])
 async def list_tables(request: Request) -> Response:
     """List the files that are held for the caller."""
     uploads: Uploads = request.app.state.uploads
-    return JSONResponse([_upload(one) for one in uploads.of(caller(request).id)])
+    held = await run_in_threadpool(uploads.of, caller(request).id)
+    return JSONResponse([asdict(upload) for upload in held])
 
 
 @own.delete("/tables/{id}", status_code=204, responses=_NOTHING, tags=["Uploaded tables"])
 async def delete_table(request: Request, id: str) -> Response:
     """Forget a file."""
-    request.app.state.uploads.drop(caller(request).id, id)
+    uploads: Uploads = request.app.state.uploads
+    await run_in_threadpool(uploads.drop, caller(request).id, id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _upload(upload: Any) -> dict[str, Any]:
-    return {"id": upload.id, "name": upload.name, "n_bytes": len(upload.content)}
 
 
 def _harmless(name: str) -> str:
@@ -257,12 +264,8 @@ def _harmless(name: str) -> str:
 
 def _files(request: Request) -> bodies.Files:
     """Return where a request finds the files that it names: among its caller's own."""
-
-    def find(id: str) -> tuple[str, bytes]:
-        upload = request.app.state.uploads.find(caller(request).id, id)
-        return upload.name, upload.content
-
-    return find
+    uploads: Uploads = request.app.state.uploads
+    return partial(uploads.content, caller(request).id)
 
 
 def _add(name: str, body_class: type[bodies.Request]) -> None:
@@ -270,7 +273,8 @@ def _add(name: str, body_class: type[bodies.Request]) -> None:
     function = getattr(calls, name)
 
     async def answer(request: Request, body: bodies.Request, prefer: Prefer = None) -> Response:
-        return await _run(request, prefer, function, **body.arguments(_files(request)))
+        given = await run_in_threadpool(body.arguments, _files(request))
+        return await _run(request, prefer, function, **given)
 
     answer.__annotations__["body"] = body_class
     works.add_api_route(
@@ -279,7 +283,8 @@ def _add(name: str, body_class: type[bodies.Request]) -> None:
         methods=["POST"],
         name=name,
         description=(function.__doc__ or "").strip(),
-        responses=_RESULT,
+        responses=_REPORT if name == "report" else _RESULT,
+        response_class=Response if name == "report" else JSONResponse,
     )
 
 
@@ -288,7 +293,7 @@ for _name, _body in bodies.FUNCTIONS.items():
 
 
 async def _run(
-    request: Request, prefer: str | None, function: Callable[..., str], **given: Any
+    request: Request, prefer: str | None, function: Callable[..., Made], **given: Any
 ) -> Response:
     """Let a function run in its caller's turn, and answer by its result or by its job."""
     jobs: Jobs = request.app.state.jobs
@@ -298,12 +303,11 @@ async def _run(
     )
     while not await ended(asked, min(1.0, until_s - time.monotonic())):
         if time.monotonic() >= until_s:
-            return _under_way(asked)
+            return _under_way(await run_in_threadpool(jobs.place, asked))
         if await request.is_disconnected():
-            jobs.drop(asked)
+            asked.job.cancel()
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
-    jobs.drop(asked)
-    return _result(asked)
+    return answer_of(asked.job)
 
 
 def _patience_s(prefer: str | None) -> float:
@@ -314,48 +318,40 @@ def _patience_s(prefer: str | None) -> float:
     return min(float(wait[1]), MAX_PATIENCE_S) if wait else PATIENCE_S
 
 
-def _under_way(asked: Asked) -> Response:
-    headers = {"Location": f"{PREFIX}/jobs/{asked.id}", "Retry-After": "1"}
-    return JSONResponse(asked.document(), HTTPStatus.ACCEPTED, headers)
-
-
-def _result(asked: Asked) -> Response:
-    if asked.job.cancelled():
-        raise Refused(HTTPStatus.CONFLICT, "The job was cancelled.", hint="Ask again.")
-    return Response(asked.job.result(), media_type=JSON)
+def _under_way(said: dict[str, Any]) -> Response:
+    headers = {"Location": f"{PREFIX}/jobs/{said['id']}", "Retry-After": "1"}
+    return JSONResponse(said, HTTPStatus.ACCEPTED, headers)
 
 
 # --- Jobs ----------------------------------------------------------------------------------------
 
 
-def _asked(request: Request, id: str) -> Asked:
-    jobs: Jobs = request.app.state.jobs
-    return jobs.find(caller(request).id, id)
-
-
 @own.get("/jobs", responses=_LIST, tags=["Jobs"])
 async def list_jobs(request: Request) -> Response:
     """List the caller's jobs."""
-    return JSONResponse(
-        [asked.document() for asked in request.app.state.jobs.of(caller(request).id)]
-    )
+    jobs: Jobs = request.app.state.jobs
+    return JSONResponse(await run_in_threadpool(jobs.of, caller(request).id))
 
 
 @own.get("/jobs/{id}", responses=answers({"$ref": "#/components/schemas/JobStatus"}), tags=["Jobs"])
 async def job(request: Request, id: str) -> Response:
     """Say how far a job is."""
-    return JSONResponse(_asked(request, id).document())
+    jobs: Jobs = request.app.state.jobs
+    return JSONResponse(await run_in_threadpool(jobs.state, caller(request).id, id))
 
 
-@own.get("/jobs/{id}/result", responses=_RESULT, tags=["Jobs"])
+@own.get("/jobs/{id}/result", responses=_OF_JOB, tags=["Jobs"])
 async def result(request: Request, id: str) -> Response:
     """Return what came of a job; 202 while it is under way."""
-    asked = _asked(request, id)
-    return _result(asked) if asked.job.done() else _under_way(asked)
+    jobs: Jobs = request.app.state.jobs
+    owner = caller(request).id
+    found = await run_in_threadpool(jobs.answer, owner, id)
+    return found or _under_way(await run_in_threadpool(jobs.state, owner, id))
 
 
 @own.delete("/jobs/{id}", status_code=204, responses=_NOTHING, tags=["Jobs"])
 async def delete_job(request: Request, id: str) -> Response:
     """End a job and forget it."""
-    await run_in_threadpool(request.app.state.jobs.drop, _asked(request, id))
+    jobs: Jobs = request.app.state.jobs
+    await run_in_threadpool(jobs.drop, caller(request).id, id)
     return Response(status_code=HTTPStatus.NO_CONTENT)

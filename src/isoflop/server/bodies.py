@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
     BaseModel,
@@ -20,11 +21,14 @@ from isoflop import settings
 from isoflop.errors import AccessError
 from isoflop.fitting import FitOptions, PredictOptions
 from isoflop.fitting.extrapolation import Method
+from isoflop.fitting.options import Objective
+from isoflop.laws import law_for_role
 from isoflop.options import from_mapping, schema
 from isoflop.planning import DEFAULT_ACCELERATOR, Budget, PlanOptions
 from isoflop.planning.planned import PARTS
-from isoflop.server.calls import FitGiven, LawGiven, Source
+from isoflop.server.calls import FitGiven, LawGiven, Paper, Source
 from isoflop.tables.shapes import Curves, Seeds
+from isoflop.tables.simulated import SimulationOptions
 
 Files: TypeAlias = Callable[[str], tuple[str, bytes]]
 """Gives name and content of an upload, by its id."""
@@ -35,15 +39,20 @@ Quantity: TypeAlias = Annotated[
 ]
 
 
-def _options(owner: type) -> Any:
-    """Return the type of a field that holds the options of a class."""
+def _options(owner: type, *, may_lack: bool = False) -> Any:
+    """Return the type of a field that holds the options of a class, or null where it may lack."""
+    described = schema(owner)
+    if may_lack:
+        described = {"anyOf": [described, {"type": "null"}]}
 
     def read(given: object) -> Any:
+        if given is None and may_lack:
+            return None
         if not isinstance(given, Mapping):
             raise ValueError("is not an object of options")
         return from_mapping(owner, given)
 
-    return Annotated[Any, PlainValidator(read), WithJsonSchema(schema(owner))]
+    return Annotated[Any, PlainValidator(read), WithJsonSchema(described)]
 
 
 class _Body(BaseModel):
@@ -144,9 +153,10 @@ AnyTable: TypeAlias = Annotated[Table, _in_full("name")]
 AnyLaw: TypeAlias = Annotated[TypedLaw, _in_full("law")]
 
 
-class Request(_Body):
+class Request(_Body, ABC):
     """What a function is asked."""
 
+    @abstractmethod
     def arguments(self, files: Files) -> dict[str, Any]:
         """Return what the function of `isoflop.server.calls` takes.
 
@@ -155,7 +165,6 @@ class Request(_Body):
         files : callable
             Gives the uploads that the request names.
         """
-        raise NotImplementedError
 
 
 class OfTable(Request):
@@ -270,14 +279,13 @@ class OptimumBody(OfFit):
         return {**super().arguments(files), **given}
 
 
-class PlanBody(OfFit):
-    """The budget, what it buys, and how."""
+class OfPlan(OfFit):
+    """What a plan is made with, besides its budget."""
 
     accelerator: str | dict[str, Any] = Field(
         DEFAULT_ACCELERATOR,
         description="A name, see /accelerators, or one of your own, as an entry of the catalog.",
     )
-    budget: _options(Budget)  # type: ignore[valid-type]  # as above
     plan: _options(PlanOptions) = PlanOptions()  # type: ignore[valid-type]  # as above
     fixed: dict[str, Quantity] = Field({}, description="Values of other inputs, by column.")
     by: Method | None = Field(
@@ -285,6 +293,17 @@ class PlanBody(OfFit):
         description="What predicts the plan's loss: all laws that suit, or its own alone; all "
         "unless a law or an option of one fit is given.",
     )
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        given = {name: getattr(self, name) for name in ("accelerator", "fixed", "by")}
+        return {**super().arguments(files), **given, "options": self.plan}
+
+
+class PlanBody(OfPlan):
+    """The budget, what it buys, and how."""
+
+    budget: _options(Budget)  # type: ignore[valid-type]  # as above
     target: float | None = Field(
         None,
         gt=0,
@@ -296,9 +315,19 @@ class PlanBody(OfFit):
 
     def arguments(self, files: Files) -> dict[str, Any]:
         """Return what the function takes."""
-        same = {"accelerator", "budget", "fixed", "by", "target", "show"}
-        given = {name: getattr(self, name) for name in same}
-        return {**super().arguments(files), **given, "options": self.plan}
+        given = {name: getattr(self, name) for name in ("budget", "target", "show")}
+        return {**super().arguments(files), **given}
+
+
+class ReportBody(OfPlan):
+    """A fit, and a budget if there is to be a plan, to be read by people."""
+
+    budget: _options(Budget, may_lack=True) = None  # type: ignore[valid-type]  # as above
+    format: Paper = Field("html", description="A page, or PDF, which needs a browser here.")
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        return {**super().arguments(files), "budget": self.budget, "format": self.format}
 
 
 class CompareBody(OfTable):
@@ -317,6 +346,95 @@ class CompareBody(OfTable):
         return {**super().arguments(files), **given}
 
 
+class CompareFamiliesBody(OfTable):
+    """Two model families of a table."""
+
+    law: AnyLaw | None = Field(
+        None, description="Fitted to each; by default the loss over the table's scale."
+    )
+    families: list[str] | None = Field(
+        None,
+        description="Which two; by default those of a table of two.",
+        min_length=2,
+        max_length=2,
+    )
+    reasons: dict[str, str] = Field(
+        {},
+        description="Why a difference in loss_unit, tokenizer or param_convention does no harm.",
+    )
+    options: _options(FitOptions) = FitOptions()  # type: ignore[valid-type]  # as above
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        return {
+            **super().arguments(files),
+            "law": None if self.law is None else self.law.given(),
+            "families": None if self.families is None else tuple(self.families),
+            "reasons": self.reasons,
+            "options": self.options,
+        }
+
+
+class BacktestBody(Request):
+    """Tables whose largest decade is held out."""
+
+    tables: list[AnyTable] = Field(
+        description="Names of the catalog, or tables in full.", min_length=1, max_length=20
+    )
+    laws: list[str] | None = Field(
+        None,
+        description="Names, see /laws, or formulas; by default all that a table has the columns "
+        "for.",
+        min_length=1,
+        max_length=30,
+    )
+    objectives: list[Objective] | None = Field(
+        None, description="By default all.", min_length=1, max_length=len(get_args(Objective))
+    )
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        sources = tuple(table.source(files) for table in self.tables)
+        return {"sources": sources, "laws": self.laws, "objectives": self.objectives}
+
+
+class SimulateBody(Request):
+    """A law, its values, and how a table is drawn from it."""
+
+    law: str = Field(
+        law_for_role("default").key, description="A name, see /laws, or a formula of N, D and C."
+    )
+    values: dict[str, float] = Field(description="Of every parameter of the law, by name.")
+    compute_flop: list[Quantity] = Field(
+        [1e18, 1e22], description="Training compute, from and to.", min_length=2, max_length=2
+    )
+    options: _options(SimulationOptions) = SimulationOptions()  # type: ignore[valid-type]  # as above
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        given = {name: getattr(self, name) for name in ("law", "values", "options")}
+        return {**given, "compute_flop": tuple(self.compute_flop)}
+
+
+class ModelBody(Request):
+    """A released model, or the configuration of another."""
+
+    name: str | None = Field(None, description="Of a released model, or to give to the other.")
+    config: dict[str, Any] | None = Field(
+        None, description="Content of a config.json of Hugging Face."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> ModelBody:
+        if self.name is None and self.config is None:
+            raise ValueError("give name or config")
+        return self
+
+    def arguments(self, files: Files) -> dict[str, Any]:
+        """Return what the function takes."""
+        return {"name": self.name, "config": self.config}
+
+
 FUNCTIONS: dict[str, type[Request]] = {
     "read": OfTable,
     "fit": FitBody,
@@ -324,7 +442,13 @@ FUNCTIONS: dict[str, type[Request]] = {
     "extrapolate": ExtrapolateBody,
     "optimum": OptimumBody,
     "plan": PlanBody,
+    "report": ReportBody,
     "compare": CompareBody,
+    "compare_families": CompareFamiliesBody,
+    "compare_published": OfTable,
+    "backtest": BacktestBody,
+    "simulate": SimulateBody,
+    "model": ModelBody,
 }
 """What each function of `isoflop.server.calls` is asked, by its name."""
 
@@ -334,7 +458,9 @@ class JobStatus(_Body):
 
     id: str
     kind: str
-    status: Literal["waiting", "running", "done", "failed", "cancelled"]
+    status: Literal["waiting", "running", "done", "failed", "lost"] = Field(
+        description="lost: the server process that ran it has ended."
+    )
     place_in_queue: int | None
     share_done: float
     doing: str

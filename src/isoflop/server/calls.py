@@ -9,29 +9,56 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from isoflop import __version__, api, export
-from isoflop.document import as_text
+from isoflop import __version__, api, export, rendering
+from isoflop.accounting.config_import import import_config
+from isoflop.accounting.repository import released_model
+from isoflop.document import as_text, to_json
 from isoflop.errors import OptionError
 from isoflop.fitting import Fit, FitOptions, PredictOptions
 from isoflop.fitting import fit as fit_law
 from isoflop.fitting.before_after import without_named
 from isoflop.fitting.extrapolation import Method
+from isoflop.fitting.options import Objective
 from isoflop.fitting.points import points_of
 from isoflop.fitting.predict import predicted
 from isoflop.laws import Law, rebind, typed_law
 from isoflop.options import changed
 from isoflop.planning import Accelerator, Budget, PlanOptions
 from isoflop.planning.hardware import parse_accelerator
+from isoflop.planning.planned import Planned
 from isoflop.tables import COLUMNS, LossTable, find_dataset, mapping_from_json
 from isoflop.tables.select import family_names
 from isoflop.tables.shapes import Curves, Seeds
+from isoflop.tables.simulated import SimulationOptions
 from isoflop.tables.summary import columns_frame
 from isoflop.units import parse_number, parse_quantity
 
-Share = Callable[[float], None]
-"""Takes how far the work is, 0 to 1."""
+Share = Callable[..., None]
+"""Takes how far the work is, 0 to 1, and what is being done."""
+Paper = Literal["html", "pdf"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A result that is no JSON.
+
+    Parameters
+    ----------
+    name : str
+        To save it under.
+    media_type : str
+    content : bytes
+    """
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+Made: TypeAlias = str | File
+"""What a function here returns: JSON, or a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +183,11 @@ class FitGiven:
         is_metric = self.source is not None and bool(self.source.metric)
         return is_named or is_metric or self.drop_outliers or self.options != FitOptions()
 
+    @property
+    def method(self) -> Method:
+        """What predicts a plan's loss unless it is said."""
+        return "one" if self.is_one_law else "average"
+
     def fit(self, progress: Share | None = None) -> Fit:
         """Make or read the fit.
 
@@ -271,12 +303,8 @@ def plan(
     progress: Share | None = None,
 ) -> str:
     """Return the best run that a budget buys, as JSON; its loss by all laws where none is named."""
-    device: str | Accelerator
-    device = accelerator if isinstance(accelerator, str) else parse_accelerator("own", accelerator)
-    found = api.planned(
-        of.fit(progress), device, fixed=_fixed(fixed), **changed(budget), **changed(options)
-    )
-    method: Method = by or ("one" if of.is_one_law else "average")
+    found = _planned(of.fit(progress), accelerator, budget, options, fixed)
+    method = by or of.method
     told = found.plan
     if by or method == "average":
         told = found.outlook(method).told(found.plan)
@@ -298,6 +326,111 @@ def compare(
     return api.compare(
         table, chosen, decades=decades, progress=progress, **changed(options)
     ).to_json()
+
+
+def compare_families(
+    *,
+    source: Source,
+    law: LawGiven | None,
+    families: tuple[str, str] | None,
+    reasons: Mapping[str, str],
+    options: FitOptions,
+) -> str:
+    """Return how much more compute one of two families needs for the same loss, as JSON."""
+    table = source.load()
+    chosen = None if law is None else law.law_for(table)
+    return api.compare_families(
+        table, chosen, families, reasons=reasons, **changed(options)
+    ).to_json()
+
+
+def compare_published(*, source: Source) -> str:
+    """Return how published fits describe the rows of a table, as JSON."""
+    return api.compare_published(source.load()).to_json()
+
+
+def backtest(
+    *,
+    sources: Sequence[Source],
+    laws: Sequence[str] | None,
+    objectives: Sequence[Objective] | None,
+    progress: Share | None = None,
+) -> str:
+    """Return how laws predict the largest decade of tables, which is held out, as JSON."""
+    tables = [source.load() for source in sources]
+    return api.backtest(tables, laws, objectives=objectives, progress=progress).to_json()
+
+
+def simulate(
+    *,
+    law: str,
+    values: Mapping[str, float],
+    compute_flop: tuple[float | str, float | str],
+    options: SimulationOptions,
+) -> str:
+    """Return a table drawn from a known law, as other requests take one, as JSON."""
+    made = api.simulate(law, values, compute_flop=compute_flop, **changed(options))
+    return as_text(
+        {
+            "format": "isoflop-simulated-table-1",
+            "isoflop": __version__,
+            "id": made.id,
+            "fingerprint": made.fingerprint,
+            "source": made.provenance.source,
+            "n_rows": len(made.frame),
+            "table": {"text": export.runs_csv(made)},
+        }
+    )
+
+
+def report(
+    *,
+    of: FitGiven,
+    accelerator: str | dict[str, Any],
+    budget: Budget | None,
+    options: PlanOptions,
+    fixed: Mapping[str, float | str],
+    by: Method | None,
+    format: Paper,
+    progress: Share | None = None,
+) -> File:
+    """Return a fit, and a plan if there is a budget, as a page or as PDF."""
+    found = of.fit(progress)
+    if budget is None:
+        page = api.report(found)
+    else:
+        made = _planned(found, accelerator, budget, options, fixed)
+        page = api.report(found, made, outlook=made.outlook(by or of.method))
+    if format == "pdf":
+        content = rendering.pdf(page)
+        return File(name="isoflop-report.pdf", media_type="application/pdf", content=content)
+    return File(name="isoflop-report.html", media_type="text/html", content=page.encode())
+
+
+def model(*, name: str | None, config: Mapping[str, Any] | None) -> str:
+    """Return a model's shape, with its parameters by component, as JSON."""
+    if config is None:
+        assert name is not None  # a body has one of the two
+        found = released_model(name)
+    else:
+        found = import_config(json.dumps(config), name=name or "Imported model")
+    return to_json(
+        found,
+        "isoflop-model-1",
+        derived={"n_params": found.parameters.total, "summary": str(found)},
+    )
+
+
+def _planned(
+    fit: Fit,
+    accelerator: str | dict[str, Any],
+    budget: Budget,
+    options: PlanOptions,
+    fixed: Mapping[str, float | str],
+) -> Planned:
+    device: str | Accelerator
+    device = accelerator if isinstance(accelerator, str) else parse_accelerator("own", accelerator)
+    return api.planned(fit, device, fixed=_fixed(fixed), **changed(budget), **changed(options))
 
 
 def _file(name: str, content: bytes) -> io.BytesIO:

@@ -1,53 +1,71 @@
-"""What callers asked for and have not fetched yet: each its asker's alone, bounded, for a while."""
+"""What callers asked for that takes a while: each its asker's alone, and bounded.
+
+A job runs in the pool of the replica that took it. Once a caller is given its address, its state
+lies on the shelf, and what comes of it as well, so that any replica answers. What is taken off the
+shelf is wanted by nobody: the replica that runs it ends it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import threading
-import time
 from collections.abc import Callable
+from concurrent import futures
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
+from starlette.responses import Response
+
 from isoflop import work
+from isoflop.errors import StoreError
+from isoflop.server import problems, shelf
+from isoflop.server.calls import File, Made
 from isoflop.server.problems import Refused
+from isoflop.server.shelf import Held, Shelf, failing
 
 MAX_AT_ONCE = 8
-"""Of one caller, waiting and running; they take turns with everyone else's."""
+"""Of one caller, waiting and running, in all replicas; they take turns with everyone else's."""
 MAX_KEPT = 50
 """Ended ones of one caller: the oldest makes room."""
-KEPT_S = 3600.0
-"""After its end."""
+REFRESH_S = 1.0
+"""How often others learn how far a job is, and it learns that nobody wants it any more."""
+
+_STATE, _ANSWER = "state.json", "answer"
+_UNDER_WAY = ("waiting", "running")
+
+logger = logging.getLogger("isoflop.server")
 
 
 @dataclass(slots=True)
 class Asked:
-    """One job and whose it is."""
+    """A job of this process, and whose it is.
+
+    Parameters
+    ----------
+    owner, kind : str
+    job : Job
+    held : Held or None
+        Its entry on the shelf, from when it has an address to its end.
+    """
 
     owner: str
     kind: str
-    job: work.Job[str]
+    job: work.Job[Made]
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    ended_s: float | None = None
+    held: Held | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def status(self) -> str:
-        """Where the job is."""
-        if self.job.cancelled():
-            return "cancelled"
-        if not self.job.done():
-            return "waiting" if self.job.place else "running"
-        return "failed" if self.job.exception() else "done"
-
-    def document(self) -> dict[str, Any]:
+    def document(self, status: str = "") -> dict[str, Any]:
         """Return how far the job is, as JSON."""
         return {
             "id": self.id,
             "kind": self.kind,
-            "status": self.status,
+            "status": status or ("waiting" if self.job.place else "running"),
             "place_in_queue": self.job.place,
             "share_done": self.job.share,
             "doing": self.job.doing,
@@ -59,10 +77,11 @@ class Jobs:
     """Starts jobs and finds them again, for who asked."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Asked] = {}
+        self._shelf = Shelf("jobs", "job")
+        self._mine: dict[str, Asked] = {}
         self._lock = threading.Lock()
 
-    def start(self, owner: str, kind: str, function: Callable[..., str], /, **given: Any) -> Asked:
+    def start(self, owner: str, kind: str, function: Callable[..., Made], /, **given: Any) -> Asked:
         """Let a function run in the pool.
 
         Raises
@@ -72,10 +91,12 @@ class Jobs:
         WorkError
             If too much waits already.
         """
+        elsewhere: set[str] = set()
+        with suppress(StoreError):  # what is answered at once needs no folder
+            elsewhere = {folder.name for folder in self._shelf.of(owner) if shelf.is_held(folder)}
         with self._lock:
-            self._forget_old()
-            own = [asked for asked in self._held.values() if asked.owner == owner]
-            if sum(not asked.job.done() for asked in own) >= MAX_AT_ONCE:
+            here = {id for id, asked in self._mine.items() if asked.owner == owner}
+            if len(here | elsewhere) >= MAX_AT_ONCE:
                 raise Refused(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     f"{MAX_AT_ONCE} of your jobs are under way already.",
@@ -83,14 +104,38 @@ class Jobs:
                     headers={"Retry-After": "10"},
                 )
             asked = Asked(owner=owner, kind=kind, job=work.submit(function, owner=owner, **given))
-            ended = [one.id for one in own if one.job.done()]
-            for id in ended[: max(0, len(ended) - MAX_KEPT + 1)]:
-                del self._held[id]
-            self._held[asked.id] = asked
+            self._mine[asked.id] = asked
+        asked.job.add_done_callback(lambda _job: self._end(asked))
         return asked
 
-    def find(self, owner: str, id: str) -> Asked:
-        """Return a caller's job.
+    def place(self, asked: Asked) -> dict[str, Any]:
+        """Give a job an address that every replica knows, and return its state.
+
+        Raises
+        ------
+        StoreError
+            If nothing can be written; the job is ended.
+        """
+        try:
+            with failing(), asked.lock:
+                self._make_room(asked.owner)
+                held = self._shelf.begin(asked.owner)
+                said = asked.document()
+                shelf.write(held.folder, _STATE, said)
+                held.place(asked.id)
+                asked.held = held
+                if asked.job.done():
+                    _keep(asked)
+        except BaseException:
+            asked.job.cancel()
+            raise
+        name = f"api-job-{asked.kind}"
+        follow = threading.Thread(target=_follow, args=(asked, held.folder), name=name, daemon=True)
+        follow.start()
+        return said
+
+    def state(self, owner: str, id: str) -> dict[str, Any]:
+        """Return how far a caller's job is.
 
         Raises
         ------
@@ -98,37 +143,135 @@ class Jobs:
             If the caller has none of that id; others' jobs are no exception.
         """
         with self._lock:
-            self._forget_old()
-            found = self._held.get(id)
-        if found is None or found.owner != owner:
-            raise Refused(
-                HTTPStatus.NOT_FOUND,
-                "There is no such job.",
-                detail=f"What came of a job is kept for {KEPT_S / 60:.0f} minutes after its end, "
-                "by the server process that took it.",
-                hint="Ask again.",
-            )
+            mine = self._mine.get(id)
+        if mine is not None and mine.owner == owner and mine.held is not None:
+            return mine.document()
+        return self._kept(self._shelf.find(owner, id))
+
+    def answer(self, owner: str, id: str) -> Response | None:
+        """Return what came of a caller's job; None while it is under way.
+
+        Raises
+        ------
+        Refused
+            If the caller has none of that id, or the process that ran it has ended.
+        """
+        status = self.state(owner, id)["status"]
+        if status in _UNDER_WAY:
+            return None
+        if status == "lost":
+            raise lost()
+        folder = self._shelf.find(owner, id)
+        try:
+            said, content = shelf.read(folder, _STATE)["answer"], (folder / _ANSWER).read_bytes()
+        except FileNotFoundError:
+            raise self._shelf.missing() from None
+        return Response(content, said["status"], said["headers"])
+
+    def of(self, owner: str) -> list[dict[str, Any]]:
+        """Return the state of a caller's jobs that have an address, the oldest first."""
+        found = []
+        for folder in self._shelf.of(owner):
+            with suppress(Refused):  # deleted a moment ago
+                found.append(self.state(owner, folder.name))
         return found
 
-    def of(self, owner: str) -> list[Asked]:
-        """Return a caller's jobs, the oldest first."""
-        with self._lock:
-            self._forget_old()
-            return [asked for asked in self._held.values() if asked.owner == owner]
+    def drop(self, owner: str, id: str) -> None:
+        """End a caller's job that still runs, wherever it does, and forget it.
 
-    def drop(self, asked: Asked) -> None:
-        """End a job that still runs, and forget it."""
-        asked.job.cancel()
+        Raises
+        ------
+        Refused
+            As `state`.
+        """
+        folder = self._shelf.find(owner, id)
         with self._lock:
-            self._held.pop(asked.id, None)
+            mine = self._mine.get(id)
+        shelf.remove(folder)
+        if mine is not None:
+            mine.job.cancel()
 
-    def _forget_old(self) -> None:
-        now_s = time.monotonic()
-        for id, asked in list(self._held.items()):
-            if asked.job.done() and asked.ended_s is None:
-                asked.ended_s = now_s
-            if asked.ended_s is not None and now_s - asked.ended_s > KEPT_S:
-                del self._held[id]
+    def _kept(self, folder: Path) -> dict[str, Any]:
+        """Return what the shelf says of a job."""
+        try:
+            said = shelf.read(folder, _STATE)
+            if said["status"] in _UNDER_WAY and not shelf.is_held(folder):
+                said = shelf.read(folder, _STATE)  # it may have ended in between
+                if said["status"] in _UNDER_WAY:
+                    said["status"] = "lost"
+        except FileNotFoundError:
+            raise self._shelf.missing() from None
+        said.pop("answer", None)
+        return said
+
+    def _make_room(self, owner: str) -> None:
+        ended = [folder for folder in self._shelf.of(owner) if not shelf.is_held(folder)]
+        for folder in ended[: max(0, len(ended) - MAX_KEPT + 1)]:
+            shelf.remove(folder)
+
+    def _end(self, asked: Asked) -> None:
+        with asked.lock:
+            _keep(asked)
+        with self._lock:
+            self._mine.pop(asked.id, None)
+
+
+def answer_of(job: work.Job[Made]) -> Response:
+    """Return what is answered when a job has ended."""
+    if job.cancelled():
+        return problems.of_refusal(lost())
+    error = job.exception()
+    if error is not None:
+        return problems.of_failure(error)
+    made = job.result()
+    if isinstance(made, File):
+        headers = {"Content-Disposition": f'attachment; filename="{made.name}"'}
+        return Response(made.content, media_type=made.media_type, headers=headers)
+    return Response(made, media_type="application/json")
+
+
+def lost() -> Refused:
+    """Return the refusal of a job whose process is no more."""
+    return Refused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The server process that ran this job has ended.",
+        hint="Ask again.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def _keep(asked: Asked) -> None:
+    """Put what came of a job with an address on the shelf; one that was ended leaves nothing."""
+    if asked.held is None:
+        return
+    held, asked.held = asked.held, None
+    folder = held.folder
+    try:
+        if not asked.job.cancelled():
+            answer = answer_of(asked.job)
+            (folder / _ANSWER).write_bytes(answer.body)
+            said = {"status": answer.status_code, "headers": dict(answer.headers)}
+            status = "failed" if asked.job.exception() else "done"
+            shelf.write(folder, _STATE, {**asked.document(status), "answer": said})
+    except FileNotFoundError:
+        return  # nobody wants it any more
+    except OSError as error:
+        logger.error("what came of the job %s cannot be kept: %s", asked.id, error)
+    finally:
+        held.release()
+
+
+def _follow(asked: Asked, folder: Path) -> None:
+    """Tell other replicas how far a job is; end it when it was taken off the shelf."""
+    while not futures.wait([asked.job], timeout=REFRESH_S).done:
+        try:
+            with asked.lock:
+                if not asked.job.done():
+                    shelf.write(folder, _STATE, asked.document())
+        except FileNotFoundError:
+            asked.job.cancel()
+        except OSError as error:
+            logger.warning("how far the job %s is cannot be said: %s", asked.id, error)
 
 
 async def ended(asked: Asked, seconds: float) -> bool:

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from isoflop import __version__, api, work
 from isoflop.document import records
-from isoflop.errors import IsoflopError
 from isoflop.fitting import Fit
+from isoflop.fitting.backtest import Backtest
 from isoflop.fitting.extrapolation import Extrapolation
 from isoflop.planning import Frontier, Plan
 from isoflop.server import bodies, calls, problems
@@ -32,7 +32,10 @@ _LIST = types.Tool(
         "additionalProperties": False,
     },
 )
+FUNCTIONS = {name: body for name, body in bodies.FUNCTIONS.items() if name != "report"}
+"""A report is a file for people: there is nothing in it for an assistant that the others lack."""
 _WITH_WORDS = {
+    "isoflop-backtest": Backtest,
     "isoflop-fit": Fit,
     "isoflop-extrapolation": Extrapolation,
     "isoflop-plan": Plan,
@@ -72,7 +75,7 @@ async def _tools(
             description=(getattr(calls, name).__doc__ or "").strip(),
             input_schema=body.model_json_schema(),
         )
-        for name, body in bodies.FUNCTIONS.items()
+        for name, body in FUNCTIONS.items()
     ]
     return types.ListToolsResult(tools=[*made, _LIST])
 
@@ -82,22 +85,20 @@ async def _call(
 ) -> types.CallToolResult:
     try:
         return _answer(await _text(asked.name, asked.arguments or {}))
-    except IsoflopError as error:
-        return _failure(problems.of_error(error).body)
     except Refused as refused:
         return _failure(problems.of_refusal(refused).body)
     except ValidationError as error:
         return _failure(str(error).encode())
     except Exception as error:
-        return _failure(problems.of_unexpected(error).body)
+        return _failure(problems.of_failure(error).body)
 
 
 async def _text(name: str, given: dict[str, Any]) -> str:
     if name == _LIST.name and given.get("what") in LISTS:
         return json.dumps(records(getattr(api, given["what"])().reset_index()))
-    if name not in bodies.FUNCTIONS:
+    if name not in FUNCTIONS:
         raise Refused(HTTPStatus.NOT_FOUND, f"There is no tool {name}.")
-    arguments = bodies.FUNCTIONS[name].model_validate(given).arguments(_no_uploads)
+    arguments = FUNCTIONS[name].model_validate(given).arguments(_no_uploads)
     job = work.submit(getattr(calls, name), owner="mcp", **arguments)
     return _said(await asyncio.wrap_future(job))
 
@@ -108,7 +109,8 @@ def _said(document: str) -> str:
     kind: Any = _WITH_WORDS.get(str(content.get("format", "")).rpartition("-")[0])
     if kind is not None:
         return str(kind.from_json(document).summary())
-    return str(content["summary"]) if "summary" in content else document
+    found = content.get("summary") or content.get("derived", {}).get("summary")
+    return str(found or document)
 
 
 def _no_uploads(_id: str) -> tuple[str, bytes]:

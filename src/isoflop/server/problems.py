@@ -106,6 +106,11 @@ def of_error(error: IsoflopError) -> JSONResponse:
     )
 
 
+def of_failure(error: BaseException) -> JSONResponse:
+    """Return the document of whatever a function raised."""
+    return of_error(error) if isinstance(error, IsoflopError) else of_unexpected(error)
+
+
 def of_unexpected(error: BaseException) -> JSONResponse:
     """Log a failure that nobody foresaw, and return a document that names its place in the log."""
     reference = uuid.uuid4().hex[:8]

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from isoflop.errors import IsoflopError
 from isoflop.server import callers, problems
 from isoflop.server.problems import Refused
 from isoflop.server.uploads import too_large
@@ -63,14 +62,12 @@ class OpenRoute(APIRoute):
                 return await handle(request)
             except Refused as refused:
                 return problems.of_refusal(refused)
-            except IsoflopError as error:
-                return problems.of_error(error)
             except RequestValidationError as error:
                 return problems.of_refusal(_invalid(error))
             except HTTPException as error:
                 return of_http(error)
             except Exception as error:
-                return problems.of_unexpected(error)
+                return problems.of_failure(error)
 
         return handler
 

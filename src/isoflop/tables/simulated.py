@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.options import Option, problems
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable, Provenance
 from isoflop.units import format_number
@@ -28,6 +30,69 @@ CHINCHILLA_VALUES: Mapping[str, float] = {
 """Chinchilla's law, fitted by log-Huber to 240 digitised runs (arXiv 2404.10102)."""
 
 _NAMES = frozenset(CHINCHILLA_VALUES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationOptions:
+    """How a table is drawn from a known law.
+
+    Parameters
+    ----------
+    design : {"isoflop", "grid", "random"}
+        Runs along lines of equal compute around the best size, a grid of sizes and token budgets,
+        or sizes and budgets drawn at random.
+    noise : float
+        Standard deviation of log loss.
+    outliers : int
+        Rows whose loss is raised by 5% to 25%.
+    n_rows : int
+        Number of runs; a grid takes the nearest square at or below it.
+    seed : int
+
+    Raises
+    ------
+    TableError
+        Naming every option that is out of range.
+    """
+
+    design: Annotated[
+        Design,
+        Option(
+            label="Design",
+            help="Runs at a few equal budgets (isoFLOP), on a grid of N and D, or at random.",
+            choices={"isoflop": "IsoFLOP", "grid": "Grid", "random": "Random"},
+        ),
+    ] = "isoflop"
+    noise: Annotated[
+        float,
+        Option(label="Noise", help="Standard deviation of the noise in log loss.", ge=0.0, le=1.0),
+    ] = 0.005
+    outliers: Annotated[
+        int,
+        Option(
+            label="Outliers",
+            help="Runs whose loss is raised by 5% to 25%, as if they had gone wrong.",
+            ge=0,
+        ),
+    ] = 0
+    n_rows: Annotated[
+        int,
+        Option(
+            label="Runs",
+            help="How many runs are drawn; a grid takes the nearest square at or below.",
+            flag="rows",
+            ge=4,
+            le=100_000,
+        ),
+    ] = 60
+    seed: Annotated[
+        int,
+        Option(label="Seed", help="Another seed draws other noise for the same runs.", ge=0),
+    ] = 0
+
+    def __post_init__(self) -> None:
+        if found := problems(self):
+            raise TableError("A simulated table cannot be made.", detail="\n".join(found))
 
 
 def simulated_table(

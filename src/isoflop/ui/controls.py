@@ -26,7 +26,7 @@ from isoflop.planning import Accelerator, Budget
 from isoflop.planning.inputs import other_inputs
 from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
-from isoflop.tables.simulated import Design
+from isoflop.tables.simulated import SimulationOptions
 from isoflop.ui import (
     enter,
     inputs,
@@ -178,38 +178,23 @@ def _follow_table() -> None:
 
 def simulated_input() -> TableChoice:
     """Draw how a simulated table is made, and return it."""
-    designs: dict[Design, str] = {"isoflop": "IsoFLOP", "grid": "Grid", "random": "Random"}
-    design = inputs.choice(
-        "Design",
-        designs,
-        key="design",
-        default="isoflop",
-        help="Runs at a few equal budgets (isoFLOP), on a grid of N and D, or at random.",
-        style="row",
-    )
-    noise = inputs.quantity(
-        "Noise",
-        key="noise",
-        default=0.005,
-        kind=inputs.NOISE,
-        help="Standard deviation of the noise in log loss.",
-    )
-    outliers = inputs.quantity(
-        "Outliers",
-        key="outliers",
-        default=0,
-        kind=inputs.SMALL_COUNT,
-        help="Runs whose loss is raised by 5% to 25%, as if they had gone wrong.",
-    )
-    seed = inputs.quantity(
-        "Seed",
-        key="seed",
-        default=0,
-        kind=inputs.SMALL_COUNT,
-        help="Another seed draws other noise for the same runs.",
-    )
+    given = {
+        "design": option_inputs.choice(SimulationOptions, "design", key="design", style="row"),
+        "noise": option_inputs.quantity(SimulationOptions, "noise", key="noise", kind=inputs.NOISE),
+        "outliers": option_inputs.quantity(
+            SimulationOptions, "outliers", key="outliers", kind=inputs.SMALL_COUNT
+        ),
+        "seed": option_inputs.quantity(
+            SimulationOptions, "seed", key="seed", kind=inputs.SMALL_COUNT
+        ),
+    }
+    asked = from_mapping(SimulationOptions, given)
     return TableChoice(
-        id=SIMULATED, design=design, noise=noise, outliers=int(outliers), seed=int(seed)
+        id=SIMULATED,
+        design=asked.design,
+        noise=asked.noise,
+        outliers=asked.outliers,
+        seed=asked.seed,
     )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from isoflop import export, html_report, rendering
+from isoflop import export, html_report, rendering, work
 from isoflop.notices import Notice
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range, curve
-from isoflop.ui import resolve, table_snippet, uploads
+from isoflop.ui import resolve, table_snippet, uploads, visitor
 from isoflop.ui.panels import File
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
@@ -145,7 +145,8 @@ def script_file(shown: Latest, name: str) -> File:
 
 
 def report_files(shown: Latest) -> list[File]:
-    """Return a report to download, as a page and as PDF."""
+    """Return a report to download, as a page and as PDF, which a job of the person prints."""
+    owner = visitor.turns()
     missing = rendering.missing()
     if missing:
         missing = f"{missing} Or print the HTML report from your browser: it is made for A4."
@@ -155,7 +156,7 @@ def report_files(shown: Latest) -> list[File]:
             "Report (PDF)",
             "isoflop-report.pdf",
             "application/pdf",
-            lambda: rendering.pdf(shown.report()),
+            lambda: work.submit(rendering.pdf, shown.report(), owner=owner).result(),
             missing,
         ),
     ]
