@@ -107,8 +107,8 @@ def test_any_replica_answers_for_what_another_took(replicas: tuple[Replica, Repl
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
     # What takes long runs where it was asked for, and is ended from anywhere.
-    long = {"table": table, "law": "chinchilla", "options": {"n_bootstrap": 20_000}}
-    job = first.begin("/fit", **long)
+    long = {"tables": ["pile-cerebras-pythia"]}  # by every law and objective
+    job = first.begin("/backtest", **long)
     assert second.until(job, "running") == "running"
     assert second.client.get(f"{job}/result").status_code == 202
     assert second.client.delete(job).status_code == 204
@@ -117,7 +117,7 @@ def test_any_replica_answers_for_what_another_took(replicas: tuple[Replica, Repl
     # A process that has ended leaves what it had made, and is not waited for.
     done = second.begin("/read", table=table)
     second.until(done, "done")
-    lost = second.begin("/fit", **long)
+    lost = second.begin("/backtest", **long)
     first.until(lost, "running")
     second.close()
     assert first.until(lost, "lost", "done") == "lost"

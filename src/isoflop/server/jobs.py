@@ -119,10 +119,13 @@ class Jobs:
         try:
             with failing(), asked.lock:
                 self._make_room(asked.owner)
-                held = self._shelf.begin(asked.owner)
-                said = asked.document()
-                shelf.write(held.folder, _STATE, said)
-                held.place(asked.id)
+                held, said = self._shelf.begin(asked.owner), asked.document()
+                try:
+                    shelf.write(held.folder, _STATE, said)
+                    held.place(asked.id)
+                except BaseException:
+                    held.abandon()
+                    raise
                 asked.held = held
                 if asked.job.done():
                     _keep(asked)

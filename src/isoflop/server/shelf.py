@@ -103,6 +103,11 @@ class Held:
         """Say that nothing more is written to it."""
         os.close(self.lock)
 
+    def abandon(self) -> None:
+        """Take it away, as it will not be whole."""
+        remove(self.folder)
+        self.release()
+
 
 class Shelf:
     """Entries of one kind by owner and id.

@@ -64,12 +64,12 @@ class Uploads:
         """
         arriving = await run_in_threadpool(self._begin, owner)
         try:
-            return await self._write(arriving, name, parts)
+            upload = await self._write(arriving, name, parts)
         except BaseException:
-            shelf.remove(arriving.folder)
+            arriving.abandon()
             raise
-        finally:
-            arriving.release()
+        arriving.release()
+        return upload
 
     def content(self, owner: str, id: str) -> tuple[str, bytes]:
         """Return name and content of a caller's file, which is in use by that.
