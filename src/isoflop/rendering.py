@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -144,7 +146,7 @@ def _run(start: Callable[[], Awaitable[_T]]) -> _T:
     async def within_deadline() -> _T:
         return await asyncio.wait_for(start(), DEADLINE_S)
 
-    with ThreadPoolExecutor(1) as thread:
+    with _memory_of_its_own(), ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(asyncio.run, within_deadline()).result()
         except TimeoutError:
@@ -156,6 +158,22 @@ def _run(start: Callable[[], Awaitable[_T]]) -> _T:
         detail=reason,
         hint="Check that the browser starts: Isoflop takes the one that BROWSER_PATH names.",
     )
+
+
+@contextmanager
+def _memory_of_its_own() -> Iterator[None]:
+    """Lift the memory limit of a job, which a browser would inherit: it maps more than it uses."""
+    if sys.platform == "win32":  # which has no such limits
+        yield
+        return
+    import resource
+
+    held = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (held[1], held[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, held)
 
 
 async def _printed(address: str) -> bytes:

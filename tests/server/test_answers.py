@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import isoflop as iso
-from isoflop import rendering
+from isoflop import rendering, work
 from isoflop.cli import main
 from isoflop.fitting import Fit
 from isoflop.fitting.backtest import Backtest
@@ -194,8 +194,14 @@ def without_ids(page: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_a_report_comes_as_pdf(client: TestClient) -> None:
-    answer = client.post("/api/report", json={"table": TABLE, "law": LAW, "format": "pdf"})
+def test_a_report_comes_as_pdf(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a process whose memory is limited to less than a browser maps."""
+    monkeypatch.setenv("ISOFLOP_EXECUTOR", "processes")
+    body = {"table": TABLE, "law": LAW, "format": "pdf"}
+    try:
+        answer = client.post("/api/report", json=body, headers={"Prefer": "wait=60"})
+    finally:
+        work.shutdown()
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF")
 

@@ -145,11 +145,12 @@ class Jobs:
         Refused
             If the caller has none of that id; others' jobs are no exception.
         """
+        folder = self._shelf.find(owner, id)  # it may have been deleted elsewhere
         with self._lock:
             mine = self._mine.get(id)
-        if mine is not None and mine.owner == owner and mine.held is not None:
+        if mine is not None and mine.held is not None:
             return mine.document()
-        return self._kept(self._shelf.find(owner, id))
+        return self._kept(folder)
 
     def answer(self, owner: str, id: str) -> Response | None:
         """Return what came of a caller's job; None while it is under way.
