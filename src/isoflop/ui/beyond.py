@@ -13,7 +13,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError
-from isoflop.fitting.extrapolation import Method, pool
+from isoflop.fitting import Fit
+from isoflop.fitting.extrapolation import Method, Pool, pool
 from isoflop.fitting.extrapolation.history import history
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook, outlook
@@ -21,7 +22,7 @@ from isoflop.planning.rule import ComputeRule
 from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.ui import inputs, messages, panels, shell
-from isoflop.ui.caching import MAX_FITS, kept
+from isoflop.ui.caching import MAX_FITS, MAX_PLANS, kept
 from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.resolve import Fitted
 
@@ -87,7 +88,23 @@ def seen(
     alone = fitted.fit if by == "one" or (voices is None and not refusal) else None
     if alone is None and voices is None:
         return Outlook(ahead=None, sizes=None, reason=refusal)
-    return outlook(fitted.table, plan, alone=alone, voices=voices, rule=rule, fixed=fixed)
+    return _outlook(fitted.table, plan, alone, rule, fixed, voices is not None, voices)
+
+
+def _told(
+    table: LossTable,
+    plan: Plan,
+    alone: Fit | None,
+    rule: ComputeRule,
+    fixed: Mapping[str, float] | None,
+    is_weighed: bool,
+    _voices: Pool | None,
+) -> Outlook:
+    """Return the outlook of a plan; its laws follow from the table, so that they are no key."""
+    return outlook(table, plan, alone=alone, voices=_voices, rule=rule, fixed=fixed)
+
+
+_outlook = kept(_told, max_entries=MAX_PLANS)
 
 
 _history = kept(history, spinner="Predicting the table's own largest runs")

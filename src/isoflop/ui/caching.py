@@ -25,6 +25,9 @@ MAX_TABLES = 16
 MAX_FITS = 64
 MAX_RESULTS = 128
 MAX_LONG = 32
+MAX_PLANS = 1024
+"""Plans of 3 kB: all that the sliders of a budget offer, 400 for a table, for those who look at it
+together."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

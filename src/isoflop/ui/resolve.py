@@ -32,7 +32,7 @@ from isoflop.tables import (
 )
 from isoflop.tables.fetch import fetch
 from isoflop.ui import messages, prepared, uploads
-from isoflop.ui.caching import MAX_FITS, MAX_TABLES, kept
+from isoflop.ui.caching import MAX_FITS, MAX_PLANS, MAX_TABLES, kept
 from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import (
     DEFAULT_OPTIONS,
@@ -245,7 +245,7 @@ _resampled = KeptByJob(
     finish=_with_rows,
     max_entries=MAX_FITS,
 )
-influence = kept(optimum_notices)
+influence = kept(optimum_notices, max_entries=MAX_PLANS)
 
 
 suggested_law = kept(suited_law, max_entries=MAX_FITS, spinner="Comparing the laws on these rows")

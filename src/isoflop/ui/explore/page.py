@@ -41,7 +41,7 @@ from isoflop.ui import (
     uploads,
     views,
 )
-from isoflop.ui.caching import kept
+from isoflop.ui.caching import MAX_PLANS, kept
 from isoflop.ui.data import understood
 from isoflop.ui.doubts import Doubts
 from isoflop.ui.reproduce import Latest
@@ -88,7 +88,7 @@ class View:
     problem: PlanError | None
 
 
-_plan = kept(plan)
+_plan = kept(plan, max_entries=MAX_PLANS)
 
 
 def show() -> None:

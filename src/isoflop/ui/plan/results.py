@@ -21,7 +21,7 @@ from isoflop.planning.tornado import Tornado
 from isoflop.planning.tornado import tornado as tornado_of
 from isoflop.planning.trajectory import compute_range
 from isoflop.ui import beyond
-from isoflop.ui.caching import kept
+from isoflop.ui.caching import MAX_PLANS, kept
 from isoflop.ui.plan.controls import Inputs
 from isoflop.ui.resolve import Fitted
 
@@ -74,7 +74,7 @@ class View:
         )
 
 
-_plan = kept(plan_or_assume, spinner="Planning")
+_plan = kept(plan_or_assume, max_entries=MAX_PLANS, spinner="Planning")
 _surface = kept(loss_surface)
 _frontier = kept(frontier_over)
 _tornado = kept(tornado_of)
