@@ -243,7 +243,7 @@ def found(monkeypatch: pytest.MonkeyPatch, name: str = "Vision") -> tuple[AppTes
     as_person(ANNA, monkeypatch)
     at = healthy(open_page("workspaces"))
     at.text_input(key="teams.name").set_value(name)
-    at = healthy(press(at, "Found it"))
+    at = healthy(press(at, "Create team"))
     (team,) = documents.person().teams
     return at, team.team
 
@@ -269,13 +269,13 @@ def test_a_team_is_founded_joined_by_a_link_and_left(
     role = at.selectbox(key=f"teams.role.{team}.{BEN.id}")
     healthy(role.set_value("viewer").run())
     assert [one.role for one in store.teams_of(BEN).mine()] == ["viewer"]
-    at = press(at, "Leave it")
+    at = press(at, "Leave the team")
     assert "Nobody would own the team any more" in text(at.error)
     at = healthy(press(at, "Delete the team"))
     assert store.teams_of(BEN).mine() == ()
-    healthy(press(at, "Take it back"))
+    healthy(press(at, "Undo"))
     as_person(BEN, monkeypatch)
-    healthy(press(other.run(), "Leave it"))
+    healthy(press(other.run(), "Leave the team"))
     assert store.teams_of(BEN).mine() == ()
 
 
@@ -294,7 +294,7 @@ def test_whoever_may_only_look_is_told_that_they_join_nothing(
     as_person(LOOKER, monkeypatch)
     at = healthy(open_page("workspaces", join=code))
     assert "You cannot join a team: you are a viewer here." in text(at.caption)
-    assert not {"Join", "Found it"} & {entry.label for entry in at.button}
+    assert not {"Join", "Create team"} & {entry.label for entry in at.button}
 
 
 def test_a_workspace_is_saved_for_a_team_given_to_it_and_shared_with_it(

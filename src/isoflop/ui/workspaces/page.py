@@ -42,9 +42,10 @@ def show() -> None:
         documents.offer_undo(KIND, _choose)
         _listing(found)
         documents.offer_deleted(KIND, "workspace", _choose)
-    with messages.boundary():
+    left, right = st.columns([3, 2], gap="large")
+    with left, messages.boundary():
         teams.show()
-    with messages.boundary():
+    with right, messages.boundary():
         usage.show()
     with messages.boundary():
         _who()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 PAGE, JOIN = "workspaces", "join"
 """The page that this is a part of, and the parameter of its address that holds an invitation."""
-ROLES: dict[str, str] = {"viewer": "looks", "editor": "edits", "owner": "owns the team"}
-OUT = "leaves"
+ROLES: dict[str, str] = {"viewer": "Viewer", "editor": "Editor", "owner": "Owner"}
+OUT = "Remove"
 _CHOSEN, _NAME = "teams.chosen", "teams.name"
 
 
@@ -74,7 +74,9 @@ def show() -> None:
     refused = visitor.refusal("found a team")
     mine = documents.teams().mine()
     if not mine:
-        st.caption("A team sees what it owns or is shared with it, and nobody else does.")
+        st.caption(
+            "Members of a team see what it owns and what is shared with it; nobody else does."
+        )
     _undo_offer()
     if mine:
         _one(_choice(mine), may_write=refused is None)
@@ -83,7 +85,7 @@ def show() -> None:
         return
     with st.popover("New team", icon=":material/group_add:"):
         st.text_input("Name of the team", max_chars=MAX_NAME_CHARACTERS, key=_NAME)
-        st.button("Found it", key="teams.found", on_click=_found)
+        st.button("Create team", key="teams.found", on_click=_found)
 
 
 def _found() -> None:
@@ -134,7 +136,7 @@ def _member(team: Membership, member: Member, *, is_owner: bool) -> None:
             return
         key = f"teams.role.{team.team}.{member.person}"
         st.selectbox(
-            f"What {name} does",
+            f"Role of {name}",
             [*ROLES, OUT],
             index=list(ROLES).index(member.role),
             format_func=lambda role: ROLES.get(role, OUT),
@@ -166,17 +168,17 @@ def _invitations(team: Membership) -> None:
                 key=f"teams.invite.{role}",
                 on_click=_do,
                 args=(methodcaller("invite", team.team, role),),
-                help="Makes a link by which others join. A link of before then leads nowhere.",
+                help="Makes a link to join by. An earlier one then stops working.",
             )
     for one in held.values():
         _invitation(one)
 
 
 def _invitation(one: Invitation) -> None:
-    st.caption(f"Whoever opens this link by {one.until:%d %B} may join as {_article(one.role)}:")
+    st.caption(f"Anyone who opens this link by {one.until:%d %B} can join as {_article(one.role)}:")
     st.code(f"{session.address(PAGE)}/{PAGE}?{JOIN}={one.code}", language=None, wrap_lines=True)
     st.button(
-        "Take this link back",
+        "Withdraw this link",
         type="tertiary",
         icon=":material/link_off:",
         key=f"teams.withdraw.{one.role}",
@@ -189,9 +191,11 @@ def _ends(team: Membership, *, is_owner: bool) -> None:
     with st.container(horizontal=True):
         if is_owner:
             with st.popover("Rename the team", icon=":material/edit:"):
-                name = st.text_input("Its new name", team.name, max_chars=MAX_NAME_CHARACTERS)
+                name = st.text_input(
+                    "New name of the team", team.name, max_chars=MAX_NAME_CHARACTERS
+                )
                 st.button(
-                    "Take the new name",
+                    "Rename",
                     key="teams.rename",
                     on_click=_do,
                     args=(methodcaller("rename", team.team, name or ""),),
@@ -202,10 +206,10 @@ def _ends(team: Membership, *, is_owner: bool) -> None:
                 key="teams.delete",
                 on_click=_do,
                 args=(methodcaller("delete", team.team),),
-                help="With what it owns. That can be taken back for 30 days.",
+                help="With what it owns. This can be undone for 30 days.",
             )
         st.button(
-            "Leave it",
+            "Leave the team",
             icon=":material/logout:",
             key="teams.leave",
             on_click=_do,
@@ -218,7 +222,7 @@ def _undo_offer() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"The team {messages.plain(gone.name)} is deleted.", width="content")
             st.button(
-                "Take it back",
+                "Undo",
                 icon=":material/undo:",
                 key=f"teams.undelete.{gone.team}",
                 on_click=_do,

@@ -14,7 +14,8 @@ from isoflop.units import format_quantity
 def show() -> None:
     """Draw what the person stores by what it is, and what they train, each against its limit."""
     room = documents.mine().room()
-    with st.expander("What you use", icon=":material/data_usage:"):
+    st.subheader("What you use", anchor=False)
+    with st.container(border=True):
         if not room.total_bytes:
             st.caption("You store nothing here yet.")
         else:
