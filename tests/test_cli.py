@@ -117,13 +117,13 @@ def test_inputs_of_a_law_can_stand_for_other_columns(call: Call, runs_csv: Path)
 def test_one_family_of_a_shipped_table(call: Call) -> None:
     code, out, _ = call("fit", "pile-cerebras-pythia", "--family", "Pythia", "--law", "kaplan_n")
     assert code == 0
-    assert "8 rows of pile-cerebras-pythia" in out
+    assert "8 rows of Cerebras-GPT and Pythia on the Pile" in out
 
 
 def test_a_downloaded_table_by_name(call: Call, mirror: Path) -> None:
     code, out, _ = call("fit", "chinchilla", "--law", "chinchilla")
     assert code == 0
-    assert "245 rows of chinchilla" in out
+    assert "245 rows of Chinchilla, 245 digitised runs" in out
     assert "0.453049" in out
 
 
@@ -132,7 +132,7 @@ def test_a_prediction_says_where_it_extrapolates(call: Call, runs_csv: Path) -> 
     code, out, _ = call("predict", runs_csv, *runs, "--bootstrap", 20, "--level", 0.8)
     assert code == 0
     header, inside, outside = out.splitlines()[:3]
-    assert "Beyond the data, with the distance from the rows:" in out
+    assert "With the distance beyond the data allowed for:" in out
     assert "80% confidence" in header
     law = load_laws()["chinchilla"]
     theta = [CHINCHILLA[name] for name in law.param_names]
@@ -173,7 +173,7 @@ def test_a_prediction_without_a_band_says_why_and_how_to_get_one(
     assert code == 0
     assert out.splitlines()[1].startswith("N=1B D=10B")
     assert "No interval: " in out
-    assert "Add --bootstrap 1000." in out
+    assert "Add --bootstrap 1000 for one." in out
     one = ("--objective", "huber_log", "--json", "-")
     document = json.loads(call("predict", runs_csv, *run, *one)[1])
     assert document["band"] is None
@@ -641,8 +641,8 @@ def test_rows_that_notices_name_are_left_out_in_the_same_call(
 ) -> None:
     assert main(["fit", "pile-cerebras-pythia", "--drop-outliers"]) == 0
     told = capsys.readouterr()
-    assert "Left out, as notices name them: rows 8 (outliers)." in told.err
-    assert "14 rows of pile-cerebras-pythia" in told.out
+    assert "Left out because notices name them: rows 8 (outliers)." in told.err
+    assert "14 rows of Cerebras-GPT and Pythia on the Pile" in told.out
 
 
 def test_parameters_and_weights_are_typed(capsys: pytest.CaptureFixture[str]) -> None:

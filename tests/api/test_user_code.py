@@ -58,7 +58,7 @@ def test_the_readme_runs_as_printed_without_the_app(mirror: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     # Of all laws that suit the 245 rows, the one of lowest AICc.
     assert done.stdout.startswith("Chinchilla with interaction: loss = ")
-    assert re.search(r"^245 rows of chinchilla", done.stdout, re.MULTILINE)
+    assert re.search(r"^245 rows of Chinchilla", done.stdout, re.MULTILINE)
     assert "90% confidence, 1 point" in done.stdout
     assert re.search(r"^accelerators +1,024 NVIDIA H100 SXM", done.stdout, re.MULTILINE)
     assert {"loss.html", "report.html"} <= {path.name for path in tmp_path.iterdir()}

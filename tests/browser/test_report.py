@@ -50,5 +50,5 @@ def test_a_report_is_one_click_away(visit: Visit, path: str) -> None:
         page.get_by_role("button", name="Report (HTML)").click()
     assert started.value.suggested_filename == "isoflop-report.html"
     text = words(Path(started.value.path()).read_text(encoding="utf-8"))
-    assert "Power law fitted to pile-cerebras-pythia" in text
+    assert "Power law fitted to Cerebras-GPT and Pythia on the Pile" in text
     assert "best = plan(result" in text

@@ -59,7 +59,7 @@ def published(table: LossTable) -> Fit:
 
 def test_a_summary_names_law_rows_parameters_and_proof(fitted: Fit) -> None:
     text = fitted.summary()
-    assert text.startswith(f"Kaplan L(N, D): loss = {fitted.law.formula}\n15 rows of pile-")
+    assert text.startswith(f"Kaplan L(N, D): loss = {fitted.law.formula}\n15 rows of Cerebras")
     for name in fitted.law.param_names:
         assert f"\n{name}" in text
     assert "From 50 resamples (Bayesian bootstrap)." in text

@@ -132,7 +132,7 @@ def test_laws_that_know_nothing_of_repetition_do_not_speak_beside_one_that_does(
     one, other = (SimpleNamespace(fit=SimpleNamespace(law=each)) for each in (fitted.law, law))
     voices: Any = SimpleNamespace(members=SimpleNamespace(found=(one, other), scale="compute_flop"))
     repeating = planned(fitted, unique_tokens=1e11)
-    with pytest.raises(PlanError, match="other laws of this table know nothing"):
+    with pytest.raises(PlanError, match="other laws of this table do not model"):
         _ahead(voices, repeating, None)
     asked: Any = SimpleNamespace(members=SimpleNamespace(found=(other,), scale="compute_flop"))
     monkeypatch.setattr("isoflop.planning.outlook.predict_with", lambda _, at: at)

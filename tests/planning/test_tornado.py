@@ -70,7 +70,7 @@ def test_the_laws_of_the_table_are_bars_too_and_named_where_they_disagree(
     assert by_label["Law"].loss_span == pytest.approx(0.2)
     band = by_label["Beyond the rows (90% band)"]
     assert (band.low.loss, band.high.loss) == (ahead.lower[0], ahead.upper[0])
-    assert ahead.disagreement_text() == "Laws disagree: Law A says 2.000, Law B 2.200."
+    assert ahead.disagreement_text() == "The laws disagree, from 2.000 (Law A) to 2.200 (Law B)."
     assert beyond(low=2.0, high=2.005).disagreement_text() == ""
     # A law that its own past leaves next to no weight is not heard.
     unheard = beyond(low=2.0, high=2.2, weights=(0.02, 0.98))

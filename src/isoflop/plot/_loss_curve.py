@@ -217,7 +217,8 @@ def _alt(picture: _Picture) -> str:
     what = (
         f"{counted(n_rows, 'row')} ({families}) and the fitted law" if n_rows else "the fitted law"
     )
-    return f"Loss against {picture.axis.title}: {what}{band}{budget}."
+    outcome = picture.response.capitalize()
+    return f"{outcome} against {picture.axis.title}: {what}{band}{budget}."
 
 
 def _shown_losses(picture: _Picture) -> NDArray[np.float64]:
@@ -316,7 +317,7 @@ def _lines(picture: _Picture, theme: Theme) -> list[Trace]:
                 "showlegend": index == named,
                 "line": {"color": theme.ink, "width": 2, "dash": "dash" if is_beyond else "solid"},
                 "customdata": labels[part],
-                "hovertemplate": "<b>loss %{y:.4g}</b><br>%{customdata[0]}<br>"
+                "hovertemplate": f"<b>{picture.response} %{{y:.4g}}</b><br>%{{customdata[0]}}<br>"
                 "%{customdata[1]} parameters<br>%{customdata[2]} tokens"
                 f"<extra>{picture.name}</extra>",
             }

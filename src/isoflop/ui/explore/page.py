@@ -186,10 +186,11 @@ def show_losses(shown: View, seen: Outlook) -> None:
     """Draw loss against an axis of choice."""
     fit, table = shown.fitted.fit, shown.fitted.table
     choices = axes.law_axes(fit, table)
+    label = f"{fit.law.response.capitalize()} against"
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head-loss"):
-        st.markdown("**Loss against**", width="content")
+        st.markdown(f"**{messages.plain(label)}**", width="content")
         column = inputs.choice(
-            "Loss against",
+            label,
             {key: axis.name for key, axis in choices.items()},
             key="axis",
             default=next(iter(choices)),
@@ -212,7 +213,9 @@ def show_contours(shown: View) -> None:
     figure = plot.contours(
         shown.fitted.fit, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
     )
-    panels.drawn(figure, key="chart.contours", title="Isoloss contours")
+    response = shown.fitted.fit.law.response
+    title = "Isoloss contours" if response == "loss" else f"Contours of equal {response}"
+    panels.drawn(figure, key="chart.contours", title=title)
 
 
 def show_notices(shown: View, serious: DeltaGenerator) -> None:

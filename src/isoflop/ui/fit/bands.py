@@ -39,7 +39,7 @@ def show(shown: View) -> None:
         )
         scale = inputs.choice(
             "Drawn as",
-            {"loss": "Loss", "off": "Distance from the curve (%)"},
+            {"loss": shown.fit.law.response.capitalize(), "off": "Distance from the curve (%)"},
             key="fit.band_as",
             default="loss",
             help="Bands are narrow within the data: drawn as a distance from the curve, they can "

@@ -142,10 +142,10 @@ def _figures(proposed: Design) -> None:
     """Say what the runs would do, in a sentence and in figures."""
     with st.container(key="answer"):
         st.markdown(messages.plain(proposed.summary()))
-    gain = proposed.gain
+    gain, outcome = proposed.gain, proposed.setup.fit.law.response.capitalize()
     cards = (
-        ("Loss now", f"{gain.loss.centre[0]:.3f}", _ends(gain.loss, now=True)),
-        ("Loss with the runs", f"{gain.loss_left:.0%} as wide", _ends(gain.loss, now=False)),
+        (f"{outcome} now", f"{gain.loss.centre[0]:.3f}", _ends(gain.loss, now=True)),
+        (f"{outcome} with the runs", f"{gain.loss_left:.0%} as wide", _ends(gain.loss, now=False)),
         (
             "Compute-optimal size now",
             format_number(float(gain.size.centre[0])),
