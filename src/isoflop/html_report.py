@@ -32,6 +32,7 @@ from isoflop.planning.summary import plan_figures
 from isoflop.planning.types import LimitUse
 from isoflop.tables import LossTable
 from isoflop.tables.catalog import title_of
+from isoflop.tables.schema import said_count
 from isoflop.units import Dimension, counted, format_number, format_quantity
 
 if TYPE_CHECKING:
@@ -268,13 +269,12 @@ def _law(fit: Fit) -> str:
         for item in law.inputs
     ]
     unit = "of unknown unit" if fit.loss_unit == "unknown" else f"in {fit.loss_unit}"
-    counts = fit.param_convention
     return (
         shown
         + _table(inputs)
         + _paragraph(
-            f"{law.response.capitalize()} {unit if law.response == 'loss' else ''}; N counts "
-            f"{counts if counts != 'unknown' else 'an unknown kind of'} parameters."
+            f"{law.response.capitalize()} {unit if law.response == 'loss' else ''}. "
+            f"{said_count(fit.param_convention)}"
         )
         + f"<pre>{html.escape(' '.join(law.formula.split()))}</pre>"
     )

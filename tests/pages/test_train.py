@@ -321,7 +321,7 @@ def test_too_few_points_are_drawn_and_said_while_they_come(root):
     (made,) = list_ladders(root)
     write_run(made.runs[0])
     at = healthy(open_page(stage="Law", run=made.id))
-    assert at.info[0].value == "4 points so far: the fit of this law starts with 7."
+    assert at.info[0].value == "4 points so far: the fit of this law needs 7."
     (figure,) = figures(at)
     assert [bool(trace["y"]) for trace in figure["data"]] == [False, True]
 

@@ -111,11 +111,11 @@ def pooled_notice(table: LossTable) -> Notice | None:
     if not found:
         return None
     counts = table.included()["family"].value_counts()
-    sizes = ", ".join(f"{name} ({int(counts[name])})" for name in family_names(table))
+    sizes = ", ".join(f"{name} {int(counts[name])}" for name in family_names(table))
     return Notice(
         code="families-pooled",
         severity="serious",
-        text=f"One law is fitted to families that are not known to be alike, {sizes} rows. "
+        text=f"One law is fitted to families that may not be comparable (rows: {sizes}). "
         f"{' '.join(mismatch.text for mismatch in found)}",
         remedy=f"Fit one family ({counts.index[0]} has most rows), or bring all to one unit, such "
         f"as bits per byte. {WHY[found[0].aspect]}",

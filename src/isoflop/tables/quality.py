@@ -124,8 +124,8 @@ def _near_duplicates(frame: pd.DataFrame) -> Iterator[Finding]:
             "Near duplicates",
             "near-duplicate-rows",
             "info",
-            f"{int(near.sum()):,} rows agree with another to {_NEAR_SIZE:.1%} in size and data and"
-            f" {_NEAR_LOSS:.2%} in loss.",
+            f"{counted(int(near.sum()), 'row agrees', 'rows agree')} with another to "
+            f"{_NEAR_SIZE:.1%} in size and data and {_NEAR_LOSS:.2%} in loss.",
             "If they are one run logged twice, exclude one of each.",
             frame.index[near],
         )

@@ -23,6 +23,30 @@ if TYPE_CHECKING:
     from isoflop.tables.load import Reading
 
 
+def said_count(convention: ParamConvention) -> str:
+    """Say in a sentence which parameters a table's N counts.
+
+    Examples
+    --------
+    >>> said_count("non-embedding"), said_count("unknown")
+    ('N counts non-embedding parameters.', 'It is not known which parameters N counts.')
+    """
+    if convention == "unknown":
+        return "It is not known which parameters N counts."
+    return f"N counts {convention} parameters."
+
+
+def said_loss_unit(unit: LossUnit) -> str:
+    """Say in a sentence in which unit a table's losses are.
+
+    Examples
+    --------
+    >>> said_loss_unit("nats/token"), said_loss_unit("unknown")
+    ('Loss in nats/token.', 'The unit of the loss is not known.')
+    """
+    return "The unit of the loss is not known." if unit == "unknown" else f"Loss in {unit}."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where a table comes from and what is known to be wrong with it."""

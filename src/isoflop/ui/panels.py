@@ -13,6 +13,7 @@ from isoflop.fitting import Certificate, Fit
 from isoflop.laws import Law
 from isoflop.plot import Figure
 from isoflop.tables import LossTable
+from isoflop.tables.schema import said_count, said_loss_unit
 from isoflop.ui import chart, messages, number_columns, uploads
 from isoflop.units import counted, format_number
 
@@ -83,7 +84,7 @@ def equation(fit: Fit) -> None:
     law(fit.law)
     law(fit.law, fit.values)
     meaning = ", ".join(f"${item.symbol}$: {messages.plain(item.label)}" for item in fit.law.inputs)
-    st.caption(f"{meaning}. Loss in {fit.loss_unit}; N counts {fit.param_convention} parameters.")
+    st.caption(f"{meaning}. {said_loss_unit(fit.loss_unit)} {said_count(fit.param_convention)}")
 
 
 def parameters(fit: Fit) -> None:

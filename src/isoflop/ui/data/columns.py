@@ -246,7 +246,7 @@ def _offer(raw: RawTable, before: ColumnMapping, changed: ColumnMapping, table_i
         )
         n_faults = len(result.problems)
         if n_faults:
-            st.caption(f"{n_faults:,} cells cannot be used.")
+            st.caption(f"{counted(n_faults, 'cell')} cannot be used.")
 
 
 def _id_of(table_id: str) -> str:

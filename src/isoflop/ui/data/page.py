@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from isoflop.tables import LossTable, ReadResult
+from isoflop.tables.schema import said_count, said_loss_unit
 from isoflop.tables.shapes import THINNED
 from isoflop.ui import controls, messages, resolve, uploads
 from isoflop.ui.data import columns as data_columns
@@ -82,10 +83,10 @@ def _head(shown: Shown) -> None:
     facts = [
         f"**{n_fitted:,}** of {len(full.frame):,} rows are fitted"
         + (f" ({messages.plain(thinned)})" if thinned else ""),
-        f"loss in {table.loss_unit}" if "loss" in table.frame else "no loss",
+        said_loss_unit(table.loss_unit).rstrip(".") if "loss" in table.frame else "No loss",
     ]
     if "params" in table.frame:
-        facts.append(f"N counts {table.param_convention} parameters")
+        facts.append(said_count(table.param_convention).rstrip("."))
     if "family" in table.frame:
         n_families = table.included()["family"].nunique()
         facts.append(counted(n_families, "family", "families"))

@@ -20,6 +20,7 @@ from isoflop.tables import (
     max_upload_bytes,
     read_files,
 )
+from isoflop.tables.schema import said_count, said_loss_unit
 from isoflop.ui import messages, panels, resolve, uploads
 
 _PASTED = "data.paste"
@@ -186,7 +187,7 @@ def _terms(dataset: Dataset) -> None:
         f"Source: {messages.plain(source.source)}",
         f"Citation: {messages.plain(source.citation)}",
         f"Licence: {messages.plain(source.licence)}",
-        f"Loss in {dataset.loss_unit}; N counts {dataset.param_convention} parameters.",
+        f"{said_loss_unit(dataset.loss_unit)} {said_count(dataset.param_convention)}",
     ]
     if source.url:
         lines.append(f"[{messages.plain(source.url)}]({source.url})")

@@ -35,7 +35,7 @@ from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
 from isoflop.ui import documents, inputs, messages, option_inputs, visitor
 from isoflop.ui.train import state as train_state
-from isoflop.units import format_quantity, parse_number
+from isoflop.units import counted, format_quantity, parse_number
 
 OWN = "own"
 UPLOAD = "upload"
@@ -297,8 +297,9 @@ def start(asked: Setup) -> None:
     flop = sum(map(run_flop, asked.configs))
     n_rows = sum(len(config.token_budgets) for config in asked.configs)
     st.caption(
-        f"{len(asked.configs)} runs, {n_rows} points, {format_quantity(flop, 'flop')}, about "
-        f"{format_quantity(seconds, 'seconds', 2)} with {default_worker_count()} workers."
+        f"{counted(len(asked.configs), 'run')}, {counted(n_rows, 'point')}, "
+        f"{format_quantity(flop, 'flop')}, about {format_quantity(seconds, 'seconds', 2)} with "
+        f"{counted(default_worker_count(), 'worker')}."
     )
     refused = train_state.refusal()
     if refused is not None:

@@ -20,6 +20,7 @@ from isoflop.training.runs import ACTIVE
 from isoflop.ui import inputs, messages, panels, uploads
 from isoflop.ui.caching import kept
 from isoflop.ui.train import state as train_state
+from isoflop.units import counted
 
 POLL_S = 2.0
 NAME = "own-ladder.csv"
@@ -84,7 +85,7 @@ def _fitted(table: LossTable, law_key: str) -> None:
     n_points, n_needed = len(table.included()), 1 + len(load_laws()[law_key].params)
     if n_points < n_needed:
         st.info(
-            f"{n_points} points so far: the fit of this law starts with {n_needed}.",
+            f"{counted(n_points, 'point')} so far: the fit of this law needs {n_needed}.",
             icon=":material/hourglass_top:",
         )
         panels.drawn(plot.ladder(table, theme=APP), key="chart.ladder")
