@@ -92,7 +92,7 @@ def test_a_run_that_would_decide_lies_beyond_the_rows_and_short_of_the_point(tab
     assert found.advice(1) == ""
     torn = replace(found, disagreement=10 * found.half_width)
     assert torn.advice(1).startswith("The laws disagree: a run between")
-    assert torn.advice(0).endswith("repeat runs.")
+    assert torn.advice(0).endswith("repeat runs to tell them apart.")
 
 
 def test_a_fit_as_it_is_carries_the_distance_too(table):

@@ -66,7 +66,7 @@ def test_a_wrong_size_costs_what_the_laws_say(table: LossTable) -> None:
     best = float(compute_optimal(CHINCHILLA, theta, FLOP).params)
     worst = max(loss(found.lower), loss(found.upper)) / loss(best) - 1
     assert 0 < found.excess == pytest.approx(worst, rel=0.8)
-    assert f"{found.excess:.2%} above the least" in found.verdict()
+    assert f"{found.excess:.2%} above its minimum" in found.verdict()
 
 
 def test_no_law_with_an_optimum_is_an_error(table: LossTable) -> None:

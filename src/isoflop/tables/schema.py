@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from isoflop.tables.load import Reading
 
 
-def said_count(convention: ParamConvention) -> str:
+def said_count(convention: str) -> str:
     """Say in a sentence which parameters a table's N counts.
 
     Examples
@@ -36,7 +36,7 @@ def said_count(convention: ParamConvention) -> str:
     return f"N counts {convention} parameters."
 
 
-def said_loss_unit(unit: LossUnit) -> str:
+def said_loss_unit(unit: str) -> str:
     """Say in a sentence in which unit a table's losses are.
 
     Examples
