@@ -300,6 +300,6 @@ def test_the_figure_has_a_tick_a_law_and_a_bar_of_parts(ahead):
     assert band.x[0] == pytest.approx(ahead.centre[1])
     assert sum(bar.x[0] for bar in bars) == pytest.approx(1.0)
     assert "past error" in laws.y[0]
-    assert figure.layout.meta["alt"].startswith(f"{ahead.centre[1]:.4g} at")
+    assert f": loss {ahead.centre[1]:.4g} at" in figure.layout.meta["alt"]
     with pytest.raises(FitError, match="There is no point 2"):
         plot.extrapolation(ahead, point=2)
