@@ -23,7 +23,7 @@ def test_rows_of_a_notice_are_left_out_and_put_back_by_a_click(page: str) -> Non
     assert "moves the compute-optimal size" in said(at)
     assert "Left out, as a notice named" not in said(at)
     at.button(key=SERIOUS).click().run()
-    assert "**Left out, as a notice named them: 1 row** (8). With them → without them: loss" in (
+    assert "**Left out, as a notice named them: row 8.** With them → without them: loss" in (
         said(healthy(at))
     )
     (left_out,) = json.loads(at.query_params["prep"])["out"]
@@ -37,7 +37,7 @@ def test_rows_of_a_notice_are_left_out_and_put_back_by_a_click(page: str) -> Non
 def test_a_link_shows_what_was_left_out_for_a_notice() -> None:
     out = {"out": [["rows", "8", "named in a notice: outliers-move-optimum"]]}
     at = healthy(open_shipped("explore", prep=json.dumps(out), **BUDGET))
-    assert "**Left out, as a notice named them: 1 row** (8)" in said(at)
+    assert "**Left out, as a notice named them: row 8.**" in said(at)
 
 
 def test_nothing_is_left_out_of_a_published_fit() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import streamlit as st
 
@@ -17,7 +16,7 @@ from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
 from isoflop.units import counted
 
-MAX_NAMED = 10
+MAX_NAMED = 8
 """Row numbers that are listed."""
 
 
@@ -50,15 +49,19 @@ class Doubts:
         self._draw([one for one in self.found if not is_serious(one)], "others", assumed)
 
     def _draw(self, found: Sequence[Notice], place: str, assumed: str = "") -> None:
+        """Draw notices as one element, and below them a button for each that names rows."""
         if assumed:
             messages.assumption(assumed)
-        may_leave_out = _may_leave_out(self.choice, self.fitted)
-        for is_offered, group in groupby(found, lambda one: may_leave_out and bool(one.rows)):
-            if not is_offered:  # as one element
-                messages.notices(list(group))
-                continue
-            for one in group:
-                _with_offer(self.choice, one, place)
+        messages.notices(found)
+        offered = [one for one in found if one.rows]
+        if not offered or not _may_leave_out(self.choice, self.fitted):
+            return
+        if len(offered) == 1:  # an element less than in a row
+            _offer(self.choice, offered[0], place)
+            return
+        with st.container(horizontal=True):
+            for one in offered:
+                _offer(self.choice, one, place)
 
 
 def _may_leave_out(choice: FitChoice, fitted: Fitted) -> bool:
@@ -69,21 +72,27 @@ def _may_leave_out(choice: FitChoice, fitted: Fitted) -> bool:
     return preparation.seeds in {"all", "clustered"}
 
 
-def _with_offer(choice: FitChoice, found: Notice, place: str) -> None:
-    """Draw a notice that names rows, with the button that leaves them out."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        messages.notices([found])
-        if st.button(
-            f"Leave out {counted(len(found.rows), 'row')}",
-            key=f"doubts.{place}.{found.code}",
-            icon=":material/playlist_remove:",
-            help="Leave these rows out of the fit on every page. You can undo it here or on the "
-            "Data page.",
-        ):
-            full = resolve.full_table(choice.table)
-            left_out = Exclusion(rule="rows", rows=found.rows, reason=reason_of(found.code))
-            prepared.add_exclusion(choice.table.id, full, left_out)
-            st.rerun()
+def _offer(choice: FitChoice, found: Notice, place: str) -> None:
+    """Draw the button that leaves out the rows that a notice names."""
+    if st.button(
+        f"Leave out {_named(found.rows)}",
+        key=f"doubts.{place}.{found.code}",
+        icon=":material/playlist_remove:",
+        help="Leave these rows out of the fit on every page. You can undo it here or on the Data "
+        "page.",
+    ):
+        full = resolve.full_table(choice.table)
+        left_out = Exclusion(rule="rows", rows=found.rows, reason=reason_of(found.code))
+        prepared.add_exclusion(choice.table.id, full, left_out)
+        st.rerun()
+
+
+def _named(rows: Sequence[int]) -> str:
+    """Name a few rows by their numbers, and count many."""
+    if len(rows) > MAX_NAMED:
+        return counted(len(rows), "row")
+    listed = ", ".join(map(str, sorted(rows)))
+    return f"row {listed}" if len(rows) == 1 else f"rows {listed}"
 
 
 def _left_out(shown: Doubts) -> None:
@@ -94,11 +103,10 @@ def _left_out(shown: Doubts) -> None:
     if not named:
         return
     rows = sorted({row for position in named for row in made[position].rows})
-    listed = ", ".join(map(str, rows[:MAX_NAMED])) + (" …" if len(rows) > MAX_NAMED else "")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f":material/playlist_remove: **Left out, as a notice named them: "
-            f"{counted(len(rows), 'row')}** ({listed}). {messages.plain(_change(shown))}".rstrip()
+            f":material/playlist_remove: **Left out, as a notice named them: {_named(rows)}.** "
+            f"{messages.plain(_change(shown))}".rstrip()
         )
         if st.button("Undo", key="doubts.undo", icon=":material/undo:"):
             prepared.drop_exclusion(shown.choice.table.id, full, named[-1])
