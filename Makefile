@@ -19,7 +19,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check lint format types docs bench browser-deps lock image image-check clean
+.PHONY: help run quick test check lint format types docs messages bench browser-deps lock image image-check clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ types: $(VENV)/.dev  ## Check the types
 docs: $(VENV)/.dev  ## Build the documentation site into build/docs; a warning is an error
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
+
+messages: $(VENV)/.dev  ## Collect the marked texts into the catalogs of other languages
+	$(BIN)/python .ci/messages.py
 
 bench: $(VENV)/.dev  ## Run the benchmarks of speed and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from isoflop.errors import CatalogError
+from isoflop.language import ENGLISH, LANGUAGES, of_languages
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -66,6 +67,9 @@ def _first_with(name: str, *folders: Path) -> Path:
 def read_toml(relative: str) -> dict[str, Any]:
     """Parse one TOML file of the data folder.
 
+    A text may be said in other languages beside it: ``label_zh`` after ``label``. It is then one
+    `isoflop.language.Text`, and the second key is gone.
+
     Parameters
     ----------
     relative : str
@@ -78,13 +82,39 @@ def read_toml(relative: str) -> dict[str, Any]:
     """
     path = data_root() / relative
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _with_languages(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise CatalogError(f"The data file {relative} is missing.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogError(
             f"The data file {relative} is not valid TOML.", detail=str(error)
         ) from None
+
+
+def _with_languages(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a table of a TOML file, and those in it, with each text in all its languages."""
+    found: dict[str, Any] = {}
+    for key, value in entry.items():
+        name, _, language = key.rpartition("_")
+        if language in LANGUAGES and name in entry:
+            continue
+        others = {code: entry[f"{key}_{code}"] for code in LANGUAGES if f"{key}_{code}" in entry}
+        found[key] = _said({ENGLISH: value, **others}) if others else _nested(value)
+    return found
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nested(item) for item in value]
+    return _with_languages(value) if isinstance(value, dict) else value
+
+
+def _said(values: Mapping[str, Any]) -> Any:
+    """Return a text in several languages; of lists of texts, each so."""
+    if isinstance(values[ENGLISH], str):
+        return of_languages(values)
+    parts = [dict(zip(values, item, strict=True)) for item in zip(*values.values(), strict=True)]
+    return [of_languages(part) for part in parts]
 
 
 def require_keys(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+from isoflop.language import lazy_gettext as _
 from isoflop.units.parse import (
     DAY_S,
     HOUR_S,
@@ -79,14 +81,14 @@ def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
         unit, divisor = _SI_FORMATS[dimension]
         steps = tuple((10.0 ** (3 * i), f" {p}{unit}") for i, p in _SI_STEPS)
         return _scaled(value / divisor, digits, steps, bare=f" {unit}")
-    return f"{format_number(value, digits)} {_NOUNS[dimension]}"
+    return _NOUNS[dimension](format_number(value, digits))
 
 
-_NOUNS: dict[Dimension, str] = {
-    "params": "params",
-    "tokens": "tokens",
-    "nats_per_token": "nats/token",
-    "tokens_per_param": "tokens/param",
+_NOUNS: dict[Dimension, Callable[[str], str]] = {
+    "params": lambda number: _("{number} params", number=number),
+    "tokens": lambda number: _("{number} tokens", number=number),
+    "nats_per_token": lambda number: _("{number} nats/token", number=number),
+    "tokens_per_param": lambda number: _("{number} tokens/param", number=number),
 }
 _SI_STEPS = ((8, "Y"), (7, "Z"), (6, "E"), (5, "P"), (4, "T"), (3, "G"), (2, "M"), (1, "k"))
 _SI_FORMATS: dict[Dimension, tuple[str, float]] = {
@@ -106,18 +108,21 @@ def _format_usd(value: float, digits: int) -> str:
 
 def _format_time(value: float, digits: int, *, on_accelerators: bool) -> str:
     if on_accelerators:
-        return f"{format_number(value / HOUR_S, digits)} accelerator-hours"
+        return _("{number} accelerator-hours", number=format_number(value / HOUR_S, digits))
     size = abs(value)
     for limit, unit_s, unit in (
         (1.0, 1e-3, "ms"),
         (2 * MINUTE_S, 1.0, "s"),
         (2 * HOUR_S, MINUTE_S, "min"),
         (2 * DAY_S, HOUR_S, "h"),
-        (2 * YEAR_S, DAY_S, "days"),
     ):
         if size < limit and size:
             return f"{_significant(value / unit_s, digits)} {unit}"
-    return f"{format_number(value / YEAR_S, digits)} years" if size else "0 s"
+    if not size:
+        return "0 s"
+    if size < 2 * YEAR_S:
+        return _("{number} days", number=_significant(value / DAY_S, digits))
+    return _("{number} years", number=format_number(value / YEAR_S, digits))
 
 
 def _scaled(

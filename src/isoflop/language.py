@@ -1,0 +1,277 @@
+"""The language that texts are shown in: English stands in the code, catalogs hold the others.
+
+A text that people read is marked where it is written, the gettext way. There are two kinds of mark.
+Where it is shown (pages, figures, the command line), it is said at once::
+
+    from isoflop.language import gettext as _
+    st.button(_("Save {name}", name=name))
+
+Where it becomes part of a result or an error, which readers of several languages may share, it is
+kept as a `Text`, and said when it is shown::
+
+    from isoflop.language import lazy_gettext as _
+    Notice(text=_("The fit ends at {n} bounds.", n=2), ...)    # a str: in English as it stands
+    translated(notice.text)                                    # in the language of who is asking
+
+A mark takes the whole sentence and names what it leaves open, since other languages put words in
+another order. ``make messages`` collects what is marked into the catalogs of ``locale``.
+"""
+
+from __future__ import annotations
+
+import gettext as catalogs
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"})
+"""Every language by its code, by the name that it has for itself; English first."""
+ENGLISH = next(iter(LANGUAGES))
+FOLDER = Path(__file__).parent / "locale"
+
+_Source = Callable[[], str | None]
+_SPOKEN: ContextVar[str | None] = ContextVar("language", default=None)
+_SOURCES: list[_Source] = []
+
+
+class Text(str):
+    """A text in English that can be said in another language, also when it is part of a result.
+
+    It is a `str`: what does not know of languages has the English text.
+
+    Parameters
+    ----------
+    one : str
+        English, with what it leaves open by name in braces, as `str.format` reads it.
+    values : mapping
+        What is put there; a `Text` is said in the same language.
+    many : str
+        English for any number but one; empty where the text has no number.
+    number : int or None
+        That number, for ``n`` in the text.
+    said : mapping of str to str
+        The text by language, where it does not come from a catalog.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If a name is missing in the values, or the braces do not match.
+    """
+
+    __slots__ = ("_many", "_number", "_one", "_said", "_values")
+
+    _one: str
+    _many: str
+    _number: int | None
+    _values: Mapping[str, Any]
+    _said: Mapping[str, str]
+
+    def __new__(
+        cls,
+        one: str,
+        values: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        many: str = "",
+        number: int | None = None,
+        said: Mapping[str, str] = MappingProxyType({}),
+    ) -> Text:
+        """Make the text, in English."""
+        values = {"n": number, **values} if number is not None else dict(values)
+        text = super().__new__(cls, _filled(many if many and number != 1 else one, values))
+        text._one, text._many, text._number = one, many, number
+        text._values, text._said = values, dict(said)
+        return text
+
+    def __reduce__(self) -> tuple[Callable[..., Text], tuple[Any, ...]]:
+        """Go to another process with everything that another language needs."""
+        return _text, (self._one, self._values, self._many, self._number, self._said)
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language; in English where its catalog lacks the text."""
+        if language == ENGLISH:
+            return str.__str__(self)
+        if self._said:
+            template = self._said.get(language) or self._one
+        elif self._many:
+            number = cast(int, self._number)
+            template = _catalog(language).ngettext(self._one, self._many, number)
+        else:
+            # Of an empty text, a catalog has its own header.
+            template = self._one and _catalog(language).gettext(self._one)
+        values = {
+            name: value.in_language(language) if isinstance(value, Text) else value
+            for name, value in self._values.items()
+        }
+        return _filled(template, values)
+
+
+def _text(
+    one: str,
+    values: Mapping[str, Any],
+    many: str,
+    number: int | None,
+    said: Mapping[str, str],
+) -> Text:
+    return Text(one, values, many=many, number=number, said=said)
+
+
+def _filled(template: str, values: Mapping[str, Any]) -> str:
+    return template.format_map(values) if values or "{" in template else template
+
+
+def lazy_gettext(template: str, /, **values: Any) -> Text:
+    """Mark a text of a result or an error, which is said when it is shown.
+
+    Parameters
+    ----------
+    template : str
+        In English, with names in braces for the values, which may have a format:
+        ``"{share:.0%} of {rows} rows"``.
+    **values
+        By those names.
+    """
+    return Text(template, values)
+
+
+def lazy_ngettext(one: str, many: str, n: int, /, **values: Any) -> Text:
+    """Mark a text of a result or an error that has a number, ``n`` in the text."""
+    return Text(one, values, many=many, number=n)
+
+
+def gettext(template: str, /, **values: Any) -> str:
+    """Mark a text, and say it in the current language; see `lazy_gettext`."""
+    return Text(template, values).in_language(current())
+
+
+def ngettext(one: str, many: str, n: int, /, **values: Any) -> str:
+    """Mark a text that has a number, ``n`` in it, and say it in the current language."""
+    return Text(one, values, many=many, number=n).in_language(current())
+
+
+def translated(text: str) -> str:
+    """Return a text in the current language; one that is not marked as it stands."""
+    return text.in_language(current()) if isinstance(text, Text) else text
+
+
+def of_languages(said: Mapping[str, str]) -> Text:
+    """Return the text of a data file, which holds every language itself.
+
+    Parameters
+    ----------
+    said : mapping of str to str
+        By language; English is needed.
+    """
+    templates = {language: _escaped(text) for language, text in said.items()}
+    return Text(templates[ENGLISH], said=templates)
+
+
+def joined(separator: str, parts: Iterable[str]) -> Text:
+    """Join texts so that each is still said in the language of who is asking."""
+    values = {f"part{i}": part for i, part in enumerate(parts)}
+    return Text(_escaped(separator).join(f"{{{name}}}" for name in values), values)
+
+
+def sentences(parts: Iterable[str]) -> Text:
+    """Join whole sentences, those that are not empty, as each language does."""
+    kept = [part for part in parts if part]
+    if not kept:
+        return Text("")
+    whole = joined("", kept[:1])
+    for part in kept[1:]:
+        # A text of its own, since Chinese has no space between sentences.
+        whole = lazy_gettext("{before} {after}", before=whole, after=part)
+    return whole
+
+
+def listed(parts: Iterable[str], *, last: str = "and") -> Text:
+    """Return a list in words: ``a, b and c``.
+
+    Parameters
+    ----------
+    parts : iterable of str
+    last : {"and", "or"}
+
+    Raises
+    ------
+    ValueError
+        If there are no parts.
+    """
+    *begin, end = parts
+    if not begin:
+        return joined("", [end])
+    before, *others = begin
+    for part in others:
+        before = lazy_gettext("{before}, {after}", before=before, after=part)
+    if last == "or":
+        return lazy_gettext("{before} or {after}", before=before, after=end)
+    return lazy_gettext("{before} and {after}", before=before, after=end)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def current() -> str:
+    """Return the code of the language that texts are to be said in."""
+    spoken = _SPOKEN.get()
+    if spoken is not None:
+        return spoken
+    found = (source() for source in _SOURCES)
+    return next((language for language in found if language is not None), ENGLISH)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Say texts in a language while the block runs, in this thread.
+
+    Raises
+    ------
+    ValueError
+        If there is no such language.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"language is one of {', '.join(LANGUAGES)}, not {language!r}")
+    token = _SPOKEN.set(language)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(token)
+
+
+def ask(source: _Source) -> None:
+    """Have `current` ask whoever knows which language is spoken.
+
+    A page of the app runs in a new thread each time, in parts, and its buttons before it: what
+    knows its visitor is asked, in place of being told at each of these places.
+
+    Parameters
+    ----------
+    source : callable
+        The code of a language, or None where it does not know; must not fail.
+    """
+    if source not in _SOURCES:
+        _SOURCES.append(source)
+
+
+def nearest(tags: str) -> str | None:
+    """Return the first language that a browser or an environment asks for and Isoflop has.
+
+    Parameters
+    ----------
+    tags : str
+        Such as ``"zh-CN,zh;q=0.9,en;q=0.8"`` or ``"zh_CN.UTF-8"``; in the order of preference.
+    """
+    for tag in tags.split(","):
+        code = tag.strip().replace("_", "-").partition("-")[0].partition(";")[0].lower()
+        if code in LANGUAGES:
+            return code
+    return None
+
+
+@cache
+def _catalog(language: str) -> catalogs.NullTranslations:
+    return catalogs.translation("isoflop", FOLDER, [language], fallback=True)
