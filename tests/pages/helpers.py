@@ -83,7 +83,8 @@ def metrics(at: AppTest) -> dict[str, str]:
 
 def figures(at: AppTest) -> list[dict[str, Any]]:
     """Return the charts as the browser gets them: data, layout, toolbar and words."""
-    return [json.loads(chart.proto.bytes) for chart in at.get("bidi_component")]
+    drawn = (chart.proto.bytes for chart in at.get("bidi_component"))
+    return [json.loads(figure) for figure in drawn if figure]
 
 
 def trace_names(figure: dict[str, Any]) -> list[str]:

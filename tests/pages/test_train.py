@@ -554,7 +554,7 @@ def test_another_persons_runs_are_not_there(ladder, monkeypatch):
         write_sharing(run.sharing_path, Sharing(owner="browser:anna", owner_name="Anna"))
     at = open_page(run=ladder.id)
     assert "There is no run" in at.error[0].value
-    assert "Earlier runs" not in [entry.value for entry in at.subheader]
+    assert "Earlier runs" not in [entry.value for entry in at.header]
 
 
 def test_own_texts_are_off_with_uploads(root, monkeypatch):

@@ -19,11 +19,38 @@ from isoflop.planning import (
     load_accelerators,
 )
 from isoflop.planning.budget import model_flop_per_s
-from isoflop.ui import inputs, messages, option_inputs
+from isoflop.ui import address, inputs, messages, option_inputs
 from isoflop.units import DAY_S, accelerator_time, format_quantity
 
 DEFAULT_COUNT = 512
 DEFAULT_TIME_S = 30 * DAY_S
+
+
+AMOUNTS = {
+    "hardware": ("time", inputs.TIME),
+    "flop": ("flop", inputs.COMPUTE),
+    "money": ("money", inputs.MONEY),
+}
+"""What there is how much of, by the kind of a budget: parameter of the address, and its kind."""
+
+
+def steps() -> None:
+    """Draw two buttons that make the budget smaller or larger, for where its controls are away."""
+    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
+        for label, sign, is_up in (("Smaller budget", "remove", False), ("Larger budget", "add", True)):
+            st.button(
+                label,
+                icon=f":material/{sign}:",
+                key=f"steps.{sign}",
+                on_click=_step,
+                args=(is_up,),
+                width="stretch",
+            )
+
+
+def _step(is_up: bool) -> None:
+    key, kind = AMOUNTS[st.session_state.get("budget", "hardware")]
+    inputs.step(key, kind, is_up=is_up)
 
 
 def budget_and_size() -> tuple[Accelerator, Budget, float | None]:
@@ -133,7 +160,10 @@ def own(owner: type, name: str, *, key: str, default: float, kind: inputs.Quanti
     label = f"My own {entry.label[0].lower()}{entry.label[1:]}"
     # A link holds a figure only where it is one's own; one that cannot be read is none.
     is_given = _can_be_read(st.query_params.get(key, ""), kind)
-    if not option_inputs.toggle(label, key=f"own.{key}", default=is_given, help=entry.help):
+    if not inputs.switch(
+        label, key=f"own.{key}", default=False, help=entry.help, is_asked=is_given
+    ):
+        address.write(key, ())
         return None
     return option_inputs.quantity(owner, name, key=key, default=default, kind=kind)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from isoflop.plot import axes
 from isoflop.tables import LossTable, family_names, list_datasets
 from isoflop.tables.simulated import SimulationOptions
 from isoflop.ui import (
+    address,
     enter,
     inputs,
     messages,
@@ -74,12 +76,12 @@ def fit_choice() -> FitChoice:
     IsoflopError
         If the table cannot be had, or a typed formula is not a law.
     """
-    st.subheader("Data", anchor=False)
+    st.header("Data", anchor=False)
     table = table_input()
     whole = resolve.table(table)
     families = family_input(whole)
     chosen_rows = resolve.rows_of(whole, families)
-    st.subheader("Law", anchor=False)
+    st.header("Law", anchor=False)
     law_key, formula, column, parameters = law_inputs(chosen_rows)
     choice = FitChoice(
         table=table,
@@ -254,7 +256,7 @@ def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
     else:
         fit = published[chosen.removeprefix(PUBLISHED_PREFIX)]
         st.caption(messages.plain(f"{fit.source}. Fitted to {fit.data}."))
-    inputs.write_address(PARAMETERS, parameters)
+    address.write(PARAMETERS, parameters)
     return chosen, formula, column, parameters
 
 
@@ -294,10 +296,15 @@ def formula_input(source: LossTable) -> tuple[str, tuple[str, ...]]:
     parameters : tuple of str
         Names in it that are parameters, though they read like a column.
     """
-    if _DECLARED not in st.session_state or inputs.came_back():
+    if _DECLARED not in st.session_state or address.is_anew():
         st.session_state[_DECLARED] = tuple(st.query_params.get_all(PARAMETERS))
-    _formula_field(source)
-    formula = str(st.session_state.get("formula") or law_for_role("default").formula)
+    usual = law_for_role("default").formula
+    inputs.text_of("formula", usual)
+    _formula_field(source, usual)
+    formula = str(st.session_state.get("formula") or usual)
+    with suppress(FormulaError):  # which whoever makes a law of it says
+        parse(formula)
+        address.write("formula", () if formula == usual else (formula,))
     return formula, _declared(formula)
 
 
@@ -311,15 +318,15 @@ def _declared(formula: str) -> tuple[str, ...]:
 
 
 @st.fragment
-def _formula_field(source: LossTable) -> None:
+def _formula_field(source: LossTable, usual: str) -> None:
     """Preview the formula while it is typed; the page follows when it is applied."""
     if st.session_state.pop(_APPLIED, False):
         st.rerun()
     text = st.text_input(
         "Formula",
-        value=law_for_role("default").formula,
+        value=usual,
         key="formula",
-        bind="query-params",
+        persist_state="session",
         live="300ms",
         max_chars=500,
         help="N, D, C, the table's columns and its file's headers are inputs; every other name is "

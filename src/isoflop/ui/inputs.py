@@ -2,7 +2,7 @@
 
 Every input takes the name of its parameter in the address as ``key``, so that the link reproduces
 the view. The browser is the only one to enforce what a widget offers; every value that arrives is
-checked again here, and junk falls back to the default.
+checked again here; junk falls back to the default and leaves the address.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.delta_generator import DeltaGenerator
 
-from isoflop.errors import UnitError
-from isoflop.ui import messages
+from isoflop.errors import IsoflopError, UnitError
+from isoflop.ui import address, messages
 from isoflop.units import (
     DAY_S,
     HOUR_S,
@@ -29,6 +30,7 @@ from isoflop.units import (
 )
 
 Choice = TypeVar("Choice", bound=str)
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +242,9 @@ def quantity(
 ) -> float:
     """Draw a slider with the typed value beside it, and return the value.
 
-    The typed text is what the address holds; the slider follows it and writes it. Text that cannot
-    be read is explained below the input, and the last good value stays in use. Empty text stands
-    for the default.
+    The slider follows the typed text and writes it. Text that cannot be read is explained below the
+    input, and the last good value stays in use and in the address. Empty text stands for the
+    default.
 
     Parameters
     ----------
@@ -260,12 +262,9 @@ def quantity(
     slider_key, good_key = f"_{key}.slider", f"_{key}.good"
     row = st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
     first = kind.write(default) if is_default_fixed else ""
-    text = _text_of(key, first)
-    if text and text.strip():
-        value, problem = _read(text, kind, st.session_state.get(good_key, default))
-    else:
-        value, problem = default, None
-    st.session_state[good_key] = value
+    good, problem = _accepted(text_of(key, first), kind, st.session_state.get(good_key, ""))
+    value = kind.read(good) if good else default
+    st.session_state[good_key] = good
     is_moved = st.session_state.get(slider_key) != value
     if is_moved:  # what is set is sent, and redrawn
         st.session_state[slider_key] = value
@@ -286,14 +285,15 @@ def quantity(
         value=first,
         placeholder=kind.label(default),
         key=key,
-        bind="query-params",
         label_visibility="collapsed",
         width=TYPED_PX,
+        persist_state="session",
     )
     if problem:
         st.caption(f":red[{messages.plain(problem.summary)} {messages.plain(problem.hint)}]")
-    elif text and text.strip() and (taken := kind.taken_for(text)):
+    elif good and (taken := kind.taken_for(good)):
         st.caption(f"Read as {messages.plain(taken)}.")
+    address.write(key, () if good in ("", first) else (good,))
     return value
 
 
@@ -303,22 +303,41 @@ def _on_slider(kind: Quantity, value: float) -> list[float]:
     return sorted(by_label.values())
 
 
-def _text_of(key: str, first: str) -> str | None:
-    """Return what the typed input will hold, which the slider before it follows."""
-    if key not in st.session_state or came_back():  # the address is opened, or gone back to
-        return st.query_params.get(key, first)
-    held: str | None = st.session_state[key]
-    if held != first and key not in st.query_params:  # on a page come to from another
+def step(key: str, kind: Quantity, *, is_up: bool) -> None:
+    """Move a quantity to its slider's next stop, or the one before; for a widget's callback."""
+    held = st.session_state.get(f"_{key}.slider")
+    if held is None:
+        return
+    further = [stop for stop in kind.stops if (stop > held if is_up else stop < held)]
+    if further:
+        st.session_state[key] = kind.write(further[0] if is_up else further[-1])
+
+
+def text_of(key: str, first: str) -> str:
+    """Return what a typed input is about to hold, and see to it that it does."""
+    held = st.session_state.get(key)
+    if address.is_opened(key):
+        asked = st.query_params.get(key, first)
+        if asked != first or held is not None:
+            st.session_state[key] = asked
+        return asked
+    if held and held != first and key not in st.query_params:  # on a page come to from another
         st.session_state[key] = held
-    return held
+    return held or ""
 
 
-def _read(text: str, kind: Quantity, last_good: float) -> tuple[float, UnitError | None]:
-    """Return what the text says, or the last good value and what is wrong with the text."""
+def _accepted(text: str, kind: Quantity, last_good: str) -> tuple[str, UnitError | None]:
+    """Return the text if it can be read, else the last good one and what is wrong with it."""
+    if not text.strip():
+        return "", None
     try:
-        return kind.read(text), None
+        kind.read(text)
     except UnitError as problem:
-        return last_good, problem
+        with suppress(UnitError):
+            kind.read(last_good)
+            return last_good, problem
+        return "", problem
+    return text, None
 
 
 def _copy_slider_to_text(slider_key: str, text_key: str, kind: Quantity) -> None:
@@ -392,7 +411,7 @@ def choice(
     if chosen not in options:
         chosen = default
     is_implied = chosen == default and (is_default_fixed or not _is_named(key))
-    write_address(key, () if is_implied else (chosen,))
+    address.write(key, () if is_implied else (chosen,))
     return chosen
 
 
@@ -419,14 +438,206 @@ def several(
         persist_state="session",
     )
     kept = tuple(option for option in options if option in set(chosen or options))
-    write_address(key, () if list(kept) == first else kept)
+    address.write(key, () if list(kept) == first else kept)
     return () if len(kept) == len(options) else kept
+
+
+def few(
+    label: str,
+    options: Mapping[Choice, str],
+    *,
+    key: str,
+    default: Sequence[Choice],
+    help: str,
+    most: int | None = None,
+) -> tuple[Choice, ...]:
+    """Draw a list of which some are chosen, and return those; the default where none is.
+
+    Parameters
+    ----------
+    label, help : str
+    options : mapping of str to str
+        What a person reads, by value; the address holds the value.
+    key : str
+        Parameter of the address.
+    default : sequence of str
+    most : int, optional
+        That may be chosen.
+    """
+    first = [value for value in options if value in default]
+    asked = _to_choose(key, options, st.session_state.get(key), first)
+    if asked:
+        st.session_state[key] = asked[:most]
+    picked = st.multiselect(
+        label,
+        list(options),
+        default=first,
+        format_func=lambda value: options.get(value, value),
+        max_selections=most,
+        key=key,
+        help=help,
+        persist_state="session",
+    )
+    kept = [value for value in options if value in picked] or first
+    address.write(key, () if kept == first else kept)
+    return tuple(default if kept == first else kept)
+
+
+def tabs(
+    labels: Mapping[str, str], *, key: str, default: str | None = None
+) -> tuple[str, DeltaGenerator]:
+    """Draw tabs, and return the name of the one that is open and its place.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        What a person reads, by name; the address holds the name. A link that holds the label, in
+        any case and with spaces, is followed too.
+    key : str
+        Parameter of the address.
+    default : str, optional
+        Open at first; the first unless given.
+    """
+    first, memory = default or next(iter(labels)), f"{key}.open"
+    held = opened_tab(key) or first
+    if st.session_state.pop(f"{key}.wanted", False):
+        st.session_state[key] = labels[held]
+    elif address.is_opened(key) or st.session_state[key] not in labels.values():
+        name = (_asked(key, labels) or [first if address.is_anew() else held])[-1]
+        if name != first or key in st.session_state:
+            st.session_state[key] = labels[name]
+    drawn = st.tabs(list(labels.values()), default=labels[first], key=key, on_change="rerun")
+    shown = dict(zip(labels, drawn, strict=True))
+    opened = next((name for name, tab in shown.items() if tab.open), first)
+    st.session_state[memory] = opened
+    address.write(key, () if opened == first else (opened,))
+    return opened, shown[opened]
+
+
+def opened_tab(key: str) -> str | None:
+    """Return the name of the tab that is open, or was when its page was shown last."""
+    held: str | None = st.session_state.get(f"{key}.open")
+    return held
+
+
+def open_tab(key: str, name: str) -> None:
+    """Let a tab be open when the page runs next; for a widget's callback."""
+    st.session_state[f"{key}.open"] = name
+    st.session_state[f"{key}.wanted"] = True
+
+
+def switch(label: str, *, key: str, default: bool, help: str, is_asked: bool = False) -> bool:
+    """Draw a switch and return whether it is on.
+
+    Parameters
+    ----------
+    label, help : str
+    key : str
+        Parameter of the address.
+    default : bool
+    is_asked : bool
+        Whether the address asks for it to be on, where it does not name the switch.
+    """
+    if address.is_opened(key):
+        said = st.query_params.get(key, "").lower()
+        asked = {"true": True, "false": False}.get(said, is_asked or default)
+        if asked != default or address.is_anew():
+            st.session_state[key] = asked
+    is_on = st.toggle(label, value=default, key=key, help=help, persist_state="session")
+    address.write(key, () if is_on == default else (str(is_on).lower(),))
+    return is_on
+
+
+def text(
+    label: str,
+    *,
+    key: str,
+    read: Callable[[str], Read],
+    help: str | None,
+    default: str = "",
+    is_long: bool = False,
+    **look: Any,
+) -> Read:
+    """Draw a field of text, and return what is read of it; the address holds what can be read.
+
+    Parameters
+    ----------
+    label, help : str
+    key : str
+        Parameter of the address.
+    read : callable
+        Raises an IsoflopError for what is not accepted.
+    default : str
+    is_long : bool
+        Whether it has several lines.
+    look : object
+        More of the widget's own parameters.
+
+    Raises
+    ------
+    IsoflopError
+        As raised by ``read``.
+    """
+    text_of(key, default)
+    draw = st.text_area if is_long else st.text_input
+    typed = draw(label, value=default, key=key, help=help, persist_state="session", **look) or ""
+    try:
+        found = read(typed)
+    except IsoflopError:
+        if typed in st.query_params.get_all(key):
+            address.write(key, ())
+        raise
+    address.write(key, () if typed == default else (typed,))
+    return found
+
+
+def number(
+    label: str,
+    low: float,
+    high: float,
+    default: float,
+    *,
+    key: str,
+    help: str | None = None,
+    step: float | None = None,
+    is_slider: bool = False,
+) -> float:
+    """Draw a field, or a slider, of a plain number, and return it.
+
+    Parameters
+    ----------
+    label, help : str
+    low, high, default : float
+        Whole numbers for a whole number.
+    key : str
+        Parameter of the address.
+    step : float, optional
+    is_slider : bool
+    """
+    kind = type(default)
+    if address.is_opened(key):
+        asked = _number(st.query_params.get(key, ""), kind, low, high)
+        if asked is not None or address.is_anew():
+            st.session_state[key] = default if asked is None else asked
+    draw: Callable[..., Any] = st.slider if is_slider else st.number_input
+    held = draw(label, low, high, default, step, key=key, help=help, persist_state="session")
+    value = default if held is None else held
+    address.write(key, () if value == default else (f"{value:.12g}",))
+    return float(value)
+
+
+def _number(text: str, kind: type, low: float, high: float) -> float | None:
+    """Return the number of a text; None if it is none, or out of range."""
+    try:
+        found = kind(text)
+    except ValueError:
+        return None
+    return found if low <= found <= high else None
 
 
 # --- Choices in the address ---
 #
-# Streamlit's own binding writes an option as a person reads it and drops a key that a person
-# typed, silently. A link must hold the keys that code uses, whatever the labels say by then.
+# A link holds the names that code uses, whatever the labels say by then.
 
 
 def _to_choose(
@@ -444,9 +655,9 @@ def _to_choose(
     first : list of str
         Chosen unless somebody says otherwise.
     """
-    is_back = came_back()
-    if held is None or is_back:  # the address is opened, or gone back to
-        return _asked(key, options) or (first if is_back else None)
+    is_anew = address.is_anew()
+    if held is None or is_anew:  # the address is opened, or gone back to
+        return _asked(key, options) or (first if is_anew else None)
     kept = [value for value in options if value in held]
     if len(kept) < len(held):  # of another table, perhaps
         return kept or first
@@ -463,7 +674,7 @@ def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
     values: dict[str, Choice] = {label: value for value, label in options.items()}
     values |= {value: value for value in options}
     asked = st.query_params.get_all(key)
-    unknown = [text for text in asked if text not in values]
+    unknown = [text for text in asked if _value(text, values) is None]
     if unknown:
         st.warning(
             f"The address asks for {messages.plain(key)} = "
@@ -471,28 +682,20 @@ def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
             f"{'the others are' if len(unknown) < len(asked) else 'the default is'} shown.",
             icon=":material/link_off:",
         )
-    return [values[text] for text in asked if text in values]
+    return [found for text in asked if (found := _value(text, values)) is not None]
+
+
+def _value(text: str, values: Mapping[str, Choice]) -> Choice | None:
+    """Return what an address means by a text: a value, or a label of today or of before.
+
+    Values that are names are made from the label that they had at first.
+    """
+    return values.get(text, values.get(text.lower().replace(" ", "-")))
 
 
 def _is_named(key: str) -> bool:
     """Say whether the address names a key, or did on the page that the person comes from."""
     memory = f"named.{key}"
-    is_kept = not came_back() and bool(st.session_state.get(memory))
+    is_kept = not address.is_anew() and bool(st.session_state.get(memory))
     st.session_state[memory] = is_named = is_kept or key in st.query_params
     return is_named
-
-
-def came_back() -> bool:
-    """Return whether the browser's back or forward button brought the address."""
-    context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
-
-
-def write_address(key: str, values: Sequence[str]) -> None:
-    """Let the address hold these values; nothing for the default."""
-    if st.query_params.get_all(key) == list(values):
-        return
-    if values:
-        st.query_params[key] = values
-    else:
-        del st.query_params[key]

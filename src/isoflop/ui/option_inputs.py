@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-import streamlit as st
-
 from isoflop.options import Option, option
 from isoflop.ui import inputs
 from isoflop.ui.inputs import Quantity
@@ -93,12 +91,7 @@ def quantity(
 def switch(owner: type, name: str, *, key: str) -> bool:
     """Draw a switch for an option that is on or off, bound to the address."""
     entry = option(owner, name)
-    return toggle(entry.label, key=key, default=entry.default, help=entry.help)
-
-
-def toggle(label: str, *, key: str, default: bool, help: str) -> bool:
-    """Draw a switch bound to the address."""
-    return st.toggle(label, value=default, key=key, help=help, bind="query-params")
+    return inputs.switch(entry.label, key=key, default=entry.default, help=entry.help)
 
 
 def _help(entry: Option, note: str) -> str:

@@ -17,7 +17,7 @@ from isoflop.tables.prepare import (
     preparation_to_text,
     prepare,
 )
-from isoflop.ui import messages
+from isoflop.ui import address, messages
 from isoflop.ui.caching import MAX_TABLES, kept
 from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX
 
@@ -40,9 +40,11 @@ _default = kept(default_preparation, max_entries=MAX_TABLES)
 def of(table_id: str, full: LossTable) -> Preparation:
     """Return what is done to a table in this session; at first, what the link says."""
     held: dict[str, Preparation] = st.session_state.setdefault(_HELD, {})
-    if not st.session_state.get(_READ):
+    if address.is_opened(_READ):
         st.session_state[_READ] = True
         asked = st.query_params.get(PARAMETER, "")
+        if address.is_anew():
+            held.pop(table_id, None)
         if asked:
             try:
                 held[table_id] = preparation_from_text(asked)
@@ -121,11 +123,8 @@ def without(table_id: str, full: LossTable, is_left_away: Callable[[Exclusion], 
 
 def _mirror(preparation: Preparation, usual_one: Preparation) -> None:
     text = "" if preparation == usual_one else preparation_to_text(preparation) or "{}"
-    if not text or len(text) > MAX_TEXT_CHARACTERS:
-        if PARAMETER in st.query_params:
-            del st.query_params[PARAMETER]
-    elif st.query_params.get(PARAMETER) != text:
-        st.query_params[PARAMETER] = text
+    is_short = 0 < len(text) <= MAX_TEXT_CHARACTERS
+    address.write(PARAMETER, (text,) if is_short else ())
 
 
 _prepare = kept(prepare, max_entries=MAX_TABLES, spinner="Preparing the table")

@@ -12,7 +12,7 @@ from isoflop.fitting.weights import is_spread, spread_columns
 from isoflop.laws import Law, ParamBounds, plain_bounds, read_bounds
 from isoflop.options import option
 from isoflop.tables import LossTable
-from isoflop.ui import inputs, messages, option_inputs
+from isoflop.ui import address, inputs, messages, option_inputs
 
 ALIKE = "none"
 """Value of the choice of a column of weights where there is none."""
@@ -66,21 +66,15 @@ def param_inputs(law: Law) -> dict[str, object]:
 
 def _field(name: str, help: str) -> Sequence[ParamBounds]:
     """Draw the field of one parameter, bound to the address."""
-    key = f"param.{name}"
-    held = st.session_state.get(key)
-    if held and key not in st.query_params:  # on a page come to from another
-        st.session_state[key] = held
-    text = st.text_input(
-        messages.plain(name),
-        value="",
-        placeholder="free",
-        key=key,
-        bind="query-params",
-        help=help or None,
-        max_chars=60,
-    )
     try:
-        return read_bounds(f"{name}={text}") if text and text.strip() else ()
+        return inputs.text(
+            messages.plain(name),
+            key=f"param.{name}",
+            read=lambda text: read_bounds(f"{name}={text}") if text.strip() else (),
+            help=help or None,
+            placeholder="free",
+            max_chars=60,
+        )
     except UnitError as problem:
         st.caption(f":red[{messages.plain(problem.summary)} The parameter is left free.]")
         return ()
@@ -90,7 +84,7 @@ def _positive_input(law: Law) -> tuple[str, ...]:
     """Draw which parameters of a typed law are positive."""
     entry = option(FitOptions, "positive")
     kept = [name for name in st.query_params.get_all("positive") if name in law.param_names]
-    if "positive" not in st.session_state or inputs.came_back():
+    if "positive" not in st.session_state or address.is_anew():
         st.session_state["positive"] = kept
     st.session_state["positive"] = [
         name for name in st.session_state["positive"] if name in law.param_names
@@ -104,7 +98,7 @@ def _positive_input(law: Law) -> tuple[str, ...]:
         help=entry.help,
         persist_state="session",
     )
-    inputs.write_address("positive", tuple(chosen or ()))
+    address.write("positive", tuple(chosen or ()))
     return tuple(chosen or ())
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from streamlit import config as settings
 from streamlit.navigation.page import Page
 
 from isoflop.data import app_root
 from isoflop.errors import SettingError
-from isoflop.ui import jobs, messages, views, visitor
+from isoflop.ui import address, frame, jobs, messages, views, visitor
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
@@ -136,10 +141,31 @@ def _ask_to_log_in() -> None:
     st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
 
 
+def _about() -> str:
+    """Say in Markdown what this is, where help is, and who asks."""
+    who = visitor.actor()
+    return (
+        f"**Isoflop {version('isoflop')}** fits neural scaling laws and says how far to believe "
+        "them.\n\nNew here? Take the [tour](tour). For programs there is an [API](api/docs).\n\n"
+        f"You are {messages.plain(who.name)}, here `{who.id}`."
+    )
+
+
 def info(key: str) -> PageInfo:
     """Return the page of a key."""
     (found,) = (one for one in PAGES if one.key == key)
     return found
+
+
+def routes() -> list[Route]:
+    """Return where the front page's own name leads: Streamlit serves it at the root alone."""
+    base = str(settings.get_option("server.baseUrlPath")).strip("/")
+    return [Route(f"/{base}/{PAGES[0].key}".replace("//", "/"), _to_front)]
+
+
+def _to_front(request: Request) -> Response:
+    """Send the browser to the front page, with what the address says of its view."""
+    return RedirectResponse("./" + (f"?{request.url.query}" if request.url.query else ""))
 
 
 def link(key: str, view: Mapping[str, str]) -> str:
@@ -163,10 +189,7 @@ def page(key: str) -> Iterator[PageInfo]:
         page_icon=ASSETS / "icon.svg",
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
-        menu_items={
-            "About": "**Isoflop** fits neural scaling laws and says how far to believe them."
-            f"\n\nYou are {messages.plain(visitor.actor().name)}, here `{visitor.actor().id}`."
-        },
+        menu_items={"About": _about()},
     )
     st.html(ASSETS / "style.css")
     jobs.open_page()
@@ -174,9 +197,11 @@ def page(key: str) -> Iterator[PageInfo]:
         messages.forget_callback_failure()
     st.session_state[_SHOWN_PAGE] = key
     views.open_page(key)
+    frame.show(key, f"{opened.title}: {opened.help}")
     messages.show_callback_failure()
     messages.show_what_was_left()
     with messages.boundary():
         yield opened
     views.note()
+    address.settled()
     jobs.leave_unwanted()

@@ -40,6 +40,8 @@ class Chart {
     this.host = document.createElement("div")
     this.host.className = "isoflop-chart"
     this.host.setAttribute("role", "figure")
+    this.host.setAttribute("aria-label", "A chart that is still to be drawn")
+    this.host.setAttribute("aria-busy", "true")
     this.title = document.createElement("p")
     this.plot = document.createElement("div")
     this.host.append(this.title, this.plot)
@@ -85,6 +87,7 @@ class Chart {
       this.text.replaceAll(INK, JSON.stringify(this.theme.ink))
     )
     this.host.setAttribute("aria-label", alt)
+    this.host.removeAttribute("aria-busy")
     this.title.textContent = title
     this.height = layout.height
     window.Plotly.react(

@@ -132,7 +132,7 @@ def _table(found: Approaches) -> None:
 
 
 def _profiles(found: Approaches) -> None:
-    st.subheader("IsoFLOP profiles", anchor=False)
+    st.header("IsoFLOP profiles", anchor=False)
     _why_not(found["profiles"].refusal)
     try:
         panels.drawn(plot.isoflop_profiles(found, theme=APP), key="compare.profiles")
@@ -153,7 +153,7 @@ def _profiles(found: Approaches) -> None:
 
 
 def _envelope(found: Approaches) -> None:
-    st.subheader("Envelope", anchor=False)
+    st.header("Envelope", anchor=False)
     _why_not(found["envelope"].refusal)
     panels.drawn(plot.envelope(found, theme=APP), key="compare.envelope")
 

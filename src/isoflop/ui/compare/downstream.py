@@ -96,13 +96,13 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
     st.markdown(messages.plain(source))
     left, right = panels.side_by_side()
     with left:
-        st.subheader("From compute to accuracy", anchor=False)
+        st.header("From compute to accuracy", anchor=False)
         panels.drawn(plot.downstream(found, theme=APP), key="compare.both")
     with right:
-        st.subheader("From loss to accuracy", anchor=False)
+        st.header("From loss to accuracy", anchor=False)
         panels.drawn(plot.metric_of_loss(found, theme=APP), key="compare.second")
     messages.notices(list(downstream_notices(found)))
-    st.subheader("Largest decade, held out", anchor=False)
+    st.header("Largest decade, held out", anchor=False)
     panels.drawn(plot.metric_held_out(held, theme=APP), key="compare.proof")
     _each_run(held)
 

@@ -174,10 +174,10 @@ def _reasons(groups: tuple[Group, Group]) -> Mapping[str, str]:
     """Draw a field for each mismatch, and return what was written."""
     given: dict[str, str] = {}
     for mismatch in mismatches(groups):
-        given[mismatch.aspect] = st.text_input(
+        given[mismatch.aspect] = inputs.text(
             f"Why the {ASPECTS[mismatch.aspect]} does no harm here",
             key=f"compare.why.{mismatch.aspect}",
-            bind="query-params",
+            read=str,
             placeholder="Without a reason the two are not compared",
             help=f"{mismatch.text} {WHY[mismatch.aspect]}",
             max_chars=200,

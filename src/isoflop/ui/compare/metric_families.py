@@ -57,12 +57,12 @@ def show(table: LossTable, metric: str) -> None:
     chosen = _chosen_families(found)
     left, right = panels.side_by_side()
     with left:
-        st.subheader("Families, each with its offset", anchor=False)
+        st.header("Families, each with its offset", anchor=False)
         panels.drawn(
             plot.metric_by_family(found, families=chosen, theme=APP), key="compare.by-family"
         )
     with right:
-        st.subheader("Largest of each family, held out", anchor=False)
+        st.header("Largest of each family, held out", anchor=False)
         panels.drawn(plot.metric_held_out(held, theme=APP), key="compare.proof")
     messages.notices(list(family_curve_notices(found)))
     _offsets(found)
@@ -85,17 +85,15 @@ def _reference() -> Fit:
 
 
 def _chosen_families(found: FamilyCurves) -> list[str]:
-    first = list(found.by_size()[:N_FIRST])
-    picked = st.multiselect(
+    chosen = inputs.few(
         "Families to draw",
-        list(found.families),
-        default=first,
-        max_selections=MAX_FAMILIES,
+        {name: name for name in found.families},
         key="compare.drawn",
-        bind="query-params",
+        default=found.by_size()[:N_FIRST],
         help="All of them are fitted together.",
+        most=MAX_FAMILIES,
     )
-    return [name for name in picked if name in found.families] or first
+    return list(chosen)
 
 
 def _offsets(found: FamilyCurves) -> None:

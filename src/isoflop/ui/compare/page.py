@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from isoflop.ui import messages
+from isoflop.ui import inputs, messages
 from isoflop.ui.compare import approaches as compare_approaches
 from isoflop.ui.compare import backtest as compare_backtest
 from isoflop.ui.compare import downstream as compare_downstream
@@ -17,15 +17,23 @@ from isoflop.ui.compare import view as compare_view
 from isoflop.ui.compare.view import View
 from isoflop.ui.data import understood
 
-SECTIONS: dict[str, Callable[[View], None]] = {
-    "Laws": compare_laws.show,
-    "Families": compare_families.show,
-    "Published fits": compare_published.show,
-    "Compute-optimal size": compare_approaches.show,
-    "Downstream": compare_downstream.show,
-    "Backtest": lambda _shown: compare_backtest.show(),
+SECTIONS = {
+    "laws": "Laws",
+    "families": "Families",
+    "published-fits": "Published fits",
+    "compute-optimal-size": "Compute-optimal size",
+    "downstream": "Downstream",
+    "backtest": "Backtest",
 }
-OF_LOSS = frozenset({"Laws", "Families", "Published fits", "Compute-optimal size"})
+_DRAW: dict[str, Callable[[View], None]] = {
+    "laws": compare_laws.show,
+    "families": compare_families.show,
+    "published-fits": compare_published.show,
+    "compute-optimal-size": compare_approaches.show,
+    "downstream": compare_downstream.show,
+    "backtest": lambda _shown: compare_backtest.show(),
+}
+OF_LOSS = frozenset({"laws", "families", "published-fits", "compute-optimal-size"})
 """Sections that need a table with losses."""
 
 
@@ -34,11 +42,9 @@ def show() -> None:
     with st.sidebar:
         shown = compare_view.view()
     understood.show(shown.choice.id)
-    tabs = st.tabs(list(SECTIONS), key="compare", on_change="rerun", bind="query-params")
-    for tab, (name, draw) in zip(tabs, SECTIONS.items(), strict=True):
-        if tab.open:
-            with tab, messages.boundary():
-                if name in OF_LOSS and "loss" not in shown.table.included():
-                    st.info("This table holds no losses. Its accuracies are under *Downstream*.")
-                else:
-                    draw(shown)
+    name, tab = inputs.tabs(SECTIONS, key="compare")
+    with tab, messages.boundary():
+        if name in OF_LOSS and "loss" not in shown.table.included():
+            st.info("This table holds no losses. Its accuracies are under *Downstream*.")
+        else:
+            _DRAW[name](shown)

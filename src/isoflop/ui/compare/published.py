@@ -73,18 +73,16 @@ def _chosen(found: PublishedComparison) -> list[str]:
     """Draw which fits are drawn, and return them."""
     known = found.evaluated
     first = list(found.closest or known)[:N_FIRST]
-    picked = st.multiselect(
+    chosen = inputs.few(
         "Published fits to draw",
-        list(known),
-        default=first,
-        format_func=lambda key: known[key].published.label if key in known else key,
-        max_selections=MAX_SHOWN,
+        {key: score.published.label for key, score in known.items()},
         key="compare.fits",
-        bind="query-params",
+        default=first,
         help="Each is drawn over the rows as it was published; by default those whose shape comes "
         "closest.",
+        most=MAX_SHOWN,
     )
-    return [key for key in picked if key in known] or first
+    return list(chosen)
 
 
 def _charts(found: PublishedComparison, chosen: list[str], column: str) -> None:

@@ -51,7 +51,7 @@ def view() -> View:
     IsoflopError
         If the table cannot be had.
     """
-    st.subheader("Data", anchor=False)
+    st.header("Data", anchor=False)
     choice = controls.table_input()
     whole = resolve.table(choice)
     families = controls.family_input(whole)

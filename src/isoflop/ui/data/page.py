@@ -10,7 +10,7 @@ import streamlit as st
 from isoflop.tables import LossTable, ReadResult
 from isoflop.tables.schema import said_count, said_loss_unit
 from isoflop.tables.shapes import THINNED
-from isoflop.ui import controls, messages, resolve, uploads
+from isoflop.ui import controls, inputs, messages, resolve, uploads
 from isoflop.ui.data import columns as data_columns
 from isoflop.ui.data import prepare as data_prepare
 from isoflop.ui.data import quality as data_quality
@@ -20,7 +20,7 @@ from isoflop.ui.data import understood
 from isoflop.ui.state import TableChoice
 from isoflop.units import counted
 
-TABS = ("Rows", "Columns", "Quality", "Sources")
+TABS = {"rows": "Rows", "columns": "Columns", "quality": "Quality", "sources": "Sources"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +51,16 @@ def show() -> None:
         shown = _shown()
     if shown is not None:
         _head(shown)
-    tabs = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
-    draw = _views(shown)
-    for tab, name in zip(tabs, TABS, strict=True):
-        if tab.open:
-            with tab, messages.boundary():
-                draw[name]()
+    name, tab = inputs.tabs(TABS, key="view")
+    with tab, messages.boundary():
+        _views(shown)[name]()
 
 
 def _shown() -> Shown:
-    st.subheader("Data", anchor=False)
+    st.header("Data", anchor=False)
     choice = controls.table_input()
     full = resolve.full_table(choice)
-    st.subheader("Rows to fit", anchor=False)
+    st.header("Rows to fit", anchor=False)
     data_prepare.controls(choice.id, full)
     return Shown(
         choice=choice,
@@ -77,7 +74,7 @@ def _head(shown: Shown) -> None:
     """Say which table this is, and what of it is fitted."""
     table, full = shown.table, shown.full
     understood.show(shown.choice.id)
-    st.markdown(f"### {messages.plain(table.provenance.title)}")
+    st.markdown(f"## {messages.plain(table.provenance.title)}")
     n_fitted = len(table.included())
     thinned = table.provenance.derived_columns.get(THINNED, "")
     facts = [
@@ -118,8 +115,8 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
             st.caption("A simulated table has no file, and so no columns to name.")
 
     return {
-        "Rows": with_table(lambda s: data_rows.show(s.choice.id, s.full, s.table)),
-        "Columns": columns,
-        "Quality": with_table(lambda s: data_quality.show(s.choice.id, s.full, s.table)),
-        "Sources": data_sources.show,
+        "rows": with_table(lambda s: data_rows.show(s.choice.id, s.full, s.table)),
+        "columns": columns,
+        "quality": with_table(lambda s: data_quality.show(s.choice.id, s.full, s.table)),
+        "sources": data_sources.show,
     }

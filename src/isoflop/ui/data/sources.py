@@ -34,7 +34,7 @@ def show() -> None:
         _files()
     with right:
         _trackers()
-    st.markdown("#### Published tables")
+    st.markdown("## Published tables")
     for dataset in list_datasets():
         _entry(dataset)
 
@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def _files() -> None:
-    st.markdown("#### Your files")
+    st.markdown("## Your files")
     if not settings.takes_uploads():
         messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
         return
@@ -80,7 +80,7 @@ def _read_pasted() -> None:
 
 
 def _trackers() -> None:
-    st.markdown("#### Experiment trackers")
+    st.markdown("## Experiment trackers")
     with st.expander("Weights & Biases", icon=":material/monitoring:"):
         _wandb()
     with st.expander("MLflow", icon=":material/monitoring:"):

@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from isoflop.tables import COLUMNS, Exclusion, LossTable
-from isoflop.ui import messages, number_columns, prepared
+from isoflop.ui import inputs, messages, number_columns, prepared
 from isoflop.units import counted
 
 MAX_SHOWN = 1000
@@ -24,22 +24,24 @@ WHICH = {"all": "All rows", "in": "Fitted rows", "out": "Left-out rows"}
 def show(table_id: str, full: LossTable, table: LossTable) -> None:
     """Draw the filter, and the rows that pass it with a flag to edit."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = st.segmented_control(
-            "Rows", list(WHICH), default="all", required=True, format_func=WHICH.__getitem__,
-            key="data.which", label_visibility="collapsed",
+        which = inputs.choice(
+            "Rows", WHICH, key="data.which", default="all", style="row", is_label_shown=False,
+            help="All of them, those that are fitted, or those that are left out.",
         )  # fmt: skip
-        text = st.text_input(
-            "Filter", key="data.filter", placeholder="Filter: text, or loss < 2.5",
+        text = inputs.text(
+            "Filter", key="data.filter", read=str, placeholder="Filter: text, or loss < 2.5",
             label_visibility="collapsed",
             help="Text in a row, or a comparison such as tokens >= 2e10, in canonical units.",
         )  # fmt: skip
-        names = [str(name) for name in table.frame.columns]
-        by = st.selectbox(
-            "Sort by", ["", *names], format_func=_sort_label, key="data.sort",
-            label_visibility="collapsed",
+        by = inputs.choice(
+            "Sort by", {name: _sort_label(name) for name in ("", *map(str, table.frame.columns))},
+            key="data.sort", default="", is_label_shown=False,
+            help="The column that the rows are sorted by.",
         )  # fmt: skip
-        falling = st.toggle("Descending", key="data.falling")
-    shown = _sorted(_filtered(_which(table.frame, str(which)), text or ""), by, not falling)
+        falling = inputs.switch(
+            "Descending", key="data.falling", default=False, help="The largest first."
+        )
+    shown = _sorted(_filtered(_which(table.frame, which), text), by, not falling)
     _editor(table_id, full, table, shown.head(MAX_SHOWN))
     more = f"; the first {MAX_SHOWN:,} are shown" if len(shown) > MAX_SHOWN else ""
     st.caption(f"{counted(len(shown), 'row')}{more}. Tick a row to leave it out.")

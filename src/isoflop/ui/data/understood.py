@@ -19,7 +19,7 @@ def show_failure() -> None:
     if failure is None:
         return
     if pending is not None:
-        st.markdown(f"### {messages.plain(pending.raw.name)}")
+        st.markdown(f"## {messages.plain(pending.raw.name)}")
     if not isinstance(failure, TableQuestion):
         messages.show(failure)
     if pending is None:

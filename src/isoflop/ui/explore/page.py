@@ -105,7 +105,8 @@ def show() -> None:
             choice = controls.fit_choice()
         understood.show(choice.table.id)
         latest = Latest(reproduce.taken(choice, resolve.fitted(choice)))
-    below.subheader("Budget", anchor=False)
+    below.header("Budget", anchor=False)
+    budget_inputs.steps()
     show_reading(below, latest)
     if latest is not None:
         show_evidence(latest.of.choice, latest.of.fitted)
@@ -264,7 +265,7 @@ def show_limits_of_rows(shown: View) -> None:
 
 def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
     """Draw what the fit rests on, one tab at a time, and what can be taken away."""
-    tabs = st.tabs(list(EVIDENCE.values()), key="evidence", on_change="rerun", bind="query-params")
+    name, tab = inputs.tabs(EVIDENCE, key="evidence")
     draw: dict[str, Callable[[], object]] = {
         "residuals": lambda: _residual_chart(fitted),
         "past": lambda: beyond.past(fitted.table),
@@ -274,10 +275,8 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
         "data": lambda: panels.data(fitted.table),
         "code": lambda: st.code(reproduce.taken(choice, fitted).script(), language="python"),
     }
-    for tab, name in zip(tabs, EVIDENCE, strict=True):
-        if tab.open:
-            with tab:
-                draw[name]()
+    with tab:
+        draw[name]()
 
 
 def keep(latest: Latest, choice: FitChoice, shown: View, seen: Outlook) -> None:

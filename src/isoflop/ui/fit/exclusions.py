@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from isoflop.tables import LossTable
+from isoflop.ui import address
 
 PARAMETER = "drop"
 _SLOT = "fit.exclusions"
@@ -52,9 +53,10 @@ def current(table: LossTable) -> Exclusions:
     The first time, the address is asked.
     """
     held: Exclusions | None = st.session_state.get(_SLOT)
-    if held is not None and held.table_key == table.fingerprint:
+    is_anew = address.is_anew()
+    if held is not None and held.table_key == table.fingerprint and not is_anew:
         return held
-    asked = "" if held is not None else st.query_params.get(PARAMETER, "")
+    asked = st.query_params.get(PARAMETER, "") if held is None or is_anew else ""
     known = set(table.included().index)
     rows = {int(part) for part in asked.split(",") if part.strip().isdecimal()} & known
     return keep(Exclusions(table_key=table.fingerprint, rows=tuple(sorted(rows))))
@@ -63,10 +65,8 @@ def current(table: LossTable) -> Exclusions:
 def keep(excluded: Exclusions) -> Exclusions:
     """Keep a state for the session, and in the address."""
     st.session_state[_SLOT] = excluded
-    if excluded.rows and len(excluded.rows) <= MAX_IN_ADDRESS:
-        st.query_params[PARAMETER] = ",".join(map(str, excluded.rows))
-    elif PARAMETER in st.query_params:
-        del st.query_params[PARAMETER]
+    is_short = 0 < len(excluded.rows) <= MAX_IN_ADDRESS
+    address.write(PARAMETER, (",".join(map(str, excluded.rows)),) if is_short else ())
     return excluded
 
 

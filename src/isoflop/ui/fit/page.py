@@ -10,7 +10,7 @@ from isoflop.errors import PlanError
 from isoflop.planning import compute_flop
 from isoflop.planning.doubts import doubts
 from isoflop.planning.left_out import before_and_after
-from isoflop.ui import budget_inputs, controls, messages, resolve, uploads
+from isoflop.ui import budget_inputs, controls, inputs, messages, resolve, uploads
 from isoflop.ui.data import understood
 from isoflop.ui.doubts import Doubts
 from isoflop.ui.fit import bands as fit_bands
@@ -25,13 +25,21 @@ from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
 from isoflop.units import counted, format_number, format_quantity
 
-SECTIONS: dict[str, Callable[[View], None]] = {
-    "Optimum": fit_optimum.show,
-    "Parameters": fit_parameters.show,
-    "Bands": fit_bands.show,
-    "Residuals": fit_residuals.show,
-    "Influence": fit_influence.show,
-    "Next runs": fit_design.show,
+SECTIONS = {
+    "optimum": "Optimum",
+    "parameters": "Parameters",
+    "bands": "Bands",
+    "residuals": "Residuals",
+    "influence": "Influence",
+    "next-runs": "Next runs",
+}
+_DRAW: dict[str, Callable[[View], None]] = {
+    "optimum": fit_optimum.show,
+    "parameters": fit_parameters.show,
+    "bands": fit_bands.show,
+    "residuals": fit_residuals.show,
+    "influence": fit_influence.show,
+    "next-runs": fit_design.show,
 }
 
 
@@ -53,11 +61,9 @@ def show() -> None:
     found.serious()
     show_figures(shown)
     found.others()
-    tabs = st.tabs(list(SECTIONS), key="section", on_change="rerun", bind="query-params")
-    for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
-        if tab.open:
-            with tab, messages.boundary():
-                draw(shown)
+    name, tab = inputs.tabs(SECTIONS, key="section")
+    with tab, messages.boundary():
+        _DRAW[name](shown)
 
 
 def _doubts(choice: FitChoice, shown: View) -> Doubts:

@@ -129,4 +129,4 @@ def serving(shown: View) -> None:
 
 
 def _number(label: str, key: str, default: int) -> int:
-    return int(st.number_input(label, min_value=1, max_value=10**7, value=default, key=key))
+    return int(inputs.number(label, 1, 10**7, default, key=key))

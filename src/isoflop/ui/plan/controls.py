@@ -53,12 +53,12 @@ def everything() -> Inputs:
     IsoflopError
         If the table cannot be had, or the budget is invalid.
     """
-    st.subheader("Hardware", anchor=False)
+    st.header("Hardware", anchor=False)
     accelerator = accelerator_input()
     hardware = hardware_inputs(accelerator)
-    st.subheader("Limits", anchor=False)
+    st.header("Limits", anchor=False)
     budget = limit_inputs(accelerator, hardware)
-    st.subheader("Model", anchor=False)
+    st.header("Model", anchor=False)
     size: dict[str, object] = {"params": budget_inputs.size()}
     if size["params"] is not None:
         size["tokens"] = budget_inputs.own(
@@ -73,7 +73,7 @@ def everything() -> Inputs:
     )
     options = from_mapping(PlanOptions, given)
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
-    st.subheader("Losses", anchor=False)
+    st.header("Losses", anchor=False)
     return Inputs(selection=fit_inputs(scenario), scenario=scenario)
 
 
@@ -197,7 +197,7 @@ def limit(
     """Draw a switch for a part of the budget and, where it is on, how much; or return None."""
     entry = option(Budget, name)
     label = f"{verb} {entry.label.lower()}"
-    if not option_inputs.toggle(label, key=f"limit.{key}", default=is_on, help=entry.help):
+    if not inputs.switch(label, key=f"limit.{key}", default=is_on, help=entry.help):
         return None
     return option_inputs.quantity(Budget, name, key=key, default=default, kind=kind)
 

@@ -258,7 +258,7 @@ def _searched(owner: type, name: str, *, key: str) -> str | None:
 def _batch() -> float | None:
     """Draw the switch for a batch of one's own, and its size; return None for the fastest."""
     entry = option(PlanOptions, "batch_tokens")
-    if not option_inputs.toggle("My own batch", key="own.batch", default=False, help=entry.help):
+    if not inputs.switch("My own batch", key="own.batch", default=False, help=entry.help):
         return None
     return option_inputs.quantity(PlanOptions, "batch_tokens", key="batch", default=4e6, kind=BATCH)
 

@@ -45,7 +45,7 @@ TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", "plan.scenarios seen"
 
 def show(shown: View) -> None:
     """Draw the tab that is open."""
-    tabs = st.tabs(list(TABS.values()), key=TAB, on_change="rerun", bind="query-params")
+    name, tab = inputs.tabs(TABS, key=TAB)
     draw: dict[str, Callable[[View], None]] = {
         "frontier": _frontier,
         "time": plan_build.time,
@@ -60,10 +60,8 @@ def show(shown: View) -> None:
         "assumptions": _assumptions,
         "compare": _compare,
     }
-    for tab, name in zip(tabs, TABS, strict=True):
-        if tab.open:
-            with tab, messages.boundary():
-                draw[name](shown)
+    with tab, messages.boundary():
+        draw[name](shown)
 
 
 def _frontier(shown: View) -> None:

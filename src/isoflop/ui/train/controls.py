@@ -69,7 +69,7 @@ def setup() -> Setup:
     TrainingError, UnitError
         If the values do not make a run.
     """
-    st.subheader("Ladder", anchor=False)
+    st.header("Ladder", anchor=False)
     options = {key: preset.label for key, preset in PRESETS.items()} | {OWN: "Own grid"}
     chosen = inputs.choice(
         "Runs",
@@ -79,7 +79,7 @@ def setup() -> Setup:
         help="A ladder is the same recipe at several sizes and budgets.",
     )
     where = st.container()
-    st.subheader("Text", anchor=False)
+    st.header("Text", anchor=False)
     corpus, tokenizer = corpus_input(), tokenizer_input()
     with st.expander("Limits and recipe", key="train.limits"):
         base = recipe_inputs(Recipe(corpus=corpus, tokenizer=tokenizer))
@@ -95,16 +95,13 @@ def setup() -> Setup:
 
 def own_grid() -> LadderGrid:
     """Draw the grid's axes."""
-    labels = {FAMILY_DEFAULTS[family].label: family for family in FAMILIES}
-    picked = st.multiselect(
+    families: tuple[Family, ...] = inputs.few(
         "Families",
-        list(labels),
-        default=[FAMILY_DEFAULTS["transformer"].label],
+        {family: FAMILY_DEFAULTS[family].label for family in FAMILIES},
         key="train_families",
-        bind="query-params",
+        default=("transformer",),
         help="Each is trained at every width and budget.",
     )
-    families: tuple[Family, ...] = tuple(labels[label] for label in picked)
     widths = whole_numbers_input(
         "Widths", "16, 24, 32, 48", key="widths", help="A fit needs at least four."
     )
@@ -140,8 +137,12 @@ def numbers_input(label: str, *, key: str, help: str) -> tuple[float, ...]:
     UnitError
         If one of them is not a number.
     """
-    text = st.text_input(label, value="", key=key, bind="query-params", help=help) or ""
-    return tuple(sorted({parse_number(part) for part in text.split(",") if part.strip()}))
+    return inputs.text(
+        label,
+        key=key,
+        help=help,
+        read=lambda text: tuple(sorted({parse_number(p) for p in text.split(",") if p.strip()})),
+    )
 
 
 def whole_numbers_input(label: str, default: str, *, key: str, help: str) -> tuple[int, ...]:
@@ -152,32 +153,31 @@ def whole_numbers_input(label: str, default: str, *, key: str, help: str) -> tup
     UnitError
         If one of them is not a whole number.
     """
-    text = st.text_input(label, value=default, key=key, bind="query-params", help=help)
-    return whole_numbers(text or "", label)
+    return inputs.text(
+        label, key=key, default=default, help=help, read=lambda text: whole_numbers(text, label)
+    )
 
 
 def recipe_inputs(base: Recipe) -> Recipe:
     """Draw the limits and the recipe's numbers, and return the recipe with them."""
-    minutes = st.number_input(
-        "Time limit per run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes", bind="query-params",
+    minutes = inputs.number(
+        "Time limit per run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes",
         help="A run that reaches it stops with a checkpoint. Once resumed, it has as much time "
         "again.",
     )  # fmt: skip
-    memory = st.number_input(
-        "Memory limit per worker (GiB)", 0.5, 512.0, 4.0, key="memory", bind="query-params",
+    memory = inputs.number(
+        "Memory limit per worker (GiB)", 0.5, 512.0, 4.0, key="memory",
         help="Beyond it the run fails instead of the machine.",
     )  # fmt: skip
-    rate = st.text_input(
-        "Peak learning rate at width 32", "", key="rate", bind="query-params",
+    rate = inputs.text(
+        "Peak learning rate at width 32", key="rate",
+        read=lambda text: parse_number(text) if text.strip() else None,
         help="Empty for the family's own, which was tuned.", placeholder="the family's own",
     )  # fmt: skip
-    batch = st.number_input(
-        "Sequences a step", 1, 1024, 4, key="batch", bind="query-params",
-        help="Each of 128 tokens.",
-    )  # fmt: skip
+    batch = inputs.number("Sequences a step", 1, 1024, 4, key="batch", help="Each of 128 tokens.")
     optimiser = option_inputs.choice(Recipe, "optimiser", key="optimiser", style="row")
-    dropout = st.slider(
-        *("Dropout", 0.0, 0.9, 0.0, 0.05), key="dropout", bind="query-params",
+    dropout = inputs.number(
+        "Dropout", 0.0, 0.9, 0.0, key="dropout", step=0.05, is_slider=True,
         help=option(Recipe, "dropout").help,
     )  # fmt: skip
     entry = option(Recipe, "embedding_width")
@@ -191,7 +191,7 @@ def recipe_inputs(base: Recipe) -> Recipe:
         is_tied=tied,
         time_limit_s=60.0 * minutes,
         memory_limit_bytes=int(memory * 2**30),
-        learning_rate=parse_number(rate) if rate and rate.strip() else None,
+        learning_rate=rate,
         batch_size=int(batch),
     )
 
@@ -324,7 +324,7 @@ def _bytes_per_token(base: Recipe) -> float:
 
 def _start(asked: Setup) -> None:
     if launch(asked.configs, title=asked.title):
-        st.session_state[train_state.STAGE] = "Train"
+        inputs.open_tab(train_state.STAGE, train_state.FIRST)
 
 
 def launch(configs: list[RunConfig], *, title: str) -> bool:
@@ -343,7 +343,7 @@ def past_ladders() -> None:
     ladders = list_ladders(default_root(), actor)
     if not ladders:
         return
-    st.subheader("Earlier runs", anchor=False)
+    st.header("Earlier runs", anchor=False)
     shown = st.query_params.get(train_state.RUN)
     for ladder in ladders[:8]:
         when = ladder.created[:16].replace("T", " ")
@@ -359,5 +359,5 @@ def past_ladders() -> None:
 
 def _open(ladder_id: str) -> None:
     st.query_params[train_state.RUN] = ladder_id
-    if st.session_state.get(train_state.STAGE) in ("Corpus", "Model"):
-        st.session_state[train_state.STAGE] = "Train"  # those two are of the setup, not of runs
+    if inputs.opened_tab(train_state.STAGE) in ("corpus", "model"):  # of the setup, not of runs
+        inputs.open_tab(train_state.STAGE, train_state.FIRST)

@@ -243,7 +243,7 @@ def _record(was_open: bool) -> None:
         documents.name_unreadable(unreadable_forecasts(documents.mine()))
         if not forecasts:
             return
-        st.subheader("Your forecasts", anchor=False)
+        st.header("Your forecasts", anchor=False)
         _board(forecasts, key="chart.forecasts")
         running = [
             forecast
@@ -280,7 +280,7 @@ def _evidence() -> None:
     if not evidence_path().is_file():
         return
     forecasts = read_forecasts(evidence_path())[::-1]
-    st.subheader(f"{len(forecasts)} forecasts that ship with Isoflop", anchor=False)
+    st.header(f"{len(forecasts)} forecasts that ship with Isoflop", anchor=False)
     st.caption(
         "Made by a command before their runs existed: each predicts a larger run from a ladder of "
         f"{forecasts[0].prediction.n_rows} points, for five families and several seeds. Every one "

@@ -11,7 +11,7 @@ from isoflop.errors import IsoflopError
 from isoflop.plot import APP
 from isoflop.tables import dataset_for_role
 from isoflop.training.ladders import Ladder
-from isoflop.ui import messages, panels, resolve
+from isoflop.ui import inputs, messages, panels, resolve
 from isoflop.ui.train import controls as train_controls
 from isoflop.ui.train import data as train_data
 from isoflop.ui.train import forecast as train_forecast
@@ -21,8 +21,16 @@ from isoflop.ui.train import state as train_state
 from isoflop.ui.train import use as train_use
 from isoflop.ui.train.controls import Setup
 
-STAGES = ("Corpus", "Model", "Train", "Evaluate", "Generate", "Deploy", "Law", "Forecast")
-FIRST = "Train"
+STAGES = {
+    "corpus": "Corpus",
+    "model": "Model",
+    "train": "Train",
+    "evaluate": "Evaluate",
+    "generate": "Generate",
+    "deploy": "Deploy",
+    "law": "Law",
+    "forecast": "Forecast",
+}
 
 
 def show() -> None:
@@ -33,14 +41,9 @@ def show() -> None:
     with st.sidebar:
         asked = _setup()
     ladder = _ladder()
-    tabs = st.tabs(
-        list(STAGES), default=FIRST, key=train_state.STAGE, on_change="rerun", bind="query-params"
-    )
-    draw = _stages(asked, ladder)
-    for tab, name in zip(tabs, STAGES, strict=True):
-        if tab.open:
-            with tab, messages.boundary():
-                draw[name]()
+    name, tab = inputs.tabs(STAGES, key=train_state.STAGE, default=train_state.FIRST)
+    with tab, messages.boundary():
+        _stages(asked, ladder)[name]()
 
 
 def _without_torch() -> None:
@@ -95,14 +98,14 @@ def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[]
         return drawn
 
     return {
-        "Corpus": with_setup(train_data.show_corpus),
-        "Model": with_setup(train_data.show_models),
-        "Train": with_ladder(train_live.show_training),
-        "Evaluate": with_setup(lambda setup: train_live.show_evaluation(ladder, setup)),
-        "Generate": with_ladder(train_use.show_generation),
-        "Deploy": with_ladder(train_use.show_deployment),
-        "Law": with_ladder(train_law.show_law),
-        "Forecast": lambda: train_forecast.show_forecasts(ladder),
+        "corpus": with_setup(train_data.show_corpus),
+        "model": with_setup(train_data.show_models),
+        "train": with_ladder(train_live.show_training),
+        "evaluate": with_setup(lambda setup: train_live.show_evaluation(ladder, setup)),
+        "generate": with_ladder(train_use.show_generation),
+        "deploy": with_ladder(train_use.show_deployment),
+        "law": with_ladder(train_law.show_law),
+        "forecast": lambda: train_forecast.show_forecasts(ladder),
     }
 
 

@@ -32,7 +32,8 @@ from isoflop.ui.caching import kept
 RUN = "run"
 """Parameter of the address that names the ladder or run shown."""
 
-STAGE = "stage"
+STAGE, FIRST = "stage", "train"
+"""Of the address: the stage that is open; and the one that is at first."""
 """Key of the open stage, also in the address."""
 
 _HISTORIES = "train.histories"

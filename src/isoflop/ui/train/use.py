@@ -25,7 +25,7 @@ from isoflop.training.jobs import (
 from isoflop.training.ladders import Ladder
 from isoflop.training.records import Record
 from isoflop.training.runs import default_root
-from isoflop.ui import messages, panels
+from isoflop.ui import inputs, messages, panels
 from isoflop.ui.train import state as train_state
 from isoflop.ui.train.data import show_equations
 from isoflop.units import format_number, format_quantity
@@ -47,21 +47,24 @@ def show_generation(ladder: Ladder) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         chosen = _pick(sources, key="generate.from")
-        prompt = st.text_area("Prompt", "def ", key="prompt", help="What the model continues.")
-        temperature = st.slider(
-            "Temperature", 0.0, 2.0, 0.8, 0.05, key="temperature", bind="query-params",
+        prompt = inputs.text(
+            "Prompt", key="prompt", read=str, default="def ", is_long=True,
+            help="What the model continues.",
+        )  # fmt: skip
+        temperature = inputs.number(
+            "Temperature", 0.0, 2.0, 0.8, key="temperature", step=0.05, is_slider=True,
             help="0 always takes the most likely token; higher values are more random.",
         )  # fmt: skip
-        top_k = st.number_input(
-            "Top k", 0, 4096, 0, key="top_k", bind="query-params",
+        top_k = inputs.number(
+            "Top k", 0, 4096, 0, key="top_k",
             help="Sample from this many most likely tokens only; 0 for all.",
         )  # fmt: skip
-        length = st.slider("Tokens", 50, 2000, 400, 50, key="length", bind="query-params")
-        seed = st.number_input(
+        length = inputs.number("Tokens", 50, 2000, 400, key="length", step=50, is_slider=True)
+        seed = inputs.number(
             "Seed", 0, 2**31 - 1, 0, key="generate.seed", help="The same seed gives the same text."
         )
-        n_samples = st.number_input(
-            "Samples", 1, MAX_SAMPLES, 1, key="samples", bind="query-params",
+        n_samples = inputs.number(
+            "Samples", 1, MAX_SAMPLES, 1, key="samples",
             help="How many texts are written from the same prompt, each with the next seed.",
         )  # fmt: skip
         with st.expander("What the temperature does", key="train.temperature"):
@@ -78,14 +81,14 @@ def show_generation(ladder: Ladder) -> None:
                 start_generation(
                     chosen[0].run,
                     budget=chosen[1],
-                    prompt=prompt or "",
-                    n_tokens=length,
+                    prompt=prompt,
+                    n_tokens=int(length),
                     temperature=temperature,
-                    top_k=top_k,
-                    seed=seed,
-                    n_samples=n_samples,
+                    top_k=int(top_k),
+                    seed=int(seed),
+                    n_samples=int(n_samples),
                 ),
-                prompt or "",
+                prompt,
             )
     with right:
         if _GENERATION in st.session_state:
@@ -109,15 +112,15 @@ def _attention(sources: Sequence[Source]) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         chosen = _pick(able, key="attention.from")
-        text = st.text_input(
-            "Text", "def add(a, b):", key="attention", bind="query-params",
+        text = inputs.text(
+            "Text", key="attention", read=str, default="def add(a, b):",
             help=f"Its first {SHOWN_TOKENS} tokens are shown.",
         )  # fmt: skip
         may_ask = train_state.may_change([chosen[0].run])
         if st.button("Show", icon=":material/grid_on:", key="train.attend", disabled=not may_ask):
             train_state.queue().require_change([chosen[0].run], "let this model work")
             _end(_ATTENTION)
-            job = start_attention(chosen[0].run, budget=chosen[1], text=text or "")
+            job = start_attention(chosen[0].run, budget=chosen[1], text=text)
             st.session_state[_ATTENTION] = job
     with right:
         if _ATTENTION in st.session_state:
@@ -282,9 +285,15 @@ def _pick(sources: Sequence[Source], *, key: str) -> Source:
         losses = [p["nats_per_byte"] for p in one.history.of_kind("point") if p["budget"] == budget]
         return losses[0] if losses else float("inf")
 
-    best = min(range(len(sources)), key=quality)
-    index = st.selectbox("Model", range(len(sources)), index=best, format_func=label, key=key)
-    return sources[index]
+    names = [f"{one.run.id}.{'checkpoint' if b is None else b}" for one, b in sources]
+    chosen = inputs.choice(
+        "Model",
+        {name: label(index) for index, name in enumerate(names)},
+        key=key,
+        default=names[min(range(len(sources)), key=quality)],
+        help="The weights that work: of a budget reached, or of the last checkpoint.",
+    )
+    return sources[names.index(chosen)]
 
 
 def _records(job: Job) -> list[Record]:

@@ -84,7 +84,7 @@ def _call_me() -> None:
 
 
 def _save_form() -> None:
-    st.subheader("What you are working on", anchor=False)
+    st.header("What you are working on", anchor=False)
     workspace, files = session.current(PAGE)
     if not workspace.views:
         st.caption("Nothing yet: choose a table, a fit or a plan on another page, then come back.")
@@ -211,7 +211,7 @@ def _import(name: str, workspace: Workspace, files: dict[str, bytes]) -> None:
 
 
 def _listing(found: Found) -> None:
-    st.subheader("Saved", anchor=False)
+    st.header("Saved", anchor=False)
     documents.name_unreadable(found.unreadable)
     if not found:
         st.caption("Nothing is saved yet, and nobody has shared a workspace with you.")

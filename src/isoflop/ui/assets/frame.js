@@ -1,0 +1,67 @@
+// The frame of every page: copies its link, asks for a reset, and leads the keyboard and screen
+// readers to the answer. What a page sends is in isoflop/ui/frame.py.
+
+const SAID_MS = 2500
+const SETTLED_MS = 700 // after a move of a slider: then the answer is read out, once
+
+let shownPage = ""
+
+// Streamlit calls this whenever a page opens or runs again; what it returns, when the frame goes.
+export default function frame({ data, parentElement, setTriggerValue }) {
+  const find = name => parentElement.querySelector(`.${name}`)
+  find("copy").onclick = async () => {
+    await copy(location.href)
+    say(find("said"), "Link copied")
+  }
+  find("reset").onclick = () => setTriggerValue("reset", true)
+  if (data.page !== shownPage) {
+    shownPage = data.page
+    enter()
+  }
+  const watch = readOut(find("heard"))
+  return () => watch.disconnect()
+}
+
+// A page that opens is where the keyboard goes on, not the navigation and every control before it.
+function enter() {
+  const at = document.activeElement
+  const isFree = !at || at === document.body || at.closest("[data-testid=stHeader]")
+  if (isFree) document.getElementById("stMain")?.focus({ preventScroll: true })
+}
+
+// The clipboard is closed to pages that came without encryption, where a selection is copied still.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text)
+  const field = document.createElement("textarea")
+  field.value = text
+  document.body.append(field)
+  field.select()
+  document.execCommand("copy")
+  field.remove()
+}
+
+function say(place, text) {
+  place.textContent = text
+  setTimeout(() => (place.textContent = ""), SAID_MS)
+}
+
+// Has a screen reader read the answer when a move has changed it, and gives a place for files the
+// role that its name needs.
+function readOut(place) {
+  const answer = () => document.querySelector(".st-key-answer p")?.textContent ?? ""
+  let held = ""
+  let timer = 0
+  const watch = new MutationObserver(() => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      const text = answer()
+      if (held && text && text !== held) place.textContent = text
+      held = text || held
+      for (const drop of document.querySelectorAll("[role=presentation][aria-label]")) {
+        drop.setAttribute("role", "group")
+      }
+    }, SETTLED_MS)
+  })
+  watch.observe(document.body, { childList: true, characterData: true, subtree: true })
+  return watch
+}

@@ -1,0 +1,50 @@
+"""What stands around every page: its heading, "Copy link" and "Reset", and what the browser adds.
+
+A link is copied, and the keyboard and screen readers are led to the answer, where the browser is:
+``assets/frame.js``. It is one element, outside every fragment, so that no move draws it again.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from isoflop.ui import address
+
+SCRIPT = Path(__file__).parent / "assets" / "frame.js"
+KEY = "frame"
+BUTTONS = """
+<button type="button" class="copy" title="Copy the link to this view">
+  <span aria-hidden="true" class="sign">link</span><span>Copy link</span>
+</button>
+<button type="button" class="reset" title="Let this page start as it does for everyone">
+  <span aria-hidden="true" class="sign">restart_alt</span><span>Reset</span>
+</button>
+<span role="status" class="said"></span>
+<span role="status" class="heard"></span>
+"""
+
+
+@lru_cache(maxsize=1)
+def _buttons() -> Any:
+    return st.components.v2.component(
+        "isoflop.frame", html=BUTTONS, js=SCRIPT.read_text(encoding="utf-8"), isolate_styles=False
+    )
+
+
+def show(page: str, heading: str) -> None:
+    """Draw the frame of a page.
+
+    Parameters
+    ----------
+    page : str
+        Key of the page.
+    heading : str
+        What it is about, for those who find their way by headings.
+    """
+    st.html(f'<h1 class="unseen">{escape(heading)}</h1>')
+    _buttons()(key=KEY, data={"page": page}, on_reset_change=address.reset)
