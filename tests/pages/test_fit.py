@@ -42,8 +42,8 @@ def test_first_visit_is_finished() -> None:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_section_draws(section: str) -> None:
     at = healthy(open_page(section=section))
-    n_charts = dict.fromkeys(SECTIONS, 1) | {"Parameters": 2, "Residuals": 5, "Influence": 4}
-    n_charts["Next runs"] = 3
+    n_charts = dict.fromkeys(SECTIONS, 1) | {"parameters": 2, "residuals": 5, "influence": 4}
+    n_charts["next-runs"] = 3
     assert len(figures(at)) == n_charts[section]
     for figure in figures(at):
         assert len(figure["alt"]) > 30
@@ -226,7 +226,7 @@ def test_laws_of_every_kind(law: str, section: str) -> None:
     at = open_page(section=section, law=law)
     assert not at.exception
     has_optimum = "params" in {item.column for item in load_laws()[law].inputs}
-    if section == "Next runs" and not has_optimum:
+    if section == "next-runs" and not has_optimum:
         assert "no compute-optimal model size" in at.error[0].value.replace("\\", "")
     else:
         healthy(at)

@@ -37,7 +37,10 @@ AMOUNTS = {
 def steps() -> None:
     """Draw two buttons that make the budget smaller or larger, for where its controls are away."""
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        for label, sign, is_up in (("Smaller budget", "remove", False), ("Larger budget", "add", True)):
+        for label, sign, is_up in (
+            ("Smaller budget", "remove", False),
+            ("Larger budget", "add", True),
+        ):
             st.button(
                 label,
                 icon=f":material/{sign}:",

@@ -3,6 +3,10 @@
 
 const INK = '"#000010"' // isoflop.plot.theme.APP: the ink of the theme in use
 const NEAR = "300px" // of the window: a chart farther away waits with changes until it comes near
+// Where the window is low, as a projector's is, a chart gives way to the answer above it.
+const LOW = matchMedia("(max-height: 820px) and (min-width: 1000px)")
+const LOW_SHARE = 0.5
+const USUAL_PX = 450 // no higher chart gives way: its rows need their room
 const FULLSCREEN = {
   width: 24,
   height: 24,
@@ -89,11 +93,17 @@ class Chart {
     this.host.setAttribute("aria-label", alt)
     this.host.removeAttribute("aria-busy")
     this.title.textContent = title
-    this.height = layout.height
+    this.height = heightOf(layout)
     window.Plotly.react(
       this.plot,
       named(data),
-      { ...layout, template: clad(layout.template, this.theme), width, uirevision: axes(layout) },
+      {
+        ...layout,
+        template: clad(layout.template, this.theme),
+        width,
+        height: this.height,
+        uirevision: axes(layout),
+      },
       // Given again, it would have the chart drawn anew.
       isFirst ? { ...config, modeBarButtonsToAdd: [this.fullscreenButton()] } : undefined
     )
@@ -132,6 +142,11 @@ class Chart {
         document.fullscreenElement ? document.exitFullscreen() : this.host.requestFullscreen(),
     }
   }
+}
+
+function heightOf({ height }) {
+  const isLowered = LOW.matches && height <= USUAL_PX
+  return isLowered ? Math.min(height, Math.round(LOW_SHARE * window.innerHeight)) : height
 }
 
 // Each trace by its name, so that a trace more or less does not hide another one. Plotly makes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -31,6 +32,14 @@ STAGES = {
     "law": "Law",
     "forecast": "Forecast",
 }
+
+
+AFTER_TRAINING = {
+    "generate": "A model that was trained here goes on with your prompt, token by token.",
+    "deploy": "A model that was trained here is exported and loaded back, to the same loss.",
+    "law": "A law is fitted to the losses of runs that were trained here, while they come.",
+}
+"""What a stage does that has nothing to show before the first run."""
 
 
 def show() -> None:
@@ -88,25 +97,34 @@ def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[]
 
         return drawn
 
-    def with_ladder(draw: Callable[[Ladder], None]) -> Callable[[], None]:
-        def drawn() -> None:
-            if ladder is None:
-                _invite()
-            else:
-                draw(ladder)
-
-        return drawn
+    def with_ladder(
+        draw: Callable[[Ladder], None], before: Callable[[], None]
+    ) -> Callable[[], None]:
+        return before if ladder is None else partial(draw, ladder)
 
     return {
         "corpus": with_setup(train_data.show_corpus),
         "model": with_setup(train_data.show_models),
-        "train": with_ladder(train_live.show_training),
+        "train": with_ladder(train_live.show_training, _invite),
         "evaluate": with_setup(lambda setup: train_live.show_evaluation(ladder, setup)),
-        "generate": with_ladder(train_use.show_generation),
-        "deploy": with_ladder(train_use.show_deployment),
-        "law": with_ladder(train_law.show_law),
+        "generate": with_ladder(train_use.show_generation, partial(_train_first, "generate")),
+        "deploy": with_ladder(train_use.show_deployment, partial(_train_first, "deploy")),
+        "law": with_ladder(train_law.show_law, partial(_train_first, "law")),
         "forecast": lambda: train_forecast.show_forecasts(ladder),
     }
+
+
+def _train_first(stage: str) -> None:
+    """Say what a stage will do, and lead to where that begins."""
+    with st.container(border=True, width=560, key="empty"):
+        st.markdown(f"**Train first.** {AFTER_TRAINING[stage]}")
+        st.button(
+            "Go to Train",
+            icon=":material/arrow_back:",
+            key="train.first",
+            on_click=inputs.open_tab,
+            args=(train_state.STAGE, train_state.FIRST),
+        )
 
 
 def _invite() -> None:
