@@ -44,10 +44,10 @@ KINDS = (
 OF_THE_TABLE = {"table", "families", "law", "compare.table", "compare.runs", "compare.reference"}
 """Another table has other widgets."""
 ACTS = re.compile(
-    r"data\.(convention|metric|rule|reason|column|unit|wandb|mlflow|paste)|upload|workspaces|plan\.(compared|config|save)"
-    r"|plan\.own|understood|columns\.|map\.|train\.upload"
+    r"data\.(?!x|y|which|filter|sort|falling)|upload|workspaces|understood|train\.upload"
+    r"|plan\.(compared|config|save|own)"
 )
-"""Fields of something that is about to be done, which is no part of a view."""
+"""Fields of something about to be done, and what `prep` says of a table: no part of a view."""
 
 
 def widgets(at: AppTest) -> dict[str, Any]:

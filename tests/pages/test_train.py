@@ -227,9 +227,9 @@ def lab(root):
 def test_runs_of_other_code_are_followed_and_have_a_law(lab):
     for stage in train_page.STAGES:
         at = healthy(open_page(stage=stage, run=lab.id))
-        if stage == "Evaluate":
+        if stage == "evaluate":
             assert "Nats per token" in at.dataframe[0].value.columns
-        if stage == "Law":
+        if stage == "law":
             assert metrics(at)["Points"] == "10"
 
 
