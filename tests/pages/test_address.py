@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,7 +74,8 @@ def change(at: AppTest, one: Any) -> bool:
     elif one.type == "number_input":
         one.set_value(one.min if one.value != one.min else one.max)
     elif one.type == "text_input":
-        one.set_value(at.select_slider(key=f"_{one.key}.slider").options[0])
+        stops = at.select_slider(key=f"_{one.key}.slider").options
+        one.set_value(stops[0] if one.value != stops[0] else stops[-1])
     elif one.type == "slider":
         one.set_value(one.min if one.value != one.min else one.max)
     else:
@@ -98,17 +100,15 @@ def _is_chosen(one: Any, index: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "key", "name"), VIEWS)
 def test_what_is_chosen_stands_in_the_address_and_comes_back(
-    page: str, key: str, name: str
+    page: str, key: str, name: str, mirror: Path
 ) -> None:
     opened = open_shipped(page, **({key: name} if key else {}))
     changed = [one for one, widget in widgets(opened).items() if change(opened, widget)]
     opened.run()
     assert not opened.exception
-    shown = values(opened)
-    untold = [one for one in changed if one in shown and one not in opened.query_params]
-    assert not untold
+    assert changed or not widgets(opened)
     again = open_shipped(page, **dict(opened.query_params))
-    assert values(again) == shown
+    assert values(again) == values(opened)
     assert dict(again.query_params) == dict(opened.query_params)
 
 

@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from streamlit import config as settings
 
 from isoflop.ui import address
 
 SCRIPT = Path(__file__).parent / "assets" / "frame.js"
 KEY = "frame"
+FRONT = "explore"
+"""Key of the page that stands at the root of the address."""
 BUTTONS = """
 <button type="button" class="copy" title="Copy the link to this view">
   <span aria-hidden="true" class="sign">link</span><span>Copy link</span>
@@ -48,3 +54,14 @@ def show(page: str, heading: str) -> None:
     """
     st.html(f'<h1 class="unseen">{escape(heading)}</h1>')
     _buttons()(key=KEY, data={"page": page}, on_reset_change=address.reset)
+
+
+def routes() -> list[Route]:
+    """Return where the front page's own name leads: Streamlit serves it at the root alone."""
+    base = str(settings.get_option("server.baseUrlPath")).strip("/")
+    return [Route(f"/{base}/{FRONT}".replace("//", "/"), _to_front)]
+
+
+def _to_front(request: Request) -> Response:
+    """Send the browser to the front page, with what the address says of its view."""
+    return RedirectResponse("./" + (f"?{request.url.query}" if request.url.query else ""))

@@ -18,7 +18,7 @@ from streamlit import config
 from isoflop.server.front import Front
 from isoflop.server.mount import routes
 from isoflop.server.packed import Packed
-from isoflop.ui import chart, messages, shell
+from isoflop.ui import chart, frame, messages
 from isoflop.ui.visitor import PersonCookie
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
@@ -78,7 +78,7 @@ def on_script_error(error: Exception) -> bool:
 
 
 OPTIONS: Mapping[str, Any] = {
-    "routes": [*routes(), *chart.routes(), *shell.routes()],
+    "routes": [*routes(), *chart.routes(), *frame.routes()],
     "middleware": [Middleware(Packed), Middleware(Front), Middleware(PersonCookie)],
     "lifespan": lifespan,
     "on_script_error": on_script_error,

@@ -10,10 +10,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
-from streamlit import config as settings
 from streamlit.navigation.page import Page
 
 from isoflop.data import app_root
@@ -47,7 +43,7 @@ class PageInfo:
 
 PAGES: tuple[PageInfo, ...] = (
     PageInfo(
-        key="explore",
+        key=frame.FRONT,
         title="Explore",
         help="Fit a scaling law to a loss table and read off what a budget would reach.",
     ),
@@ -128,7 +124,7 @@ def page_objects() -> dict[str, Page]:
             title=one.title,
             url_path=one.key,
             help=one.help,
-            default=one is PAGES[0],
+            default=one.key == frame.FRONT,
         )
         for one in PAGES
     }
@@ -157,20 +153,9 @@ def info(key: str) -> PageInfo:
     return found
 
 
-def routes() -> list[Route]:
-    """Return where the front page's own name leads: Streamlit serves it at the root alone."""
-    base = str(settings.get_option("server.baseUrlPath")).strip("/")
-    return [Route(f"/{base}/{PAGES[0].key}".replace("//", "/"), _to_front)]
-
-
-def _to_front(request: Request) -> Response:
-    """Send the browser to the front page, with what the address says of its view."""
-    return RedirectResponse("./" + (f"?{request.url.query}" if request.url.query else ""))
-
-
 def link(key: str, view: Mapping[str, str]) -> str:
     """Return the address of a page with what is chosen there, relative to any other page's."""
-    path = "./" if info(key) is PAGES[0] else key
+    path = "./" if key == frame.FRONT else key
     return f"{path}?{urlencode(view)}"
 
 
