@@ -70,7 +70,7 @@ def _do(change: Callable[[Teams], object]) -> None:
 
 def show() -> None:
     """Draw the teams that the person belongs to, and let them found one."""
-    st.subheader("Teams", anchor=False)
+    st.header("Teams", anchor=False)
     refused = visitor.refusal("found a team")
     mine = documents.teams().mine()
     if not mine:
