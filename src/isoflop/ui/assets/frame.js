@@ -45,23 +45,28 @@ function say(place, text) {
   setTimeout(() => (place.textContent = ""), SAID_MS)
 }
 
-// Has a screen reader read the answer when a move has changed it, and gives a place for files the
-// role that its name needs.
+// Has a screen reader read the answer when a move has changed it.
 function readOut(place) {
   const answer = () => document.querySelector(".st-key-answer p")?.textContent ?? ""
   let held = ""
   let timer = 0
   const watch = new MutationObserver(() => {
+    nameDrops()
     clearTimeout(timer)
     timer = setTimeout(() => {
       const text = answer()
       if (held && text && text !== held) place.textContent = text
       held = text || held
-      for (const drop of document.querySelectorAll("[role=presentation][aria-label]")) {
-        drop.setAttribute("role", "group")
-      }
     }, SETTLED_MS)
   })
+  nameDrops()
   watch.observe(document.body, { childList: true, characterData: true, subtree: true })
   return watch
+}
+
+// Gives a place for files the role that its name needs.
+function nameDrops() {
+  for (const drop of document.querySelectorAll("section[role=presentation][aria-label]")) {
+    drop.setAttribute("role", "group")
+  }
 }
