@@ -67,7 +67,7 @@ def _wait_until_healthy(url: str) -> None:
     while True:
         try:
             urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):  # it is still importing
             assert time.monotonic() < deadline_s, "the server does not answer"
             time.sleep(0.1)
         else:

@@ -14,7 +14,7 @@ from isoflop.units import format_quantity
 def show() -> None:
     """Draw what the person stores by what it is, and what they train, each against its limit."""
     room = documents.mine().room()
-    st.subheader("What you use", anchor=False)
+    st.header("What you use", anchor=False)
     with st.container(border=True):
         if not room.total_bytes:
             st.caption("You store nothing here yet.")
