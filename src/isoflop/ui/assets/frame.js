@@ -51,7 +51,7 @@ function readOut(place) {
   let held = ""
   let timer = 0
   const watch = new MutationObserver(() => {
-    nameDrops()
+    mend()
     clearTimeout(timer)
     timer = setTimeout(() => {
       const text = answer()
@@ -59,14 +59,17 @@ function readOut(place) {
       held = text || held
     }, SETTLED_MS)
   })
-  nameDrops()
+  mend()
   watch.observe(document.body, { childList: true, characterData: true, subtree: true })
   return watch
 }
 
-// Gives a place for files the role that its name needs.
-function nameDrops() {
+// Gives a place for files the role that its name needs, and lets the keyboard scroll code.
+function mend() {
   for (const drop of document.querySelectorAll("section[role=presentation][aria-label]")) {
     drop.setAttribute("role", "group")
+  }
+  for (const code of document.querySelectorAll("[data-testid=stCode] pre:not([tabindex])")) {
+    code.tabIndex = 0
   }
 }
