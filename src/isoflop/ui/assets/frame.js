@@ -64,12 +64,12 @@ function readOut(place) {
   return watch
 }
 
-// Gives a place for files the role that its name needs, and lets the keyboard scroll code.
+// Gives a place for files the role that its name needs, and lets the keyboard scroll what is wide.
 function mend() {
   for (const drop of document.querySelectorAll("section[role=presentation][aria-label]")) {
     drop.setAttribute("role", "group")
   }
-  for (const code of document.querySelectorAll("[data-testid=stCode] pre:not([tabindex])")) {
-    code.tabIndex = 0
+  for (const wide of document.querySelectorAll("[data-testid=stCode] pre:not([tabindex]), .katex-display:not([tabindex])")) {
+    wide.tabIndex = 0
   }
 }
