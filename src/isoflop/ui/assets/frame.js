@@ -69,7 +69,7 @@ function mend() {
   for (const drop of document.querySelectorAll("section[role=presentation][aria-label]")) {
     drop.setAttribute("role", "group")
   }
-  for (const wide of document.querySelectorAll("[data-testid=stCode] pre:not([tabindex]), .katex-display:not([tabindex])")) {
-    wide.tabIndex = 0
+  for (const wide of document.querySelectorAll("[data-testid=stCode] pre, .katex-display")) {
+    if (wide.tabIndex !== 0) wide.tabIndex = 0
   }
 }
