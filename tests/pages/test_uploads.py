@@ -149,7 +149,7 @@ def test_two_lines_say_what_was_understood_until_it_is_right(explore: AppTest) -
 def test_what_another_person_confirmed_is_read_under_their_name(
     explore: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    press(upload(explore, "runs.csv", GOOD.encode()), "Right")
+    press(upload(explore, "runs.csv", GOOD.encode()), "Confirm")
     own = upload(open_page("explore"), "later.csv", GOOD.encode())
     shared = next(box for box in own.selectbox if box.label == "Shared with")
     assert shared.options == ["Only me", "Everyone here can view"]
