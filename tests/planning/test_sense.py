@@ -93,3 +93,14 @@ def test_more_of_what_is_not_used_up_buys_nothing(chinchilla, make_fit) -> None:
     assert memory.used < memory.limit / 2
     assert memory.gain == by_key["money"].gain == 0
     assert memory.relaxed_loss == found.loss
+
+
+def test_no_accelerator_idles_for_want_of_sequences_that_the_batch_allows(
+    chinchilla, make_fit
+) -> None:
+    """A seven-billion model on 256 got a batch of 243 sequences, and 13 had none."""
+    budget = Budget(wall_time_s=30 * 86400.0, accelerators=256)
+    found = plan(make_fit(chinchilla), budget, H100, PlanOptions(family="llama-3", params=7e9))
+    assert "idle" not in found.training.layout
+    assert found.training.batch_tokens == 256 * 8192
+    assert found.training.batch_tokens < found.training.batch_limit_tokens / 2

@@ -27,7 +27,7 @@ from isoflop.planning.serving import PricedInference, ServingCost
 from isoflop.planning.speed import (
     Speed,
     batch_limit,
-    batch_taken,
+    is_batch_spent,
     nothing_fits,
     speed_of,
 )
@@ -439,6 +439,7 @@ def limit_uses(
     best: Optimum,
     fixed: Mapping[str, float] | None = None,
     *,
+    batch_tokens: float,
     is_size_held: bool = False,
     held: Speed | None = None,
 ) -> tuple[LimitUse, ...]:
@@ -451,6 +452,8 @@ def limit_uses(
     best : Optimum
         As `best_plan` gives it for ``fit.theta``.
     fixed : mapping of str to float, optional
+    batch_tokens : float
+        Of a step.
     is_size_held : bool
         Whether the model keeps its size when a limit is relaxed: more tokens are all that it buys.
     held : Speed, optional
@@ -463,7 +466,7 @@ def limit_uses(
         if held is None
         else _limits(setting, held, setting.budget.wall_time_s, is_repeating=is_repeating)
     )
-    found: list[tuple[LimitKey, str, Dimension, float, float]] = [
+    found: list[_Found] = [
         (c.key, c.label, c.dimension, c.limit, float(c.use(best.params, best.tokens)))
         for c in limits
     ]
@@ -476,11 +479,10 @@ def limit_uses(
         limit = params_limit(setting)
         found.append(("memory", "Memory", "params", limit, float(best.params)))
     if setting.budget.mfu is None and setting.rates is not None and setting.batch_tokens is None:
-        size, data = float(best.params), float(best.tokens)
-        limit, taken = float(batch_limit(setting, data)), batch_taken(setting, size, data)
-        found.append(("batch", "Critical batch", "tokens", limit, taken))
+        limit = float(batch_limit(setting, best.tokens))
+        found.append(("batch", "Critical batch", "tokens", limit, batch_tokens))
     # More of what is not used up buys nothing.
-    spent = [] if held is not None else [use[0] for use in found if _is_spent(*use)]
+    spent = [] if held is not None else [use[0] for use in found if _is_spent(setting, best, use)]
     settings = [_relaxed(setting, key) for key in spent]
     if is_size_held:
         losses = [_loss_of_size(fit, each, float(best.params), fixed) for each in settings]
@@ -503,12 +505,16 @@ def limit_uses(
     )
 
 
-def _is_spent(key: LimitKey, _label: str, _dimension: Dimension, limit: float, used: float) -> bool:
-    """Say whether all of a limit is used.
+_Found = tuple[LimitKey, str, Dimension, float, float]
+"""Key, label and dimension of a limit, how much there is, and how much is used."""
 
-    Of a batch, whether a tenth more of it is faster by more than the percent forgone.
-    """
-    return used >= (limit / RELAXATION if key == "batch" else limit * (1 - TOUCHING))
+
+def _is_spent(setting: Setting, best: Optimum, found: _Found) -> bool:
+    """Say whether all of a limit is used; of a batch, whether a tenth less would be slower."""
+    key, *_, limit, used = found
+    if key == "batch":
+        return is_batch_spent(setting, float(best.params), float(best.tokens), RELAXATION)
+    return used >= limit * (1 - TOUCHING)
 
 
 def _loss_of_size(

@@ -40,6 +40,10 @@ ZERO = (1, 3)
 stages gathers all weights at each micro-batch: neither is tried unless asked for."""
 LEAST_CONTEXT = 8192
 """Tokens of a sequence that one accelerator keeps at least, when sequences are shared."""
+LEAST_BATCH, N_BATCHES = 64, 97
+"""The batches that are tried reach from that part of the largest, each 4% larger than the last."""
+A_LITTLE_MORE = 1.1
+"""Times the batch that would do, within which one is looked for that no accelerator idles at."""
 _FAR = 1 << 40
 """So many replicas that what is sharded over them takes no memory."""
 
@@ -407,6 +411,50 @@ def best_layout(
         Most tokens of a step.
     """
     return next(iter(fastest_layouts(search, architecture, accelerators, batch_tokens)), None)
+
+
+def least_batch(
+    search: LayoutSearch, architecture: Architecture, accelerators: int, limit: float, share: float
+) -> float | None:
+    """Return the fewest tokens of a step at which a model is nearly as fast as at most so many.
+
+    Whole sequences for every replica of the fastest layout, and for every accelerator where a
+    little more does that: else some would idle for want of a sequence.
+
+    Parameters
+    ----------
+    search, architecture, accelerators
+        As `best_layout`.
+    limit : float
+        Most tokens of a step.
+    share : float
+        Of the speed at the best batch within the limit that is near enough.
+
+    Returns
+    -------
+    float or None
+        None where no layout fits.
+    """
+    found = candidates(search, architecture)
+    batches = np.geomspace(limit / LEAST_BATCH, limit, N_BATCHES)
+    if not len(found):
+        return None
+    speed = speeds(search, found, accelerators, batches)
+    fastest = np.argmax(speed.tokens_per_s, axis=1)[:, None]
+    rates = np.take_along_axis(speed.tokens_per_s, fastest, axis=1)[:, 0]
+    if not rates.max() > 0:
+        return None
+    is_enough = rates >= share * rates.max()
+    tokens, used = (
+        np.take_along_axis(values, fastest, axis=1)[:, 0]
+        for values in (
+            speed.data * speed.micro_batch * speed.micro_batches * found.length,
+            speed.data * found.tensor * found.context * found.pipeline,
+        )
+    )
+    first = np.argmax(is_enough)
+    is_whole = is_enough & (used == accelerators) & (batches <= A_LITTLE_MORE * batches[first])
+    return float(tokens[np.argmax(is_whole) if is_whole.any() else first])
 
 
 def fastest_layouts(

@@ -39,7 +39,7 @@ from isoflop.planning.inputs import (
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.sense import require_sense
-from isoflop.planning.trained import Run, training_of
+from isoflop.planning.trained import Run, batch_of, training_of
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
 from isoflop.planning.types import (
     Accelerator,
@@ -204,15 +204,17 @@ def plan_within(
         speed = speed_along(setting, is_repeating=has_column(law, "unique_tokens"))
     else:
         speed = speed_at(setting, own_tokens)
+    batch = batch_of(setting, params, tokens)
     limits = limit_uses(
         fit,
         setting,
         best or _as_optimum(params, tokens, loss, flop),
         fixed,
+        batch_tokens=batch,
         is_size_held=best is None,
         held=None if own_tokens is None else speed,
     )
-    run = training_of(setting, params, tokens, speed)
+    run = training_of(setting, params, tokens, speed, batch)
     planned = fit if law is fit.law else replace(fit, law=law)
     return Plan(
         params=params,

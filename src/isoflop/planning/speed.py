@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 N_ROUNDS = 4
-FEWEST_STEPS = 300
-"""Of a run: fewer and the law, fitted to trained models, says nothing of it."""
 FAST_ENOUGH = 0.99
 """The batch taken is the smallest that reaches this share of the speed at the largest allowed."""
+FEWEST_STEPS = 300
+"""Of a run: fewer and the law, fitted to trained models, says nothing of it."""
 
 
 class Speed(Protocol):
@@ -177,11 +177,12 @@ def batch_limit(setting: Setting, tokens: ArrayLike) -> Array:
     return np.minimum(critical, np.maximum(data / FEWEST_STEPS, 1.0))
 
 
-def batch_taken(setting: Setting, params: float, tokens: float) -> float:
-    """Return the tokens of a step: the smallest batch nearly as fast as the largest allowed."""
+def is_batch_spent(setting: Setting, params: float, tokens: float, factor: float) -> bool:
+    """Say whether a batch smaller by a factor than the largest allowed would be slower.
+
+    By more than the share that is forgone for a smaller batch, over sizes of the family alike: of
+    one size the speed goes in steps of whole sequences.
+    """
     limit = float(batch_limit(setting, tokens))
-    if setting.batch_tokens is not None or setting.rates is None:
-        return limit
-    batches = np.geomspace(limit / 64, limit, 97)
-    shares = rate_table(setting).share(params, batches)
-    return float(batches[np.argmax(shares >= FAST_ENOUGH * shares[-1])])
+    smaller, most = rate_table(setting).share(params, limit / np.array([factor, 1.0]))
+    return bool(smaller < FAST_ENOUGH * most)

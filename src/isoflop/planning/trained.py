@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import exp, hypot, log, log1p, sqrt
 
-from isoflop.accounting import Recompute, find_family
+from isoflop.accounting import Architecture, Recompute, find_family
 from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import PlanError
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting
 from isoflop.planning.failures import Interruptions, interruptions
-from isoflop.planning.layout_search import FoundLayout, LayoutSearch, best_layout
-from isoflop.planning.speed import Speed, batch_limit, batch_taken
+from isoflop.planning.layout_search import FoundLayout, LayoutSearch, best_layout, least_batch
+from isoflop.planning.speed import FAST_ENOUGH, Speed, batch_limit
 from isoflop.planning.step_constants import load_fitted_steps, load_step_error, step_class
 from isoflop.planning.step_time import step_time, time_ratios
 from isoflop.planning.types import SPREAD_LEVEL, Interval, Training
@@ -69,16 +69,38 @@ def _search(setting: Setting) -> LayoutSearch:
 def _found(
     setting: Setting, search: LayoutSearch, params: float, batch_tokens: float
 ) -> FoundLayout | None:
+    shape = _shape(setting, search, params)
+    if shape is None:
+        return None
+    return best_layout(search, shape, setting.budget.count, batch_tokens)
+
+
+def _shape(setting: Setting, search: LayoutSearch, params: float) -> Architecture | None:
+    """Return a model of the family of this size; None where there is none."""
     assert setting.rates is not None
     family, count = find_family(setting.rates.family), setting.rates.count
     try:
         shape = propose_shape(family, params, count=count, heads_multiple=search.tensor or 1)
     except PlanError:
         return None
-    return best_layout(search, shape.architecture, setting.budget.count, batch_tokens)
+    return shape.architecture
 
 
-def training_of(setting: Setting, params: float, tokens: float, speed: Speed) -> Run:
+def batch_of(setting: Setting, params: float, tokens: float) -> float:
+    """Return the tokens of a step: the fewest nearly as fast as the most that are allowed."""
+    limit = float(batch_limit(setting, tokens))
+    if setting.batch_tokens is not None or setting.rates is None:
+        return limit
+    search = _search(setting)
+    shape = _shape(setting, search, params)
+    if shape is None:
+        return limit
+    return least_batch(search, shape, setting.budget.count, limit, FAST_ENOUGH) or limit
+
+
+def training_of(
+    setting: Setting, params: float, tokens: float, speed: Speed, batch_tokens: float
+) -> Run:
     """Return how a run is trained.
 
     Parameters
@@ -87,10 +109,11 @@ def training_of(setting: Setting, params: float, tokens: float, speed: Speed) ->
     params, tokens : float
     speed : Speed
         Of models along the edge that the run lies on.
+    batch_tokens : float
+        Of a step.
     """
-    budget = setting.budget
+    budget, batch = setting.budget, batch_tokens
     mfu = float(speed.share(params))
-    batch = batch_taken(setting, params, tokens)
     failing = interruptions(budget.count, budget.failures)
     goodput = failing.goodput if budget.goodput is None else budget.goodput
     found = laid_out(setting, params, batch)
