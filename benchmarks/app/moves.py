@@ -47,17 +47,23 @@ class Cost:
     n_parts: float
 
 
-async def moves(server: Server, page: str, slider: str, repeats: int, *, query: str = "") -> Cost:
-    """Move a slider to its right, from its start, so that each value is new."""
+FIELDS = {"slider": "string_array_value", "selectbox": "string_value"}
+"""Where a message holds the value of a widget, by its kind."""
+
+
+async def moves(
+    server: Server, page: str, key: str, repeats: int, *, kind: str = "slider", query: str = ""
+) -> Cost:
+    """Move a slider to its right, from its start, so that each value is new; or choose in turn."""
     visitor = Visitor(server.url, page=page, query=query)
     await visitor.open()
     await _settled(visitor)  # what a job brings is no part of a move
-    found = visitor.find("slider", slider)
+    found = visitor.find(kind, key)
     options = list(visitor.widgets[found].element.options)
     costs: list[Move] = []
     begin_s = 0.0
     for option in [*options[1:], *options][: repeats + 1]:
-        visitor.settle(found, "string_array_value", [option])
+        visitor.settle(found, FIELDS[kind], [option] if kind == "slider" else option)
         costs.append(await visitor.rerun(visitor.widgets[found].fragment))
         if len(costs) == 1:  # the first one fills caches
             await _settled(visitor)

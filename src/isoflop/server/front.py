@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 from http import HTTPStatus
@@ -88,10 +89,16 @@ class Front:
     ----------
     app : ASGIApp
         What answers.
+    modules : sequence of str
+        Addresses of scripts that a page is to load at once, relative to it: what they take is done
+        while the page's own scripts wait for the server.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, modules: Sequence[str] = ()) -> None:
         self._app = app
+        self._head = "".join(
+            f'<script type="module" async src="{escape(module)}"></script>' for module in modules
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -124,14 +131,14 @@ class Front:
             refusal = _stranger(host or "", is_page="text/html" in headers.get("accept", ""))
             await refusal(scope, receive, send)
             return
-        await self._app(scope, receive, _Sender(scope, host or "", send))
+        await self._app(scope, receive, _Sender(scope, host or "", self._head, send))
 
 
 class _Sender:
     """Sends an answer with its headers; a page of the app, with what it is to know."""
 
-    def __init__(self, scope: Scope, host: str, send: Send) -> None:
-        self._scope, self._host, self._send = scope, host, send
+    def __init__(self, scope: Scope, host: str, head: str, send: Send) -> None:
+        self._scope, self._host, self._head, self._send = scope, host, head, send
         self._may_be_page = scope["method"] == "GET" and not scope["path"].startswith(NO_PAGES)
         self._start: Message | None = None
         self._page = b""
@@ -164,7 +171,7 @@ class _Sender:
         if headers.get("content-encoding") == "gzip":
             page = gzip.decompress(page)
             del headers["content-encoding"]
-        text = _told(page.decode(), self._host, " ".join(hosts.named()))
+        text = _told(page.decode(), self._host, " ".join(hosts.named()), self._head)
         content = text.encode()
         if "gzip" in Headers(scope=self._scope).get("accept-encoding", ""):
             content = gzip.compress(content, mtime=0)
@@ -177,10 +184,10 @@ class _Sender:
         await self._send({"type": "http.response.body", "body": content})
 
 
-def _told(page: str, host: str, names: str) -> str:
-    """Return a page with the name by which it was asked, and the script that compares it."""
+def _told(page: str, host: str, names: str, head: str) -> str:
+    """Return a page with the name by which it was asked, the script that compares it, and more."""
     known = f'<meta name="isoflop" data-host="{escape(host)}" data-names="{escape(names)}" />'
-    return page.replace("<head>", f"<head>\n    {known}<script>{_SAY}</script>", 1)
+    return page.replace("<head>", f"<head>\n    {known}<script>{_SAY}</script>{head}", 1)
 
 
 @lru_cache(maxsize=64)

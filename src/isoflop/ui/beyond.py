@@ -14,7 +14,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import IsoflopError
 from isoflop.fitting import Fit
-from isoflop.fitting.extrapolation import Method, Pool, pool
+from isoflop.fitting.extrapolation import Extrapolation, Method, Pool, pool
 from isoflop.fitting.extrapolation.history import history
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook, outlook
@@ -27,11 +27,19 @@ from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.resolve import Fitted
 
 BY: dict[Method, str] = {"average": "Average of all laws", "one": "This law alone"}
+DEFAULT: Method = "average"
 
 
 def _effort(table: LossTable) -> float:
     """Return the CPU seconds of fitting all laws, as measured."""
     return 1.3 + 0.1 * len(table.frame) / 1000
+
+
+TESTED = (
+    "On public tables, bands made this way contained about nine in ten larger runs. They "
+    "allow for laws that misjudge further gains, and for more where laws disagree. That is no "
+    "promise for any one table."
+)
 
 
 _weigh = KeptByJob(pool, "Fitting all laws to the table", effort=_effort, max_entries=MAX_FITS)
@@ -45,7 +53,7 @@ def method(fitted: Fitted | None) -> Method:
         "Predicted by",
         BY,
         key="by",
-        default="average",
+        default=DEFAULT,
         help="All laws of the catalog that suit the table, each weighted by how well it predicted "
         "the table's own largest runs; or only the law that is chosen here. Either band allows for "
         "the distance beyond the data, as measured on public tables.",
@@ -117,44 +125,35 @@ def past(table: LossTable) -> None:
     panels.drawn(plot.rolling_origin(found, theme=APP), key="chart.past")
 
 
-def show(found: Outlook, *, key: str) -> None:
+def show(found: Outlook) -> None:
     """Draw each law's prediction and the parts of the width, and say what would narrow it."""
     if found.ahead is None:
         if found.reason:
             st.caption(messages.plain(f"Only the plan's own law predicts. {found.reason}"))
         return
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        panels.drawn(
-            plot.extrapolation(found.ahead, theme=APP),
-            key=key,
-            title="What each law predicts, and what widens the band",
-        )
-    with right:
-        _words(found)
-
-
-def _words(found: Outlook) -> None:
-    assert found.ahead is not None
-    if advice := found.ahead.advice():
-        st.markdown(f"**{messages.plain(advice)}**")
-        asked = {name: st.query_params[name] for name in st.query_params}
-        st.link_button(
-            "Design these runs",
-            shell.link("fit", asked | {"section": "Next runs", "fit.aim": "agreement"}),
-            icon=":material/arrow_forward:",
-        )
-    said = [f"**Width of the band**: {messages.plain(found.ahead.parts_text())}."]
-    if found.sizes is not None:
-        said.append(f"**Best size**: {messages.plain(found.sizes.verdict())}")
-    st.markdown("\n\n".join(said))
-    tested = (
-        "On public tables, bands made this way contained about nine in ten larger runs. They allow "
-        "for laws that misjudge further gains, and for more where laws disagree. That is no "
-        "promise for any one table."
+    panels.drawn(
+        plot.extrapolation(found.ahead, theme=APP),
+        key="chart.beyond",
+        title="What each law predicts, and what widens the band",
     )
     refused = found.ahead.refused
-    names = ", ".join(label for label, _ in refused)
     reasons = "\n\n".join(f"{label}: {reason}" for label, reason in refused)
-    left_out = messages.plain(f" Left out: {names}.") if refused else ""
-    st.caption(tested + left_out, help=messages.plain(reasons) or None)
+    st.markdown(_words(found, found.ahead), help=messages.plain(reasons) or None)
+
+
+def _words(found: Outlook, ahead: Extrapolation) -> str:
+    """Return what is said beside the chart, as Markdown."""
+    said = []
+    if advice := ahead.advice():
+        asked = {name: st.query_params[name] for name in st.query_params}
+        runs = shell.link("fit", asked | {"section": "Next runs", "fit.aim": "agreement"})
+        said.append(
+            f"**{messages.plain(advice)}** [:material/arrow_forward: Design these runs]({runs})"
+        )
+    said.append(f"**Width of the band**: {messages.plain(ahead.parts_text())}.")
+    if found.sizes is not None:
+        said.append(f"**Best size**: {messages.plain(found.sizes.verdict())}")
+    names = ", ".join(label for label, _ in ahead.refused)
+    left_out = f" Left out: {names}." if names else ""
+    said.append(f":small[:gray[{messages.plain(TESTED + left_out)}]]")
+    return "\n\n".join(said)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import PlanError, UnitError
 from isoflop.options import option
@@ -56,28 +57,27 @@ def _step(is_up: bool) -> None:
     inputs.step(key, kind, is_up=is_up)
 
 
-def budget_and_size() -> tuple[Accelerator, Budget, float | None]:
-    """Draw the budget and the model's size; return accelerator, budget and size.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What there is, apart from its amount, and where that is asked for.
 
-    The size is None for the compute-optimal one.
-
-    Raises
-    ------
-    PlanError
-        If the budget is invalid.
+    Parameters
+    ----------
+    mode : {"hardware", "flop", "money"}
+    accelerator : Accelerator
+    rest : mapping of str to object
+        The budget's other fields.
+    place : DeltaGenerator
     """
-    accelerator, budget = budget_alone()
-    return accelerator, budget, size()
+
+    mode: str
+    accelerator: Accelerator
+    rest: Mapping[str, Any]
+    place: DeltaGenerator
 
 
-def budget_alone() -> tuple[Accelerator, Budget]:
-    """Draw the budget, and return it with the accelerator.
-
-    Raises
-    ------
-    PlanError
-        If the budget is invalid.
-    """
+def means() -> Means:
+    """Draw everything about a budget but its amount, for which a place is left."""
     mode = inputs.choice(
         "Budget",
         {"hardware": "Hardware", "flop": "FLOP", "money": "Money"},
@@ -86,7 +86,7 @@ def budget_alone() -> tuple[Accelerator, Budget]:
         help="What limits the run: accelerators for some time, compute, or money.",
         style="row",
     )
-    amount = st.container()
+    place = st.container()
     catalog = load_accelerators()
     accelerator = catalog[
         inputs.choice(
@@ -110,15 +110,25 @@ def budget_alone() -> tuple[Accelerator, Budget]:
             is_default_fixed=False,
         )
     rest = {"accelerators": n_accelerators, "mfu": mfu, "price_usd_per_hour": price}
-    with amount:
-        budget = amount_of(mode, accelerator, rest)
-    try:
-        made = format_quantity(compute_flop(budget, accelerator), "flop")
-        amount.caption(f"That is about **{made}** of training compute.")
-    except PlanError as problem:
-        with amount:
+    return Means(mode=mode, accelerator=accelerator, rest=rest, place=place)
+
+
+def budget_of(given: Means) -> Budget:
+    """Draw how much there is, in its place, and return the budget.
+
+    Raises
+    ------
+    PlanError
+        If the budget is invalid.
+    """
+    with given.place:
+        budget = amount_of(given.mode, given.accelerator, given.rest)
+        try:
+            made = format_quantity(compute_flop(budget, given.accelerator), "flop")
+            st.caption(f"That is about **{made}** of training compute.")
+        except PlanError as problem:
             messages.show(problem)
-    return accelerator, budget
+    return budget
 
 
 OWN_MFU, OWN_REALISED, OWN_GOODPUT = 0.4, 1.0, 0.9

@@ -38,6 +38,11 @@ def _edition() -> str:
     return hashlib.sha256(SCRIPT.read_bytes() + version("plotly").encode()).hexdigest()[:12]
 
 
+def module() -> str:
+    """Return where a browser finds the script that draws charts, from the server's address on."""
+    return f"{CHARTS[1:]}{_edition()}/{SCRIPT.name}"
+
+
 @lru_cache(maxsize=1)
 def _chart() -> Any:
     """Return the component: a script of two lines, as each chart carries it, that loads the rest.
@@ -47,7 +52,7 @@ def _chart() -> Any:
     return st.components.v2.component(
         "isoflop.chart",
         js=f"""const page = document.querySelector("script[src*='static/js/']").src
-const chart = import(new URL("../..{CHARTS}{_edition()}/chart.js", page))
+const chart = import(new URL("../../{module()}", page))
 export default async one => (await chart).default(one)
 """,
         isolate_styles=False,

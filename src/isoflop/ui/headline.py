@@ -119,7 +119,7 @@ def _binding(plan: Plan) -> str:
     return f"The limits that bind are **{names}**: {gain}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Figure:
     """One large figure: what it is, its value, what stands under it, and its help."""
 
@@ -142,6 +142,11 @@ def figures(plan: Plan, fit: Fit, names: Iterable[str], seen: Outlook = NO_OUTLO
         What all laws of the table say of it.
     """
     _cards(FIGURES[name](plan, fit, seen) for name in names)
+
+
+def cards(shown: Iterable[tuple[str, str, str, str]]) -> None:
+    """Draw large figures by their label, value, the note under it and the help."""
+    _cards(_Figure(*one) for one in shown)
 
 
 def values(labels: Iterable[str], shown: Iterable[str], notes: Iterable[str] = ()) -> None:

@@ -353,6 +353,7 @@ def choice(
     help: str,
     style: Literal["list", "row"] = "list",
     is_label_shown: bool = True,
+    is_label_beside: bool = False,
     is_default_fixed: bool = True,
     on_change: Callable[[], None] | None = None,
 ) -> Choice:
@@ -370,6 +371,9 @@ def choice(
         A list that opens, or a row of buttons for up to four short options.
     is_label_shown : bool
         False where the page says it already; screen readers always have it.
+    is_label_beside : bool
+        Whether it stands beside a row of buttons, as the title of what these change; see
+        ``style.css``.
     is_default_fixed : bool
         False where the default may be another elsewhere (the opening table, by what is downloaded):
         an address that names the choice then goes on naming it.
@@ -391,7 +395,7 @@ def choice(
             format_func=lambda value: options[value],
             key=key,
             help=help,
-            width="stretch" if is_label_shown else "content",
+            width="stretch" if is_label_shown and not is_label_beside else "content",
             label_visibility="visible" if is_label_shown else "collapsed",
             on_change=on_change or "rerun",
             persist_state="session",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop.errors import IsoflopError
 from isoflop.notices import Notice, Severity, by_severity
@@ -158,6 +159,13 @@ def show_callback_failure() -> None:
     failure = callback_failure()
     if failure is not None:
         show(failure)
+
+
+def show_callback_failure_of_part() -> None:
+    """Show it where a part of the page runs alone, and the page's own place for it does not."""
+    context = get_script_run_ctx()
+    if context is not None and context.fragment_ids_this_run:
+        show_callback_failure()
 
 
 def say_later(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from math import isnan
 from typing import Any, NamedTuple
 
@@ -60,10 +61,21 @@ def drawn(
     tuple of int
         As `isoflop.ui.chart.draw`.
     """
-    picked = chart.draw(figure, key=key, title=title, config=config, on_pick=on_pick)
-    for note in figure.layout.meta["notes"] if has_notes else ():
-        st.caption(messages.plain(note))
+    notes = figure.layout.meta["notes"] if has_notes else ()
+    with st.container() if notes else nullcontext():  # one place for it all, as in a grid
+        picked = chart.draw(figure, key=key, title=title, config=config, on_pick=on_pick)
+        for note in notes:
+            st.caption(messages.plain(note))
     return picked
+
+
+def chart_grid() -> DeltaGenerator:
+    """Return a place for charts and what is said of them, two beside each other in turn.
+
+    As wide as 3 to 2, below each other on a narrow page: see ``style.css``. It is one block, where
+    as many columns would be one each and one for every row.
+    """
+    return st.container(key="charts")
 
 
 def side_by_side() -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -79,7 +79,11 @@ def on_script_error(error: Exception) -> bool:
 
 OPTIONS: Mapping[str, Any] = {
     "routes": [*routes(), *chart.routes(), *frame.routes()],
-    "middleware": [Middleware(Packed), Middleware(Front), Middleware(PersonCookie)],
+    "middleware": [
+        Middleware(Packed),
+        Middleware(Front, modules=[chart.module()]),
+        Middleware(PersonCookie),
+    ],
     "lifespan": lifespan,
     "on_script_error": on_script_error,
 }

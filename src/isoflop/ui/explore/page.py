@@ -41,6 +41,7 @@ from isoflop.ui import (
     uploads,
     views,
 )
+from isoflop.ui.budget_inputs import Means
 from isoflop.ui.caching import MAX_PLANS, kept
 from isoflop.ui.data import understood
 from isoflop.ui.doubts import Doubts
@@ -94,8 +95,9 @@ _plan = kept(plan, max_entries=MAX_PLANS)
 def show() -> None:
     """Draw the whole page: the controls, the answer with its charts, and the evidence.
 
-    What a budget changes is a fragment of its own: moving a slider draws that again and leaves
-    table, law and evidence as they are.
+    What a budget changes is a fragment of its own, and what its amount changes another within:
+    moving a slider draws that again and leaves table, law, the other inputs and evidence as they
+    are.
     """
     with st.sidebar:
         above, below = st.container(), st.container()
@@ -115,29 +117,38 @@ def show() -> None:
 
 @st.fragment
 def show_reading(place: DeltaGenerator, latest: Latest | None) -> None:
-    """Draw the budget in its place, and what it reaches if there is a fit, and keep that."""
+    """Draw the budget in its place, and what it reaches if there is a fit."""
     with messages.boundary():
         with place:
-            budget = budget_inputs.budget_and_size()
+            means, params = budget_inputs.means(), budget_inputs.size()
             by = beyond.method(None if latest is None else latest.of.fitted)
+        show_answer(means, params, by, latest)
+
+
+@st.fragment
+def show_answer(means: Means, params: float | None, by: Method, latest: Latest | None) -> None:
+    """Draw the amount of the budget, and what it reaches if there is a fit, and keep that."""
+    with messages.boundary():
+        budget = budget_inputs.budget_of(means)
         if latest is None:
             return
         choice, fitted = latest.of.choice, latest.of.fitted
         latest.of, latest.notices = reproduce.taken(choice, fitted), tuple
-        shown = view(controls.selected(choice, budget), fitted)
-        answer = st.container(key="answer")
-        left, right = st.columns([3, 2], gap="medium")
+        given = (means.accelerator, budget, params)
+        shown = view(controls.selected(choice, given), fitted)
+        answer, charts = st.container(key="answer"), panels.chart_grid()
         seen = _outlook(shown, by)
         keep(latest, choice, shown, seen)
-        with left:
+        with charts:
             show_losses(shown, seen)
         time.sleep(GATHERING_S)
         with answer:
             serious = show_plan(shown, seen)
-        with right:
+        with charts:
             show_contours(shown)
         beyond.follow_up(fitted.table, by)
-        beyond.show(seen, key="chart.beyond")
+        with charts:
+            beyond.show(seen)
         show_notices(shown, serious)
     views.note()
 
@@ -187,18 +198,15 @@ def show_losses(shown: View, seen: Outlook) -> None:
     """Draw loss against an axis of choice."""
     fit, table = shown.fitted.fit, shown.fitted.table
     choices = axes.law_axes(fit, table)
-    label = f"{fit.law.response.capitalize()} against"
-    with st.container(horizontal=True, vertical_alignment="center", key="chart-head-loss"):
-        st.markdown(f"**{messages.plain(label)}**", width="content")
-        column = inputs.choice(
-            label,
-            {key: axis.name for key, axis in choices.items()},
-            key="axis",
-            default=next(iter(choices)),
-            help="The horizontal axis; the curve follows the compute-optimal models.",
-            style="row",
-            is_label_shown=False,
-        )
+    column = inputs.choice(
+        f"{fit.law.response.capitalize()} against",
+        {key: axis.name for key, axis in choices.items()},
+        key="axis",
+        default=next(iter(choices)),
+        help="The horizontal axis; the curve follows the compute-optimal models.",
+        style="row",
+        is_label_beside=True,
+    )
     plan = shown.plan and seen.told(shown.plan)
     figure = plot.loss_curve(
         fit, x=column, plan=plan, table=table, fixed=shown.selection.fixed, theme=APP

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import PlanError
 from isoflop.planning import compute_flop
 from isoflop.planning.doubts import doubts
 from isoflop.planning.left_out import before_and_after
-from isoflop.ui import budget_inputs, controls, inputs, messages, resolve, uploads
+from isoflop.ui import (
+    budget_inputs,
+    controls,
+    headline,
+    inputs,
+    messages,
+    resolve,
+    uploads,
+    views,
+)
+from isoflop.ui.budget_inputs import Means
 from isoflop.ui.data import understood
 from isoflop.ui.doubts import Doubts
 from isoflop.ui.fit import bands as fit_bands
@@ -44,10 +55,14 @@ _DRAW: dict[str, Callable[[View], None]] = {
 
 
 def show() -> None:
-    """Draw the whole page: the controls, the fit in figures, and one section at a time."""
+    """Draw the whole page: the controls, the fit in figures, and one section at a time.
+
+    What the amount of the budget changes is a fragment of its own: moving its slider draws that
+    again and leaves the other inputs and the row of tabs as they are.
+    """
     with st.sidebar:
         choice = controls.fit_choice()
-        accelerator, budget, _ = budget_inputs.budget_and_size()
+        means, _ = budget_inputs.means(), budget_inputs.size()
     understood.show(choice.table.id)
     fitted = resolve.fitted(choice)
     if fitted.published is not None:
@@ -56,14 +71,29 @@ def show() -> None:
             detail="Its starts, draws and rows are the authors' own.",
             hint="Choose the same law to fit it to these rows, and compare.",
         )
-    shown = fit_view.view(choice, fitted, compute_flop(budget, accelerator))
-    found = _doubts(choice, shown)
-    found.serious()
-    show_figures(shown)
-    found.others()
-    name, tab = inputs.tabs(SECTIONS, key="section")
-    with tab, messages.boundary():
-        _DRAW[name](shown)
+    body, below = st.container(), st.container()
+    with below:
+        name, tab = inputs.tabs(SECTIONS, key="section")
+    with body:
+        show_fit(choice, fitted, means, name, tab)
+
+
+@st.fragment
+def show_fit(
+    choice: FitChoice, fitted: Fitted, means: Means, name: str, tab: DeltaGenerator
+) -> None:
+    """Draw the amount of the budget, the fit in figures, and the section in its tab."""
+    below = tab.container()  # filled or not: what is drawn alone later has its place
+    with messages.boundary():
+        budget = budget_inputs.budget_of(means)
+        shown = fit_view.view(choice, fitted, compute_flop(budget, means.accelerator))
+        found = _doubts(choice, shown)
+        found.serious()
+        show_figures(shown)
+        found.others()
+        with below, messages.boundary():
+            _DRAW[name](shown)
+    views.note()
 
 
 def _doubts(choice: FitChoice, shown: View) -> Doubts:
@@ -122,18 +152,7 @@ def show_figures(shown: View) -> None:
                 "N* grows as C^a at this budget.",
             ),
         ]
-    with st.container(key="figures-fit"), st.grid(len(cards), min_column_width=140, gap="small"):
-        for label, value, note, help_text in cards:
-            st.metric(
-                label,
-                value,
-                delta=note or None,
-                delta_color="off",
-                delta_arrow="off",
-                help=help_text,
-                border=True,
-                height="stretch",
-            )
+    headline.cards(cards)
 
 
 def _span(ends: tuple[float, float] | None, write: Callable[[float], str]) -> str:

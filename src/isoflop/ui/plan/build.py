@@ -95,12 +95,13 @@ def _import(shown: View) -> None:
     for note in model.notes:
         st.caption(messages.plain(note))
     size = float(counted(model.parameters, shown.planned.count))
-    st.button(
+    if st.button(
         f"Plan {format_number(size)} parameters",
         icon=":material/straighten:",
         on_click=_choose_size,
         args=(size,),
-    )
+    ):
+        st.rerun()  # the size is asked for in another part of the page
 
 
 def _choose_size(size: float) -> None:

@@ -1,12 +1,12 @@
-"""The controls of the Plan page: hardware, limits, model and layout, site, data and law."""
+"""The controls of the Plan page: hardware, limits and size, and what is assumed beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.options import from_mapping, option
 from isoflop.planning import DEFAULT_ACCELERATOR, Accelerator, Budget, PlanOptions, find_accelerator
@@ -14,11 +14,11 @@ from isoflop.planning.budget import price_usd_per_hour
 from isoflop.planning.failures import Failures
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.types import Dtype
-from isoflop.ui import budget_inputs, controls, inputs, option_inputs, resolve
+from isoflop.ui import budget_inputs, inputs, option_inputs
 from isoflop.ui.inputs import Quantity
 from isoflop.ui.plan import model as plan_model
 from isoflop.ui.plan import saved as plan_saved
-from isoflop.ui.state import DEFAULT_OPTIONS, Selection, remember
+from isoflop.ui.state import Selection
 
 PRICE = replace(inputs.PRICE, stops=(0.0, *inputs.PRICE.stops))
 BYTES = Quantity(
@@ -45,36 +45,82 @@ class Inputs:
     scenario: Scenario
 
 
-def everything() -> Inputs:
-    """Draw every control of the page, and return what is chosen.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumed:
+    """What is assumed of the run beside hardware, limits and size: it changes less often.
+
+    Parameters
+    ----------
+    options : mapping of str to object
+        Values of the options of a plan by name, as chosen.
+    failures : Failures
+    """
+
+    options: plan_model.Given
+    failures: Failures
+
+
+def assumed() -> Assumed:
+    """Draw the model's family and everything that is folded away, and return that."""
+    options = plan_model.model_inputs()
+    failures = plan_model.failure_inputs()
+    return Assumed(
+        options=options
+        | plan_model.request_inputs()
+        | plan_model.site_inputs()
+        | plan_model.besides_inputs(),
+        failures=failures,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untimed:
+    """Everything assumed of the run but its time, and where that is asked for.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        For some time.
+    place : DeltaGenerator
+    """
+
+    scenario: Scenario
+    place: DeltaGenerator
+
+
+def untimed(beside: Assumed) -> Untimed:
+    """Draw hardware, limits and the model's size, and return them with what is assumed beside.
 
     Raises
     ------
-    IsoflopError
-        If the table cannot be had, or the budget is invalid.
+    PlanError
+        If the budget is invalid.
     """
     st.header("Hardware", anchor=False)
     accelerator = accelerator_input()
-    hardware = hardware_inputs(accelerator)
+    n_accelerators, place = budget_inputs.count(), st.container()
+    hardware = replace(
+        hardware_inputs(accelerator), accelerators=n_accelerators, failures=beside.failures
+    )
     st.header("Limits", anchor=False)
     budget = limit_inputs(accelerator, hardware)
     st.header("Model", anchor=False)
-    size: dict[str, object] = {"params": budget_inputs.size()}
+    size: plan_model.Given = {"params": budget_inputs.size()}
     if size["params"] is not None:
         size["tokens"] = budget_inputs.own(
             PlanOptions, "tokens", key="own-tokens", default=1e12, kind=inputs.TOKENS
         )
-    given = (
-        size
-        | plan_model.model_inputs()
-        | plan_model.request_inputs()
-        | plan_model.site_inputs()
-        | plan_model.besides_inputs()
-    )
-    options = from_mapping(PlanOptions, given)
+    options = from_mapping(PlanOptions, size | beside.options)
     scenario = Scenario(accelerator=accelerator, budget=budget, options=options)
-    st.header("Losses", anchor=False)
-    return Inputs(selection=fit_inputs(scenario), scenario=scenario)
+    return Untimed(scenario=scenario, place=place)
+
+
+def timed(given: Untimed) -> Scenario:
+    """Draw the time of the run in its place, and return everything that is assumed of it."""
+    scenario, count = given.scenario, given.scenario.budget.count
+    with given.place:
+        time_s = budget_inputs.time(scenario.accelerator, count)
+    return replace(scenario, budget=replace(scenario.budget, wall_time_s=time_s))
 
 
 def accelerator_input() -> Accelerator:
@@ -100,21 +146,16 @@ def _accelerator_label(accelerator: Accelerator) -> str:
 
 
 def hardware_inputs(accelerator: Accelerator) -> Budget:
-    """Draw how many work for how long and how well, and return that as a budget."""
-    count = budget_inputs.count()
-    time_s = budget_inputs.time(accelerator, count)
+    """Draw how well accelerators work and what they cost, and return that as a budget."""
     dtype = _dtype_input(accelerator)
     mfu, realised, goodput = budget_inputs.own_shares()
-    failures = plan_model.failure_inputs() if goodput is None else Failures()
     acquisition = plan_model.acquisition_inputs(accelerator)
     price = _price_input(accelerator) if acquisition.way == "on-demand" else None
     return Budget(
-        accelerators=count,
-        wall_time_s=time_s,
+        wall_time_s=budget_inputs.DEFAULT_TIME_S,
         mfu=mfu,
         realised=realised,
         goodput=goodput,
-        failures=failures,
         price_usd_per_hour=price,
         acquisition=acquisition,
         dtype=dtype,
@@ -200,36 +241,3 @@ def limit(
     if not inputs.switch(label, key=f"limit.{key}", default=is_on, help=entry.help):
         return None
     return option_inputs.quantity(Budget, name, key=key, default=default, kind=kind)
-
-
-def fit_inputs(scenario: Scenario) -> Selection:
-    """Draw table, families, law and fit options, and return the selection.
-
-    Raises
-    ------
-    IsoflopError
-        If the table cannot be had.
-    """
-    table = controls.table_input()
-    whole = resolve.table(table)
-    families = controls.family_input(whole)
-    chosen_rows = resolve.rows_of(whole, families)
-    law_key, formula, column, parameters = controls.law_inputs(chosen_rows)
-    selection = Selection(
-        table=table,
-        families=families,
-        law=law_key,
-        formula=formula,
-        input_column=column,
-        parameters=parameters,
-        options=DEFAULT_OPTIONS,
-        accelerator=scenario.accelerator.key,
-        budget=scenario.budget,
-        params=scenario.options.params,
-    )
-    law, published = resolve.law(selection, chosen_rows)
-    options = controls.fit_options(chosen_rows, law if published is None else None)
-    fixed: Mapping[str, float] = controls.fixed_inputs(law, chosen_rows)
-    selection = replace(selection, fixed=fixed, options=options)
-    remember(selection)
-    return selection

@@ -43,9 +43,8 @@ TABS = {
 TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", "plan.scenarios seen"
 
 
-def show(shown: View) -> None:
-    """Draw the tab that is open."""
-    name, tab = inputs.tabs(TABS, key=TAB)
+def show(shown: View, name: str) -> None:
+    """Draw what is in a tab."""
     draw: dict[str, Callable[[View], None]] = {
         "frontier": _frontier,
         "time": plan_build.time,
@@ -60,7 +59,8 @@ def show(shown: View) -> None:
         "assumptions": _assumptions,
         "compare": _compare,
     }
-    with tab, messages.boundary():
+    with messages.boundary():
+        messages.show_callback_failure_of_part()
         draw[name](shown)
 
 
