@@ -72,6 +72,8 @@ class Option:
         Ends of the values of a number: above, at least, at most, below.
     form : Form or None
         Of a value of another kind.
+    term : str
+        Key of the glossary's entry that says what the option is about; empty where its help does.
     name, kind, is_optional, default
         Of the field, filled in by `options_of`: its name, type, whether it may be None, and what it
         is where nothing is given.
@@ -87,6 +89,7 @@ class Option:
     le: float | None = None
     lt: float | None = None
     form: Form | None = None
+    term: str = ""
     name: str = ""
     kind: type = str
     is_optional: bool = False

@@ -20,22 +20,28 @@ if TYPE_CHECKING:
     from isoflop.plot._backtest import backtest as backtest
     from isoflop.plot._bands import bands as bands
     from isoflop.plot._before_after import before_after as before_after
+    from isoflop.plot._both_vary import both_vary as both_vary
     from isoflop.plot._compare import compare as compare
     from isoflop.plot._components import components as components
     from isoflop.plot._compute_multiplier import compute_multiplier as compute_multiplier
     from isoflop.plot._contours import contours as contours
+    from isoflop.plot._decade_cost import decade_cost as decade_cost
     from isoflop.plot._design import design as design
     from isoflop.plot._disk import disk as disk
     from isoflop.plot._downstream import downstream as downstream
+    from isoflop.plot._early_stop import early_stop as early_stop
     from isoflop.plot._envelope import envelope as envelope
     from isoflop.plot._expected_gain import expected_gain as expected_gain
     from isoflop.plot._extrapolation import extrapolation as extrapolation
     from isoflop.plot._families import families as families
+    from isoflop.plot._floor import floor as floor
     from isoflop.plot._forecasts import forecasts as forecasts
     from isoflop.plot._frontier import frontier as frontier
     from isoflop.plot._gap import gap as gap
+    from isoflop.plot._growth import growth as growth
     from isoflop.plot._held_out import held_out as held_out
     from isoflop.plot._influence import influence as influence
+    from isoflop.plot._isoflop_profile import isoflop_profile as isoflop_profile
     from isoflop.plot._isoflop_profiles import isoflop_profiles as isoflop_profiles
     from isoflop.plot._isoflop_sizes import isoflop_sizes as isoflop_sizes
     from isoflop.plot._ladder import ladder as ladder
@@ -51,12 +57,14 @@ if TYPE_CHECKING:
     from isoflop.plot._metric_held_out import metric_held_out as metric_held_out
     from isoflop.plot._metric_of_loss import metric_of_loss as metric_of_loss
     from isoflop.plot._money import money as money
+    from isoflop.plot._new_runs import new_runs as new_runs
     from isoflop.plot._next_token import next_token as next_token
     from isoflop.plot._objective_surface import objective_surface as objective_surface
     from isoflop.plot._optimum_sensitivity import optimum_sensitivity as optimum_sensitivity
     from isoflop.plot._overview import overview as overview
     from isoflop.plot._pairs import pairs as pairs
     from isoflop.plot._plans import plans as plans
+    from isoflop.plot._power_law import power_law as power_law
     from isoflop.plot._profiles import profiles as profiles
     from isoflop.plot._published import published as published
     from isoflop.plot._published_flop import published_flop as published_flop
@@ -86,22 +94,28 @@ FIGURES = (
     "backtest",
     "bands",
     "before_after",
+    "both_vary",
     "compare",
     "components",
     "compute_multiplier",
     "contours",
+    "decade_cost",
     "design",
     "disk",
     "downstream",
+    "early_stop",
     "envelope",
     "expected_gain",
     "extrapolation",
     "families",
+    "floor",
     "forecasts",
     "frontier",
     "gap",
+    "growth",
     "held_out",
     "influence",
+    "isoflop_profile",
     "isoflop_profiles",
     "isoflop_sizes",
     "ladder",
@@ -117,12 +131,14 @@ FIGURES = (
     "metric_held_out",
     "metric_of_loss",
     "money",
+    "new_runs",
     "next_token",
     "objective_surface",
     "optimum_sensitivity",
     "overview",
     "pairs",
     "plans",
+    "power_law",
     "profiles",
     "published",
     "published_flop",
