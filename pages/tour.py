@@ -1,6 +1,7 @@
-"""Tour: the whole way from a table to a forecast, on the ladder that ships."""
+"""Tour: what a scaling law is and how far to believe one, a live figure a lesson."""
 
-from isoflop.ui import shell, tour
+from isoflop.ui import shell
+from isoflop.ui.tour import page as tour_page
 
 with shell.page("tour"):
-    tour.show()
+    tour_page.show()

@@ -1,4 +1,4 @@
-"""What the tour teaches, worked out while it is looked at: a function a stop, options in, result out.
+"""What the tour teaches, worked out while it is looked at: a function a stop, result out.
 
 Each result says its figures in ``facts``, by the names that the stop's sentences leave open
 (``data/tour.toml``), and `isoflop.plot` draws it.

@@ -92,7 +92,7 @@ class EarlyStop:
             "best_residual": f"{self.best_residual:.2%}",
             "floor": f"{self.floor:.2f}",
             "best_floor": f"{self.best_floor:.2f}",
-            "miss": f"{miss:+.1%}",
+            "miss": f"{miss:+.1%}".replace("-", "−"),
         }
 
 

@@ -65,7 +65,7 @@ class PowerCurve:
         """What the sentences say, by name."""
         return {
             "k": f"{self.law.factor:.3g}",
-            "a": f"{self.law.exponent:.3g}",
+            "a": f"{self.law.exponent:.3g}".replace("-", "−"),
             "per_decade": f"{10**self.law.exponent:.3g}",
             "end": f"{self.y[-1]:.3g}",
         }

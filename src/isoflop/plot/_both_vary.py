@@ -75,9 +75,7 @@ def _runs(found: BothVary, theme: Theme) -> Trace:
     }
 
 
-def _along(
-    found: BothVary, ends: NDArray[np.float64], name: str, line: dict[str, object]
-) -> Trace:
+def _along(found: BothVary, ends: NDArray[np.float64], name: str, line: dict[str, object]) -> Trace:
     params = np.geomspace(*ends, N_POINTS)
     return {
         "type": "scatter",

@@ -82,9 +82,7 @@ def _tables(cost: DecadeCost) -> list[Trace]:
     return found
 
 
-def _median(
-    x: np.ndarray, share: np.ndarray, name: str, colour: str, dash: str
-) -> Trace:
+def _median(x: np.ndarray, share: np.ndarray, name: str, colour: str, dash: str) -> Trace:
     return {
         "type": "scatter",
         "x": x,

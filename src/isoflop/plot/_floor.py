@@ -69,9 +69,7 @@ def floor(curve: FloorCurve, *, theme: Theme = LIGHT) -> go.Figure:
     )
 
 
-def _line(
-    curve: FloorCurve, y: np.ndarray, name: str, line: dict[str, object]
-) -> Trace:
+def _line(curve: FloorCurve, y: np.ndarray, name: str, line: dict[str, object]) -> Trace:
     return {
         "type": "scatter",
         "x": curve.compute_flop,

@@ -27,7 +27,7 @@ def growth(found: Growth, *, theme: Theme = LIGHT) -> go.Figure:
     """
     drawn = tuple(
         lines.Line(
-            name=f"{html.escape(form.label)}: {100 * form.error:.2g}% off",
+            name=f"{html.escape(form.label)}: {100 * form.error:.3g}% off",
             x=found.compute_flop,
             y=form.loss,
             colour=index,

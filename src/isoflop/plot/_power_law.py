@@ -13,7 +13,7 @@ from isoflop.plot._figure import assemble
 from isoflop.plot.marks import upright
 from isoflop.plot.theme import LIGHT, Scale, Theme
 
-HEIGHT_PX = 320
+HEIGHT_PX = 260
 LOG_Y = (1e-4, 1e4)
 """Fixed, so that the line is seen to turn and to rise."""
 MARGIN = 0.03

@@ -1,6 +1,6 @@
-"""What the field calls things, and where to read on: the glossary, the resources, the tour's texts.
+"""What the field calls things, and where to read on: glossary, resources, texts of the tour.
 
-All of it stands in data files, in every language; tooltips, pages and documentation come from there.
+All of it stands in data files, in every language; pages and documentation come from there.
 """
 
 from isoflop.reference.glossary import Term, find_term, load_glossary, search_terms

@@ -1,4 +1,4 @@
-"""Write the glossary and the resources into the documentation: ``python -m isoflop.reference docs``."""
+"""Write glossary and resources into the documentation: ``python -m isoflop.reference docs``."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from isoflop.options import Option, option
-from isoflop.ui import inputs
+from isoflop.ui import inputs, terms
 from isoflop.ui.inputs import Quantity
 
 
@@ -91,11 +91,11 @@ def quantity(
 def switch(owner: type, name: str, *, key: str) -> bool:
     """Draw a switch for an option that is on or off, bound to the address."""
     entry = option(owner, name)
-    return inputs.switch(entry.label, key=key, default=entry.default, help=entry.help)
+    return inputs.switch(entry.label, key=key, default=entry.default, help=_help(entry))
 
 
-def _help(entry: Option, note: str) -> str:
-    return f"{entry.help} {note}".rstrip()
+def _help(entry: Option, note: str = "") -> str:
+    return terms.explained(f"{entry.help} {note}".rstrip(), entry.term)
 
 
 def _within(kind: Quantity, entry: Option) -> Quantity:

@@ -86,7 +86,12 @@ PAGES: tuple[PageInfo, ...] = (
     PageInfo(
         key="tour",
         title="Tour",
-        help="From small runs to the large one in six stops, on a table that ships.",
+        help="What a scaling law is and how far to believe one, in eight short lessons.",
+    ),
+    PageInfo(
+        key="resources",
+        title="Resources",
+        help="What each term means, and the papers, books and courses behind each part.",
     ),
 )
 """Every page, in the order of the navigation; the first is the front page."""
@@ -156,7 +161,7 @@ def info(key: str) -> PageInfo:
 def link(key: str, view: Mapping[str, str]) -> str:
     """Return the address of a page with what is chosen there, relative to any other page's."""
     path = "./" if key == frame.FRONT else key
-    return f"{path}?{urlencode(view)}"
+    return f"{path}?{urlencode(view)}" if view else path
 
 
 @contextmanager

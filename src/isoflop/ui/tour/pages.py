@@ -1,4 +1,4 @@
-"""The tour: the app's questions in their order, each opened on the ladder of runs that ships."""
+"""The app's questions in their order, each opened on the ladder of runs that ships."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One stop of the tour.
+    """One page of the app, and what to look at there.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ STEPS = (
         question="What should be trained?",
         text="Hardware, time, money, memory and storage in; the run out, with what binds and what "
         "a tenth more would buy. Laws of models this small do not reach that far, and the page "
-        "says so: this stop opens on runs of language models.",
+        "says so: this link opens on runs of language models.",
         dataset="plan-example",
     ),
     Step(
@@ -94,17 +94,17 @@ STEPS = (
 
 
 def address(step: Step) -> str:
-    """Return the relative address of a stop."""
+    """Return the relative address of a page."""
     dataset = dataset_for_role(step.dataset)
     family = {"families": dataset.law_family} if step.is_one_family else {}
     return shell.link(step.page, {"table": dataset.id} | family | step.view)
 
 
 def show() -> None:
-    """Draw what the table holds, and a card a stop."""
+    """Draw a card a page, and what the table holds."""
     with st.container(key="answer"):
         st.markdown(
-            "**From small runs to the large one, in six stops.** Each opens beside this page, on "
+            "**From small runs to the large one, in six pages.** Each opens beside this one, on "
             "small language models that Isoflop trained itself."
         )
     columns = [*st.columns(COLUMNS), *st.columns(COLUMNS)]
