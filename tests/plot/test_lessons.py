@@ -37,9 +37,7 @@ def test_a_power_law_is_straight_on_log_axes_alone(curve: lessons.PowerCurve) ->
 
 
 def test_a_floor_is_marked_where_there_is_one() -> None:
-    with_floor, without = (
-        plot.floor(lessons.floor_curve(Floor(loss=loss))) for loss in (1.8, 0.0)
-    )
+    with_floor, without = (plot.floor(lessons.floor_curve(Floor(loss=loss))) for loss in (1.8, 0.0))
     assert len(with_floor.layout.shapes) == len(without.layout.shapes) + 1
     assert with_floor.layout.yaxis.range == without.layout.yaxis.range
 

@@ -144,7 +144,11 @@ STOP = 'page = "fit"\nname = "A"\nname_zh = "甲"\ntitle = "T"\ntitle_zh = "乙"
             f'[a]\n{TERM}meaning_zh = "乙。"\n'.replace("huber1964", "nobody1900"),
             "source: nobody1900",
         ),
-        (glossary.load_glossary, f'[a]\n{TERM}meaning_zh = "乙。"\nformul = "x"', "unknown: formul"),
+        (
+            glossary.load_glossary,
+            f'[a]\n{TERM}meaning_zh = "乙。"\nformul = "x"',
+            "unknown: formul",
+        ),
         (resources.load_resources, f'[a]\nkind = "paper"\n{RESOURCE}', "got none"),
         (
             resources.load_resources,
