@@ -39,8 +39,3 @@ def test_a_term_has_an_address() -> None:
     at = healthy(open_page("resources", resources__show="glossary", resources__find="mfu"))
     assert translated(load_glossary()["mfu"].meaning) in shown(at)
     assert 'id="loss"' not in shown(at)
-
-
-def test_chinese_is_chinese() -> None:
-    at = healthy(open_page("resources", lang="zh", resources__show="glossary"))
-    assert "模型算力利用率" in shown(at)

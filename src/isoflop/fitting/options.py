@@ -41,6 +41,7 @@ Level = Annotated[
     float,
     Option(
         label="Level",
+        term="level",
         help="Share of such intervals that should hold the true value.",
         dimension="fraction",
         gt=0.0,
@@ -108,6 +109,7 @@ class FitOptions:
         Objective,
         Option(
             label="Objective",
+            term="objective",
             help="What is minimised. Huber resists outliers; least squares on log loss does not; "
             "asymmetric absolute residuals fit the floor of the points.",
             choices=OBJECTIVES,
@@ -117,6 +119,7 @@ class FitOptions:
         float,
         Option(
             label="Huber δ",
+            term="huber_loss",
             help="Residuals above δ count linearly, those below by their square.",
             gt=0.0,
         ),
@@ -125,6 +128,7 @@ class FitOptions:
         float,
         Option(
             label="Asymmetry",
+            term="asymmetric_mae",
             help="How many times as much a point below the curve weighs as one above, under the "
             "asymmetric objective.",
             gt=0.0,
@@ -134,6 +138,7 @@ class FitOptions:
         int,
         Option(
             label="Bootstrap resamples",
+            term="bootstrap",
             help="Number of refits that the bands rest on; 0 for none.",
             flag="bootstrap",
             ge=0,
@@ -144,6 +149,7 @@ class FitOptions:
         Bootstrap,
         Option(
             label="Resample",
+            term="cluster_bootstrap",
             help="Automatic: cluster, of whole runs, where several rows come from one run, else "
             "Bayesian: rows with smooth random weights. Row: drawn with replacement, as papers do. "
             "Wild: every row stays, and the residuals of each run change size and sign (for least "
@@ -160,6 +166,7 @@ class FitOptions:
         tuple[ParamBounds, ...],
         Option(
             label="Parameters",
+            term="bound",
             help="Fix a parameter of the law at a number, alpha=0.34, or keep it between two ends, "
             "E=1.5:2.0, either of which may be left out.",
             flag="param",
@@ -185,6 +192,7 @@ class FitOptions:
         str | None,
         Option(
             label="Weights",
+            term="weight",
             help="Column that says how much each row counts, such as loss_std; none counts all "
             "alike.",
         ),
@@ -233,6 +241,7 @@ class PredictOptions:
         BandKind,
         Option(
             label="Band",
+            term="prediction_band",
             help="Of the mean of such runs, or of one new run, its own scatter included.",
             choices={"confidence": "Mean of such runs", "prediction": "One new run"},
         ),

@@ -119,7 +119,8 @@ def _fitted(seed: int) -> tuple[LossTable, Fit, Array, Array]:
     """Return runs, the fit to them, and compute and loss of new runs."""
     rng = np.random.default_rng(seed)
     flop = np.geomspace(*RUNS_FLOP, N_RUNS)
-    new_flop = np.sort(10 ** rng.uniform(*np.log10(RUNS_FLOP), N_NEW))
+    low, high = np.log10(RUNS_FLOP)
+    new_flop = np.sort(10 ** rng.uniform(low, high, N_NEW))
     table = _table(flop, _drawn(flop, rng))
     options = FitOptions(objective="least_squares_log", n_bootstrap=N_DRAWS)
     return table, fit(law_for_role("over-compute"), table, options), new_flop, _drawn(new_flop, rng)

@@ -52,6 +52,7 @@ class Site:
         float,
         Option(
             label="PUE",
+            term="pue",
             help="Energy of the whole site over that of the accelerators. OLMo 2 7B reports 1.2.",
             ge=1.0,
         ),

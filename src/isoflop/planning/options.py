@@ -70,6 +70,7 @@ class PlanOptions:
         float | None,
         Option(
             label="Parameters",
+            term="parameters",
             help="Train a model of this size, such as 7B, instead of the best one.",
             dimension="params",
             gt=0.0,
@@ -79,6 +80,7 @@ class PlanOptions:
         float | None,
         Option(
             label="Training tokens",
+            term="training_tokens",
             help="Train a model of your own size on so many tokens, such as 2T, instead of all "
             "that the limits leave it; limits that it exceeds are named.",
             dimension="tokens",
@@ -90,6 +92,7 @@ class PlanOptions:
         str | None,
         Option(
             label="Model family",
+            term="model_family",
             help="The family that gives the model its proportions and vocabulary.",
             flag="model-family",
         ),
@@ -98,6 +101,7 @@ class PlanOptions:
         FlopConvention,
         Option(
             label="FLOP counted as",
+            term="training_compute",
             help="How compute follows from size and tokens; attention matters in long contexts.",
             choices=CONVENTIONS,
         ),
@@ -106,6 +110,7 @@ class PlanOptions:
         int | None,
         Option(
             label="Context (tokens)",
+            term="context",
             help="Training sequence length; the family's own unless given.",
             dimension="tokens",
             ge=1,
@@ -123,6 +128,7 @@ class PlanOptions:
         str,
         Option(
             label="Optimiser",
+            term="optimiser",
             help="Decides the bytes per parameter of weights, gradients and optimiser states.",
         ),
     ] = DEFAULT_OPTIMIZER
@@ -130,6 +136,7 @@ class PlanOptions:
         float | None,
         Option(
             label="Batch (tokens)",
+            term="batch_size",
             help="Tokens of one step, such as 4M; unless given, the fastest within the critical "
             "batch.",
             dimension="tokens",
@@ -141,6 +148,7 @@ class PlanOptions:
         int | None,
         Option(
             label="ZeRO stage",
+            term="zero",
             help="The fastest that fits unless given. "
             + " ".join(f"{stage}: {text}" for stage, text in ZERO_HELP.items()),
             flag="zero",
@@ -151,6 +159,7 @@ class PlanOptions:
         int | None,
         Option(
             label="Tensor parallel",
+            term="tensor_parallel",
             help="Accelerators that share every matrix product of a layer; the fastest layout's "
             "unless given.",
             ge=1,
@@ -160,6 +169,7 @@ class PlanOptions:
         int | None,
         Option(
             label="Pipeline stages",
+            term="pipeline_parallel",
             help="Groups of consecutive layers on different accelerators; the fastest layout's "
             "unless given.",
             ge=1,
@@ -169,6 +179,7 @@ class PlanOptions:
         int | None,
         Option(
             label="Expert parallel",
+            term="expert_parallel",
             help="Accelerators that share the experts of a layer; the fastest layout's unless "
             "given.",
             ge=1,
@@ -178,6 +189,7 @@ class PlanOptions:
         int | None,
         Option(
             label="Context parallel",
+            term="context_parallel",
             help="Accelerators that share the tokens of a sequence; the fastest layout's unless "
             "given.",
             ge=1,
@@ -187,6 +199,7 @@ class PlanOptions:
         bool,
         Option(
             label="Sequence parallel",
+            term="sequence_parallel",
             help="Split norms and block inputs along the sequence, with tensor parallelism.",
         ),
     ] = True
@@ -194,6 +207,7 @@ class PlanOptions:
         int | None,
         Option(
             label="Micro-batch (sequences)",
+            term="micro_batch",
             help="Sequences that one accelerator takes through the model at once; the fastest "
             "layout's unless given.",
             ge=1,
@@ -203,6 +217,7 @@ class PlanOptions:
         Recompute | None,
         Option(
             label="Recomputed activations",
+            term="recomputation",
             help="What the backward pass computes again instead of keeping it; the fastest unless "
             "given. Cheap are attention scores, with FlashAttention norms and activation "
             "functions.",
@@ -213,6 +228,7 @@ class PlanOptions:
         bool,
         Option(
             label="FlashAttention",
+            term="flash_attention",
             help="One kernel works attention out. Without, all scores are written to memory and "
             "read again, those that the mask hides too.",
         ),

@@ -34,6 +34,7 @@ class Schedule:
         Kind,
         Option(
             label="Learning rate",
+            term="learning_rate",
             help="How it falls: by a cosine over the run, or held and falling at the end (WSD). "
             "A law predicts the end of either; on the way a cosine run is worse, and a WSD run can "
             "be branched and decayed from any save.",
@@ -45,6 +46,7 @@ class Schedule:
         float,
         Option(
             label="Warm-up",
+            term="warm_up",
             help="Share of the run in which the learning rate rises.",
             dimension="fraction",
             flag="warmup-share",
@@ -56,6 +58,7 @@ class Schedule:
         float,
         Option(
             label="Decay",
+            term="decay",
             help="Share of a WSD run in which the learning rate falls.",
             dimension="fraction",
             flag="decay-share",

@@ -49,6 +49,7 @@ class Requests:
         int,
         Option(
             label="Prompt (tokens)",
+            term="prefill",
             help="Tokens that a request brings; prompts are read many times faster than outputs "
             "are written.",
             flag="prompt",
@@ -59,6 +60,7 @@ class Requests:
         int,
         Option(
             label="Output (tokens)",
+            term="decode",
             help="Tokens that a request gets back.",
             flag="output",
             ge=1,

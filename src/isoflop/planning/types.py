@@ -205,6 +205,7 @@ class Budget:
         float | None,
         Option(
             label="Compute",
+            term="training_compute",
             help="Limit on model FLOP, for training and inference together, such as 2e21 or 40 "
             "ZFLOP.",
             dimension="flop",
@@ -226,6 +227,7 @@ class Budget:
         float | None,
         Option(
             label="Time",
+            term="wall_time",
             help="Wall time of the run, such as 30 days or 12 h.",
             dimension="seconds",
             flag="time",
@@ -236,6 +238,7 @@ class Budget:
         int | None,
         Option(
             label="Accelerators",
+            term="accelerator",
             help="How many work in parallel; unless given, as many as use up money or FLOP in the "
             "time, or in a month.",
             flag="count",
@@ -246,6 +249,7 @@ class Budget:
         float | None,
         Option(
             label="Utilisation (MFU)",
+            term="mfu",
             help="Share of the dense peak that the model's own FLOP reach while the run is up; "
             "predicted from the fastest layout unless given.",
             dimension="fraction",
@@ -269,6 +273,7 @@ class Budget:
         float | None,
         Option(
             label="Goodput",
+            term="goodput",
             help="Share of the wall time that trains; the rest is saves, failures and restarts. "
             "Predicted from failures unless given.",
             dimension="fraction",
@@ -311,6 +316,7 @@ class Budget:
         float | None,
         Option(
             label="Unique tokens",
+            term="unique_tokens",
             help="Distinct tokens available for training, such as 3T.",
             dimension="tokens",
             gt=0.0,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from isoflop.lessons import BothVary
 from isoflop.planning.rule import SIX_ND
@@ -37,8 +36,8 @@ def both_vary(found: BothVary, *, theme: Theme = LIGHT) -> go.Figure:
     return assemble(
         [
             _runs(found, theme),
-            _along(found, np.array(SIZES), _budget(found), _LINE),
-            _along(found, np.array([found.lower, found.upper]), "90% interval of N*", _INTERVAL),
+            _along(found, SIZES, _budget(found), _LINE),
+            _along(found, (found.lower, found.upper), "90% interval of N*", _INTERVAL),
             _best(found, theme),
         ],
         theme=theme,
@@ -75,8 +74,9 @@ def _runs(found: BothVary, theme: Theme) -> Trace:
     }
 
 
-def _along(found: BothVary, ends: NDArray[np.float64], name: str, line: dict[str, object]) -> Trace:
-    params = np.geomspace(*ends, N_POINTS)
+def _along(found: BothVary, ends: tuple[float, float], name: str, line: dict[str, object]) -> Trace:
+    low, high = ends
+    params = np.geomspace(low, high, N_POINTS)
     return {
         "type": "scatter",
         "x": params,

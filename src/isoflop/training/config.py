@@ -162,6 +162,7 @@ class Recipe:
         float | None,
         Option(
             label="Learning rate",
+            term="learning_rate",
             help="Peak rate, under AdamW at width 32; without one, each family's own, which was "
             "tuned.",
             gt=0.0,
@@ -172,6 +173,7 @@ class Recipe:
         Optimiser,
         Option(
             label="Optimiser",
+            term="optimiser",
             help="What makes a step of a gradient.",
             choices={"adamw": "AdamW", "sgd": "SGD with momentum"},
         ),
@@ -193,6 +195,7 @@ class Recipe:
         float,
         Option(
             label="Dropout",
+            term="dropout",
             help="Share of the embedding's and of each layer's outputs left out in training.",
             dimension="fraction",
             ge=0.0,
@@ -207,6 +210,7 @@ class Recipe:
         float,
         Option(
             label="Decay",
+            term="decay",
             help="Share of each budget that its decay branch takes.",
             dimension="fraction",
             flag="decay",

@@ -289,7 +289,10 @@ def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
             "Give a mapping", icon=":material/upload:", disabled=not settings.takes_uploads()
         ):
             file = st.file_uploader(
-                "Mapping (JSON)", key=f"data.mapping.{table_id}", max_upload_size=1
+                "Mapping (JSON)",
+                key=f"data.mapping.{table_id}",
+                max_upload_size=1,
+                help="A mapping downloaded here before: which header is which column, and units.",
             )
             if file is not None and settings.takes_uploads():
                 _given(raw, file.getvalue(), table_id)

@@ -150,7 +150,11 @@ def _rule(table_id: str, full: LossTable) -> None:
         return
     with st.popover("Leave out by a rule", icon=":material/rule:", width="stretch"):
         key = st.selectbox(
-            "Rule", list(kinds), format_func=lambda name: kinds[name].label, key=_RULE
+            "Rule",
+            list(kinds),
+            format_func=lambda name: kinds[name].label,
+            key=_RULE,
+            help="By what rows are left out; each can be taken back.",
         )
         kind = kinds[key]
         st.number_input(
@@ -159,8 +163,14 @@ def _rule(table_id: str, full: LossTable) -> None:
             value=float(kind.default),
             format="%g",
             key=f"{_RULE}.{key}",
+            help="Rows on the wrong side of this value are left out.",
         )
-        st.text_input("Reason", key=f"{_RULE}.reason", max_chars=MAX_REASON_CHARACTERS)
+        st.text_input(
+            "Reason",
+            key=f"{_RULE}.reason",
+            max_chars=MAX_REASON_CHARACTERS,
+            help="Kept with the rows and in every report, for those who read it later.",
+        )
         st.button(
             "Apply",
             type="primary",

@@ -104,7 +104,12 @@ def _wandb() -> None:
     if not os.environ.get("WANDB_API_KEY"):
         st.caption("Set `WANDB_API_KEY` where the server runs; keys are never typed here.")
         return
-    project = st.text_input("Project", key="data.wandb", placeholder="entity/project")
+    project = st.text_input(
+        "Project",
+        key="data.wandb",
+        placeholder="entity/project",
+        help="Whose runs are read: entity and project, as in its address.",
+    )
     metrics = st.text_input(
         "Metrics, step by step",
         key="data.wandb.curves",
@@ -130,8 +135,17 @@ def _mlflow() -> None:
             "server connects to."
         )
         return
-    names = st.text_input("Experiments", key="data.mlflow", placeholder="all")
-    is_curves = st.toggle("Step by step", key="data.mlflow.curves")
+    names = st.text_input(
+        "Experiments",
+        key="data.mlflow",
+        placeholder="all",
+        help="Names of experiments separated by commas; empty for all.",
+    )
+    is_curves = st.toggle(
+        "Step by step",
+        key="data.mlflow.curves",
+        help="Read whole learning curves; else the last value of each run.",
+    )
     experiments = [name.strip() for name in (names or "").split(",") if name.strip()]
 
     def read(progress: Progress) -> RawTable:

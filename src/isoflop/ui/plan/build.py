@@ -80,8 +80,20 @@ def _import(shown: View) -> None:
     if not settings.takes_uploads():
         messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
         return
-    upload = st.file_uploader("File", type=["json"], key="plan.config.file", max_upload_size=1)
-    pasted = st.text_area("Or paste it", key="plan.config.text", max_chars=1_000_000, height=120)
+    upload = st.file_uploader(
+        "File",
+        type=["json"],
+        key="plan.config.file",
+        max_upload_size=1,
+        help="The config.json of a model, as on Hugging Face.",
+    )
+    pasted = st.text_area(
+        "Or paste it",
+        key="plan.config.text",
+        max_chars=1_000_000,
+        height=120,
+        help="The text of a config.json.",
+    )
     content = upload.getvalue() if upload is not None else (pasted or "")
     if not content:
         return
@@ -121,13 +133,20 @@ def serving(shown: View) -> None:
     """Say what using the model takes: under full load, and for one that waits for its answer."""
     planned = shown.planned
     with st.container(horizontal=True):
-        count = _number("Accelerators per replica", "serve.count", planned.served().accelerators)
-        batch = _number("Sequences at once", "serve.batch", 1)
+        count = _number(
+            "Accelerators per replica",
+            "serve.count",
+            planned.served().accelerators,
+            "How many hold one copy of the model.",
+        )
+        batch = _number(
+            "Sequences at once", "serve.batch", 1, "More share each reading of the weights."
+        )
     (found,) = planned.sheets("serving", accelerators=count, batch=batch)
     headline.values(*found.columns.values())
     for note in found.notes:
         st.caption(messages.plain(note))
 
 
-def _number(label: str, key: str, default: int) -> int:
-    return int(inputs.number(label, 1, 10**7, default, key=key))
+def _number(label: str, key: str, default: int, help: str) -> int:
+    return int(inputs.number(label, 1, 10**7, default, key=key, help=help))

@@ -180,7 +180,13 @@ def _sources(accelerator: Accelerator) -> str:
 def _editor(accelerator: Accelerator, name: str) -> Accelerator:
     """Draw one field a figure and return the accelerator with what is in them."""
     key = f"plan.own.{accelerator.key}"
-    label = st.text_input("Name", value=name, max_chars=80, key=f"{key}.name")
+    label = st.text_input(
+        "Name",
+        value=name,
+        max_chars=80,
+        key=f"{key}.name",
+        help="What it is called in the list of accelerators.",
+    )
     dtype = accelerator.training_dtype
 
     def number(title: str, value: float | None, unit: float, name: str) -> float | None:
@@ -189,6 +195,7 @@ def _editor(accelerator: Accelerator, name: str) -> Accelerator:
             value=None if value is None else float(f"{value / unit:.6g}"),
             min_value=0.0,
             key=f"{key}.{name}",
+            help="Begins with the chosen accelerator's; empty where it is not known.",
         )
         return None if given is None else given * unit
 

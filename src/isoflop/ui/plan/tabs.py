@@ -194,6 +194,7 @@ def _compare(shown: View) -> None:
         list(by_name),
         max_selections=plan_saved.MAX_COMPARED,
         key=COMPARED,
+        help="Saved plans that are set side by side.",
     )
     if chosen:
         plan_saved.comparison([by_name[name] for name in chosen])

@@ -31,7 +31,7 @@ from isoflop.training.forecasts import (
 )
 from isoflop.training.ladders import Ladder
 from isoflop.training.runs import ACTIVE
-from isoflop.ui import documents, messages, panels, share, visitor
+from isoflop.ui import documents, messages, panels, share, terms, visitor
 from isoflop.ui.train import law as train_law
 from isoflop.ui.train import state as train_state
 from isoflop.units import format_number, format_quantity, parse_number
@@ -198,7 +198,14 @@ def _target_inputs(seen: Sequence[Seen], table: LossTable) -> RunConfig:
         key="forecast_tokens",
         help=f"The largest budget of the ladder has {format_number(largest)}.",
     )
-    seed = st.number_input("Seed of the run", 0, 2**31 - 1, 0, key="forecast_seed")
+    seed = st.number_input(
+        "Seed of the run",
+        0,
+        2**31 - 1,
+        0,
+        key="forecast_seed",
+        help=terms.explained("", "seed"),
+    )
     return replace(model, width=width, token_budgets=(budget,), seed=int(seed))
 
 

@@ -59,7 +59,10 @@ def show_generation(ladder: Ladder) -> None:
             "Top k", 0, 4096, 0, key="top_k",
             help="Sample from this many most likely tokens only; 0 for all.",
         )  # fmt: skip
-        length = inputs.number("Tokens", 50, 2000, 400, key="length", step=50, is_slider=True)
+        length = inputs.number(
+            "Tokens", 50, 2000, 400, key="length", step=50, is_slider=True,
+            help="How long each text is.",
+        )  # fmt: skip
         seed = inputs.number(
             "Seed", 0, 2**31 - 1, 0, key="generate.seed", help="The same seed gives the same text."
         )
@@ -149,7 +152,12 @@ def _attended(job: Job, was_done: bool) -> None:
             if count > 1:
                 options = list(range(1, count + 1))
                 picked = column.segmented_control(
-                    name.capitalize(), options, default=1, key=f"attention.{name}", required=True
+                    name.capitalize(),
+                    options,
+                    default=1,
+                    key=f"attention.{name}",
+                    required=True,
+                    help=f"Whose attention is drawn: one {name} at a time.",
                 )
                 chosen[name] = int(picked or 1) - 1
         panels.drawn(plot.attention(weights, **chosen, theme=APP), key="chart.attention")
@@ -184,7 +192,12 @@ def _candidates(tokens: Sequence[Record], *, is_done: bool) -> None:
     place = len(tokens)
     if is_done and place > 1:
         place = st.slider(
-            "Distribution of token", 1, len(tokens), len(tokens), key=f"train.place.{len(tokens)}"
+            "Distribution of token",
+            1,
+            len(tokens),
+            len(tokens),
+            key=f"train.place.{len(tokens)}",
+            help="Which token of the text the bars are for.",
         )
     record = tokens[place - 1]
     candidates = [(piece.encode("latin-1"), share) for piece, share in record["candidates"]]

@@ -69,6 +69,7 @@ def _who() -> None:
                     value=name,
                     max_chars=MAX_NAME_CHARACTERS,
                     key=_NAME,
+                    help="Shown beside what you share.",
                 )
                 st.button("Take this name", key="workspaces.name.take", on_click=_call_me)
         if visitor.is_login_configured():
@@ -99,11 +100,28 @@ def _save_form() -> None:
         if found.owner == visitor.actor().id
     }
     with st.form("workspaces.save", border=False):
-        name = st.text_input("Name", value=held.name if held else "", max_chars=100)
-        note = st.text_area(
-            "Note", value=held.note if held else "", max_chars=MAX_NOTE_CHARACTERS, height=100
+        name = st.text_input(
+            "Name",
+            value=held.name if held else "",
+            max_chars=100,
+            help="What you find it by again.",
         )
-        chosen = st.multiselect("Saved scenarios to put in", list(scenarios)) if scenarios else []
+        note = st.text_area(
+            "Note",
+            value=held.note if held else "",
+            max_chars=MAX_NOTE_CHARACTERS,
+            height=100,
+            help="What it is for, to yourself and to those you share it with.",
+        )
+        chosen = (
+            st.multiselect(
+                "Saved scenarios to put in",
+                list(scenarios),
+                help="Plans saved on the Plan page that go along.",
+            )
+            if scenarios
+            else []
+        )
         owner = _owner_input()
         with st.container(horizontal=True):
             is_next = held is not None and held.can_write
@@ -184,6 +202,7 @@ def _import_field() -> None:
             "File that another installation exported",
             type=["zip"],
             key="workspaces.import",
+            help="The zip that Export wrote there; what is in it is checked, and nothing is run.",
             max_upload_size=int(MAX_PACKED_BYTES / 1e6),
         )
         if given is None:
@@ -293,7 +312,12 @@ def _writing_buttons(document: Document) -> None:
         )
     if document.sharing.is_own(documents.person()):
         with st.popover("Rename", icon=":material/edit:"):
-            name = st.text_input("New name", value=document.key, max_chars=100)
+            name = st.text_input(
+                "New name",
+                value=document.key,
+                max_chars=100,
+                help="Its link and its versions stay.",
+            )
             st.button(
                 "Rename it",
                 key="workspaces.rename",
@@ -313,6 +337,7 @@ def _link(document: Document, workspace: Workspace) -> None:
             index=list(workspace.views).index(page) if page in workspace.views else 0,
             format_func=lambda key: titles.get(key, key),
             key=f"workspaces.view.{document.id}",
+            help="The page that the link opens.",
             width=260,
         )
     named = "" if page == workspace.page else page
