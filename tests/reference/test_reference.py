@@ -63,7 +63,7 @@ def test_every_source_is_there() -> None:
 def test_no_two_resources_are_one() -> None:
     links = Counter(one.link for one in load_resources().values())
     assert [link for link, count in links.items() if count > 1] == []
-    keys = [key for key, one in load_resources().items() if key.endswith(str(one.year))]
+    keys = [key for key, one in load_resources().items() if key.endswith(one.year)]
     cited = [key for key, one in load_resources().items() if one.kind == "paper"]
     assert set(cited) <= set(keys), "a paper's key ends in its year"
     assert all(re.fullmatch(r"\d{4}\.\d{4,5}", one.place.removeprefix("arXiv "))
@@ -131,7 +131,7 @@ def test_a_stop_says_its_figures_in_the_language_of_who_reads() -> None:
 # --- Malformed files ---
 
 TERM = 'part = "fit"\nsource = "huber1964"\nterm = "A"\nterm_zh = "甲"\nmeaning = "B."\n'
-RESOURCE = 'part = "fit"\nauthors = "A"\nyear = 2020\ntitle = "T"\nwhy = "W."\nwhy_zh = "乙。"\n'
+RESOURCE = 'part = "fit"\nauthors = "A"\nyear = "2020"\ntitle = "T"\nwhy = "W."\nwhy_zh = "乙。"\n'
 STOP = 'page = "fit"\nname = "A"\nname_zh = "甲"\ntitle = "T"\ntitle_zh = "乙"\n'
 
 

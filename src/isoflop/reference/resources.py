@@ -42,8 +42,7 @@ class Resource:
     kind : {"paper", "book", "course", "article", "code"}
     part : str
         Of `load_parts`.
-    authors, title : str
-    year : int
+    authors, year, title : str
     place : str
         Where it is to be found, as one cites it: ``"arXiv 2203.15556"``.
     link : str
@@ -56,7 +55,7 @@ class Resource:
     kind: Kind
     part: str
     authors: str
-    year: int
+    year: str
     title: str
     place: str
     link: str
