@@ -48,9 +48,9 @@ def test_every_text_is_of_its_language_and_ends_as_a_sentence(language: str) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_terms_have_one_name(language: str) -> None:
     names = [
-        name.casefold()
+        name
         for term in load_glossary().values()
-        for name in {term.name.in_language(language), *term.also}
+        for name in {name.casefold() for name in (term.name.in_language(language), *term.also)}
     ]
     assert [name for name, count in Counter(names).items() if count > 1] == []
 
@@ -71,8 +71,8 @@ def test_no_two_resources_are_one() -> None:
 
 
 def test_every_part_has_terms_and_something_to_read() -> None:
-    for found in (load_glossary(), load_resources()):
-        assert {entry.part for entry in found.values()} == set(load_parts())  # type: ignore[attr-defined]
+    assert {term.part for term in load_glossary().values()} == set(load_parts())
+    assert {one.part for one in load_resources().values()} == set(load_parts())
 
 
 def test_both_languages_leave_the_same_figures_open() -> None:
