@@ -40,7 +40,6 @@ from isoflop.ui import (
     resolve,
     uploads,
     views,
-    welcome,
 )
 from isoflop.ui.budget_inputs import Means
 from isoflop.ui.caching import MAX_PLANS, kept
@@ -102,7 +101,6 @@ def show() -> None:
     """
     with st.sidebar:
         above, below = st.container(), st.container()
-    welcome.offer_tour()
     latest = None
     with messages.boundary():
         with above:
