@@ -278,6 +278,7 @@ def _share() -> None:
             list(own),
             format_func=lambda one: f"{own[one][1].label}, {own[one][1].made[:10]}",
             key="train.forecast.shared",
+            help="Of those that you made.",
         )
         share.document(own[chosen][0], may_edit=False)
 

@@ -84,7 +84,12 @@ def show() -> None:
         messages.not_here(refused)
         return
     with st.popover("New team", icon=":material/group_add:"):
-        st.text_input("Name of the team", max_chars=MAX_NAME_CHARACTERS, key=_NAME)
+        st.text_input(
+            "Name of the team",
+            max_chars=MAX_NAME_CHARACTERS,
+            key=_NAME,
+            help="As its members see it.",
+        )
         st.button("Create team", key="teams.found", on_click=_found)
 
 
@@ -192,7 +197,10 @@ def _ends(team: Membership, *, is_owner: bool) -> None:
         if is_owner:
             with st.popover("Rename the team", icon=":material/edit:"):
                 name = st.text_input(
-                    "New name of the team", team.name, max_chars=MAX_NAME_CHARACTERS
+                    "New name of the team",
+                    team.name,
+                    max_chars=MAX_NAME_CHARACTERS,
+                    help="What it shares stays shared.",
                 )
                 st.button(
                     "Rename",
