@@ -55,13 +55,13 @@ def power_law(curve: PowerCurve, *, scale: Scale = "log", theme: Theme = LIGHT) 
         },
     ]
     facts = curve.facts
-    axes = "logarithmic" if scale == "log" else "linear"
+    axes = "logarithmic axes" if scale == "log" else "linear axes"
     return assemble(
         traces,
         theme=theme,
         height_px=HEIGHT_PX,
         layout=_axes(curve, scale),
-        alt=f"y = {facts['k']} x^{facts['a']} on {axes} axes, from {facts['k']} at x = 1 to "
+        alt=f"y = {facts['k']} x^{facts['a']} on {axes}, from {facts['k']} at x = 1 to "
         f"{facts['end']} at x = 1000.",
     )
 

@@ -20,10 +20,14 @@ from isoflop.lessons import (
 from isoflop.lessons.growth import families
 from isoflop.options import from_mapping
 from isoflop.plot import APP
+from isoflop.plot.theme import Scale
 from isoflop.ui import inputs, option_inputs, panels
 from isoflop.ui.inputs import COMPUTE, SHARE, SMALL_COUNT, Quantity
 
 Facts = Mapping[str, str]
+
+PLAIN: Scale = "linear"
+"""Axes on which a power law is a curve."""
 
 FACTOR = replace(inputs.over(0.1, 10), stops=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
 EXPONENT = inputs.over(-1, 1)
@@ -49,9 +53,9 @@ def _power() -> Facts:
     curve = lessons.power_curve(law)
     left, right = panels.side_by_side()
     with left:
-        panels.drawn(plot.power_law(curve, scale="linear", theme=APP), key="tour.linear")
+        panels.drawn(plot.power_law(curve, scale=PLAIN, theme=APP), key="tour.linear")
     with right:
-        panels.drawn(plot.power_law(curve, scale="log", theme=APP), key="tour.log")
+        panels.drawn(plot.power_law(curve, theme=APP), key="tour.log")
     return curve.facts
 
 
