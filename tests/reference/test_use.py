@@ -51,7 +51,9 @@ def without_help(source: str) -> Iterator[tuple[int, str]]:
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         label = given.get("label_visibility")
         is_companion = isinstance(label, ast.Constant) and label.value == "collapsed"
-        is_drawn = node.func.attr in CONTROLS and ast.unparse(node.func.value) not in own
+        module = ast.unparse(node.func.value)
+        is_ours = module == "inputs" and node.func.attr in {"number", "text"}
+        is_drawn = is_ours or (node.func.attr in CONTROLS and module not in own)
         if is_drawn and not is_companion and not given.get("help") and None not in given:
             yield node.lineno, node.func.attr
 
@@ -88,7 +90,7 @@ def test_every_option_has_help_and_a_known_term(entry: Option) -> None:
 
 ABBREVIATION = re.compile(r"\b(?:[A-Z][a-z]*){2,}[a-z]?\b")
 PLAIN = re.compile(
-    "AWS|CC|CI|CPU|CSV|Gi?B|HTML|HTTPS?|ID|JSONL?|LaTeX|MB|MIT|M[Ll]?[Ff]low|NaN|OK|PDF|PNG|PyTorch|SVG"
+    "API|AWS|CC|CI|CPU|CSV|Gi?B|HTML|HTTPS?|ID|JSONL?|LaTeX|MB|MIT|M[Ll]?[Ff]low|NaN|OK|PDF|PNG|PyTorch|SVG"
     "|SHA|TB|TOML|TSV|UTC|UTF|URL|USD?|XLSX|YAML|ZIP|HttpOnly|SameSite|TensorBoard|TorchScript"
     "|BLOOM|DeepSeek|FineWeb|GPT|OLMo"
 )
