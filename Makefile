@@ -19,7 +19,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check lint format types docs messages bench browser-deps lock image image-check clean
+.PHONY: help run quick test check lint format types docs messages bench faults browser-deps lock image image-check clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ messages: $(VENV)/.dev  ## Collect the marked texts into the catalogs of other l
 
 bench: $(VENV)/.dev  ## Run the benchmarks of speed and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.dev  ## Make faults on purpose and write benchmarks/FAULTS.md (a quarter of an hour)
+	$(BIN)/python -m benchmarks.faults --write
 
 browser-deps:  ## Install Chromium for the browser tests (Debian and Ubuntu; elsewhere see README)
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }

@@ -393,6 +393,15 @@ def test_a_killed_worker_that_was_asked_to_stop_counts_as_stopped(queue, tiny):
     assert run.state().status == "stopped"
 
 
+def test_a_worker_that_a_full_disk_ended_is_told_from_one_that_was_killed(queue, tiny, monkeypatch):
+    [run] = queue.submit([tiny()])
+    run.write_state("running", process=replace(ProcessId.current(), started_s=0.0))
+    assert "it was killed" in run.state().message
+    usage = namedtuple("usage", "total used free")(100, 99, 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert "the disk is full" in run.state().message
+
+
 def test_a_full_disk_is_reported_before_the_start(queue, tiny, monkeypatch):
     usage = namedtuple("usage", "total used free")(100, 99, 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)

@@ -171,9 +171,9 @@ def _lines(one: Seen) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     A branch is drawn from the trunk's end on: the first steps alone are noise.
     """
     schedule = segments(one.config)
-    steps: list[list[Record]] = [[] for _ in schedule]
+    steps: dict[int, list[Record]] = {index: [] for index in range(len(schedule))}
     for record in one.history.of_kind("step"):
-        steps[record["segment"]].append(record)
+        steps.setdefault(record["segment"], []).append(record)
     trunk = [index for index, segment in enumerate(schedule) if not segment.is_decay]
     xs, ys = _line([(schedule[index].start, steps[index]) for index in trunk])
     parts = [(xs, ys)]

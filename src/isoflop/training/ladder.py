@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -159,7 +160,8 @@ TASK_COLUMNS = ("class_accuracy", "class_f1", "bleu")
 
 def held_out_loss(config: RunConfig, point: Record) -> float:
     """Return the loss of a point in the unit of its run."""
-    return float(point["nats_per_byte" if config.loss_unit == "nats/byte" else "nats_per_token"])
+    name = "nats_per_byte" if config.loss_unit == "nats/byte" else "nats_per_token"
+    return float(point.get(name, math.nan))
 
 
 def ladder_rows(runs: Iterable[Run]) -> list[Row]:
@@ -190,7 +192,7 @@ def ladder_rows(runs: Iterable[Run]) -> list[Row]:
                 "compute_flop": point["compute_flop"],
                 "loss": round(held_out_loss(config, point), 6),
                 ANNEALED: point.get(ANNEALED, 1),
-                "accuracy": _rounded(point["accuracy"], 6),
+                "accuracy": _rounded(point.get("accuracy"), 6),
                 "cpu_s": round(point["cpu_s"], 2),
                 **(dict(zip(SWEPT_COLUMNS, _swept(config), strict=True)) if is_sweep else {}),
                 **(_scores(scores[run.id].get(point["budget"])) if is_scored else {}),

@@ -68,7 +68,7 @@ def run_progress(config: RunConfig, history: RunHistory) -> RunProgress:
     environment = history.fact("environment") or {}
     peak = environment.get("matmul_peak_flop_per_s")
     return RunProgress(
-        share=steps_done(config, last["segment"], last["step"]) / total_steps(config),
+        share=min(steps_done(config, last["segment"], last["step"]) / total_steps(config), 1.0),
         total_flop=per_token * config.tokens_per_step * total_steps(config),
         expected_s=estimate_cpu_s(config),
         tokens_per_s=tokens_per_s,
@@ -88,6 +88,8 @@ def _mean_rate(steps: Sequence[Record], name: str) -> float:
 def steps_done(config: RunConfig, segment_index: int, step: int) -> int:
     """Count the steps up to a place in the schedule."""
     found = segments(config)
+    if segment_index >= len(found):  # records of another configuration
+        return total_steps(config)
     before = sum(segment.stop - segment.start for segment in found[:segment_index])
     return before + step - found[segment_index].start
 

@@ -85,6 +85,44 @@ def read_new_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
     return found, offset + end
 
 
+_COUNTS = ("segment", "step")
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    "step": (*_COUNTS, "tokens", "loss", "tokens_per_s", "tokens_per_cpu_s"),
+    "point": (*_COUNTS, "budget", "tokens", "compute_flop", "cpu_s"),
+    "evaluation": (*_COUNTS, "tokens"),
+    "model": ("params", "params_nonembedding", "training_flop_per_token"),
+}
+"""What a record of a kind has; a line that a person or a bad disk has changed may lack it."""
+_OPTIONAL = (
+    *("accuracy", "gradient_norm", "rate", "nats_per_byte", "nats_per_token", "compute_flop"),
+    *("n_bytes", "train_tokens", "validation_tokens", "matmul_peak_flop_per_s", "is_annealed"),
+)
+_MAY_BE_NONE = {"accuracy", "gradient_norm", "rate"}
+
+
+def _is_sound(record: Record) -> bool:
+    """Say whether a record holds what those who read it rely on."""
+    kind = record["kind"]
+    if not isinstance(kind, str) or any(name not in record for name in _NUMBERS.get(kind, ())):
+        return False
+    if "step" in record and not all(_is_count(record.get(name)) for name in _COUNTS):
+        return False
+    known = {*_NUMBERS.get(kind, ()), *_OPTIONAL}
+    return all(
+        _is_number(value) or (value is None and name in _MAY_BE_NONE)
+        for name, value in record.items()
+        if name in known
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @dataclass(slots=True)
 class RunHistory:
     """All records of one run, kept up to date by ``refresh``.
@@ -107,6 +145,8 @@ class RunHistory:
         """Read what is new; tell whether there was anything."""
         records, self._offset = read_new_records(self.path, self._offset)
         for record in records:
+            if not _is_sound(record):
+                continue
             if "step" in record:
                 place = (record["kind"], record["segment"], record["step"])
                 self._by_place[place] = record

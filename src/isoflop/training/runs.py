@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ ENDED_EARLY: frozenset[Status] = frozenset({"stopped", "failed", "crashed"})
 SILENCE_S = 120.0
 """A worker of another machine (or of a container that is gone) that writes nothing for this long
 counts as gone, unless the file system shows its lock."""
+
+FULL_BYTES = 2**20
+"""A disk with less free is full: a run's state fits, its checkpoint does not."""
 
 HOLD_WAIT_S = 5.0
 """How long to wait for a run's lock: whoever looks whether it is held takes it for a moment."""
@@ -242,9 +246,14 @@ class Run:
         return RunState(
             status="crashed",
             changed=state.changed,
-            message="The worker's process is gone: it was killed, perhaps for want of memory.",
+            message=f"The worker's process is gone: {self._likely_end()}",
             detail=self.last_lines(),
         )
+
+    def _likely_end(self) -> str:
+        if shutil.disk_usage(self.folder).free < FULL_BYTES:
+            return "the disk is full, so that it could not even say so."
+        return "it was killed, perhaps for want of memory."
 
     def _unreadable(self, reason: str) -> RunState:
         message = "The run's state.json cannot be read."
