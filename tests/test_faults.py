@@ -6,7 +6,7 @@ import json
 import os
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,7 +42,7 @@ from isoflop.work.executor import Job
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_lost_and_nobody_sees_a_traceback(kind: str) -> None:
-    found = make((kind,), is_short=True)
+    found = list(make(kind, is_short=True))
     assert not [line(tally) for tally in found if tally.violations]
     assert all(tally.n or tally.note for tally in found)
 
@@ -206,7 +206,9 @@ def test_the_page_of_a_run_tells_what_did_not_hold(tally: Tally) -> None:
     tally.n = 3
     tally.counts["saves"] = 1200
     tally.require(False, "it is gone")
-    page = written([tally], seed=4, minutes=12.4)
-    assert "| a fault | 3 | 1,200 saves | nothing is lost | 1 |" in page
+    run = {"date": "2026-01-02", "seed": 4, "minutes": 12.4, "load": 1.5}
+    page = written({"a kind": run | {"tallies": [asdict(tally)]}})
+    row = "| a fault | 3 | 1,200 saves | nothing is lost | 1 | 2026-01-02, load 1.5 |"
+    assert row in page
     assert "- a fault: it is gone" in page
     assert "Seed 4; 12 minutes" in page

@@ -1,7 +1,7 @@
 """Make faults on purpose: ``make faults``, a quarter of an hour.
 
 Named ones run alone (``python -m benchmarks.faults database fuzz``), fewer of each with
-``--short``; ``--write`` puts the counts into ``benchmarks/FAULTS.md``. The exit status is 1 if
+``--short``; ``--write`` puts their counts into ``benchmarks/FAULTS.md``. The exit status is 1 if
 anything did not hold. ``--seed`` decides what is fuzzed, which fault comes and when it is due; when
 a process is hit by it depends on the machine, too.
 """
@@ -14,8 +14,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from benchmarks.faults.report import keep
 from benchmarks.faults.tally import Tally, line
 
 KINDS = (
@@ -30,22 +30,12 @@ KINDS = (
     "fuzz",
 )
 """Modules of this package, each with a function ``make(is_short, seed)`` that yields tallies."""
-RESULTS = Path(__file__).resolve().parents[1] / "FAULTS.md"
 
 
-def make(kinds: tuple[str, ...] = KINDS, *, is_short: bool = False, seed: int = 0) -> list[Tally]:
-    """Make faults, kind after kind, and return what came of each."""
-    found = []
-    for tally in _made(kinds, is_short=is_short, seed=seed):
-        print(line(tally), flush=True)
-        found.append(tally)
-    return found
-
-
-def _made(kinds: tuple[str, ...], *, is_short: bool, seed: int) -> Iterator[Tally]:
-    for kind in kinds:
-        module = importlib.import_module(f"benchmarks.faults.{kind}")
-        yield from module.make(is_short, seed)
+def make(kind: str, *, is_short: bool = False, seed: int = 0) -> Iterator[Tally]:
+    """Make the faults of a kind, and yield what came of each."""
+    module = importlib.import_module(f"benchmarks.faults.{kind}")
+    yield from module.make(is_short, seed)
 
 
 def main() -> int:
@@ -56,18 +46,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="write the counts down")
     given = parser.parse_args()
-    signal.signal(
-        signal.SIGTERM, lambda number, _frame: sys.exit(128 + number)
-    )  # with what it began
-    begin_s = time.monotonic()
-    found = make(tuple(given.kinds) or KINDS, is_short=given.short, seed=given.seed)
-    minutes = (time.monotonic() - begin_s) / 60
-    n_violations = sum(len(tally.violations) for tally in found)
-    print(f"\n{minutes:.1f} minutes, {n_violations} violations")
-    if given.write:
-        from benchmarks.faults.report import written
-
-        RESULTS.write_text(written(found, seed=given.seed, minutes=minutes), encoding="utf-8")
+    # Whoever ends this also ends what it has started.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    n_violations = 0
+    for kind in given.kinds or KINDS:
+        begin_s, found = time.monotonic(), []
+        for tally in make(kind, is_short=given.short, seed=given.seed):
+            minutes = (time.monotonic() - begin_s) / 60
+            print(f"{minutes:5.1f} min  {line(tally)}", flush=True)
+            found.append(tally)
+            n_violations += len(tally.violations)
+        if given.write:
+            minutes = (time.monotonic() - begin_s) / 60
+            keep(kind, found, seed=given.seed, minutes=minutes)
+    print(f"{n_violations} violations")
     return bool(n_violations)
 
 

@@ -29,7 +29,7 @@ from isoflop.work.executor import Executor
 from isoflop.work.processes import Processes
 from isoflop.work.settings import Limits
 
-N_STEPS, N_STEPS_SHORT = 40, 4
+N_STEPS, N_STEPS_SHORT = 20, 2
 STEPS_S = (2.0, 3600.0, 86_400.0, 40 * 86_400.0, 3650 * 86_400.0)
 ANNA = Actor(id="browser:anna", roles=frozenset({"viewer", "editor"}))
 SECRET = "a secret of this check"

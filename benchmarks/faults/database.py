@@ -23,7 +23,7 @@ from isoflop.errors import ConflictError, StoreError
 from isoflop.people import Actor
 from isoflop.store import Store
 
-N_TIMES, N_TIMES_SHORT = 5, 1
+N_TIMES, N_TIMES_SHORT = 3, 1
 N_WRITERS = 4
 MOST_S = 25.0
 """A request that takes longer than this has hung; those of a busy machine take longer than ours."""

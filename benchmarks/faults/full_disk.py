@@ -25,7 +25,7 @@ from isoflop.training.ladders import keep_ladder
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import Run
 
-N_FULL, N_FULL_SHORT = 20, 2
+N_FULL, N_FULL_SHORT = 15, 2
 SIZE_MB = 24
 BODY = {"note": "x" * 20_000}
 NOT_HERE = "not tried: a small disk needs the right to mount one"

@@ -14,7 +14,7 @@ from isoflop.errors import IsoflopError
 
 N_TABLES, N_TABLES_SHORT = 2500, 25
 OF_PACKAGE: dict[str, tuple[int, Callable[[random.Random], Callable[[random.Random], object]]]] = {
-    "formulas": (2000, inputs.formulas),
+    "formulas": (2100, inputs.formulas),
     "model configurations": (1300, inputs.configurations),
     "documents": (1300, inputs.documents),
     "column mappings": (1000, inputs.mappings),
@@ -22,7 +22,7 @@ OF_PACKAGE: dict[str, tuple[int, Callable[[random.Random], Callable[[random.Rand
     "API bodies": (800, sent.bodies),
 }
 """What is fuzzed, how often, and what makes the function that tries one."""
-N_LINKS, N_LINKS_SHORT = 200, 2
+N_LINKS, N_LINKS_SHORT = 100, 2
 SHORT = 100
 """Of what is tried in full, a part of this many is tried in the short version."""
 CHECKED = "a result or a clear error, nothing else"

@@ -18,7 +18,7 @@ from isoflop.work.executor import Executor, Job
 from isoflop.work.processes import Processes
 from isoflop.work.settings import Limits
 
-N_KILLS, N_KILLS_SHORT = 40, 6
+N_KILLS, N_KILLS_SHORT = 50, 6
 N_JOBS = 6
 """At each kill, of two people."""
 LONGEST_JOB_S, LONGEST_WAIT_S = 0.2, 0.5

@@ -18,7 +18,7 @@ from benchmarks.faults.tally import Tally
 from benchmarks.load.replicas import Replicas, serve
 from benchmarks.loop import complete
 
-N_KILLS, N_KILLS_SHORT = 30, 1
+N_KILLS, N_KILLS_SHORT = 20, 1
 N_PEOPLE = 3
 LONGEST_S = 1.0
 """From the first save after a start to the kill."""

@@ -28,8 +28,8 @@ from isoflop.errors import CatalogError
 from isoflop.tables.catalog import Dataset, list_datasets
 from isoflop.tables.fetch import cached_path, fetch
 
-N_TORN, N_TORN_SHORT = 200, 10
-N_UPLOADS, N_UPLOADS_SHORT = 100, 4
+N_TORN, N_TORN_SHORT = 100, 10
+N_UPLOADS, N_UPLOADS_SHORT = 60, 4
 CONTENT = b"params,tokens,loss\n" + b"".join(
     b"%d,%d,%.4f\n" % (n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28)
     for n in range(10**7, 10**9, 10**7)

@@ -18,7 +18,7 @@ from isoflop.people import LOCAL
 from isoflop.store import Store
 from isoflop.workspace import KIND, Workspace, to_body
 
-N_ROUNDS, N_ROUNDS_SHORT = 10, 2
+N_ROUNDS, N_ROUNDS_SHORT = 8, 2
 """Of saves, of each person."""
 N_PEOPLE_EACH = 2
 PAUSE_S = 0.5

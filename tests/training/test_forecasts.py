@@ -43,7 +43,8 @@ def queue(tmp_path):
 def decide(queue, forecast, loss):
     run = find_run(forecast.run_id, root=queue.root)
     with RecordWriter(run.records_path) as records:
-        records.write({"kind": "point", "segment": 1, "step": 1, "nats_per_byte": loss})
+        point = {"kind": "point", "segment": 1, "step": 1, "budget": 0, "nats_per_byte": loss}
+        records.write(point | {"tokens": 2048, "compute_flop": 1e9, "cpu_s": 1.0})
 
 
 def test_a_forecast_is_on_record_before_its_run_exists(store, queue, tiny, monkeypatch):

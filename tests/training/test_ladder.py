@@ -50,7 +50,8 @@ def test_a_record_becomes_a_row_whatever_its_numbers_look_like(root, tiny):
     """Few tokens and a single run were a question to the reader of files."""
     [run] = RunQueue(root).submit([tiny()])
     with RecordWriter(run.records_path) as records:
-        records.write({"kind": "model", "params": 100, "params_nonembedding": 50})
+        model = {"kind": "model", "params": 100, "params_nonembedding": 50}
+        records.write(model | {"training_flop_per_token": 500.0})
         for index in range(2):
             records.write(
                 {"kind": "point", "segment": 2 * index + 1, "step": 8 * (index + 1),

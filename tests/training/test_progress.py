@@ -5,6 +5,10 @@ from isoflop.training.records import RecordWriter
 from isoflop.training.runs import Run, RunState
 from isoflop.training.schedule import segments, total_steps
 
+MODEL = {
+    "kind": "model", "params": 100, "params_nonembedding": 50, "training_flop_per_token": 1e5,
+}  # fmt: skip
+
 
 def state(status):
     return RunState(status=status, changed="")
@@ -27,11 +31,11 @@ def test_a_run_at_a_glance(tmp_path, tiny):
     assert run_progress(config, run.history()).share == 0.0
     with RecordWriter(run.records_path) as records:
         records.write({"kind": "environment", "matmul_peak_flop_per_s": 1e11})
-        records.write({"kind": "model", "training_flop_per_token": 1e5})
+        records.write(MODEL)
         records.write(
             {
                 "kind": "step", "segment": 0, "step": 8, "loss": 3.0, "gradient_norm": 1.5,
-                "tokens_per_s": 1e5, "tokens_per_cpu_s": 2e5,
+                "tokens": 1024, "tokens_per_s": 1e5, "tokens_per_cpu_s": 2e5,
             }
         )  # fmt: skip
     seen = run_progress(config, run.history())
@@ -45,11 +49,11 @@ def test_speed_is_total_work_over_total_time(tmp_path, tiny):
     """A record that took nine times as long does not pass for the speed of the run."""
     run = Run.create(tmp_path, tiny())
     with RecordWriter(run.records_path) as records:
-        records.write({"kind": "model", "training_flop_per_token": 1e5})
+        records.write(MODEL)
         for step, rate in enumerate([9e4, 9e4, 9e4, 1e4]):
             records.write(
                 {
-                    "kind": "step", "segment": 0, "step": step + 1, "loss": 3.0,
+                    "kind": "step", "segment": 0, "step": step + 1, "loss": 3.0, "tokens": 128,
                     "gradient_norm": 1.5, "tokens_per_s": rate, "tokens_per_cpu_s": rate,
                 }
             )  # fmt: skip

@@ -224,9 +224,9 @@ def _read_or_problem(path: Path, root: Path) -> Ladder | str:
         content = read_json(path)
         runs = [Run(root / "runs" / str(name)) for name in content["runs"]]
         title, created = str(content["title"]), str(content["created"])
+        checked = [(run, run.problem()) for run in runs if run.folder.is_dir()]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"ladders/{path.name}: {type(error).__name__}: {error}"
-    checked = [(run, run.problem()) for run in runs if run.folder.is_dir()]
     return Ladder(
         id=path.stem,
         title=title,

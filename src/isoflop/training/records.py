@@ -85,42 +85,54 @@ def read_new_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
     return found, offset + end
 
 
-_COUNTS = ("segment", "step")
-_NUMBERS: dict[str, tuple[str, ...]] = {
-    "step": (*_COUNTS, "tokens", "loss", "tokens_per_s", "tokens_per_cpu_s"),
-    "point": (*_COUNTS, "budget", "tokens", "compute_flop", "cpu_s"),
-    "evaluation": (*_COUNTS, "tokens"),
+_PLACE = ("segment", "step")
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "step": (*_PLACE, "tokens", "loss", "tokens_per_s", "tokens_per_cpu_s"),
+    "evaluation": (*_PLACE, "tokens"),
+    "point": (*_PLACE, "budget", "tokens", "compute_flop", "cpu_s"),
     "model": ("params", "params_nonembedding", "training_flop_per_token"),
 }
-"""What a record of a kind has; a line that a person or a bad disk has changed may lack it."""
-_OPTIONAL = (
-    *("accuracy", "gradient_norm", "rate", "nats_per_byte", "nats_per_token", "compute_flop"),
-    *("n_bytes", "train_tokens", "validation_tokens", "matmul_peak_flop_per_s", "is_annealed"),
-)
-_MAY_BE_NONE = {"accuracy", "gradient_norm", "rate"}
+_SIZES = ("tokens", "compute_flop", "n_bytes", "train_tokens", "validation_tokens")
+_NUMBERS = {
+    *(name for names in _NEEDED.values() for name in names),
+    *("nats_per_byte", "nats_per_token", "is_annealed", "matmul_peak_flop_per_s"),
+}
+_NUMBERS_OR_NONE = {"accuracy", "gradient_norm", "rate"}
+_LARGEST = 1e300
 
 
 def _is_sound(record: Record) -> bool:
-    """Say whether a record holds what those who read it rely on."""
+    """Say whether a record holds what its readers rely on: a bad disk may have changed its line."""
     kind = record["kind"]
-    if not isinstance(kind, str) or any(name not in record for name in _NUMBERS.get(kind, ())):
+    if not isinstance(kind, str):
         return False
-    if "step" in record and not all(_is_count(record.get(name)) for name in _COUNTS):
-        return False
-    known = {*_NUMBERS.get(kind, ()), *_OPTIONAL}
-    return all(
-        _is_number(value) or (value is None and name in _MAY_BE_NONE)
-        for name, value in record.items()
-        if name in known
+    has_place = "step" not in record or all(_is_count(record.get(name)) for name in _PLACE)
+    has_corpus = "n_bytes" not in record or all(name in record for name in _SIZES[2:])
+    return (
+        has_place
+        and has_corpus
+        and all(name in record for name in _NEEDED.get(kind, ()))
+        and all(_is_size(record[name]) for name in _SIZES if name in record)
+        and all(_is_number(record[name]) for name in _NUMBERS & record.keys())
+        and all(
+            record[name] is None or _is_number(record[name])
+            for name in _NUMBERS_OR_NONE & record.keys()
+        )
     )
 
 
-def _is_count(value: object) -> bool:
+def _is_number(value: Any) -> bool:
+    """Say whether a value is a number that sums can be made with."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and -_LARGEST < value < _LARGEST
+
+
+def _is_size(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(slots=True)
