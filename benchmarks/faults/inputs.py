@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import random
 import shutil
@@ -123,6 +124,7 @@ def mappings(_rng: random.Random) -> Try:
 def run_folders(rng: random.Random) -> Try:
     """Look at runs one of whose files has faults, as the pages do."""
     folder = Path(tempfile.mkdtemp(prefix="isoflop-faults-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     whole = folder / "whole"
     _finished_run(whole)
     files = sorted(path.relative_to(whole) for path in whole.rglob("*.json*"))

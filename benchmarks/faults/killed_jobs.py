@@ -104,7 +104,7 @@ def _kill_one(rng: random.Random, tally: Tally) -> int:
     if hosts and (rng.random() < HOST_SHARE or not running):
         tally.counts["of the process they are forked from"] += 1
         hosts[0].kill()
-        return LIMITS.n_jobs * 2  # those that run, and those that take their places meanwhile
+        return LIMITS.n_jobs
     if running:
         rng.choice(running).kill()
         return 1

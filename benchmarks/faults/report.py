@@ -6,7 +6,6 @@ import datetime
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def keep(kind: str, tallies: Sequence[Tally], *, seed: int, minutes: float) -> N
         "seed": seed,
         "minutes": round(minutes, 1),
         "load": round(os.getloadavg()[1], 1),
-        "tallies": [asdict(tally) for tally in tallies],
+        "tallies": [tally.kept() for tally in tallies],
     }
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(written(kept), encoding="utf-8")

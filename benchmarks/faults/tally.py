@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 MOST_SHOWN = 5
 
@@ -39,6 +40,13 @@ class Tally:
         """Note a violation unless something holds."""
         if not holds:
             self.violations.append(said)
+
+    def kept(self) -> dict[str, Any]:
+        """Return the tally as JSON knows it."""
+        return {"fault": self.fault, "checked": self.checked, "n": self.n, "note": self.note} | {
+            "counts": dict(self.counts),
+            "violations": self.violations,
+        }
 
     def in_words(self) -> str:
         """Return what was counted, in words."""

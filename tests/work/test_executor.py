@@ -138,6 +138,24 @@ def test_the_process_to_fork_from_may_die(pool: Executor, jobs: ModuleType) -> N
     assert pool.submit(jobs.add, 1, 2).result() == 3
 
 
+def test_a_job_that_never_began_is_begun_again(jobs: ModuleType) -> None:
+    class Unlucky(Processes):
+        n_hosts = 0
+
+        def _start_host(self) -> None:
+            super()._start_host()
+            self.n_hosts += 1
+            if self.n_hosts == 1:
+                assert self._host is not None
+                self._host.kill()
+                self._host.wait()
+
+    backend = Unlucky(LIMITS, preload=())
+    with Executor(backend) as pool:
+        assert pool.submit(jobs.double, 4).result() == 8
+    assert backend.n_hosts == 2
+
+
 def test_more_memory_than_allowed_is_an_error(one_at_a_time: Executor, jobs: ModuleType) -> None:
     assert one_at_a_time.submit(jobs.take_memory, 50_000_000).result() == 50_000_000 // 8
     with pytest.raises(WorkError, match="more than 300 MB") as found:

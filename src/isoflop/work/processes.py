@@ -25,6 +25,9 @@ ENGINE = ("isoflop.api",)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """The number of jobs is what bounds the cores in use."""
 
+MAX_STARTS = 2
+"""Of a job whose process never began: what it was to be forked from had just ended."""
+
 
 class Processes:
     """Runs each job in a process forked from one that has the engine imported.
@@ -60,22 +63,25 @@ class Processes:
         BaseException
             Whatever the function raised.
         """
-        ours, theirs = Pipe()
-        with ours:
-            with theirs:
-                self._start(job, theirs)
-            try:
-                return self._follow(job, ours)
-            except (EOFError, ConnectionError):
-                raise WorkError(
-                    "The process of this work ended by itself.",
-                    detail="It may have been ended by the system for want of memory.",
-                    hint="Try again with fewer rows or resamples.",
-                ) from None
-            finally:
-                self.end(job)
-                with self._lock:
-                    self._number_of.pop(job, None)
+        for _ in range(MAX_STARTS):
+            ours, theirs = Pipe()
+            with ours:
+                with theirs:
+                    self._start(job, theirs)
+                try:
+                    if self._has_begun(ours):
+                        return self._follow(job, ours)
+                except (EOFError, ConnectionError):
+                    break
+                finally:
+                    self.end(job)
+                    with self._lock:
+                        self._number_of.pop(job, None)
+        raise WorkError(
+            "The process of this work ended by itself.",
+            detail="It may have been ended by the system for want of memory.",
+            hint="Try again with fewer rows or resamples.",
+        )
 
     def end(self, job: Job[Any]) -> None:
         """End a job's process if it runs."""
@@ -93,10 +99,17 @@ class Processes:
             control.close()
             host.wait()
 
+    def _has_begun(self, connection: Connection) -> bool:
+        """Wait for a job's process; say no if there is none, as when the one to fork from ended."""
+        try:
+            connection.send((self._limits.memory_bytes, self._limits.deadline_s))
+            connection.recv()  # the first waits for the engine to be imported
+        except (EOFError, ConnectionError):
+            return False
+        return True
+
     def _follow(self, job: Job[Any], connection: Connection) -> object:
         limits = self._limits
-        connection.send((limits.memory_bytes, limits.deadline_s))
-        connection.recv()  # it has started; the first waits for the engine to be imported
         end_s = time.monotonic() + limits.deadline_s
         connection.send((job.function, job.args, dict(job.kwargs)))
         while connection.poll(max(0.0, end_s - time.monotonic())):
