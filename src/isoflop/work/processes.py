@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from itertools import count
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -25,8 +26,9 @@ ENGINE = ("isoflop.api",)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """The number of jobs is what bounds the cores in use."""
 
-MAX_STARTS = 2
+MAX_STARTS = 3
 """Of a job whose process never began: what it was to be forked from had just ended."""
+ENDING_S = 1.0
 
 
 class Processes:
@@ -71,6 +73,7 @@ class Processes:
                 try:
                     if self._has_begun(ours):
                         return self._follow(job, ours)
+                    self._let_host_end()
                 except (EOFError, ConnectionError):
                     break
                 finally:
@@ -107,6 +110,14 @@ class Processes:
         except (EOFError, ConnectionError):
             return False
         return True
+
+    def _let_host_end(self) -> None:
+        """Wait a little for a process that is ending, so that another one is started."""
+        with self._lock:
+            host = self._host
+        if host is not None:
+            with suppress(subprocess.TimeoutExpired):
+                host.wait(ENDING_S)
 
     def _follow(self, job: Job[Any], connection: Connection) -> object:
         limits = self._limits
