@@ -39,8 +39,16 @@ from isoflop.training.queue import RunQueue
 from isoflop.work.executor import Job
 
 
+IN_A_TEST = ("killed_jobs", "database", "two_servers", "clock", "fuzz")
+"""The others train models, or start a server again and again: `make faults` alone makes them."""
+
+
+def test_what_is_made_in_a_test_is_a_kind() -> None:
+    assert set(IN_A_TEST) < set(KINDS)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", IN_A_TEST)
 def test_nothing_is_lost_and_nobody_sees_a_traceback(kind: str) -> None:
     found = list(make(kind, is_short=True))
     assert not [line(tally) for tally in found if tally.violations]
