@@ -38,7 +38,6 @@ from isoflop.tables.fetch import cached_path
 from isoflop.training.queue import RunQueue
 from isoflop.work.executor import Job
 
-
 IN_A_TEST = ("killed_jobs", "database", "two_servers", "clock", "fuzz")
 """The others train models, or start a server again and again: `make faults` alone makes them."""
 
