@@ -172,7 +172,7 @@ def _ask_for_all(queue: RunQueue, run: Run, tally: Tally) -> None:
     asked: dict[str, Callable[[], object]] = {
         "queue a run": lambda: queue.submit([run.config()]),
         "stop": lambda: queue.stop([]),
-        "share": lambda: queue.share(run, "team", "viewer"),
+        "share": lambda: queue.share([run], "team", "viewer"),
         "name a ladder": lambda: keep_ladder(queue.root, [run], title="a ladder"),
         "upload a text": lambda: store_upload(
             other, name="other.txt", uploads=queue.root / "uploads"

@@ -37,6 +37,8 @@ def missing(url: str, notes: Iterable[str]) -> list[str]:
         Of what was saved.
     """
     with _connected(url) as connection:
+        if not sa.inspect(connection).has_table(DOCUMENTS.name):
+            return list(notes)  # nobody has asked for the store yet
         bodies = [
             *connection.scalars(sa.select(DOCUMENTS.c.body)),
             *connection.scalars(sa.select(VERSIONS.c.body)),
