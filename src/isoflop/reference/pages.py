@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import relpath
 
+from isoflop.language import LANGUAGES, speaking, translated
 from isoflop.language import gettext as _
-from isoflop.language import speaking, translated
 from isoflop.reference.glossary import GLOSSARY_FILE, Term, load_glossary
 from isoflop.reference.resources import (
     KINDS,
@@ -25,8 +25,19 @@ def pages() -> Iterator[tuple[str, str]]:
     """Yield the path in the repository and the Markdown of every page."""
     for language, folder in FOLDERS.items():
         with speaking(language):
-            yield f"{folder}/glossary.md", _glossary(folder)
-            yield f"{folder}/resources.md", _resources()
+            for name, body in (("glossary", _glossary(folder)), ("resources", _resources())):
+                title, _blank, rest = body.partition("\n\n")
+                other = _other(language, folder, name)
+                yield f"{folder}/{name}.md", f"{title}\n\n{other}\n\n{rest}"
+
+
+def _other(language: str, folder: str, name: str) -> str:
+    """Return a line that leads to the page in the other languages."""
+    return " · ".join(
+        f"[{LANGUAGES[code]}]({relpath(f'{there}/{name}.md', folder)})"
+        for code, there in FOLDERS.items()
+        if code != language
+    )
 
 
 def _glossary(folder: str) -> str:
