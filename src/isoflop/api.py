@@ -716,7 +716,7 @@ def extrapolate(
     Examples
     --------
     >>> extrapolate("pile-cerebras-pythia", N="20B", D="400B", law="kaplan_joint")
-    <Extrapolation of pile-cerebras-pythia by one law, Kaplan L(N, D): 1 point>
+    <Extrapolation of pile-cerebras-pythia by one law alone (Kaplan L(N, D)): 1 point>
     """
     rows = _table(table)
     chosen = None if law is None else law_of(law, rows)
