@@ -25,9 +25,9 @@ MOST = {
     "plan": ("slider", "_time.slider", 26, 33_000),
     "plan, accelerators": ("slider", "_count.slider", 58, 40_000),
     "fit": ("slider", "_time.slider", 34, 16_000),
-    "compare": ("selectbox", "compare.x", 50, 38_000),
-    "data": ("selectbox", "data.x", 50, 29_000),
-    "train": ("selectbox", "ladder", 45, 27_000),
+    "compare": ("selectbox", "compare.x", 52, 42_000),
+    "data": ("selectbox", "data.x", 52, 34_000),
+    "train": ("selectbox", "ladder", 46, 32_000),
 }
 
 
