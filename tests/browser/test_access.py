@@ -19,8 +19,9 @@ CONTRAST = {"runOnly": ["color-contrast"]}
 
 
 def idle(page: Page) -> None:
-    """Wait until the page has run, and what it sent is drawn."""
+    """Wait until the page has run, and what it sent is drawn, jobs included."""
     page.wait_for_timeout(250)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     page.wait_for_selector(IS_IDLE)
     page.wait_for_timeout(250)
 
@@ -89,7 +90,7 @@ def test_copy_link_and_reset(visit: Visit) -> None:
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_text("Link copied")).to_be_visible()
     assert page.evaluate("() => navigator.clipboard.readText()") == page.url
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     expect(page.get_by_label("Time, typed")).to_have_value("30 days")
     assert page.evaluate("() => location.search") == ""
     page.go_back()

@@ -34,7 +34,7 @@ def traces(page: Page, chart: int) -> list[str]:
 def test_first_visit_shows_a_finished_picture(visit: Visit) -> None:
     page = visit()
     expect(page.locator(f"{CHARTS} .scatterlayer path").first).to_be_visible()
-    expect(page.get_by_text("What each law says")).to_be_visible()
+    expect(page.get_by_text("What each law predicts")).to_be_visible()
     expect(page.locator(CHARTS)).to_have_count(4)
     assert "parameters" in answer(page)
     assert "nats/token" in answer(page)
@@ -128,7 +128,7 @@ def test_a_name_that_reads_like_a_column_is_answered_by_a_click(visit: Visit) ->
     expect(page.get_by_text("n reads like params.")).to_be_visible()
     expect(page.get_by_role("button", name="Use the column params")).to_be_visible()
     page.get_by_role("button", name="It is a parameter").click()
-    expect(page.get_by_text("Fits E, A, alpha, b, n, beta.")).to_be_visible()
+    expect(page.get_by_text("Fitted parameters: E, A, alpha, b, n, beta.")).to_be_visible()
     settle(page)
     assert "parameter=n" in page.url
     again = visit(page.evaluate("() => location.pathname + location.search"))

@@ -104,7 +104,7 @@ def test_rows_that_notices_name_are_left_out_and_shown_before_and_after() -> Non
         "",
     }
     text = before_and_after(before, after)
-    assert text.startswith("Left out, as notices name them: rows 3 (outliers), ")
+    assert text.startswith("Left out because notices name them: rows 3 (outliers), ")
     assert f"rows   30         {after.n_rows}" in text
     clean = fit(LAW, table, SQUARES)
     assert without_named(clean) is clean

@@ -288,13 +288,13 @@ def test_a_name_that_reads_like_a_column_is_asked_about_and_its_column_taken() -
     assert "**n** reads like params" in text(at.markdown)
     healthy(press(at, "Use the column params"))
     assert at.text_input(key="formula").value == "E + A/D**alpha + b/params**beta"
-    assert "Fits E, A, alpha, b, beta. D stands for tokens." in text(at.caption)
+    assert "Fitted parameters: E, A, alpha, b, beta. D stands for tokens." in text(at.caption)
     assert "parameter" not in at.query_params
 
 
 def test_a_name_said_to_be_a_parameter_is_fitted_and_stays_in_the_address() -> None:
     at = healthy(press(open_page(**DOUBTFUL), "It is a parameter"))
-    assert "Fits E, A, alpha, b, n, beta. D stands for tokens." in text(at.caption)
+    assert "Fitted parameters: E, A, alpha, b, n, beta. D stands for tokens." in text(at.caption)
     assert at.query_params["parameter"] == "n"
     again = healthy(open_page(**DOUBTFUL, parameter="n"))
     assert metrics(again) == metrics(at)

@@ -20,6 +20,8 @@ from isoflop.units import counted, format_number
 
 CHART_CONFIG = {
     "displaylogo": False,
+    # It would send the chart to a host of Plotly's.
+    "showSendToCloud": False,
     "modeBarButtonsToRemove": [
         "select2d",
         "lasso2d",
@@ -172,6 +174,7 @@ def data(table: LossTable) -> None:
     """Show the rows that were fitted and where they come from."""
     provenance(table)
     rows, config = number_columns.readable(table.frame)
+    rows = rows.rename_axis("Row")
     st.dataframe(rows, column_config=config, alt="Rows of the loss table", height=320)
 
 

@@ -57,7 +57,7 @@ def _glossary(text: str) -> None:
         terms.entries(found)
     else:
         for part, title in load_parts().items():
-            st.subheader(translated(title), anchor=part)
+            st.header(translated(title), anchor=part)
             terms.entries(term for term in found if term.part == part)
     _say_if_none(found, text)
 
@@ -68,7 +68,7 @@ def _reading(text: str) -> None:
     for part, title in load_parts().items():
         of_part = [one for one in found if one.part == part]
         if of_part:
-            st.subheader(translated(title), anchor=part)
+            st.header(translated(title), anchor=part)
             st.html(f'<ul class="reading">{"".join(map(_item, of_part))}</ul>')
     _say_if_none(found, text)
 

@@ -52,6 +52,7 @@ function readOut(place) {
   let timer = 0
   const watch = new MutationObserver(() => {
     mend()
+    held ||= answer() // a move may come before all of the page has settled
     clearTimeout(timer)
     timer = setTimeout(() => {
       const text = answer()

@@ -41,7 +41,8 @@ def _hfu(shown: View) -> str:
 
 def table(found: Sheet) -> None:
     """Draw a table for a reader."""
-    columns = {header.strip(): list(cells) for header, cells in found.columns.items()}
+    # A header that says nothing on paper is read out.
+    columns = {header.strip() or "Item": list(cells) for header, cells in found.columns.items()}
     st.dataframe(columns, hide_index=True, alt=found.title, height="content")
 
 
