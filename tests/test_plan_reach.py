@@ -16,6 +16,7 @@ from isoflop.cli.plan_figures import FIGURES
 from isoflop.fitting import FitOptions
 from isoflop.options import options_of
 from isoflop.planning import Budget, PlanOptions
+from isoflop.planning.failures import Failures
 from isoflop.planning.planned import PARTS, Planned
 from isoflop.ui import documents, option_inputs, panels
 from isoflop.ui.plan import saved as plan_saved
@@ -121,6 +122,11 @@ def test_every_widget_and_figure_of_the_page_is_reached_without_it(
         (owner, entry.name): f"--{entry.flag}"
         for owner in (Budget, PlanOptions, FitOptions)
         for entry in options_of(owner)
+    }
+    flag_of |= {
+        (Failures, entry.name.removeprefix("failures.")): f"--{entry.flag}"
+        for entry in options_of(Budget)
+        if entry.name.startswith("failures.")
     }
     flags = plan_flags(capsys)
     without = {key for key, option in asked.items() if flag_of[option] not in flags}

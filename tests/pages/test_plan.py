@@ -42,7 +42,7 @@ def test_a_first_visit_shows_a_finished_plan() -> None:
     assert not at.exception
     assert not at.error
     assert "512 NVIDIA H100 SXM for 30 days" in answer(at)
-    assert "**Time** binds" in answer(at)
+    assert "The limit that binds is **time**" in answer(at)
     shown = metrics(at)
     assert shown["Wall time"] == "30 days"
     assert shown["Storage"].endswith("TB")
@@ -59,8 +59,8 @@ def test_the_link_reproduces_the_plan() -> None:
 
 def test_less_money_makes_money_bind() -> None:
     at = page(money="$100K")
-    assert "**Money** binds" in answer(at)
-    assert metrics(at)["Money"] == "$100K"
+    assert "The limit that binds is **money**" in answer(at)
+    assert metrics(at)["Total cost"] == "$100K"
 
 
 def test_few_unique_tokens_are_repeated_or_not() -> None:
@@ -160,10 +160,10 @@ def test_saved_plans_come_back_side_by_side_and_can_be_deleted() -> None:
 def test_without_a_price_money_is_no_limit_until_one_is_given() -> None:
     at = page(accelerator="h20")
     assert not at.error
-    assert metrics(at)["Money"] == "no price"
+    assert metrics(at)["Total cost"] == "no price"
     assert "Money" not in figures(at)[1]["data"][0]["y"]
     at = page(accelerator="h20", price="$1.5/h")
-    assert metrics(at)["Money"].startswith("$")
+    assert metrics(at)["Total cost"].startswith("$")
 
 
 def test_a_processor_at_home_can_be_planned_for() -> None:
@@ -171,7 +171,7 @@ def test_a_processor_at_home_can_be_planned_for() -> None:
     assert not at.error
     assert "1 CPU, 8 cores with AVX2 for 12 h" in answer(at).replace("\\", "")
     assert metrics(at)["Energy"] == "972 Wh"
-    money = next(entry.proto.body for entry in at.get("html") if ">Money" in entry.proto.body)
+    money = next(entry.proto.body for entry in at.get("html") if ">Total cost" in entry.proto.body)
     assert "compute $" not in money
 
 
