@@ -26,6 +26,7 @@ from isoflop.ui.plan import tabs as plan_tabs
 OTHERWISE: dict[str, list[str]] = {
     "table": ["runs.csv"],
     "upload.": ["runs.csv"],
+    "doubts.": ["--exclude", "3"],
     "families": ["--family", "Pythia"],
     "law": ["--law", "chinchilla"],
     "formula": ["--formula", "E + A/N**alpha"],
