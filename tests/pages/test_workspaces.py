@@ -26,6 +26,7 @@ SAVED = Workspace(page="reality", views=VIEWS, note="why *this* one")
 @pytest.fixture(autouse=True)
 def store() -> Iterator[Store]:
     documents.store.clear()
+    documents.forget_person()  # outside a page, the last test's is still known
     opened = Store()
     yield opened
     opened.close()
