@@ -132,7 +132,7 @@ def test_the_usual_rate_is_the_median_of_what_was_seen():
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(
-        PlanError, match=r"failures are impossible[^$]*Stall of a save: a time above 0"
+        PlanError, match=r"failure settings are not possible[^$]*Stall of a save: a time above 0"
     ):
         Failures(stall_s=0)
     with pytest.raises(PlanError, match="counted on accelerators"):
