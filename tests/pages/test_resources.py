@@ -16,7 +16,7 @@ def shown(at) -> str:
 
 def test_everything_to_read_is_listed_by_part() -> None:
     at = healthy(open_page("resources"))
-    assert [entry.value for entry in at.subheader] == list(load_parts().values())
+    assert [entry.value for entry in at.header] == list(load_parts().values())
     assert all(one.link.replace("&", "&amp;") in shown(at) for one in load_resources().values())
 
 
