@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import relpath
 
 from isoflop.language import LANGUAGES, speaking, translated
@@ -47,12 +47,8 @@ def _glossary(folder: str) -> str:
         command=COMMAND,
         file=GLOSSARY_FILE,
     )
-    title = _("Glossary")
-    lines = [f"# {title}", "", lead]
-    for part, heading in load_parts().items():
-        terms = [term for term in load_glossary().values() if term.part == part]
-        lines += ["", f"## {translated(heading)}", "", *(_term(term, folder) for term in terms)]
-    return "\n".join(lines) + "\n"
+    entries = [(term.part, _term(term, folder)) for term in load_glossary().values()]
+    return _by_part(_("Glossary"), lead, entries)
 
 
 def _term(term: Term, folder: str) -> str:
@@ -71,11 +67,16 @@ def _resources() -> str:
         command=COMMAND,
         file=RESOURCES_FILE,
     )
-    title = _("Resources")
+    entries = [(one.part, _resource(one)) for one in load_resources().values()]
+    return _by_part(_("Resources"), lead, entries)
+
+
+def _by_part(title: str, lead: str, entries: Sequence[tuple[str, str]]) -> str:
+    """Return a page of entries, each with the key of its part, under the headings of the parts."""
     lines = [f"# {title}", "", lead]
     for part, heading in load_parts().items():
-        found = [one for one in load_resources().values() if one.part == part]
-        lines += ["", f"## {translated(heading)}", "", *map(_resource, found)]
+        own = [entry for key, entry in entries if key == part]
+        lines += ["", f"## {translated(heading)}", "", *own]
     return "\n".join(lines) + "\n"
 
 
