@@ -39,6 +39,7 @@ from isoflop.fitting.options import Objective
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.weights import GIVEN, with_weights
 from isoflop.html_report import report
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import (
     Law,
     law_for_role,
@@ -184,15 +185,15 @@ def load(
     """
     if isinstance(source, str) and _ADDRESS.match(source):
         raise TableError(
-            "A table is not read from an address.",
-            detail=f"Given: {source[:80]}.",
-            hint="Download the file and give its path, or choose a name of isoflop.datasets().",
+            _("A table is not read from an address."),
+            detail=_("Given: {source}.", source=source[:80]),
+            hint=_("Download the file and give its path, or choose a name of isoflop.datasets()."),
         )
     if isinstance(source, str) and _is_dataset(source):
         if columns or units or loss_unit or mapping is not None:
             raise TableError(
-                f"The columns and units of {source} are settled by the catalog.",
-                hint="Leave columns, units and loss_unit out, or read a file of your own.",
+                _("The columns and units of {source} are settled by the catalog.", source=source),
+                hint=_("Leave columns, units and loss_unit out, or read a file of your own."),
             )
         full = open_dataset(source, progress).table
         usual = find_dataset(source).preparation
@@ -265,9 +266,12 @@ def simulate(
     unlike = sorted((set(values) - set(dict(chosen.fixed))) ^ set(chosen.param_names))
     if unlike:
         raise TableError(
-            "A simulated table cannot be made.",
-            detail=f"The values must be of {', '.join(chosen.param_names)}; in only one of the "
-            f"two: {', '.join(unlike)}.",
+            _("A simulated table cannot be made."),
+            detail=_(
+                "The values must be of {param_names}; in only one of the two: {unlike}.",
+                param_names=", ".join(chosen.param_names),
+                unlike=", ".join(unlike),
+            ),
         )
     theta = np.array([float(values[name]) for name in chosen.param_names])
     named = ", ".join(f"{name} = {values[name]:g}" for name in chosen.param_names)
@@ -275,7 +279,7 @@ def simulate(
     return simulate_runs(
         lambda params, tokens: chosen.loss(theta, inputs_at(chosen, params, tokens, rule=SIX_ND)),
         partial(_best_sizes, chosen, theta),
-        truth=f"{chosen.formula} with {named}",
+        truth=_("{formula} with {named}", formula=chosen.formula, named=named),
         noise=asked.noise,
         outliers=asked.outliers,
         seed=asked.seed,
@@ -332,9 +336,9 @@ def law(name_or_formula: str, *, response: str = "loss", params: Collection[str]
     known = load_laws()
     if name_or_formula not in known:
         raise CatalogError(
-            f"There is no law called {name_or_formula!r}.",
-            detail=f"Known: {', '.join(known)}.",
-            hint="Choose one of them, or write a formula, such as 'E + A/N**alpha'.",
+            _("There is no law called {name_or_formula!r}.", name_or_formula=name_or_formula),
+            detail=_("Known: {known}.", known=", ".join(known)),
+            hint=_("Choose one of them, or write a formula, such as 'E + A/N**alpha'."),
         )
     return known[name_or_formula]
 
@@ -365,8 +369,11 @@ def _require_no_column(law: Law, table: LossTable | None) -> None:
     clashes = [name for name in law.param_names if name in columns]
     if clashes and law.source == "typed":
         raise FormulaError(
-            f"{clashes[0]} is a parameter of the formula and a column of the table.",
-            hint="Give the formula itself in place of the law, or the parameter another name.",
+            _(
+                "{clashes} is a parameter of the formula and a column of the table.",
+                clashes=clashes[0],
+            ),
+            hint=_("Give the formula itself in place of the law, or the parameter another name."),
         )
 
 
@@ -513,9 +520,9 @@ def evaluate(name: str, table: TableLike) -> Fit:
     known = load_published_fits()
     if name not in known:
         raise CatalogError(
-            f"There is no published fit called {name!r}.",
-            detail=f"Known: {', '.join(known)}.",
-            hint="Choose one of them.",
+            _("There is no published fit called {name!r}.", name=name),
+            detail=_("Known: {known}.", known=", ".join(known)),
+            hint=_("Choose one of them."),
         )
     return evaluate_published(known[name], _table(table))
 
@@ -670,9 +677,12 @@ def planned(
     of_plan = {entry.name.partition(".")[0] for entry in options_of(PlanOptions)}
     if unknown := sorted(set(options) - of_budget - of_plan):
         raise OptionError(
-            f"A plan has no option {', '.join(unknown)}.",
-            hint=f"Options of the budget: {', '.join(sorted(of_budget))}; of the plan: "
-            f"{', '.join(sorted(of_plan))}.",
+            _("A plan has no option {unknown}.", unknown=", ".join(unknown)),
+            hint=_(
+                "Options of the budget: {of_budget}; of the plan: {of_plan}.",
+                of_budget=", ".join(sorted(of_budget)),
+                of_plan=", ".join(sorted(of_plan)),
+            ),
         )
     budget = from_mapping(Budget, {k: v for k, v in options.items() if k in of_budget})
     asked = from_mapping(PlanOptions, {k: v for k, v in options.items() if k in of_plan})
@@ -826,9 +836,13 @@ def compare_families(
     names = families or family_names(rows)
     if len(names) != 2:
         raise TableError(
-            f"Two families are compared; the table {rows.id} has {len(names)}.",
-            detail=f"Families: {', '.join(names) or 'none'}.",
-            hint='Name two, such as families=("Pythia", "Cerebras-GPT").',
+            _(
+                "Two families are compared; the table {id} has {names}.",
+                id=rows.id,
+                names=len(names),
+            ),
+            detail=_("Families: {names}.", names=", ".join(names) or "none"),
+            hint=_('Name two, such as families=("Pythia", "Cerebras-GPT").'),
         )
     column = scale_column(rows)
     usual = law_for_role("over-compute")

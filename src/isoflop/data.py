@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from isoflop.errors import CatalogError
-from isoflop.language import ENGLISH, LANGUAGES, of_languages
+from isoflop.language import ENGLISH, LANGUAGES, lazy_gettext, of_languages
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -58,9 +58,11 @@ def _first_with(name: str, *folders: Path) -> Path:
         if (folder / name).is_file():
             return folder
     raise CatalogError(
-        "The files that ship with Isoflop are missing.",
-        detail=f"Found no {name} in {' or '.join(map(str, folders))}.",
-        hint="Reinstall the package.",
+        lazy_gettext("The files that ship with Isoflop are missing."),
+        detail=lazy_gettext(
+            "Found no {name} in {folders}.", name=name, folders=" or ".join(map(str, folders))
+        ),
+        hint=lazy_gettext("Reinstall the package."),
     )
 
 
@@ -84,10 +86,13 @@ def read_toml(relative: str) -> dict[str, Any]:
     try:
         return _with_languages(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise CatalogError(f"The data file {relative} is missing.") from None
+        raise CatalogError(
+            lazy_gettext("The data file {relative} is missing.", relative=relative)
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogError(
-            f"The data file {relative} is not valid TOML.", detail=str(error)
+            lazy_gettext("The data file {relative} is not valid TOML.", relative=relative),
+            detail=str(error),
         ) from None
 
 
@@ -130,9 +135,16 @@ def require_keys(
     missing = sorted(required - entry.keys())
     unknown = sorted(entry.keys() - required - optional)
     if missing or unknown:
-        problems = [f"missing: {', '.join(missing)}"] if missing else []
-        problems += [f"unknown: {', '.join(unknown)}"] if unknown else []
-        raise CatalogError(f"The data file entry {where} is malformed.", detail="; ".join(problems))
+        problems = (
+            [lazy_gettext("missing: {missing}", missing=", ".join(missing))] if missing else []
+        )
+        problems += (
+            [lazy_gettext("unknown: {unknown}", unknown=", ".join(unknown))] if unknown else []
+        )
+        raise CatalogError(
+            lazy_gettext("The data file entry {where} is malformed.", where=where),
+            detail="; ".join(problems),
+        )
 
 
 def with_role(catalog: Mapping[str, _Entry], role: str, kind: str) -> dict[str, _Entry]:
@@ -153,7 +165,9 @@ def with_role(catalog: Mapping[str, _Entry], role: str, kind: str) -> dict[str, 
     """
     found = {name: entry for name, entry in catalog.items() if role in entry.roles}
     if not found:
-        raise CatalogError(f"No {kind} of the catalog has the role {role!r}.")
+        raise CatalogError(
+            lazy_gettext("No {kind} of the catalog has the role {role!r}.", kind=kind, role=role)
+        )
     return found
 
 
@@ -168,7 +182,12 @@ def one_with_role(catalog: Mapping[str, _Entry], role: str, kind: str) -> _Entry
     found = with_role(catalog, role, kind)
     if len(found) > 1:
         raise CatalogError(
-            f"The role {role!r} is for one {kind}; {len(found)} have it.",
-            detail=f"Found: {', '.join(found)}.",
+            lazy_gettext(
+                "The role {role!r} is for one {kind}; {found} have it.",
+                role=role,
+                kind=kind,
+                found=len(found),
+            ),
+            detail=lazy_gettext("Found: {found}.", found=", ".join(found)),
         )
     return next(iter(found.values()))

@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import DocumentError
+from isoflop.language import lazy_gettext
 
 if TYPE_CHECKING:  # an import of some weight, for those who save or load alone
     from cattrs import Converter
@@ -123,9 +124,9 @@ def require_one_length(arrays: Mapping[str, NDArray[Any]]) -> None:
         array.ndim != 1 for array in arrays.values()
     ):
         raise DocumentError(
-            "This saved result does not hold together.",
+            lazy_gettext("This saved result does not hold together."),
             detail="; ".join(f"{name}: {array.shape}" for name, array in arrays.items())[:1000],
-            hint="Give the file as Isoflop saved it.",
+            hint=lazy_gettext("Give the file as Isoflop saved it."),
         )
 
 
@@ -141,9 +142,9 @@ def save(content: str | bytes, path: str | Path) -> None:
         Path(path).write_bytes(content if isinstance(content, bytes) else f"{content}\n".encode())
     except (OSError, ValueError) as error:
         raise DocumentError(
-            f"The result cannot be written to {path}.",
+            lazy_gettext("The result cannot be written to {path}.", path=path),
             detail=getattr(error, "strerror", None) or str(error),
-            hint="Name another file.",
+            hint=lazy_gettext("Name another file."),
         ) from None
 
 
@@ -160,12 +161,18 @@ def load(path: str | Path) -> bytes:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise DocumentError(
-            f"The file {path} cannot be read.",
+            lazy_gettext("The file {path} cannot be read.", path=path),
             detail=getattr(error, "strerror", None) or str(error),
-            hint="Check its path.",
+            hint=lazy_gettext("Check its path."),
         ) from None
     if len(content) > MAX_BYTES:
-        raise DocumentError(f"The file {path} is larger than {MAX_BYTES / 1e6:,.0f} MB.")
+        raise DocumentError(
+            lazy_gettext(
+                "The file {path} is larger than {max_bytes:,.0f} MB.",
+                path=path,
+                max_bytes=MAX_BYTES / 1000000.0,
+            )
+        )
     return content
 
 
@@ -237,10 +244,14 @@ def parsed(text: str | bytes) -> dict[str, Any]:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DocumentError(
-            "This is not a saved result.", detail=f"It is not JSON: {str(error)[:200]}"
+            lazy_gettext("This is not a saved result."),
+            detail=lazy_gettext("It is not JSON: {error}", error=str(error)[:200]),
         ) from None
     if not isinstance(found, dict):
-        raise DocumentError("This is not a saved result.", detail="It is not a JSON object.")
+        raise DocumentError(
+            lazy_gettext("This is not a saved result."),
+            detail=lazy_gettext("It is not a JSON object."),
+        )
     return found
 
 
@@ -252,25 +263,31 @@ def _require_format(found: object, wanted: str) -> None:
     given, _, number = str(found).rpartition("-") if isinstance(found, str) else ("", "", "")
     if given == name and number.isdecimal() and len(number) < 9 and int(number) > int(current):
         raise DocumentError(
-            f"This file was saved by a newer version of Isoflop ({found}).",
-            detail=f"Isoflop {version('isoflop')} reads {wanted}.",
-            hint="Update Isoflop.",
+            lazy_gettext(
+                "This file was saved by a newer version of Isoflop ({found}).", found=found
+            ),
+            detail=lazy_gettext(
+                "Isoflop {version} reads {wanted}.", version=version("isoflop"), wanted=wanted
+            ),
+            hint=lazy_gettext("Update Isoflop."),
         )
     raise DocumentError(
-        f"This is not a saved result of the format {wanted}.",
-        detail="It names no format." if found is None else f"Its format is {str(found)[:80]!r}.",
-        hint="Give a file that Isoflop saved.",
+        lazy_gettext("This is not a saved result of the format {wanted}.", wanted=wanted),
+        detail=lazy_gettext("It names no format.")
+        if found is None
+        else lazy_gettext("Its format is {found!r}.", found=str(found)[:80]),
+        hint=lazy_gettext("Give a file that Isoflop saved."),
     )
 
 
 def _malformed(format: str, faults: list[str]) -> DocumentError:
     shown = [fault[:200] for fault in faults[:5]]
     if len(faults) > len(shown):
-        shown.append(f"and {len(faults) - len(shown)} more")
+        shown.append(lazy_gettext("and {faults} more", faults=len(faults) - len(shown)))
     return DocumentError(
-        f"This file says it is of the format {format} and is not.",
+        lazy_gettext("This file says it is of the format {format} and is not.", format=format),
         detail="\n".join(shown),
-        hint="Give the file as Isoflop saved it.",
+        hint=lazy_gettext("Give the file as Isoflop saved it."),
     )
 
 
@@ -334,9 +351,9 @@ def _exactly(kind: type, name: str) -> Callable[[Any, Any], Any]:
 
 _READERS: dict[type, Callable[[Any, Any], Any]] = {
     float: _number,
-    int: _exactly(int, "a whole number"),
+    int: _exactly(int, lazy_gettext("a whole number")),
     str: _exactly(str, "text"),
-    bool: _exactly(bool, "true or false"),
+    bool: _exactly(bool, lazy_gettext("true or false")),
 }
 
 

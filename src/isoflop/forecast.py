@@ -8,6 +8,7 @@ from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, FitOptions, band, fit
 from isoflop.fitting.compare import LawComparison, compare_laws
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.tables import LossTable
 from isoflop.training.config import RunConfig, small_model
@@ -145,11 +146,17 @@ def predict_size(
     try:
         at = {item.symbol: np.array([values[item.column]]) for item in fitted.law.inputs}
     except KeyError as missing:
-        raise FitError(f"A ladder has no value for the law's input {missing.args[0]}.") from None
+        raise FitError(
+            _("A ladder has no value for the law's input {args}.", args=missing.args[0])
+        ) from None
     if (n_runs := table.included()["run_id"].nunique()) < FEWEST_RUNS:
         raise FitError(
-            f"A prediction needs at least {FEWEST_RUNS} runs; this ladder has {n_runs}.",
-            hint="Add sizes to the ladder.",
+            _(
+                "A prediction needs at least {fewest_runs} runs; this ladder has {n_runs}.",
+                fewest_runs=FEWEST_RUNS,
+                n_runs=n_runs,
+            ),
+            hint=_("Add sizes to the ladder."),
         )
     interval = band(fitted, at, level=LEVEL, kind="prediction")
     return Prediction(

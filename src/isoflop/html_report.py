@@ -22,6 +22,8 @@ import numpy as np
 from isoflop import document, export, rendering
 from isoflop.fitting import Fit
 from isoflop.fitting.summary import LEVEL
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.laws import symbol_latex
 from isoflop.notices import Notice
 from isoflop.planning import Interval, Plan
@@ -33,7 +35,7 @@ from isoflop.planning.types import LimitUse
 from isoflop.tables import LossTable
 from isoflop.tables.catalog import title_of
 from isoflop.tables.schema import said_count
-from isoflop.units import Dimension, counted, format_number, format_quantity
+from isoflop.units import Dimension, format_number, format_quantity
 
 if TYPE_CHECKING:
     from isoflop.plot import Figure
@@ -129,9 +131,11 @@ def report(
         If the file cannot be written.
     """
     table_name = title_of(fit.table_id)
-    title = f"{fit.law.label} fitted to {table_name}"
+    title = _("{label} fitted to {table_name}", label=fit.law.label, table_name=table_name)
     if not fit.certificate.n_starts:
-        title = f"{fit.law.label}, as published, on {table_name}"
+        title = _(
+            "{label}, as published, on {table_name}", label=fit.law.label, table_name=table_name
+        )
     if isinstance(plan, Planned):
         made, plan = plan, plan.plan
         outlook, fixed = outlook or made.outlook(), fixed or made.fixed
@@ -141,17 +145,17 @@ def report(
     found = doubts(fit, fit.table, plan, fixed=fixed, more=notices)
     parts = [
         _header(title),
-        _section("Plan", "" if told is None else _answer(told, outlook)),
-        _section("Notices", _notices(found)),
-        _section("Law", _law(fit)),
-        _section("Parameters", _parameters(fit)),
-        _section("Certificate", _certificate(fit)),
-        _section("Figures", _figures(figures(fit, told, outlook, fixed))),
-        _section("Costs and limits", "" if told is None else _costs(told)),
-        _section("Data", _data(fit)),
-        _section("Code", _code(code or export.catalog_snippet(fit))),
-        _section("Sources", _sources(fit)),
-        _section("Versions", _versions(fit, plan)),
+        _section(_("Plan"), "" if told is None else _answer(told, outlook)),
+        _section(_("Notices"), _notices(found)),
+        _section(_("Law"), _law(fit)),
+        _section(_("Parameters"), _parameters(fit)),
+        _section(_("Certificate"), _certificate(fit)),
+        _section(_("Figures"), _figures(figures(fit, told, outlook, fixed))),
+        _section(_("Costs and limits"), "" if told is None else _costs(told)),
+        _section(_("Data"), _data(fit)),
+        _section(_("Code"), _code(code or export.catalog_snippet(fit))),
+        _section(_("Sources"), _sources(fit)),
+        _section(_("Versions"), _versions(fit, plan)),
     ]
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -227,16 +231,22 @@ def _mathml(latex: str, *, is_block: bool = False) -> str:
 
 def _header(title: str) -> str:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    made = f"Scaling-law report, {today}, by Isoflop {version('isoflop')}"
+    made = _(
+        "Scaling-law report, {today}, by Isoflop {version}", today=today, version=version("isoflop")
+    )
     return f"<header><p>{made}</p><h1>{html.escape(title)}</h1></header>"
 
 
 def _answer(plan: Plan, outlook: Outlook | None) -> str:
     cost = plan.cost
-    run = (
-        f"Train {format_number(plan.params)} parameters on {format_number(plan.tokens)} tokens "
-        f"with {cost.accelerators:,} {plan.accelerator} for "
-        f"{format_quantity(cost.wall_time_s, 'seconds')}."
+    run = _(
+        "Train {params} parameters on {tokens} tokens with {accelerators:,} "
+        "{accelerator} for {wall_time_s}.",
+        params=format_number(plan.params),
+        tokens=format_number(plan.tokens),
+        accelerators=cost.accelerators,
+        accelerator=plan.accelerator,
+        wall_time_s=format_quantity(cost.wall_time_s, "seconds"),
     )
     said = "" if outlook is None else outlook.summary()
     return (
@@ -244,7 +254,11 @@ def _answer(plan: Plan, outlook: Outlook | None) -> str:
         + "".join(_paragraph(line) for line in said.splitlines())
         + _table(plan_figures(plan))
         + _paragraph(plan.assumption)
-        + _paragraph(f"No intervals: {plan.interval_reason}" if plan.interval_reason else "")
+        + _paragraph(
+            _("No intervals: {interval_reason}", interval_reason=plan.interval_reason)
+            if plan.interval_reason
+            else ""
+        )
     )
 
 
@@ -268,7 +282,11 @@ def _law(fit: Fit) -> str:
         (_Markup(_mathml(symbol_latex(item.symbol))), item.label or item.column)
         for item in law.inputs
     ]
-    unit = "of unknown unit" if fit.loss_unit == "unknown" else f"in {fit.loss_unit}"
+    unit = (
+        _("of unknown unit")
+        if fit.loss_unit == "unknown"
+        else _("in {loss_unit}", loss_unit=fit.loss_unit)
+    )
     return (
         shown
         + _table(inputs)
@@ -292,7 +310,9 @@ def _parameters(fit: Fit) -> str:
     for i, (name, (value, error, lower, upper)) in enumerate(
         zip(map(str, found.index), numbers, strict=True)
     ):
-        span = f"{lower:.4g} to {upper:.4g}" if np.isfinite(lower) else ""
+        span = (
+            _("{lower:.4g} to {upper:.4g}", lower=lower, upper=upper) if np.isfinite(lower) else ""
+        )
         rows.append(
             (
                 _Markup(_mathml(symbol_latex(name)) if name.isidentifier() else html.escape(name)),
@@ -303,27 +323,38 @@ def _parameters(fit: Fit) -> str:
                 str(found["help"].iloc[i]),
             )
         )
-    header = ("", "Value", "Standard error", f"{LEVEL:.0%} interval", "Unit", "Meaning")
+    header = (
+        "",
+        _("Value"),
+        _("Standard error"),
+        _("{level:.0%} interval", level=LEVEL),
+        _("Unit"),
+        _("Meaning"),
+    )
     return _table(rows, header) + _paragraph(fit.uncertainty)
 
 
 def _certificate(fit: Fit) -> str:
     proof = fit.certificate
     if not proof.n_starts:
-        return _paragraph("Published parameters: nothing was searched for here.")
-    gap = "no other minimum" if proof.gap_to_second is None else f"{proof.gap_to_second:.3g}"
+        return _paragraph(_("Published parameters: nothing was searched for here."))
+    gap = _("no other minimum") if proof.gap_to_second is None else f"{proof.gap_to_second:.3g}"
     options = fit.options
     return _facts(
         {
-            "Objective": f"{fit.objective_value:.10g} ({options.objective})",
-            "Weights": options.weights or "",
-            "Starts at this optimum": f"{proof.share_at_optimum:.0%} of {proof.n_starts}",
-            "Minima found": str(proof.n_minima),
-            "Gap to the next minimum": gap,
-            "Condition number": f"{proof.condition_number:.3g}",
-            "Parameters at a bound": ", ".join(proof.at_bound) or "none",
-            "Residual standard deviation": f"{fit.residual_std:.4g}",
-            "Rows": f"{fit.n_rows:,}",
+            _("Objective"): f"{fit.objective_value:.10g} ({options.objective})",
+            _("Weights"): options.weights or "",
+            _("Starts at this optimum"): _(
+                "{share_at_optimum:.0%} of {n_starts}",
+                share_at_optimum=proof.share_at_optimum,
+                n_starts=proof.n_starts,
+            ),
+            _("Minima found"): str(proof.n_minima),
+            _("Gap to the next minimum"): gap,
+            _("Condition number"): f"{proof.condition_number:.3g}",
+            _("Parameters at a bound"): ", ".join(proof.at_bound) or "none",
+            _("Residual standard deviation"): f"{fit.residual_std:.4g}",
+            _("Rows"): f"{fit.n_rows:,}",
         }
     )
 
@@ -334,22 +365,32 @@ def _certificate(fit: Fit) -> str:
 def _costs(plan: Plan) -> str:
     cost = plan.cost
     money = [
-        ("Accelerators", _usd(cost.usd_compute), ""),
-        ("Electricity", _usd(cost.usd_power), ""),
-        ("Storage", _usd(cost.usd_storage), ""),
-        ("Inference", _usd(cost.usd_inference), ""),
-        ("Total cost", _usd(cost.usd) or "no price", _span(cost.usd_interval, "usd")),
+        (_("Accelerators"), _usd(cost.usd_compute), ""),
+        (_("Electricity"), _usd(cost.usd_power), ""),
+        (_("Storage"), _usd(cost.usd_storage), ""),
+        (_("Inference"), _usd(cost.usd_inference), ""),
+        (_("Total cost"), _usd(cost.usd) or _("no price"), _span(cost.usd_interval, "usd")),
         (
-            "Wall time",
+            _("Wall time"),
             format_quantity(cost.wall_time_s, "seconds"),
             _span(cost.wall_time_interval, "seconds"),
         ),
-        ("Accelerator-hours", format_number(cost.accelerator_hours), _hours(cost.hours_interval)),
-        ("Energy", _or_nothing(cost.energy_j, "joules"), ""),
-        ("Carbon", "" if cost.carbon_kg is None else f"{format_number(cost.carbon_kg)} kg CO2", ""),
+        (
+            _("Accelerator-hours"),
+            format_number(cost.accelerator_hours),
+            _hours(cost.hours_interval),
+        ),
+        (_("Energy"), _or_nothing(cost.energy_j, "joules"), ""),
+        (
+            _("Carbon"),
+            ""
+            if cost.carbon_kg is None
+            else _("{carbon_kg} kg CO2", carbon_kg=format_number(cost.carbon_kg)),
+            "",
+        ),
     ]
     level = next((i.level for i in (cost.wall_time_interval, cost.usd_interval) if i), None)
-    header = ("", "", "" if level is None else f"{level:.0%} of runs")
+    header = ("", "", "" if level is None else _("{level:.0%} of runs", level=level))
     return (
         _table([row for row in money if row[1]], header)
         + "<h3>Limits</h3>"
@@ -377,7 +418,11 @@ def _span(interval: Interval | None, dimension: Dimension) -> str:
 def _hours(interval: Interval | None) -> str:
     if interval is None:
         return ""
-    return f"{format_number(interval.lower)} to {format_number(interval.upper)}"
+    return _(
+        "{lower} to {upper}",
+        lower=format_number(interval.lower),
+        upper=format_number(interval.upper),
+    )
 
 
 def _limits(limits: Sequence[LimitUse], response: str) -> str:
@@ -393,8 +438,18 @@ def _limits(limits: Sequence[LimitUse], response: str) -> str:
         for limit in limits
     ]
     if not rows:
-        return _paragraph("None was given.")
-    return _table(rows, ("", "Used", "Limit", "Share", "", f"10% more lowers the {response} by"))
+        return _paragraph(_("None was given."))
+    return _table(
+        rows,
+        (
+            "",
+            _("Used"),
+            _("Limit"),
+            _("Share"),
+            "",
+            _("10% more lowers the {response} by", response=response),
+        ),
+    )
 
 
 # --- Figures
@@ -447,49 +502,59 @@ def _figures(drawn: Mapping[str, Figure]) -> str:
 
 
 def _data(fit: Fit) -> str:
-    facts = {"Table": fit.table_id, "SHA-256 of the rows": fit.table_fingerprint}
+    facts = {_("Table"): fit.table_id, _("SHA-256 of the rows"): fit.table_fingerprint}
     table = fit.table
     if table is None:
         return _facts(facts) + _paragraph(
-            "The fit was saved without its rows: figures that show them are left out."
+            _("The fit was saved without its rows: figures that show them are left out.")
         )
     origin = table.provenance
     facts |= {
-        "Title": origin.title,
-        "Source": origin.source,
-        "Address": origin.url,
-        "Licence": origin.licence,
-        "Retrieved": origin.retrieved,
-        "Tokenizer": origin.tokenizer,
-        "Loss": "unit unknown" if table.loss_unit == "unknown" else f"in {table.loss_unit}",
-        "Rows": _rows_fitted(table),
-        "Simulated": "nobody trained these models" if origin.is_simulated else "",
-        "Known problems": " ".join(origin.known_problems),
+        _("Title"): origin.title,
+        _("Source"): origin.source,
+        _("Address"): origin.url,
+        _("Licence"): origin.licence,
+        _("Retrieved"): origin.retrieved,
+        _("Tokenizer"): origin.tokenizer,
+        _("Loss"): _("unit unknown")
+        if table.loss_unit == "unknown"
+        else _("in {loss_unit}", loss_unit=table.loss_unit),
+        _("Rows"): _rows_fitted(table),
+        _("Simulated"): _("nobody trained these models") if origin.is_simulated else "",
+        _("Known problems"): " ".join(origin.known_problems),
     }
     return _facts(facts) + _reading(table) + _left_out(table)
 
 
 def _rows_fitted(table: LossTable) -> str:
-    return f"{len(table.included()):,} of {counted(len(table.frame), 'row')}"
+    return _(
+        "{included:,} of {rows}",
+        included=len(table.included()),
+        rows=n_("{n:,} row", "{n:,} rows", len(table.frame)),
+    )
 
 
 def _reading(table: LossTable) -> str:
     """Say what each header was taken for, in which unit, and why; and what could not be used."""
-    derived = [(name, "", "", f"derived: {how}") for name, how in _derived(table).items()]
+    derived = [
+        (name, "", "", _("derived: {how}", how=how)) for name, how in _derived(table).items()
+    ]
     reading = table.reading
     if reading is None:
         return "<h3>Derived columns</h3>" + _table(derived) if derived else ""
     roles = [
-        (role.header, role.column or "left out", role.unit, role.reason)
+        (role.header, role.column or _("left out"), role.unit, role.reason)
         for role in reading.mapping.roles
     ]
-    cells = [(f"Row {found.row}", str(found)) for found in reading.problems[:MOST_LISTED]]
+    cells = [
+        (_("Row {row}", row=found.row), str(found)) for found in reading.problems[:MOST_LISTED]
+    ]
     more = len(reading.problems) - len(cells)
     return (
         "<h3>How the file was read</h3>"
-        + _table([*roles, *derived], ("Header", "Taken for", "Unit", "Why"))
+        + _table([*roles, *derived], (_("Header"), _("Taken for"), _("Unit"), _("Why")))
         + ("<h3>Cells that could not be used</h3>" + _table(cells) if cells else "")
-        + _paragraph(f"And {more:,} more." if more > 0 else "")
+        + _paragraph(_("And {more:,} more.", more=more) if more > 0 else "")
     )
 
 
@@ -507,9 +572,13 @@ def _left_out(table: LossTable) -> str:
     for reason, group in out.groupby("exclusion_reason", sort=False):
         numbers = [str(number) for number in group.index[:MOST_LISTED]]
         more = len(group) - len(numbers)
-        named = ", ".join(numbers) + (f" and {more:,} more" if more else "")
+        named = ", ".join(numbers) + (_(" and {more:,} more", more=more) if more else "")
         rows.append((str(reason), f"{len(group):,}", named))
-    return "<h3>Rows left out</h3>" + _table(rows, ("Reason", "Rows", "Which")) if rows else ""
+    return (
+        "<h3>Rows left out</h3>" + _table(rows, (_("Reason"), _("Rows"), _("Which")))
+        if rows
+        else ""
+    )
 
 
 def _code(code: str) -> str:
@@ -517,7 +586,7 @@ def _code(code: str) -> str:
 
 
 def _sources(fit: Fit) -> str:
-    cited = {"Law": fit.law.source}
+    cited = {_("Law"): fit.law.source}
     if fit.table is not None:
         cited["Data"] = fit.table.provenance.citation
     return _facts(cited)
@@ -525,5 +594,5 @@ def _sources(fit: Fit) -> str:
 
 def _versions(fit: Fit, plan: Plan | None) -> str:
     found = {name: version(name) for name in _LIBRARIES}
-    keys = {"Fit": fit.key} | ({} if plan is None else {"Plan": plan.key})
-    return _facts({**keys, "Python": platform.python_version(), **found})
+    keys = {_("Fit"): fit.key} | ({} if plan is None else {_("Plan"): plan.key})
+    return _facts({**keys, _("Python"): platform.python_version(), **found})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from isoflop.errors import NoticeError
+from isoflop.language import lazy_gettext as _
 
 Severity = Literal["info", "warning", "serious"]
 
@@ -64,8 +65,13 @@ def require_none(notices: Iterable[Notice], severity: Severity, subject: str) ->
     found = [item for item in notices if ranks.index(item.severity) >= ranks.index(severity)]
     if found:
         raise NoticeError(
-            f"{subject} has {len(found)} notice{'s' * (len(found) != 1)} of severity "
-            f"{severity} or worse.",
+            _(
+                "{subject} has {found} notice{value} of severity {severity} or worse.",
+                subject=subject,
+                found=len(found),
+                value="s" * (len(found) != 1),
+                severity=severity,
+            ),
             detail="\n".join(f"{item.severity}: {item.text} [{item.code}]" for item in found),
             hint="\n".join(dict.fromkeys(item.remedy for item in found if item.remedy)),
         )

@@ -22,6 +22,7 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from isoflop.errors import OptionError, UnitError
+from isoflop.language import lazy_gettext
 from isoflop.units import Dimension, accelerator_time, parse_quantity, parse_share
 
 Options = TypeVar("Options")
@@ -109,13 +110,22 @@ class Option:
         if self.choices:
             return ", ".join(map(str, self.choices))
         if self.kind is bool:
-            return "yes or no"
+            return lazy_gettext("yes or no")
         if self.kind is str:
             return "text"
-        noun = "whole number" if self.kind is int else _NOUNS.get(self.dimension, "number")
+        noun = (
+            lazy_gettext("whole number")
+            if self.kind is int
+            else _NOUNS.get(self.dimension, "number")
+        )
         if self.ge is not None and self.le is not None:
-            return f"{noun} from {self.ge:g} to {self.le:g}"
-        ends = {"above": self.gt, "at least": self.ge, "at most": self.le, "below": self.lt}
+            return lazy_gettext("{noun} from {ge:g} to {le:g}", noun=noun, ge=self.ge, le=self.le)
+        ends = {
+            "above": self.gt,
+            lazy_gettext("at least"): self.ge,
+            lazy_gettext("at most"): self.le,
+            "below": self.lt,
+        }
         said = " and ".join(f"{word} {end:g}" for word, end in ends.items() if end is not None)
         return f"{noun} {said}".rstrip()
 
@@ -132,20 +142,22 @@ class Option:
         if value is None or value == "":
             if self.is_optional:
                 return None
-            raise UnitError("a value is needed.")
+            raise UnitError(lazy_gettext("a value is needed."))
         if self.choices:
             for choice in self.choices:
                 if value in (choice, str(choice)) and not isinstance(value, bool):
                     return choice
-            raise UnitError(f"{value} is none of {self.values}.")
+            raise UnitError(
+                lazy_gettext("{value} is none of {values}.", value=value, values=self.values)
+            )
         if self.kind is bool:
             asked = value if isinstance(value, bool) else _SWITCH.get(str(value).lower())
             if asked is None:
-                raise UnitError(f"{value} is neither yes nor no.")
+                raise UnitError(lazy_gettext("{value} is neither yes nor no.", value=value))
             return asked
         if self.kind is str:
             if not isinstance(value, str):
-                raise UnitError(f"{value} is not a text.")
+                raise UnitError(lazy_gettext("{value} is not a text.", value=value))
             return value
         return self._number(value)
 
@@ -155,7 +167,7 @@ class Option:
         elif isinstance(value, Real) and not isinstance(value, bool):
             number = float(value)
         else:
-            raise UnitError(f"{value} is not a number.")
+            raise UnitError(lazy_gettext("{value} is not a number.", value=value))
         is_inside = (
             math.isfinite(number)
             and (self.gt is None or number > self.gt)
@@ -165,7 +177,9 @@ class Option:
             and (self.kind is not int or number == round(number))
         )
         if not is_inside:
-            raise UnitError(f"a {self.values} is needed, got {value}.")
+            raise UnitError(
+                lazy_gettext("a {values} is needed, got {value}.", values=self.values, value=value)
+            )
         return int(number) if self.kind is int else number
 
     def _written(self, text: str) -> float:
@@ -178,19 +192,22 @@ class Option:
             if self.dimension not in {"seconds", "flop"} or accelerator_time(text) is None:
                 raise
             raise UnitError(
-                f"{text} is accelerators times a time: give the number of accelerators and the "
-                "time, each by itself."
+                lazy_gettext(
+                    "{text} is accelerators times a time: give the number of "
+                    "accelerators and the time, each by itself.",
+                    text=text,
+                )
             ) from None
 
 
 _NOUNS: dict[Dimension | None, str] = {
-    "params": "number of parameters",
-    "tokens": "number of tokens",
-    "flop": "number of FLOP",
-    "usd": "sum of US dollars",
+    "params": lazy_gettext("number of parameters"),
+    "tokens": lazy_gettext("number of tokens"),
+    "flop": lazy_gettext("number of FLOP"),
+    "usd": lazy_gettext("sum of US dollars"),
     "seconds": "time",
-    "bytes": "number of bytes",
-    "usd_per_hour": "price in US dollars an hour",
+    "bytes": lazy_gettext("number of bytes"),
+    "usd_per_hour": lazy_gettext("price in US dollars an hour"),
     "fraction": "share",
 }
 
@@ -265,7 +282,9 @@ def problems(options: object, owner: type | None = None) -> list[str]:
             value = getattr(value, part)
         try:
             if entry.read(value) != value:  # text is for `from_mapping` to read
-                raise UnitError(f"{value!r} is not a {entry.values}.")
+                raise UnitError(
+                    lazy_gettext("{value!r} is not a {values}.", value=value, values=entry.values)
+                )
         except UnitError as problem:
             found.append(f"{entry.label}: {problem.summary}")
     return found
@@ -294,15 +313,15 @@ def from_mapping(owner: type[Options], values: Mapping[str, object]) -> Options:
     for name, value in _flat(values, known):
         try:
             if name not in known:
-                raise UnitError("there is no such option.")
+                raise UnitError(lazy_gettext("there is no such option."))
             read[name] = known[name].read(value)
         except UnitError as problem:
             wrong.append(f"{name}: {problem.summary}")
     if wrong:
         raise OptionError(
-            f"{len(wrong)} of the options cannot be used.",
+            lazy_gettext("{wrong} of the options cannot be used.", wrong=len(wrong)),
             detail="\n".join(wrong),
-            hint=f"Options: {', '.join(known)}.",
+            hint=lazy_gettext("Options: {known}.", known=", ".join(known)),
         )
     return _make(owner, read)
 
@@ -346,7 +365,11 @@ def add_flags(parser: argparse.ArgumentParser, owner: type, title: str) -> None:
         if entry.form:
             given["action"] = "append"
         is_set = entry.default is not None and not entry.form
-        text = f"{entry.help} Default: {_written(entry)}." if is_set else entry.help
+        text = (
+            lazy_gettext("{help} Default: {entry}.", help=entry.help, entry=_written(entry))
+            if is_set
+            else entry.help
+        )
         group.add_argument(
             f"--{entry.flag}",
             dest=f"{owner.__name__}.{entry.name}",
@@ -382,7 +405,7 @@ def _reader(entry: Option) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         if entry.dimension == "seconds" and _is_number(text):
             raise argparse.ArgumentTypeError(
-                f"{text} of what? Write {text} s, {text} h or {text} days."
+                lazy_gettext("{text} of what? Write {text} s, {text} h or {text} days.", text=text)
             )
         try:
             return entry.read(text)
@@ -472,7 +495,9 @@ def _option_schema(entry: Option) -> dict[str, Any]:
     return {
         **_values_schema(entry),
         "title": entry.label,
-        "description": f"{entry.help} Values: {entry.values}.",
+        "description": lazy_gettext(
+            "{help} Values: {values}.", help=entry.help, values=entry.values
+        ),
         "default": list(plain) if isinstance(plain, tuple) else plain,
     }
 
@@ -504,7 +529,10 @@ def _values_schema(entry: Option) -> dict[str, Any]:
 
 def markdown(owner: type) -> str:
     """Return the table of a class's options for the documentation."""
-    lines = ["| Option | Flag | Default | Values | What it does |", "|---|---|---|---|---|"]
+    lines = [
+        lazy_gettext("| Option | Flag | Default | Values | What it does |"),
+        "|---|---|---|---|---|",
+    ]
     for entry in options_of(owner):
         flag = f"--[no-]{entry.flag}" if entry.kind is bool else f"--{entry.flag}"
         cells = (f"`{entry.name}`", f"`{flag}`", _written(entry), entry.values, entry.help)

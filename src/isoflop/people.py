@@ -23,6 +23,7 @@ from platformdirs import user_data_path
 
 from isoflop import settings
 from isoflop.errors import AccessError, SettingError
+from isoflop.language import lazy_gettext
 
 Role = Literal["viewer", "editor", "owner"]
 
@@ -132,18 +133,20 @@ class Actor:
         """
         if settings.is_read_only():
             raise AccessError(
-                f"This server is read-only: you cannot {what}.",
-                hint="Whoever runs it can start it without ISOFLOP_READ_ONLY.",
+                lazy_gettext("This server is read-only: you cannot {what}.", what=what),
+                hint=lazy_gettext("Whoever runs it can start it without ISOFLOP_READ_ONLY."),
             )
         if self.id == VISITOR.id:
             raise AccessError(
-                f"You cannot {what}: this server does not know who you are.",
-                hint="Allow cookies for this address and reload the page.",
+                lazy_gettext(
+                    "You cannot {what}: this server does not know who you are.", what=what
+                ),
+                hint=lazy_gettext("Allow cookies for this address and reload the page."),
             )
         if not self.can_write:
             raise AccessError(
-                f"You cannot {what}: you are a viewer here.",
-                hint="Ask whoever runs this server to make you an editor.",
+                lazy_gettext("You cannot {what}: you are a viewer here.", what=what),
+                hint=lazy_gettext("Ask whoever runs this server to make you an editor."),
             )
 
 
@@ -201,8 +204,8 @@ class Sharing:
         actor.require_writing(what)
         if not self.may_change(actor):
             raise AccessError(
-                f"You cannot {what}: it is shared with you to look at.",
-                hint="Save a copy of your own, or ask its owner to let you edit it.",
+                lazy_gettext("You cannot {what}: it is shared with you to look at.", what=what),
+                hint=lazy_gettext("Save a copy of your own, or ask its owner to let you edit it."),
             )
 
     def shared(
@@ -221,14 +224,14 @@ class Sharing:
         AccessError
             If it is not this person's to share, or the team is not one of theirs.
         """
-        actor.require_writing("share this")
+        actor.require_writing(lazy_gettext("share this"))
         if not self.is_own(actor):
-            raise AccessError("You cannot share this: it belongs to somebody else.")
+            raise AccessError(lazy_gettext("You cannot share this: it belongs to somebody else."))
         is_with_team = visibility == "team"
         if is_with_team and actor.member_of(team) is None:
             raise AccessError(
-                "You cannot share this with a team that you do not belong to.",
-                hint="Ask an owner of the team for an invitation.",
+                lazy_gettext("You cannot share this with a team that you do not belong to."),
+                hint=lazy_gettext("Ask an owner of the team for an invitation."),
             )
         return replace(
             self,
@@ -242,7 +245,9 @@ class Sharing:
         return actor.member_of(self.team) if self.visibility == "team" else None
 
 
-LOCAL = Actor(id="local", name="this machine", roles=frozenset({"viewer", "editor", "owner"}))
+LOCAL = Actor(
+    id="local", name=lazy_gettext("this machine"), roles=frozenset({"viewer", "editor", "owner"})
+)
 """Whoever uses the command line or the package."""
 
 VISITOR = Actor(id="visitor", name="a visitor")
@@ -303,7 +308,7 @@ def by_cookie(cookies: Mapping[str, str], secret: str) -> Actor | None:
     person, _, signature = value.partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(person, secret).encode()):
         return None
-    return actor(f"{BROWSER}{person}", name=f"Visitor {person[:4]}")
+    return actor(f"{BROWSER}{person}", name=lazy_gettext("Visitor {person}", person=person[:4]))
 
 
 def _signature(person: str, secret: str) -> str:
@@ -356,14 +361,22 @@ def by_header(headers: Mapping[str, str], peer: str | None) -> Actor | None:
     secret, networks = settings.text("ISOFLOP_PROXY_SECRET"), _networks()
     if not secret and not networks:
         raise SettingError(
-            "ISOFLOP_IDENTITY is header, but anyone could send such a header.",
-            hint="Set ISOFLOP_PROXY_SECRET, which the proxy then sends as "
-            f"{SECRET_HEADER}, or ISOFLOP_TRUSTED_PROXIES.",
+            lazy_gettext("ISOFLOP_IDENTITY is header, but anyone could send such a header."),
+            hint=lazy_gettext(
+                "Set ISOFLOP_PROXY_SECRET, which the proxy then sends as "
+                "{secret_header}, or ISOFLOP_TRUSTED_PROXIES.",
+                secret_header=SECRET_HEADER,
+            ),
         )
     if secret and len(secret) < MIN_SECRET_CHARACTERS:
         raise SettingError(
-            f"ISOFLOP_PROXY_SECRET has {len(secret)} characters, which can be guessed.",
-            hint="Take a long random one, such as the output of: openssl rand -hex 32",
+            lazy_gettext(
+                "ISOFLOP_PROXY_SECRET has {secret} characters, which can be guessed.",
+                secret=len(secret),
+            ),
+            hint=lazy_gettext(
+                "Take a long random one, such as the output of: openssl rand -hex 32"
+            ),
         )
     if secret and not hmac.compare_digest(
         str(headers.get(SECRET_HEADER) or "").encode(), secret.encode()
@@ -385,9 +398,11 @@ def _networks() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         return [ipaddress.ip_network(entry) for entry in settings.entries(name)]
     except ValueError as error:
         raise SettingError(
-            f"The setting {name} holds what is no address.",
+            lazy_gettext("The setting {name} holds what is no address.", name=name),
             detail=str(error),
-            hint="Write addresses or networks by commas, such as 10.0.0.2, 192.168.7.0/24.",
+            hint=lazy_gettext(
+                "Write addresses or networks by commas, such as 10.0.0.2, 192.168.7.0/24."
+            ),
         ) from None
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from isoflop import document
 from isoflop.errors import RenderError
+from isoflop.language import lazy_gettext as _
 
 if TYPE_CHECKING:
     from isoflop.plot import Figure
@@ -38,12 +39,12 @@ _T = TypeVar("_T")
 def missing() -> str:
     """Say what a page or a figure cannot be drawn for want of; empty if nothing is missing."""
     if find_spec("kaleido") is None:
-        return "Install the extra 'images': pip install 'isoflop[images]'."
+        return _("Install the extra 'images': pip install 'isoflop[images]'.")
     from choreographer.browsers import Chromium
 
     found = Chromium.find_browser(skip_local=False)
     if found is None or not Path(found).is_file():
-        return "Install Chromium or Chrome on the machine that Isoflop runs on."
+        return _("Install Chromium or Chrome on the machine that Isoflop runs on.")
     return ""
 
 
@@ -91,8 +92,11 @@ def images(
     """
     if format not in FORMATS:
         raise RenderError(
-            f"A figure cannot be written as {format}.",
-            hint=f"Choose {', '.join(FORMATS)}, or html by the figure's own write_html.",
+            _("A figure cannot be written as {format}.", format=format),
+            hint=_(
+                "Choose {formats}, or html by the figure's own write_html.",
+                formats=", ".join(FORMATS),
+            ),
         )
 
     async def drawn() -> dict[str, bytes]:
@@ -141,7 +145,7 @@ def save_figure(
 def _run(start: Callable[[], Awaitable[_T]]) -> _T:
     """Run what drives a browser, apart from any loop of the caller's."""
     if reason := missing():
-        raise RenderError("There is no browser to draw with.", hint=reason)
+        raise RenderError(_("There is no browser to draw with."), hint=reason)
 
     async def within_deadline() -> _T:
         return await asyncio.wait_for(start(), DEADLINE_S)
@@ -150,13 +154,13 @@ def _run(start: Callable[[], Awaitable[_T]]) -> _T:
         try:
             return thread.submit(asyncio.run, within_deadline()).result()
         except TimeoutError:
-            reason = f"It was not done within {DEADLINE_S:.0f} s."
+            reason = _("It was not done within {deadline_s:.0f} s.", deadline_s=DEADLINE_S)
         except Exception as error:  # of two libraries, and of a program that may do anything
             reason = f"{type(error).__name__}: {error}"[:500]
     raise RenderError(
-        "The browser did not draw this.",
+        _("The browser did not draw this."),
         detail=reason,
-        hint="Check that the browser starts: Isoflop takes the one that BROWSER_PATH names.",
+        hint=_("Check that the browser starts: Isoflop takes the one that BROWSER_PATH names."),
     )
 
 
@@ -187,5 +191,5 @@ async def _printed(address: str) -> bytes:
         await loaded  # figures are drawn by then: their scripts stand in the page
         answer = await tab.send_command("Page.printToPDF", params=PRINT)
         if "error" in answer:
-            raise RuntimeError(answer["error"].get("message", "no reason given"))
+            raise RuntimeError(answer["error"].get("message", _("no reason given")))
         return base64.b64decode(answer["result"]["data"])

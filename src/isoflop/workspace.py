@@ -25,6 +25,7 @@ import pandas as pd
 
 from isoflop import document
 from isoflop.errors import DocumentError, IsoflopError, TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.load import ReadResult, build_table
 from isoflop.tables.mapping import Question, mapping_from_json
 from isoflop.tables.problems import Problem
@@ -123,9 +124,14 @@ def to_body(workspace: Workspace) -> dict[str, Any]:
         If its note or a view is too long.
     """
     if len(workspace.note) > MAX_NOTE_CHARACTERS:
-        raise DocumentError(f"The note is longer than {MAX_NOTE_CHARACTERS:,} characters.")
+        raise DocumentError(
+            _(
+                "The note is longer than {max_note_characters:,} characters.",
+                max_note_characters=MAX_NOTE_CHARACTERS,
+            )
+        )
     if any(_size(view) > MAX_VIEW_CHARACTERS for view in workspace.views.values()):
-        raise DocumentError("What is chosen on a page is too long to be saved.")
+        raise DocumentError(_("What is chosen on a page is too long to be saved."))
     around = {"format": FORMAT, "isoflop": version("isoflop")}
     plain = json.loads(json.dumps(document.plain(workspace), allow_nan=False))
     return {**around, **plain}
@@ -211,7 +217,9 @@ def unpack_table(saved: SavedTable, content: bytes) -> ReadResult:
         If no table can be made of them.
     """
     if hashlib.sha256(content).hexdigest() != saved.sha256:
-        raise DocumentError(f"The table {saved.name[:80]!r} of this workspace is damaged.")
+        raise DocumentError(
+            _("The table {name!r} of this workspace is damaged.", name=saved.name[:80])
+        )
     return build_table(unpack_cells(content), mapping_from_json(json.dumps(saved.mapping)))
 
 
@@ -225,9 +233,13 @@ def pack_cells(raw: RawTable) -> bytes:
     """
     if raw.frame.size > MAX_CELLS:
         raise TableError(
-            f"The table {raw.name} is too large for a workspace.",
-            detail=f"It has {raw.frame.size:,} cells; up to {MAX_CELLS:,} are kept.",
-            hint="Upload a table of fewer rows or columns.",
+            _("The table {name} is too large for a workspace.", name=raw.name),
+            detail=_(
+                "It has {size:,} cells; up to {max_cells:,} are kept.",
+                size=raw.frame.size,
+                max_cells=MAX_CELLS,
+            ),
+            hint=_("Upload a table of fewer rows or columns."),
         )
     columns = [
         {"header": str(header), "dtype": _dtype(column), "cells": _cells(column)}
@@ -264,7 +276,7 @@ def unpack_cells(content: bytes) -> RawTable:
         if len(frame.columns) != len(columns):
             raise ValueError("headers repeat")
     except _MALFORMED as error:
-        raise _no_workspace(f"A table's cells: {str(error)[:200]}") from None
+        raise _no_workspace(_("A table's cells: {error}", error=str(error)[:200])) from None
     rest = {name: getattr(about, name) for name in _REST}
     return RawTable(frame=frame, format=about.file_format, **rest)
 
@@ -394,23 +406,32 @@ def from_zip(content: bytes) -> tuple[str, Workspace, dict[str, bytes]]:
         (however small they were packed), a damaged table, a newer version.
     """
     if len(content) > MAX_PACKED_BYTES:
-        raise _no_workspace(f"It is larger than {MAX_PACKED_BYTES / 1e6:,.0f} MB.")
+        raise _no_workspace(
+            _(
+                "It is larger than {max_packed_bytes:,.0f} MB.",
+                max_packed_bytes=MAX_PACKED_BYTES / 1000000.0,
+            )
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = _members(archive)
     except _UNREADABLE_ZIP as error:
-        raise _no_workspace(f"It is not a zip file that can be read: {error}") from None
+        raise _no_workspace(
+            _("It is not a zip file that can be read: {error}", error=error)
+        ) from None
     body = document.parsed(members.pop(_WORKSPACE_MEMBER))
     name = body.pop("name", "")
     workspace = from_body(body)
     files = {_TABLE_MEMBER.fullmatch(m)[1]: data for m, data in members.items()}  # type: ignore[index]  # as `_members` checked
     if {table.sha256 for table in workspace.tables} != set(files):
-        raise _no_workspace("Its tables are not those that it names.")
+        raise _no_workspace(_("Its tables are not those that it names."))
     for table in workspace.tables:
         try:
             unpack_table(table, files[table.sha256])
         except IsoflopError as error:
-            raise _no_workspace(f"Table {table.name[:80]!r}: {error}") from None
+            raise _no_workspace(
+                _("Table {name!r}: {error}", name=table.name[:80], error=error)
+            ) from None
     return str(name)[:200], workspace, files
 
 
@@ -418,13 +439,13 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     if len(names) > MAX_MEMBERS or len(set(names)) < len(names):
-        raise _no_workspace(f"It has {len(names):,} members, or some twice.")
+        raise _no_workspace(_("It has {names:,} members, or some twice.", names=len(names)))
     strange = [n for n in names if n != _WORKSPACE_MEMBER and not _TABLE_MEMBER.fullmatch(n)]
     if strange or _WORKSPACE_MEMBER not in names:
         raise _no_workspace(
-            f"It holds what does not belong there: {strange[0][:80]!r}."
+            _("It holds what does not belong there: {strange!r}.", strange=strange[0][:80])
             if strange
-            else f"It has no {_WORKSPACE_MEMBER}."
+            else _("It has no {workspace_member}.", workspace_member=_WORKSPACE_MEMBER)
         )
     members, left = {}, MAX_PACKED_BYTES
     for entry in entries:
@@ -432,14 +453,19 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
             data = member.read(left + 1)  # what a member says of its size is not believed
         left -= len(data)
         if left < 0:
-            raise _no_workspace(f"Unpacked, it is larger than {MAX_PACKED_BYTES / 1e6:,.0f} MB.")
+            raise _no_workspace(
+                _(
+                    "Unpacked, it is larger than {max_packed_bytes:,.0f} MB.",
+                    max_packed_bytes=MAX_PACKED_BYTES / 1000000.0,
+                )
+            )
         members[entry.filename] = data
     return members
 
 
 def _no_workspace(detail: str) -> DocumentError:
     return DocumentError(
-        "This is not a workspace that can be opened.",
+        _("This is not a workspace that can be opened."),
         detail=detail,
-        hint="Give a file that a page Workspaces exported.",
+        hint=_("Give a file that a page Workspaces exported."),
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from isoflop.accounting.recurrent import Recurrent, RecurrentKind
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 Norm = Literal["layernorm", "rmsnorm", "none"]
 QkNorm = Literal["none", "head", "full"]
@@ -400,9 +401,9 @@ def require_size(field: str, value: object, *, name: str = "") -> None:
 def _require(problems: list[str], name: str) -> None:
     if problems:
         raise ArchitectureError(
-            f"The shape of {name or 'this model'} is not possible.",
+            _("The shape of {name} is not possible.", name=name or _("this model")),
             detail="\n".join(problems),
-            hint="Correct these sizes; all of them are counts of whole things.",
+            hint=_("Correct these sizes; all of them are counts of whole things."),
         )
 
 
@@ -501,7 +502,7 @@ def _consistency_problems(shape: Architecture) -> list[str]:
             "for experts"
         )
     if experts is not None and bool(experts.n_shared) != bool(experts.shared_d_ff):
-        problems.append("n_shared and shared_d_ff must both be zero or both be positive")
+        problems.append(_("n_shared and shared_d_ff must both be zero or both be positive"))
     return problems
 
 
@@ -510,14 +511,21 @@ def _layer_problems(shape: Architecture) -> list[str]:
     problems = []
     recurrent = 0 if shape.recurrent is None else shape.recurrent.n_layers
     for name, count in (
-        ("recurrent layers", recurrent),
-        ("attention layers", shape.n_attention_layers),
-        ("layers with an MLP", shape.n_mlp_layers),
+        (_("recurrent layers"), recurrent),
+        (_("attention layers"), shape.n_attention_layers),
+        (_("layers with an MLP"), shape.n_mlp_layers),
     ):
         if not 0 <= count <= shape.n_layers:
-            problems.append(f"{count} {name} among {shape.n_layers} layers")
+            problems.append(
+                _(
+                    "{count} {name} among {n_layers} layers",
+                    count=count,
+                    name=name,
+                    n_layers=shape.n_layers,
+                )
+            )
     if not shape.n_attention_layers and not recurrent:
-        problems.append("no layer has attention or a recurrent mixer")
+        problems.append(_("no layer has attention or a recurrent mixer"))
     if shape.n_attention_layers:
         sizes = ("n_heads", "n_kv_heads", "head_dim")
         problems += [

@@ -28,6 +28,7 @@ from isoflop.accounting.imported import ImportedModel
 from isoflop.accounting.model_types import ModelType, load_model_types, multimodal_types
 from isoflop.accounting.parameters import count_parameters
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 MAX_CONFIG_BYTES = 1_000_000
 ASSUMED_TRAINING_CONTEXT = 8192
@@ -52,7 +53,7 @@ _SHARED_KEYS = ("n_shared_experts", "moe_num_shared_experts", "num_shared_expert
 _SHARED_WIDTH_KEYS = ("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size")
 
 
-def import_config(content: str | bytes, *, name: str = "Imported model") -> ImportedModel:
+def import_config(content: str | bytes, *, name: str = _("Imported model")) -> ImportedModel:
     """Read a model shape from the text of a Hugging Face ``config.json``.
 
     Parameters
@@ -84,8 +85,12 @@ def import_config(content: str | bytes, *, name: str = "Imported model") -> Impo
         context = min(max_context, ASSUMED_TRAINING_CONTEXT)
     if context != max_context:
         notes.append(
-            f"A training sequence of {ASSUMED_TRAINING_CONTEXT:,} tokens is assumed; the model "
-            f"takes up to {max_context:,}."
+            _(
+                "A training sequence of {assumed_training_context:,} tokens is "
+                "assumed; the model takes up to {max_context:,}.",
+                assumed_training_context=ASSUMED_TRAINING_CONTEXT,
+                max_context=max_context,
+            )
         )
     architecture = Architecture(name=name, context=context, **fields)
     return ImportedModel(
@@ -101,24 +106,34 @@ def _notes(config: Mapping[str, Any], shape: Architecture) -> list[str]:
     """Say what is not counted, and what is counted that published figures may leave out."""
     notes = []
     if config.get("num_nextn_predict_layers"):
-        notes.append("The multi-token prediction layers are not counted.")
+        notes.append(_("The multi-token prediction layers are not counted."))
     if "quantization_config" in config:
-        notes.append("The checkpoint is quantised; its weights are counted as parameters.")
+        notes.append(_("The checkpoint is quantised; its weights are counted as parameters."))
     if shape.is_moe:
         notes.append(
-            "Active parameters include the whole embedding table; some published figures leave "
-            "it out. A router's balancing biases are not learned by gradient and not counted."
+            _(
+                "Active parameters include the whole embedding table; some published "
+                "figures leave it out. A router's balancing biases are not learned "
+                "by gradient and not counted."
+            )
         )
     wide = shape.global_attention
     if wide is not None and wide.values_are_keys and not config.get("num_global_key_value_heads"):
         notes.append(
-            "num_global_key_value_heads is not in the file: the global layers are counted with "
-            f"the {shape.n_kv_heads} key heads of the local ones. Released models have fewer."
+            _(
+                "num_global_key_value_heads is not in the file: the global layers "
+                "are counted with the {n_kv_heads} key heads of the local ones. "
+                "Released models have fewer.",
+                n_kv_heads=shape.n_kv_heads,
+            )
         )
     if shape.per_layer_input is not None:
         notes.append(
-            "The layers' own embedding tables are counted as embeddings: they are looked up, not "
-            "multiplied, and published effective sizes leave them out."
+            _(
+                "The layers' own embedding tables are counted as embeddings: they "
+                "are looked up, not multiplied, and published effective sizes leave "
+                "them out."
+            )
         )
     return notes
 
@@ -134,9 +149,11 @@ def _style(model_type: object) -> ModelType:
     types = load_model_types()
     if not isinstance(model_type, str) or model_type not in types:
         raise ArchitectureError(
-            "This configuration's architecture is not supported.",
-            detail=f"model_type = {model_type!r}" if model_type else "The file has no model_type.",
-            hint=f"Supported model types: {', '.join(types)}.",
+            _("This configuration's architecture is not supported."),
+            detail=f"model_type = {model_type!r}"
+            if model_type
+            else _("The file has no model_type."),
+            hint=_("Supported model types: {types}.", types=", ".join(types)),
         )
     return types[model_type]
 
@@ -144,27 +161,36 @@ def _style(model_type: object) -> ModelType:
 def _parse(content: str | bytes) -> dict[str, Any]:
     if len(content) > MAX_CONFIG_BYTES:
         raise ArchitectureError(
-            "This file is too large for a config.json.",
-            detail=f"{len(content):,} bytes; at most {MAX_CONFIG_BYTES:,} are read.",
-            hint="Give the config.json itself, not the weights.",
+            _("This file is too large for a config.json."),
+            detail=_(
+                "{content:,} bytes; at most {max_config_bytes:,} are read.",
+                content=len(content),
+                max_config_bytes=MAX_CONFIG_BYTES,
+            ),
+            hint=_("Give the config.json itself, not the weights."),
         )
     try:
         parsed = json.loads(content)
     except (UnicodeDecodeError, RecursionError):
         raise ArchitectureError(
-            "This is not a config.json.", hint="Give the text file of that name."
+            _("This is not a config.json."), hint=_("Give the text file of that name.")
         ) from None
     except json.JSONDecodeError as error:
         raise ArchitectureError(
-            "This is not valid JSON.",
-            detail=f"Line {error.lineno}, column {error.colno}: {error.msg}.",
-            hint="Paste the whole config.json, from its first { to its last }.",
+            _("This is not valid JSON."),
+            detail=_(
+                "Line {lineno}, column {colno}: {msg}.",
+                lineno=error.lineno,
+                colno=error.colno,
+                msg=error.msg,
+            ),
+            hint=_("Paste the whole config.json, from its first {{ to its last }}."),
         ) from None
     if not isinstance(parsed, dict):
         raise ArchitectureError(
-            "A config.json is one JSON object.",
-            detail=f"This is a JSON {type(parsed).__name__}.",
-            hint="Paste the whole config.json, from its first { to its last }.",
+            _("A config.json is one JSON object."),
+            detail=_("This is a JSON {name}.", name=type(parsed).__name__),
+            hint=_("Paste the whole config.json, from its first {{ to its last }}."),
         )
     return parsed
 
@@ -178,7 +204,7 @@ def _language_model(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         key: config[key] for key in ("tie_word_embeddings", "quantization_config") if key in config
     }
     kind = multimodal_types().get(str(config.get("model_type")), config.get("model_type"))
-    note = "The language model alone is counted, without its vision or audio towers."
+    note = _("The language model alone is counted, without its vision or audio towers.")
     return outer | {"model_type": kind} | nested, [note]
 
 
@@ -212,9 +238,11 @@ def _sizes(config: Mapping[str, Any], style: ModelType) -> dict[str, Any]:
     missing = [size for size in _KEYS if size not in found]
     if missing:
         raise ArchitectureError(
-            "This configuration lacks sizes that the counts need.",
-            detail="\n".join(f"missing: {' or '.join(_KEYS[size])}" for size in missing),
-            hint="Paste the whole config.json.",
+            _("This configuration lacks sizes that the counts need."),
+            detail="\n".join(
+                _("missing: {keys}", keys=" or ".join(_KEYS[size])) for size in missing
+            ),
+            hint=_("Paste the whole config.json."),
         )
     if config.get("block_auto_adjust_ff_dim") and is_count(found["d_ff"]):
         found["d_ff"] = _adjusted_width(config, found["d_ff"])
@@ -253,8 +281,8 @@ def _fields(
         count = _n_recurrent(style, sizes, kinds)
         if style.parallel_mixers and config.get("mamba_proj_bias"):
             raise ArchitectureError(
-                "Biases of mixers beside attention are not supported.",
-                detail="mamba_proj_bias is true.",
+                _("Biases of mixers beside attention are not supported."),
+                detail=_("mamba_proj_bias is true."),
             )
         if count:
             fields["recurrent"] = read_recurrent(
@@ -283,9 +311,9 @@ def _n_recurrent(style: ModelType, sizes: Mapping[str, Any], kinds: LayerKinds |
         return int(sizes["n_layers"])
     if kinds is None:
         raise ArchitectureError(
-            "This configuration does not say which layers have attention.",
-            detail="missing: layer_types, or the period of the attention layers",
-            hint="Paste the whole config.json.",
+            _("This configuration does not say which layers have attention."),
+            detail=_("missing: layer_types, or the period of the attention layers"),
+            hint=_("Paste the whole config.json."),
         )
     return kinds.recurrent
 
@@ -297,9 +325,9 @@ def _heads(config: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any
     if head_dim is None:
         if not (is_count(d_model) and is_count(n_heads)) or d_model % n_heads:
             raise ArchitectureError(
-                "The width of this configuration is no multiple of its heads.",
+                _("The width of this configuration is no multiple of its heads."),
                 detail=f"width = {d_model!r}, heads = {n_heads!r}",
-                hint="Correct one of them, or give head_dim.",
+                hint=_("Correct one of them, or give head_dim."),
             )
         head_dim = d_model // n_heads
     return {"n_kv_heads": n_heads if n_kv_heads is None else n_kv_heads, "head_dim": head_dim}
@@ -401,18 +429,18 @@ def _experts(
     missing = [keys for name, keys in _EXPERT_KEYS.items() if sizes[name] is None]
     if missing:
         raise ArchitectureError(
-            "This configuration lacks sizes that the counts need.",
-            detail="\n".join(f"missing: {' or '.join(keys)}" for keys in missing),
-            hint="Paste the whole config.json.",
+            _("This configuration lacks sizes that the counts need."),
+            detail="\n".join(_("missing: {keys}", keys=" or ".join(keys)) for keys in missing),
+            hint=_("Paste the whole config.json."),
         )
     if not style.traits.get("mlp_bias") and (config.get("mlp_bias") or config.get("use_bias")):
         raise ArchitectureError(
-            "Biases in the layers of a mixture-of-experts model are not supported.",
-            detail="mlp_bias or use_bias is true.",
+            _("Biases in the layers of a mixture-of-experts model are not supported."),
+            detail=_("mlp_bias or use_bias is true."),
         )
     if config.get("moe_latent_size"):
         raise ArchitectureError(
-            "Experts in a latent space are not supported.",
+            _("Experts in a latent space are not supported."),
             detail=f"moe_latent_size = {config['moe_latent_size']!r}",
         )
     sizes["n_dense_layers"] = n_dense_layers(config, fields["n_layers"], kinds)
@@ -465,7 +493,9 @@ def _encoder(config: Mapping[str, Any]) -> Encoder:
     if not isinstance(name, str):
         name = ""
     with_head = not name or name.endswith(("ForMaskedLM", "ForPreTraining", "LMHeadModel"))
-    with_pooler = name.endswith(("Model", "ForPreTraining", "Classification", "ForMultipleChoice"))
+    with_pooler = name.endswith(
+        (_("Model"), "ForPreTraining", _("Classification"), "ForMultipleChoice")
+    )
     return Encoder(
         n_segments=config["type_vocab_size"],
         pooler=with_pooler and not name.endswith("TokenClassification"),
@@ -480,7 +510,7 @@ def _shared_layers(
     last = config.get("num_kv_shared_layers") or 0
     if not isinstance(last, int) or isinstance(last, bool) or last < 0:
         raise ArchitectureError(
-            "The number of layers that share keys and values is not possible.",
+            _("The number of layers that share keys and values is not possible."),
             detail=f"num_kv_shared_layers = {last!r}",
         )
     if "global_head_dim" not in config:
@@ -504,8 +534,8 @@ def _shared_layers(
     )
     if fields.get("qkv_bias"):
         raise ArchitectureError(
-            "Biases in attention whose layers differ are not supported.",
-            detail="attention_bias is true.",
+            _("Biases in attention whose layers differ are not supported."),
+            detail=_("attention_bias is true."),
         )
     details = {"global_attention": wide, "n_shared_kv": n_local}
     if config.get("use_double_wide_mlp"):
@@ -544,8 +574,8 @@ def _required(config: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, A
     missing = [key for key in keys.values() if config.get(key) is None]
     if missing:
         raise ArchitectureError(
-            "This configuration lacks sizes that the counts need.",
-            detail="\n".join(f"missing: {key}" for key in missing),
-            hint="Paste the whole config.json.",
+            _("This configuration lacks sizes that the counts need."),
+            detail="\n".join(_("missing: {key}", key=key) for key in missing),
+            hint=_("Paste the whole config.json."),
         )
     return {field: config[key] for field, key in keys.items()}

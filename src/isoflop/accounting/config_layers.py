@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 _LOCAL = frozenset({"sliding_attention", "chunked_attention", "local"})
 _RECURRENT = frozenset({"linear_attention", "mamba", "mamba2", "recurrent", "conv", "linear"})
@@ -78,16 +79,19 @@ def layer_kinds(config: Mapping[str, Any], n_layers: int) -> LayerKinds | None:
         return None
     if len(names) != n_layers:
         raise ArchitectureError(
-            "The list of layer types has another length than there are layers.",
-            detail=f"{len(names)} types for {n_layers} layers",
-            hint="Correct num_hidden_layers, or the list.",
+            _("The list of layer types has another length than there are layers."),
+            detail=_("{names} types for {n_layers} layers", names=len(names), n_layers=n_layers),
+            hint=_("Correct num_hidden_layers, or the list."),
         )
     unknown = sorted(set(names) - _ATTENTION - _RECURRENT - _MLP_ONLY)
     if unknown:
         raise ArchitectureError(
-            "This configuration has layers of a kind that is not supported.",
+            _("This configuration has layers of a kind that is not supported."),
             detail=", ".join(unknown),
-            hint=f"Supported kinds: {', '.join(sorted(_ATTENTION | _RECURRENT | _MLP_ONLY))}.",
+            hint=_(
+                "Supported kinds: {attention}.",
+                attention=", ".join(sorted(_ATTENTION | _RECURRENT | _MLP_ONLY)),
+            ),
         )
     return LayerKinds(tuple(names))
 

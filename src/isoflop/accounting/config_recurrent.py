@@ -9,6 +9,7 @@ from typing import Any
 from isoflop.accounting.config_layers import is_count
 from isoflop.accounting.recurrent import Recurrent
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 
 def read_recurrent(
@@ -102,7 +103,7 @@ def _lightning(config: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str,
         head_dim = sizes["d_model"] // heads
     if not is_count(heads) or not is_count(head_dim):
         raise ArchitectureError(
-            "The heads of this configuration are not possible.",
+            _("The heads of this configuration are not possible."),
             detail=f"heads = {heads!r}, head_dim = {head_dim!r}",
         )
     return {"inner": heads * head_dim, "n_heads": heads, "state": head_dim, "kernel": 0}
@@ -113,9 +114,9 @@ def _expanded(inner: Any, expand: Any, d_model: Any) -> Any:
         return inner
     if not isinstance(expand, int | float) or not 0 < expand < 1000 or not is_count(d_model):
         raise ArchitectureError(
-            "This configuration lacks sizes that the counts need.",
-            detail="missing: expand, or the inner width of the recurrent mixers",
-            hint="Paste the whole config.json.",
+            _("This configuration lacks sizes that the counts need."),
+            detail=_("missing: expand, or the inner width of the recurrent mixers"),
+            hint=_("Paste the whole config.json."),
         )
     return int(expand * d_model)
 
@@ -128,8 +129,8 @@ def _count(config: Mapping[str, Any], *keys: str) -> int:
     value = _first(config, *keys)
     if not is_count(value):
         raise ArchitectureError(
-            "This configuration lacks sizes that the counts need.",
+            _("This configuration lacks sizes that the counts need."),
             detail=f"{' or '.join(keys)} = {value!r}; a positive whole number is needed.",
-            hint="Paste the whole config.json.",
+            hint=_("Paste the whole config.json."),
         )
     return int(value)

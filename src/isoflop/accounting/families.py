@@ -13,6 +13,7 @@ from isoflop.accounting.counts import ParameterCount
 from isoflop.accounting.parameters import count_parameters
 from isoflop.data import data_root, read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ def load_families() -> Mapping[str, Family]:
     families = [_read_family(f"families/{name}") for name in names]
     keys = [family.key for family in families]
     if len(set(keys)) != len(keys):
-        raise CatalogError("Two model family files share a key.", detail=", ".join(sorted(keys)))
+        raise CatalogError(_("Two model family files share a key."), detail=", ".join(sorted(keys)))
     families.sort(key=lambda family: (family.year, family.key))
     return MappingProxyType({family.key: family for family in families})
 
@@ -137,7 +138,8 @@ def find_family(key: str) -> Family:
     families = load_families()
     if key not in families:
         raise CatalogError(
-            f"There is no model family {key!r}.", hint=f"Choose one of {', '.join(families)}."
+            _("There is no model family {key!r}.", key=key),
+            hint=_("Choose one of {families}.", families=", ".join(families)),
         )
     return families[key]
 
@@ -156,8 +158,8 @@ def find_model(name: str) -> ReleasedModel:
             if model.name.casefold() == wanted:
                 return model
     raise CatalogError(
-        f"There is no model {name!r} in any family.",
-        hint="Choose a family, then one of its models.",
+        _("There is no model {name!r} in any family.", name=name),
+        hint=_("Choose a family, then one of its models."),
     )
 
 
@@ -171,7 +173,12 @@ def _read_family(relative: str) -> Family:
         defaults, where=f"{relative} [defaults]", required=frozenset(), optional=_SHAPE_KEYS
     )
     models = [
-        _read_model(model, defaults, entry, where=f"{relative} model {index}")
+        _read_model(
+            model,
+            defaults,
+            entry,
+            where=_("{relative} model {index}", relative=relative, index=index),
+        )
         for index, model in enumerate(entry["models"], start=1)
     ]
     models.sort(key=lambda model: model.parameters.total)

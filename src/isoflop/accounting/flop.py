@@ -13,6 +13,7 @@ from isoflop.accounting.parameters import (
     total_attention_matrices,
 )
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 FlopConvention = Literal[
     "6N", "6N_nonembedding", "6N_attention", "matmul", "appendix_f", "appendix_f_blocks"
@@ -20,12 +21,16 @@ FlopConvention = Literal[
 Recompute = Literal["none", "selective", "full"]
 
 CONVENTION_HELP: dict[FlopConvention, str] = {
-    "6N": "6 FLOP per active parameter and token (Kaplan et al. 2020), embeddings included.",
-    "6N_nonembedding": "6 FLOP per active parameter outside the embeddings (Kaplan et al. 2020).",
-    "6N_attention": "6N plus 12 L H Q T for attention (PaLM, appendix B).",
-    "matmul": "Every matrix product that runs: weights, head and attention; no look-ups.",
-    "appendix_f": "Hoffmann et al. 2022, appendix F as printed: embeddings, softmax and head too.",
-    "appendix_f_blocks": "Appendix F without embeddings and head, as in its Table A4.",
+    "6N": _("6 FLOP per active parameter and token (Kaplan et al. 2020), embeddings included."),
+    "6N_nonembedding": _(
+        "6 FLOP per active parameter outside the embeddings (Kaplan et al. 2020)."
+    ),
+    "6N_attention": _("6N plus 12 L H Q T for attention (PaLM, appendix B)."),
+    "matmul": _("Every matrix product that runs: weights, head and attention; no look-ups."),
+    "appendix_f": _(
+        "Hoffmann et al. 2022, appendix F as printed: embeddings, softmax and head too."
+    ),
+    "appendix_f_blocks": _("Appendix F without embeddings and head, as in its Table A4."),
 }
 
 _OUTSIDE_BLOCKS = frozenset({"token_embedding", "lm_head"})
@@ -77,7 +82,7 @@ def count_flop(
     length = architecture.context if context is None else context
     if length < 1:
         raise ArchitectureError(
-            "The context must be at least one token.", detail=f"context = {length}"
+            _("The context must be at least one token."), detail=f"context = {length}"
         )
     scores = attention_score_flop(architecture, length, causal=causal)
     parts = _forward_parts(architecture, convention, length, causal)
@@ -163,8 +168,8 @@ def _forward_parts(
                 return {name: flop for name, flop in parts.items() if name not in _OUTSIDE_BLOCKS}
             return parts | {"token_embedding": 2.0 * shape.vocab * shape.d_model}
     raise ArchitectureError(
-        f"There is no FLOP convention {convention!r}.",
-        hint=f"Choose one of {', '.join(CONVENTION_HELP)}.",
+        _("There is no FLOP convention {convention!r}.", convention=convention),
+        hint=_("Choose one of {convention_help}.", convention_help=", ".join(CONVENTION_HELP)),
     )
 
 
@@ -214,4 +219,4 @@ def _recompute_flop(parts: dict[str, float], recompute: Recompute, scores: float
             core = sum(flop for name, flop in parts.items() if name in _ATTENTION_CORE)
             # Conventions without an attention term still pay for it.
             return core or scores
-    raise ArchitectureError(f"There is no recomputation mode {recompute!r}.")
+    raise ArchitectureError(_("There is no recomputation mode {recompute!r}.", recompute=recompute))

@@ -9,6 +9,7 @@ import pandas as pd
 from isoflop.accounting.architecture import Architecture
 from isoflop.accounting.counts import ParameterCount
 from isoflop.accounting.flop import count_flop
+from isoflop.language import lazy_gettext as _
 from isoflop.text import aligned, as_html
 from isoflop.units import format_quantity
 
@@ -40,13 +41,26 @@ class ImportedModel:
         shape, counts = self.architecture, self.parameters
         flop = count_flop(shape, convention="matmul", causal=True)
         rows = [
-            ("layers", f"{shape.n_layers:,} of width {shape.d_model:,}"),
+            (
+                "layers",
+                _(
+                    "{n_layers:,} of width {d_model:,}",
+                    n_layers=shape.n_layers,
+                    d_model=shape.d_model,
+                ),
+            ),
             ("parameters", f"{counts.total:,}"),
             *([("active", f"{counts.active:,}")] if shape.is_moe else []),
-            ("without embeddings", f"{counts.nonembedding:,}"),
+            (_("without embeddings"), f"{counts.nonembedding:,}"),
             *((f"  {name.replace('_', ' ')}", f"{n:,}") for name, n in counts.by_component.items()),
-            ("training", f"{format_quantity(flop.training_flop, 'flop')} per token"),
-            ("longest sequence", f"{self.max_context:,} tokens"),
+            (
+                "training",
+                _(
+                    "{training_flop} per token",
+                    training_flop=format_quantity(flop.training_flop, "flop"),
+                ),
+            ),
+            (_("longest sequence"), _("{max_context:,} tokens", max_context=self.max_context)),
         ]
         return "\n".join([f"{shape.name} ({self.model_type})", aligned(rows), *self.notes])
 

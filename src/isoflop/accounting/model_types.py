@@ -10,6 +10,7 @@ from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 
 _FILE = "model_types.toml"
 _KEYS = frozenset(
@@ -99,8 +100,13 @@ def _inherit(
         return own
     if parent not in known:
         raise CatalogError(
-            f"{_FILE}: {key} is like {parent!r}, which does not stand before it.",
-            hint="Move that type up, or correct the name.",
+            _(
+                "{file}: {key} is like {parent!r}, which does not stand before it.",
+                file=_FILE,
+                key=key,
+                parent=parent,
+            ),
+            hint=_("Move that type up, or correct the name."),
         )
     merged = dict(known[parent]) | own
     for name in ("traits", "defaults", "keys"):

@@ -14,6 +14,7 @@ from isoflop.accounting.config_import import MAX_CONFIG_BYTES, import_config
 from isoflop.accounting.families import load_families
 from isoflop.accounting.imported import ImportedModel
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
@@ -68,9 +69,11 @@ def released_model(name: str) -> ImportedModel:
     names = [model.name for family in load_families().values() for model in family.models]
     near = get_close_matches(name, names, n=3)
     raise ArchitectureError(
-        f"There is no model {name!r}.",
-        detail="It is no file or folder here, and no released model of the catalog.",
-        hint=f"Near it are {', '.join(near)}." if near else "Give the path of a config.json.",
+        _("There is no model {name!r}.", name=name),
+        detail=_("It is no file or folder here, and no released model of the catalog."),
+        hint=_("Near it are {near}.", near=", ".join(near))
+        if near
+        else _("Give the path of a config.json."),
     )
 
 
@@ -95,18 +98,22 @@ def import_repository(folder: Path | str) -> ImportedModel:
     path = root / CONFIG
     if not path.is_file():
         raise ArchitectureError(
-            "This folder has no config.json.",
+            _("This folder has no config.json."),
             detail=str(root),
-            hint="Give the folder of a model's repository, or the text of its config.json.",
+            hint=_("Give the folder of a model's repository, or the text of its config.json."),
         )
     model = import_config(path.read_bytes(), name=root.resolve().name)
     held = _held(root)
     if held is None or held == model.parameters.total:
         return model
     counted = model.parameters.total
-    note = (
-        f"The weights beside it hold {held:,} numbers, {abs(held - counted):,} "
-        f"{'more' if held > counted else 'fewer'} than the {counted:,} parameters counted."
+    note = _(
+        "The weights beside it hold {held:,} numbers, {held2:,} {value} than "
+        "the {counted:,} parameters counted.",
+        held=held,
+        held2=abs(held - counted),
+        value="more" if held > counted else "fewer",
+        counted=counted,
     )
     return replace(model, notes=(*model.notes, note))
 
@@ -124,7 +131,8 @@ def _held(root: Path) -> int | None:
         total = metadata.get("total_parameters")
     except (ValueError, AttributeError, RecursionError):
         raise ArchitectureError(
-            f"The file {INDEX} is not a safetensors index.", hint="Fetch it again, or remove it."
+            _("The file {index} is not a safetensors index.", index=INDEX),
+            hint=_("Fetch it again, or remove it."),
         ) from None
     return total if isinstance(total, int) and not isinstance(total, bool) else None
 
@@ -167,9 +175,9 @@ def _header(file: BinaryIO, name: str) -> Mapping[str, Mapping[str, Any]]:
         except (ValueError, AttributeError, TypeError, RecursionError):
             pass
     raise ArchitectureError(
-        f"{name} is not a safetensors file.",
-        detail="Its header cannot be read.",
-        hint="Fetch it again: a pointer of Git LFS has the file's name, and not its content.",
+        _("{name} is not a safetensors file.", name=name),
+        detail=_("Its header cannot be read."),
+        hint=_("Fetch it again: a pointer of Git LFS has the file's name, and not its content."),
     )
 
 

@@ -14,6 +14,7 @@ from isoflop.accounting.counts import ParameterCount
 from isoflop.accounting.families import Family, ReleasedModel
 from isoflop.accounting.parameters import count_parameters
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 
 CountedParams = Literal["total", "active", "nonembedding"]
 
@@ -131,27 +132,36 @@ def propose_shape(
             return _proposal(family, best[1], parameters, target, relative_error, proportions)
     smallest = family.models[0]
     raise PlanError(
-        f"{family.label} cannot be built with {target:,.0f} {_COUNT_NAMES[count]}.",
-        detail=(
-            f"Its smallest released model is {smallest.name} with "
-            f"{counted(smallest.parameters, count):,}; its vocabulary of "
-            f"{smallest.architecture.vocab:,} needs an embedding of any width."
+        _(
+            "{label} cannot be built with {target:,.0f} {count_names}.",
+            label=family.label,
+            target=target,
+            count_names=_COUNT_NAMES[count],
         ),
-        hint="Choose a family with a smaller vocabulary, or another size.",
+        detail=(
+            _(
+                "Its smallest released model is {name} with {parameters:,}; its "
+                "vocabulary of {vocab:,} needs an embedding of any width.",
+                name=smallest.name,
+                parameters=counted(smallest.parameters, count),
+                vocab=smallest.architecture.vocab,
+            )
+        ),
+        hint=_("Choose a family with a smaller vocabulary, or another size."),
     )
 
 
 _COUNT_NAMES = {
     "total": "parameters",
-    "active": "active parameters",
-    "nonembedding": "non-embedding parameters",
+    "active": _("active parameters"),
+    "nonembedding": _("non-embedding parameters"),
 }
 
 
 def _checked(params: float) -> float:
     if not (isfinite(params) and 0 < params <= MAX_PARAMS):
         raise PlanError(
-            "A model needs a positive number of parameters.",
+            _("A model needs a positive number of parameters."),
             detail=f"params = {params:g}; at most {MAX_PARAMS:g}",
         )
     return float(params)
@@ -401,17 +411,27 @@ def _proposal(
     notes = []
     if shape.vocab != proportions.template.vocab:
         notes.append(
-            f"The vocabulary is padded from {proportions.template.vocab:,} to {shape.vocab:,}."
+            _(
+                "The vocabulary is padded from {vocab:,} to {vocab2:,}.",
+                vocab=proportions.template.vocab,
+                vocab2=shape.vocab,
+            )
         )
     if parameters.embedding > 0.5 * parameters.total:
         share = parameters.embedding / parameters.total
         notes.append(
-            f"{share:.0%} of the parameters are embeddings: the layers may be far from the "
-            "family's proportions."
+            _(
+                "{share:.0%} of the parameters are embeddings: the layers may be far "
+                "from the family's proportions.",
+                share=share,
+            )
         )
     if proportions.is_extrapolation:
         notes.append(
-            f"Outside the released sizes of {family.label}: its proportions are carried on."
+            _(
+                "Outside the released sizes of {label}: its proportions are carried on.",
+                label=family.label,
+            )
         )
     return ProposedShape(
         architecture=replace(

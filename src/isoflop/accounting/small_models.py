@@ -29,6 +29,7 @@ from typing import Literal, get_args
 
 from isoflop.accounting.counts import FlopCount, ParameterCount
 from isoflop.errors import ArchitectureError
+from isoflop.language import lazy_gettext as _
 
 SmallFamily = Literal["dense", "rnn", "rnn_attention", "lstm", "transformer"]
 SMALL_FAMILIES: tuple[SmallFamily, ...] = get_args(SmallFamily)
@@ -82,25 +83,35 @@ class SmallModel:
     def __post_init__(self) -> None:
         if self.family not in SMALL_FAMILIES:
             raise ArchitectureError(
-                f"There is no small model family {self.family!r}.",
-                hint=f"Choose one of {', '.join(SMALL_FAMILIES)}.",
+                _("There is no small model family {family!r}.", family=self.family),
+                hint=_("Choose one of {small_families}.", small_families=", ".join(SMALL_FAMILIES)),
             )
         for name in ("width", "depth", "vocab", "context"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ArchitectureError(
-                    f"The {name} of a small model must be a positive integer.",
+                    _("The {name} of a small model must be a positive integer.", name=name),
                     detail=f"{name} = {value!r}",
                 )
         if self.embedding_width < 0:
             raise ArchitectureError(
-                "The width of an embedding must be a positive integer, or 0 for the model's own.",
+                _(
+                    "The width of an embedding must be a positive integer, or 0 for the "
+                    "model's own."
+                ),
                 detail=f"embedding_width = {self.embedding_width!r}",
             )
         if self.family == "transformer" and self.width % (2 * self.n_heads):
             raise ArchitectureError(
-                f"A width of {self.width} cannot be split into {self.n_heads} heads of even size.",
-                hint=f"Choose a multiple of {HEAD_DIM}, or an even width up to {HEAD_DIM}.",
+                _(
+                    "A width of {width} cannot be split into {n_heads} heads of even size.",
+                    width=self.width,
+                    n_heads=self.n_heads,
+                ),
+                hint=_(
+                    "Choose a multiple of {head_dim}, or an even width up to {head_dim}.",
+                    head_dim=HEAD_DIM,
+                ),
             )
 
     @property

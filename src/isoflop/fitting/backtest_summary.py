@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import load_laws
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def leading_laws(report: Backtest) -> str:
     """Say how often each of the leading laws is close to the best, and what intervals hold."""
     rows = ranked(report)
     if not rows:
-        return "No law could be judged on any table."
+        return _("No law could be judged on any table.")
     best = best_errors(rows)
     close = {row.law: 0 for row in rows}
     winners = dict(close)
@@ -67,13 +68,21 @@ def leading_laws(report: Backtest) -> str:
         close[row.law] += row.mean_abs_error <= WITHIN * best[row.dataset]
         winners[row.law] += row.mean_abs_error == best[row.dataset]
     leading = sorted(close, key=lambda law: -close[law])[:N_LEADING]
-    named = ", ".join(f"{law_label(law)} on {close[law]}" for law in leading)
+    named = ", ".join(
+        _("{law} on {close}", law=law_label(law), close=close[law]) for law in leading
+    )
     inside = [row.coverage for row in rows if np.isfinite(row.coverage)]
     median = float(np.median(inside)) if inside else float("nan")
-    return (
-        f"No law is best on more than {max(winners.values())} of {len(report.datasets)} tables. "
-        f"Within {WITHIN:g} times the best error: {named}. Beyond the data, 90% intervals contain "
-        f"{median:.0%} of the runs in the median: they allow for noise, not for a wrong law."
+    return _(
+        "No law is best on more than {values} of {datasets} tables. Within "
+        "{within:g} times the best error: {named}. Beyond the data, 90% "
+        "intervals contain {median:.0%} of the runs in the median: they "
+        "allow for noise, not for a wrong law.",
+        values=max(winners.values()),
+        datasets=len(report.datasets),
+        within=WITHIN,
+        named=named,
+        median=median,
     )
 
 
@@ -82,9 +91,12 @@ def what_matters(report: Backtest) -> str:
     rows = ranked(report)
     by_law = _median_factor(rows, lambda row: (row.dataset, row.objective))
     by_objective = _median_factor(rows, lambda row: (row.dataset, row.law))
-    return (
-        f"On one table, the middle law is off {by_law:.1f} times as far as the best one; of one "
-        f"law, the middle objective {by_objective:.2f} times as far as the best one."
+    return _(
+        "On one table, the middle law is off {by_law:.1f} times as far as "
+        "the best one; of one law, the middle objective {by_objective:.2f} "
+        "times as far as the best one.",
+        by_law=by_law,
+        by_objective=by_objective,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoflop import document
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.text import as_html
 
 FORMAT = "isoflop-band-1"
@@ -57,8 +58,10 @@ class Band(Keyed):
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        points = f"{len(self.centre)} point{'s' * (len(self.centre) != 1)}"
-        whole = ", of the whole curve" if self.is_simultaneous else ""
+        points = _(
+            "{centre} point{value}", centre=len(self.centre), value="s" * (len(self.centre) != 1)
+        )
+        whole = _(", of the whole curve") if self.is_simultaneous else ""
         return f"{self.level:.0%} {self.kind}{whole}, {points}"
 
     @property

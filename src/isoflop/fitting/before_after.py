@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from isoflop.fitting.fit import Progress, fit
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.tables import LossTable
 from isoflop.text import aligned
 
-NAMED = "named in a notice"
+NAMED = _("named in a notice")
 """How the reason of a row begins that was left out since a notice names it; then its code."""
 
 
@@ -69,5 +70,9 @@ def before_and_after(before: Fit, after: Fit) -> str:
         (name, f"{value:.5g}", f"{after.values[name]:.5g}") for name, value in before.values.items()
     ]
     cells.append(("rows", f"{before.n_rows}", f"{after.n_rows}"))
-    header = ("", "with them", "without")
-    return f"Left out because notices name them: rows {listed}.\n\n{aligned(cells, header)}"
+    header = ("", _("with them"), "without")
+    return _(
+        "Left out because notices name them: rows {listed}.\n\n{cells}",
+        listed=listed,
+        cells=aligned(cells, header),
+    )

@@ -14,6 +14,7 @@ from isoflop.errors import FitError
 from isoflop.fitting.objective import Array, Problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.solve import Coordinates, minimise
+from isoflop.language import lazy_gettext as _
 
 CELLS_AT_ONCE, FEWEST_AT_ONCE = 2_000_000, 32
 """Resamples times rows that are drawn and solved as one batch."""
@@ -83,9 +84,13 @@ def _count_units(clusters: Array) -> int:
     n_units = int(clusters.max()) + 1
     if n_units < FEWEST_CLUSTERS:
         raise FitError(
-            f"Resampling whole runs needs at least {FEWEST_CLUSTERS} runs; "
-            f"the table has {n_units}.",
-            hint="Resample rows, or give each run its own run_id.",
+            _(
+                "Resampling whole runs needs at least {fewest_clusters} runs; the "
+                "table has {n_units}.",
+                fewest_clusters=FEWEST_CLUSTERS,
+                n_units=n_units,
+            ),
+            hint=_("Resample rows, or give each run its own run_id."),
         )
     return n_units
 
@@ -114,7 +119,7 @@ def wild_shifts(
     n_units = _count_units(clusters)
     freedom = problem.n_rows - len(theta)
     if freedom <= 0:
-        raise FitError("The wild bootstrap needs more rows than parameters.")
+        raise FitError(_("The wild bootstrap needs more rows than parameters."))
     (prediction,) = problem.predictions(theta[None])
     residual = problem.residual(prediction) * np.sqrt(problem.n_rows / freedom)
     factors = random.choice(_WEBB, size=(count, n_units))[:, clusters]
@@ -172,9 +177,17 @@ def bootstrap_draws(
     draws = np.concatenate(parts)
     if len(draws) < options.n_bootstrap / 2:
         raise FitError(
-            f"Only {len(draws)} of {options.n_bootstrap} resamples could be fitted.",
-            detail=f"The table has {n_rows} rows for {n_params} parameters.",
-            hint="Choose a law with fewer parameters, or add rows.",
+            _(
+                "Only {draws} of {n_bootstrap} resamples could be fitted.",
+                draws=len(draws),
+                n_bootstrap=options.n_bootstrap,
+            ),
+            detail=_(
+                "The table has {n_rows} rows for {n_params} parameters.",
+                n_rows=n_rows,
+                n_params=n_params,
+            ),
+            hint=_("Choose a law with fewer parameters, or add rows."),
         )
     return draws
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from isoflop.errors import FitError
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
@@ -15,16 +16,18 @@ from isoflop.tables.select import family_names
 Aspect = Literal["loss_unit", "tokenizer", "param_convention"]
 
 ASPECTS: Mapping[Aspect, str] = {
-    "loss_unit": "loss unit",
+    "loss_unit": lazy_gettext("loss unit"),
     "tokenizer": "tokenizer",
-    "param_convention": "counting of parameters",
+    "param_convention": lazy_gettext("counting of parameters"),
 }
 WHY: Mapping[Aspect, str] = {
-    "loss_unit": "The same model has a different loss in another unit.",
-    "tokenizer": "A nat per token covers other text under another tokenizer.",
-    "param_convention": "The same model has another N, and with C = 6 N D another compute.",
+    "loss_unit": lazy_gettext("The same model has a different loss in another unit."),
+    "tokenizer": lazy_gettext("A nat per token covers other text under another tokenizer."),
+    "param_convention": lazy_gettext(
+        "The same model has another N, and with C = 6 N D another compute."
+    ),
 }
-UNKNOWN = "not stated"
+UNKNOWN = lazy_gettext("not stated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +74,11 @@ class Mismatch:
     def text(self) -> str:
         """One sentence for a person."""
         named = "; ".join(f"{label}: {value}" for label, value in self.values)
-        return f"The {ASPECTS[self.aspect]} differs or is not known to agree ({named})."
+        return lazy_gettext(
+            "The {aspects} differs or is not known to agree ({named}).",
+            aspects=ASPECTS[self.aspect],
+            named=named,
+        )
 
 
 def mismatches(groups: Sequence[Group]) -> tuple[Mismatch, ...]:
@@ -115,10 +122,17 @@ def pooled_notice(table: LossTable) -> Notice | None:
     return Notice(
         code="families-pooled",
         severity="serious",
-        text=f"One law is fitted to families that may not be comparable (rows: {sizes}). "
-        f"{' '.join(mismatch.text for mismatch in found)}",
-        remedy=f"Fit one family ({counts.index[0]} has most rows), or bring all to one unit, such "
-        f"as bits per byte. {WHY[found[0].aspect]}",
+        text=lazy_gettext(
+            "One law is fitted to families that may not be comparable (rows: {sizes}). {found}",
+            sizes=sizes,
+            found=" ".join(mismatch.text for mismatch in found),
+        ),
+        remedy=lazy_gettext(
+            "Fit one family ({index} has most rows), or bring all to one unit, "
+            "such as bits per byte. {why}",
+            index=counts.index[0],
+            why=WHY[found[0].aspect],
+        ),
     )
 
 
@@ -148,16 +162,24 @@ def require_comparable(
     open_ones = [mismatch for mismatch in found if not given.get(mismatch.aspect)]
     if open_ones:
         raise FitError(
-            f"{' and '.join(group.label for group in groups)} cannot be compared as they stand.",
+            lazy_gettext(
+                "{groups} cannot be compared as they stand.",
+                groups=" and ".join(group.label for group in groups),
+            ),
             detail="\n".join(f"{m.text} {WHY[m.aspect]}" for m in open_ones),
-            hint="Convert them to one convention, or say why the difference does no harm here.",
+            hint=lazy_gettext(
+                "Convert them to one convention, or say why the difference does no harm here."
+            ),
         )
     return tuple(
         Notice(
             code=f"compared-across-{mismatch.aspect.replace('_', '-')}",
             severity="warning",
-            text=f"{mismatch.text} Compared all the same, because: "
-            f"{given[mismatch.aspect].rstrip('.')}.",
+            text=lazy_gettext(
+                "{text} Compared all the same, because: {given}.",
+                text=mismatch.text,
+                given=given[mismatch.aspect].rstrip("."),
+            ),
             remedy=WHY[mismatch.aspect],
         )
         for mismatch in found

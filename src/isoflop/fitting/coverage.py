@@ -11,6 +11,7 @@ from isoflop.data import data_root
 from isoflop.errors import CatalogError
 from isoflop.fitting.options import BOOTSTRAPS
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 
 FILE = "coverage.csv"
 NOMINAL = 0.9
@@ -18,9 +19,9 @@ CLOSE = 0.02
 """Distance from nominal within which a band counts as calibrated."""
 
 TARGETS = {
-    "inside": "inside the data",
-    "10x": "at ten times the largest run's compute or so",
-    "1000x": "at a thousand times",
+    "inside": _("inside the data"),
+    "10x": _("at ten times the largest run's compute or so"),
+    "1000x": _("at a thousand times"),
 }
 SIZE_TARGETS = {"size_10x": TARGETS["10x"], "size_1000x": TARGETS["1000x"]}
 """Where the interval of the compute-optimal size was read."""
@@ -77,7 +78,7 @@ class Coverage:
         """Whether the band is calibrated, in words."""
         if self.is_calibrated:
             return "calibrated"
-        return "too wide" if self.coverage > NOMINAL else "too narrow"
+        return _("too wide") if self.coverage > NOMINAL else _("too narrow")
 
 
 @cache
@@ -113,7 +114,9 @@ def load_coverage() -> tuple[Coverage, ...]:
             for row in rows
         )
     except (OSError, ValueError) as error:
-        raise CatalogError(f"The data file {FILE} cannot be read.", detail=str(error)) from None
+        raise CatalogError(
+            _("The data file {file} cannot be read.", file=FILE), detail=str(error)
+        ) from None
 
 
 def _known(text: str) -> float | None:
@@ -128,7 +131,7 @@ def where(target: str) -> str:
 def band_name(fit: Fit) -> str:
     """Return how a fit's band is made, in the words of the measurements."""
     if fit.draws is None:
-        return "residual covariance"
+        return _("residual covariance")
     return BOOTSTRAPS[fit.options.bootstrap]
 
 
@@ -164,22 +167,34 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
         Of one setting, as `coverage_like` returns it.
     """
     if not measured:
-        return "The band of this objective and kind of resampling was not measured by simulation."
+        return _(
+            "The band of this objective and kind of resampling was not measured by simulation."
+        )
     first, every = measured[0], measured
     measured = tuple(row for row in every if row.target in TARGETS)
     shares = ", ".join(f"{row.coverage:.0%} {TARGETS[row.target]}" for row in measured)
-    text = (
-        f"Nearest of six simulated settings: {first.setting} ({first.n_tables:,} tables, "
-        "Chinchilla law)."
+    text = _(
+        "Nearest of six simulated settings: {setting} ({n_tables:,} tables, Chinchilla law).",
+        setting=first.setting,
+        n_tables=first.n_tables,
     )
     if not measured:
         return f"{text} {_of_sizes(every)}"
-    text += f" The {NOMINAL:.0%} confidence band by {first.band} held the true loss in {shares}."
+    text += _(
+        " The {nominal:.0%} confidence band by {band} held the true loss in {shares}.",
+        nominal=NOMINAL,
+        band=first.band,
+        shares=shares,
+    )
     off = [_off_nominal(row) for row in measured if not row.is_calibrated]
-    text += f" Off nominal: {', '.join(off)}." if off else " That is as it should be."
+    text += _(" Off nominal: {off}.", off=", ".join(off)) if off else _(" That is as it should be.")
     new = [row.prediction_coverage for row in measured if row.prediction_coverage is not None]
     if new:
-        text += f" Its prediction band held a new run's loss in {min(new):.0%} to {max(new):.0%}."
+        text += _(
+            " Its prediction band held a new run's loss in {new:.0%} to {new2:.0%}.",
+            new=min(new),
+            new2=max(new),
+        )
     return f"{text} {_of_sizes(every)}".rstrip()
 
 
@@ -190,9 +205,18 @@ def _of_sizes(measured: tuple[Coverage, ...]) -> str:
         for row in measured
         if row.target in SIZE_TARGETS
     )
-    return f"The interval of the compute-optimal size held it in {shares}." if shares else ""
+    return (
+        _("The interval of the compute-optimal size held it in {shares}.", shares=shares)
+        if shares
+        else ""
+    )
 
 
 def _off_nominal(row: Coverage) -> str:
     points = 100 * abs(row.coverage - NOMINAL)
-    return f"{row.verdict} by {points:.0f} points {TARGETS[row.target]}"
+    return _(
+        "{verdict} by {points:.0f} points {targets}",
+        verdict=row.verdict,
+        points=points,
+        targets=TARGETS[row.target],
+    )

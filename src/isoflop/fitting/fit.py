@@ -21,6 +21,7 @@ from isoflop.fitting.rows import Rows, problem_on, settled, usable_rows
 from isoflop.fitting.search import finish, search
 from isoflop.fitting.seeds import Surface
 from isoflop.fitting.solve import Coordinates, Solution
+from isoflop.language import lazy_gettext
 from isoflop.laws.law import Law
 from isoflop.laws.restrict import restricted
 from isoflop.tables.schema import LossTable
@@ -101,8 +102,10 @@ def _given(law: Law, starts: Sequence[Mapping[str, float]]) -> Array:
         return np.array([[float(start[name]) for name in law.param_names] for start in starts])
     except KeyError as missing:
         raise FitError(
-            f"A start lacks the parameter {missing.args[0]}.",
-            detail=f"Parameters: {', '.join(law.param_names)}.",
+            lazy_gettext("A start lacks the parameter {args}.", args=missing.args[0]),
+            detail=lazy_gettext(
+                "Parameters: {param_names}.", param_names=", ".join(law.param_names)
+            ),
         ) from None
 
 
@@ -180,11 +183,16 @@ def _check_identified(law: Law, rows: Rows, certificate: Certificate) -> None:
         if np.all(values == values[0])
     ]
     if constant and certificate.condition_number > 1e14:
-        named = " and ".join(f"the same {item.column} ({value:.4g})" for item, value in constant)
+        named = " and ".join(
+            lazy_gettext("the same {column} ({value:.4g})", column=item.column, value=value)
+            for item, value in constant
+        )
         raise NotIdentified(
-            f"All rows have {named}, so {law.label} cannot be fitted.",
-            detail="Its parameters cannot be told apart on these rows.",
-            hint="Choose a law without that input, or add rows that vary it.",
+            lazy_gettext(
+                "All rows have {named}, so {label} cannot be fitted.", named=named, label=law.label
+            ),
+            detail=lazy_gettext("Its parameters cannot be told apart on these rows."),
+            hint=lazy_gettext("Choose a law without that input, or add rows that vary it."),
         )
 
 

@@ -13,9 +13,9 @@ from isoflop.fitting.options import BY_ROW
 from isoflop.fitting.result import BindingBound, Fit
 from isoflop.fitting.row_notices import row_notices
 from isoflop.fitting.weights import effective_rows
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.laws.law import Law
 from isoflop.notices import Notice
-from isoflop.units import counted
 
 FEW_ROWS_PER_PARAM = 5
 NEAR_SECOND_MINIMUM = 0.02
@@ -54,34 +54,54 @@ def _about_rows(
         yield Notice(
             code="rows-without-values",
             severity="info",
-            text=f"{counted(n_dropped, 'row was', 'rows were')} left out because a column that the "
-            "law needs is empty.",
-            remedy="Fill in the column, or choose a law that does not need it.",
+            text=lazy_gettext(
+                "{rows} left out because a column that the law needs is empty.",
+                rows=lazy_ngettext("{n:,} row was", "{n:,} rows were", n_dropped),
+            ),
+            remedy=lazy_gettext("Fill in the column, or choose a law that does not need it."),
         )
     if n_effective < FEW_ROWS_PER_PARAM * n_params <= fit.n_rows:
         yield Notice(
             code="uneven-weights",
             severity="warning",
-            text=f"The weights are so uneven that {counted(fit.n_rows, 'row')} say as much as "
-            f"{n_effective:.3g} of one weight, few for {counted(n_params, 'parameter')}.",
-            remedy="Trust the interval more than the number; check whether the smallest standard "
-            "errors are real.",
+            text=lazy_gettext(
+                "The weights are so uneven that {rows} say as much as "
+                "{n_effective:.3g} of one weight, few for {parameters}.",
+                rows=lazy_ngettext("{n:,} row", "{n:,} rows", fit.n_rows),
+                n_effective=n_effective,
+                parameters=lazy_ngettext("{n:,} parameter", "{n:,} parameters", n_params),
+            ),
+            remedy=lazy_gettext(
+                "Trust the interval more than the number; check whether the smallest "
+                "standard errors are real."
+            ),
         )
     if fit.n_rows < FEW_ROWS_PER_PARAM * n_params:
         yield Notice(
             code="few-rows",
             severity="warning",
-            text=f"{counted(fit.n_rows, 'row is', 'rows are')} few for "
-            f"{counted(n_params, 'parameter')}.",
-            remedy="Trust the interval more than the number, add rows, or fit a smaller law.",
+            text=lazy_gettext(
+                "{rows} few for {parameters}.",
+                rows=lazy_ngettext("{n:,} row is", "{n:,} rows are", fit.n_rows),
+                parameters=lazy_ngettext("{n:,} parameter", "{n:,} parameters", n_params),
+            ),
+            remedy=lazy_gettext(
+                "Trust the interval more than the number, add rows, or fit a smaller law."
+            ),
         )
     for item, values in zip(fit.law.inputs, inputs, strict=True):
         if len(np.unique(values)) == 1:
             yield Notice(
                 code="one-value",
                 severity="serious",
-                text=f"All rows have the same {item.column} ({values[0]:.4g}).",
-                remedy="Nothing can be learned about that input; add rows that vary it.",
+                text=lazy_gettext(
+                    "All rows have the same {column} ({values:.4g}).",
+                    column=item.column,
+                    values=values[0],
+                ),
+                remedy=lazy_gettext(
+                    "Nothing can be learned about that input; add rows that vary it."
+                ),
             )
     if {"N", "D"} <= set(fit.law.symbols):
         yield from _about_collinearity(fit, inputs)
@@ -90,9 +110,13 @@ def _about_rows(
         yield Notice(
             code="clustered-rows",
             severity="warning",
-            text=f"The {counted(fit.n_rows, 'row')} come from {counted(n_clusters, 'run')} but are "
-            "taken as independent, so the intervals are too narrow.",
-            remedy="Resample whole runs (clusters).",
+            text=lazy_gettext(
+                "The {rows} come from {runs} but are taken as independent, so the "
+                "intervals are too narrow.",
+                rows=lazy_ngettext("{n:,} row", "{n:,} rows", fit.n_rows),
+                runs=lazy_ngettext("{n:,} run", "{n:,} runs", n_clusters),
+            ),
+            remedy=lazy_gettext("Resample whole runs (clusters)."),
         )
 
 
@@ -105,9 +129,11 @@ def _about_resampling(fit: Fit) -> Iterator[Notice]:
         yield Notice(
             code="wild-under-huber",
             severity="warning",
-            text="The wild bootstrap is too narrow under a robust objective: in simulations its "
-            "90% bands held the truth in 60 to 80% of tables.",
-            remedy="Use it with least squares, or resample rows or whole runs.",
+            text=lazy_gettext(
+                "The wild bootstrap is too narrow under a robust objective: in "
+                "simulations its 90% bands held the truth in 60 to 80% of tables."
+            ),
+            remedy=lazy_gettext("Use it with least squares, or resample rows or whole runs."),
         )
 
 
@@ -121,9 +147,14 @@ def _about_collinearity(fit: Fit, inputs: Sequence[Array]) -> Iterator[Notice]:
         yield Notice(
             code="collinear-inputs",
             severity="serious",
-            text=f"N and D rise together (correlation {correlation:.3f} of their logarithms), so "
-            "their exponents can hardly be told apart.",
-            remedy="Add rows with other ratios of tokens to parameters, or tie the exponents.",
+            text=lazy_gettext(
+                "N and D rise together (correlation {correlation:.3f} of their "
+                "logarithms), so their exponents can hardly be told apart.",
+                correlation=correlation,
+            ),
+            remedy=lazy_gettext(
+                "Add rows with other ratios of tokens to parameters, or tie the exponents."
+            ),
         )
 
 
@@ -136,56 +167,89 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
             code="at-bound",
             severity="serious" if _gain(hardest) > MUCH_BETTER else "warning",
             text=" ".join(map(str, binding)),
-            remedy="The bound decides the value, not the rows: give other bounds where values "
-            f"beyond it are possible, such as {_wider(fit.law, hardest)}, or choose another law.",
+            remedy=lazy_gettext(
+                "The bound decides the value, not the rows: give other bounds where "
+                "values beyond it are possible, such as {law}, or choose another law.",
+                law=_wider(fit.law, hardest),
+            ),
         )
     ran_off = [n for n in certificate.at_bound if n not in {b.name for b in certificate.bounds}]
     if ran_off:
         yield Notice(
             code="ran-off",
             severity="warning",
-            text=f"{', '.join(ran_off)} ran off to where "
-            f"{'it changes' if len(ran_off) == 1 else 'they change'} nothing.",
-            remedy="The rows do not determine it; choose a law without it, or add rows.",
+            text=lazy_gettext(
+                "{ran_off} ran off to where {words} nothing.",
+                ran_off=", ".join(ran_off),
+                words=lazy_gettext("it changes")
+                if len(ran_off) == 1
+                else lazy_gettext("they change"),
+            ),
+            remedy=lazy_gettext(
+                "The rows do not determine it; choose a law without it, or add rows."
+            ),
         )
     gap = certificate.gap_to_second
     if gap is not None and gap < NEAR_SECOND_MINIMUM:
         yield Notice(
             code="second-minimum-near",
             severity="warning",
-            text=f"Another minimum of the objective lies only {gap:.2%} above this one.",
-            remedy="Compare both; the rows hardly prefer one.",
+            text=lazy_gettext(
+                "Another minimum of the objective lies only {gap:.2%} above this one.", gap=gap
+            ),
+            remedy=lazy_gettext("Compare both; the rows hardly prefer one."),
         )
     if not certificate.gradient_norm <= FLAT_ENOUGH:  # nor is NaN flat
         is_number = np.isfinite(certificate.gradient_norm)
-        size = f"a scaled gradient of {certificate.gradient_norm:.1g}"
+        size = lazy_gettext(
+            "a scaled gradient of {gradient_norm:.1g}", gradient_norm=certificate.gradient_norm
+        )
         yield Notice(
             code="not-polished",
             severity="serious",
-            text=f"The fit stopped with {size if is_number else 'a gradient that is no number'}.",
-            remedy="Its parameters are not a minimum. Try a smaller law, another objective or "
-            "other starts, or fix a parameter that the rows hardly determine."
+            text=lazy_gettext(
+                "The fit stopped with {size}.",
+                size=size if is_number else lazy_gettext("a gradient that is no number"),
+            ),
+            remedy=lazy_gettext(
+                "Its parameters are not a minimum. Try a smaller law, another "
+                "objective or other starts, or fix a parameter that the rows hardly "
+                "determine."
+            )
             if is_number
-            else "Look for the power or the logarithm of zero, or of a negative number, in the "
-            "formula on these rows.",
+            else lazy_gettext(
+                "Look for the power or the logarithm of zero, or of a negative "
+                "number, in the formula on these rows."
+            ),
         )
     n_agreeing = round(certificate.share_at_optimum * certificate.n_starts)
     if certificate.n_starts > 0 and n_agreeing < FEWEST_AGREEING:
         yield Notice(
             code="optimum-unconfirmed",
             severity="warning",
-            text=f"Only {n_agreeing} of {certificate.n_starts} starts ended here, so a lower "
-            "optimum may have been missed.",
-            remedy="Start from values that you think plausible, fix a parameter, or fit a law with "
-            "fewer parameters.",
+            text=lazy_gettext(
+                "Only {n_agreeing} of {n_starts} starts ended here, so a lower "
+                "optimum may have been missed.",
+                n_agreeing=n_agreeing,
+                n_starts=certificate.n_starts,
+            ),
+            remedy=lazy_gettext(
+                "Start from values that you think plausible, fix a parameter, or fit "
+                "a law with fewer parameters."
+            ),
         )
     if certificate.condition_number > ILL_CONDITIONED:
         yield Notice(
             code="ill-conditioned",
             severity="warning",
-            text=f"The parameters are nearly interchangeable (condition number "
-            f"{certificate.condition_number:.1g}).",
-            remedy="Trust predictions within the data more than individual parameters.",
+            text=lazy_gettext(
+                "The parameters are nearly interchangeable (condition number "
+                "{condition_number:.1g}).",
+                condition_number=certificate.condition_number,
+            ),
+            remedy=lazy_gettext(
+                "Trust predictions within the data more than individual parameters."
+            ),
         )
 
 
@@ -215,8 +279,12 @@ def _about_parameters(fit: Fit) -> Iterator[Notice]:
         yield Notice(
             code="floor-not-identified",
             severity="warning",
-            text=f"The irreducible loss E is hardly determined: {low:.2f} to {high:.2f} at 90%.",
-            remedy="Do not extrapolate far; runs at larger scale would pin it down.",
+            text=lazy_gettext(
+                "The irreducible loss E is hardly determined: {low:.2f} to {high:.2f} at 90%.",
+                low=low,
+                high=high,
+            ),
+            remedy=lazy_gettext("Do not extrapolate far; runs at larger scale would pin it down."),
         )
 
 
@@ -234,15 +302,23 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
     typical = max(1.4826 * float(np.median(size)), _rounding(fit))
     is_outlier = size > OUTLIER_SIGMAS * typical
     if is_outlier.any() and fit.n_rows > 2 * len(fit.law.params):
-        worst = f"row {int(fit.row_index[np.argmax(size)])}"
+        worst = lazy_gettext("row {row_index}", row_index=int(fit.row_index[np.argmax(size)]))
         count = int(is_outlier.sum())
         yield Notice(
             code="outliers",
             severity="info",
-            text=f"{counted(count, 'row lies', 'rows lie')} more than {OUTLIER_SIGMAS:.0f} robust "
-            f"standard deviations off the curve{': ' if count == 1 else ', the furthest '}{worst}.",
-            remedy=f"Check {'it' if count == 1 else 'them'}, and see how the fit changes without "
-            f"{'it' if count == 1 else 'them'}.",
+            text=lazy_gettext(
+                "{rows} more than {outlier_sigmas:.0f} robust standard deviations "
+                "off the curve{words}{worst}.",
+                rows=lazy_ngettext("{n:,} row lies", "{n:,} rows lie", count),
+                outlier_sigmas=OUTLIER_SIGMAS,
+                words=": " if count == 1 else lazy_gettext(", the furthest "),
+                worst=worst,
+            ),
+            remedy=lazy_gettext(
+                "Check {value}, and see how the fit changes without {value}.",
+                value="it" if count == 1 else "them",
+            ),
             rows=tuple(int(row) for row in fit.row_index[is_outlier]),
         )
 

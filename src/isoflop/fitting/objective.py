@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
 from isoflop.fitting.sums import RowSums, layout
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.law import Derived
 
 Array: TypeAlias = NDArray[Any]
@@ -369,9 +370,9 @@ def make_problem(
     is_log = options.objective in LOG_OBJECTIVES
     if is_log and not np.all(target > 0):
         raise FitError(
-            "A log objective needs positive values to fit.",
-            detail=f"The smallest value is {float(np.min(target)):g}.",
-            hint="Use least squares on the value itself.",
+            _("A log objective needs positive values to fit."),
+            detail=_("The smallest value is {target:g}.", target=float(np.min(target))),
+            hint=_("Use least squares on the value itself."),
         )
     delta = {"huber_log": options.huber_delta, "huber": options.huber_delta}.get(
         options.objective, np.inf

@@ -17,6 +17,7 @@ from isoflop.fitting.comparable import unlike_families
 from isoflop.fitting.compare.held_out import scale_column
 from isoflop.fitting.extrapolation.extrapolate import N_DRAWS
 from isoflop.fitting.extrapolation.members import members, suitable_laws
+from isoflop.language import lazy_gettext
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names, of_families
@@ -72,14 +73,22 @@ class Merits:
     def doubts(self) -> tuple[str, ...]:
         """What the rows cannot bear, a sentence each."""
         said = {
-            "is_of_language_models": "the runs are far smaller than those that budgets buy",
-            "varies_apart": "size and data do not vary independently, so that these rows alone "
-            "determine no best size",
-            "shows_floor": "the loss does not level off within the data, so that its floor is a "
-            "guess",
-            "has_one_unit": "the losses are not known to be of one unit and one tokenizer",
-            "has_one_row_a_run": "several rows come from one run, so that their errors are "
-            "correlated",
+            "is_of_language_models": lazy_gettext(
+                "the runs are far smaller than those that budgets buy"
+            ),
+            "varies_apart": lazy_gettext(
+                "size and data do not vary independently, so that these rows alone "
+                "determine no best size"
+            ),
+            "shows_floor": lazy_gettext(
+                "the loss does not level off within the data, so that its floor is a guess"
+            ),
+            "has_one_unit": lazy_gettext(
+                "the losses are not known to be of one unit and one tokenizer"
+            ),
+            "has_one_row_a_run": lazy_gettext(
+                "several rows come from one run, so that their errors are correlated"
+            ),
         }
         return tuple(text for name, text in said.items() if not getattr(self, name))
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from isoflop.errors import FitError, UnitError
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.weights import WEIGHT_KINDS, WeightKind
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.restrict import ParamBounds, plain_bounds, read_bounds
 from isoflop.options import Form, Option, problems
 
@@ -16,20 +17,20 @@ Objective = Literal["huber_log", "least_squares_log", "least_squares", "huber", 
 LOG_OBJECTIVES = frozenset({"huber_log", "least_squares_log"})
 """Objectives on the logarithm of the loss."""
 OBJECTIVES: Mapping[str, str] = {
-    "huber_log": "Huber, log loss",
-    "least_squares_log": "Least squares, log loss",
-    "least_squares": "Least squares, loss",
-    "huber": "Huber, loss",
-    "asymmetric_mae": "Asymmetric absolute",
+    "huber_log": _("Huber, log loss"),
+    "least_squares_log": _("Least squares, log loss"),
+    "least_squares": _("Least squares, loss"),
+    "huber": _("Huber, loss"),
+    "asymmetric_mae": _("Asymmetric absolute"),
 }
 """Every objective, with its label."""
 
 Bootstrap = Literal["auto", "smooth", "rows", "clusters", "wild"]
 BOOTSTRAPS: dict[Bootstrap, str] = {
-    "smooth": "Bayesian bootstrap",
-    "rows": "row bootstrap",
-    "clusters": "cluster bootstrap",
-    "wild": "wild cluster bootstrap",
+    "smooth": _("Bayesian bootstrap"),
+    "rows": _("row bootstrap"),
+    "clusters": _("cluster bootstrap"),
+    "wild": _("wild cluster bootstrap"),
 }
 """Every way to resample, as a sentence names it."""
 
@@ -59,7 +60,7 @@ def _read_names(given: object) -> tuple[str, ...]:
         return tuple(sorted(filter(None, (name.strip() for name in given.split(",")))))
     if isinstance(given, Iterable):
         return tuple(sorted({name for item in given for name in _read_names(item)}))
-    raise UnitError(f"{given!r} is no list of names.")
+    raise UnitError(_("{given!r} is no list of names.", given=given))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,38 +109,43 @@ class FitOptions:
     objective: Annotated[
         Objective,
         Option(
-            label="Objective",
+            label=_("Objective"),
             term="objective",
-            help="What is minimised. Huber resists outliers; least squares on log loss does not; "
-            "asymmetric absolute residuals fit the floor of the points.",
+            help=_(
+                "What is minimised. Huber resists outliers; least squares on log "
+                "loss does not; asymmetric absolute residuals fit the floor of the "
+                "points."
+            ),
             choices=OBJECTIVES,
         ),
     ] = "huber_log"
     huber_delta: Annotated[
         float,
         Option(
-            label="Huber δ",
+            label=_("Huber δ"),
             term="huber_loss",
-            help="Residuals above δ count linearly, those below by their square.",
+            help=_("Residuals above δ count linearly, those below by their square."),
             gt=0.0,
         ),
     ] = 1e-3
     asymmetry: Annotated[
         float,
         Option(
-            label="Asymmetry",
+            label=_("Asymmetry"),
             term="asymmetric_mae",
-            help="How many times as much a point below the curve weighs as one above, under the "
-            "asymmetric objective.",
+            help=_(
+                "How many times as much a point below the curve weighs as one above, "
+                "under the asymmetric objective."
+            ),
             gt=0.0,
         ),
     ] = 10.0
     n_bootstrap: Annotated[
         int,
         Option(
-            label="Bootstrap resamples",
+            label=_("Bootstrap resamples"),
             term="bootstrap",
-            help="Number of refits that the bands rest on; 0 for none.",
+            help=_("Number of refits that the bands rest on; 0 for none."),
             flag="bootstrap",
             ge=0,
             le=MAX_DRAWS,
@@ -148,61 +154,72 @@ class FitOptions:
     bootstrap: Annotated[
         Bootstrap,
         Option(
-            label="Resample",
+            label=_("Resample"),
             term="cluster_bootstrap",
-            help="Automatic: cluster, of whole runs, where several rows come from one run, else "
-            "Bayesian: rows with smooth random weights. Row: drawn with replacement, as papers do. "
-            "Wild: every row stays, and the residuals of each run change size and sign (for least "
-            "squares).",
+            help=_(
+                "Automatic: cluster, of whole runs, where several rows come from one "
+                "run, else Bayesian: rows with smooth random weights. Row: drawn "
+                "with replacement, as papers do. Wild: every row stays, and the "
+                "residuals of each run change size and sign (for least squares)."
+            ),
             flag="resample",
             choices={
-                "auto": "Automatic",
+                "auto": _("Automatic"),
                 **{key: name[0].upper() + name[1:] for key, name in BOOTSTRAPS.items()},
             },
         ),
     ] = "smooth"
-    seed: Annotated[int, Option(label="Seed", help="Another seed draws other resamples.", ge=0)] = 0
+    seed: Annotated[
+        int, Option(label=_("Seed"), help=_("Another seed draws other resamples."), ge=0)
+    ] = 0
     params: Annotated[
         tuple[ParamBounds, ...],
         Option(
-            label="Parameters",
+            label=_("Parameters"),
             term="bound",
-            help="Fix a parameter of the law at a number, alpha=0.34, or keep it between two ends, "
-            "E=1.5:2.0, either of which may be left out.",
+            help=_(
+                "Fix a parameter of the law at a number, alpha=0.34, or keep it "
+                "between two ends, E=1.5:2.0, either of which may be left out."
+            ),
             flag="param",
             form=Form(
                 read=read_bounds,
                 plain=plain_bounds,
                 metavar="NAME=VALUE",
-                values="name and number, or name and two ends",
+                values=_("name and number, or name and two ends"),
             ),
         ),
     ] = ()
     positive: Annotated[
         tuple[str, ...],
         Option(
-            label="Positive",
-            help="Parameters of a typed law that are positive, and searched by their logarithm.",
+            label=_("Positive"),
+            help=_("Parameters of a typed law that are positive, and searched by their logarithm."),
             form=Form(
-                read=_read_names, plain=tuple, metavar="NAME,NAME", values="names of parameters"
+                read=_read_names, plain=tuple, metavar="NAME,NAME", values=_("names of parameters")
             ),
         ),
     ] = ()
     weights: Annotated[
         str | None,
         Option(
-            label="Weights",
+            label=_("Weights"),
             term="weight",
-            help="Column that says how much each row counts, such as loss_std; none counts all "
-            "alike.",
+            help=_(
+                "Column that says how much each row counts, such as loss_std; none "
+                "counts all alike."
+            ),
         ),
     ] = None
     weight_kind: Annotated[
         WeightKind,
         Option(
-            label="Weights given as",
-            help="Whether that column holds weights, or standard errors of the loss, a row of "
-            "which counts by 1 / se². Its name says which, unless this does.",
+            label=_("Weights given as"),
+            help=_(
+                "Whether that column holds weights, or standard errors of the loss, "
+                "a row of which counts by 1 / se². Its name says which, unless this "
+                "does."
+            ),
             choices=WEIGHT_KINDS,
         ),
     ] = "auto"
@@ -212,9 +229,9 @@ class FitOptions:
             object.__setattr__(self, "params", read_bounds(self.params))
             object.__setattr__(self, "positive", _read_names(self.positive))
         except UnitError as problem:
-            raise FitError("These fit options cannot be used.", detail=problem.summary) from None
+            raise FitError(_("These fit options cannot be used."), detail=problem.summary) from None
         if wrong := problems(self):
-            raise FitError("These fit options cannot be used.", detail="\n".join(wrong))
+            raise FitError(_("These fit options cannot be used."), detail="\n".join(wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,22 +257,24 @@ class PredictOptions:
     kind: Annotated[
         BandKind,
         Option(
-            label="Band",
+            label=_("Band"),
             term="prediction_band",
-            help="Of the mean of such runs, or of one new run, its own scatter included.",
-            choices={"confidence": "Mean of such runs", "prediction": "One new run"},
+            help=_("Of the mean of such runs, or of one new run, its own scatter included."),
+            choices={"confidence": _("Mean of such runs"), "prediction": _("One new run")},
         ),
     ] = "confidence"
     is_simultaneous: Annotated[
         bool,
         Option(
-            label="Simultaneous",
-            help="Let the level be that of all points together (simultaneous, sup-t), which is "
-            "wider, instead of each alone; needs resamples.",
+            label=_("Simultaneous"),
+            help=_(
+                "Let the level be that of all points together (simultaneous, sup-t), "
+                "which is wider, instead of each alone; needs resamples."
+            ),
             flag="simultaneous",
         ),
     ] = False
 
     def __post_init__(self) -> None:
         if wrong := problems(self):
-            raise FitError("This band cannot be made.", detail="\n".join(wrong))
+            raise FitError(_("This band cannot be made."), detail="\n".join(wrong))

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError, UnitError
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.law import Input, Law
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.units import parse_number, parse_quantity
@@ -49,7 +50,7 @@ def points_of(
     elif inputs is not None:
         given = {str(name): value for name, value in inputs.items()}
     if twice := set(given) & set(named):
-        raise TableError(f"{_list(sorted(twice))} is given twice.")
+        raise TableError(_("{twice} is given twice.", twice=_list(sorted(twice))))
     values = {item.symbol: _value(law, item, given | dict(named)) for item in law.inputs}
     _refuse_unknown(law, given | dict(named))
     return spread(values)
@@ -68,9 +69,9 @@ def spread(values: Mapping[str, Array]) -> dict[str, Array]:
     except ValueError:
         sizes = ", ".join(f"{symbol}: {len(value)}" for symbol, value in values.items())
         raise TableError(
-            "The inputs have different numbers of values.",
+            _("The inputs have different numbers of values."),
             detail=sizes,
-            hint="Give one value for all points, or one for each.",
+            hint=_("Give one value for all points, or one for each."),
         ) from None
     return dict(zip(values, (np.ascontiguousarray(value) for value in shared), strict=True))
 
@@ -79,7 +80,13 @@ def _value(law: Law, item: Input, given: Mapping[str, Any]) -> Array:
     """Return the values of one input, found by its symbol or its column."""
     names = [name for name in dict.fromkeys((item.symbol, item.column)) if name in given]
     if len(names) > 1:
-        raise TableError(f"{' and '.join(names)} are the same input of {law.label}: give one.")
+        raise TableError(
+            _(
+                "{names} are the same input of {label}: give one.",
+                names=" and ".join(names),
+                label=law.label,
+            )
+        )
     if not names:
         raise _incomplete(law, given)
     return read_input(item, given[names[0]])
@@ -99,7 +106,13 @@ def read_input(item: Input, values: Any) -> Array:
         values = values.tolist()
     shape = np.shape(values)
     if len(shape) > 1:
-        raise TableError(f"{item.symbol} is an array of {len(shape)} dimensions; give one.")
+        raise TableError(
+            _(
+                "{symbol} is an array of {shape} dimensions; give one.",
+                symbol=item.symbol,
+                shape=len(shape),
+            )
+        )
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
         return np.atleast_1d(values.astype(np.float64))
     return np.array([_number(item, cell) for cell in (values if shape else [values])])
@@ -116,8 +129,8 @@ def _number(item: Input, cell: Any) -> float:
         return float(cell)
     except (TypeError, ValueError):
         raise UnitError(
-            f"{cell!r} is no value of {item.symbol}.",
-            hint='Give a number, or a quantity as text, such as "7B".',
+            _("{cell!r} is no value of {symbol}.", cell=cell, symbol=item.symbol),
+            hint=_('Give a number, or a quantity as text, such as "7B".'),
         ) from None
 
 
@@ -129,9 +142,13 @@ def _refuse_unknown(law: Law, given: Iterable[str]) -> None:
 
 def _incomplete(law: Law, given: Iterable[str]) -> TableError:
     return TableError(
-        f"{law.label} takes a value of {' and '.join(law.symbols)} for each run.",
-        detail=f"Given: {_list(list(given)) or 'nothing'}.",
-        hint=f"Give {', '.join(f'{symbol}=...' for symbol in law.symbols)}.",
+        _(
+            "{label} takes a value of {symbols} for each run.",
+            label=law.label,
+            symbols=" and ".join(law.symbols),
+        ),
+        detail=_("Given: {given}.", given=_list(list(given)) or "nothing"),
+        hint=_("Give {symbols}.", symbols=", ".join(f"{symbol}=..." for symbol in law.symbols)),
     )
 
 

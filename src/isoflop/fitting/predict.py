@@ -13,6 +13,7 @@ from isoflop.fitting.bands import Band, BandKind
 from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.objective import Array
 from isoflop.fitting.quantiles import t_quantile
+from isoflop.language import lazy_gettext as _
 
 if TYPE_CHECKING:
     from isoflop.fitting.options import PredictOptions
@@ -75,7 +76,9 @@ def band(
     Society B 50.
     """
     if not 0 < level < 1:
-        raise FitError(f"The level of a band must lie between 0 and 1, not {level:g}.")
+        raise FitError(
+            _("The level of a band must lie between 0 and 1, not {level:g}.", level=level)
+        )
     centre = predict(fit, inputs)
     points = {
         s: np.broadcast_to(np.asarray(inputs[s], float), centre.shape) for s in fit.law.symbols
@@ -87,7 +90,7 @@ def band(
     elif fit.covariance is not None:
         lower, upper = _from_covariance(fit, points, centre, level, kind)
     else:
-        raise FitError("No band is available.", detail=fit.covariance_reason)
+        raise FitError(_("No band is available."), detail=fit.covariance_reason)
     outside = [
         (points[symbol] < low * (1 - 1e-9)) | (points[symbol] > high * (1 + 1e-9))
         for symbol, (low, high) in fit.input_ranges.items()
@@ -160,8 +163,8 @@ def _simultaneous(
     """
     if fit.draws is None or kind != "confidence":
         raise FitError(
-            "A simultaneous band needs bootstrap draws and is of the mean curve.",
-            hint="Turn on the bootstrap and choose the confidence band.",
+            _("A simultaneous band needs bootstrap draws and is of the mean curve."),
+            hint=_("Turn on the bootstrap and choose the confidence band."),
         )
     off = np.log(fit.law.loss(fit.draws, points) / centre)
     spread = off.std(axis=0)
@@ -176,8 +179,8 @@ def _residual_noise(fit: Fit, n_draws: int) -> Array:
     freedom = fit.n_rows - len(fit.law.params)
     if freedom <= 0:
         raise FitError(
-            "No prediction band is available.",
-            detail="As many parameters as rows leave no residuals to judge a new run by.",
+            _("No prediction band is available."),
+            detail=_("As many parameters as rows leave no residuals to judge a new run by."),
         )
     random = np.random.default_rng(fit.options.seed + 1)
     widened = fit.standardised_residuals * np.sqrt(fit.n_rows / freedom)

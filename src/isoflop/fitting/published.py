@@ -7,6 +7,7 @@ import numpy as np
 from isoflop.errors import TooFewRows
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Certificate, Fit
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import PublishedFit
 from isoflop.notices import Notice
 from isoflop.tables import LossTable
@@ -55,8 +56,12 @@ def evaluate_published(published: PublishedFit, table: LossTable) -> Fit:
     usable = np.isfinite(values).all(axis=0) & (values[-1] > 0)
     if not usable.any():
         raise TooFewRows(
-            f"No row has all that {published.label} needs.",
-            detail=f"Needed: {', '.join(columns)} and {law.response}.",
+            _("No row has all that {label} needs.", label=published.label),
+            detail=_(
+                "Needed: {columns} and {response}.",
+                columns=", ".join(columns),
+                response=law.response,
+            ),
         )
     *inputs, observed = values[:, usable]
     predicted = law.loss(published.theta, dict(zip(law.symbols, inputs, strict=True)))
@@ -69,7 +74,7 @@ def evaluate_published(published: PublishedFit, table: LossTable) -> Fit:
         values=published.values,
         draws=None,
         covariance=None,
-        covariance_reason="These parameters are a paper's, given without their covariance.",
+        covariance_reason=_("These parameters are a paper's, given without their covariance."),
         objective_value=float(0.5 * np.sum(residuals**2)),
         residual_std=float(np.sqrt(np.mean(residuals**2))),
         residuals=residuals,
@@ -90,10 +95,18 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
         Notice(
             code="fitted-elsewhere",
             severity="info",
-            text=f"{published.label} was fitted to {published.data}, not to these rows; their "
-            f"median loss lies {abs(offset):.1%} {'above' if offset > 0 else 'below'} it.",
-            remedy="Text and tokenizer shift losses: compare slopes rather than values, or fit "
-            "the law to these rows.",
+            text=_(
+                "{label} was fitted to {data}, not to these rows; their median loss "
+                "lies {offset:.1%} {value} it.",
+                label=published.label,
+                data=published.data,
+                offset=abs(offset),
+                value="above" if offset > 0 else "below",
+            ),
+            remedy=_(
+                "Text and tokenizer shift losses: compare slopes rather than values, "
+                "or fit the law to these rows."
+            ),
         )
     ]
     if published.loss_unit != table.loss_unit:
@@ -101,9 +114,12 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             Notice(
                 code="units-differ",
                 severity="serious",
-                text=f"The published loss is in {published.loss_unit}, that of the rows in "
-                f"{table.loss_unit}.",
-                remedy="Convert one of them before you compare.",
+                text=_(
+                    "The published loss is in {loss_unit}, that of the rows in {loss_unit2}.",
+                    loss_unit=published.loss_unit,
+                    loss_unit2=table.loss_unit,
+                ),
+                remedy=_("Convert one of them before you compare."),
             )
         )
     if "unknown" not in {published.param_convention, table.param_convention} and (
@@ -113,9 +129,13 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             Notice(
                 code="conventions-differ",
                 severity="warning",
-                text=f"The published N counts {published.param_convention} parameters, that of "
-                f"the rows {table.param_convention} ones.",
-                remedy="The curve is shifted along N, most of all at small sizes.",
+                text=_(
+                    "The published N counts {param_convention} parameters, that of the "
+                    "rows {param_convention2} ones.",
+                    param_convention=published.param_convention,
+                    param_convention2=table.param_convention,
+                ),
+                remedy=_("The curve is shifted along N, most of all at small sizes."),
             )
         )
     if not published.is_verified:
@@ -123,8 +143,8 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             Notice(
                 code="unverified",
                 severity="warning",
-                text="These parameters have not been checked against their source.",
-                remedy="Look them up before you rely on them.",
+                text=_("These parameters have not been checked against their source."),
+                remedy=_("Look them up before you rely on them."),
             )
         )
     return tuple(notices)

@@ -19,6 +19,7 @@ from isoflop.fitting.points import points_of
 from isoflop.fitting.predict import band, predict
 from isoflop.fitting.summary import fit_html, fit_text, params_frame, uncertainty
 from isoflop.identity import NOT_IDENTITY, Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Law, derive
 from isoflop.notices import Notice, Severity, require_none
@@ -61,19 +62,26 @@ class BindingBound:
 
     def __str__(self) -> str:
         """Say in a sentence what the bound does."""
-        said = (
-            f"{self.name} stops at its {'upper' if self.is_upper else 'lower'} end {self.end:g}: "
-            f"{self.step:.2g} beyond it the objective would be {self.fall:.1%} lower, to first "
-            "order"
+        said = _(
+            "{name} stops at its {is_upper} end {end:g}: {step:.2g} beyond it "
+            "the objective would be {fall:.1%} lower, to first order",
+            name=self.name,
+            is_upper="upper" if self.is_upper else "lower",
+            end=self.end,
+            step=self.step,
+            fall=self.fall,
         )
         if self.value_without is None or self.objective_ratio is None:
-            return f"{said}; without that end the law has no finite fit."
+            return _("{said}; without that end the law has no finite fit.", said=said)
         ratio = self.objective_ratio
-        better = f"{1 - 1 / ratio:.1%}" if ratio < 2 else f"{ratio:.3g} times"
-        better = "over a million times" if ratio > 1e6 else better
-        return (
-            f"{said}; without that end it would be {self.value_without:.4g}, and the objective "
-            f"{better} lower."
+        better = f"{1 - 1 / ratio:.1%}" if ratio < 2 else _("{ratio:.3g} times", ratio=ratio)
+        better = _("over a million times") if ratio > 1e6 else better
+        return _(
+            "{said}; without that end it would be {value_without:.4g}, and the "
+            "objective {better} lower.",
+            said=said,
+            value_without=self.value_without,
+            better=better,
         )
 
 
@@ -308,7 +316,11 @@ class Fit(Keyed):
         NoticeError
             Listing them.
         """
-        require_none(self.notices, severity, f"The fit of {self.law.label} to {self.table_id}")
+        require_none(
+            self.notices,
+            severity,
+            _("The fit of {label} to {table_id}", label=self.law.label, table_id=self.table_id),
+        )
 
     def to_json(self, *, derived: Mapping[str, Any] | None = None) -> str:
         """Return the fit as JSON that `from_json` reads; the rows stay behind.
@@ -368,27 +380,41 @@ def _checked(fit: Fit) -> Fit:
     faults = []
     try:
         if set(parse(fit.law.formula).names) != set(names) | set(fit.law.symbols):
-            faults.append("law: the formula's names are not its inputs and parameters")
+            faults.append(_("law: the formula's names are not its inputs and parameters"))
         else:
             derive(fit.law.formula, fit.law.symbols, names)  # what a prediction needs
     except IsoflopError as error:
-        faults.append(f"law.formula: {error.summary}")
+        faults.append(_("law.formula: {summary}", summary=error.summary))
     if tuple(fit.values) != (*names, *dict(fit.law.fixed)):
-        faults.append(f"values: they must be of {', '.join(names)}, in that order")
+        faults.append(_("values: they must be of {names}, in that order", names=", ".join(names)))
     if fit.weights is not None and fit.weights.shape != (fit.n_rows,):
-        faults.append(f"weights: they must be of {fit.n_rows} rows")
+        faults.append(_("weights: they must be of {n_rows} rows", n_rows=fit.n_rows))
     if fit.draws is not None and (fit.draws.ndim != 2 or fit.draws.shape[1] != n_params):
-        faults.append(f"draws: {fit.draws.shape}, with {n_params} parameters")
+        faults.append(
+            _(
+                "draws: {shape}, with {n_params} parameters",
+                shape=fit.draws.shape,
+                n_params=n_params,
+            )
+        )
     if fit.covariance is not None and fit.covariance.shape != (n_params, n_params):
-        faults.append(f"covariance: {fit.covariance.shape}, with {n_params} parameters")
+        faults.append(
+            _(
+                "covariance: {shape}, with {n_params} parameters",
+                shape=fit.covariance.shape,
+                n_params=n_params,
+            )
+        )
     if not fit.residuals.shape == fit.row_index.shape == (fit.n_rows,):
-        faults.append(f"residuals and row_index: they must be of {fit.n_rows} rows")
+        faults.append(
+            _("residuals and row_index: they must be of {n_rows} rows", n_rows=fit.n_rows)
+        )
     if not set(fit.input_ranges) <= set(fit.law.symbols):
-        faults.append("input_ranges: an input that the law does not have")
+        faults.append(_("input_ranges: an input that the law does not have"))
     if faults:
         raise DocumentError(
-            "This saved fit does not hold together.",
+            _("This saved fit does not hold together."),
             detail="\n".join(faults)[:1000],
-            hint="Give the file as Isoflop saved it.",
+            hint=_("Give the file as Isoflop saved it."),
         )
     return fit

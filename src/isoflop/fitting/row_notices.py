@@ -10,11 +10,12 @@ import pandas as pd
 
 from isoflop.fitting.comparable import pooled_notice
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.notices import Notice
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.quality import repeated_rows
 from isoflop.tables.schema import LossTable
-from isoflop.units import counted
 
 FEWEST_OF_FAMILY = 4
 """Rows of a family that its median is taken from."""
@@ -65,13 +66,21 @@ def _about_repeats(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
     narrow = ""
     if freedom > 0:
         share = math.sqrt(freedom / (len(frame) - n_params))
-        narrow = f": standard errors come out at {share:.0%} of those of the rows without them"
+        narrow = _(
+            ": standard errors come out at {share:.0%} of those of the rows without them",
+            share=share,
+        )
     yield Notice(
         code="repeated-rows",
         severity="warning",
-        text=f"{counted(n_repeats, 'row repeats', 'rows repeat')} an earlier row in everything but "
-        f"the run's name, and {'counts' if n_repeats == 1 else 'count'} as new evidence{narrow}.",
-        remedy="Exclude the repetitions.",
+        text=_(
+            "{rows} an earlier row in everything but the run's name, and {value} "
+            "as new evidence{narrow}.",
+            rows=n_("{n:,} row repeats", "{n:,} rows repeat", n_repeats),
+            value="counts" if n_repeats == 1 else "count",
+            narrow=narrow,
+        ),
+        remedy=_("Exclude the repetitions."),
         rows=tuple(int(row) for row in frame.index[repeated_rows(frame)]),
     )
 
@@ -82,12 +91,21 @@ def _about_one_loss(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
     if most < max(FEWEST_SAME, SAME_SHARE * len(frame)):
         return
     is_all = most == len(frame)
-    which = f"All {most} rows" if is_all else f"{most} of {len(frame)} rows"
+    which = (
+        _("All {most} rows", most=most)
+        if is_all
+        else _("{most} of {frame} rows", most=most, frame=len(frame))
+    )
     yield Notice(
         code="identical-losses",
         severity="serious",
-        text=f"{which} have the same {fit.law.response}, {float(counts.index[0]):.6g}.",
-        remedy="Check the column: it may be rounded, a copy of one value, or a target.",
+        text=_(
+            "{which} have the same {response}, {index:.6g}.",
+            which=which,
+            response=fit.law.response,
+            index=float(counts.index[0]),
+        ),
+        remedy=_("Check the column: it may be rounded, a copy of one value, or a target."),
     )
 
 
@@ -106,11 +124,17 @@ def _about_units(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
             yield Notice(
                 code="mixed-units",
                 severity="serious",
-                text=f"The losses of {name} lie {abs(math.expm1(offset)):.0%} "
-                f"{'above' if offset > 0 else 'below'} those of the other families, more than "
-                "scatter explains.",
-                remedy="Check that all have one unit (a nat is 1.44 bits) and one tokenizer; "
-                "otherwise fit the families separately.",
+                text=_(
+                    "The losses of {name} lie {offset:.0%} {value} those of the other "
+                    "families, more than scatter explains.",
+                    name=name,
+                    offset=abs(math.expm1(offset)),
+                    value="above" if offset > 0 else "below",
+                ),
+                remedy=_(
+                    "Check that all have one unit (a nat is 1.44 bits) and one "
+                    "tokenizer; otherwise fit the families separately."
+                ),
             )
             return
 
@@ -147,10 +171,15 @@ def _about_codings(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
     yield Notice(
         code="two-codings",
         severity="serious",
-        text=f"The losses of {len(above)} rows lie a factor {math.exp(apart):.3g} above those of "
-        f"the other {len(below)}, with nothing between, as "
-        f"{'bits lie above nats' if is_bits else 'perplexities lie above losses'}.",
-        remedy="Bring all to one unit, or leave one of the two groups out.",
+        text=_(
+            "The losses of {above} rows lie a factor {apart:.3g} above those of "
+            "the other {below}, with nothing between, as {words}.",
+            above=len(above),
+            apart=math.exp(apart),
+            below=len(below),
+            words=_("bits lie above nats") if is_bits else _("perplexities lie above losses"),
+        ),
+        remedy=_("Bring all to one unit, or leave one of the two groups out."),
     )
 
 
@@ -171,7 +200,13 @@ def _about_counts(frame: pd.DataFrame) -> Iterator[Notice]:
         yield Notice(
             code="mixed-conventions",
             severity="warning",
-            text=f"Compute is {medians[low]:.3g} times 6 N D in {low} and {medians[high]:.3g} "
-            f"times in {high}: parameters or FLOP are not counted the same way.",
-            remedy="Count parameters the same way in all families, or fit them separately.",
+            text=_(
+                "Compute is {medians:.3g} times 6 N D in {low} and {medians2:.3g} "
+                "times in {high}: parameters or FLOP are not counted the same way.",
+                medians=medians[low],
+                low=low,
+                medians2=medians[high],
+                high=high,
+            ),
+            remedy=_("Count parameters the same way in all families, or fit them separately."),
         )

@@ -11,9 +11,9 @@ from isoflop.fitting.bootstrap import FEWEST_CLUSTERS
 from isoflop.fitting.objective import Array, Problem, make_problem
 from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
 from isoflop.fitting.weights import column_weights, scaled, weight_kind
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.laws.law import Law
 from isoflop.tables.schema import LossTable
-from isoflop.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +67,21 @@ def usable_rows(law: Law, table: LossTable, options: FitOptions | None = None) -
     n_rows, n_params = int(is_usable.sum()), len(law.params)
     if n_rows < n_params:
         raise TooFewRows(
-            f"{law.label} has {n_params} parameters, but the table has "
-            f"{counted(n_rows, 'usable row')}.",
-            detail=f"Rows need a value in {', '.join([i.column for i in law.inputs])} and "
-            f"{law.response}.",
-            hint=f"Add at least {counted(n_params - n_rows, 'row')} or choose a law with fewer "
-            "parameters.",
+            lazy_gettext(
+                "{label} has {n_params} parameters, but the table has {usable}.",
+                label=law.label,
+                n_params=n_params,
+                usable=lazy_ngettext("{n:,} usable row", "{n:,} usable rows", n_rows),
+            ),
+            detail=lazy_gettext(
+                "Rows need a value in {inputs} and {response}.",
+                inputs=", ".join([i.column for i in law.inputs]),
+                response=law.response,
+            ),
+            hint=lazy_gettext(
+                "Add at least {rows} or choose a law with fewer parameters.",
+                rows=lazy_ngettext("{n:,} row", "{n:,} rows", n_params - n_rows),
+            ),
         )
     clusters = np.arange(len(frame))
     if "run_id" in frame:

@@ -18,6 +18,7 @@ from isoflop.fitting.seeds import (
     thin,
 )
 from isoflop.fitting.solve import Coordinates, Projector, Solution, anneal, descend, minimise
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.law import Law
 
 N_SEEDS = 16
@@ -72,9 +73,9 @@ def search(
         solution = _search_again(law, problem, coordinates, solution)
     if solution is None or not np.isfinite(solution.value).any():
         raise NonFinite(
-            f"The law {law.label} has no finite value on these rows.",
-            detail=f"Tried {len(surface.points)} parameter vectors.",
-            hint="Check the formula for logarithms or powers of negative numbers on this table.",
+            _("The law {label} has no finite value on these rows.", label=law.label),
+            detail=_("Tried {points} parameter vectors.", points=len(surface.points)),
+            hint=_("Check the formula for logarithms or powers of negative numbers on this table."),
         )
     return solution, surface
 

@@ -10,14 +10,14 @@ import pandas as pd
 from isoflop.errors import FitError
 from isoflop.fitting.intervals import parameter_interval
 from isoflop.fitting.options import BOOTSTRAPS
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.tables.catalog import title_of
 from isoflop.text import aligned, as_html, with_notices
-from isoflop.units import counted
 
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit
 
-FIXED = "Fixed at this value."
+FIXED = lazy_gettext("Fixed at this value.")
 
 LEVEL = 0.9
 """Coverage of the intervals in a summary."""
@@ -35,7 +35,11 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
         If the level does not lie between 0 and 1.
     """
     if not 0 < level < 1:
-        raise FitError(f"The level of an interval must lie between 0 and 1, not {level:g}.")
+        raise FitError(
+            lazy_gettext(
+                "The level of an interval must lie between 0 and 1, not {level:g}.", level=level
+            )
+        )
     theta = fit.theta
     error, lower, upper = parameter_interval(fit, level)
     fixed = dict(fit.law.fixed)
@@ -56,10 +60,16 @@ def params_frame(fit: Fit, level: float = LEVEL) -> pd.DataFrame:
 def uncertainty(fit: Fit) -> str:
     """Say what standard errors and intervals rest on, or why there are none."""
     if fit.draws is not None:
-        return f"From {len(fit.draws):,} resamples ({BOOTSTRAPS[fit.options.bootstrap]})."
+        return lazy_gettext(
+            "From {draws:,} resamples ({bootstraps}).",
+            draws=len(fit.draws),
+            bootstraps=BOOTSTRAPS[fit.options.bootstrap],
+        )
     if fit.covariance is not None:
-        return "From the covariance of the residuals, without resampling."
-    return f"No uncertainty: {fit.covariance_reason}"
+        return lazy_gettext("From the covariance of the residuals, without resampling.")
+    return lazy_gettext(
+        "No uncertainty: {covariance_reason}", covariance_reason=fit.covariance_reason
+    )
 
 
 def fit_text(fit: Fit, *, notices: bool) -> str:
@@ -73,7 +83,8 @@ def fit_text(fit: Fit, *, notices: bool) -> str:
             _finite(error, ".3g"),
             "fixed"
             if name in dict(fit.law.fixed)
-            else _finite(lower, ".4g") and f"{lower:.4g} to {upper:.4g}",
+            else _finite(lower, ".4g")
+            and lazy_gettext("{lower:.4g} to {upper:.4g}", lower=lower, upper=upper),
         )
         for name, (value, error, lower, upper) in zip(found.index, numbers, strict=True)
     ]
@@ -81,7 +92,15 @@ def fit_text(fit: Fit, *, notices: bool) -> str:
         _title(fit),
         _rows(fit),
         "",
-        aligned(parameters, ("parameter", "value", "std. error", f"{LEVEL:.0%} interval")),
+        aligned(
+            parameters,
+            (
+                "parameter",
+                "value",
+                lazy_gettext("std. error"),
+                lazy_gettext("{level:.0%} interval", level=LEVEL),
+            ),
+        ),
         "",
         uncertainty(fit),
         _proof(fit),
@@ -106,25 +125,34 @@ def _title(fit: Fit) -> str:
 
 
 def _rows(fit: Fit) -> str:
-    rows = f"{counted(fit.n_rows, 'row')} of {title_of(fit.table_id)}"
-    said = f"{rows}, objective {fit.options.objective}"
+    rows = lazy_gettext(
+        "{rows} of {table_id}",
+        rows=lazy_ngettext("{n:,} row", "{n:,} rows", fit.n_rows),
+        table_id=title_of(fit.table_id),
+    )
+    said = lazy_gettext("{rows}, objective {objective}", rows=rows, objective=fit.options.objective)
     column = fit.options.weights
     if not column:
         return said
     if fit.options.weight_kind == "standard_error":
-        return f"{said}, weighted by {column} as standard errors"
-    return f"{said}, weighted by {column}"
+        return lazy_gettext(
+            "{said}, weighted by {column} as standard errors", said=said, column=column
+        )
+    return lazy_gettext("{said}, weighted by {column}", said=said, column=column)
 
 
 def _proof(fit: Fit) -> str:
     """Say how sure it is that this is the global optimum."""
     certificate = fit.certificate
     if not certificate.n_starts:
-        return "Published parameters: nothing was searched for here."
-    return (
-        f"Objective {fit.objective_value:.10g}; {certificate.share_at_optimum:.0%} of "
-        f"{certificate.n_starts} starts reached it, "
-        f"{counted(certificate.n_minima, 'minimum', 'minima')} found."
+        return lazy_gettext("Published parameters: nothing was searched for here.")
+    return lazy_gettext(
+        "Objective {objective_value:.10g}; {share_at_optimum:.0%} of "
+        "{n_starts} starts reached it, {minima} found.",
+        objective_value=fit.objective_value,
+        share_at_optimum=certificate.share_at_optimum,
+        n_starts=certificate.n_starts,
+        minima=lazy_ngettext("{n:,} minimum", "{n:,} minima", certificate.n_minima),
     )
 
 

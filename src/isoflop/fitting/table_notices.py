@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.notices import Notice
 from isoflop.tables.annealed import annealed_rows
 from isoflop.tables.quality import quality_report
 from isoflop.tables.schema import LossTable
 from isoflop.tables.shapes import THINNED
-from isoflop.units import counted
 
 
 def table_notices(fit: Fit, table: LossTable) -> tuple[Notice, ...]:
@@ -36,13 +37,24 @@ def _about_thinning(table: LossTable) -> Iterator[Notice]:
     how = table.provenance.derived_columns.get(THINNED)
     if how is not None:
         n_rows = len(table.included())
-        whole = f" of {table.reading.n_rows:,} in the file" if table.reading is not None else ""
+        whole = (
+            _(" of {n_rows:,} in the file", n_rows=table.reading.n_rows)
+            if table.reading is not None
+            else ""
+        )
         yield Notice(
             code="rows-thinned",
             severity="info",
-            text=f"{counted(n_rows, 'row')}{whole} are fitted and resampled: {how}.",
-            remedy="In Python, prepare(table, preparation, max_rows=None) keeps them all, for a fit"
-            " that takes as many times longer.",
+            text=_(
+                "{rows}{whole} are fitted and resampled: {how}.",
+                rows=n_("{n:,} row", "{n:,} rows", n_rows),
+                whole=whole,
+                how=how,
+            ),
+            remedy=_(
+                "In Python, prepare(table, preparation, max_rows=None) keeps them "
+                "all, for a fit that takes as many times longer."
+            ),
         )
 
 
@@ -55,8 +67,13 @@ def _about_checkpoints(frame: pd.DataFrame) -> Iterator[Notice]:
         yield Notice(
             code="checkpoints-not-annealed",
             severity="warning",
-            text=f"{counted(int(sizes.sum()), 'row')} are checkpoints of "
-            f"{counted(len(sizes), 'run')}: before the learning rate has decayed, the loss is "
-            "higher than that of a run that ends there.",
-            remedy="Keep the last row of each run, or use runs whose schedule ends at each point.",
+            text=_(
+                "{rows} are checkpoints of {runs}: before the learning rate has "
+                "decayed, the loss is higher than that of a run that ends there.",
+                rows=n_("{n:,} row", "{n:,} rows", int(sizes.sum())),
+                runs=n_("{n:,} run", "{n:,} runs", len(sizes)),
+            ),
+            remedy=_(
+                "Keep the last row of each run, or use runs whose schedule ends at each point."
+            ),
         )

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.schema import LossTable
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ Array = NDArray[np.float64]
 
 WeightKind = Literal["auto", "weight", "standard_error"]
 WEIGHT_KINDS: Mapping[WeightKind, str] = {
-    "auto": "By the column's name",
-    "weight": "Weight",
-    "standard_error": "Standard error (1 / se²)",
+    "auto": _("By the column's name"),
+    "weight": _("Weight"),
+    "standard_error": _("Standard error (1 / se²)"),
 }
 
 GIVEN = "row_weight"
@@ -76,10 +77,16 @@ def column_weights(table: LossTable, options: FitOptions, *, is_log: bool) -> Ar
     if wrong.any() or np.isinf(values).any():
         row = table.included().index[int(np.argmax(wrong | np.isinf(values)))]
         raise FitError(
-            f"{options.weights} cannot weigh the rows.",
-            detail=f"Row {row} has {table.included()[options.weights][row]:g}.",
-            hint="A standard error is above zero, and a weight is not below it; leave the row out, "
-            "or say which of the two the column holds.",
+            _("{weights} cannot weigh the rows.", weights=options.weights),
+            detail=_(
+                "Row {row} has {included:g}.",
+                row=row,
+                included=table.included()[options.weights][row],
+            ),
+            hint=_(
+                "A standard error is above zero, and a weight is not below it; leave "
+                "the row out, or say which of the two the column holds."
+            ),
         )
     if not is_error:
         return values
@@ -99,7 +106,7 @@ def _of_mean(table: LossTable, column: str) -> Array | float:
 def scaled(weights: Array, options: FitOptions) -> Array:
     """Return weights of the fitted rows as the objective takes them."""
     if not (weights > 0).any():
-        raise FitError(f"No row has a weight above zero in {options.weights}.")
+        raise FitError(_("No row has a weight above zero in {weights}.", weights=options.weights))
     if weight_kind(options) == "standard_error":
         return np.asarray(weights / weights.mean())
     return weights
@@ -128,12 +135,16 @@ def with_weights(table: LossTable, weights: Sequence[float] | Array | pd.Series)
         rows = next((f for f in (frame, included) if values.shape == (len(f),)), None)
         if rows is None:
             raise FitError(
-                f"There are {values.size} weights for {len(included)} rows.",
-                hint="Give one weight a row, or the name of a column.",
+                _(
+                    "There are {size} weights for {included} rows.",
+                    size=values.size,
+                    included=len(included),
+                ),
+                hint=_("Give one weight a row, or the name of a column."),
             )
         column = pd.Series(values, index=rows.index).reindex(frame.index)
     return table.with_frame(
-        frame.assign(**{GIVEN: column}), derived={GIVEN: "weights given with the fit"}
+        frame.assign(**{GIVEN: column}), derived={GIVEN: _("weights given with the fit")}
     )
 
 

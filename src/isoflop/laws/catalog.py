@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isoflop.data import one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError, FormulaError
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
 from isoflop.laws.names import NameQuestion, Names, read_names
@@ -39,11 +40,11 @@ _FIT_OPTIONAL = {"note", "roles", "reduces_to"}
 
 INPUT_LABELS = MappingProxyType(
     {
-        "params": "Parameters N",
-        "params_active": "Active parameters",
-        "tokens": "Tokens D",
-        "unique_tokens": "Unique tokens U",
-        "compute_flop": "Compute C (FLOP)",
+        "params": _("Parameters N"),
+        "params_active": _("Active parameters"),
+        "tokens": _("Tokens D"),
+        "unique_tokens": _("Unique tokens U"),
+        "compute_flop": _("Compute C (FLOP)"),
     }
 )
 
@@ -118,14 +119,14 @@ def _param(name: str, entry: dict[str, Any], where: str) -> Param:
 
 
 def _law(key: str, entry: dict[str, Any]) -> Law:
-    where = f"laws.toml: {key}"
+    where = _("laws.toml: {key}", key=key)
     require_keys(entry, where=where, required=_LAW_KEYS, optional=_LAW_OPTIONAL)
     names = set(parse(entry["formula"]).names)
     declared = set(entry["inputs"]) | set(entry["params"])
     if names != declared:
         raise CatalogError(
-            f"The data file entry {where} does not match its formula.",
-            detail=f"In only one of them: {', '.join(sorted(names ^ declared))}.",
+            _("The data file entry {where} does not match its formula.", where=where),
+            detail=_("In only one of them: {names}.", names=", ".join(sorted(names ^ declared))),
         )
     return Law(
         key=key,
@@ -148,9 +149,9 @@ def _roles(entry: dict[str, Any], known: Mapping[_R, str], where: str) -> tuple[
     named = entry.get("roles", [])
     if unknown := set(named) - set(known):
         raise CatalogError(
-            f"The data file entry {where} is malformed.",
-            detail=f"Unknown roles: {', '.join(sorted(unknown))}.",
-            hint=f"Choose of {', '.join(known)}.",
+            _("The data file entry {where} is malformed.", where=where),
+            detail=_("Unknown roles: {unknown}.", unknown=", ".join(sorted(unknown))),
+            hint=_("Choose of {known}.", known=", ".join(known)),
         )
     return tuple(role for role in known if role in named)
 
@@ -226,7 +227,13 @@ def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
     require_keys(entry, where=where, required=_FIT_KEYS, optional=_FIT_OPTIONAL)
     law = load_laws().get(entry["law"])
     if law is None or set(entry["values"]) != set(law.param_names):
-        raise CatalogError(f"The data file entry {where} does not match its law {entry['law']}.")
+        raise CatalogError(
+            _(
+                "The data file entry {where} does not match its law {entry}.",
+                where=where,
+                entry=entry["law"],
+            )
+        )
     reduces_to = entry.get("reduces_to", {})
     for other, names in reduces_to.items():
         reduced = load_laws().get(other)
@@ -235,7 +242,13 @@ def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
             or not set(names) <= set(law.param_names)
             or not set(names.values()) <= set(reduced.param_names)
         ):
-            raise CatalogError(f"The data file entry {where} cannot become the law {other}.")
+            raise CatalogError(
+                _(
+                    "The data file entry {where} cannot become the law {other}.",
+                    where=where,
+                    other=other,
+                )
+            )
     return PublishedFit(
         key=key,
         label=entry["label"],
@@ -280,7 +293,7 @@ def published_fit_for_role(role: FitRole) -> PublishedFit:
     >>> published_fit_for_role("repetition").law.label
     'Data-constrained (repeated tokens)'
     """
-    return one_with_role(load_published_fits(), role, "published fit")
+    return one_with_role(load_published_fits(), role, _("published fit"))
 
 
 def rebind(law: Law, columns: Mapping[str, str], response: str | None = None) -> Law:
@@ -306,7 +319,13 @@ def rebind(law: Law, columns: Mapping[str, str], response: str | None = None) ->
     """
     unknown = set(columns) - set(law.symbols)
     if unknown:
-        raise FormulaError(f"The law {law.label} has no input {', '.join(sorted(unknown))}.")
+        raise FormulaError(
+            _(
+                "The law {label} has no input {unknown}.",
+                label=law.label,
+                unknown=", ".join(sorted(unknown)),
+            )
+        )
     inputs = tuple(
         replace(i, column=c, label=INPUT_LABELS.get(c, c))
         if (c := columns.get(i.symbol, i.column)) != i.column
@@ -390,7 +409,7 @@ page, --parameter lr on the command line, params=["lr"] in Python.
     _require_certain(parsed.names, found, params)
     return Law(
         key="typed",
-        label="Typed formula",
+        label=_("Typed formula"),
         formula=parsed.text,
         inputs=tuple(
             Input(symbol=name, column=column, label=INPUT_LABELS.get(column, name))
@@ -398,7 +417,7 @@ page, --parameter lr on the command line, params=["lr"] in Python.
         ),
         params=tuple(known.get(name, Param(name=name)) for name in found.params),
         response=response,
-        help="A formula of your own.",
+        help=_("A formula of your own."),
         source="typed",
     )
 
@@ -408,35 +427,51 @@ def _require_certain(names: Sequence[str], found: Names, params: Collection[str]
     missing = [name for name in params if name not in names]
     if missing:
         raise FormulaError(
-            f"The formula has no {missing[0]} that could be a parameter.",
-            detail=f"Names in it: {', '.join(names)}.",
+            _("The formula has no {missing} that could be a parameter.", missing=missing[0]),
+            detail=_("Names in it: {names}.", names=", ".join(names)),
         )
     if found.questions:
         raise _uncertain(found.questions)
     if not found.inputs:
         raise FormulaError(
-            "The formula uses no column of the table.",
-            detail=f"Names that stand for columns here: {', '.join(found.usable) or 'none'}.",
-            hint="Write at least one of them into the formula.",
+            _("The formula uses no column of the table."),
+            detail=_(
+                "Names that stand for columns here: {usable}.",
+                usable=", ".join(found.usable) or "none",
+            ),
+            hint=_("Write at least one of them into the formula."),
         )
     if not found.params:
         raise FormulaError(
-            "The formula has no parameters to fit.",
-            detail=f"Every name in it is a column: {', '.join(found.inputs)}.",
-            hint="Add names that are not columns, such as E, A or alpha.",
+            _("The formula has no parameters to fit."),
+            detail=_("Every name in it is a column: {inputs}.", inputs=", ".join(found.inputs)),
+            hint=_("Add names that are not columns, such as E, A or alpha."),
         )
 
 
 def _uncertain(questions: Sequence[NameQuestion]) -> FormulaError:
     """Return the error that asks what names stand for."""
     names = [question.name for question in questions]
-    columns = [f"{' or '.join(q.instead)} for the column" for q in questions if q.instead]
-    write = f"Write {', '.join(columns)}. " if columns else ""
+    columns = [
+        _("{instead} for the column", instead=" or ".join(q.instead))
+        for q in questions
+        if q.instead
+    ]
+    write = _("Write {columns}. ", columns=", ".join(columns)) if columns else ""
     quoted = ", ".join(f'"{name}"' for name in names)
     flags = " ".join(f"--parameter {name}" for name in names)
     return FormulaError(
-        f"What {', '.join(names)} {'stands' if len(names) == 1 else 'stand'} for is not certain.",
+        _(
+            "What {names} {value} for is not certain.",
+            names=", ".join(names),
+            value="stands" if len(names) == 1 else "stand",
+        ),
         detail="\n".join(f"{question.name} {question.why}." for question in questions),
-        hint=f"{write}For a parameter to fit, say so: below the formula on the page, "
-        f"{flags} on the command line, params=[{quoted}] in Python.",
+        hint=_(
+            "{write}For a parameter to fit, say so: below the formula on the "
+            "page, {flags} on the command line, params=[{quoted}] in Python.",
+            write=write,
+            flags=flags,
+            quoted=quoted,
+        ),
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from isoflop.errors import FormulaError
+from isoflop.language import lazy_gettext
 from isoflop.syntax import syntax_tree
 
 MAX_LENGTH = 2000
@@ -40,9 +41,9 @@ CONSTANTS = {"pi": math.pi}
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _ALLOWED = (
-    "Allowed are numbers, names, + - * / **, parentheses, "
+    lazy_gettext("Allowed are numbers, names, + - * / **, parentheses, ")
     + ", ".join(f"{name}()" for name in FUNCTIONS)
-    + " and the constant pi."
+    + lazy_gettext(" and the constant pi.")
 )
 
 
@@ -78,7 +79,11 @@ def _error(text: str, node: ast.AST | None, summary: str, hint: str = _ALLOWED) 
         if len(shown) <= 120:
             detail = f"{shown}\n{' ' * column}^"
         else:
-            detail = f"at character {column + 1}: {shown[column : column + 60]}"
+            detail = lazy_gettext(
+                "at character {column}: {shown}",
+                column=column + 1,
+                shown=shown[column : column + 60],
+            )
     return FormulaError(summary, detail=detail, hint=hint)
 
 
@@ -86,17 +91,23 @@ def _syntax_error(text: str, error: SyntaxError) -> FormulaError:
     place = ast.Constant(value=0)
     place.lineno = min(error.lineno or 1, text.count("\n") + 1)
     place.col_offset = max((error.offset or 1) - 1, 0)
-    reason = (error.msg or "invalid syntax").removesuffix(". Perhaps you forgot a comma?")
+    reason = (error.msg or lazy_gettext("invalid syntax")).removesuffix(
+        ". Perhaps you forgot a comma?"
+    )
     if reason.startswith("invalid decimal literal"):
-        reason = "a name cannot start with a digit; write a product with *, as in 2*x"
-    return _error(text, place, f"The formula cannot be read: {reason}.")
+        reason = lazy_gettext("a name cannot start with a digit; write a product with *, as in 2*x")
+    return _error(text, place, lazy_gettext("The formula cannot be read: {reason}.", reason=reason))
 
 
 def _check_constant(text: str, node: ast.Constant) -> None:
     if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-        raise _error(text, node, f"{node.value!r} is not a number.")
+        raise _error(text, node, lazy_gettext("{value!r} is not a number.", value=node.value))
     if not abs(node.value) <= MAX_CONSTANT:
-        raise _error(text, node, f"A number is larger than {MAX_CONSTANT:g}.")
+        raise _error(
+            text,
+            node,
+            lazy_gettext("A number is larger than {max_constant:g}.", max_constant=MAX_CONSTANT),
+        )
 
 
 def _check_call(text: str, node: ast.Call) -> None:
@@ -106,11 +117,17 @@ def _check_call(text: str, node: ast.Call) -> None:
     if name not in FUNCTIONS:
         raise _error(text, node, f"The function {name} is not known.")
     if node.keywords:
-        raise _error(text, node, f"{name} takes no named arguments.")
+        raise _error(text, node, lazy_gettext("{name} takes no named arguments.", name=name))
     needed, got = FUNCTIONS[name], len(node.args)
     if got < needed or (needed == 1 and got > 1):
-        wanted = "1 argument" if needed == 1 else "at least 2 arguments"
-        raise _error(text, node, f"{name} takes {wanted}, but {got} are given.")
+        wanted = "1 argument" if needed == 1 else lazy_gettext("at least 2 arguments")
+        raise _error(
+            text,
+            node,
+            lazy_gettext(
+                "{name} takes {wanted}, but {got} are given.", name=name, wanted=wanted, got=got
+            ),
+        )
 
 
 def _children(text: str, node: ast.expr) -> list[ast.expr]:
@@ -123,7 +140,9 @@ def _children(text: str, node: ast.expr) -> list[ast.expr]:
             if node.id in FUNCTIONS:
                 raise _error(text, node, f"{node.id} is a function and needs its argument.")
             if node.id.startswith("_"):
-                raise _error(text, node, f"The name {node.id} starts with an underscore.")
+                raise _error(
+                    text, node, lazy_gettext("The name {id} starts with an underscore.", id=node.id)
+                )
             return []
         case ast.BinOp() if type(node.op) in _OPERATORS:
             return [node.left, node.right]
@@ -132,23 +151,25 @@ def _children(text: str, node: ast.expr) -> list[ast.expr]:
         case ast.Call():
             _check_call(text, node)
             return node.args
-    raise _error(text, node, f"{_describe(node)} cannot stand in a formula.")
+    raise _error(
+        text, node, lazy_gettext("{node} cannot stand in a formula.", node=_describe(node))
+    )
 
 
 def _describe(node: ast.AST) -> str:
     names = {
-        ast.Attribute: "An attribute (a dot)",
-        ast.Subscript: "An index in brackets",
+        ast.Attribute: lazy_gettext("An attribute (a dot)"),
+        ast.Subscript: lazy_gettext("An index in brackets"),
         ast.Compare: "A comparison",
         ast.Lambda: "A lambda",
         ast.IfExp: "A conditional",
-        ast.Tuple: "A comma between values",
+        ast.Tuple: lazy_gettext("A comma between values"),
         ast.List: "A list",
         ast.JoinedStr: "A text",
         ast.BoolOp: "and/or",
-        ast.NamedExpr: "An assignment inside an expression",
+        ast.NamedExpr: lazy_gettext("An assignment inside an expression"),
     }
-    return names.get(type(node), f"This ({type(node).__name__})")
+    return names.get(type(node), lazy_gettext("This ({name})", name=type(node).__name__))
 
 
 def walk(node: ast.expr, text: str = "") -> Iterator[tuple[ast.expr, int]]:
@@ -157,7 +178,13 @@ def walk(node: ast.expr, text: str = "") -> Iterator[tuple[ast.expr, int]]:
     while stack:
         current, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise _error(text, current, f"The formula is nested more than {MAX_DEPTH} deep.")
+            raise _error(
+                text,
+                current,
+                lazy_gettext(
+                    "The formula is nested more than {max_depth} deep.", max_depth=MAX_DEPTH
+                ),
+            )
         children = _children(text, current)
         yield current, depth
         stack.extend((child, depth + 1) for child in reversed(children))
@@ -226,13 +253,15 @@ def _check_constants(text: str, node: ast.expr) -> None:
         try:
             constant_value(part)
         except ZeroDivisionError:
-            raise _error(text, part, "The formula divides by zero.") from None
+            raise _error(text, part, lazy_gettext("The formula divides by zero.")) from None
         except (OverflowError, ValueError):
             raise _error(
                 text,
                 part,
-                "A part made of numbers only has no finite value.",
-                hint=f"Constants must stay within {MAX_CONSTANT:g}.",
+                lazy_gettext("A part made of numbers only has no finite value."),
+                hint=lazy_gettext(
+                    "Constants must stay within {max_constant:g}.", max_constant=MAX_CONSTANT
+                ),
             ) from None
 
 
@@ -242,7 +271,7 @@ def _statements(text: str) -> list[ast.stmt]:
     except SyntaxError as error:
         raise _syntax_error(text, error) from None
     except (ValueError, RecursionError, MemoryError):
-        raise FormulaError("The formula cannot be read.", hint=_ALLOWED) from None
+        raise FormulaError(lazy_gettext("The formula cannot be read."), hint=_ALLOWED) from None
     assert isinstance(tree, ast.Module)
     return tree.body
 
@@ -250,16 +279,23 @@ def _statements(text: str) -> list[ast.stmt]:
 def _split(text: str) -> tuple[list[tuple[str, ast.expr]], ast.expr]:
     statements = _statements(text)
     if not statements:
-        raise FormulaError("The formula is empty.", hint="For example: E + A/N**alpha + B/D**beta")
+        raise FormulaError(
+            lazy_gettext("The formula is empty."),
+            hint=lazy_gettext("For example: E + A/N**alpha + B/D**beta"),
+        )
     definitions: list[tuple[str, ast.expr]] = []
     for statement in statements[:-1]:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         if not isinstance(statement, ast.Assign) or not isinstance(target, ast.Name):
             raise _error(
-                text, statement, "Only definitions (name = expression) may come before the result."
+                text,
+                statement,
+                lazy_gettext("Only definitions (name = expression) may come before the result."),
             )
         if target.id in {*FUNCTIONS, *CONSTANTS, *dict(definitions)}:
-            raise _error(text, statement, f"The name {target.id} is already taken.")
+            raise _error(
+                text, statement, lazy_gettext("The name {id} is already taken.", id=target.id)
+            )
         definitions.append((target.id, statement.value))
     last = statements[-1]
     is_named = isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name)
@@ -267,7 +303,9 @@ def _split(text: str) -> tuple[list[tuple[str, ast.expr]], ast.expr]:
         # "L = E + A/N**alpha": people write the left-hand side too.
         return [], last.value
     if not isinstance(last, ast.Expr):
-        raise _error(text, last, "The last line must be the expression that gives the loss.")
+        raise _error(
+            text, last, lazy_gettext("The last line must be the expression that gives the loss.")
+        )
     return definitions, last.value
 
 
@@ -291,9 +329,13 @@ def parse(text: str) -> Formula:
     ('E', 'A', 'N', 'alpha')
     """
     if len(text) > MAX_LENGTH:
-        raise FormulaError(f"The formula is longer than {MAX_LENGTH} characters.")
+        raise FormulaError(
+            lazy_gettext(
+                "The formula is longer than {max_length} characters.", max_length=MAX_LENGTH
+            )
+        )
     if "\x00" in text:
-        raise FormulaError("The formula holds a null character.", hint=_ALLOWED)
+        raise FormulaError(lazy_gettext("The formula holds a null character."), hint=_ALLOWED)
     cleaned = "\n".join(line.strip() for line in text.replace("^", "**").strip().splitlines())
     definitions, result = _split(cleaned)
     names: dict[str, None] = {}
@@ -305,9 +347,15 @@ def parse(text: str) -> Formula:
             if isinstance(node, ast.Name) and node.id not in {*defined, *CONSTANTS}:
                 names.setdefault(node.id)
         if n_nodes > MAX_NODES:
-            raise FormulaError(f"The formula has more than {MAX_NODES} parts.")
+            raise FormulaError(
+                lazy_gettext("The formula has more than {max_nodes} parts.", max_nodes=MAX_NODES)
+            )
         _check_constants(cleaned, expression)
         if name in names:
-            raise _error(cleaned, expression, f"The name {name} is used before its definition.")
+            raise _error(
+                cleaned,
+                expression,
+                lazy_gettext("The name {name} is used before its definition.", name=name),
+            )
         defined.add(name)
     return Formula(cleaned, tuple(definitions), result, tuple(names))

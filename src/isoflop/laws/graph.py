@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from isoflop.errors import FormulaError
+from isoflop.language import lazy_gettext
 from isoflop.laws.formula import Formula, constant_value
 
 Op = Literal[
@@ -204,9 +205,11 @@ class Graph:
             return self.const(math.pow(base, power))
         except (ValueError, OverflowError):
             raise FormulaError(
-                "A part of the formula has no finite value.",
-                detail=f"It comes down to {base:g} to the power {power:g}.",
-                hint="Look for a division by zero or the root of a negative number.",
+                lazy_gettext("A part of the formula has no finite value."),
+                detail=lazy_gettext(
+                    "It comes down to {base:g} to the power {power:g}.", base=base, power=power
+                ),
+                hint=lazy_gettext("Look for a division by zero or the root of a negative number."),
             ) from None
 
     def exp(self, node: int) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FormulaError
 from isoflop.identity import NOT_IDENTITY
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.formula import parse
 from isoflop.laws.graph import build
 from isoflop.laws.latex import formula_latex
@@ -191,12 +192,22 @@ class Law:
             vectors = vectors.astype(np.float64, copy=False)
         if vectors.ndim == 0 or vectors.shape[-1] != len(self.params):
             raise FormulaError(
-                f"The law {self.label} has {len(self.params)} parameters.",
-                detail=f"Given: an array of shape {vectors.shape}.",
+                _(
+                    "The law {label} has {params} parameters.",
+                    label=self.label,
+                    params=len(self.params),
+                ),
+                detail=_("Given: an array of shape {shape}.", shape=vectors.shape),
             )
         missing = [symbol for symbol in self.symbols if symbol not in inputs]
         if missing:
-            raise FormulaError(f"The law {self.label} needs the input {', '.join(missing)}.")
+            raise FormulaError(
+                _(
+                    "The law {label} needs the input {missing}.",
+                    label=self.label,
+                    missing=", ".join(missing),
+                )
+            )
         arrays = [np.asarray(inputs[symbol], dtype=np.float64) for symbol in self.symbols]
         stacked = np.moveaxis(vectors, -1, 0)[..., None]
         shape = np.broadcast_shapes(stacked.shape[1:], *(array.shape for array in arrays))

@@ -17,6 +17,7 @@ from itertools import takewhile
 from string import ascii_lowercase
 from types import MappingProxyType
 
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.formula import CONSTANTS, FUNCTIONS
 from isoflop.tables.mapping import ColumnRole
 from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY
@@ -218,11 +219,11 @@ class _Columns:
         """Return what to ask about a name that is not certainly an input; None for a parameter."""
         meant = self.meanings.get(name, ())
         if len(meant) > 1:
-            return self._ask(name, f"may mean {' or '.join(meant)}", meant, response)
+            return self._ask(name, _("may mean {meant}", meant=" or ".join(meant)), meant, response)
         if meant:
             is_text = meant[0] not in self.numeric
-            what = "a column without numbers" if is_text else "what the law predicts"
-            return NameQuestion(name=name, why=f"is {what}")
+            what = _("a column without numbers") if is_text else _("what the law predicts")
+            return NameQuestion(name=name, why=_("is {what}", what=what))
         header = next((role for role in self.reading if identifier(role.header) == name), None)
         if header is not None:
             return _of_header(name, header, self.written(header.column))
@@ -236,10 +237,14 @@ class _Columns:
             settled = {*used, *_OF_A_RUN} if len(_OF_A_RUN & set(used)) > 1 else used
             alike = tuple(column for column in alike if column not in settled)
         if alike and not is_usual:
-            return self._ask(name, f"reads like {' or '.join(alike)}", alike, response)
+            return self._ask(
+                name, _("reads like {alike}", alike=" or ".join(alike)), alike, response
+            )
         absent = INPUT_COLUMNS.get(name, name)
         if absent in COLUMNS and not is_usual:
-            why = f"stands for {COLUMNS[absent].label}, which the table does not have"
+            why = _(
+                "stands for {label}, which the table does not have", label=COLUMNS[absent].label
+            )
             return NameQuestion(name=name, why=why)
         return None
 
@@ -256,9 +261,11 @@ def _of_header(name: str, role: ColumnRole, written: str) -> NameQuestion:
     """Return what to ask about a header that the table holds in another form, or not at all."""
     undo = _undo(role)
     if not role.column or not written or not undo:
-        return NameQuestion(name=name, why="is a column of the file that the table leaves out")
+        return NameQuestion(name=name, why=_("is a column of the file that the table leaves out"))
     instead = f"{undo}({written})"
-    return NameQuestion(name=name, why=f"is kept as {role.column}", instead=(instead,))
+    return NameQuestion(
+        name=name, why=_("is kept as {column}", column=role.column), instead=(instead,)
+    )
 
 
 def _undo(role: ColumnRole) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from isoflop.errors import FormulaError, UnitError
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.law import Law, Param
 from isoflop.laws.names import rename
 
@@ -77,7 +78,7 @@ def read_bounds(given: object) -> tuple[ParamBounds, ...]:
     found = list(_read(given))
     by_name = {one.name: one for one in found}
     if any(by_name[one.name] != one for one in found):
-        raise UnitError("a parameter is named twice.")
+        raise UnitError(_("a parameter is named twice."))
     return tuple(by_name[name] for name in sorted(by_name))
 
 
@@ -98,22 +99,22 @@ def _read(given: object) -> Iterable[ParamBounds]:
         for part in filter(None, (piece.strip() for piece in given.split(","))):
             name, separator, value = (piece.strip() for piece in part.partition("="))
             if not (name and separator and value):
-                raise UnitError(f"{part} is neither NAME=VALUE nor NAME=LOW:HIGH.")
+                raise UnitError(_("{part} is neither NAME=VALUE nor NAME=LOW:HIGH.", part=part))
             ends = value.split(":")
             if len(ends) > 2:
-                raise UnitError(f"{part} has more than two ends.")
+                raise UnitError(_("{part} has more than two ends.", part=part))
             yield _of(name, ends[0] if len(ends) == 1 else tuple(end or None for end in ends))
     elif isinstance(given, Sequence):
         for item in given:
             yield from _read(item)
     else:
-        raise UnitError(f"{given!r} is no mapping of parameters.")
+        raise UnitError(_("{given!r} is no mapping of parameters.", given=given))
 
 
 def _of(name: str, value: Any) -> ParamBounds:
     if isinstance(value, tuple | list):
         if len(value) != 2:
-            raise UnitError(f"{name} needs a number, or a pair of ends.")
+            raise UnitError(_("{name} needs a number, or a pair of ends.", name=name))
         low, high = value
         return _checked(
             ParamBounds(
@@ -132,14 +133,16 @@ def _number(name: str, value: Any) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError):
-        raise UnitError(f"{name}: {value} is not a number.") from None
+        raise UnitError(_("{name}: {value} is not a number.", name=name, value=value)) from None
 
 
 def _checked(bounds: ParamBounds) -> ParamBounds:
     if math.isnan(bounds.lower) or math.isnan(bounds.upper) or bounds.lower > bounds.upper:
-        raise UnitError(f"{bounds.name}: the lower end must be a number below the upper.")
+        raise UnitError(
+            _("{name}: the lower end must be a number below the upper.", name=bounds.name)
+        )
     if bounds.is_fixed and math.isinf(bounds.lower):
-        raise UnitError(f"{bounds.name} cannot be fixed at infinity.")
+        raise UnitError(_("{name} cannot be fixed at infinity.", name=bounds.name))
     return bounds
 
 
@@ -172,7 +175,9 @@ def restricted(law: Law, bounds: Sequence[ParamBounds], positive: Iterable[str] 
     for one in bounds:
         if one.name in fixed:
             if one.plain != fixed[one.name]:
-                raise FormulaError(f"{one.name} is already fixed at {fixed[one.name]:g}.")
+                raise FormulaError(
+                    _("{name} is already fixed at {fixed:g}.", name=one.name, fixed=fixed[one.name])
+                )
         elif one.is_fixed:
             fixed[one.name] = one.lower
             formula = rename(formula, one.name, _written(one.lower))
@@ -185,7 +190,8 @@ def restricted(law: Law, bounds: Sequence[ParamBounds], positive: Iterable[str] 
             params[name] = replace(param, lower=max(param.lower, 0.0), scale="log")
     if not params:
         raise FormulaError(
-            f"Every parameter of {law.label} is fixed.", hint="Leave one of them to be fitted."
+            _("Every parameter of {label} is fixed.", label=law.label),
+            hint=_("Leave one of them to be fitted."),
         )
     if formula == law.formula and tuple(params.values()) == law.params:
         return law
@@ -215,8 +221,8 @@ def _require_known(
     unknown = sorted({*(one.name for one in bounds), *positive} - set(names))
     if unknown:
         raise FormulaError(
-            f"{law.label} has no parameter {' or '.join(unknown)}.",
-            detail=f"Its parameters: {', '.join(names)}.",
+            _("{label} has no parameter {unknown}.", label=law.label, unknown=" or ".join(unknown)),
+            detail=_("Its parameters: {names}.", names=", ".join(names)),
         )
 
 

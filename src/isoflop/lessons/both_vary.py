@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.fitting import FitOptions, fit
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role
 from isoflop.options import Option
 from isoflop.planning import compute_optimal, frontier
@@ -42,9 +43,11 @@ class Spread:
     factor: Annotated[
         float,
         Option(
-            label="Most over least tokens per parameter",
-            help="How unlike each other the runs of one compute are: 1 would be runs that all see "
-            "20 tokens per parameter.",
+            label=_("Most over least tokens per parameter"),
+            help=_(
+                "How unlike each other the runs of one compute are: 1 would be runs "
+                "that all see 20 tokens per parameter."
+            ),
             ge=1.5,
             le=100.0,
             term="tokens_per_param",
@@ -122,9 +125,9 @@ def _table(params: Array, tokens: Array, loss: Array) -> LossTable:
         id="simulated-spread",
         frame=frame,
         provenance=Provenance(
-            title="Simulated runs",
-            source="Simulated by Isoflop from a known law",
-            known_problems=("Simulated: nobody trained these models.",),
+            title=_("Simulated runs"),
+            source=_("Simulated by Isoflop from a known law"),
+            known_problems=(_("Simulated: nobody trained these models."),),
             is_simulated=True,
         ),
         param_convention="total",

@@ -9,6 +9,7 @@ from typing import Annotated
 import pandas as pd
 
 from isoflop.fitting.extrapolation.calibration import load_report
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.tables import list_datasets
 
@@ -27,8 +28,8 @@ class Decade:
     decades: Annotated[
         float,
         Option(
-            label="Decades beyond the data",
-            help="How far the largest runs were held out, and then predicted from those below.",
+            label=_("Decades beyond the data"),
+            help=_("How far the largest runs were held out, and then predicted from those below."),
             choices=DECADES,
             term="extrapolation",
         ),

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from isoflop.fitting import FitOptions, fit
 from isoflop.fitting.fit import law_coordinates
 from isoflop.fitting.rows import problem_on, usable_rows
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law, law_for_role
 from isoflop.options import Option
 from isoflop.planning.rule import SIX_ND
@@ -43,8 +44,8 @@ class Steps:
     steps: Annotated[
         int,
         Option(
-            label="Steps of the search",
-            help="After how many steps the search for the best parameters is ended.",
+            label=_("Steps of the search"),
+            help=_("After how many steps the search for the best parameters is ended."),
             ge=0,
             le=N_STEPS,
             term="early_stopping_fit",

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 
 FLOP_RANGE = (1e18, 1e26)
@@ -32,8 +33,8 @@ class Floor:
     loss: Annotated[
         float,
         Option(
-            label="Floor E (nats/token)",
-            help="With E = 0 the law is a straight line on these axes, and goes on for ever.",
+            label=_("Floor E (nats/token)"),
+            help=_("With E = 0 the law is a straight line on these axes, and goes on for ever."),
             ge=0.0,
             le=3.0,
             term="irreducible_loss",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isoflop.fitting import fit, predict
 from isoflop.fitting.compare import functional_forms
 from isoflop.fitting.compare.held_out import split_by_scale
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.tables import (
     LossTable,
@@ -43,16 +44,16 @@ class HeldBack:
     family: Annotated[
         str,
         Option(
-            label="Series of models",
-            help="One law is fitted to one series: the same data, tokenizer and recipe.",
+            label=_("Series of models"),
+            help=_("One law is fitted to one series: the same data, tokenizer and recipe."),
             term="model_family",
         ),
     ] = ""
     decades: Annotated[
         float,
         Option(
-            label="Decades held out",
-            help="How far the part that is predicted reaches down from the largest run.",
+            label=_("Decades held out"),
+            help=_("How far the part that is predicted reaches down from the largest run."),
             choices=DECADES,
             term="held_out",
         ),

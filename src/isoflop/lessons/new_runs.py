@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.fitting import Band, Fit, FitOptions, band, fit
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role
 from isoflop.lessons.floor import EXPONENT, REDUCIBLE
 from isoflop.options import Option
@@ -37,8 +38,8 @@ class BandOfRuns:
     level: Annotated[
         float,
         Option(
-            label="Level",
-            help="How often the band says that it holds a new run.",
+            label=_("Level"),
+            help=_("How often the band says that it holds a new run."),
             dimension="fraction",
             ge=0.5,
             le=0.99,
@@ -48,8 +49,10 @@ class BandOfRuns:
     seed: Annotated[
         int,
         Option(
-            label="Seed",
-            help="Another seed is another sixteen runs to fit and another two hundred to predict.",
+            label=_("Seed"),
+            help=_(
+                "Another seed is another sixteen runs to fit and another two hundred to predict."
+            ),
             ge=0,
             le=20,
             term="seed",
@@ -136,9 +139,9 @@ def _table(flop: Array, loss: Array) -> LossTable:
         id="simulated-runs",
         frame=pd.DataFrame({"compute_flop": flop, "loss": loss}),
         provenance=Provenance(
-            title="Simulated runs",
-            source="Simulated by Isoflop from a known law",
-            known_problems=("Simulated: nobody trained these models.",),
+            title=_("Simulated runs"),
+            source=_("Simulated by Isoflop from a known law"),
+            known_problems=(_("Simulated: nobody trained these models."),),
             is_simulated=True,
         ),
         loss_unit="nats/token",

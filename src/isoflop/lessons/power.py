@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 
 X_RANGE = (1.0, 1000.0)
@@ -28,8 +29,8 @@ class PowerLaw:
     factor: Annotated[
         float,
         Option(
-            label="Factor k",
-            help="The value at x = 1: on logarithmic axes it lifts the line, and nothing else.",
+            label=_("Factor k"),
+            help=_("The value at x = 1: on logarithmic axes it lifts the line, and nothing else."),
             ge=0.1,
             le=10.0,
         ),
@@ -37,8 +38,8 @@ class PowerLaw:
     exponent: Annotated[
         float,
         Option(
-            label="Exponent a",
-            help="The slope on logarithmic axes: negative for a loss, which falls.",
+            label=_("Exponent a"),
+            help=_("The slope on logarithmic axes: negative for a loss, which falls."),
             ge=-1.0,
             le=1.0,
             term="exponent",

@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role
 from isoflop.options import Option
 from isoflop.planning import compute_optimal
@@ -37,8 +38,10 @@ class BudgetOfProfile:
     compute_flop: Annotated[
         float,
         Option(
-            label="Training compute",
-            help="What every point of the profile costs to train: larger models see fewer tokens.",
+            label=_("Training compute"),
+            help=_(
+                "What every point of the profile costs to train: larger models see fewer tokens."
+            ),
             dimension="flop",
             ge=1e18,
             le=1e26,

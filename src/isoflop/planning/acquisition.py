@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.units import HOUR_S, YEAR_S, format_quantity
 
@@ -49,7 +50,13 @@ def load_prices() -> Mapping[str, Any]:
     }
     for kind, names in needed.items():
         for key, entry in document[kind].items():
-            require_keys(entry, where=f"{kind}.{key} of {PRICES_FILE}", required=frozenset(names))
+            require_keys(
+                entry,
+                where=_(
+                    "{kind}.{key} of {prices_file}", kind=kind, key=key, prices_file=PRICES_FILE
+                ),
+                required=frozenset(names),
+            )
     return document
 
 
@@ -58,7 +65,12 @@ def reserved_price(accelerator_key: str) -> KnownPrice | None:
     entry = load_prices()["reserved"].get(accelerator_key)
     if entry is None:
         return None
-    note = f"reserved for {entry['months']} months, {entry['date']}: {entry['source']}"
+    note = _(
+        "reserved for {entry} months, {entry2}: {entry3}",
+        entry=entry["months"],
+        entry2=entry["date"],
+        entry3=entry["source"],
+    )
     return KnownPrice(usd=entry["usd_per_hour"], note=note)
 
 
@@ -95,19 +107,22 @@ class Acquisition:
     way: Annotated[
         Way,
         Option(
-            label="Accelerators are",
-            help="Rented by the hour, reserved, or bought and written off over their life. What is "
-            "reserved or owned is paid for when idle, too.",
+            label=_("Accelerators are"),
+            help=_(
+                "Rented by the hour, reserved, or bought and written off over their "
+                "life. What is reserved or owned is paid for when idle, too."
+            ),
             flag="acquire",
-            choices={"on-demand": "Rented", "reserved": "Reserved", "bought": "Bought"},
+            choices={"on-demand": _("Rented"), "reserved": _("Reserved"), "bought": _("Bought")},
         ),
     ] = "on-demand"
     reserved_usd_per_hour: Annotated[
         float | None,
         Option(
-            label="Reserved price",
-            help="US dollars for an hour of one reserved accelerator; a published one unless "
-            "given.",
+            label=_("Reserved price"),
+            help=_(
+                "US dollars for an hour of one reserved accelerator; a published one unless given."
+            ),
             dimension="usd_per_hour",
             flag="reserved-price",
             gt=0.0,
@@ -116,9 +131,12 @@ class Acquisition:
     purchase_usd: Annotated[
         float | None,
         Option(
-            label="Purchase price",
-            help="US dollars for one accelerator with its share of host and network; a "
-            "published one unless given. Electricity, site and staff come besides.",
+            label=_("Purchase price"),
+            help=_(
+                "US dollars for one accelerator with its share of host and network; "
+                "a published one unless given. Electricity, site and staff come "
+                "besides."
+            ),
             dimension="usd",
             flag="purchase-price",
             gt=0.0,
@@ -128,8 +146,10 @@ class Acquisition:
         float,
         Option(
             label="Lifetime (years)",
-            help="Over which a bought one is written off. Amazon's 10-K for 2024 counts 5 years "
-            "for servers in the area of AI.",
+            help=_(
+                "Over which a bought one is written off. Amazon's 10-K for 2024 "
+                "counts 5 years for servers in the area of AI."
+            ),
             flag="lifetime",
             gt=0.0,
             le=30.0,
@@ -138,8 +158,8 @@ class Acquisition:
     used_share: Annotated[
         float,
         Option(
-            label="Time in use",
-            help="Share of the reserved or owned time in which anything runs.",
+            label=_("Time in use"),
+            help=_("Share of the reserved or owned time in which anything runs."),
             dimension="fraction",
             flag="used-share",
             gt=0.0,
@@ -150,7 +170,7 @@ class Acquisition:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError("This way to pay is not valid.", detail="\n".join(wrong))
+            raise PlanError(_("This way to pay is not valid."), detail="\n".join(wrong))
 
     def usd_per_hour(self, accelerator_key: str, rented: float | None) -> float | None:
         """Return the price of an accelerator-hour that is used; None where none is known.
@@ -181,15 +201,24 @@ class Acquisition:
         """Say what the price of an hour rests on; empty where it is rented."""
         if self.way == "on-demand":
             return ""
-        idle = "" if self.used_share == 1 else f", in use {self.used_share:.0%} of the time"
+        idle = (
+            ""
+            if self.used_share == 1
+            else _(", in use {used_share:.0%} of the time", used_share=self.used_share)
+        )
         if self.way == "reserved":
             known = reserved_price(accelerator_key)
             own = self.reserved_usd_per_hour is not None or known is None
-            return f"reserved{idle}, " + ("your own price" if own or not known else known.note)
+            return _("reserved{idle}, ", idle=idle) + (
+                _("your own price") if own or not known else known.note
+            )
         bought = purchase_price(accelerator_key)
         whole = self.purchase_usd or (0.0 if bought is None else bought.usd)
-        source = "your own price" if self.purchase_usd or not bought else bought.note
-        return (
-            f"bought at {format_quantity(whole, 'usd')} for {self.lifetime_years:g} years{idle}, "
-            f"{source}"
+        source = _("your own price") if self.purchase_usd or not bought else bought.note
+        return _(
+            "bought at {whole} for {lifetime_years:g} years{idle}, {source}",
+            whole=format_quantity(whole, "usd"),
+            lifetime_years=self.lifetime_years,
+            idle=idle,
+            source=source,
         )

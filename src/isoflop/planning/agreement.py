@@ -17,10 +17,11 @@ from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Pool
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
-from isoflop.units import counted, format_number, format_quantity
+from isoflop.units import format_number, format_quantity
 
 Array = NDArray[np.float64]
 
@@ -100,12 +101,17 @@ class SizeAgreement(Keyed):
 
     def verdict(self) -> str:
         """Say in a sentence what the laws together make of the size, and what an error costs."""
-        return (
-            f"{format_number(self.params)} parameters ×/÷ {self.factor:.2g} "
-            f"({format_number(self.lower)} to {format_number(self.upper)}) at "
-            f"{format_quantity(self.compute_flop, 'flop')}, by "
-            f"{counted(len(self.laws), 'law')} with an optimum; at the ends of that range the "
-            f"loss is up to {self.excess:.2%} above its minimum."
+        return lazy_gettext(
+            "{params} parameters ×/÷ {factor:.2g} ({lower} to {upper}) at "
+            "{compute_flop}, by {laws} with an optimum; at the ends of that "
+            "range the loss is up to {excess:.2%} above its minimum.",
+            params=format_number(self.params),
+            factor=self.factor,
+            lower=format_number(self.lower),
+            upper=format_number(self.upper),
+            compute_flop=format_quantity(self.compute_flop, "flop"),
+            laws=lazy_ngettext("{n:,} law", "{n:,} laws", len(self.laws)),
+            excess=self.excess,
         )
 
 
@@ -142,9 +148,14 @@ def size_agreement(
     ]
     if not optima:
         raise PlanError(
-            f"No law fitted to {found.table.id} has a compute-optimal size at "
-            f"{format_quantity(compute_flop, 'flop')}.",
-            hint="Choose a table that varies size and tokens independently, or give the size.",
+            lazy_gettext(
+                "No law fitted to {id} has a compute-optimal size at {compute_flop}.",
+                id=found.table.id,
+                compute_flop=format_quantity(compute_flop, "flop"),
+            ),
+            hint=lazy_gettext(
+                "Choose a table that varies size and tokens independently, or give the size."
+            ),
         )
     tails = np.array([0.5, (1 - level) / 2, (1 + level) / 2])
     laws = tuple(

@@ -8,6 +8,7 @@ One sum stands behind all of it::
 from __future__ import annotations
 
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.failures import interruptions
 from isoflop.planning.types import Accelerator, Budget
 from isoflop.planning.usual import usual_mfu
@@ -61,13 +62,22 @@ def effective_mfu(budget: Budget, accelerator: Accelerator) -> float:
     ceiling = accelerator.mfu_ceiling
     if mfu > ceiling:
         raise PlanError(
-            f"An MFU of {mfu:.0%} is more than {accelerator.label} can reach.",
-            detail=(
-                f"Its largest measured matmul rate is {ceiling:.1%} of the dense peak, and a "
-                "training run does more than matmuls."
+            _(
+                "An MFU of {mfu:.0%} is more than {label} can reach.",
+                mfu=mfu,
+                label=accelerator.label,
             ),
-            hint=f"A usual run reaches about "
-            f"{usual_mfu(accelerator, budget.dtype) * load_whole_runs().share:.0%}.",
+            detail=(
+                _(
+                    "Its largest measured matmul rate is {ceiling:.1%} of the dense "
+                    "peak, and a training run does more than matmuls.",
+                    ceiling=ceiling,
+                )
+            ),
+            hint=_(
+                "A usual run reaches about {accelerator:.0%}.",
+                accelerator=usual_mfu(accelerator, budget.dtype) * load_whole_runs().share,
+            ),
         )
     return mfu
 
@@ -108,9 +118,13 @@ def compute_flop(budget: Budget, accelerator: Accelerator) -> float:
     flop = min(allowed)
     if flop < SMALLEST_RUN_FLOP:
         raise PlanError(
-            "This budget is below a single training step.",
-            detail=f"It makes {flop:.3g} FLOP; the smallest run needs {SMALLEST_RUN_FLOP:.0e}.",
-            hint="Give more time, money or accelerators.",
+            _("This budget is below a single training step."),
+            detail=_(
+                "It makes {flop:.3g} FLOP; the smallest run needs {smallest_run_flop:.0e}.",
+                flop=flop,
+                smallest_run_flop=SMALLEST_RUN_FLOP,
+            ),
+            hint=_("Give more time, money or accelerators."),
         )
     return flop
 
@@ -118,16 +132,16 @@ def compute_flop(budget: Budget, accelerator: Accelerator) -> float:
 def no_price(accelerator: Accelerator) -> PlanError:
     """Return the error for money that is to buy accelerator-hours without a price."""
     return PlanError(
-        f"Money buys no compute here: {accelerator.label} has no price.",
-        hint="Give a price per accelerator-hour, or a budget in hours or FLOP.",
+        _("Money buys no compute here: {label} has no price.", label=accelerator.label),
+        hint=_("Give a price per accelerator-hour, or a budget in hours or FLOP."),
     )
 
 
 def free_of_charge(accelerator: Accelerator) -> PlanError:
     """Return the error for money as the only limit on hardware that costs nothing."""
     return PlanError(
-        f"Money is no limit here: {accelerator.label} costs nothing.",
-        hint="Give a price per accelerator-hour, or a budget in hours or FLOP.",
+        _("Money is no limit here: {label} costs nothing.", label=accelerator.label),
+        hint=_("Give a price per accelerator-hour, or a budget in hours or FLOP."),
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import DoesNotFit, PlanError
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext
 from isoflop.laws import Law
 from isoflop.options import option
 from isoflop.planning import budget as sums
@@ -477,10 +478,10 @@ def limit_uses(
         )
     if setting.largest_params is not None:
         limit = params_limit(setting)
-        found.append(("memory", "Memory", "params", limit, float(best.params)))
+        found.append(("memory", lazy_gettext("Memory"), "params", limit, float(best.params)))
     if setting.budget.mfu is None and setting.rates is not None and setting.batch_tokens is None:
         limit = float(batch_limit(setting, best.tokens))
-        found.append(("batch", "Critical batch", "tokens", limit, batch_tokens))
+        found.append(("batch", lazy_gettext("Critical batch"), "tokens", limit, batch_tokens))
     # More of what is not used up buys nothing.
     spent = [] if held is not None else [use[0] for use in found if _is_spent(setting, best, use)]
     settings = [_relaxed(setting, key) for key in spent]
@@ -584,8 +585,16 @@ def require_within(setting: Setting, params: float) -> None:
     largest = params_limit(setting)
     if params > largest:
         raise DoesNotFit(
-            f"A model of {format_number(params)} parameters does not fit.",
-            detail=f"The largest for {setting.budget.count:,} x {setting.accelerator.label} has "
-            f"{format_number(largest)}.",
-            hint="Shard more, split over more accelerators, recompute activations, or shrink it.",
+            lazy_gettext(
+                "A model of {params} parameters does not fit.", params=format_number(params)
+            ),
+            detail=lazy_gettext(
+                "The largest for {count:,} x {label} has {largest}.",
+                count=setting.budget.count,
+                label=setting.accelerator.label,
+                largest=format_number(largest),
+            ),
+            hint=lazy_gettext(
+                "Shard more, split over more accelerators, recompute activations, or shrink it."
+            ),
         )

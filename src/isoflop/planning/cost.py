@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.planning import budget as sums
 from isoflop.planning.types import Accelerator, Budget, Cost
@@ -53,16 +54,21 @@ class Site:
         Option(
             label="PUE",
             term="pue",
-            help="Energy of the whole site over that of the accelerators. OLMo 2 7B reports 1.2.",
+            help=_(
+                "Energy of the whole site over that of the accelerators. OLMo 2 7B reports 1.2."
+            ),
             ge=1.0,
         ),
     ] = 1.2
     host_share: Annotated[
         float,
         Option(
-            label="Power with hosts",
-            help="Energy of whole nodes over the design power of their accelerators. An 8-GPU H100 "
-            "node that trains draws 1.05 kW a GPU of 0.7 (arXiv 2412.08602).",
+            label=_("Power with hosts"),
+            help=_(
+                "Energy of whole nodes over the design power of their accelerators. "
+                "An 8-GPU H100 node that trains draws 1.05 kW a GPU of 0.7 (arXiv "
+                "2412.08602)."
+            ),
             ge=1.0,
         ),
     ] = 1.5
@@ -70,7 +76,7 @@ class Site:
         float,
         Option(
             label="Carbon (kg/kWh)",
-            help="Of the electricity. The default is the world's average of 2022 (Ember).",
+            help=_("Of the electricity. The default is the world's average of 2022 (Ember)."),
             flag="carbon",
             ge=0.0,
         ),
@@ -79,7 +85,7 @@ class Site:
         float,
         Option(
             label="Electricity ($/kWh)",
-            help="Price of electricity; zero where that of an accelerator-hour includes it.",
+            help=_("Price of electricity; zero where that of an accelerator-hour includes it."),
             flag="electricity",
             ge=0.0,
         ),
@@ -88,7 +94,7 @@ class Site:
         float,
         Option(
             label="Disk ($/GB/month)",
-            help="Price of storage. The default is that of AWS S3 Standard, US East.",
+            help=_("Price of storage. The default is that of AWS S3 Standard, US East."),
             flag="disk",
             ge=0.0,
         ),
@@ -96,8 +102,8 @@ class Site:
     storage_months: Annotated[
         float,
         Option(
-            label="Kept for (months)",
-            help="How long data and checkpoints are paid for.",
+            label=_("Kept for (months)"),
+            help=_("How long data and checkpoints are paid for."),
             flag="months",
             ge=0.0,
         ),
@@ -105,9 +111,12 @@ class Site:
     development_share: Annotated[
         float,
         Option(
-            label="Development",
-            help="Compute of experiments, ladders and failed runs, over the run's own. OLMo: 0.5 "
-            "(arXiv 2503.05804); Olmo 3, post-training too: 4.6 (arXiv 2605.01158).",
+            label=_("Development"),
+            help=_(
+                "Compute of experiments, ladders and failed runs, over the run's "
+                "own. OLMo: 0.5 (arXiv 2503.05804); Olmo 3, post-training too: 4.6 "
+                "(arXiv 2605.01158)."
+            ),
             flag="development",
             ge=0.0,
             le=1000.0,
@@ -116,8 +125,8 @@ class Site:
     evaluation_share: Annotated[
         float,
         Option(
-            label="Evaluation",
-            help="Compute of evaluation apart from the run, over the run's own.",
+            label=_("Evaluation"),
+            help=_("Compute of evaluation apart from the run, over the run's own."),
             flag="evaluation",
             ge=0.0,
             le=1000.0,
@@ -126,9 +135,11 @@ class Site:
     data_usd: Annotated[
         float,
         Option(
-            label="Data",
-            help="US dollars for collecting, licensing and filtering the data. FineWeb's 15T "
-            "tokens took some 120,000 H100-hours of ablations.",
+            label=_("Data"),
+            help=_(
+                "US dollars for collecting, licensing and filtering the data. "
+                "FineWeb's 15T tokens took some 120,000 H100-hours of ablations."
+            ),
             dimension="usd",
             flag="data-cost",
             ge=0.0,
@@ -138,7 +149,7 @@ class Site:
         float,
         Option(
             label="Staff ($/month)",
-            help="US dollars a month for the staff of the run, while it lasts.",
+            help=_("US dollars a month for the staff of the run, while it lasts."),
             dimension="usd",
             flag="staff",
             ge=0.0,
@@ -146,29 +157,33 @@ class Site:
     ] = 0.0
 
     def __post_init__(self) -> None:
-        problems = [] if self.pue >= 1 else [f"A PUE of {self.pue:g} is below 1."]
+        problems = [] if self.pue >= 1 else [_("A PUE of {pue:g} is below 1.", pue=self.pue)]
         if not self.host_share >= 1:
-            problems.append(f"Nodes draw {self.host_share:g} times what is in them.")
+            problems.append(
+                _("Nodes draw {host_share:g} times what is in them.", host_share=self.host_share)
+            )
         figures = {
-            "carbon intensity": self.carbon_kg_per_kwh,
-            "price of electricity": self.electricity_usd_per_kwh,
-            "price of storage": self.storage_usd_per_gb_month,
-            "time of storage": self.storage_months,
-            "share of development": self.development_share,
-            "share of evaluation": self.evaluation_share,
-            "price of the data": self.data_usd,
-            "pay of staff": self.staff_usd_per_month,
+            _("carbon intensity"): self.carbon_kg_per_kwh,
+            _("price of electricity"): self.electricity_usd_per_kwh,
+            _("price of storage"): self.storage_usd_per_gb_month,
+            _("time of storage"): self.storage_months,
+            _("share of development"): self.development_share,
+            _("share of evaluation"): self.evaluation_share,
+            _("price of the data"): self.data_usd,
+            _("pay of staff"): self.staff_usd_per_month,
         }
         problems += [
-            f"The {name} must be zero or more, got {value:g}."
+            _("The {name} must be zero or more, got {value:g}.", name=name, value=value)
             for name, value in figures.items()
             if not value >= 0
         ]
         if problems:
             raise PlanError(
-                "These figures of the site are not possible.",
+                _("These figures of the site are not possible."),
                 detail="\n".join(problems),
-                hint="A site draws at least what its accelerators draw: a PUE of 1.1 is very good.",
+                hint=_(
+                    "A site draws at least what its accelerators draw: a PUE of 1.1 is very good."
+                ),
             )
 
     @property

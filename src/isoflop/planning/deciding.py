@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isoflop.errors import PlanError
 from isoflop.fitting.extrapolation import Pool, pool
 from isoflop.fitting.extrapolation.extrapolate import log_laws, parts
+from isoflop.language import lazy_gettext
 from isoflop.planning.design import TOKENS_PER_PARAM, candidate_runs
 from isoflop.planning.gain import Runs
 from isoflop.planning.inputs import PARAMS_COLUMNS
@@ -59,12 +60,22 @@ class DecidingRuns:
 
     def summary(self) -> str:
         """Say in a sentence what the best would do."""
-        runs = "one run" if self.n_runs[0] == 1 else f"{self.n_runs[0]} runs"
-        return (
-            f"At {format_quantity(self.target_flop, 'flop')} the laws lie {self.disagreement:.2%} "
-            f"apart (standard deviation, weighted). Of what this budget buys, {runs} of "
-            f"{format_number(self.params[0])} parameters on {format_number(self.tokens[0])} tokens "
-            f"would decide most: about {self.left[0]:.0%} of that is expected to be left."
+        runs = (
+            lazy_gettext("one run")
+            if self.n_runs[0] == 1
+            else lazy_gettext("{n_runs} runs", n_runs=self.n_runs[0])
+        )
+        return lazy_gettext(
+            "At {target_flop} the laws lie {disagreement:.2%} apart (standard "
+            "deviation, weighted). Of what this budget buys, {runs} of {params} "
+            "parameters on {tokens} tokens would decide most: about {left:.0%} "
+            "of that is expected to be left.",
+            target_flop=format_quantity(self.target_flop, "flop"),
+            disagreement=self.disagreement,
+            runs=runs,
+            params=format_number(self.params[0]),
+            tokens=format_number(self.tokens[0]),
+            left=self.left[0],
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -119,8 +130,8 @@ def deciding_runs(
     has_say = made.weights > 0
     if has_say.sum() < 2 or not made.spread[0] > 0:
         raise PlanError(
-            f"The laws of {table.id} do not disagree there.",
-            hint="Narrow the interval of the loss instead.",
+            lazy_gettext("The laws of {id} do not disagree there.", id=table.id),
+            hint=lazy_gettext("Narrow the interval of the loss instead."),
         )
     weights, wanted = made.weights[has_say], made.log_laws[has_say, 0]
     found: list[tuple[Runs, int, Array]] = []

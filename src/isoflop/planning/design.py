@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting.diagnose import TO_SIGMA, Diagnostics, residual_scale
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.planning.frontier import compute_optimal, require_interior
 from isoflop.planning.gain import ExpectedGain, Progress, Runs, expected_gain
 from isoflop.planning.inputs import inputs_at
@@ -26,7 +27,7 @@ from isoflop.planning.rule import ComputeRule
 from isoflop.planning.selection import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.sensitivity import Target, optima
 from isoflop.planning.types import Optimum
-from isoflop.units import counted, format_quantity
+from isoflop.units import format_quantity
 
 Aim = Literal["loss", "size"]
 
@@ -98,19 +99,31 @@ class Design:
     def summary(self) -> str:
         """Say in a sentence what the runs would do."""
         response = self.setup.fit.law.response
-        what = f"the {response}" if self.aim == "loss" else "the compute-optimal size"
+        what = (
+            lazy_gettext("the {response}", response=response)
+            if self.aim == "loss"
+            else lazy_gettext("the compute-optimal size")
+        )
         where = format_quantity(self.target.compute_flop, "flop")
         if self.width_left >= NO_GAIN:
-            return (
-                f"No set of runs within this budget narrows the interval of {what} at {where}: the "
-                f"best one leaves {self.width_left:.0%} of its width. Runs nearer to the target "
-                "would."
+            return lazy_gettext(
+                "No set of runs within this budget narrows the interval of {what} at "
+                "{where}: the best one leaves {width_left:.0%} of its width. Runs "
+                "nearer to the target would.",
+                what=what,
+                where=where,
+                width_left=self.width_left,
             )
         spent = format_quantity(float(self.runs.compute_flop.sum()), "flop")
-        return (
-            f"{counted(len(self.runs.params), 'run')} of {spent} together would shrink the "
-            f"{self.gain.level:.0%} interval of {what} at {where} to {self.width_left:.0%} of its "
-            "width."
+        return lazy_gettext(
+            "{runs} of {spent} together would shrink the {level:.0%} interval of "
+            "{what} at {where} to {width_left:.0%} of its width.",
+            runs=lazy_ngettext("{n:,} run", "{n:,} runs", len(self.runs.params)),
+            spent=spent,
+            level=self.gain.level,
+            what=what,
+            where=where,
+            width_left=self.width_left,
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -240,9 +253,9 @@ def noise_of_one_run(setup: Diagnostics) -> float:
         robust = TO_SIGMA * float(np.median(np.abs(setup.fit.residuals)))
         if not robust > 0:
             raise PlanError(
-                "The fit leaves no residuals to judge a new run's scatter by.",
+                lazy_gettext("The fit leaves no residuals to judge a new run's scatter by."),
                 detail=problem.detail,
-                hint="Add rows, or choose a law with fewer parameters.",
+                hint=lazy_gettext("Add rows, or choose a law with fewer parameters."),
             ) from None
         return robust
 
@@ -255,21 +268,34 @@ def _check(
     tokens_per_param: tuple[float, float],
 ) -> None:
     """Refuse what cannot be designed for."""
-    amounts = {"The budget of the runs": spend_flop, "The target": target.compute_flop}
+    amounts = {
+        lazy_gettext("The budget of the runs"): spend_flop,
+        lazy_gettext("The target"): target.compute_flop,
+    }
     problems = [
-        f"{name} must be positive and finite, got {value:g}."
+        lazy_gettext("{name} must be positive and finite, got {value:g}.", name=name, value=value)
         for name, value in amounts.items()
         if not (np.isfinite(value) and value > 0)
     ]
     if n_runs is not None and not 1 <= n_runs <= MAX_RUNS:
-        problems.append(f"Between 1 and {MAX_RUNS} runs can be proposed, not {n_runs}.")
+        problems.append(
+            lazy_gettext(
+                "Between 1 and {max_runs} runs can be proposed, not {n_runs}.",
+                max_runs=MAX_RUNS,
+                n_runs=n_runs,
+            )
+        )
     if not 0 < tokens_per_param[0] < tokens_per_param[1]:
         problems.append(
-            f"From {tokens_per_param[0]:g} to {tokens_per_param[1]:g} tokens per parameter is no "
-            "range."
+            lazy_gettext(
+                "From {tokens_per_param:g} to {tokens_per_param2:g} tokens per "
+                "parameter is no range.",
+                tokens_per_param=tokens_per_param[0],
+                tokens_per_param2=tokens_per_param[1],
+            )
         )
     if problems:
-        raise PlanError("These runs cannot be designed.", detail="\n".join(problems))
+        raise PlanError(lazy_gettext("These runs cannot be designed."), detail="\n".join(problems))
 
 
 def candidate_runs(
@@ -354,8 +380,11 @@ def _settled(setup: Diagnostics) -> NDArray[np.float64]:
         kept = draws[(np.abs(internal - middle) <= reach).all(axis=1)]
     if len(kept) < MIN_DRAWS:
         raise PlanError(
-            f"The fit has {len(kept)} usable bootstrap draws.",
-            detail=f"At least {MIN_DRAWS} are needed to estimate what a run would add.",
-            hint="Take more resamples, or a law that the rows determine better.",
+            lazy_gettext("The fit has {kept} usable bootstrap draws.", kept=len(kept)),
+            detail=lazy_gettext(
+                "At least {min_draws} are needed to estimate what a run would add.",
+                min_draws=MIN_DRAWS,
+            ),
+            hint=lazy_gettext("Take more resamples, or a law that the rows determine better."),
         )
     return np.asarray(kept)

@@ -16,6 +16,7 @@ from isoflop.fitting.downstream import (
     predict_downstream,
 )
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law, laws_for, rebind
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import inputs_at
@@ -56,11 +57,17 @@ class DownstreamCurve(Keyed):
         largest = self.downstream.table.span("compute_flop")[1]
         at = int(np.argmin(np.abs(np.log(self.compute_flop / (AHEAD * largest)))))
         metric = self.band.metric
-        expected = (
-            f"At {format_quantity(self.compute_flop[at], 'flop', 2)} the best run is expected to "
-            f"reach {metric.centre[at]:.1%} {self.downstream.name} ({metric.lower[at]:.1%} to "
-            f"{metric.upper[at]:.1%} at {metric.level:.0%}), through a loss of "
-            f"{self.band.loss.centre[at]:.3f}."
+        expected = _(
+            "At {compute_flop} the best run is expected to reach {centre:.1%} "
+            "{name} ({lower:.1%} to {upper:.1%} at {level:.0%}), through a loss "
+            "of {centre2:.3f}.",
+            compute_flop=format_quantity(self.compute_flop[at], "flop", 2),
+            centre=metric.centre[at],
+            name=self.downstream.name,
+            lower=metric.lower[at],
+            upper=metric.upper[at],
+            level=metric.level,
+            centre2=self.band.loss.centre[at],
         )
         return expected, error_source(self.band, at)
 
@@ -83,7 +90,7 @@ def downstream_curve(found: Downstream, level: float = 0.9) -> DownstreamCurve:
         inputs = {law.symbols[0]: flop}
     else:
         best = compute_optimal(law, found.loss_fit.theta, flop)
-        inputs, models = inputs_at(law, best.params, best.tokens, rule=SIX_ND), "best N and D"
+        inputs, models = inputs_at(law, best.params, best.tokens, rule=SIX_ND), _("best N and D")
     band = predict_downstream(found, inputs, level=level)
     return DownstreamCurve(downstream=found, compute_flop=flop, band=band, models=models)
 
@@ -103,5 +110,5 @@ def first_step_laws(table: LossTable) -> tuple[Law, ...]:
         if {item.column for item in law.inputs} <= known:
             found.append(law)
     if not found:
-        raise FitError("The table has no inputs that a law of the loss could take.")
+        raise FitError(_("The table has no inputs that a law of the loss could take."))
     return tuple(found)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.predict import band
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -35,15 +36,20 @@ def extrapolation_notices(fit: Fit, decades: Mapping[str, float]) -> Iterator[No
     if not far:
         return
     gaps = " and ".join(
-        f"{abs(value):.1f} decades of {labels[symbol][0].lower()}{labels[symbol][1:]} "
-        f"{'above' if value > 0 else 'below'} the data"
+        lazy_gettext(
+            "{value:.1f} decades of {labels}{labels2} {value2} the data",
+            value=abs(value),
+            labels=labels[symbol][0].lower(),
+            labels2=labels[symbol][1:],
+            value2="above" if value > 0 else "below",
+        )
         for symbol, value in far.items()
     )
     yield Notice(
         code="extrapolating",
         severity="serious" if max(map(abs, far.values())) >= VERY_FAR_DECADES else "warning",
-        text=f"This extrapolates to {gaps}.",
-        remedy="Add a run nearer to this budget before you trust the prediction.",
+        text=lazy_gettext("This extrapolates to {gaps}.", gaps=gaps),
+        remedy=lazy_gettext("Add a run nearer to this budget before you trust the prediction."),
     )
 
 
@@ -85,10 +91,18 @@ def _band_notices(
         yield Notice(
             code="band-beyond-data",
             severity="info",
-            text=f"The {level:.0%} band is {here:.1%} of the {fit.law.response} wide at this "
-            f"budget, {here / nearest:.1f} times as wide as at the nearest fitted rows, and holds "
-            "only if the law keeps its form beyond the data.",
-            remedy="Train a run between the rows and the budget; see Next runs on the Fit page.",
+            text=lazy_gettext(
+                "The {level:.0%} band is {here:.1%} of the {response} wide at this "
+                "budget, {here2:.1f} times as wide as at the nearest fitted rows, "
+                "and holds only if the law keeps its form beyond the data.",
+                level=level,
+                here=here,
+                response=fit.law.response,
+                here2=here / nearest,
+            ),
+            remedy=lazy_gettext(
+                "Train a run between the rows and the budget; see Next runs on the Fit page."
+            ),
         )
 
 

@@ -14,6 +14,7 @@ from scipy.special import lambertw
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.units import HOUR_S
 
@@ -61,11 +62,11 @@ def load_failure_rates() -> tuple[FailureRate, ...]:
     """
     entries: list[dict[str, Any]] = read_toml(FAILURES_FILE)["rates"]
     for number, entry in enumerate(entries, start=1):
-        where = f"rate {number} of {FAILURES_FILE}"
+        where = _("rate {number} of {failures_file}", number=number, failures_file=FAILURES_FILE)
         require_keys(entry, where=where, required=frozenset(FailureRate.__dataclass_fields__))
         if entry["counts"] not in get_args(Counted) or not entry["rate_per_device_hour"] > 0:
             raise CatalogError(
-                f"The data file entry {where} is malformed.",
+                _("The data file entry {where} is malformed.", where=where),
                 detail=f"counts: {entry['counts']}; rate: {entry['rate_per_device_hour']}",
             )
     return tuple(FailureRate(**entry) for entry in entries)
@@ -104,7 +105,12 @@ def load_delays(kind: Literal["stalls", "restarts"]) -> tuple[Delay, ...]:
     """
     entries: list[dict[str, Any]] = read_toml(FAILURES_FILE)[kind]
     for number, entry in enumerate(entries, start=1):
-        where = f"{kind} {number} of {FAILURES_FILE}"
+        where = _(
+            "{kind} {number} of {failures_file}",
+            kind=kind,
+            number=number,
+            failures_file=FAILURES_FILE,
+        )
         names = frozenset(Delay.__dataclass_fields__) - {"asynchronous"}
         require_keys(entry, where=where, required=names, optional=frozenset({"asynchronous"}))
     return tuple(Delay(**entry) for entry in entries)
@@ -171,9 +177,11 @@ class Failures:
     rate_per_device_hour: Annotated[
         float | None,
         Option(
-            label="Failures per device-hour",
-            help="Each stops the whole run. The median of published rates unless given, 2.6e-5, "
-            "with their range as its error.",
+            label=_("Failures per device-hour"),
+            help=_(
+                "Each stops the whole run. The median of published rates unless "
+                "given, 2.6e-5, with their range as its error."
+            ),
             flag="failure-rate",
             gt=0.0,
         ),
@@ -181,9 +189,11 @@ class Failures:
     stall_s: Annotated[
         float,
         Option(
-            label="Stall of a save",
-            help="How long one save holds the run: 6 s where it is written meanwhile, 40 s for "
-            "BLOOM's 2.3 TB and 149 s for a 7B run that wait for it.",
+            label=_("Stall of a save"),
+            help=_(
+                "How long one save holds the run: 6 s where it is written meanwhile, "
+                "40 s for BLOOM's 2.3 TB and 149 s for a 7B run that wait for it."
+            ),
             dimension="seconds",
             flag="stall",
             gt=0.0,
@@ -192,9 +202,11 @@ class Failures:
     restart_s: Annotated[
         float,
         Option(
-            label="Restart",
-            help="From a failure until the run goes on from its last save; 11 minutes in the "
-            "median on 504 B200.",
+            label=_("Restart"),
+            help=_(
+                "From a failure until the run goes on from its last save; 11 minutes "
+                "in the median on 504 B200."
+            ),
             dimension="seconds",
             flag="restart",
             ge=0.0,
@@ -203,9 +215,11 @@ class Failures:
     save_every_s: Annotated[
         float | None,
         Option(
-            label="Save every",
-            help="Training between two saves; that of the largest goodput unless given "
-            "(Young 1974, Daly 2006).",
+            label=_("Save every"),
+            help=_(
+                "Training between two saves; that of the largest goodput unless "
+                "given (Young 1974, Daly 2006)."
+            ),
             dimension="seconds",
             flag="save-every",
             gt=0.0,
@@ -215,7 +229,7 @@ class Failures:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError("These failure settings are not possible.", detail="\n".join(wrong))
+            raise PlanError(_("These failure settings are not possible."), detail="\n".join(wrong))
 
     @property
     def rate(self) -> float:
@@ -306,12 +320,18 @@ class Interruptions(Keyed):
 
     def summary(self) -> str:
         """Return it in two sentences."""
-        return (
-            f"{self.accelerators:,} accelerators fail once in "
-            f"{self.mean_time_between_failures_s / HOUR_S:.3g} h. Saved every "
-            f"{self.interval_s / 60:.3g} min (best: {self.best_interval_s / 60:.3g}), "
-            f"{self.goodput:.1%} of the time trains ({self.goodput_lower:.1%} to "
-            f"{self.goodput_upper:.1%} at published rates)."
+        return _(
+            "{accelerators:,} accelerators fail once in "
+            "{mean_time_between_failures_s:.3g} h. Saved every {interval_s:.3g} "
+            "min (best: {best_interval_s:.3g}), {goodput:.1%} of the time trains "
+            "({goodput_lower:.1%} to {goodput_upper:.1%} at published rates).",
+            accelerators=self.accelerators,
+            mean_time_between_failures_s=self.mean_time_between_failures_s / HOUR_S,
+            interval_s=self.interval_s / 60,
+            best_interval_s=self.best_interval_s / 60,
+            goodput=self.goodput,
+            goodput_lower=self.goodput_lower,
+            goodput_upper=self.goodput_upper,
         )
 
 
@@ -335,7 +355,10 @@ def interruptions(accelerators: int, failures: Failures | None = None) -> Interr
         If there is no accelerator.
     """
     if accelerators < 1:
-        raise PlanError("Failures are counted on accelerators.", detail=f"got {accelerators}")
+        raise PlanError(
+            _("Failures are counted on accelerators."),
+            detail=_("got {accelerators}", accelerators=accelerators),
+        )
     failures = failures or Failures()
     best = best_interval_s(_mean_s(failures.rate, accelerators), failures.stall_s)
     chosen = best if failures.save_every_s is None else failures.save_every_s

@@ -27,6 +27,7 @@ from isoflop.fitting.compare import (
     shared_test,
 )
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law, laws_for, rebind
 from isoflop.notices import Notice
 from isoflop.planning.frontier import compute_optimal
@@ -217,8 +218,10 @@ def shared_scales(groups: tuple[Group, Group]) -> tuple[str, ...]:
     found = tuple(name for name in SCALES if name in known)
     if not found or "loss" not in known:
         raise FitError(
-            "The two have no column in common that a law needs.",
-            detail=f"Needed in both: loss, and one of {', '.join(SCALES.values())}.",
+            _("The two have no column in common that a law needs."),
+            detail=_(
+                "Needed in both: loss, and one of {values}.", values=", ".join(SCALES.values())
+            ),
         )
     return found
 

@@ -20,13 +20,14 @@ from isoflop.accounting import (
 )
 from isoflop.accounting.shapes import CountedParams, counted, propose_shape
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.rule import SIX_ND, ComputeRule, Correction
 
 SIZES = np.geomspace(1e6, 1e14, 33)
 CONVENTIONS: dict[FlopConvention, str] = {
     "6N": "6ND",
-    "6N_attention": "6ND + attention (PaLM, appendix B)",
-    "appendix_f": "Exact (Chinchilla, appendix F)",
+    "6N_attention": _("6ND + attention (PaLM, appendix B)"),
+    "appendix_f": _("Exact (Chinchilla, appendix F)"),
 }
 """Conventions that a plan may count in, with their labels."""
 
@@ -65,7 +66,9 @@ def family_rule(
     factor = FamilyFactor(
         family=family.key, convention=convention, context=context, causal=causal, count=count
     )
-    where = f"{family.label} shapes" + (f" at {context:,} tokens" if context else "")
+    where = _("{label} shapes", label=family.label) + (
+        _(" at {context:,} tokens", context=context) if context else ""
+    )
     return ComputeRule(correction=factor, label=f"{CONVENTIONS[convention]}, {where}")
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import PlanError
 from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.result import Band, Fit
+from isoflop.language import lazy_gettext
 from isoflop.laws import Law, law_for_role
 from isoflop.laws.trade import powers
 from isoflop.planning.inputs import PARAMS_COLUMNS, extrapolation_decades, inputs_at
@@ -31,7 +32,7 @@ N_POINTS = 60
 N_FRONTIER_DRAWS = 400
 """Draws a frontier's bands are taken over: enough for 5% and 95% edges, and quick on a grid."""
 
-NO_DRAWS = "The fit carries no bootstrap draws."
+NO_DRAWS = lazy_gettext("The fit carries no bootstrap draws.")
 
 Tokens = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -212,12 +213,16 @@ def _last_enough(
 def _too_little(smallest: float) -> PlanError:
     """Return the error for a budget that trains nothing."""
     return PlanError(
-        "This budget is below a single training step.",
+        lazy_gettext("This budget is below a single training step."),
         detail=(
-            f"It leaves fewer than {SMALLEST_TOKENS:g} training tokens to a model of "
-            f"{smallest:.3g} parameters, once all inference is paid for."
+            lazy_gettext(
+                "It leaves fewer than {smallest_tokens:g} training tokens to a model "
+                "of {smallest:.3g} parameters, once all inference is paid for.",
+                smallest_tokens=SMALLEST_TOKENS,
+                smallest=smallest,
+            )
         ),
-        hint="Give more compute, or ask for fewer inference tokens.",
+        hint=lazy_gettext("Give more compute, or ask for fewer inference tokens."),
     )
 
 
@@ -234,18 +239,21 @@ def require_interior(law: Law, optimum: Optimum) -> None:
     columns = {item.column for item in law.inputs}
     if not (columns & PARAMS_COLUMNS and columns & {"tokens", "compute_flop"}):
         names = " and ".join(item.label or item.column for item in law.inputs)
-        detail = f"It predicts the loss from {names} alone."
+        detail = lazy_gettext("It predicts the loss from {names} alone.", names=names)
     else:
         end = float(np.ravel(optimum.params)[np.argmin(np.ravel(optimum.is_interior))])
-        detail = (
-            "At this compute its loss falls all the way to "
-            f"{end:.3g} parameters, an end of the range searched."
+        detail = lazy_gettext(
+            "At this compute its loss falls all the way to {end:.3g} parameters, "
+            "an end of the range searched.",
+            end=end,
         )
     raise PlanError(
-        f"The law {law.label} has no compute-optimal model size.",
+        lazy_gettext("The law {label} has no compute-optimal model size.", label=law.label),
         detail=detail,
-        hint="Choose a law of both parameters and tokens, such as "
-        f"{law_for_role('default').label}, or give the size.",
+        hint=lazy_gettext(
+            "Choose a law of both parameters and tokens, such as {label}, or give the size.",
+            label=law_for_role("default").label,
+        ),
     )
 
 

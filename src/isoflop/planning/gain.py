@@ -18,6 +18,7 @@ from isoflop.fitting.bootstrap import CELLS_AT_ONCE
 from isoflop.fitting.diagnose import Diagnostics
 from isoflop.fitting.objective import Problem
 from isoflop.fitting.solve import minimise
+from isoflop.language import lazy_gettext
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.sensitivity import Target
@@ -197,9 +198,12 @@ def refit_with(
     truths, shown = draws[is_usable], shown[is_usable]
     if len(truths) < MIN_DRAWS:
         raise PlanError(
-            f"The fit has {len(truths)} usable bootstrap draws.",
-            detail=f"At least {MIN_DRAWS} are needed to estimate what a run would add.",
-            hint="Fit with more bootstrap resamples.",
+            lazy_gettext("The fit has {truths} usable bootstrap draws.", truths=len(truths)),
+            detail=lazy_gettext(
+                "At least {min_draws} are needed to estimate what a run would add.",
+                min_draws=MIN_DRAWS,
+            ),
+            hint=lazy_gettext("Fit with more bootstrap resamples."),
         )
     random = np.random.default_rng([fit.options.seed, 1])
     widened = fit.standardised_residuals * np.sqrt(n_old / max(n_old - setup.n_params, 1))
@@ -266,8 +270,8 @@ def _spread(
     """
     if np.isnan(refits - truths).mean() > 0.5:
         raise PlanError(
-            "Under most draws the law has no compute-optimal size at the target.",
-            hint="Choose a law that the rows determine better, or add rows.",
+            lazy_gettext("Under most draws the law has no compute-optimal size at the target."),
+            hint=lazy_gettext("Choose a law that the rows determine better, or add rows."),
         )
     inward, outward = (np.log, np.exp) if is_log else (np.asarray, np.asarray)
     tails = [(1 + level) / 2, (1 - level) / 2]

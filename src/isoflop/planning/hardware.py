@@ -12,8 +12,9 @@ from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.planning.types import DTYPES, Accelerator
-from isoflop.units import counted
 
 ACCELERATORS_FILE = "accelerators.toml"
 DEFAULT_ACCELERATOR = "h100-sxm"
@@ -72,11 +73,11 @@ def find_accelerator(key: str, known: Mapping[str, Accelerator] | None = None) -
     near = [name for name in accelerators if typed and typed in _letters(name)]
     near = near or get_close_matches(key.lower(), accelerators, n=3, cutoff=0.5)
     raise CatalogError(
-        f"There is no accelerator {key!r}.",
-        detail=f"Did you mean {' or '.join(near)}?"
+        _("There is no accelerator {key!r}.", key=key),
+        detail=_("Did you mean {near}?", near=" or ".join(near))
         if near
-        else f"Known: {', '.join(sorted(accelerators))}.",
-        hint="Choose one of `isoflop accelerators`, or describe your own in a TOML file.",
+        else _("Known: {accelerators}.", accelerators=", ".join(sorted(accelerators))),
+        hint=_("Choose one of `isoflop accelerators`, or describe your own in a TOML file."),
     )
 
 
@@ -98,16 +99,16 @@ def read_accelerator(path: Path) -> Accelerator:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CatalogError(
-            f"The accelerator {path} cannot be read.",
+            _("The accelerator {path} cannot be read.", path=path),
             detail=reason,
-            hint="Give a TOML file with one table, as data/accelerators.toml has them.",
+            hint=_("Give a TOML file with one table, as data/accelerators.toml has them."),
         ) from None
     tables = [(key, entry) for key, entry in entries.items() if isinstance(entry, dict)]
     if len(tables) != 1 or len(entries) != 1:
         raise CatalogError(
-            f"{path} does not describe one accelerator.",
-            detail=f"It has {counted(len(tables), 'table')}.",
-            hint="Give it one table, such as [my-gpu], with what data/accelerators.toml has.",
+            _("{path} does not describe one accelerator.", path=path),
+            detail=_("It has {tables}.", tables=n_("{n:,} table", "{n:,} tables", len(tables))),
+            hint=_("Give it one table, such as [my-gpu], with what data/accelerators.toml has."),
         )
     return parse_accelerator(*tables[0])
 
@@ -120,7 +121,7 @@ def parse_accelerator(key: str, entry: dict[str, Any]) -> Accelerator:
     CatalogError
         If a key is missing or unknown, or a figure is not plausible.
     """
-    where = f"{key} of {ACCELERATORS_FILE}"
+    where = _("{key} of {accelerators_file}", key=key, accelerators_file=ACCELERATORS_FILE)
     require_keys(entry, where=where, required=_REQUIRED, optional=_OPTIONAL | _FORMER)
     tera, giga = 1e12, 1e9
     price_range = entry.get("price_range_usd_per_hour")
@@ -150,7 +151,9 @@ def parse_accelerator(key: str, entry: dict[str, Any]) -> Accelerator:
     )
     problems = _problems(accelerator)
     if problems:
-        raise CatalogError(f"The accelerator {where} is malformed.", detail="\n".join(problems))
+        raise CatalogError(
+            _("The accelerator {where} is malformed.", where=where), detail="\n".join(problems)
+        )
     return accelerator
 
 
@@ -204,29 +207,37 @@ def _problems(accelerator: Accelerator) -> list[str]:
     problems = []
     unknown = sorted(accelerator.peak_flop_per_s.keys() - DTYPES)
     if unknown:
-        problems.append(f"Unknown dtypes: {', '.join(unknown)}.")
+        problems.append(_("Unknown dtypes: {unknown}.", unknown=", ".join(unknown)))
     if not accelerator.peak_flop_per_s.keys() & {"bf16", "fp16", "fp32"}:
-        problems.append("It needs a dense BF16, FP16 or FP32 peak.")
+        problems.append(_("It needs a dense BF16, FP16 or FP32 peak."))
         return problems
     figures = {
         "memory": accelerator.memory_bytes,
         "bandwidth": accelerator.bandwidth_byte_per_s,
         "interconnect": accelerator.interconnect_byte_per_s,
         "power": accelerator.power_w,
-        "measured matmul rate": accelerator.measured_matmul_flop_per_s,
-    } | {f"{dtype} peak": value for dtype, value in accelerator.peak_flop_per_s.items()}
+        _("measured matmul rate"): accelerator.measured_matmul_flop_per_s,
+    } | {
+        _("{dtype} peak", dtype=dtype): value
+        for dtype, value in accelerator.peak_flop_per_s.items()
+    }
     problems += [
-        f"The {name} must be positive, got {value:g}."
+        _("The {name} must be positive, got {value:g}.", name=name, value=value)
         for name, value in figures.items()
         if value is not None and value <= 0
     ]
     if accelerator.mfu_ceiling > 1:
-        problems.append("The measured matmul rate exceeds the dense peak: is the peak sparse?")
+        problems.append(_("The measured matmul rate exceeds the dense peak: is the peak sparse?"))
     price, bounds = accelerator.price_usd_per_hour, accelerator.price_range_usd_per_hour
     if price is not None and price < 0:
-        problems.append(f"The price must be zero or more, got {price:g}.")
+        problems.append(_("The price must be zero or more, got {price:g}.", price=price))
     if price is not None and bounds is not None and not bounds[0] <= price <= bounds[1]:
         problems.append(
-            f"The price {price:g} lies outside its range {bounds[0]:g} to {bounds[1]:g}."
+            _(
+                "The price {price:g} lies outside its range {bounds:g} to {bounds2:g}.",
+                price=price,
+                bounds=bounds[0],
+                bounds2=bounds[1],
+            )
         )
     return problems

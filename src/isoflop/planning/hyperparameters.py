@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.rule import SIX_ND
 
 HYPERPARAMETERS_FILE = "hyperparameters.toml"
@@ -87,7 +88,9 @@ def load_hyperparameter_rules() -> Mapping[str, HyperparameterRule]:
     names = {field.name for field in fields(HyperparameterRule)} - {"key", "limits_batch"}
     rules = {}
     for key, entry in read_toml(HYPERPARAMETERS_FILE).items():
-        where = f"{key} of {HYPERPARAMETERS_FILE}"
+        where = _(
+            "{key} of {hyperparameters_file}", key=key, hyperparameters_file=HYPERPARAMETERS_FILE
+        )
         require_keys(
             entry,
             where=where,
@@ -97,9 +100,12 @@ def load_hyperparameter_rules() -> Mapping[str, HyperparameterRule]:
         unknown = (entry["exponents"].keys() | entry["valid"].keys()) - INPUTS
         if unknown or entry["quantity"] not in get_args(Quantity):
             raise CatalogError(
-                f"The data file entry {where} is malformed.",
-                detail=f"unknown inputs: {', '.join(sorted(unknown)) or 'none'}; "
-                f"quantity: {entry['quantity']}",
+                _("The data file entry {where} is malformed.", where=where),
+                detail=_(
+                    "unknown inputs: {unknown}; quantity: {entry}",
+                    unknown=", ".join(sorted(unknown)) or "none",
+                    entry=entry["quantity"],
+                ),
             )
         rules[key] = HyperparameterRule(
             key=key,
@@ -187,7 +193,8 @@ def hyperparameter_hints(
     ]
     if problems:
         raise PlanError(
-            "Batch-size and learning-rate rules need positive inputs.", detail="\n".join(problems)
+            _("Batch-size and learning-rate rules need positive inputs."),
+            detail="\n".join(problems),
         )
     return tuple(
         _hint(rule, given)
@@ -208,9 +215,13 @@ def _hint(rule: HyperparameterRule, given: Mapping[str, float]) -> Hyperparamete
     warning = ""
     if outside[worst] > 0:
         lower, upper = rule.valid[worst]
-        warning = (
-            f"Outside the range it was fitted on by {outside[worst]:.1f} decades: "
-            f"{_INPUT_NAMES[worst]} from {lower:.2g} to {upper:.2g}."
+        warning = _(
+            "Outside the range it was fitted on by {outside:.1f} decades: "
+            "{input_names} from {lower:.2g} to {upper:.2g}.",
+            outside=outside[worst],
+            input_names=_INPUT_NAMES[worst],
+            lower=lower,
+            upper=upper,
         )
     return HyperparameterHint(
         rule=rule, value=value, decades_outside=outside[worst], warning=warning
@@ -218,7 +229,7 @@ def _hint(rule: HyperparameterRule, given: Mapping[str, float]) -> Hyperparamete
 
 
 _INPUT_NAMES = {
-    "params_nonembedding": "non-embedding parameters",
+    "params_nonembedding": _("non-embedding parameters"),
     "tokens": "tokens",
     "compute_flop": "FLOP",
     "loss_nats_per_token": "loss",
@@ -257,7 +268,7 @@ def batch_trade_off(batch_tokens: float, critical_batch_tokens: float) -> BatchT
     """
     if not all(isfinite(size) and size > 0 for size in (batch_tokens, critical_batch_tokens)):
         raise PlanError(
-            "A batch needs a positive number of tokens.",
+            _("A batch needs a positive number of tokens."),
             detail=f"batch = {batch_tokens:g}, critical = {critical_batch_tokens:g}",
         )
     ratio = batch_tokens / critical_batch_tokens

@@ -15,6 +15,7 @@ from math import ceil, floor, isfinite, log2
 
 from isoflop.accounting import Architecture, count_flop, count_parameters
 from isoflop.errors import DoesNotFit, PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.types import Accelerator, Dtype
 from isoflop.units import HOUR_S
 
@@ -135,7 +136,7 @@ class ServingSetup:
             if getattr(self, name) > upper:
                 problems.append(f"{name} = {getattr(self, name):g} is no share")
         if problems:
-            raise PlanError("This serving setup is invalid.", detail="\n".join(problems))
+            raise PlanError(_("This serving setup is invalid."), detail="\n".join(problems))
 
 
 def serving_on(
@@ -245,15 +246,25 @@ def estimate_serving(architecture: Architecture, setup: ServingSetup) -> Serving
     largest = max(0, floor((usable - weights) / each))
     if setup.batch > largest:
         raise DoesNotFit(
-            f"{architecture.name} and a batch of {setup.batch} do not fit the memory.",
+            _(
+                "{name} and a batch of {batch} do not fit the memory.",
+                name=architecture.name,
+                batch=setup.batch,
+            ),
             detail=(
-                f"Weights {weights / 1e9:,.1f} GB and cache {setup.batch * each / 1e9:,.1f} GB, of "
-                f"{usable / 1e9:,.1f} GB usable on {setup.accelerators} accelerators."
+                _(
+                    "Weights {weights:,.1f} GB and cache {batch:,.1f} GB, of "
+                    "{usable:,.1f} GB usable on {accelerators} accelerators.",
+                    weights=weights / 1000000000.0,
+                    batch=setup.batch * each / 1000000000.0,
+                    usable=usable / 1000000000.0,
+                    accelerators=setup.accelerators,
+                )
             ),
             hint=(
-                f"Lower the batch to {largest}."
+                _("Lower the batch to {largest}.", largest=largest)
                 if largest
-                else "Use more accelerators, or fewer bytes per weight."
+                else _("Use more accelerators, or fewer bytes per weight.")
             ),
         )
     step_s, is_bandwidth_bound = _step(architecture, setup)

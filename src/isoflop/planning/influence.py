@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting.diagnose import Diagnostics, diagnostics, one_step, weights_without
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.planning.inputs import trades_size_for_data
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -177,7 +178,10 @@ def _refits(fit: Fit, table: LossTable, singles: tuple[int, ...]) -> _Refits:
     """
     setup = diagnostics(fit, table)
     few = _few_rows(setup)
-    sets = [*few, *((f"Row {setup.rows.index[i]}", np.array([i])) for i in singles)]
+    sets = [
+        *few,
+        *((lazy_gettext("Row {index}", index=setup.rows.index[i]), np.array([i])) for i in singles),
+    ]
     if not sets or not setup.is_optimum():
         return _Refits(what=(), rows=(), n_few=0, theta=fit.theta[None])
     refits = setup.refit(weights_without([rows for _, rows in sets], setup.problem.n_rows))
@@ -197,11 +201,16 @@ def _few_rows(setup: Diagnostics) -> list[tuple[str, NDArray[np.intp]]]:
         return []
     counts = np.unique(np.geomspace(1, largest, N_COUNTS).round().astype(int))
     orders = {
-        "of highest loss": suspects(setup, "highest_losses"),
-        "furthest from the curve": suspects(setup, "residuals"),
+        lazy_gettext("of highest loss"): suspects(setup, "highest_losses"),
+        lazy_gettext("furthest from the curve"): suspects(setup, "residuals"),
     }
     return [
-        (f"The {count} rows {which}" if count > 1 else f"The row {which}", order[:count])
+        (
+            lazy_gettext("The {count} rows {which}", count=count, which=which)
+            if count > 1
+            else lazy_gettext("The row {which}", which=which),
+            order[:count],
+        )
         for which, order in orders.items()
         for count in counts
     ]
@@ -236,26 +245,38 @@ def _notice(code: str, move: Move, compute_flop: float) -> Notice:
     verb = "moves" if len(move.rows) == 1 else "move"
     with_them = format_number(move.params_with)
     if np.isfinite(move.params_without):
-        text = (
-            f"{move.what} {verb} the compute-optimal size at {budget} from "
-            f"{format_number(move.params_without)} to {with_them} parameters."
+        text = lazy_gettext(
+            "{what} {verb} the compute-optimal size at {budget} from "
+            "{params_without} to {with_them} parameters.",
+            what=move.what,
+            verb=verb,
+            budget=budget,
+            params_without=format_number(move.params_without),
+            with_them=with_them,
         )
     else:
-        text = (
-            f"{move.what} alone {'gives' if verb == 'moves' else 'give'} the law a "
-            f"compute-optimal size at {budget} ({with_them} parameters); without there is none."
+        text = lazy_gettext(
+            "{what} alone {value} the law a compute-optimal size at {budget} "
+            "({with_them} parameters); without there is none.",
+            what=move.what,
+            value="gives" if verb == "moves" else "give",
+            budget=budget,
+            with_them=with_them,
         )
     leave_out = (
-        "leave it out if it does not belong"
+        lazy_gettext("leave it out if it does not belong")
         if len(move.rows) == 1
-        else "leave them out if they do not belong"
+        else lazy_gettext("leave them out if they do not belong")
     )
     return Notice(
         code=code,
         severity="serious" if move.factor >= MOVES_FAR else "warning",
         text=text,
-        remedy=f"Check {_named(move.rows)}: {leave_out} with the others; otherwise plan for both "
-        "sizes.",
+        remedy=lazy_gettext(
+            "Check {rows}: {leave_out} with the others; otherwise plan for both sizes.",
+            rows=_named(move.rows),
+            leave_out=leave_out,
+        ),
         rows=tuple(int(row) for row in move.rows),
     )
 
@@ -263,6 +284,6 @@ def _notice(code: str, move: Move, compute_flop: float) -> Notice:
 def _named(rows: Sequence[int] | NDArray[np.int64]) -> str:
     shown = [str(row) for row in sorted(int(row) for row in rows)[:N_NAMED]]
     if len(rows) == 1:
-        return f"row {shown[0]}"
-    more = f" and {len(rows) - N_NAMED} more" if len(rows) > N_NAMED else ""
-    return f"rows {', '.join(shown)}{more}"
+        return lazy_gettext("row {shown}", shown=shown[0])
+    more = lazy_gettext(" and {rows} more", rows=len(rows) - N_NAMED) if len(rows) > N_NAMED else ""
+    return lazy_gettext("rows {shown}{more}", shown=", ".join(shown), more=more)

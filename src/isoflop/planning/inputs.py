@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import PlanError
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Input, Law, published_fit_for_role
 from isoflop.planning.rule import ComputeRule
 
@@ -84,9 +85,9 @@ def inputs_at(
     if missing:
         names = ", ".join(item.label or item.column for item in missing)
         raise PlanError(
-            f"The law {law.label} needs more than a model size and tokens.",
-            detail=f"No value was given for: {names}.",
-            hint="Give a value for each, or choose a law of parameters, tokens or compute.",
+            _("The law {label} needs more than a model size and tokens.", label=law.label),
+            detail=_("No value was given for: {names}.", names=names),
+            hint=_("Give a value for each, or choose a law of parameters, tokens or compute."),
         )
     return {item.symbol: known[item.column] for item in law.inputs}
 
@@ -150,9 +151,9 @@ def with_repetition(law: Law) -> Law:
     symbol = next((item.symbol for item in law.inputs if item.column == "tokens"), None)
     if symbol is None:
         raise PlanError(
-            f"The law {law.label} does not say what repeated tokens are worth.",
-            detail="It has no input for the number of tokens.",
-            hint="Choose a law of parameters and tokens, or do not repeat.",
+            _("The law {label} does not say what repeated tokens are worth.", label=law.label),
+            detail=_("It has no input for the number of tokens."),
+            hint=_("Choose a law of parameters and tokens, or do not repeat."),
         )
     published = published_fit_for_role("repetition")
     if law.key in published.reduces_to:
@@ -168,10 +169,15 @@ def with_repetition(law: Law) -> Law:
     return replace(
         law,
         key=f"{law.key}+repetition",
-        label=f"{law.label}, repeated tokens",
+        label=_("{label}, repeated tokens", label=law.label),
         formula=_rename(formula, decays),
-        inputs=(*law.inputs, Input(symbol=unique, column="unique_tokens", label="Unique tokens U")),
-        source=f"{law.source}; repetition: {published.source}".lstrip("; "),
+        inputs=(
+            *law.inputs,
+            Input(symbol=unique, column="unique_tokens", label=_("Unique tokens U")),
+        ),
+        source=_(
+            "{source}; repetition: {source2}", source=law.source, source2=published.source
+        ).lstrip("; "),
     )
 
 

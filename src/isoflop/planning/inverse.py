@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import LossUnreachable
 from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext
 from isoflop.laws import Law
 from isoflop.planning import budget as sums
 from isoflop.planning.frontier import SMALLEST_PARAMS, SMALLEST_TOKENS, require_interior
@@ -330,16 +331,22 @@ def _unreachable(
     fixed: Mapping[str, float] | None,
 ) -> LossUnreachable:
     """Return the error for a target that the law does not reach."""
-    detail = f"The floor of {fit.law.label} is {floor:.4g}"
+    detail = lazy_gettext("The floor of {label} is {floor:.4g}", label=fit.law.label, floor=floor)
     if draws is not None:
         floors = loss_floor(fit.law, draws, fixed)
         tails = [(1 - level) / 2, (1 + level) / 2]
         low, high = np.quantile(floors[np.isfinite(floors)], tails)
-        detail += f", its {level:.0%} interval {low:.4g} to {high:.4g}"
+        detail += lazy_gettext(
+            ", its {level:.0%} interval {low:.4g} to {high:.4g}", level=level, low=low, high=high
+        )
     if target_loss > floor:
-        detail += "; the target lies above it, but beyond any model and data that could be trained"
+        detail += lazy_gettext(
+            "; the target lies above it, but beyond any model and data that could be trained"
+        )
     return LossUnreachable(
-        f"A loss of {target_loss:g} is unreachable.",
+        lazy_gettext("A loss of {target_loss:g} is unreachable.", target_loss=target_loss),
         detail=f"{detail}.",
-        hint="Give a higher target, or better data: the floor belongs to the data and tokenizer.",
+        hint=lazy_gettext(
+            "Give a higher target, or better data: the floor belongs to the data and tokenizer."
+        ),
     )

@@ -16,12 +16,13 @@ from isoflop.accounting.parameters import (
     total_attention_matrices,
 )
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 
 ZERO_HELP = {
-    0: "Every data-parallel replica holds everything.",
-    1: "Optimiser states are sharded over the replicas.",
-    2: "Optimiser states and gradients are sharded.",
-    3: "Optimiser states, gradients and weights are sharded (FSDP).",
+    0: _("Every data-parallel replica holds everything."),
+    1: _("Optimiser states are sharded over the replicas."),
+    2: _("Optimiser states and gradients are sharded."),
+    3: _("Optimiser states, gradients and weights are sharded (FSDP)."),
 }
 
 
@@ -80,9 +81,9 @@ class Layout:
             problems.append(f"expert = {self.expert} does not divide data = {self.data}")
         if problems:
             raise PlanError(
-                "This parallel layout is not possible.",
+                _("This parallel layout is not possible."),
                 detail="\n".join(problems),
-                hint="Degrees are whole numbers; the experts are spread over the data replicas.",
+                hint=_("Degrees are whole numbers; the experts are spread over the data replicas."),
             )
 
     @property
@@ -163,9 +164,9 @@ def check_layout(architecture: Architecture, layout: Layout) -> None:
         )
     if problems:
         raise PlanError(
-            f"{shape.name} cannot be spread like this.",
+            _("{name} cannot be spread like this.", name=shape.name),
             detail="\n".join(problems),
-            hint="Choose degrees that divide the heads, the MLP width and the experts.",
+            hint=_("Choose degrees that divide the heads, the MLP width and the experts."),
         )
 
 

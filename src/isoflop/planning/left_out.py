@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.types import Optimum, Plan
 from isoflop.units import format_number
 
@@ -21,7 +22,12 @@ def before_and_after(before: Plan | Optimum, after: Plan | Optimum, response: st
         f"{format_number(float(getattr(after, name)))}"
         for name in ("params", "tokens")
     )
-    return (
-        f"With them → without them: {response} {float(before.loss):.3f} → {float(after.loss):.3f}, "
-        f"model size N {size}, training data D {data}."
+    return _(
+        "With them → without them: {response} {loss:.3f} → {loss2:.3f}, "
+        "model size N {size}, training data D {data}.",
+        response=response,
+        loss=float(before.loss),
+        loss2=float(after.loss),
+        size=size,
+        data=data,
     )

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.fitting.result import Fit
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.inverse import cheapest, tokens_for_loss
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -78,7 +79,7 @@ class SmallerModels(Keyed):
         return f"<SmallerModels: {len(self.models)} of loss {self.loss:.4g}>"
 
     def _repr_html_(self) -> str:
-        return as_html(f"Models of loss {self.loss:.4g}", self.to_frame())
+        return as_html(_("Models of loss {loss:.4g}", loss=self.loss), self.to_frame())
 
     @property
     def reachable(self) -> tuple[SmallerModel, ...]:
@@ -124,7 +125,7 @@ class Lifetime(Keyed):
         return f"<Lifetime: {len(self.inference_tokens)} demands at loss {self.loss:.4g}>"
 
     def _repr_html_(self) -> str:
-        return as_html("Models of least lifetime compute", self.to_frame())
+        return as_html(_("Models of least lifetime compute"), self.to_frame())
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a demand, in canonical units."""

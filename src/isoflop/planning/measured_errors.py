@@ -8,6 +8,7 @@ from functools import cache
 
 from isoflop.data import data_root
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 
 ERRORS_FILE = "planning_errors.csv"
 
@@ -73,4 +74,6 @@ def measured_error(what: str, kept_back: str) -> MeasuredError:
     for found in load_measured_errors():
         if (found.what, found.kept_back) == (what, kept_back):
             return found
-    raise CatalogError(f"No error of {what} without {kept_back} was measured.")
+    raise CatalogError(
+        _("No error of {what} without {kept_back} was measured.", what=what, kept_back=kept_back)
+    )

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 from isoflop.accounting import Architecture, Experts, Recompute, find_model
 from isoflop.data import data_root, read_toml
 from isoflop.errors import CatalogError, IsoflopError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.hardware import find_accelerator
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer, training_memory
@@ -69,7 +70,8 @@ def load_measured_steps() -> tuple[MeasuredStep, ...]:
             return tuple(_measured(row) for row in reader)
     except (OSError, ValueError, IsoflopError) as error:
         raise CatalogError(
-            f"The data file {MEASURED_FILE} cannot be read.", detail=str(error)
+            _("The data file {measured_file} cannot be read.", measured_file=MEASURED_FILE),
+            detail=str(error),
         ) from None
 
 

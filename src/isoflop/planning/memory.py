@@ -14,6 +14,7 @@ import numpy as np
 from isoflop.accounting import Architecture, Recompute
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, DoesNotFit, PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.activations import STATISTIC_BYTES, LayerActivations, layer_activations
 from isoflop.planning.layout import (
     Layout,
@@ -77,7 +78,7 @@ def load_optimizers() -> Mapping[str, Optimizer]:
     names = {item.name for item in fields(Optimizer)} - {"key", "activation_bytes"}
     found = {}
     for key, entry in read_toml(OPTIMIZERS_FILE).items():
-        where = f"{key} of {OPTIMIZERS_FILE}"
+        where = _("{key} of {optimizers_file}", key=key, optimizers_file=OPTIMIZERS_FILE)
         require_keys(entry, where=where, required=names, optional={"activation_bytes"})
         found[key] = Optimizer(**({"key": key, "activation_bytes": 2} | entry))
     return MappingProxyType(found)
@@ -94,7 +95,8 @@ def find_optimizer(key: str) -> Optimizer:
     optimizers = load_optimizers()
     if key not in optimizers:
         raise CatalogError(
-            f"There is no optimiser {key!r}.", hint=f"Choose one of {', '.join(optimizers)}."
+            _("There is no optimiser {key!r}.", key=key),
+            hint=_("Choose one of {optimizers}.", optimizers=", ".join(optimizers)),
         )
     return optimizers[key]
 
@@ -140,7 +142,13 @@ class TrainingSetup:
         for name in ("micro_batch", "context"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise PlanError(f"The {name.replace('_', '-')} must be at least 1, got {value}.")
+                raise PlanError(
+                    _(
+                        "The {name} must be at least 1, got {value}.",
+                        name=name.replace("_", "-"),
+                        value=value,
+                    )
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +187,9 @@ class TrainingMemory:
             "weights": self.weights_bytes,
             "gradients": self.gradients_bytes,
             "optimiser": self.optimizer_bytes,
-            "gathered weights": self.gathered_bytes,
+            _("gathered weights"): self.gathered_bytes,
             "activations": self.activations_bytes,
-            "recomputed layer": self.working_bytes,
+            _("recomputed layer"): self.working_bytes,
             "logits": self.logits_bytes,
         }
 
@@ -341,9 +349,9 @@ def largest_micro_batch(
 def _usable_bytes(capacity_bytes: float, headroom: float) -> float:
     if not capacity_bytes > 0 or not 0 <= headroom < 1:
         raise PlanError(
-            "Memory must be positive and the headroom a share of it.",
+            _("Memory must be positive and the headroom a share of it."),
             detail=f"memory = {capacity_bytes:g} bytes, headroom = {headroom:g}",
-            hint="Give the memory of one accelerator, and a headroom from 0 to below 1.",
+            hint=_("Give the memory of one accelerator, and a headroom from 0 to below 1."),
         )
     return capacity_bytes * (1 - headroom)
 
@@ -367,10 +375,14 @@ def require_fit(
     if memory.total_bytes > usable:
         giga = 1e9
         raise DoesNotFit(
-            f"{architecture.name} does not fit the memory of one accelerator.",
+            _("{name} does not fit the memory of one accelerator.", name=architecture.name),
             detail=(
-                f"It needs {memory.total_bytes / giga:,.1f} GB of {usable / giga:,.1f} GB usable."
+                _(
+                    "It needs {total_bytes:,.1f} GB of {usable:,.1f} GB usable.",
+                    total_bytes=memory.total_bytes / giga,
+                    usable=usable / giga,
+                )
             ),
-            hint="Shard more, recompute activations, or use more accelerators.",
+            hint=_("Shard more, recompute activations, or use more accelerators."),
         )
     return memory

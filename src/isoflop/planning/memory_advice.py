@@ -9,6 +9,8 @@ import pandas as pd
 
 from isoflop.accounting import Architecture
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.planning.layout import ZERO_HELP, Layout, check_layout
 from isoflop.planning.memory import (
     DEFAULT_HEADROOM,
@@ -18,7 +20,7 @@ from isoflop.planning.memory import (
     training_memory,
 )
 from isoflop.text import as_html
-from isoflop.units import counted, format_quantity
+from isoflop.units import format_quantity
 
 MAX_TENSOR = 8
 """Accelerators that share one fast interconnect in common servers."""
@@ -85,18 +87,24 @@ class MemoryReport:
         """Say in a sentence whether the run fits."""
         name, used = self.architecture.name, format_quantity(self.memory.total_bytes, "bytes")
         if not self.fits:
-            return f"{name} does not fit: it takes {used} on the fullest accelerator."
-        return (
-            f"{name} fits: {used} on the fullest accelerator, micro-batches of up to "
-            f"{counted(self.largest_micro_batch, 'sequence')}."
+            return _(
+                "{name} does not fit: it takes {used} on the fullest accelerator.",
+                name=name,
+                used=used,
+            )
+        return _(
+            "{name} fits: {used} on the fullest accelerator, micro-batches of up to {sequences}.",
+            name=name,
+            used=used,
+            sequences=n_("{n:,} sequence", "{n:,} sequences", self.largest_micro_batch),
         )
 
     def _repr_html_(self) -> str:
-        return as_html("Memory", self.to_frame(), self.summary())
+        return as_html(_("Memory"), self.to_frame(), self.summary())
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a layout, a column a component, in bytes."""
-        rows = {"as laid out": self.memory, **self.alternatives}
+        rows = {_("as laid out"): self.memory, **self.alternatives}
         return pd.DataFrame([memory.by_component for memory in rows.values()], index=list(rows))
 
 
@@ -163,27 +171,31 @@ def _changes(
     """Yield every single change that a setup allows, cheapest in speed first."""
     layout = setup.layout
     if not setup.flash_attention:
-        yield _Change("Use FlashAttention.", "none", replace(setup, flash_attention=True))
+        yield _Change(_("Use FlashAttention."), "none", replace(setup, flash_attention=True))
     if layout.tensor > 1 and not layout.sequence_parallel:
         sequence = replace(layout, sequence_parallel=True)
-        yield _Change("Use sequence parallelism.", "none", replace(setup, layout=sequence))
+        yield _Change(_("Use sequence parallelism."), "none", replace(setup, layout=sequence))
     for stage in range(layout.zero_stage + 1, 4 if layout.data > 1 else 0):
-        price = "half as much communication again" if stage == 3 else "none"
+        price = _("half as much communication again") if stage == 3 else "none"
         sharded = replace(layout, zero_stage=stage)
-        text = f"Use ZeRO {stage}. {ZERO_HELP[stage]}"
+        text = _("Use ZeRO {stage}. {zero_help}", stage=stage, zero_help=ZERO_HELP[stage])
         yield _Change(text, price, replace(setup, layout=sharded))
     if setup.micro_batch > micro_batch:
-        text = f"Lower the micro-batch from {setup.micro_batch} to {micro_batch}."
-        yield _Change(text, "smaller matrix products", replace(setup, micro_batch=micro_batch))
+        text = _(
+            "Lower the micro-batch from {micro_batch} to {micro_batch2}.",
+            micro_batch=setup.micro_batch,
+            micro_batch2=micro_batch,
+        )
+        yield _Change(text, _("smaller matrix products"), replace(setup, micro_batch=micro_batch))
     if setup.recompute == "none":
         selective = replace(setup, recompute="selective")
-        kept, price = ("attention scores", "a few % of FLOP")
+        kept, price = (_("attention scores"), _("a few % of FLOP"))
         if setup.flash_attention:
-            kept, price = "norms and activation functions", "a few passes over memory"
-        yield _Change(f"Recompute {kept}.", price, selective)
+            kept, price = "norms and activation functions", _("a few passes over memory")
+        yield _Change(_("Recompute {kept}.", kept=kept), price, selective)
     if setup.recompute != "full":
         full = replace(setup, recompute="full")
-        yield _Change("Recompute all activations.", "a third more FLOP", full)
+        yield _Change(_("Recompute all activations."), _("a third more FLOP"), full)
     yield from _layout_changes(architecture, setup)
 
 
@@ -192,18 +204,18 @@ def _layout_changes(architecture: Architecture, setup: TrainingSetup) -> Iterato
     layout, half = setup.layout, setup.layout.data // 2
     finer = [
         (
-            f"Spread the experts over {layout.expert * 2} accelerators.",
-            "more all-to-all communication",
+            _("Spread the experts over {expert} accelerators.", expert=layout.expert * 2),
+            _("more all-to-all communication"),
             {"expert": layout.expert * 2},
         ),
         (
-            f"Use tensor parallelism of {layout.tensor * 2}.",
-            "more communication in every layer",
+            _("Use tensor parallelism of {tensor}.", tensor=layout.tensor * 2),
+            _("more communication in every layer"),
             {"tensor": layout.tensor * 2, "data": half},
         ),
         (
-            f"Use {layout.pipeline * 2} pipeline stages.",
-            "idle time at the ends of each step",
+            _("Use {pipeline} pipeline stages.", pipeline=layout.pipeline * 2),
+            _("idle time at the ends of each step"),
             {"pipeline": layout.pipeline * 2, "data": half},
         ),
     ]

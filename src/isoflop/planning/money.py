@@ -9,6 +9,7 @@ import pandas as pd
 
 from isoflop.errors import PlanError
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.options import option
 from isoflop.planning import budget as sums
 from isoflop.planning.acquisition import Way
@@ -43,13 +44,13 @@ class Money(Keyed):
         return f"<Money: {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        return as_html("Money of a plan", self.to_frame(), self.summary())
+        return as_html(_("Money of a plan"), self.to_frame(), self.summary())
 
     def summary(self) -> str:
         """Return what each way costs in a sentence."""
         whole = {way: sum(parts.values()) for way, parts in self.by_way.items()}
         said = (f"{way.lower()} {format_quantity(usd, 'usd')}" for way, usd in whole.items())
-        return f"The run costs {', '.join(said)}."
+        return _("The run costs {said}.", said=", ".join(said))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a way: the price of an hour, money by part, and the whole."""
@@ -75,9 +76,12 @@ def money(setting: Setting, plan: Plan) -> Money:
         If the plan has no price.
     """
     if plan.cost.usd is None:
-        raise PlanError(f"{plan.accelerator} has no price.", hint="Give one per accelerator-hour.")
+        raise PlanError(
+            _("{accelerator} has no price.", accelerator=plan.accelerator),
+            hint=_("Give one per accelerator-hour."),
+        )
     budget, labels = setting.budget, option(Budget, "acquisition.way").choices
-    own = "Your own price" if budget.price_usd_per_hour else labels[budget.acquisition.way]
+    own = _("Your own price") if budget.price_usd_per_hour else labels[budget.acquisition.way]
     by_way: dict[str, Mapping[str, float]] = {own: plan.cost.usd_by_part}
     prices = {own: sums.price_usd_per_hour(budget, setting.accelerator) or 0.0}
     for way in WAYS:

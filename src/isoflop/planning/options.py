@@ -8,6 +8,7 @@ from typing import Annotated
 from isoflop.accounting import FlopConvention, Recompute
 from isoflop.errors import PlanError
 from isoflop.fitting.options import Level
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.planning.cost import Site
 from isoflop.planning.family_rule import CONVENTIONS
@@ -69,9 +70,9 @@ class PlanOptions:
     params: Annotated[
         float | None,
         Option(
-            label="Parameters",
+            label=_("Parameters"),
             term="parameters",
-            help="Train a model of this size, such as 7B, instead of the best one.",
+            help=_("Train a model of this size, such as 7B, instead of the best one."),
             dimension="params",
             gt=0.0,
         ),
@@ -79,10 +80,13 @@ class PlanOptions:
     tokens: Annotated[
         float | None,
         Option(
-            label="Training tokens",
+            label=_("Training tokens"),
             term="training_tokens",
-            help="Train a model of your own size on so many tokens, such as 2T, instead of all "
-            "that the limits leave it; limits that it exceeds are named.",
+            help=_(
+                "Train a model of your own size on so many tokens, such as 2T, "
+                "instead of all that the limits leave it; limits that it exceeds are "
+                "named."
+            ),
             dimension="tokens",
             gt=0.0,
         ),
@@ -91,18 +95,18 @@ class PlanOptions:
     family: Annotated[
         str | None,
         Option(
-            label="Model family",
+            label=_("Model family"),
             term="model_family",
-            help="The family that gives the model its proportions and vocabulary.",
+            help=_("The family that gives the model its proportions and vocabulary."),
             flag="model-family",
         ),
     ] = DEFAULT_FAMILY
     convention: Annotated[
         FlopConvention,
         Option(
-            label="FLOP counted as",
+            label=_("FLOP counted as"),
             term="training_compute",
-            help="How compute follows from size and tokens; attention matters in long contexts.",
+            help=_("How compute follows from size and tokens; attention matters in long contexts."),
             choices=CONVENTIONS,
         ),
     ] = "6N"
@@ -111,7 +115,7 @@ class PlanOptions:
         Option(
             label="Context (tokens)",
             term="context",
-            help="Training sequence length; the family's own unless given.",
+            help=_("Training sequence length; the family's own unless given."),
             dimension="tokens",
             ge=1,
         ),
@@ -119,17 +123,19 @@ class PlanOptions:
     causal: Annotated[
         bool,
         Option(
-            label="Causal attention only",
-            help="Count the positions up to each token, half of the context on average; the "
-            "published conventions count all.",
+            label=_("Causal attention only"),
+            help=_(
+                "Count the positions up to each token, half of the context on "
+                "average; the published conventions count all."
+            ),
         ),
     ] = False
     optimizer: Annotated[
         str,
         Option(
-            label="Optimiser",
+            label=_("Optimiser"),
             term="optimiser",
-            help="Decides the bytes per parameter of weights, gradients and optimiser states.",
+            help=_("Decides the bytes per parameter of weights, gradients and optimiser states."),
         ),
     ] = DEFAULT_OPTIMIZER
     batch_tokens: Annotated[
@@ -137,8 +143,10 @@ class PlanOptions:
         Option(
             label="Batch (tokens)",
             term="batch_size",
-            help="Tokens of one step, such as 4M; unless given, the fastest within the critical "
-            "batch.",
+            help=_(
+                "Tokens of one step, such as 4M; unless given, the fastest within "
+                "the critical batch."
+            ),
             dimension="tokens",
             flag="batch",
             gt=0.0,
@@ -147,9 +155,9 @@ class PlanOptions:
     zero_stage: Annotated[
         int | None,
         Option(
-            label="ZeRO stage",
+            label=_("ZeRO stage"),
             term="zero",
-            help="The fastest that fits unless given. "
+            help=_("The fastest that fits unless given. ")
             + " ".join(f"{stage}: {text}" for stage, text in ZERO_HELP.items()),
             flag="zero",
             choices={stage: str(stage) for stage in ZERO_HELP},
@@ -158,49 +166,56 @@ class PlanOptions:
     tensor: Annotated[
         int | None,
         Option(
-            label="Tensor parallel",
+            label=_("Tensor parallel"),
             term="tensor_parallel",
-            help="Accelerators that share every matrix product of a layer; the fastest layout's "
-            "unless given.",
+            help=_(
+                "Accelerators that share every matrix product of a layer; the "
+                "fastest layout's unless given."
+            ),
             ge=1,
         ),
     ] = None
     pipeline: Annotated[
         int | None,
         Option(
-            label="Pipeline stages",
+            label=_("Pipeline stages"),
             term="pipeline_parallel",
-            help="Groups of consecutive layers on different accelerators; the fastest layout's "
-            "unless given.",
+            help=_(
+                "Groups of consecutive layers on different accelerators; the fastest "
+                "layout's unless given."
+            ),
             ge=1,
         ),
     ] = None
     expert: Annotated[
         int | None,
         Option(
-            label="Expert parallel",
+            label=_("Expert parallel"),
             term="expert_parallel",
-            help="Accelerators that share the experts of a layer; the fastest layout's unless "
-            "given.",
+            help=_(
+                "Accelerators that share the experts of a layer; the fastest layout's unless given."
+            ),
             ge=1,
         ),
     ] = None
     context_parallel: Annotated[
         int | None,
         Option(
-            label="Context parallel",
+            label=_("Context parallel"),
             term="context_parallel",
-            help="Accelerators that share the tokens of a sequence; the fastest layout's unless "
-            "given.",
+            help=_(
+                "Accelerators that share the tokens of a sequence; the fastest "
+                "layout's unless given."
+            ),
             ge=1,
         ),
     ] = None
     sequence_parallel: Annotated[
         bool,
         Option(
-            label="Sequence parallel",
+            label=_("Sequence parallel"),
             term="sequence_parallel",
-            help="Split norms and block inputs along the sequence, with tensor parallelism.",
+            help=_("Split norms and block inputs along the sequence, with tensor parallelism."),
         ),
     ] = True
     micro_batch: Annotated[
@@ -208,20 +223,22 @@ class PlanOptions:
         Option(
             label="Micro-batch (sequences)",
             term="micro_batch",
-            help="Sequences that one accelerator takes through the model at once; the fastest "
-            "layout's unless given.",
+            help=_(
+                "Sequences that one accelerator takes through the model at once; the "
+                "fastest layout's unless given."
+            ),
             ge=1,
         ),
     ] = None
     recompute: Annotated[
         Recompute | None,
         Option(
-            label="Recomputed activations",
+            label=_("Recomputed activations"),
             term="recomputation",
             help="What the backward pass computes again instead of keeping it; the fastest unless "
             "given. Cheap are attention scores, with FlashAttention norms and activation "
             "functions.",
-            choices={"none": "None", "selective": "Cheap parts", "full": "All layers"},
+            choices={"none": "None", "selective": _("Cheap parts"), "full": _("All layers")},
         ),
     ] = None
     flash_attention: Annotated[
@@ -229,14 +246,16 @@ class PlanOptions:
         Option(
             label="FlashAttention",
             term="flash_attention",
-            help="One kernel works attention out. Without, all scores are written to memory and "
-            "read again, those that the mask hides too.",
+            help=_(
+                "One kernel works attention out. Without, all scores are written to "
+                "memory and read again, those that the mask hides too."
+            ),
         ),
     ] = True
     fused_mlp: Annotated[
         bool,
         Option(
-            label="Fused MLP",
+            label=_("Fused MLP"),
             help="A gated MLP keeps no output of its activation function: compiled or hand-written "
             "kernels. Without, each layer keeps one tensor of the MLP's width more.",
         ),
@@ -244,8 +263,8 @@ class PlanOptions:
     headroom: Annotated[
         float,
         Option(
-            label="Memory left free",
-            help="Share of the card for the driver, communication buffers and fragmentation.",
+            label=_("Memory left free"),
+            help=_("Share of the card for the driver, communication buffers and fragmentation."),
             dimension="fraction",
             ge=0.0,
             lt=1.0,
@@ -254,8 +273,8 @@ class PlanOptions:
     must_fit: Annotated[
         bool,
         Option(
-            label="Must fit in memory",
-            help="Limit the size of a model of a known family by memory.",
+            label=_("Must fit in memory"),
+            help=_("Limit the size of a model of a known family by memory."),
         ),
     ] = True
     schedule: Schedule = field(default_factory=Schedule)
@@ -266,8 +285,8 @@ class PlanOptions:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if self.tokens is not None and self.params is None:
-            wrong.append("Training tokens of your own need a number of parameters, too.")
+            wrong.append(_("Training tokens of your own need a number of parameters, too."))
         if self.family is None and (self.convention != "6N" or self.causal):
-            wrong.append("Attention can be counted for a model family only, got none.")
+            wrong.append(_("Attention can be counted for a model family only, got none."))
         if wrong:
-            raise PlanError("These plan options cannot be used.", detail="\n".join(wrong))
+            raise PlanError(_("These plan options cannot be used."), detail="\n".join(wrong))

@@ -10,6 +10,7 @@ from isoflop.errors import IsoflopError, PlanError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation, Pool, pool, pool_of_fit, predict_with
 from isoflop.fitting.extrapolation.result import LEVEL
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.agreement import SizeAgreement, size_agreement
 from isoflop.planning.inputs import PARAMS_COLUMNS, has_column
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -43,12 +44,12 @@ class Outlook:
         lines = (
             [self.ahead.verdict()]
             if self.ahead
-            else [f"The plan's own law alone predicts: {self.reason}"]
+            else [_("The plan's own law alone predicts: {reason}", reason=self.reason)]
         )
         if self.ahead and (advice := self.ahead.advice()):
             lines.append(advice)
         if self.sizes:
-            lines.append(f"Best size: {self.sizes.verdict()}")
+            lines.append(_("Best size: {verdict}", verdict=self.sizes.verdict()))
         return "\n".join(lines)
 
     def told(self, plan: Plan) -> Plan:
@@ -103,7 +104,12 @@ def outlook(
 
 def _ahead(voices: Pool, plan: Plan, fixed: Mapping[str, float] | None) -> Extrapolation:
     if plan.response != "loss":
-        raise PlanError(f"Bands beyond the data were measured for losses, not for {plan.response}.")
+        raise PlanError(
+            _(
+                "Bands beyond the data were measured for losses, not for {response}.",
+                response=plan.response,
+            )
+        )
     known = {
         **dict.fromkeys(PARAMS_COLUMNS, plan.params),
         "tokens": plan.tokens,
@@ -117,8 +123,10 @@ def _ahead(voices: Pool, plan: Plan, fixed: Mapping[str, float] | None) -> Extra
     knows = [has_column(one.fit.law, "unique_tokens") for one in found.found]
     if plan.epochs > REPEATED and not all(knows):
         if any(knows):
-            raise PlanError("The plan repeats tokens, which other laws of this table do not model.")
-        raise PlanError("The plan repeats tokens, which the laws of this table do not model.")
+            raise PlanError(
+                _("The plan repeats tokens, which other laws of this table do not model.")
+            )
+        raise PlanError(_("The plan repeats tokens, which the laws of this table do not model."))
     at = {name: known[name] for name in sorted({found.scale, *columns} & set(known))}
     return predict_with(voices, at)
 

@@ -12,6 +12,7 @@ from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit, band
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.intervals import interval, small_sample
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import (
@@ -133,8 +134,12 @@ def plan_or_assume(
     return replace(
         plan_within(fit, setting, params=float(assumed_params(flop)[0]), level=level, fixed=fixed),
         basis="assumed",
-        assumption=f"{fit.law.label} does not determine the best size: {TOKENS_PER_PARAM:g} tokens "
-        "per parameter are assumed.",
+        assumption=_(
+            "{label} does not determine the best size: {tokens_per_param:g} "
+            "tokens per parameter are assumed.",
+            label=fit.law.label,
+            tokens_per_param=TOKENS_PER_PARAM,
+        ),
     )
 
 
@@ -257,9 +262,12 @@ def _require_unique(fit: Fit, budget: Budget, tokens: float) -> None:
         return
     if not has_column(law_for(fit.law, budget), "unique_tokens"):
         raise PlanError(
-            f"There are {format_quantity(unique, 'tokens')}, fewer than "
-            f"{format_quantity(tokens, 'tokens')}.",
-            hint="Let tokens repeat under a law of tokens, or train on fewer.",
+            _(
+                "There are {unique}, fewer than {tokens}.",
+                unique=format_quantity(unique, "tokens"),
+                tokens=format_quantity(tokens, "tokens"),
+            ),
+            hint=_("Let tokens repeat under a law of tokens, or train on fewer."),
         )
 
 
@@ -297,8 +305,8 @@ def _tokens_for(fit: Fit, setting: Setting, params: float) -> float:
     tokens = float(tokens_of(np.array([params]))[0])
     if not tokens >= SMALLEST_TOKENS:
         raise PlanError(
-            f"The budget leaves no tokens to train {params:.3g} parameters on.",
-            hint="Give a larger budget, or choose a smaller model.",
+            _("The budget leaves no tokens to train {params:.3g} parameters on.", params=params),
+            hint=_("Give a larger budget, or choose a smaller model."),
         )
     return tokens
 
@@ -323,8 +331,9 @@ def _no_interval(fit: Fit, spread: Optimum | None, level: float) -> str:
     share = 0.0 if spread is None else float(np.mean(~spread.is_interior))
     if share <= 1 - level:
         return ""
-    return (
-        f"{share:.0%} of the bootstrap fits have no compute-optimal size, too many for an interval."
+    return _(
+        "{share:.0%} of the bootstrap fits have no compute-optimal size, too many for an interval.",
+        share=share,
     )
 
 
@@ -344,8 +353,12 @@ def _loss_interval(
 def _over(limits: tuple[LimitUse, ...]) -> tuple[Notice, ...]:
     """Name the limits that a run of one's own exceeds."""
     over = [
-        f"{use.label.lower()} ({format_quantity(use.used, use.dimension)} of "
-        f"{format_quantity(use.limit, use.dimension)})"
+        _(
+            "{label} ({used} of {limit})",
+            label=use.label.lower(),
+            used=format_quantity(use.used, use.dimension),
+            limit=format_quantity(use.limit, use.dimension),
+        )
         for use in limits
         if use.is_exceeded
     ]
@@ -355,8 +368,8 @@ def _over(limits: tuple[LimitUse, ...]) -> tuple[Notice, ...]:
         Notice(
             code="over-limits",
             severity="serious",
-            text=f"The run exceeds {', '.join(over)}.",
-            remedy="Raise the limit, train on fewer tokens, or choose a smaller model.",
+            text=_("The run exceeds {over}.", over=", ".join(over)),
+            remedy=_("Raise the limit, train on fewer tokens, or choose a smaller model."),
         ),
     )
 
@@ -371,9 +384,13 @@ def _notices(
             Notice(
                 code="optimum-unstable",
                 severity="serious",
-                text=f"{share:.0%} of the bootstrap fits have no compute-optimal size.",
-                remedy="The rows cannot separate model size from data: add runs that vary both "
-                "independently.",
+                text=_(
+                    "{share:.0%} of the bootstrap fits have no compute-optimal size.", share=share
+                ),
+                remedy=_(
+                    "The rows cannot separate model size from data: add runs that vary "
+                    "both independently."
+                ),
             )
         )
     if epochs > MANY_EPOCHS:
@@ -381,8 +398,10 @@ def _notices(
             Notice(
                 code="many-epochs",
                 severity="warning",
-                text=f"Every unique token is seen {epochs:.1f} times.",
-                remedy="Beyond about 4 times, repeated tokens are worth much less than new ones.",
+                text=_("Every unique token is seen {epochs:.1f} times.", epochs=epochs),
+                remedy=_(
+                    "Beyond about 4 times, repeated tokens are worth much less than new ones."
+                ),
             )
         )
     if run.wall_time_s > LONG_S:
@@ -390,8 +409,11 @@ def _notices(
             Notice(
                 code="long-run",
                 severity="warning",
-                text=f"The run takes {format_quantity(run.wall_time_s, 'seconds')}.",
-                remedy="Give more accelerators: hardware and methods improve within that time.",
+                text=_(
+                    "The run takes {wall_time_s}.",
+                    wall_time_s=format_quantity(run.wall_time_s, "seconds"),
+                ),
+                remedy=_("Give more accelerators: hardware and methods improve within that time."),
             )
         )
     return tuple(notices)
@@ -400,15 +422,15 @@ def _notices(
 def _price(budget: Budget, accelerator: Accelerator) -> str:
     price = sums.price_usd_per_hour(budget, accelerator)
     if price is None:
-        return "none known"
-    text = f"{price:.4g} USD per accelerator-hour"
+        return _("none known")
+    text = _("{price:.4g} USD per accelerator-hour", price=price)
     how = budget.acquisition.described(accelerator.key)
     return f"{text}: {how}" if how and budget.price_usd_per_hour is None else text
 
 
 def _no_electricity(budget: Budget) -> str:
     is_owned = budget.acquisition.way == "bought" and budget.price_usd_per_hour is None
-    return "not counted: give a price per kWh" if is_owned else "included in the price"
+    return _("not counted: give a price per kWh") if is_owned else _("included in the price")
 
 
 def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
@@ -418,41 +440,63 @@ def _assumptions(setting: Setting, training: Training) -> dict[str, str]:
     power = site.electricity_usd_per_kwh
     storage = setting.storage
     assumptions = {
-        "Accelerator": f"{budget.count:,} x {accelerator.label}",
-        "Dense peak": f"{format_quantity(accelerator.peak(dtype), 'flop_per_s')} {dtype.upper()}",
-        "MFU": f"{training.mfu:.1%} of the dense peak: "
-        + ("your own" if training.is_own_mfu else training.evidence),
-        "Layout": training.layout or "not known",
-        "Batch": f"{format_quantity(training.batch_tokens, 'tokens')} of "
-        f"{format_quantity(training.batch_limit_tokens, 'tokens')} at most",
-        "Goodput": f"{training.goodput:.1%} of the wall time trains: "
-        + ("your own" if training.is_own_goodput else "by published failures"),
-        "Compute": setting.rule.label,
-        "Price": _price(budget, accelerator),
-        "Electricity": f"{power:g} USD/kWh" if power else _no_electricity(budget),
-        "Power": f"thermal design power, with hosts x {site.host_share:g}, PUE {site.pue:g}, "
-        f"{site.carbon_kg_per_kwh:g} kg CO2/kWh",
-        "Storage": (
-            f"{storage.bytes_per_token:g} bytes per token, {storage.bytes_per_param:g} bytes per "
-            f"parameter in {storage.policy.n_saved} checkpoints, {site.storage_usd_per_gb_month:g} "
-            f"USD per GB and month for {site.storage_months:g} months"
+        _("Accelerator"): f"{budget.count:,} x {accelerator.label}",
+        _(
+            "Dense peak"
+        ): f"{format_quantity(accelerator.peak(dtype), 'flop_per_s')} {dtype.upper()}",
+        "MFU": _("{mfu:.1%} of the dense peak: ", mfu=training.mfu)
+        + (_("your own") if training.is_own_mfu else training.evidence),
+        _("Layout"): training.layout or _("not known"),
+        _("Batch"): _(
+            "{batch_tokens} of {batch_limit_tokens} at most",
+            batch_tokens=format_quantity(training.batch_tokens, "tokens"),
+            batch_limit_tokens=format_quantity(training.batch_limit_tokens, "tokens"),
+        ),
+        _("Goodput"): _("{goodput:.1%} of the wall time trains: ", goodput=training.goodput)
+        + (_("your own") if training.is_own_goodput else _("by published failures")),
+        _("Compute"): setting.rule.label,
+        _("Price"): _price(budget, accelerator),
+        _("Electricity"): f"{power:g} USD/kWh" if power else _no_electricity(budget),
+        _("Power"): _(
+            "thermal design power, with hosts x {host_share:g}, PUE {pue:g}, "
+            "{carbon_kg_per_kwh:g} kg CO2/kWh",
+            host_share=site.host_share,
+            pue=site.pue,
+            carbon_kg_per_kwh=site.carbon_kg_per_kwh,
+        ),
+        _("Storage"): (
+            _(
+                "{bytes_per_token:g} bytes per token, {bytes_per_param:g} bytes per "
+                "parameter in {n_saved} checkpoints, {storage_usd_per_gb_month:g} "
+                "USD per GB and month for {storage_months:g} months",
+                bytes_per_token=storage.bytes_per_token,
+                bytes_per_param=storage.bytes_per_param,
+                n_saved=storage.policy.n_saved,
+                storage_usd_per_gb_month=site.storage_usd_per_gb_month,
+                storage_months=site.storage_months,
+            )
         ),
     }
     if budget.lifetime_inference_tokens:
         tokens = format_quantity(budget.lifetime_inference_tokens, "tokens")
         assumptions["Inference"] = tokens + (
-            ", a third of the FLOP of as many training tokens"
+            _(", a third of the FLOP of as many training tokens")
             if setting.serving is None
-            else f" served {setting.serving.requests.prompt_tokens:,} in, "
-            f"{setting.serving.requests.output_tokens:,} out, under full load; of FLOP a third of "
-            "as many training tokens"
+            else _(
+                " served {prompt_tokens:,} in, {output_tokens:,} out, under full "
+                "load; of FLOP a third of as many training tokens",
+                prompt_tokens=setting.serving.requests.prompt_tokens,
+                output_tokens=setting.serving.requests.output_tokens,
+            )
         )
     if site.hours_bought > 1:
-        assumptions["Development"] = (
-            f"{site.development_share:.0%} of the run's hours before it, "
-            f"{site.evaluation_share:.0%} for evaluation"
+        assumptions["Development"] = _(
+            "{development_share:.0%} of the run's hours before it, "
+            "{evaluation_share:.0%} for evaluation",
+            development_share=site.development_share,
+            evaluation_share=site.evaluation_share,
         )
     if budget.unique_tokens is not None:
-        words = "repeated as needed" if budget.may_repeat else "seen once"
+        words = _("repeated as needed") if budget.may_repeat else _("seen once")
         assumptions["Unique tokens"] = f"{format_quantity(budget.unique_tokens, 'tokens')}, {words}"
     return assumptions

@@ -18,6 +18,7 @@ from isoflop.accounting.shapes import (
 from isoflop.errors import IsoflopError, PlanError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Method
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.planning import sheets
 from isoflop.planning.budget import price_usd_per_hour
@@ -65,15 +66,17 @@ from isoflop.units import format_number
 EXPERTS = Notice(
     code="experts-by-dense-law",
     severity="info",
-    text="The law was fitted to dense models, so N counts the parameters that a token passes "
-    "through; memory and storage hold all experts.",
-    remedy="Fit a table with a column of active parameters, or a law of experts.",
+    text=lazy_gettext(
+        "The law was fitted to dense models, so N counts the parameters that "
+        "a token passes through; memory and storage hold all experts."
+    ),
+    remedy=lazy_gettext("Fit a table with a column of active parameters, or a law of experts."),
 )
 
 TARGET_SHARE = 0.98
 """Of the planned loss, where no target is given."""
 
-NO_LAYOUT = "No layout of this model is possible on these accelerators."
+NO_LAYOUT = lazy_gettext("No layout of this model is possible on these accelerators.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +242,10 @@ class Planned:
         """
         found = laid_out(self.setting, self.plan.params, self.plan.training.batch_tokens)
         if found is None:
-            raise PlanError(NO_LAYOUT, hint="Give other degrees of parallelism, or leave them out.")
+            raise PlanError(
+                NO_LAYOUT,
+                hint=lazy_gettext("Give other degrees of parallelism, or leave them out."),
+            )
         return found.step
 
     def memory(self) -> MemoryReport:
@@ -394,28 +400,42 @@ def require_others(fit: Fit, fixed: Mapping[str, float]) -> None:
     may_be_given = {*needed, *columns, "unique_tokens"} - SETTLED
     if unknown := sorted(set(fixed) - may_be_given):
         is_settled = any(name in SETTLED for name in unknown)
-        why = "The budget settles it." if is_settled else f"{fit.law.label} has no such input."
+        why = (
+            lazy_gettext("The budget settles it.")
+            if is_settled
+            else lazy_gettext("{label} has no such input.", label=fit.law.label)
+        )
         raise PlanError(
-            f"{', '.join(unknown)} cannot be held at a value here.",
+            lazy_gettext("{unknown} cannot be held at a value here.", unknown=", ".join(unknown)),
             detail=why,
-            hint=f"Other inputs of the law: {', '.join(needed) or 'none'}.",
+            hint=lazy_gettext(
+                "Other inputs of the law: {needed}.", needed=", ".join(needed) or "none"
+            ),
         )
     if lacking := [name for name in needed if name not in fixed]:
         flags = " ".join(f"--fix {name}=..." for name in lacking)
         values = ", ".join(f"{name!r}: ..." for name in lacking)
         raise PlanError(
-            f"{fit.law.label} needs a value of {', '.join(lacking)}, which no budget settles.",
+            lazy_gettext(
+                "{label} needs a value of {lacking}, which no budget settles.",
+                label=fit.law.label,
+                lacking=", ".join(lacking),
+            ),
             detail="; ".join(_of_rows(fit, name) for name in lacking),
-            hint=f"Give it: {flags}, or in Python fixed={{{values}}}.",
+            hint=lazy_gettext(
+                "Give it: {flags}, or in Python fixed={{{values}}}.", flags=flags, values=values
+            ),
         )
 
 
 def _of_rows(fit: Fit, column: str) -> str:
     symbol = next(item.symbol for item in fit.law.inputs if item.column == column)
     if symbol not in fit.input_ranges:
-        return f"{column}: range not known"
+        return lazy_gettext("{column}: range not known", column=column)
     lower, upper = (format_number(end) for end in fit.input_ranges[symbol])
-    return f"The rows have {column} from {lower} to {upper}"
+    return lazy_gettext(
+        "The rows have {column} from {lower} to {upper}", column=column, lower=lower, upper=upper
+    )
 
 
 def planned(fit: Fit, scenario: Scenario, *, fixed: Mapping[str, float] | None = None) -> Planned:
@@ -463,7 +483,10 @@ class Part:
 
 def _part(name: str) -> Part:
     if name not in PARTS:
-        raise PlanError(f"A plan has no part {name!r}.", hint=f"Parts: {', '.join(PARTS)}.")
+        raise PlanError(
+            lazy_gettext("A plan has no part {name!r}.", name=name),
+            hint=lazy_gettext("Parts: {parts}.", parts=", ".join(PARTS)),
+        )
     return PARTS[name]
 
 
@@ -478,7 +501,9 @@ def _one(name: str, make: Callable[[Planned], Any], write: Callable[[Any], Sheet
 def _laws(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
     seen = planned.outlook(asked.get("by", "average"))
     if seen.ahead is None:
-        raise PlanError("Nothing can be predicted beyond the data.", detail=seen.reason)
+        raise PlanError(
+            lazy_gettext("Nothing can be predicted beyond the data."), detail=seen.reason
+        )
     return {"extrapolation": seen.ahead}
 
 
@@ -501,7 +526,7 @@ def _shape(planned: Planned, _asked: Mapping[str, Any]) -> dict[str, Any]:
 def _shape_sheets(_planned: Planned, found: dict[str, Any]) -> tuple[Sheet, ...]:
     proposed, near = found["shape"], found["nearest"]
     models = {
-        "New shape": (proposed.architecture, proposed.parameters),
+        lazy_gettext("New shape"): (proposed.architecture, proposed.parameters),
         near.name: (near.architecture, near.parameters),
     }
     return (replace(sheets.shape_sheet(models), notes=proposed.notes),)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import predict
 from isoflop.fitting.diagnose import Diagnostics, bootstrap_interval, residuals
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.sensitivity import EXPONENT, SIZE, OptimumDraws, Target, optimum_draws
 from isoflop.units import format_number
@@ -75,7 +76,7 @@ def changes(
         *_optimum(before, after, target, level),
         *_parameters(before, after, level),
         Change(
-            name="residual SD",
+            name=_("residual SD"),
             before=residuals(before).scale,
             after=residuals(after).scale,
             is_relative=True,
@@ -124,7 +125,7 @@ def _optimum(before: Diagnostics, after: Diagnostics, target: Target, level: flo
         for name, key, is_relative in _OPTIMUM
     ]
     losses = [_loss(setup, one, target) for setup, one in ((before, first), (after, second))]
-    name = f"{before.fit.law.response} at N*"
+    name = _("{response} at N*", response=before.fit.law.response)
     return [
         *found,
         Change(name=name, before=losses[0], after=losses[1], is_relative=False, digits=5),

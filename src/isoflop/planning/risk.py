@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law
 from isoflop.planning.constraints import Setting, fixed_for, law_for
 from isoflop.planning.inputs import inputs_at
@@ -63,16 +64,22 @@ class Risk(Keyed):
 
     def summary(self) -> str:
         """Return it in two sentences."""
-        text = (
-            f"A {self.response} of {self.target_loss:.4g} is reached within the budget with a "
-            f"chance of {self.chance:.0%}."
+        text = _(
+            "A {response} of {target_loss:.4g} is reached within the budget with "
+            "a chance of {chance:.0%}.",
+            response=self.response,
+            target_loss=self.target_loss,
+            chance=self.chance,
         )
         if self.usd is None:
             return text
         even = float(np.interp(0.5, self.probability, self.usd))
         sure = float(np.interp(0.9, self.probability, self.usd))
-        return (
-            f"{text} It takes {_money(even)} with a probability of 50% and {_money(sure)} with 90%."
+        return _(
+            "{text} It takes {even} with a probability of 50% and {sure} with 90%.",
+            text=text,
+            even=_money(even),
+            sure=_money(sure),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -81,11 +88,11 @@ class Risk(Keyed):
         return pd.DataFrame(columns if self.usd is None else columns | {"usd": self.usd})
 
     def _repr_html_(self) -> str:
-        return as_html("Risk of a plan", self.to_frame(), self.summary())
+        return as_html(_("Risk of a plan"), self.to_frame(), self.summary())
 
 
 def _money(usd: float) -> str:
-    return format_quantity(usd, "usd") if np.isfinite(usd) else "more than any sum"
+    return format_quantity(usd, "usd") if np.isfinite(usd) else _("more than any sum")
 
 
 def risk(
@@ -124,9 +131,9 @@ def risk(
     interval = plan.loss_prediction
     if interval is None or not target > 0:
         raise PlanError(
-            "The chance of a loss needs an interval of the prediction and a positive target.",
-            detail=plan.interval_reason or f"target: {target:g}",
-            hint="Fit with bootstrap resamples.",
+            _("The chance of a loss needs an interval of the prediction and a positive target."),
+            detail=plan.interval_reason or _("target: {target:g}", target=target),
+            hint=_("Fit with bootstrap resamples."),
         )
     law = law_for(fit.law, setting.budget)
     known = fixed_for(setting.budget, fixed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isoflop.language import lazy_gettext
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
 PARAMS_SEARCHED, N_HALVINGS = (1.0, 1e30), 60
@@ -44,7 +45,7 @@ class ComputeRule:
     correction: Correction | None = None
     lifetime_inference_tokens: float = 0.0
     inference_ratio: Correction | None = None
-    label: str = "6 FLOP per parameter and token"
+    label: str = lazy_gettext("6 FLOP per parameter and token")
 
     def flop_per_token(self, params: ArrayLike) -> NDArray[np.float64]:
         """Return the training FLOP for each token of models of this size."""

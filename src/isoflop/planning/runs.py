@@ -15,6 +15,7 @@ from isoflop.accounting import Architecture, count_flop, find_family, find_model
 from isoflop.accounting.shapes import propose_shape
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext
 from isoflop.planning.failures import interruptions
 from isoflop.planning.hardware import find_accelerator
 from isoflop.planning.hyperparameters import largest_batch_tokens
@@ -388,15 +389,15 @@ def _ratio(ours: float | None, published: float | None) -> float | None:
 
 def _run(key: str, entry: dict[str, Any]) -> PublishedRun:
     """Read one run; refuse what cannot be right."""
-    where = f"{key} of {RUNS_FILE}"
+    where = lazy_gettext("{key} of {runs_file}", key=key, runs_file=RUNS_FILE)
     require_keys(entry, where=where, required=_REQUIRED, optional=_OPTIONAL)
     unknown = sorted(set(entry.get("unverified", ())) - FIGURES)
     if unknown or ("accelerator" in entry) == ("other_hardware" in entry):
         raise CatalogError(
-            f"The data file entry {where} is malformed.",
-            detail=f"unverified: {', '.join(unknown)}"
+            lazy_gettext("The data file entry {where} is malformed.", where=where),
+            detail=lazy_gettext("unverified: {unknown}", unknown=", ".join(unknown))
             if unknown
-            else "It needs an accelerator or other hardware, not both.",
+            else lazy_gettext("It needs an accelerator or other hardware, not both."),
         )
     accelerator = find_accelerator(entry["accelerator"]) if "accelerator" in entry else None
     mfu = entry.get("published_mfu")
@@ -437,7 +438,9 @@ def _attention_flop_per_token(entry: dict[str, Any], where: str) -> float | None
         return 3.0 * parts["attention_scores"]
     if "attention" in entry:
         given = entry["attention"]
-        require_keys(given, where=f"{where}, attention", required=_ATTENTION)
+        require_keys(
+            given, where=lazy_gettext("{where}, attention", where=where), required=_ATTENTION
+        )
         return 12.0 * float(given["layers"] * given["width"] * given["context"])
     return None
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isoflop.errors import CatalogError, DocumentError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.hardware import describe_accelerator, load_accelerators, parse_accelerator
 from isoflop.planning.scenario import Scenario, from_document, to_document
 from isoflop.planning.types import Accelerator, Plan
@@ -100,7 +101,7 @@ def save_scenario(
         If the store refuses.
     """
     if not name.strip():
-        raise CatalogError("A scenario needs a name.", hint="Give it one.")
+        raise CatalogError(_("A scenario needs a name."), hint=_("Give it one."))
     body = {
         "scenario": to_document(scenario),
         "plan": json.loads(plan.to_json()),
@@ -165,7 +166,7 @@ def _scenario(document: Document, name: str) -> SavedScenario:
         )
     except (DocumentError, KeyError, TypeError) as error:
         raise CatalogError(
-            "This saved scenario cannot be read.", detail=f"{type(error).__name__}: {error}"
+            _("This saved scenario cannot be read."), detail=f"{type(error).__name__}: {error}"
         ) from None
 
 
@@ -196,7 +197,7 @@ def save_accelerator(
     """
     words = "".join(c if c.isalnum() else " " for c in accelerator.label.lower()).split()
     if not words:
-        raise CatalogError("An accelerator needs a name.", hint="Give it one.")
+        raise CatalogError(_("An accelerator needs a name."), hint=_("Give it one."))
     entry = describe_accelerator(accelerator)
     key = OWN_PREFIX + "-".join(words) if over is None else over.key
     checked = parse_accelerator(key, entry)

@@ -10,6 +10,7 @@ from typing import Any
 from isoflop.accounting import Family, count_flop, find_family
 from isoflop.accounting.shapes import CountedParams
 from isoflop.errors import CatalogError, OptionError, PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import from_mapping
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting
@@ -83,9 +84,13 @@ def search_of(scenario: Scenario) -> LayoutSearch:
     if budget.accelerators is not None and budget.accelerators % group:
         said = " x ".join(f"{name} {degree}" for name, degree in given.items())
         raise PlanError(
-            f"{budget.accelerators:,} accelerators cannot be cut into groups of {group:,}.",
+            _(
+                "{accelerators:,} accelerators cannot be cut into groups of {group:,}.",
+                accelerators=budget.accelerators,
+                group=group,
+            ),
             detail=said if len(given) == 1 else f"{said} = {group}",
-            hint="Choose degrees whose product divides the number of accelerators.",
+            hint=_("Choose degrees whose product divides the number of accelerators."),
         )
     return LayoutSearch(
         accelerator=scenario.accelerator,
@@ -242,7 +247,7 @@ def from_document(document: Mapping[str, Any]) -> Scenario:
         )
     except (AttributeError, KeyError, TypeError, ValueError, OptionError, PlanError) as error:
         raise CatalogError(
-            "This saved scenario cannot be read.",
+            _("This saved scenario cannot be read."),
             detail=f"{type(error).__name__}: {error}",
-            hint="Save it again, or delete it.",
+            hint=_("Save it again, or delete it."),
         ) from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.units import format_quantity
 
@@ -33,21 +34,24 @@ class Schedule:
     kind: Annotated[
         Kind,
         Option(
-            label="Learning rate",
+            label=_("Learning rate"),
             term="learning_rate",
-            help="How it falls: by a cosine over the run, or held and falling at the end (WSD). "
-            "A law predicts the end of either; on the way a cosine run is worse, and a WSD run can "
-            "be branched and decayed from any save.",
+            help=_(
+                "How it falls: by a cosine over the run, or held and falling at the "
+                "end (WSD). A law predicts the end of either; on the way a cosine "
+                "run is worse, and a WSD run can be branched and decayed from any "
+                "save."
+            ),
             flag="schedule",
-            choices={"cosine": "Cosine", "wsd": "WSD"},
+            choices={"cosine": _("Cosine"), "wsd": "WSD"},
         ),
     ] = "cosine"
     warmup_share: Annotated[
         float,
         Option(
-            label="Warm-up",
+            label=_("Warm-up"),
             term="warm_up",
-            help="Share of the run in which the learning rate rises.",
+            help=_("Share of the run in which the learning rate rises."),
             dimension="fraction",
             flag="warmup-share",
             ge=0.0,
@@ -57,9 +61,9 @@ class Schedule:
     decay_share: Annotated[
         float,
         Option(
-            label="Decay",
+            label=_("Decay"),
             term="decay",
-            help="Share of a WSD run in which the learning rate falls.",
+            help=_("Share of a WSD run in which the learning rate falls."),
             dimension="fraction",
             flag="decay-share",
             gt=0.0,
@@ -70,9 +74,9 @@ class Schedule:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if self.kind == "wsd" and self.warmup_share + self.decay_share > 1:
-            wrong.append("Warm-up and decay are more than the whole run.")
+            wrong.append(_("Warm-up and decay are more than the whole run."))
         if wrong:
-            raise PlanError("This schedule is not possible.", detail="\n".join(wrong))
+            raise PlanError(_("This schedule is not possible."), detail="\n".join(wrong))
 
     @property
     def falling_share(self) -> float:
@@ -86,9 +90,16 @@ class Schedule:
             for share in (self.warmup_share, self.falling_share)
         )
         if self.kind == "cosine":
-            return f"warm-up over {rise}, cosine over {fall}: the loss is that of its end alone"
+            return _(
+                "warm-up over {rise}, cosine over {fall}: the loss is that of its end alone",
+                rise=rise,
+                fall=fall,
+            )
         held = format_quantity((1 - self.warmup_share - self.decay_share) * tokens, "tokens")
-        return (
-            f"warm-up over {rise}, held for {held}, decay over {fall}: each save before it can be "
-            "decayed to a model of fewer tokens"
+        return _(
+            "warm-up over {rise}, held for {held}, decay over {fall}: each save "
+            "before it can be decayed to a model of fewer tokens",
+            rise=rise,
+            held=held,
+            fall=fall,
         )

@@ -6,6 +6,7 @@ from math import inf, log
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.constraints import Setting
 from isoflop.planning.speed import FEWEST_STEPS
 from isoflop.units import format_number
@@ -32,31 +33,48 @@ def require_sense(fit: Fit, setting: Setting, params: float, tokens: float, loss
     """
     if params < min(SMALLEST_MODEL, _smallest_fitted(fit)):
         raise PlanError(
-            f"A model of {format_number(params)} parameters is too small for a language model.",
-            detail=f"An embedding of {setting.storage.vocab:,} tokens alone is larger.",
-            hint="Give more compute, or fit rows that determine the best size.",
+            _(
+                "A model of {params} parameters is too small for a language model.",
+                params=format_number(params),
+            ),
+            detail=_(
+                "An embedding of {vocab:,} tokens alone is larger.", vocab=setting.storage.vocab
+            ),
+            hint=_("Give more compute, or fit rows that determine the best size."),
         )
     batch = setting.batch_tokens
     if batch is not None and batch > tokens:
         raise PlanError(
-            f"A batch of {format_number(batch)} tokens is larger than all the data of the run.",
-            detail=f"The run sees {format_number(tokens)} tokens.",
-            hint="Lower the batch, or raise the budget.",
+            _(
+                "A batch of {batch} tokens is larger than all the data of the run.",
+                batch=format_number(batch),
+            ),
+            detail=_("The run sees {tokens} tokens.", tokens=format_number(tokens)),
+            hint=_("Lower the batch, or raise the budget."),
         )
     if batch is not None and tokens / batch < FEWEST_STEPS:
         raise PlanError(
-            f"The run would take {tokens / batch:,.0f} steps.",
-            detail=f"{format_number(tokens)} tokens in batches of {format_number(batch)}; a law "
-            f"fitted to trained models says nothing of fewer than {FEWEST_STEPS} steps.",
-            hint="Lower the batch, or raise the budget.",
+            _("The run would take {tokens:,.0f} steps.", tokens=tokens / batch),
+            detail=_(
+                "{tokens} tokens in batches of {batch}; a law fitted to trained "
+                "models says nothing of fewer than {fewest_steps} steps.",
+                tokens=format_number(tokens),
+                batch=format_number(batch),
+                fewest_steps=FEWEST_STEPS,
+            ),
+            hint=_("Lower the batch, or raise the budget."),
         )
     guessing = log(setting.storage.vocab)
     if fit.law.response == "loss" and fit.loss_unit == "nats/token" and loss > guessing:
         raise PlanError(
-            f"The predicted loss of {loss:.3f} is worse than guessing.",
-            detail=f"Each of {setting.storage.vocab:,} tokens alike gives ln(vocabulary) = "
-            f"{guessing:.2f} nats per token.",
-            hint="Give more compute, or fit a law that suits the rows.",
+            _("The predicted loss of {loss:.3f} is worse than guessing.", loss=loss),
+            detail=_(
+                "Each of {vocab:,} tokens alike gives ln(vocabulary) = "
+                "{guessing:.2f} nats per token.",
+                vocab=setting.storage.vocab,
+                guessing=guessing,
+            ),
+            hint=_("Give more compute, or fit a law that suits the rows."),
         )
 
 

@@ -25,11 +25,13 @@ from isoflop.fitting.diagnose import (
 )
 from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.solve import anneal, minimise
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import compute_range
 from isoflop.tables import LossTable
-from isoflop.units import counted, format_number
+from isoflop.units import format_number
 
 SLOPE_STEP = 0.1
 """Step in log compute for the slope of N*."""
@@ -195,14 +197,14 @@ class Influence:
             found = [
                 Quantity(
                     name=SIZE,
-                    meaning="compute-optimal model size",
+                    meaning=_("compute-optimal model size"),
                     with_all=float(self.with_all.params),
                     without=self.without.params,
                     is_relative=True,
                 ),
                 Quantity(
                     name=EXPONENT,
-                    meaning="exponent of N* ~ C^a",
+                    meaning=_("exponent of N* ~ C^a"),
                     with_all=float(self.with_all.exponent),
                     without=self.without.exponent,
                     is_relative=False,
@@ -229,9 +231,13 @@ class Influence:
         for rows in (index[self.left_out.members[position]] for position in positions):
             run = str(frame["run_id"].loc[rows[0]]) if "run_id" in frame else ""
             if run and len(rows) > 1:
-                names.append(f"{run} ({counted(len(rows), 'row')})")
+                names.append(f"{run} ({n_('{n:,} row', '{n:,} rows', len(rows))})")
             else:
-                names.append(f"row {rows[0]}, {run}" if run else f"row {rows[0]}")
+                names.append(
+                    _("row {rows}, {run}", rows=rows[0], run=run)
+                    if run
+                    else _("row {rows}", rows=rows[0])
+                )
         return names
 
     def to_frame(self) -> pd.DataFrame:
@@ -239,7 +245,8 @@ class Influence:
         names = self.unit_names(np.arange(len(self.left_out.members)))
         columns = {name: quantity.without for name, quantity in self.quantities.items()}
         return pd.DataFrame(
-            columns | {"is_exact": self.left_out.is_exact}, index=pd.Index(names, name="left out")
+            columns | {"is_exact": self.left_out.is_exact},
+            index=pd.Index(names, name=_("left out")),
         )
 
 
@@ -370,7 +377,7 @@ def sensitivity_curve(setup: Diagnostics, target: Target, along: Along) -> Sensi
         return leave_out_curve(setup, target, along=along)
     curve = delta_curve(setup, target)
     if curve is None:
-        raise FitError("The asymmetric objective has no Huber δ.")
+        raise FitError(_("The asymmetric objective has no Huber δ."))
     return curve
 
 

@@ -13,6 +13,7 @@ from isoflop.accounting import count_parameters
 from isoflop.accounting.shapes import CountedParams
 from isoflop.errors import DoesNotFit, PlanError
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.planning.family_rule import shapes_of
 from isoflop.planning.inference import (
@@ -50,8 +51,10 @@ class Requests:
         Option(
             label="Prompt (tokens)",
             term="prefill",
-            help="Tokens that a request brings; prompts are read many times faster than outputs "
-            "are written.",
+            help=_(
+                "Tokens that a request brings; prompts are read many times faster "
+                "than outputs are written."
+            ),
             flag="prompt",
             ge=1,
         ),
@@ -61,7 +64,7 @@ class Requests:
         Option(
             label="Output (tokens)",
             term="decode",
-            help="Tokens that a request gets back.",
+            help=_("Tokens that a request gets back."),
             flag="output",
             ge=1,
         ),
@@ -69,9 +72,11 @@ class Requests:
     dtype: Annotated[
         Dtype | None,
         Option(
-            label="Served in",
-            help="Type of weights, cache and products in serving; the accelerator's training type "
-            "unless given.",
+            label=_("Served in"),
+            help=_(
+                "Type of weights, cache and products in serving; the accelerator's "
+                "training type unless given."
+            ),
             flag="serve-dtype",
             choices=DTYPES,
         ),
@@ -80,7 +85,7 @@ class Requests:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError("Such requests cannot be served.", detail="\n".join(wrong))
+            raise PlanError(_("Such requests cannot be served."), detail="\n".join(wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,9 +136,14 @@ def _seconds_per_param(cost: ServingCost) -> ShareCurve:
             continue
     if not found:
         raise DoesNotFit(
-            f"No model of this family serves requests of {requests.prompt_tokens:,} and "
-            f"{requests.output_tokens:,} tokens on {device.label}.",
-            hint="Shorten the requests, or choose another accelerator.",
+            _(
+                "No model of this family serves requests of {prompt_tokens:,} and "
+                "{output_tokens:,} tokens on {label}.",
+                prompt_tokens=requests.prompt_tokens,
+                output_tokens=requests.output_tokens,
+                label=device.label,
+            ),
+            hint=_("Shorten the requests, or choose another accelerator."),
         )
     sizes, values = np.array(list(found), dtype=np.float64), np.array(list(found.values()))
     return ShareCurve(log_share=smoothed(np.log(sizes), np.log(values)))

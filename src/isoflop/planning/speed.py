@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import DoesNotFit, PlanError
+from isoflop.language import lazy_gettext
 from isoflop.planning import budget as sums
 from isoflop.planning.hyperparameters import largest_batch_tokens
 from isoflop.planning.rates import SIZES, RateTable, ShareCurve
@@ -149,8 +150,10 @@ def rate_table(setting: Setting) -> RateTable:
     table = setting.rates.on(setting.accelerator).table(setting.budget.count)
     if not table.can_be_cut:
         raise PlanError(
-            "No model of this family can be spread like this.",
-            hint="Choose degrees that divide the heads, the MLP width and the experts.",
+            lazy_gettext("No model of this family can be spread like this."),
+            hint=lazy_gettext(
+                "Choose degrees that divide the heads, the MLP width and the experts."
+            ),
         )
     if not table.largest_params:
         raise nothing_fits(setting)
@@ -160,8 +163,12 @@ def rate_table(setting: Setting) -> RateTable:
 def nothing_fits(setting: Setting) -> DoesNotFit:
     """Return the error where the accelerators hold no model at all."""
     return DoesNotFit(
-        f"{setting.budget.count:,} x {setting.accelerator.label} hold no model at all.",
-        hint="Split the model over more accelerators, or recompute activations.",
+        lazy_gettext(
+            "{count:,} x {label} hold no model at all.",
+            count=setting.budget.count,
+            label=setting.accelerator.label,
+        ),
+        hint=lazy_gettext("Split the model over more accelerators, or recompute activations."),
     )
 
 

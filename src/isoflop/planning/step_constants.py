@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from isoflop.data import data_root, read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.types import Accelerator
 
 CLASSES_FILE = "step_time/classes.toml"
@@ -127,7 +128,8 @@ def load_step_error(kept_back: KeptBack) -> StepError:
         )
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise CatalogError(
-            f"The data file {ERRORS_FILE} cannot be read.", detail=str(error)
+            _("The data file {errors_file} cannot be read.", errors_file=ERRORS_FILE),
+            detail=str(error),
         ) from None
 
 
@@ -144,7 +146,11 @@ def load_step_classes() -> Mapping[str, StepClass]:
     needed = frozenset({"label", "kind", "year", "accelerators"})
     classes = {}
     for key, entry in entries.items():
-        require_keys(entry, where=f"{key} of {CLASSES_FILE}", required=needed)
+        require_keys(
+            entry,
+            where=_("{key} of {classes_file}", key=key, classes_file=CLASSES_FILE),
+            required=needed,
+        )
         accelerators = tuple(entry.pop("accelerators"))
         classes[key] = StepClass(key=key, accelerators=accelerators, **entry)
     return MappingProxyType(classes)
@@ -165,7 +171,11 @@ def load_fitted_steps() -> FittedSteps:
     names = frozenset(StepConstants.__dataclass_fields__)
     constants = {}
     for key, entry in document["classes"].items():
-        require_keys(entry, where=f"{key} of {CONSTANTS_FILE}", required=names)
+        require_keys(
+            entry,
+            where=_("{key} of {constants_file}", key=key, constants_file=CONSTANTS_FILE),
+            required=names,
+        )
         constants[key] = StepConstants(**{name: entry[name]["value"] for name in names})
     return FittedSteps(
         constants=MappingProxyType(constants),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from isoflop.accounting import FlopConvention, count_flop
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.step_constants import (
     INTERVAL_LEVEL,
     StepConstants,
@@ -74,21 +75,21 @@ class StepTime(Keyed):
         return f"<StepTime: {self.total_s:.3g} s, MFU {self.mfu:.3f}>"
 
     def _repr_html_(self) -> str:
-        return as_html("Time of a training step", self.to_frame())
+        return as_html(_("Time of a training step"), self.to_frame())
 
     @property
     def by_component(self) -> dict[str, float]:
         """Seconds by component, in the order of a stacked bar."""
         return {
-            "matrix products": self.matmul_s,
+            _("matrix products"): self.matmul_s,
             "experts": self.expert_matmul_s,
             "attention": self.attention_s,
             "elementwise": self.elementwise_s,
-            "tensor parallelism": self.tensor_s,
-            "context parallelism": self.context_s,
-            "expert parallelism": self.expert_s,
-            "pipeline bubble": self.pipeline_s,
-            "data parallelism": self.data_s,
+            _("tensor parallelism"): self.tensor_s,
+            _("context parallelism"): self.context_s,
+            _("expert parallelism"): self.expert_s,
+            _("pipeline bubble"): self.pipeline_s,
+            _("data parallelism"): self.data_s,
         }
 
     @property
@@ -146,13 +147,26 @@ class StepTime(Keyed):
         """Return the step in a few sentences."""
         time, mfu = self.interval, self.mfu_interval
         largest = max(self.by_component, key=self.by_component.__getitem__)
-        basis = "measured on" if self.is_measured else "not measured; taken like"
-        return (
-            f"A step of {self.step.batch_tokens:,} tokens takes {self.total_s:.3g} s "
-            f"({time.lower:.3g} to {time.upper:.3g} s in {time.level:.0%} of measured steps): "
-            f"an MFU of {self.mfu:.3f} ({mfu.lower:.3f} to {mfu.upper:.3f}, {self.convention}). "
-            f"Most goes into {largest}. {self.step.accelerator.label}: {basis} "
-            f"{self.measured_class}, {self.fitted}."
+        basis = _("measured on") if self.is_measured else _("not measured; taken like")
+        return _(
+            "A step of {batch_tokens:,} tokens takes {total_s:.3g} s "
+            "({lower:.3g} to {upper:.3g} s in {level:.0%} of measured steps): an "
+            "MFU of {mfu:.3f} ({lower2:.3f} to {upper2:.3f}, {convention}). Most "
+            "goes into {largest}. {label}: {basis} {measured_class}, {fitted}.",
+            batch_tokens=self.step.batch_tokens,
+            total_s=self.total_s,
+            lower=time.lower,
+            upper=time.upper,
+            level=time.level,
+            mfu=self.mfu,
+            lower2=mfu.lower,
+            upper2=mfu.upper,
+            convention=self.convention,
+            largest=largest,
+            label=self.step.accelerator.label,
+            basis=basis,
+            measured_class=self.measured_class,
+            fitted=self.fitted,
         )
 
 

@@ -17,6 +17,7 @@ from isoflop.accounting.parameters import (
 )
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning.layout import (
     Layout,
     Layouts,
@@ -68,9 +69,12 @@ class Cluster:
     def __post_init__(self) -> None:
         if not (self.fast_domain >= 1 and self.network_byte_per_s > 0):
             raise PlanError(
-                "A cluster needs accelerators that are joined by a network.",
-                detail=f"fast domain: {self.fast_domain}; "
-                f"network: {self.network_byte_per_s:g} bytes/s",
+                _("A cluster needs accelerators that are joined by a network."),
+                detail=_(
+                    "fast domain: {fast_domain}; network: {network_byte_per_s:g} bytes/s",
+                    fast_domain=self.fast_domain,
+                    network_byte_per_s=self.network_byte_per_s,
+                ),
             )
 
 
@@ -87,7 +91,11 @@ def cluster_of(accelerator_key: str) -> Cluster:
     entry = entries.get(accelerator_key, entries["default"])
     require_keys(
         entry,
-        where=f"{accelerator_key} of {CLUSTERS_FILE}",
+        where=_(
+            "{accelerator_key} of {clusters_file}",
+            accelerator_key=accelerator_key,
+            clusters_file=CLUSTERS_FILE,
+        ),
         required=frozenset({"fast_domain", "network_gb_per_s", "source", "verified"}),
     )
     return Cluster(
@@ -155,7 +163,7 @@ class TrainingStep:
         ]
         if problems:
             raise PlanError(
-                "A step needs at least one sequence of one token.", detail="\n".join(problems)
+                _("A step needs at least one sequence of one token."), detail="\n".join(problems)
             )
         self.accelerator.peak(self.dtype)
 

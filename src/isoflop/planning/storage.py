@@ -7,6 +7,7 @@ from math import ceil, isfinite
 from typing import Annotated
 
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.planning.memory import Optimizer, find_optimizer
 
@@ -39,8 +40,8 @@ class CheckpointPolicy:
     n_saved: Annotated[
         int,
         Option(
-            label="Checkpoints kept",
-            help="Of all saves, how many are kept, evenly spread; the others are overwritten.",
+            label=_("Checkpoints kept"),
+            help=_("Of all saves, how many are kept, evenly spread; the others are overwritten."),
             flag="checkpoints",
             ge=1,
         ),
@@ -48,23 +49,29 @@ class CheckpointPolicy:
     n_resumable: Annotated[
         int,
         Option(
-            label="Of them resumable",
-            help="How many of the last ones at most keep optimiser states; earlier ones keep "
-            "weights alone.",
+            label=_("Of them resumable"),
+            help=_(
+                "How many of the last ones at most keep optimiser states; earlier "
+                "ones keep weights alone."
+            ),
             flag="resumable",
             ge=1,
         ),
     ] = 2
     keep_weights: Annotated[
         bool,
-        Option(label="Keep all weights", help="Keep the weights of all earlier checkpoints."),
+        Option(label=_("Keep all weights"), help=_("Keep the weights of all earlier checkpoints.")),
     ] = True
 
     def __post_init__(self) -> None:
         if min(self.n_saved, self.n_resumable) < 1:
             raise PlanError(
-                "A run must keep at least one checkpoint, and one to resume from.",
-                detail=f"kept: {self.n_saved}, of them resumable: {self.n_resumable}",
+                _("A run must keep at least one checkpoint, and one to resume from."),
+                detail=_(
+                    "kept: {n_saved}, of them resumable: {n_resumable}",
+                    n_saved=self.n_saved,
+                    n_resumable=self.n_resumable,
+                ),
             )
 
     @property
@@ -118,7 +125,7 @@ def bytes_per_token(vocab: int) -> int:
     for size in (1, 2, 4):
         if 1 <= vocab <= 256**size:
             return size
-    raise PlanError("A vocabulary must have from 1 to 2**32 entries.", detail=f"vocab = {vocab}")
+    raise PlanError(_("A vocabulary must have from 1 to 2**32 entries."), detail=f"vocab = {vocab}")
 
 
 def storage_need(
@@ -158,7 +165,7 @@ def storage_need(
         if not (isfinite(value) and value >= 0)
     ]
     if problems:
-        raise PlanError("Storage needs finite, positive sizes.", detail="\n".join(problems))
+        raise PlanError(_("Storage needs finite, positive sizes."), detail="\n".join(problems))
     policy = policy or CheckpointPolicy()
     resumable = params * optimizer.checkpoint_bytes
     weights = params * optimizer.weight_bytes
@@ -181,12 +188,16 @@ def training_steps(tokens: float, batch_tokens: float) -> int:
         If the batch is not positive, or the run is shorter than one step.
     """
     if not batch_tokens > 0:
-        raise PlanError("The batch must be positive.", detail=f"batch = {batch_tokens:g} tokens")
+        raise PlanError(_("The batch must be positive."), detail=f"batch = {batch_tokens:g} tokens")
     if tokens < batch_tokens:
         raise PlanError(
-            "The run is shorter than one step.",
-            detail=f"{tokens:,.0f} tokens, batches of {batch_tokens:,.0f}",
-            hint="Lower the batch, or raise the budget.",
+            _("The run is shorter than one step."),
+            detail=_(
+                "{tokens:,.0f} tokens, batches of {batch_tokens:,.0f}",
+                tokens=tokens,
+                batch_tokens=batch_tokens,
+            ),
+            hint=_("Lower the batch, or raise the budget."),
         )
     return ceil(tokens / batch_tokens)
 

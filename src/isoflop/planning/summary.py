@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
 from isoflop.text import Sheet, aligned, as_html, with_notices
 from isoflop.units import Dimension, format_number, format_quantity
 
@@ -45,15 +46,25 @@ def frontier_text(found: Frontier) -> str:
         values = (found.params[i], found.tokens[i])
         texts = [*(format_number(value) for value in values), f"{found.loss[i]:.4f}"]
         ends = [
-            "" if band is None else f" ({_end(band.lower[i], k)} to {_end(band.upper[i], k)})"
+            ""
+            if band is None
+            else _(
+                " ({lower} to {upper})", lower=_end(band.lower[i], k), upper=_end(band.upper[i], k)
+            )
             for k, band in enumerate(bands)
         ]
         joined = (text + end for text, end in zip(texts, ends, strict=True))
-        where = "beyond the data" if found.is_extrapolation[i] else ""
+        where = _("beyond the data") if found.is_extrapolation[i] else ""
         cells.append((format_quantity(float(flop), "flop"), *joined, where))
-    level = next((f", {band.level:.0%} intervals" for band in bands if band is not None), "")
+    level = next(
+        (_(", {level:.0%} intervals", level=band.level) for band in bands if band is not None), ""
+    )
     text = aligned(cells, ("compute", "parameters", "tokens", "loss" + level, ""))
-    return f"{text}\n\nNo intervals: {found.reason}" if found.reason else text
+    return (
+        _("{text}\n\nNo intervals: {reason}", text=text, reason=found.reason)
+        if found.reason
+        else text
+    )
 
 
 def _end(value: float, column: int) -> str:
@@ -91,14 +102,14 @@ def plan_text(plan: Plan, *, notices: bool) -> str:
     if plan.assumption:
         parts.append(plan.assumption)
     if plan.interval_reason:
-        parts.append(f"No intervals: {plan.interval_reason}")
+        parts.append(_("No intervals: {interval_reason}", interval_reason=plan.interval_reason))
     return with_notices("\n\n".join(parts), plan.notices if notices else ())
 
 
 def limits_sheet(plan: Plan) -> Sheet:
     """Say what a plan uses of each limit, which bind, and what a tenth more buys."""
     return Sheet(
-        title="Limits",
+        title=_("Limits"),
         columns={
             "limit": [f"{use.label}{_mark(use)}" for use in plan.limits],
             "used": [format_quantity(use.used, use.dimension) for use in plan.limits],
@@ -121,27 +132,35 @@ def _bought(use: LimitUse, response: str) -> str:
 def plan_html(plan: Plan) -> str:
     """Return a plan for a notebook."""
     figures = pd.DataFrame(plan_figures(plan), columns=["", "value", "interval"]).set_index("")
-    reason = f"No intervals: {plan.interval_reason}" if plan.interval_reason else ""
-    return as_html("Plan", figures, plan.assumption, reason, notices=plan.notices)
+    reason = (
+        _("No intervals: {interval_reason}", interval_reason=plan.interval_reason)
+        if plan.interval_reason
+        else ""
+    )
+    return as_html(_("Plan"), figures, plan.assumption, reason, notices=plan.notices)
 
 
 def plan_figures(plan: Plan) -> list[tuple[str, str, str]]:
     """Return what a plan says, each figure with its unit and its interval."""
     cost, training = plan.cost, plan.training
-    mfu = "your own" if training.is_own_mfu else _share(training.mfu_interval)
-    goodput = "your own" if training.is_own_goodput else _share(training.goodput_interval)
+    mfu = _("your own") if training.is_own_mfu else _share(training.mfu_interval)
+    goodput = _("your own") if training.is_own_goodput else _share(training.goodput_interval)
     return [
         ("parameters", format_number(plan.params), _span(plan.params_interval)),
         ("tokens", format_number(plan.tokens), _span(plan.tokens_interval)),
-        ("tokens per parameter", format_number(plan.tokens_per_param), ""),
-        (f"predicted {plan.response}", f"{plan.loss:.4f}", _span(plan.loss_interval, 4)),
+        (_("tokens per parameter"), format_number(plan.tokens_per_param), ""),
+        (
+            _("predicted {response}", response=plan.response),
+            f"{plan.loss:.4f}",
+            _span(plan.loss_interval, 4),
+        ),
         ("compute", format_quantity(plan.compute_flop, "flop"), ""),
         ("accelerators", f"{cost.accelerators:,} {plan.accelerator}", ""),
         ("utilisation (MFU)", f"{training.mfu:.1%}", mfu),
         ("goodput", f"{training.goodput:.1%}", goodput),
-        ("wall time", *_with_ends(cost.wall_time_s, cost.wall_time_interval, "seconds")),
+        (_("wall time"), *_with_ends(cost.wall_time_s, cost.wall_time_interval, "seconds")),
         ("accelerator-hours", format_number(cost.accelerator_hours), _span(cost.hours_interval)),
-        ("money", *_with_ends(cost.usd, cost.usd_interval, "usd", "no price")),
+        ("money", *_with_ends(cost.usd, cost.usd_interval, "usd", _("no price"))),
         ("energy", "unknown" if cost.energy_j is None else _joules(cost.energy_j), ""),
         ("storage", format_quantity(plan.storage.total_bytes, "bytes"), ""),
     ]
@@ -150,7 +169,12 @@ def plan_figures(plan: Plan) -> list[tuple[str, str, str]]:
 def _share(interval: Interval | None) -> str:
     if interval is None:
         return ""
-    return f"{interval.lower:.1%} to {interval.upper:.1%} at {interval.level:.0%}"
+    return _(
+        "{lower:.1%} to {upper:.1%} at {level:.0%}",
+        lower=interval.lower,
+        upper=interval.upper,
+        level=interval.level,
+    )
 
 
 def _with_ends(
@@ -163,7 +187,7 @@ def _with_ends(
     if interval is None:
         return said, ""
     ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
-    return said, f"{' to '.join(ends)} at {interval.level:.0%}"
+    return said, _("{ends} at {level:.0%}", ends=" to ".join(ends), level=interval.level)
 
 
 def _joules(value: float) -> str:
@@ -174,7 +198,15 @@ def _span(interval: Interval | None, decimals: int | None = None) -> str:
     if interval is None:
         return ""
     if decimals is None:
-        ends = f"{format_number(interval.lower)} to {format_number(interval.upper)}"
+        ends = _(
+            "{lower} to {upper}",
+            lower=format_number(interval.lower),
+            upper=format_number(interval.upper),
+        )
     else:
-        ends = f"{interval.lower:.{decimals}f} to {interval.upper:.{decimals}f}"
-    return f"{ends} at {interval.level:.0%}"
+        ends = _(
+            "{value} to {value2}",
+            value=f"{interval.lower:.{decimals}f}",
+            value2=f"{interval.upper:.{decimals}f}",
+        )
+    return _("{ends} at {level:.0%}", ends=ends, level=interval.level)

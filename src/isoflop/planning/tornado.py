@@ -13,6 +13,7 @@ from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation
 from isoflop.fitting.extrapolation.result import LEVEL
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting, best_plan, speed_at
 from isoflop.planning.cost import cost
@@ -105,7 +106,7 @@ class Tornado(Keyed):
         return f"<Tornado: {len(self.entries)} assumptions>"
 
     def _repr_html_(self) -> str:
-        return as_html("Sensitivity of a plan", self.to_frame())
+        return as_html(_("Sensitivity of a plan"), self.to_frame())
 
     def moving(self, name: Moved) -> tuple[Sensitivity, ...]:
         """Return the assumptions that move the loss or the money, the widest first.
@@ -178,9 +179,9 @@ def tornado(
     if interval is not None:
         found.append(
             Sensitivity(
-                label=f"The fit itself ({interval.level:.0%} interval)",
-                low=_of_plan(plan, interval.lower, "lower edge"),
-                high=_of_plan(plan, interval.upper, "upper edge"),
+                label=_("The fit itself ({level:.0%} interval)", level=interval.level),
+                low=_of_plan(plan, interval.lower, _("lower edge")),
+                high=_of_plan(plan, interval.upper, _("upper edge")),
             )
         )
     if ahead is not None:
@@ -193,9 +194,9 @@ def _laws(plan: Plan, ahead: Extrapolation) -> list[Sensitivity]:
     """Return what other laws of the table, and all of them together, make of the loss."""
     found = [
         Sensitivity(
-            label=f"Beyond the rows ({LEVEL:.0%} band)",
-            low=_of_plan(plan, float(ahead.lower[0]), "lower edge"),
-            high=_of_plan(plan, float(ahead.upper[0]), "upper edge"),
+            label=_("Beyond the rows ({level:.0%} band)", level=LEVEL),
+            low=_of_plan(plan, float(ahead.lower[0]), _("lower edge")),
+            high=_of_plan(plan, float(ahead.upper[0]), _("upper edge")),
         )
     ]
     ends = ahead.extremes(0)
@@ -203,7 +204,7 @@ def _laws(plan: Plan, ahead: Extrapolation) -> list[Sensitivity]:
         low, high = ends
         found.append(
             Sensitivity(
-                label="Law",
+                label=_("Law"),
                 low=_of_plan(plan, float(low.loss[0]), low.label),
                 high=_of_plan(plan, float(high.loss[0]), high.label),
             )
@@ -246,9 +247,9 @@ def _changes(setting: Setting, plan: Plan) -> list[tuple[str, Change, Callable[[
     goodput = _moved(training.goodput, training.goodput_interval, 1.0)
     changes: list[tuple[str, Change, Callable[[float], str]]] = [
         ("MFU", lambda s, f: _budget(s, mfu=mfu(f)), lambda f: f"{mfu(f):.0%}"),
-        ("Goodput", lambda s, f: _budget(s, goodput=goodput(f)), lambda f: f"{goodput(f):.0%}"),
+        (_("Goodput"), lambda s, f: _budget(s, goodput=goodput(f)), lambda f: f"{goodput(f):.0%}"),
         (
-            "FLOP per parameter and token",
+            _("FLOP per parameter and token"),
             lambda s, f: replace(
                 s, rule=replace(s.rule, flop_per_param_token=s.rule.flop_per_param_token * f)
             ),
@@ -259,7 +260,7 @@ def _changes(setting: Setting, plan: Plan) -> list[tuple[str, Change, Callable[[
     if price:
         changes.append(
             (
-                "Price",
+                _("Price"),
                 lambda s, f: _budget(s, price_usd_per_hour=price * f),
                 lambda f: f"{price * f:.3g} USD/h",
             )
@@ -286,7 +287,7 @@ def _limits(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]]
         unique = budget.unique_tokens
         changes.append(
             (
-                "Unique tokens",
+                _("Unique tokens"),
                 lambda s, f: _budget(s, unique_tokens=unique * f),
                 lambda f: format_number(unique * f),
             )
@@ -295,7 +296,7 @@ def _limits(setting: Setting) -> list[tuple[str, Change, Callable[[float], str]]
         inference = budget.lifetime_inference_tokens
         changes.append(
             (
-                "Inference tokens",
+                _("Inference tokens"),
                 lambda s, f: _budget(s, lifetime_inference_tokens=inference * f),
                 lambda f: format_number(inference * f),
             )

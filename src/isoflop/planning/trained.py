@@ -8,6 +8,7 @@ from math import exp, hypot, log, log1p, sqrt
 from isoflop.accounting import Architecture, Recompute, find_family
 from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import PlanError
+from isoflop.language import lazy_gettext as _
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting
 from isoflop.planning.failures import Interruptions, interruptions
@@ -22,9 +23,9 @@ SPREAD_SIGMA = 1.2816
 """Standard deviations on either side of the middle 80%."""
 
 RECOMPUTED: dict[Recompute, str] = {
-    "none": "nothing recomputed",
+    "none": _("nothing recomputed"),
     "selective": "norms and activation functions recomputed",
-    "full": "all activations recomputed",
+    "full": _("all activations recomputed"),
 }
 
 
@@ -175,7 +176,7 @@ def _shares(found: FoundLayout, realised: float) -> dict[str, float]:
     time = step_time(found.step)
     parts = time.by_component.items()
     shares = {name: realised * part / time.total_s for name, part in parts if part}
-    return shares if realised == 1 else shares | {"whole run": 1 - realised}
+    return shares if realised == 1 else shares | {_("whole run"): 1 - realised}
 
 
 def _beside_the_best(
@@ -216,7 +217,7 @@ def described(found: FoundLayout) -> str:
         RECOMPUTED[step.recompute],
     ]
     if found.idle:
-        parts.append(f"{found.idle:,} idle")
+        parts.append(_("{idle:,} idle", idle=found.idle))
     return "; ".join(parts)
 
 
@@ -224,22 +225,42 @@ def evidence(setting: Setting, flop: float) -> str:
     """Say what a predicted utilisation rests on, and how far it is off elsewhere."""
     found, is_measured = step_class(setting.accelerator)
     known, other = load_step_error("tenth"), load_step_error("source")
-    near = "" if is_measured else ", of which none is this accelerator's"
-    text = (
-        f"the fastest layout by {other.n_rows} measured steps, {found.label}{near} "
-        f"({load_fitted_steps().fitted}; off by {known.median:.0%}, at most {known.p90:.0%} for "
-        f"nine in ten, where a tenth was kept back, by {other.median:.0%} and {other.p90:.0%} "
-        "where a whole source was)"
+    near = "" if is_measured else _(", of which none is this accelerator's")
+    text = _(
+        "the fastest layout by {n_rows} measured steps, {label}{near} "
+        "({fitted}; off by {median:.0%}, at most {p90:.0%} for nine in ten, "
+        "where a tenth was kept back, by {median2:.0%} and {p902:.0%} where "
+        "a whole source was)",
+        n_rows=other.n_rows,
+        label=found.label,
+        near=near,
+        fitted=load_fitted_steps().fitted,
+        median=known.median,
+        p90=known.p90,
+        median2=other.median,
+        p902=other.p90,
     )
     if setting.budget.realised is not None:
-        return f"{text}, at {setting.budget.realised:.0%} of its speed, your own"
+        return _(
+            "{text}, at {realised:.0%} of its speed, your own",
+            text=text,
+            realised=setting.budget.realised,
+        )
     whole = load_whole_runs()
-    text = f"{text}, at {whole.share:.0%} of its speed as {whole.n_runs} published runs made"
+    text = _(
+        "{text}, at {share:.0%} of its speed as {n_runs} published runs made",
+        text=text,
+        share=whole.share,
+        n_runs=whole.n_runs,
+    )
     if flop < LARGE_FLOP:
         return text
-    return (
-        f"{text}; of {whole.n_large} runs as large as this one some made all of it, and took "
-        f"{whole.large_lower:.0%} of the hours that it gives"
+    return _(
+        "{text}; of {n_large} runs as large as this one some made all of it, "
+        "and took {large_lower:.0%} of the hours that it gives",
+        text=text,
+        n_large=whole.n_large,
+        large_lower=whole.large_lower,
     )
 
 

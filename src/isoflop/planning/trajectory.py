@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting import Band, Fit, band, predict
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import (
     PARAMS_COLUMNS,
@@ -75,7 +76,7 @@ class Curve(Keyed):
         return f"<Curve{along}: {len(self.loss)} points, {self.fit.law.label}>"
 
     def _repr_html_(self) -> str:
-        why = f"No band: {self.reason}" if self.reason else ""
+        why = lazy_gettext("No band: {reason}", reason=self.reason) if self.reason else ""
         return as_html(repr(self).strip("<>"), self.to_frame(), why)
 
     def x(self, column: str) -> NDArray[np.float64]:
@@ -126,7 +127,7 @@ def line_of_models(
     """
     best = optimal_models(fit, compute_flop, fixed, rule=rule)
     if best is not None:
-        return *best, "best N and D"
+        return *best, lazy_gettext("best N and D")
     params = assumed_params(compute_flop, rule)
     columns = {item.column for item in fit.law.inputs}
     models = "" if columns == {"compute_flop"} else f"{TOKENS_PER_PARAM:g} tokens/param"
@@ -226,7 +227,7 @@ def curve_over(
         fixed={**(fixed or {}), column: x},
         rule=rule,
         level=level,
-        models="chosen N and D",
+        models=lazy_gettext("chosen N and D"),
     )
 
 
@@ -278,7 +279,7 @@ def equal_compute(
         params=sizes,
         tokens=others,
         loss=predict(fit, inputs_at(fit.law, sizes, others, given, rule=rule)),
-        models="equal compute",
+        models=lazy_gettext("equal compute"),
         fixed=given,
         band=None,
         reason="",

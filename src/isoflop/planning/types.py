@@ -16,6 +16,7 @@ from isoflop.errors import PlanError
 from isoflop.fitting import Band
 from isoflop.fitting.bands import BandKind
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice, Severity, require_none
 from isoflop.options import Option
 from isoflop.planning.acquisition import Acquisition
@@ -120,9 +121,12 @@ class Accelerator:
             if dtype in self.peak_flop_per_s:
                 return dtype
         raise PlanError(
-            f"{self.label} has no type that a model can be trained in.",
-            detail=f"It has {', '.join(self.peak_flop_per_s) or 'no peak at all'}.",
-            hint="Give its dense BF16, FP16 or FP32 peak.",
+            _("{label} has no type that a model can be trained in.", label=self.label),
+            detail=_(
+                "It has {peak_flop_per_s}.",
+                peak_flop_per_s=", ".join(self.peak_flop_per_s) or _("no peak at all"),
+            ),
+            hint=_("Give its dense BF16, FP16 or FP32 peak."),
         )
 
     def is_called(self, name: str) -> bool:
@@ -149,9 +153,12 @@ class Accelerator:
         if chosen not in self.peak_flop_per_s:
             has = ", ".join(name.upper() for name in self.peak_flop_per_s)
             raise PlanError(
-                f"{self.label} has no {chosen.upper()}.",
-                detail=f"It computes in {has}.",
-                hint=f"Choose {self.training_dtype.upper()}, or another accelerator.",
+                _("{label} has no {chosen}.", label=self.label, chosen=chosen.upper()),
+                detail=_("It computes in {has}.", has=has),
+                hint=_(
+                    "Choose {training_dtype}, or another accelerator.",
+                    training_dtype=self.training_dtype.upper(),
+                ),
             )
         return self.peak_flop_per_s[chosen]
 
@@ -204,10 +211,12 @@ class Budget:
     compute_flop: Annotated[
         float | None,
         Option(
-            label="Compute",
+            label=_("Compute"),
             term="training_compute",
-            help="Limit on model FLOP, for training and inference together, such as 2e21 or 40 "
-            "ZFLOP.",
+            help=_(
+                "Limit on model FLOP, for training and inference together, such as "
+                "2e21 or 40 ZFLOP."
+            ),
             dimension="flop",
             flag="flop",
             gt=0.0,
@@ -216,9 +225,11 @@ class Budget:
     usd: Annotated[
         float | None,
         Option(
-            label="Money",
-            help="Limit on spending for accelerators, electricity and storage, in US dollars, "
-            "such as $2M.",
+            label=_("Money"),
+            help=_(
+                "Limit on spending for accelerators, electricity and storage, in US "
+                "dollars, such as $2M."
+            ),
             dimension="usd",
             gt=0.0,
         ),
@@ -226,9 +237,9 @@ class Budget:
     wall_time_s: Annotated[
         float | None,
         Option(
-            label="Time",
+            label=_("Time"),
             term="wall_time",
-            help="Wall time of the run, such as 30 days or 12 h.",
+            help=_("Wall time of the run, such as 30 days or 12 h."),
             dimension="seconds",
             flag="time",
             gt=0.0,
@@ -237,10 +248,12 @@ class Budget:
     accelerators: Annotated[
         int | None,
         Option(
-            label="Accelerators",
+            label=_("Accelerators"),
             term="accelerator",
-            help="How many work in parallel; unless given, as many as use up money or FLOP in the "
-            "time, or in a month.",
+            help=_(
+                "How many work in parallel; unless given, as many as use up money or "
+                "FLOP in the time, or in a month."
+            ),
             flag="count",
             ge=1,
         ),
@@ -250,8 +263,10 @@ class Budget:
         Option(
             label="Utilisation (MFU)",
             term="mfu",
-            help="Share of the dense peak that the model's own FLOP reach while the run is up; "
-            "predicted from the fastest layout unless given.",
+            help=_(
+                "Share of the dense peak that the model's own FLOP reach while the "
+                "run is up; predicted from the fastest layout unless given."
+            ),
             dimension="fraction",
             gt=0.0,
             le=1.0,
@@ -260,10 +275,13 @@ class Budget:
     realised: Annotated[
         float | None,
         Option(
-            label="Realised speed",
-            help="Share of its fastest layout's speed that a whole run makes, evaluation and "
-            "untuned software included; from the hours of published runs unless given. 1 for "
-            "tuned code. It has no effect where an MFU is given.",
+            label=_("Realised speed"),
+            help=_(
+                "Share of its fastest layout's speed that a whole run makes, "
+                "evaluation and untuned software included; from the hours of "
+                "published runs unless given. 1 for tuned code. It has no effect "
+                "where an MFU is given."
+            ),
             dimension="fraction",
             gt=0.0,
             le=1.0,
@@ -272,10 +290,12 @@ class Budget:
     goodput: Annotated[
         float | None,
         Option(
-            label="Goodput",
+            label=_("Goodput"),
             term="goodput",
-            help="Share of the wall time that trains; the rest is saves, failures and restarts. "
-            "Predicted from failures unless given.",
+            help=_(
+                "Share of the wall time that trains; the rest is saves, failures and "
+                "restarts. Predicted from failures unless given."
+            ),
             dimension="fraction",
             gt=0.0,
             le=1.0,
@@ -285,17 +305,19 @@ class Budget:
     dtype: Annotated[
         Dtype | None,
         Option(
-            label="Number format",
-            help="Number format of the matrix products, which decides the peak. The accelerator's "
-            "own unless given.",
+            label=_("Number format"),
+            help=_(
+                "Number format of the matrix products, which decides the peak. The "
+                "accelerator's own unless given."
+            ),
             choices=DTYPES,
         ),
     ] = None
     price_usd_per_hour: Annotated[
         float | None,
         Option(
-            label="Price per accelerator",
-            help="US dollars for one accelerator-hour; the accelerator's own unless given.",
+            label=_("Price per accelerator"),
+            help=_("US dollars for one accelerator-hour; the accelerator's own unless given."),
             dimension="usd_per_hour",
             flag="price",
             ge=0.0,
@@ -305,8 +327,8 @@ class Budget:
     storage_bytes: Annotated[
         float | None,
         Option(
-            label="Storage",
-            help="Limit on disk space for tokenised data, checkpoints and logs, such as 100 TB.",
+            label=_("Storage"),
+            help=_("Limit on disk space for tokenised data, checkpoints and logs, such as 100 TB."),
             dimension="bytes",
             flag="storage",
             gt=0.0,
@@ -315,9 +337,9 @@ class Budget:
     unique_tokens: Annotated[
         float | None,
         Option(
-            label="Unique tokens",
+            label=_("Unique tokens"),
             term="unique_tokens",
-            help="Distinct tokens available for training, such as 3T.",
+            help=_("Distinct tokens available for training, such as 3T."),
             dimension="tokens",
             gt=0.0,
         ),
@@ -325,16 +347,18 @@ class Budget:
     may_repeat: Annotated[
         bool,
         Option(
-            label="Tokens may repeat",
-            help="Train on the same tokens again, each time for less (Muennighoff et al. 2023).",
+            label=_("Tokens may repeat"),
+            help=_("Train on the same tokens again, each time for less (Muennighoff et al. 2023)."),
         ),
     ] = True
     lifetime_inference_tokens: Annotated[
         float,
         Option(
-            label="Inference",
-            help="Tokens that the model will process later, paid from the same FLOP and money "
-            "(Sardana et al. 2024).",
+            label=_("Inference"),
+            help=_(
+                "Tokens that the model will process later, paid from the same FLOP "
+                "and money (Sardana et al. 2024)."
+            ),
             dimension="tokens",
             flag="inference-tokens",
             ge=0.0,
@@ -345,9 +369,9 @@ class Budget:
         problems = list(_budget_problems(self))
         if problems:
             raise PlanError(
-                "This budget is invalid.",
+                _("This budget is invalid."),
                 detail="\n".join(problems),
-                hint="Give FLOP, money or time, and at least one accelerator.",
+                hint=_("Give FLOP, money or time, and at least one accelerator."),
             )
 
     @property
@@ -360,23 +384,34 @@ def _budget_problems(budget: Budget) -> list[str]:
     """Say everything that is wrong with a budget by itself."""
     problems = []
     if budget.compute_flop is None and budget.usd is None and budget.wall_time_s is None:
-        problems.append("FLOP, money or time is needed, got none.")
+        problems.append(_("FLOP, money or time is needed, got none."))
     positive = ("compute_flop", "usd", "wall_time_s", "storage_bytes", "unique_tokens")
     for name in positive:
         value = getattr(budget, name)
         if value is not None and not (np.isfinite(value) and value > 0):
-            problems.append(f"{name} must be positive and finite, got {value:g}.")
+            problems.append(
+                _("{name} must be positive and finite, got {value:g}.", name=name, value=value)
+            )
     if budget.accelerators is not None and budget.accelerators < 1:
-        problems.append(f"At least one accelerator is needed, got {budget.accelerators}.")
-    problems += _share_problems("Goodput is a share of the time", budget.goodput)
-    problems += _share_problems("Realised speed is a share", budget.realised)
-    problems += _share_problems("MFU is a share of the peak", budget.mfu)
+        problems.append(
+            _(
+                "At least one accelerator is needed, got {accelerators}.",
+                accelerators=budget.accelerators,
+            )
+        )
+    problems += _share_problems(_("Goodput is a share of the time"), budget.goodput)
+    problems += _share_problems(_("Realised speed is a share"), budget.realised)
+    problems += _share_problems(_("MFU is a share of the peak"), budget.mfu)
     price = budget.price_usd_per_hour
     if price is not None and not (np.isfinite(price) and price >= 0):
-        problems.append(f"The price must be zero or more, got {price:g} USD per hour.")
+        problems.append(
+            _("The price must be zero or more, got {price:g} USD per hour.", price=price)
+        )
     inference = budget.lifetime_inference_tokens
     if not (np.isfinite(inference) and inference >= 0):
-        problems.append(f"Inference tokens must be zero or more, got {inference:g}.")
+        problems.append(
+            _("Inference tokens must be zero or more, got {inference:g}.", inference=inference)
+        )
     return problems
 
 
@@ -384,8 +419,12 @@ def _share_problems(rule: str, value: float | None) -> list[str]:
     """Refuse a share outside (0, 1]; of a percentage, say how it is written as a share."""
     if value is None or 0 < value <= 1:
         return []
-    meant = f"; {value:g}% is written {value / 100:g}" if 1 < value <= 100 else ""
-    return [f"{rule} in (0, 1], got {value:g}{meant}."]
+    meant = (
+        _("; {value:g}% is written {value2:g}", value=value, value2=value / 100)
+        if 1 < value <= 100
+        else ""
+    )
+    return [_("{rule} in (0, 1], got {value:g}{meant}.", rule=rule, value=value, meant=meant)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -448,7 +487,7 @@ class Optimum(Keyed):
         return found
 
     def _repr_html_(self) -> str:
-        return as_html("Compute-optimal models", self.to_frame())
+        return as_html(_("Compute-optimal models"), self.to_frame())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -521,8 +560,8 @@ class Frontier(Keyed):
         return found
 
     def _repr_html_(self) -> str:
-        why = f"No intervals: {self.reason}" if self.reason else ""
-        return as_html("Compute-optimal models", self.to_frame(), why)
+        why = _("No intervals: {reason}", reason=self.reason) if self.reason else ""
+        return as_html(_("Compute-optimal models"), self.to_frame(), why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -885,7 +924,12 @@ class Plan(Keyed):
             Listing them.
         """
         require_none(
-            self.notices, severity, f"The plan at {format_quantity(self.compute_flop, 'flop')}"
+            self.notices,
+            severity,
+            _(
+                "The plan at {compute_flop}",
+                compute_flop=format_quantity(self.compute_flop, "flop"),
+            ),
         )
 
     def to_json(self, results: Mapping[str, Any] | None = None) -> str:

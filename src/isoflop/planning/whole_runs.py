@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.data import read_toml, require_keys
+from isoflop.language import lazy_gettext
 from isoflop.planning.step_constants import CONSTANTS_FILE, INTERVAL_LEVEL
 
 Array = NDArray[np.float64]
@@ -68,7 +69,11 @@ def load_whole_runs() -> WholeRuns:
     """
     entry = read_toml(CONSTANTS_FILE)["whole_runs"]
     names = frozenset(WholeRuns.__dataclass_fields__)
-    require_keys(entry, where=f"whole_runs of {CONSTANTS_FILE}", required=names)
+    require_keys(
+        entry,
+        where=lazy_gettext("whole_runs of {constants_file}", constants_file=CONSTANTS_FILE),
+        required=names,
+    )
     return WholeRuns(**entry)
 
 

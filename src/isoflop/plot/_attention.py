@@ -7,6 +7,7 @@ import html
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
@@ -45,19 +46,28 @@ def attention(
         "zmax": 1,
         "colorscale": SCALE,
         "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0},
-        "customdata": [[f"{labels[row]} draws on {labels[column]}" for column in places]
-                       for row in places],
+        "customdata": [
+            [
+                _("{labels} draws on {labels2}", labels=labels[row], labels2=labels[column])
+                for column in places
+            ]
+            for row in places
+        ],
         "hovertemplate": "%{customdata}: %{z:.1%}<extra></extra>",
         "xgap": 1,
         "ygap": 1,
-    }  # fmt: skip
+    }
     ticks = {
-        "tickmode": "array", "tickvals": places, "ticktext": labels, "showgrid": False,
-        "tickfont": {"family": "monospace", "size": 11}, "zeroline": False,
-    }  # fmt: skip
+        "tickmode": "array",
+        "tickvals": places,
+        "ticktext": labels,
+        "showgrid": False,
+        "tickfont": {"family": "monospace", "size": 11},
+        "zeroline": False,
+    }
     layout = {
-        "xaxis": {"title": {"text": "Token drawn on"}, "tickangle": 0} | ticks,
-        "yaxis": {"title": {"text": "Token"}, "autorange": "reversed"} | ticks,
+        "xaxis": {"title": {"text": _("Token drawn on")}, "tickangle": 0} | ticks,
+        "yaxis": {"title": {"text": _("Token")}, "autorange": "reversed"} | ticks,
     }
     return assemble(
         [shades],
@@ -72,7 +82,13 @@ def _alt(weights: AttentionWeights, layer: int, head: int) -> str:
     shares = weights.weights[layer, head]
     self_share = float(np.mean(np.diagonal(shares)))
     before = float(np.mean(np.diagonal(shares, -1))) if len(shares) > 1 else 0.0
-    return (
-        f"Attention of layer {layer + 1}, head {head + 1} over {len(shares)} tokens: on average "
-        f"{self_share:.0%} on the token itself and {before:.0%} on the one before."
+    return _(
+        "Attention of layer {layer}, head {head} over {shares} tokens: on "
+        "average {self_share:.0%} on the token itself and {before:.0%} on "
+        "the one before.",
+        layer=layer + 1,
+        head=head + 1,
+        shares=len(shares),
+        self_share=self_share,
+        before=before,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting.backtest import Backtest
 from isoflop.fitting.backtest_summary import law_label
+from isoflop.language import gettext as _
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme
 
@@ -133,11 +134,14 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
 
 def _alt(picture: _Picture) -> str:
     shows_coverage = picture.measure == "coverage"
-    what = "Coverage of 90% intervals" if shows_coverage else "Mean errors"
-    against = "nominal coverage" if shows_coverage else "the best law of each table"
-    return (
-        f"{what} of {len(picture.laws)} laws on the largest decade of {len(picture.tables)} "
-        f"tables, shaded against {against}."
+    what = _("Coverage of 90% intervals") if shows_coverage else _("Mean errors")
+    against = _("nominal coverage") if shows_coverage else _("the best law of each table")
+    return _(
+        "{what} of {laws} laws on the largest decade of {tables} tables, shaded against {against}.",
+        what=what,
+        laws=len(picture.laws),
+        tables=len(picture.tables),
+        against=against,
     )
 
 
@@ -171,6 +175,10 @@ def _cell(share: float, is_complete: bool) -> str:
 
 def _hover(error: float, coverage: float) -> str:
     if not np.isfinite(error):
-        return "not fitted"
-    inside = f"{coverage:.0%} inside the 90% interval" if np.isfinite(coverage) else "no interval"
-    return f"off by {error:.2%} on average, {inside}"
+        return _("not fitted")
+    inside = (
+        _("{coverage:.0%} inside the 90% interval", coverage=coverage)
+        if np.isfinite(coverage)
+        else _("no interval")
+    )
+    return _("off by {error:.2%} on average, {inside}", error=error, inside=inside)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting import Band, Fit, PredictOptions, band, predict
 from isoflop.fitting.bands import BandKind
+from isoflop.language import gettext as _
 from isoflop.options import option
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -130,9 +131,11 @@ def _prepare(
         try:
             found.append(band(fit, at, level, kind, is_simultaneous=is_whole))
         except FitError as problem:
-            notes.append(f"No {kind} band: {problem.detail or problem.summary}")
+            notes.append(
+                _("No {kind} band: {detail}", kind=kind, detail=problem.detail or problem.summary)
+            )
     if models:
-        notes.append(f"Along models of {models}.")
+        notes.append(_("Along models of {models}.", models=models))
     return _Picture(
         compute_flop=flop,
         loss=np.broadcast_to(predict(fit, at), flop.shape),
@@ -146,8 +149,12 @@ def _prepare(
 
 def _name(shown: Band) -> str:
     if shown.kind == "prediction":
-        return f"{_KINDS['prediction']} (prediction)"
-    return f"{_KINDS['confidence']} (confidence{', whole curve' if shown.is_simultaneous else ''})"
+        return _("{kinds} (prediction)", kinds=_KINDS["prediction"])
+    return _(
+        "{kinds} (confidence{words})",
+        kinds=_KINDS["confidence"],
+        words=_(", whole curve") if shown.is_simultaneous else "",
+    )
 
 
 def _draw(picture: _Picture, theme: Theme, *, is_relative: bool) -> go.Figure:
@@ -160,7 +167,7 @@ def _draw(picture: _Picture, theme: Theme, *, is_relative: bool) -> go.Figure:
             "x": flop,
             "y": _off(loss, base),
             "mode": "lines",
-            "name": "Fitted law",
+            "name": _("Fitted law"),
             "line": {"color": theme.ink, "width": 2},
             "text": _labels(picture),
             "hovertemplate": "%{text}<extra></extra>",
@@ -180,14 +187,14 @@ def _layout(picture: _Picture, theme: Theme, *, is_relative: bool) -> dict[str, 
     ends = [part for shown in picture.bands for part in (shown.lower, shown.upper)]
     y_axis = look.loss_axis(picture.y_title, np.concatenate([picture.loss, *ends]))
     if is_relative:
-        y_axis = look.axis("Distance from the fitted law (%)", "linear")
+        y_axis = look.axis(_("Distance from the fitted law (%)"), "linear")
     shapes, words = [], []
     if picture.budget_flop is not None:
         shapes.append(upright(picture.budget_flop, theme.ink))
         words.append(above(float(np.log10(picture.budget_flop)), "budget"))
     if picture.rows_flop is not None:
         shapes += [upright(at, look.MUTED) for at in picture.rows_flop]
-        words.append(above(float(np.mean(np.log10(picture.rows_flop))), "fitted rows"))
+        words.append(above(float(np.mean(np.log10(picture.rows_flop))), _("fitted rows")))
     return {
         "xaxis": look.axis(AXES["compute_flop"].title, is_power=True, span=picture.compute_flop),
         "yaxis": y_axis,
@@ -221,8 +228,16 @@ def _labels(picture: _Picture) -> list[str]:
         "<br>".join(
             [
                 f"<b>{format_quantity(float(flop), 'flop')}</b>",
-                f"fitted {value:.4g}",
-                *(f"{_name(b)}: {b.lower[i]:.4g} to {b.upper[i]:.4g}" for b in picture.bands),
+                _("fitted {value:.4g}", value=value),
+                *(
+                    _(
+                        "{b}: {lower:.4g} to {upper:.4g}",
+                        b=_name(b),
+                        lower=b.lower[i],
+                        upper=b.upper[i],
+                    )
+                    for b in picture.bands
+                ),
             ]
         )
         for i, (flop, value) in enumerate(zip(picture.compute_flop, picture.loss, strict=True))
@@ -230,6 +245,8 @@ def _labels(picture: _Picture) -> list[str]:
 
 
 def _alt(picture: _Picture) -> str:
-    names = " and ".join(_name(shown) for shown in picture.bands) or "no band"
-    budget = "" if picture.budget_flop is None else "; the budget is marked"
-    return f"Predicted loss over training compute, with {names}{budget}."
+    names = " and ".join(_name(shown) for shown in picture.bands) or _("no band")
+    budget = "" if picture.budget_flop is None else _("; the budget is marked")
+    return _(
+        "Predicted loss over training compute, with {names}{budget}.", names=names, budget=budget
+    )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from isoflop.errors import PlanError
 from isoflop.fitting import Fit, predict
+from isoflop.language import gettext, ngettext
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import band_or_reason, compute_range, optimal_models
@@ -16,7 +17,6 @@ from isoflop.plot.axes import response_title
 from isoflop.plot.states import Picture, State, draw
 from isoflop.plot.theme import LIGHT, Theme
 from isoflop.tables import LossTable
-from isoflop.units import counted
 
 N_POINTS = 80
 
@@ -59,7 +59,7 @@ def before_after(
         If the first fit has no compute-optimal models.
     """
     picture = _prepare(before, after, compute_flop, table or before.table, fixed or {}, rule, level)
-    notes = ["Along the models that are compute-optimal under the fit to all rows."]
+    notes = [gettext("Along the models that are compute-optimal under the fit to all rows.")]
     return draw(picture, theme, notes=notes)
 
 
@@ -75,7 +75,11 @@ def _prepare(
     span = compute_range(before, table, compute_flop)
     models = optimal_models(before, np.geomspace(*span, N_POINTS), fixed, rule=rule)
     if models is None:
-        raise PlanError(f"{before.law.label} has no compute-optimal models over this range.")
+        raise PlanError(
+            gettext(
+                "{label} has no compute-optimal models over this range.", label=before.law.label
+            )
+        )
     flop, params, tokens = models
     at = inputs_at(before.law, params, tokens, fixed, rule=rule)
     n_left_out = before.n_rows - after.n_rows
@@ -91,8 +95,10 @@ def _prepare(
 
     return Picture(
         compute_flop=flop,
-        before=state("All rows", before),
-        after=state(f"Without {counted(n_left_out, 'row')}", after),
+        before=state(gettext("All rows"), before),
+        after=state(
+            gettext("Without {rows}", rows=ngettext("{n:,} row", "{n:,} rows", n_left_out)), after
+        ),
         budget_flop=compute_flop or span[1],
         y_title=response_title(before),
         level=level,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import BothVary
 from isoflop.planning.rule import SIX_ND
 from isoflop.plot import theme as look
@@ -37,7 +38,7 @@ def both_vary(found: BothVary, *, theme: Theme = LIGHT) -> go.Figure:
         [
             _runs(found, theme),
             _along(found, SIZES, _budget(found), _LINE),
-            _along(found, (found.lower, found.upper), "90% interval of N*", _INTERVAL),
+            _along(found, (found.lower, found.upper), _("90% interval of N*"), _INTERVAL),
             _best(found, theme),
         ],
         theme=theme,
@@ -48,9 +49,16 @@ def both_vary(found: BothVary, *, theme: Theme = LIGHT) -> go.Figure:
             "yaxis": look.axis(AXES["tokens"].title, span=np.array(TOKENS))
             | {"range": np.log10(TOKENS).tolist()},
         },
-        alt=f"{facts['n_runs']} runs whose tokens per parameter differ by a factor of "
-        f"{facts['factor']}; the best size at {facts['budget']} lies between {facts['lower']} and "
-        f"{facts['upper']} parameters.",
+        alt=_(
+            "{facts} runs whose tokens per parameter differ by a factor of "
+            "{facts2}; the best size at {facts3} lies between {facts4} and "
+            "{facts5} parameters.",
+            facts=facts["n_runs"],
+            facts2=facts["factor"],
+            facts3=facts["budget"],
+            facts4=facts["lower"],
+            facts5=facts["upper"],
+        ),
     )
 
 
@@ -59,7 +67,7 @@ _INTERVAL = {"color": look.ACCENT, "width": 7}
 
 
 def _budget(found: BothVary) -> str:
-    return f"All models of {format_quantity(found.budget_flop, 'flop')}"
+    return _("All models of {budget_flop}", budget_flop=format_quantity(found.budget_flop, "flop"))
 
 
 def _runs(found: BothVary, theme: Theme) -> Trace:
@@ -68,7 +76,7 @@ def _runs(found: BothVary, theme: Theme) -> Trace:
         "x": found.params,
         "y": found.tokens,
         "mode": "markers",
-        "name": "Simulated runs",
+        "name": _("Simulated runs"),
         "marker": {"color": theme.ink, "size": 8, "opacity": 0.6, "line": look.OUTLINE},
         "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<extra></extra>",
     }
@@ -95,7 +103,7 @@ def _best(found: BothVary, theme: Theme) -> Trace:
         "x": sizes,
         "y": SIX_ND.tokens(sizes, found.budget_flop),
         "mode": "markers",
-        "name": "True N* (circle), fitted N* (star)",
+        "name": _("True N* (circle), fitted N* (star)"),
         "marker": {
             "symbol": ["circle-open", "star"],
             "size": [13, 11],

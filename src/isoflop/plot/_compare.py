@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting.compare import CRITERIA, LawComparison
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
@@ -62,7 +63,9 @@ def _prepare(comparison: LawComparison) -> _Picture:
     return _Picture(
         laws=tuple(html.escape(label) for label in frame["law"]),
         kinds=tuple(kind for kind in kinds if np.isfinite(kind.error).any()),
-        x_title="Mean error (% of the loss)" if comparison.is_relative else "Mean absolute error",
+        x_title=_("Mean error (% of the loss)")
+        if comparison.is_relative
+        else _("Mean absolute error"),
     )
 
 
@@ -111,6 +114,11 @@ def _dots(laws: tuple[str, ...], kind: _Errors, index: int) -> Trace:
 
 def _alt(picture: _Picture) -> str:
     if not picture.laws or not picture.kinds:
-        return "No errors to show."
+        return _("No errors to show.")
     shown = ", ".join(kind.name.lower() for kind in picture.kinds)
-    return f"Mean errors of {len(picture.laws)} laws ({shown}); {picture.laws[0]} comes closest."
+    return _(
+        "Mean errors of {laws} laws ({shown}); {laws2} comes closest.",
+        laws=len(picture.laws),
+        shown=shown,
+        laws2=picture.laws[0],
+    )

@@ -8,24 +8,26 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.accounting.counts import FlopCount, ParameterCount
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import counted
 
 ROW_PX = 28
 BACKWARD_AND_FORWARD = 3
 """Training passes for one forward pass: the backward one costs twice as much."""
 
 PARTS = {
-    "token_embedding": ("Embedding", 0),
+    "token_embedding": (lazy_gettext("Embedding"), 0),
     "lm_head": ("Output (tied)", 0),
-    "recurrent": ("Recurrent layers", 1),
-    "mlp": ("Feed-forward", 2),
-    "attention": ("Attention", 3),
-    "attention_scores": ("Attention scores", 4),
-    "projection": ("Projection", 5),
-    "norm": ("Norms", 7),
+    "recurrent": (lazy_gettext("Recurrent layers"), 1),
+    "mlp": (lazy_gettext("Feed-forward"), 2),
+    "attention": (lazy_gettext("Attention"), 3),
+    "attention_scores": (lazy_gettext("Attention scores"), 4),
+    "projection": (lazy_gettext("Projection"), 5),
+    "norm": (lazy_gettext("Norms"), 7),
 }
 """Label and colour of each component, the same in every figure, in the order of stacking."""
 
@@ -61,7 +63,7 @@ def components(
         for part, (label, index) in PARTS.items()
         if part in present
     ]
-    title = "FLOP per trained token" if is_flop else "Parameters"
+    title = _("FLOP per trained token") if is_flop else _("Parameters")
     layout = {
         "barmode": "stack",
         "xaxis": look.axis(title, "linear"),
@@ -72,7 +74,11 @@ def components(
         theme=theme,
         height_px=110 + ROW_PX * max(2, len(models)),
         layout=layout,
-        alt=f"{title} of {counted(len(models), 'model')}, stacked by component.",
+        alt=_(
+            "{title} of {models}, stacked by component.",
+            title=title,
+            models=n_("{n:,} model", "{n:,} models", len(models)),
+        ),
     )
     return made.update_layout(legend={"traceorder": "normal"})
 

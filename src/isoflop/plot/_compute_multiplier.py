@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.fitting.compare import Multiplier
+from isoflop.language import gettext as _
 from isoflop.planning.families import FamilyComparison
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -84,7 +85,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "mode": "lines",
             "line": {"width": 0},
             "fillcolor": look.BAND,
-            "name": f"{found.level:.0%} band",
+            "name": _("{level:.0%} band", level=found.level),
             "hoverinfo": "skip",
         },
         {
@@ -92,7 +93,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": x,
             "y": np.where(shown, found.centre, np.nan),
             "mode": "lines",
-            "name": "beyond rows of either",
+            "name": _("beyond rows of either"),
             "line": {"color": theme.ink, "width": 2, "dash": "dash"},
             "hovertemplate": hover,
         },
@@ -101,7 +102,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": x,
             "y": inside,
             "mode": "lines",
-            "name": "within rows of both",
+            "name": _("within rows of both"),
             "line": {"color": theme.ink, "width": 3},
             "hovertemplate": hover,
         },
@@ -109,10 +110,13 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     is_compute = found.column in AXES and AXES[found.column].is_compute
     layout = {
         "xaxis": look.axis(
-            f"{picture.name} of {picture.one} ({picture.unit})", is_power=is_compute, span=x
+            _("{name} of {one} ({unit})", name=picture.name, one=picture.one, unit=picture.unit),
+            is_power=is_compute,
+            span=x,
         ),
         "yaxis": look.narrow_log_axis(
-            "Times as much for the same loss", np.concatenate([*edges, found.centre[shown], [1.0]])
+            _("Times as much for the same loss"),
+            np.concatenate([*edges, found.centre[shown], [1.0]]),
         ),
         "shapes": [_equal()],
     }
@@ -136,9 +140,19 @@ def _equal() -> dict[str, object]:
 def _alt(picture: _Picture) -> str:
     found = picture.found
     first, last = (
-        f"{found.centre[i]:.3g} times at {found.scale[i]:.2g} {picture.unit}" for i in (0, -1)
+        _(
+            "{centre:.3g} times at {scale:.2g} {unit}",
+            centre=found.centre[i],
+            scale=found.scale[i],
+            unit=picture.unit,
+        )
+        for i in (0, -1)
     )
-    return (
-        f"{picture.name} that {picture.other} needs over that of {picture.one} for the same loss, "
-        f"from {first} to {last}."
+    return _(
+        "{name} that {other} needs over that of {one} for the same loss, from {first} to {last}.",
+        name=picture.name,
+        other=picture.other,
+        one=picture.one,
+        first=first,
+        last=last,
     )

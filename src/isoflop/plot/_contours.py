@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, predict
+from isoflop.language import gettext as _
 from isoflop.planning import Plan
 from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -170,9 +171,11 @@ def _ends_of_inputs(fit: Fit) -> tuple[Range, Range]:
     tokens = ranges.get("tokens")
     if params is None or tokens is None:
         raise FitError(
-            "There is no plane of model size and data to draw on.",
-            detail=f"{fit.law.label} takes {' and '.join(ranges)}.",
-            hint="Give the rows: contours(fit, table=...), or fit a law of parameters and tokens.",
+            _("There is no plane of model size and data to draw on."),
+            detail=_("{label} takes {ranges}.", label=fit.law.label, ranges=" and ".join(ranges)),
+            hint=_(
+                "Give the rows: contours(fit, table=...), or fit a law of parameters and tokens."
+            ),
         )
     return params, tokens
 
@@ -214,9 +217,11 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     ]
     if picture.same_budget is not None:
         line = {"color": look.ACCENT, "width": 1.5, "dash": "dot"}
-        traces.append(_line(picture.same_budget, "Same budget", line))
+        traces.append(_line(picture.same_budget, _("Same budget"), line))
     if surface.frontier is not None:
-        traces.append(_line(surface.frontier, "Compute-optimal", {"color": theme.ink, "width": 2}))
+        traces.append(
+            _line(surface.frontier, _("Compute-optimal"), {"color": theme.ink, "width": 2})
+        )
     traces += [_markers(group, index) for index, group in enumerate(picture.groups)]
     if plan is not None:
         traces.append(_marker(plan, describe_plan(plan), theme))
@@ -226,8 +231,10 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "yaxis": look.axis(AXES["tokens"].title, span=surface.tokens)
         | {"range": np.log10(surface.tokens[[0, -1]]).tolist(), "showgrid": False},
     }
-    where = f" and the chosen model: {describe_plan(plan)}" if plan is not None else ""
-    alt = f"Isoloss contours over model size and tokens, the compute-optimal line{where}."
+    where = _(" and the chosen model: {plan}", plan=describe_plan(plan)) if plan is not None else ""
+    alt = _(
+        "Isoloss contours over model size and tokens, the compute-optimal line{where}.", where=where
+    )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 
@@ -274,9 +281,9 @@ def _labels(surface: _Surface) -> tuple[_Label, ...]:
         right = _crossing(log_tokens, surface.loss[:, column], level)
         top = _crossing(log_params, surface.loss[row], level)
         if right is not None and right < log_tokens[row]:
-            places.append(_Label(log_params[column], right, f"{level:.4g}", "top center"))
+            places.append(_Label(log_params[column], right, f"{level:.4g}", _("top center")))
         elif top is not None and top < log_params[column]:
-            places.append(_Label(top, log_tokens[row], f"{level:.4g}", "middle right"))
+            places.append(_Label(top, log_tokens[row], f"{level:.4g}", _("middle right")))
     return _apart(places, np.ptp(log_params), np.ptp(log_tokens))
 
 
@@ -291,7 +298,7 @@ def _texts(labels: tuple[_Label, ...], theme: Theme) -> Trace:
         "textfont": {"size": 11, "color": theme.ink},
         "showlegend": False,
         "hoverinfo": "skip",
-        "name": "Levels",
+        "name": _("Levels"),
     }
 
 
@@ -353,9 +360,9 @@ def _marker(plan: Plan, label: str, theme: Theme) -> Trace:
         "x": np.array([plan.params]),
         "y": np.array([plan.tokens]),
         "mode": "markers",
-        "name": "You are here",
+        "name": _("You are here"),
         "showlegend": False,
         "marker": look.star(theme),
         "text": [label],
-        "hovertemplate": "%{text}<extra>You are here</extra>",
+        "hovertemplate": _("%{{text}}<extra>You are here</extra>"),
     }

@@ -7,6 +7,7 @@ import html
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import DecadeCost
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -38,11 +39,13 @@ def decade_cost(cost: DecadeCost, *, theme: Theme = LIGHT) -> go.Figure:
     return assemble(
         [
             *_tables(cost),
-            _median(distances, median["mean_error"].to_numpy(), "Median error", theme.ink, "solid"),
+            _median(
+                distances, median["mean_error"].to_numpy(), _("Median error"), theme.ink, "solid"
+            ),
             _median(
                 distances,
                 median["half_width"].to_numpy(),
-                "Median half-width of the 90% band",
+                _("Median half-width of the 90% band"),
                 look.ACCENT,
                 "dash",
             ),
@@ -50,14 +53,20 @@ def decade_cost(cost: DecadeCost, *, theme: Theme = LIGHT) -> go.Figure:
         theme=theme,
         height_px=HEIGHT_PX,
         layout={
-            "xaxis": look.axis("Decades of compute beyond the fitted runs", "linear")
+            "xaxis": look.axis(_("Decades of compute beyond the fitted runs"), "linear")
             | {"tickvals": distances.tolist(), "range": [0.3, 1.7]},
-            "yaxis": look.axis("Error of the predicted loss (%)", "linear")
+            "yaxis": look.axis(_("Error of the predicted loss (%)"), "linear")
             | {"rangemode": "tozero"},
             "shapes": [shaded(cost.decades - AROUND, cost.decades + AROUND)],
         },
-        alt=f"Errors of predictions on {facts['n_tables']} public tables, {facts['decades']} "
-        f"decades beyond the data: {facts['median']} in the median, {facts['worst']} at worst.",
+        alt=_(
+            "Errors of predictions on {facts} public tables, {facts2} decades "
+            "beyond the data: {facts3} in the median, {facts4} at worst.",
+            facts=facts["n_tables"],
+            facts2=facts["decades"],
+            facts3=facts["median"],
+            facts4=facts["worst"],
+        ),
     )
 
 
@@ -71,7 +80,7 @@ def _tables(cost: DecadeCost) -> list[Trace]:
                 "x": rows["decades"].to_numpy(np.float64),
                 "y": 100 * rows["mean_error"].to_numpy(np.float64),
                 "mode": "lines+markers",
-                "name": "A public table each",
+                "name": _("A public table each"),
                 "legendgroup": "tables",
                 "showlegend": not found,
                 "line": {"color": look.MUTED, "width": 1},

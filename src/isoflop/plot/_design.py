@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
 from isoflop.planning.design import Design
 from isoflop.planning.gain import Runs
 from isoflop.planning.trajectory import N_POINTS, compute_range, optimal_models
@@ -105,7 +106,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": picture.optimal[0],
             "y": picture.optimal[1],
             "mode": "lines",
-            "name": "Compute-optimal",
+            "name": _("Compute-optimal"),
             "line": {"color": theme.ink, "width": 1.5, "dash": "dash"},
             "hoverinfo": "skip",
         },
@@ -114,10 +115,10 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": picture.kinds.params,
             "y": picture.kinds.tokens,
             "mode": "markers+text",
-            "name": "Proposed runs",
+            "name": _("Proposed runs"),
             "marker": {"color": look.ACCENT, "symbol": "diamond", "size": 14, "line": edge},
             "text": [f"×{count}" if count > 1 else "" for count in picture.count],
-            "textposition": "top center",
+            "textposition": _("top center"),
             "customdata": picture.labels,
             "hovertemplate": "%{customdata}<extra>Proposed</extra>",
         },
@@ -126,7 +127,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": np.array([picture.target[0]]),
             "y": np.array([picture.target[1]]),
             "mode": "markers",
-            "name": "Target",
+            "name": _("Target"),
             "marker": {"color": look.ACCENT, "symbol": "star-diamond", "size": 17, "line": edge},
             "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<extra>Target</extra>",
         },
@@ -135,7 +136,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "xaxis": look.axis(AXES["params"].title, span=picture.span("params")),
         "yaxis": look.axis(AXES["tokens"].title, span=picture.span("tokens")),
     }
-    alt = f"Proposed runs among the rows: {'; '.join(picture.labels)}."
+    alt = _("Proposed runs among the rows: {labels}.", labels="; ".join(picture.labels))
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 

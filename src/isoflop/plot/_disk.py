@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning import Plan
 from isoflop.plot.bars import Stacks, draw_stacks
 from isoflop.plot.theme import LIGHT, Theme
@@ -27,7 +28,7 @@ def disk(plan: Plan, *, theme: Theme = LIGHT) -> go.Figure:
 def _prepare(plan: Plan) -> Stacks:
     limit = plan.budget.storage_bytes
     return Stacks(
-        title="Disk",
-        rows={"This run": plan.storage.by_component},
+        title=_("Disk"),
+        rows={_("This run"): plan.storage.by_component},
         lines=() if limit is None else ((limit, "solid"),),
     )

@@ -7,6 +7,7 @@ import html
 import plotly.graph_objects as go
 
 from isoflop.fitting.downstream import Downstream
+from isoflop.language import gettext as _
 from isoflop.planning.downstream import downstream_curve
 from isoflop.plot import metric, rows
 from isoflop.plot.axes import AXES
@@ -33,13 +34,13 @@ def _prepare(found: Downstream) -> metric.Picture:
     along = downstream_curve(found)
     band = along.band.metric
     runs = metric.Models(
-        name="Runs",
+        name=_("Runs"),
         x=found.table.values("compute_flop"),
         metric=found.table.values(found.metric),
         labels=rows.row_labels(found.table.included()),
     )
     curve = metric.Curve(
-        name=f"Both steps, {along.models}" if along.models else "Both steps",
+        name=_("Both steps, {models}", models=along.models) if along.models else _("Both steps"),
         x=along.compute_flop,
         metric=band.centre,
         lower=band.lower,

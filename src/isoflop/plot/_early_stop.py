@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import EarlyStop
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -45,10 +46,15 @@ def early_stop(stopped: EarlyStop, *, theme: Theme = LIGHT) -> go.Figure:
             "yaxis": look.axis(title)
             | {"range": ends.tolist(), "tickvals": look.round_ticks(*10.0**ends)},
             "shapes": [shaded(seen, float(flop[-1]))],
-            "annotations": [note_at(seen, "beyond the runs")],
+            "annotations": [note_at(seen, _("beyond the runs"))],
         },
-        alt=f"Loss over compute at 20 tokens per parameter: after {stopped.steps} steps the fit "
-        f"says {stopped.loss[-1]:.2f} at the end, the optimum {stopped.best_loss[-1]:.2f}.",
+        alt=_(
+            "Loss over compute at 20 tokens per parameter: after {steps} steps "
+            "the fit says {loss:.2f} at the end, the optimum {best_loss:.2f}.",
+            steps=stopped.steps,
+            loss=stopped.loss[-1],
+            best_loss=stopped.best_loss[-1],
+        ),
     )
 
 
@@ -58,7 +64,7 @@ def _rows(stopped: EarlyStop, theme: Theme) -> Trace:
         "x": stopped.rows_flop,
         "y": stopped.rows_loss,
         "mode": "markers",
-        "name": "Simulated runs",
+        "name": _("Simulated runs"),
         "marker": {"color": theme.ink, "size": 6, "opacity": 0.45, "line": look.OUTLINE},
         "hovertemplate": "%{x:.2g} FLOP: %{y:.3f}<extra></extra>",
     }
@@ -66,9 +72,9 @@ def _rows(stopped: EarlyStop, theme: Theme) -> Trace:
 
 def _curves(stopped: EarlyStop) -> list[Trace]:
     looks: tuple[tuple[str, Any, dict[str, Any]], ...] = (
-        ("The optimum", stopped.best_loss, {"color": look.FAMILIES[0], "width": 2.5}),
+        (_("The optimum"), stopped.best_loss, {"color": look.FAMILIES[0], "width": 2.5}),
         (
-            "The fit as the search ended",
+            _("The fit as the search ended"),
             stopped.loss,
             {"color": look.ACCENT, "width": 2.2, "dash": "dash"},
         ),

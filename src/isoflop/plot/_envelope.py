@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from isoflop.fitting.isoflop import Approaches, Corners
 from isoflop.fitting.isoflop.budgets import checkpoints
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, loss_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import counted
 
 HEIGHT_PX = 430
 
@@ -81,7 +82,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": x,
             "y": y,
             "mode": "lines+markers" if has_lines else "markers",
-            "name": "Learning curves" if has_lines else "Final losses",
+            "name": _("Learning curves") if has_lines else _("Final losses"),
             "line": {"color": look.MUTED, "width": 1},
             "marker": {"color": look.MUTED, "size": 4},
             "hovertemplate": "%{x:.2g} FLOP: %{y:.4g}<extra></extra>",
@@ -91,12 +92,15 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": corners.compute_flop,
             "y": corners.loss,
             "mode": "lines",
-            "name": "Envelope",
+            "name": _("Envelope"),
             "line": {"color": theme.ink, "width": 2},
             "hoverinfo": "skip",
         },
     ]
-    for is_used, name in ((True, "Corners used"), (False, "Smallest or largest size: not used")):
+    for is_used, name in (
+        (True, _("Corners used")),
+        (False, _("Smallest or largest size: not used")),
+    ):
         rows = corners.is_used == is_used
         if rows.any():
             traces.append(_markers(corners, rows, name, is_used))
@@ -104,9 +108,11 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "xaxis": look.axis(AXES["compute_flop"].title, is_power=True, span=x),
         "yaxis": look.loss_axis(picture.y_title, y),
     }
-    alt = (
-        f"{counted(n_runs, 'run')} and the envelope below them with "
-        f"{counted(len(corners.loss), 'corner')}, of which {int(corners.is_used.sum())} are used."
+    alt = _(
+        "{runs} and the envelope below them with {corners}, of which {sum} are used.",
+        runs=n_("{n:,} run", "{n:,} runs", n_runs),
+        corners=n_("{n:,} corner", "{n:,} corners", len(corners.loss)),
+        sum=int(corners.is_used.sum()),
     )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
@@ -125,5 +131,7 @@ def _markers(corners: Corners, rows: NDArray[np.bool_], name: str, is_used: bool
             "line": {"width": 1.5, "color": look.ACCENT},
         },
         "customdata": corners.params[rows],
-        "hovertemplate": "%{customdata:.3s} parameters at %{x:.2g} FLOP<extra>" + name + "</extra>",
+        "hovertemplate": _("%{{customdata:.3s}} parameters at %{{x:.2g}} FLOP<extra>")
+        + name
+        + "</extra>",
     }

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from isoflop.errors import FitError
 from isoflop.fitting.extrapolation.result import LEVEL, PARTS, Extrapolation
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import BELOW_PX, assemble, names_px
 from isoflop.plot.axes import predicted_title
@@ -50,7 +51,13 @@ def extrapolation(ahead: Extrapolation, *, point: int = 0, theme: Theme = LIGHT)
         If there is no such point.
     """
     if not 0 <= point < len(ahead.centre):
-        raise FitError(f"There is no point {point}: the prediction has {len(ahead.centre)}.")
+        raise FitError(
+            _(
+                "There is no point {point}: the prediction has {centre}.",
+                point=point,
+                centre=len(ahead.centre),
+            )
+        )
     return _draw(_prepare(ahead, point), theme)
 
 
@@ -66,7 +73,11 @@ class _Law:
     @property
     def row(self) -> str:
         """What stands beside its tick."""
-        past = "" if np.isnan(self.past_error) else f", past error {self.past_error:.1%}"
+        past = (
+            ""
+            if np.isnan(self.past_error)
+            else _(", past error {past_error:.1%}", past_error=self.past_error)
+        )
         return f"{self.label}<br>{self.weight:.0%}{past}"
 
 
@@ -133,7 +144,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "automargin": False,
         },
         "xaxis2": {
-            "title": _title("Share of squared width"),
+            "title": _title(_("Share of squared width")),
             "automargin": False,
             "tickformat": ".0%",
             "range": [0, 1],
@@ -156,7 +167,7 @@ def _title(text: str) -> dict[str, object]:
 
 
 def _band(picture: _Picture) -> Trace:
-    kind = "Scenario, untested" if picture.is_scenario else f"{LEVEL:.0%} band"
+    kind = _("Scenario, untested") if picture.is_scenario else _("{level:.0%} band", level=LEVEL)
     return {
         "type": "scatter",
         "x": [picture.centre],
@@ -172,7 +183,12 @@ def _band(picture: _Picture) -> Trace:
             "color": look.MUTED if picture.is_scenario else look.ACCENT,
             "thickness": 3,
         },
-        "hovertemplate": f"{picture.lower:.4g} to {picture.upper:.4g}<extra>{kind}</extra>",
+        "hovertemplate": _(
+            "{lower:.4g} to {upper:.4g}<extra>{kind}</extra>",
+            lower=picture.lower,
+            upper=picture.upper,
+            kind=kind,
+        ),
     }
 
 
@@ -182,7 +198,7 @@ def _laws(picture: _Picture) -> Trace:
         "x": [law.loss for law in picture.laws],
         "y": [law.row for law in picture.laws],
         "mode": "markers",
-        "name": "Each law alone",
+        "name": _("Each law alone"),
         "marker": {
             "color": look.colour(0),
             "symbol": "line-ns",
@@ -217,4 +233,4 @@ def _parts(picture: _Picture) -> list[Trace]:
 
 def _alt(picture: _Picture) -> str:
     said = "; ".join(f"{law.label} {law.loss:.4g} ({law.weight:.0%})" for law in picture.laws)
-    return f"{picture.verdict} Laws: {said}."
+    return _("{verdict} Laws: {said}.", verdict=picture.verdict, said=said)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from isoflop.errors import FitError
 from isoflop.fitting import Fit
 from isoflop.fitting.intervals import interval, small_sample
+from isoflop.language import gettext as _
 from isoflop.planning.families import BEYOND, N_GRID, FamilyComparison, best_loss
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, outcome_title
@@ -56,7 +57,10 @@ def _rows(label: str, fitted: Fit) -> tuple[rows.Group, ...]:
     """Return the rows of a family under its own name."""
     table = fitted.table
     if table is None:
-        raise FitError(f"The rows of {label} are not at hand.", hint="Compare the families again.")
+        raise FitError(
+            _("The rows of {label} are not at hand.", label=label),
+            hint=_("Compare the families again."),
+        )
     return rows.groups(table.with_frame(table.frame.assign(family=label)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import FloorCurve
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -33,17 +34,17 @@ def floor(curve: FloorCurve, *, theme: Theme = LIGHT) -> go.Figure:
     """
     title = AXES["compute_flop"].title
     traces = [
-        _line(curve, curve.loss, "Loss", {"color": look.FAMILIES[0], "width": 2.5}),
+        _line(curve, curve.loss, _("Loss"), {"color": look.FAMILIES[0], "width": 2.5}),
         _line(
             curve,
             curve.line,
-            "Straight line through what is seen",
+            _("Straight line through what is seen"),
             {"color": look.ACCENT, "width": 2, "dash": "dash"},
         ),
         _line(
             curve,
             curve.loss - curve.floor,
-            "Loss less the floor",
+            _("Loss less the floor"),
             {"color": look.FAMILIES[2], "width": 1.5, "dash": "dot"},
         ),
     ]
@@ -61,11 +62,16 @@ def floor(curve: FloorCurve, *, theme: Theme = LIGHT) -> go.Figure:
             "yaxis": look.axis(loss_title("nats/token"), span=np.array(LOSSES))
             | {"range": [float(value) for value in np.log10(LOSSES)]},
             "shapes": shapes,
-            "annotations": [note_at(seen, "not seen")],
+            "annotations": [note_at(seen, _("not seen"))],
         },
-        alt=f"Loss over compute with a floor of {facts['floor']}: at the end the law says "
-        f"{facts['law_end']}, the line through its first {facts['seen']} decades "
-        f"{facts['line_end']}.",
+        alt=_(
+            "Loss over compute with a floor of {facts}: at the end the law says "
+            "{facts2}, the line through its first {facts3} decades {facts4}.",
+            facts=facts["floor"],
+            facts2=facts["law_end"],
+            facts3=facts["seen"],
+            facts4=facts["line_end"],
+        ),
     )
 
 

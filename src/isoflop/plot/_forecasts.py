@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext, lazy_gettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
@@ -16,8 +17,8 @@ HEIGHT_PX = 320
 FEWEST = 12
 """Places drawn at least, so that a first forecast is a bar and not a wall."""
 
-INSIDE = ("Inside its band", "#009E73", "circle")
-OUTSIDE = ("Outside its band", look.ACCENT, "x")
+INSIDE = (lazy_gettext("Inside its band"), "#009E73", "circle")
+OUTSIDE = (lazy_gettext("Outside its band"), look.ACCENT, "x")
 
 
 def forecasts(made: Sequence[Forecast], *, theme: Theme = LIGHT) -> go.Figure:
@@ -46,7 +47,7 @@ def forecasts(made: Sequence[Forecast], *, theme: Theme = LIGHT) -> go.Figure:
         "y": upper - lower,
         "base": lower,
         "width": 0.6,
-        "name": f"{level:.0%} band",
+        "name": gettext("{level:.0%} band", level=level),
         "marker": {"color": look.BAND},
         "text": labels,
         "textposition": "none",
@@ -54,14 +55,17 @@ def forecasts(made: Sequence[Forecast], *, theme: Theme = LIGHT) -> go.Figure:
     }
     traces = [bands, _outcomes(made, True, *INSIDE), _outcomes(made, False, *OUTSIDE)]
     layout = {
-        "xaxis": look.axis("Forecast", "linear")
+        "xaxis": look.axis(gettext("Forecast"), "linear")
         | {"dtick": max(1, len(made) // 20), "range": [0.4, max(FEWEST, len(made)) + 0.6]},
-        "yaxis": look.axis("Loss against the prediction (%)", "linear") | {"zeroline": True},
+        "yaxis": look.axis(gettext("Loss against the prediction (%)"), "linear")
+        | {"zeroline": True},
     }
     board = score(made)
-    alt = (
-        f"{len(made)} forecasts: {board.n_settled} decided, {board.n_inside} of them within their "
-        "band."
+    alt = gettext(
+        "{made} forecasts: {n_settled} decided, {n_inside} of them within their band.",
+        made=len(made),
+        n_settled=board.n_settled,
+        n_inside=board.n_inside,
     )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
 from isoflop.planning import Frontier, Plan
 from isoflop.planning.frontier import N_FRONTIER_DRAWS
 from isoflop.plot import theme as look
@@ -91,11 +92,18 @@ def _note(found: Frontier) -> str:
     exponents = found.exponents
     growth = ""
     if exponents is not None:
-        growth = (
-            "By compute alone, without the plan's other limits: N grows as C to the "
-            f"{exponents[0]:.3f}, D as C to the {exponents[1]:.3f}. "
+        growth = _(
+            "By compute alone, without the plan's other limits: N grows as C to "
+            "the {exponents:.3f}, D as C to the {exponents2:.3f}. ",
+            exponents=exponents[0],
+            exponents2=exponents[1],
         )
-    return growth + (found.reason or f"Bands over up to {N_FRONTIER_DRAWS} bootstrap fits.")
+    return growth + (
+        found.reason
+        or _(
+            "Bands over up to {n_frontier_draws} bootstrap fits.", n_frontier_draws=N_FRONTIER_DRAWS
+        )
+    )
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
@@ -119,14 +127,19 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "anchor": f"y{n_lines}" if n_lines > 1 else "y"
     }
     names = " and ".join(line.title for line in picture.lines)
-    bands = ", with bands" if picture.level else ""
-    where = "" if picture.chosen_flop is None else ", and the plan"
+    bands = _(", with bands") if picture.level else ""
+    where = "" if picture.chosen_flop is None else _(", and the plan")
     return assemble(
         traces,
         theme=theme,
         height_px=HEIGHT_PX,
         layout=layout,
-        alt=f"{names} of compute-optimal models over training compute{bands}{where}.",
+        alt=_(
+            "{names} of compute-optimal models over training compute{bands}{where}.",
+            names=names,
+            bands=bands,
+            where=where,
+        ),
         notes=[picture.note],
     )
 
@@ -146,7 +159,7 @@ def _panel(picture: _Picture, line: _Line, theme: Theme) -> list[Trace]:
                 "line": {"width": 0},
                 "mode": "lines",
                 "hoverinfo": "skip",
-                "name": f"{picture.level:.0%} band",
+                "name": _("{level:.0%} band", level=picture.level),
             }
         )
     for is_beyond in (False, True):
@@ -160,7 +173,7 @@ def _panel(picture: _Picture, line: _Line, theme: Theme) -> list[Trace]:
                     "y": np.where(shown, line.values, np.nan),
                     "mode": "lines",
                     "line": {"color": theme.ink, "width": 2, "dash": dash},
-                    "name": "Extrapolation" if is_beyond else "Within the rows",
+                    "name": _("Extrapolation") if is_beyond else _("Within the rows"),
                     "hovertemplate": "%{x:.3g} FLOP<br>%{y:.3s}<extra></extra>",
                 }
             )
@@ -172,8 +185,8 @@ def _panel(picture: _Picture, line: _Line, theme: Theme) -> list[Trace]:
                 "y": np.array([line.chosen]),
                 "mode": "markers",
                 "marker": look.star(theme),
-                "name": "Your plan",
-                "hovertemplate": "%{x:.3g} FLOP<br>%{y:.3s}<extra>Your plan</extra>",
+                "name": _("Your plan"),
+                "hovertemplate": _("%{{x:.3g}} FLOP<br>%{{y:.3s}}<extra>Your plan</extra>"),
             }
         )
     return traces

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.training.following import RunCurve
 
 HEIGHT_PX = 300
-NOTE = (
+NOTE = lazy_gettext(
     "Training loss: the mean of each budget's last steps, on text that the model had not yet seen "
 )
-NOTE += "in its first pass over the corpus. A growing gap means that the model memorises its text."
+NOTE += lazy_gettext(
+    "in its first pass over the corpus. A growing gap means that the model memorises its text."
+)
 
 
 def gap(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
@@ -49,12 +53,18 @@ def gap(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
     tokens = np.concatenate([curve.point_tokens for curve in drawn])
     unit = drawn[0].loss_unit
     layout = {
-        "xaxis": look.axis("Training tokens", span=tokens),
-        "yaxis": {"title": {"text": f"Held-out less training loss ({unit})"}, "zeroline": True},
+        "xaxis": look.axis(_("Training tokens"), span=tokens),
+        "yaxis": {
+            "title": {"text": _("Held-out less training loss ({unit})", unit=unit)},
+            "zeroline": True,
+        },
     }
     last = np.array([curve.gap[-1] for curve in drawn])
-    alt = (
-        f"The gap between held-out and training loss of {len(drawn)} runs; at their largest "
-        f"budgets {last.min():+.3f} to {last.max():+.3f}."
+    alt = _(
+        "The gap between held-out and training loss of {drawn} runs; at "
+        "their largest budgets {min:+.3f} to {max:+.3f}.",
+        drawn=len(drawn),
+        min=last.min(),
+        max=last.max(),
     )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt, notes=[NOTE])

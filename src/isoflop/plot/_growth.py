@@ -6,6 +6,7 @@ import html
 
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import Growth
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import AXES, loss_title
@@ -27,7 +28,9 @@ def growth(found: Growth, *, theme: Theme = LIGHT) -> go.Figure:
     """
     drawn = tuple(
         lines.Line(
-            name=f"{html.escape(form.label)}: {100 * form.error:.3g}% off",
+            name=_(
+                "{label}: {error:.3g}% off", label=html.escape(form.label), error=100 * form.error
+            ),
             x=found.compute_flop,
             y=form.loss,
             colour=index,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from isoflop.errors import FitError
 from isoflop.fitting.compare import HeldOut, LawComparison
+from isoflop.language import gettext as _
 from isoflop.plot import offsets
 from isoflop.plot.axes import axis_of
 from isoflop.plot.theme import LIGHT, Theme
@@ -42,14 +43,14 @@ def _prepare(comparison: LawComparison) -> offsets.Picture:
     )
     if not groups or comparison.split is None:
         raise FitError(
-            "No rows could be held out, so there is nothing to predict.",
+            _("No rows could be held out, so there is nothing to predict."),
             detail=comparison.split_refusal,
         )
     return offsets.Picture(
         axis=axis_of(comparison.split.column),
         y_title="Predicted / observed - 1 (%)",
         groups=groups,
-        exception="outside its 90% interval",
+        exception=_("outside its 90% interval"),
     )
 
 
@@ -62,5 +63,5 @@ def _errors(label: str, held: HeldOut) -> offsets.Offsets:
         x=held.scale,
         offset=held.errors.error,
         is_filled=is_inside,
-        labels=tuple(f"loss {value:.4g}" for value in held.observed),
+        labels=tuple(_("loss {value:.4g}", value=value) for value in held.observed),
     )

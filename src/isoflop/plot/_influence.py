@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
 from isoflop.fitting.diagnose import Unit, diagnostics
+from isoflop.language import gettext as _
 from isoflop.planning import sensitivity
 from isoflop.planning.sensitivity import Influence, Quantity, target_of
 from isoflop.plot import theme as look
@@ -76,7 +77,11 @@ def chosen_quantity(found: Influence, name: str | None) -> Quantity:
 
 def change_title(quantity: Quantity) -> str:
     """Return what an axis of a quantity's change says."""
-    return f"Change of {quantity.name} when left out{' (%)' if quantity.is_relative else ''}"
+    return _(
+        "Change of {name} when left out{is_relative}",
+        name=quantity.name,
+        is_relative=" (%)" if quantity.is_relative else "",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +99,9 @@ def _prepare(found: Influence, quantity: Quantity) -> _Picture:
     order = np.argsort(-np.abs(np.nan_to_num(quantity.change, nan=np.inf)), kind="stable")[:N_BARS]
     names = [html.escape(name) for name in found.unit_names(order)]
     is_exact = found.left_out.is_exact
-    note = (
-        f"The {int(is_exact.sum())} largest are exact refits; the others are first-order estimates."
+    note = _(
+        "The {sum} largest are exact refits; the others are first-order estimates.",
+        sum=int(is_exact.sum()),
     )
     return _Picture(
         names=tuple(names),
@@ -133,6 +139,11 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         theme=theme,
         height_px=BAR_PX * len(picture.names) + 70,
         layout=layout,
-        alt=f"{picture.x_title}: most without {picture.names[0]}, {picture.change[0]:+.3g}.",
+        alt=_(
+            "{x_title}: most without {names}, {change:+.3g}.",
+            x_title=picture.x_title,
+            names=picture.names[0],
+            change=picture.change[0],
+        ),
         notes=picture.notes,
     )

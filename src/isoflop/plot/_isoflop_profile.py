@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import Profile
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -50,7 +51,7 @@ def isoflop_profile(found: Profile, *, theme: Theme = LIGHT) -> go.Figure:
                 "x": np.array([chosen.best_params]),
                 "y": np.array([chosen.best_loss]),
                 "mode": "markers",
-                "name": "Compute-optimal",
+                "name": _("Compute-optimal"),
                 "marker": look.star(theme),
                 "hovertemplate": "best: %{x:.3s} parameters<extra></extra>",
             },
@@ -61,8 +62,12 @@ def isoflop_profile(found: Profile, *, theme: Theme = LIGHT) -> go.Figure:
             "xaxis": look.axis(AXES["params"].title, span=sizes),
             "yaxis": look.loss_axis(loss_title("nats/token"), losses),
         },
-        alt=f"Loss against model size at {facts['budget']}: least at {facts['best']} parameters, "
-        f"higher on both sides.",
+        alt=_(
+            "Loss against model size at {facts}: least at {facts2} parameters, "
+            "higher on both sides.",
+            facts=facts["budget"],
+            facts2=facts["best"],
+        ),
     )
 
 
@@ -87,7 +92,7 @@ def _others(found: Profile) -> list[Trace]:
         "x": np.array([valley.best_params for valley in found.others]),
         "y": np.array([valley.best_loss for valley in found.others]),
         "mode": "lines+markers",
-        "name": "Best sizes of other budgets",
+        "name": _("Best sizes of other budgets"),
         "line": {"color": look.ACCENT, "width": 1.5, "dash": "dot"},
         "marker": {"color": look.ACCENT, "size": 7},
         "hovertemplate": "best: %{x:.3s} parameters<extra></extra>",

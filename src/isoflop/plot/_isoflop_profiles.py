@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.isoflop import Approaches, Profile
+from isoflop.language import gettext, ngettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, loss_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import counted, format_quantity
+from isoflop.units import format_quantity
 
 HEIGHT_PX = 430
 N_POINTS = 60
@@ -85,7 +86,9 @@ def _prepare(approaches: Approaches) -> _Picture:
         _profile(one) for one in approaches.profiles if len(one.params) >= FEWEST_SIZES
     )
     if not profiles:
-        raise FitError(f"No budget has runs of {FEWEST_SIZES} sizes.")
+        raise FitError(
+            gettext("No budget has runs of {fewest_sizes} sizes.", fewest_sizes=FEWEST_SIZES)
+        )
     return _Picture(profiles=profiles, y_title=loss_title(approaches.table.loss_unit))
 
 
@@ -120,9 +123,10 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "xaxis": look.axis(AXES["params"].title, span=sizes),
         "yaxis": look.loss_axis(picture.y_title, losses),
     }
-    alt = (
-        f"Loss against model size at {counted(len(picture.profiles), 'budget')}; {len(accepted)} "
-        "enclose a minimum."
+    alt = gettext(
+        "Loss against model size at {budgets}; {accepted} enclose a minimum.",
+        budgets=ngettext("{n:,} budget", "{n:,} budgets", len(picture.profiles)),
+        accepted=len(accepted),
     )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
@@ -160,12 +164,12 @@ def _minima(accepted: Sequence[_Profile], theme: Theme) -> Trace:
         "x": np.array([profile.optimal_params for profile in accepted]),
         "y": np.array([profile.optimal_loss for profile in accepted]),
         "mode": "lines+markers",
-        "name": "Lowest points",
+        "name": gettext("Lowest points"),
         "line": {"color": theme.ink, "width": 1, "dash": "dot"},
         "marker": {"color": look.ACCENT, "symbol": "star", "size": 13,
                    "line": {"width": 1, "color": theme.ink}},
         "text": [profile.name for profile in accepted],
-        "hovertemplate": "best at %{text}: %{x:.3s} parameters<extra></extra>",
+        "hovertemplate": gettext("best at %{{text}}: %{{x:.3s}} parameters<extra></extra>"),
     }  # fmt: skip
 
 
@@ -177,7 +181,7 @@ def _refused(refused: Sequence[_Profile], *, is_alone: bool) -> Trace:
         "x": np.concatenate([part for p in refused for part in (p.params, gap)]),
         "y": np.concatenate([part for p in refused for part in (p.loss, gap)]),
         "mode": "lines+markers" if is_alone else "markers",
-        "name": "Refused",
+        "name": gettext("Refused"),
         "line": {"color": look.MUTED, "width": 1},
         "marker": {"color": look.MUTED, "symbol": "circle-open", "size": 5},
         "text": [f"{p.name}<br>{p.refusal}" for p in refused for _ in (*p.params, None)],

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting.isoflop import LEVEL, Approach, Approaches
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES
@@ -130,7 +131,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     low, high = picture.compute_range
     layout = {
         "xaxis": look.axis(AXES["compute_flop"].title, is_power=True, span=x),
-        "yaxis": look.narrow_log_axis("Best model size (parameters)", y),
+        "yaxis": look.narrow_log_axis(_("Best model size (parameters)"), y),
         "shapes": [shaded(low, high)],
         "annotations": [note_at(low, "rows")],
     }
@@ -139,9 +140,14 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
 
 def _alt(picture: _Picture) -> str:
     ends = ", ".join(
-        f"{line.name} {format_number(float(line.params[-1]))} parameters" for line in picture.lines
+        _(
+            "{name} {params} parameters",
+            name=line.name,
+            params=format_number(float(line.params[-1])),
+        )
+        for line in picture.lines
     )
-    return f"Best model size against compute; at the largest compute drawn: {ends}."
+    return _("Best model size against compute; at the largest compute drawn: {ends}.", ends=ends)
 
 
 def _traces(line: _Line) -> list[Trace]:

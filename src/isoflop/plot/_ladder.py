@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, predict
+from isoflop.language import gettext as _
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND
 from isoflop.plot import theme as look
@@ -84,7 +85,7 @@ def _prepare(table: LossTable, fit: Fit | None) -> tuple[_Size, ...]:
             curve = predict(fit, inputs_at(fit.law, np.full(len(along), size), along, rule=SIX_ND))
         found.append(
             _Size(
-                label=f"{format_number(float(size))} parameters",
+                label=_("{size} parameters", size=format_number(float(size))),
                 tokens=tokens[is_size],
                 loss=loss[is_size],
                 curve_tokens=along,
@@ -116,13 +117,17 @@ def _draw(
 
 def _alt(sizes: Sequence[_Size], forecast: Forecast | None) -> str:
     n_points = sum(len(size.loss) for size in sizes)
-    text = f"Loss against tokens: {n_points} points of {len(sizes)} sizes"
+    text = _(
+        "Loss against tokens: {n_points} points of {sizes} sizes",
+        n_points=n_points,
+        sizes=len(sizes),
+    )
     if any(len(size.curve_loss) for size in sizes):
-        text += " and the fitted law"
+        text += _(" and the fitted law")
     if forecast is not None:
         made = forecast.prediction
-        text += f"; {forecast.label} predicted at {made.loss:.3f}"
-        text += f" ({made.lower:.3f} to {made.upper:.3f})"
+        text += _("; {label} predicted at {loss:.3f}", label=forecast.label, loss=made.loss)
+        text += _(" ({lower:.3f} to {upper:.3f})", lower=made.lower, upper=made.upper)
     return f"{text}."
 
 
@@ -165,7 +170,7 @@ def _forecast(forecast: Forecast, theme: Theme) -> list[Trace]:
         "x": np.array([made.tokens]),
         "y": np.array([made.loss]),
         "mode": "markers",
-        "name": "Forecast",
+        "name": _("Forecast"),
         "marker": {"color": look.ACCENT, "symbol": "line-ew-open", "size": 16},
         "error_y": {
             "type": "data",
@@ -186,7 +191,7 @@ def _forecast(forecast: Forecast, theme: Theme) -> list[Trace]:
         "x": np.array([made.tokens]),
         "y": np.array([forecast.outcome_loss]),
         "mode": "markers",
-        "name": "Outcome",
+        "name": _("Outcome"),
         "marker": {
             "color": theme.ink,
             "symbol": "star-diamond",

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, predict
 from isoflop.fitting.compare import LawComparison
+from isoflop.language import gettext as _
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, outcome_title
 from isoflop.plot.theme import LIGHT, Theme
@@ -45,8 +46,8 @@ def _prepare(comparison: LawComparison) -> lines.Picture:
     column = comparison.input_column
     if column is None:
         raise FitError(
-            "These laws have several inputs, so that no curve shows them.",
-            hint="Draw held_out(comparison): the errors of held-out rows.",
+            _("These laws have several inputs, so that no curve shows them."),
+            hint=_("Draw held_out(comparison): the errors of held-out rows."),
         )
     table, split = comparison.table, comparison.split
     low, high = table.span(column)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.training.following import Sweep
-from isoflop.units import counted
 
 HEIGHT_PX = 320
 
@@ -31,21 +32,27 @@ def learning_rates(sweeps: Sequence[Sweep], *, theme: Theme = LIGHT) -> go.Figur
     losses = np.concatenate([*(sweep.loss for sweep in sweeps), np.empty(0)])
     rates = np.concatenate([*(sweep.rates for sweep in sweeps), np.empty(0)])
     layout = {
-        "xaxis": look.axis("Peak learning rate at width 32", span=rates),
-        "yaxis": look.loss_axis("Held-out loss (nats/byte)", losses),
+        "xaxis": look.axis(_("Peak learning rate at width 32"), span=rates),
+        "yaxis": look.loss_axis(_("Held-out loss (nats/byte)"), losses),
         "shapes": [_own_rate(sweep, index) for index, sweep in enumerate(sweeps)],
     }
     found = "; ".join(
-        f"{sweep.label}: best {sweep.best_rate:.2g}, own {sweep.default:.2g}" for sweep in sweeps
+        _(
+            "{label}: best {best_rate:.2g}, own {default:.2g}",
+            label=sweep.label,
+            best_rate=sweep.best_rate,
+            default=sweep.default,
+        )
+        for sweep in sweeps
     )
-    families = counted(len(sweeps), "family", "families")
+    families = n_("{n:,} family", "{n:,} families", len(sweeps))
     return assemble(
         [_line(sweep, index) for index, sweep in enumerate(sweeps)],
         theme=theme,
         height_px=HEIGHT_PX,
         layout=layout,
-        alt=f"Held-out loss against the learning rate for {families}.",
-        notes=[f"{found}. Dotted: the family's own rate."],
+        alt=_("Held-out loss against the learning rate for {families}.", families=families),
+        notes=[_("{found}. Dotted: the family's own rate.", found=found)],
     )
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, diagnose
 from isoflop.fitting.diagnose import diagnostics
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.planning import sensitivity
 from isoflop.planning.sensitivity import Influence, target_of
 from isoflop.plot import rows
@@ -20,7 +22,6 @@ from isoflop.plot._influence import chosen_quantity
 from isoflop.plot.marks import horizontal, upright
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted
 
 HEIGHT_PX = 430
 SMALLEST_PX, LARGEST_PX = 6.0, 30.0
@@ -119,7 +120,12 @@ def _prepare(found: Influence, name: str | None, left_out: Collection[int]) -> _
         index=fit.row_index,
         is_left_out=np.isin(fit.row_index, list(left_out)),
         labels=tuple(
-            f"{label}<br>{quantity.name} without it {quantity.write(float(value))}"
+            _(
+                "{label}<br>{name} without it {value}",
+                label=label,
+                name=quantity.name,
+                value=quantity.write(float(value)),
+            )
             for label, value in labels
         ),
         n_params=setup.n_params,
@@ -130,10 +136,10 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     n_rows = len(picture.index)
     layout = {
         "xaxis": look.narrow_log_axis(
-            "Leverage (weight of a row in its own fitted value)",
+            _("Leverage (weight of a row in its own fitted value)"),
             np.array([picture.leverage.min() / 1.1, picture.leverage.max() * 1.2]),
         ),
-        "yaxis": look.axis("Residual (robust standard deviations)", "linear"),
+        "yaxis": look.axis(_("Residual (robust standard deviations)"), "linear"),
         "shapes": [
             horizontal(0.0, theme.ink, "solid"),
             upright(picture.n_params / max(n_rows, 1), look.MUTED),
@@ -146,7 +152,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         height_px=HEIGHT_PX,
         layout=layout,
         alt=_alt(picture),
-        notes=["Dotted: the mean leverage, parameters over rows."],
+        notes=[_("Dotted: the mean leverage, parameters over rows.")],
     )
 
 
@@ -175,7 +181,10 @@ def _rows(picture: _Picture, index: int, theme: Theme) -> Trace:
 def _alt(picture: _Picture) -> str:
     n_rows, n_left_out = len(picture.index), int(picture.is_left_out.sum())
     heaviest = picture.index[int(np.argmax(picture.weight))]
-    return (
-        f"Leverage against residual of {counted(n_rows, 'row')}, {n_left_out} of them left out; "
-        f"row {heaviest} has the largest influence."
+    return _(
+        "Leverage against residual of {rows}, {n_left_out} of them left out; "
+        "row {heaviest} has the largest influence.",
+        rows=n_("{n:,} row", "{n:,} rows", n_rows),
+        n_left_out=n_left_out,
+        heaviest=heaviest,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
 from isoflop.planning import Plan
 from isoflop.planning.longer import Lifetime
 from isoflop.plot import bars
@@ -37,18 +38,20 @@ def lifetime(found: Lifetime, *, plan: Plan | None = None, theme: Theme = LIGHT)
 def _draw(found: Lifetime, chosen_tokens: float, theme: Theme) -> go.Figure:
     demand = found.inference_tokens
     traces = [
-        _line(demand, found.params, "Parameters N", 0),
-        _line(demand, found.tokens, "Training tokens D", 1),
+        _line(demand, found.params, _("Parameters N"), 0),
+        _line(demand, found.tokens, _("Training tokens D"), 1),
     ]
     line = {"color": look.ACCENT, "width": 1.5, "dash": "dot"}
     layout = {
-        "xaxis": look.axis("Lifetime inference (tokens)", span=demand),
+        "xaxis": look.axis(_("Lifetime inference (tokens)"), span=demand),
         "yaxis": look.axis(
-            "Parameters, training tokens", span=np.concatenate([found.params, found.tokens])
+            _("Parameters, training tokens"), span=np.concatenate([found.params, found.tokens])
         ),
         "shapes": [bars.vertical(chosen_tokens, line)] if chosen_tokens > 0 else [],
     }
-    alt = "Size and training tokens of the model of least lifetime compute, over inference tokens."
+    alt = _(
+        "Size and training tokens of the model of least lifetime compute, over inference tokens."
+    )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning import Plan
 from isoflop.planning.summary import SMALLEST_GAIN
 from isoflop.planning.types import LimitUse
@@ -52,12 +53,16 @@ def _prepare(plan: Plan) -> tuple[_Bar, ...]:
 
 def _bar(limit: LimitUse, response: str) -> _Bar:
     used, most = (format_quantity(value, limit.dimension) for value in (limit.used, limit.limit))
-    gain = f"; 10% more: {response} {-limit.gain:+.4f}" if limit.gain >= SMALLEST_GAIN else ""
+    gain = (
+        _("; 10% more: {response} {gain:+.4f}", response=response, gain=-limit.gain)
+        if limit.gain >= SMALLEST_GAIN
+        else ""
+    )
     return _Bar(
         label=limit.label,
         share=min(limit.used / limit.limit, 1.0),
         is_binding=limit.is_binding or limit.is_exceeded,
-        text=f"{used} of {most}{gain}",
+        text=_("{used} of {most}{gain}", used=used, most=most, gain=gain),
     )
 
 
@@ -80,7 +85,7 @@ def _draw(picture: tuple[_Bar, ...], theme: Theme) -> go.Figure:
         "showlegend": False,
     }
     layout = {
-        "xaxis": {"title": {"text": "Used of the limit (%)"}, "range": [0, 104]},
+        "xaxis": {"title": {"text": _("Used of the limit (%)")}, "range": [0, 104]},
         "yaxis": bars.LABELS,
         "bargap": 0.35,
     }
@@ -91,5 +96,5 @@ def _draw(picture: tuple[_Bar, ...], theme: Theme) -> go.Figure:
         theme=theme,
         height_px=bars.height_px(len(picture)),
         layout=layout,
-        alt=f"Share used of each limit: {used}. Binding: {binding}.",
+        alt=_("Share used of each limit: {used}. Binding: {binding}.", used=used, binding=binding),
     )

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
+from isoflop.language import gettext, ngettext
 from isoflop.planning import Plan
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import (
@@ -28,7 +29,7 @@ from isoflop.plot.axes import AXES, Axis, axis_of, law_axes, response_title
 from isoflop.plot.rows import describe_plan
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted, format_number, format_quantity
+from isoflop.units import format_number, format_quantity
 
 HEIGHT_PX = 410
 
@@ -116,7 +117,7 @@ def _prepare(
 ) -> _Picture:
     column = x or next(iter({} if table is None else law_axes(fit, table)), "compute_flop")
     along = _along(fit, column, plan, table, fixed, rule, level)
-    origin = "Fitted law" if fit.certificate.n_starts else "Published law"
+    origin = gettext("Fitted law") if fit.certificate.n_starts else gettext("Published law")
     has_rows = table is not None and column in table.frame
     return _Picture(
         axis=axis_of(column),
@@ -204,7 +205,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         height_px=HEIGHT_PX,
         layout=layout,
         alt=_alt(picture),
-        notes=[f"No band: {along.reason}"] if along.reason else [],
+        notes=[gettext("No band: {reason}", reason=along.reason)] if along.reason else [],
     )
 
 
@@ -212,13 +213,26 @@ def _alt(picture: _Picture) -> str:
     n_rows = sum(len(group.frame) for group in picture.groups)
     families = ", ".join(group.family for group in picture.groups)
     found = picture.curve.band
-    band = "" if found is None else f" with a {found.level:.0%} band"
+    band = "" if found is None else gettext(" with a {level:.0%} band", level=found.level)
     budget = f"; {describe_plan(picture.plan)}" if picture.plan is not None else ""
     what = (
-        f"{counted(n_rows, 'row')} ({families}) and the fitted law" if n_rows else "the fitted law"
+        gettext(
+            "{rows} ({families}) and the fitted law",
+            rows=ngettext("{n:,} row", "{n:,} rows", n_rows),
+            families=families,
+        )
+        if n_rows
+        else gettext("the fitted law")
     )
     outcome = picture.response.capitalize()
-    return f"{outcome} against {picture.axis.title}: {what}{band}{budget}."
+    return gettext(
+        "{outcome} against {title}: {what}{band}{budget}.",
+        outcome=outcome,
+        title=picture.axis.title,
+        what=what,
+        band=band,
+        budget=budget,
+    )
 
 
 def _shown_losses(picture: _Picture) -> NDArray[np.float64]:
@@ -253,7 +267,7 @@ def _bands(along: Curve, column: str) -> list[Trace]:
             if is_beyond
             else {"fillcolor": look.BAND}
         )
-        name = "extrapolation" if is_beyond else f"{band.level:.0%} band"
+        name = "extrapolation" if is_beyond else gettext("{level:.0%} band", level=band.level)
         traces.append(
             {
                 "type": "scatter",
@@ -290,7 +304,7 @@ def _equal_compute(others: Curve, column: str) -> Trace:
         "x": others.x(column)[order],
         "y": others.loss[order],
         "mode": "lines",
-        "name": "Same budget, other sizes",
+        "name": gettext("Same budget, other sizes"),
         "legendrank": 1030,
         "line": {"color": look.ACCENT, "width": 1.5, "dash": "dot"},
         "hoverinfo": "skip",
@@ -381,10 +395,10 @@ def _budget(plan: Plan, x: float, label: str, theme: Theme) -> Trace:
         "x": np.array([x]),
         "y": np.array([plan.loss]),
         "mode": "markers",
-        "name": "You are here",
+        "name": gettext("You are here"),
         "legendrank": 1005,
         "marker": look.star(theme),
         "error_y": error,
         "text": [label],
-        "hovertemplate": "%{text}<extra>You are here</extra>",
+        "hovertemplate": gettext("%{{text}}<extra>You are here</extra>"),
     }

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
 from isoflop.planning import Plan
 from isoflop.planning.surface import Surface
 from isoflop.plot import theme as look
@@ -71,8 +72,16 @@ def _chosen(plan: Plan) -> _Chosen:
     return _Chosen(
         accelerators=count,
         days=days,
-        label=f"{plan.response} {plan.loss:.4g}<br>{count:,} accelerators<br>{days:.3g} days<br>"
-        f"{format_number(plan.params)} parameters<br>{format_number(plan.tokens)} tokens",
+        label=_(
+            "{response} {loss:.4g}<br>{count:,} accelerators<br>{days:.3g} "
+            "days<br>{params} parameters<br>{tokens} tokens",
+            response=plan.response,
+            loss=plan.loss,
+            count=count,
+            days=days,
+            params=format_number(plan.params),
+            tokens=format_number(plan.tokens),
+        ),
     )
 
 
@@ -83,7 +92,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         traces += [_same_hours(surface, chosen), _star(chosen, theme)]
     counts, days = surface.accelerators, picture.days
     layout = {
-        "xaxis": look.axis("Accelerators", span=counts) | _ends(counts),
+        "xaxis": look.axis(_("Accelerators"), span=counts) | _ends(counts),
         "yaxis": look.axis("Duration (days)", span=days) | _ends(days),
     }
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(picture))
@@ -91,9 +100,16 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
 
 def _alt(picture: _Picture) -> str:
     known = picture.surface.loss[np.isfinite(picture.surface.loss)]
-    span = f" from {known.max():.3f} to {known.min():.3f}" if len(known) else ""
-    where = "" if picture.chosen is None else f", and the plan: {picture.chosen.label}"
-    return f"Predicted {picture.surface.response} over accelerators and days{span}{where}."
+    span = _(" from {max:.3f} to {min:.3f}", max=known.max(), min=known.min()) if len(known) else ""
+    where = (
+        "" if picture.chosen is None else _(", and the plan: {label}", label=picture.chosen.label)
+    )
+    return _(
+        "Predicted {response} over accelerators and days{span}{where}.",
+        response=picture.surface.response,
+        span=span,
+        where=where,
+    )
 
 
 def _ends(values: NDArray[np.float64]) -> dict[str, object]:
@@ -127,7 +143,7 @@ def _contours(picture: _Picture, theme: Theme) -> Trace:
         "line": {"width": 0.75, "color": look.MUTED},
         "showscale": False,
         "name": picture.loss_label,
-        "hovertemplate": "%{x:.0f} accelerators for %{y:.3g} days<br>"
+        "hovertemplate": _("%{{x:.0f}} accelerators for %{{y:.3g}} days<br>")
         + picture.loss_label
         + " %{z:.3f}<br>%{customdata[0]:.3s} parameters, %{customdata[1]:.3s} tokens"
         + "<extra></extra>",
@@ -140,7 +156,7 @@ def _same_hours(surface: Surface, chosen: _Chosen) -> Trace:
         "x": surface.accelerators,
         "y": chosen.accelerators * chosen.days / surface.accelerators,
         "mode": "lines",
-        "name": "Same accelerator-hours",
+        "name": _("Same accelerator-hours"),
         "line": {"color": look.ACCENT, "width": 1.5, "dash": "dot"},
         "hoverinfo": "skip",
     }
@@ -152,8 +168,8 @@ def _star(chosen: _Chosen, theme: Theme) -> Trace:
         "x": np.array([chosen.accelerators]),
         "y": np.array([chosen.days]),
         "mode": "markers",
-        "name": "Your plan",
+        "name": _("Your plan"),
         "marker": look.star(theme),
         "text": [chosen.label],
-        "hovertemplate": "%{text}<extra>Your plan</extra>",
+        "hovertemplate": _("%{{text}}<extra>Your plan</extra>"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning.memory_advice import MemoryReport
 from isoflop.plot.bars import Stacks, draw_stacks
 from isoflop.plot.theme import LIGHT, Theme
@@ -23,17 +24,18 @@ def memory(report: MemoryReport, *, theme: Theme = LIGHT) -> go.Figure:
     plotly.graph_objects.Figure
     """
     card, usable = report.capacity_bytes, report.usable_bytes
-    note = (
-        f"Solid line: the card, {format_quantity(card, 'bytes')}. Dotted: what the headroom "
-        f"leaves, {format_quantity(usable, 'bytes')}."
+    note = _(
+        "Solid line: the card, {card}. Dotted: what the headroom leaves, {usable}.",
+        card=format_quantity(card, "bytes"),
+        usable=format_quantity(usable, "bytes"),
     )
     return draw_stacks(_prepare(report), theme, notes=[note])
 
 
 def _prepare(report: MemoryReport) -> Stacks:
     return Stacks(
-        title="Memory of the fullest accelerator",
-        rows={"As laid out": report.memory.by_component}
+        title=_("Memory of the fullest accelerator"),
+        rows={_("As laid out"): report.memory.by_component}
         | {label: other.by_component for label, other in report.alternatives.items()},
         lines=((report.capacity_bytes, "solid"), (report.usable_bytes, "dot")),
     )

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from isoflop.fitting.downstream import FamilyCurves, predict_family
+from isoflop.language import gettext as _
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND
 from isoflop.plot import metric
@@ -54,7 +55,9 @@ def _prepare(curves: FamilyCurves, families: Sequence[str]) -> metric.Picture:
     return metric.Picture(
         models=tuple(_models(curves, family) for family in families),
         curves=tuple(drawn),
-        x_title=f"Reference loss for size and tokens ({curves.reference.loss_unit})",
+        x_title=_(
+            "Reference loss for size and tokens ({loss_unit})", loss_unit=curves.reference.loss_unit
+        ),
         y_title=html.escape(curves.metric),
     )
 

@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting.downstream import LargestHeldOut, MetricHeldOut, metric_name
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import counted
 
 HEIGHT_PX = 400
 
@@ -84,12 +85,12 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": ends,
             "y": ends,
             "mode": "lines",
-            "name": "predicted as measured",
+            "name": _("predicted as measured"),
             "line": {"color": look.MUTED, "width": 1.5, "dash": "dot"},
             "hoverinfo": "skip",
         }
     ]
-    for rows, what in ((is_inside, "inside the interval"), (~is_inside, "outside it")):
+    for rows, what in ((is_inside, _("inside the interval")), (~is_inside, _("outside it"))):
         if rows.any():
             traces.append(_markers(picture, rows, what))
     if picture.one_step is not None and np.isfinite(picture.one_step).any():
@@ -106,18 +107,21 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             }
         )
     layout = {
-        "xaxis": look.axis(f"{picture.name}, measured", "linear") | {"tickformat": ".0%"},
-        "yaxis": look.axis(f"{picture.name}, predicted", "linear") | {"tickformat": ".0%"},
+        "xaxis": look.axis(_("{name}, measured", name=picture.name), "linear")
+        | {"tickformat": ".0%"},
+        "yaxis": look.axis(_("{name}, predicted", name=picture.name), "linear")
+        | {"tickformat": ".0%"},
     }
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(picture))
 
 
 def _alt(picture: _Picture) -> str:
     off = float(np.mean(np.abs(picture.predicted - picture.observed)))
-    return (
-        f"{picture.name} predicted against measured for "
-        f"{counted(len(picture.observed), 'held-out run')}: off by {100 * off:.1f} points on "
-        "average."
+    return _(
+        "{name} predicted against measured for {held}: off by {off:.1f} points on average.",
+        name=picture.name,
+        held=n_("{n:,} held-out run", "{n:,} held-out runs", len(picture.observed)),
+        off=100 * off,
     )
 
 
@@ -145,7 +149,7 @@ def _markers(picture: _Picture, rows: NDArray[np.bool_], what: str) -> Trace:
             "color": look.colour(0),
         },
         "mode": "markers",
-        "name": f"predicted, {what}",
+        "name": _("predicted, {what}", what=what),
         "marker": {
             "color": look.CLEAR if is_hollow else look.colour(0),
             "size": 9,

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.fitting.downstream import Downstream
+from isoflop.language import gettext as _
 from isoflop.plot import metric, rows
 from isoflop.plot.axes import loss_title
 from isoflop.plot.theme import LIGHT, Theme
@@ -41,7 +42,7 @@ def _prepare(found: Downstream) -> metric.Picture:
     drawn = law.loss(found.metric_draws, {symbol: loss})
     lower, upper = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     curve = metric.Curve(
-        name="Sigmoid in the loss",
+        name=_("Sigmoid in the loss"),
         x=loss,
         metric=law.loss(found.metric_fit.theta, {symbol: loss}),
         lower=lower,
@@ -49,7 +50,7 @@ def _prepare(found: Downstream) -> metric.Picture:
         level=LEVEL,
     )
     runs = metric.Models(
-        name="Runs",
+        name=_("Runs"),
         x=found.losses,
         metric=found.values,
         labels=rows.row_labels(found.table.included()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning.money import Money
 from isoflop.plot.bars import Stacks, draw_stacks
 from isoflop.plot.theme import LIGHT, Theme
@@ -27,7 +28,7 @@ def money(found: Money, *, theme: Theme = LIGHT) -> go.Figure:
 def _prepare(found: Money) -> Stacks:
     names = list(dict.fromkeys(name for parts in found.by_way.values() for name in parts))
     return Stacks(
-        title="Money",
+        title=_("Money"),
         dimension="usd",
         rows={
             way: {name: parts.get(name, 0.0) for name in names}

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.fitting import Band
+from isoflop.language import gettext as _
 from isoflop.lessons import NewRuns
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -38,14 +39,14 @@ def new_runs(found: NewRuns, *, theme: Theme = LIGHT) -> go.Figure:
     losses = np.concatenate([found.prediction.lower, found.prediction.upper, found.new_loss])
     return assemble(
         [
-            _band(found, found.prediction, f"{facts['level']} prediction band"),
-            _band(found, found.confidence, f"{facts['level']} confidence band"),
-            _points(found.new_flop[held], found.new_loss[held], "New runs, held", inside),
-            _points(found.new_flop[missed], found.new_loss[missed], "New runs, missed", outside),
+            _band(found, found.prediction, _("{facts} prediction band", facts=facts["level"])),
+            _band(found, found.confidence, _("{facts} confidence band", facts=facts["level"])),
+            _points(found.new_flop[held], found.new_loss[held], _("New runs, held"), inside),
+            _points(found.new_flop[missed], found.new_loss[missed], _("New runs, missed"), outside),
             _points(
                 found.rows_flop,
                 found.rows_loss,
-                "Fitted runs",
+                _("Fitted runs"),
                 {"color": theme.ink, "size": 9, "symbol": "diamond", "line": look.OUTLINE},
             ),
         ],
@@ -55,8 +56,14 @@ def new_runs(found: NewRuns, *, theme: Theme = LIGHT) -> go.Figure:
             "xaxis": look.axis(AXES["compute_flop"].title, is_power=True, span=found.compute_flop),
             "yaxis": look.loss_axis(loss_title("nats/token"), losses),
         },
-        alt=f"The {facts['level']} prediction band holds {facts['held']} of {facts['n_new']} new "
-        f"runs, the confidence band {facts['in_mean']}.",
+        alt=_(
+            "The {facts} prediction band holds {facts2} of {facts3} new runs, "
+            "the confidence band {facts4}.",
+            facts=facts["level"],
+            facts2=facts["held"],
+            facts3=facts["n_new"],
+            facts4=facts["in_mean"],
+        ),
     )
 
 

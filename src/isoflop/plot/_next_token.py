@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
@@ -47,7 +48,8 @@ def next_token(
         "hoverinfo": "skip",
     }
     layout = {
-        "xaxis": look.axis("Probability", "linear") | {"range": [0, 1.12], "tickformat": ".0%"},
+        "xaxis": look.axis(gettext("Probability"), "linear")
+        | {"range": [0, 1.12], "tickformat": ".0%"},
         "yaxis": {
             "autorange": "reversed",
             "tickmode": "array",
@@ -62,5 +64,7 @@ def next_token(
         theme=theme,
         height_px=70 + ROW_PX * max(3, len(labels)),
         layout=layout,
-        alt=f"The {len(labels)} likeliest tokens; {labels[0]} leads.",
+        alt=gettext(
+            "The {labels} likeliest tokens; {labels2} leads.", labels=len(labels), labels2=labels[0]
+        ),
     )

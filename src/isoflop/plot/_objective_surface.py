@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit, diagnose
 from isoflop.fitting.diagnose import Extent, ObjectiveSurface, diagnostics
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted
 
 HEIGHT_PX = 470
 SMALLEST = 1e-4
@@ -66,7 +67,13 @@ def objective_surface(
         surface = diagnose.objective_surface(diagnostics(fit, table), over, extent=extent)
     notes = []
     if surface.n_rows < fit.n_rows:
-        notes = [f"The surface is computed on {surface.n_rows} of {fit.n_rows:,} rows."]
+        notes = [
+            _(
+                "The surface is computed on {n_rows} of {n_rows2:,} rows.",
+                n_rows=surface.n_rows,
+                n_rows2=fit.n_rows,
+            )
+        ]
     return _draw(surface, notes, theme)
 
 
@@ -79,11 +86,19 @@ def _draw(surface: ObjectiveSurface, notes: list[str], theme: Theme) -> go.Figur
 
 def _alt(surface: ObjectiveSurface) -> str:
     n_other = len(surface.search.minima) - 1
-    others = counted(n_other, "other minimum", "other minima") if n_other else "no other minimum"
+    others = (
+        n_("{n:,} other minimum", "{n:,} other minima", n_other)
+        if n_other
+        else _("no other minimum")
+    )
     n_same = int(np.sum(surface.search.is_best))
-    return (
-        f"The objective over {' and '.join(surface.names)} with {len(surface.starts)} starts; "
-        f"{n_same} of them end at the reported optimum; {others} found."
+    return _(
+        "The objective over {names} with {starts} starts; {n_same} of them "
+        "end at the reported optimum; {others} found.",
+        names=" and ".join(surface.names),
+        starts=len(surface.starts),
+        n_same=n_same,
+        others=others,
     )
 
 
@@ -104,16 +119,20 @@ def _map(surface: ObjectiveSurface, theme: Theme) -> tuple[list[Trace], dict[str
         "zmin": low,
         "zmax": high,
         "colorbar": {
-            "title": {"text": "Objective", "side": "top"},
+            "title": {"text": _("Objective"), "side": "top"},
             "tickvals": list(shown),
             "ticktext": list(shown.values()),
             "thickness": 12,
             "outlinewidth": 0,
             "len": 0.9,
         },
-        "name": "Objective",
-        "hovertemplate": f"{first} %{{x:.4g}}, {second} %{{y:.4g}}<br>objective "
-        "%{customdata:.3g}% above the minimum<extra></extra>",
+        "name": _("Objective"),
+        "hovertemplate": _(
+            "{first} %{{x:.4g}}, {second} %{{y:.4g}}<br>objective "
+            "%{{customdata:.3g}}% above the minimum<extra></extra>",
+            first=first,
+            second=second,
+        ),
     }
     layout = {
         "xaxis": _axis(surface, 0),
@@ -130,17 +149,19 @@ def _curve(surface: ObjectiveSurface, theme: Theme) -> tuple[list[Trace], dict[s
         "x": surface.axes[0],
         "y": percent,
         "mode": "lines",
-        "name": "Objective",
+        "name": _("Objective"),
         "line": {"color": theme.ink, "width": 2},
-        "hovertemplate": f"{surface.names[0]} %{{x:.4g}}<br>%{{y:.3g}}% above the minimum"
-        "<extra></extra>",
+        "hovertemplate": _(
+            "{names} %{{x:.4g}}<br>%{{y:.3g}}% above the minimum<extra></extra>",
+            names=surface.names[0],
+        ),
     }
     known = np.isfinite(percent)
     at_starts = np.interp(surface.starts[:, 0], surface.axes[0][known], percent[known])
     at_ends = 100 * np.maximum(surface.search.excess, SMALLEST)
     layout = {
         "xaxis": _axis(surface, 0),
-        "yaxis": look.axis("Objective above its minimum (%)", "log"),
+        "yaxis": look.axis(_("Objective above its minimum (%)"), "log"),
     }
     return [curve, *_search(surface, at_starts, at_ends, theme)], layout
 
@@ -165,7 +186,7 @@ def _search(
     traces = _paths(surface, start_y, end_y, theme)
     best, others = surface.search.minima[:1], surface.search.minima[1:]
     traces.append(
-        _minima(surface, end_y, best, "Reported optimum")
+        _minima(surface, end_y, best, _("Reported optimum"))
         | {
             "marker": {
                 "symbol": "star",
@@ -173,12 +194,12 @@ def _search(
                 "color": look.ACCENT,
                 "line": {"width": 1, "color": "white"},
             },
-            "hovertemplate": "reported optimum<extra></extra>",
+            "hovertemplate": _("reported optimum<extra></extra>"),
         }
     )
     if len(others):
         traces.append(
-            _minima(surface, end_y, others, "Other minima")
+            _minima(surface, end_y, others, _("Other minima"))
             | {
                 "marker": {
                     "symbol": "x",
@@ -186,8 +207,9 @@ def _search(
                     "color": look.FAMILIES[1],
                     "line": {"width": 1, "color": theme.ink},
                 },
-                "hovertemplate": "minimum, %{customdata:.3g}% above the reported one"
-                "<extra></extra>",
+                "hovertemplate": _(
+                    "minimum, %{{customdata:.3g}}% above the reported one<extra></extra>"
+                ),
             }
         )
     return traces
@@ -208,7 +230,7 @@ def _paths(
             "x": np.stack([surface.starts[:, 0], surface.ends[:, 0], gap], axis=1).ravel(),
             "y": np.stack([start_y, end_y, gap], axis=1).ravel(),
             "mode": "lines",
-            "name": "From start to end",
+            "name": _("From start to end"),
             "line": {"color": theme.ink, "width": 0.7, "dash": "dot"},
             "opacity": 0.6,
             "hoverinfo": "skip",
@@ -218,7 +240,7 @@ def _paths(
             "x": surface.starts[:, 0],
             "y": start_y,
             "mode": "markers",
-            "name": f"{n_starts} starts",
+            "name": _("{n_starts} starts", n_starts=n_starts),
             "marker": {
                 "symbol": "circle-open",
                 "size": 9,
@@ -226,7 +248,7 @@ def _paths(
                 "line": {"width": 1.5},
             },
             "customdata": 100 * surface.search.excess,
-            "hovertemplate": "start; ends %{customdata:.3g}% above the minimum<extra></extra>",
+            "hovertemplate": _("start; ends %{{customdata:.3g}}% above the minimum<extra></extra>"),
         },
     ]
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
 from isoflop.fitting.diagnose import diagnostics
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.planning.sensitivity import (
     Along,
     OptimumDraws,
@@ -27,11 +29,11 @@ from isoflop.tables import LossTable
 HEIGHT_PX = 330
 
 _TITLES: dict[Along, str] = {
-    "highest_losses": "Highest losses left out",
-    "residuals": "Rows furthest from the curve left out",
-    "huber_delta": "Huber δ",
+    "highest_losses": lazy_gettext("Highest losses left out"),
+    "residuals": lazy_gettext("Rows furthest from the curve left out"),
+    "huber_delta": lazy_gettext("Huber δ"),
 }
-_LIMIT = "Least squares"
+_LIMIT = lazy_gettext("Least squares")
 
 
 def optimum_sensitivity(
@@ -110,7 +112,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": shown,
             "y": params,
             "mode": "lines+markers",
-            "name": "Compute-optimal size",
+            "name": _("Compute-optimal size"),
             "line": {"color": theme.ink, "width": 2},
             "marker": {"size": 5, "color": theme.ink},
             "hovertemplate": f"{picture.title} %{{x:.3g}}<br>%{{y:.3s}} parameters<extra></extra>",
@@ -129,10 +131,12 @@ def _alt(picture: _Picture) -> str:
     params = picture.curve.optima.params
     known = params[np.isfinite(params)]
     if not len(known):
-        return f"The law has no compute-optimal size at any {picture.title}."
-    return (
-        f"The compute-optimal size against {picture.title}, from {known.min():.3g} to "
-        f"{known.max():.3g} parameters."
+        return _("The law has no compute-optimal size at any {title}.", title=picture.title)
+    return _(
+        "The compute-optimal size against {title}, from {min:.3g} to {max:.3g} parameters.",
+        title=picture.title,
+        min=known.min(),
+        max=known.max(),
     )
 
 
@@ -145,7 +149,7 @@ def _band(shown: NDArray[np.float64], band: tuple[float, float], level: float) -
         "mode": "lines",
         "line": {"width": 0},
         "fillcolor": look.BAND,
-        "name": f"{level:.0%} interval of the fit",
+        "name": _("{level:.0%} interval of the fit", level=level),
         "hoverinfo": "skip",
     }
 
@@ -174,14 +178,14 @@ def _marks(curve: SensitivityCurve, shown: NDArray[np.float64], theme: Theme) ->
                 "x": np.array([curve.here]),
                 "y": here[:1],
                 "mode": "markers",
-                "name": "This fit",
+                "name": _("This fit"),
                 "marker": {
                     "symbol": "star-diamond",
                     "size": 15,
                     "color": look.ACCENT,
                     "line": {"width": 1.2, "color": theme.ink},
                 },
-                "hovertemplate": "%{y:.3s} parameters<extra>This fit</extra>",
+                "hovertemplate": _("%{{y:.3s}} parameters<extra>This fit</extra>"),
             }
         )
     return traces
@@ -190,7 +194,7 @@ def _marks(curve: SensitivityCurve, shown: NDArray[np.float64], theme: Theme) ->
 def _size_axis(params: NDArray[np.float64], band: tuple[float, float] | None) -> dict[str, object]:
     shown = np.concatenate([params, band or ()])
     known = shown[np.isfinite(shown) & (shown > 0)]
-    title = "Compute-optimal size N* (parameters)"
+    title = _("Compute-optimal size N* (parameters)")
     if not len(known) or known.max() <= known.min():
         return look.axis(title)
     return look.narrow_log_axis(title, known)

@@ -9,12 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import Axis, axis_of
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted
 
 HEIGHT_PX = 240
 MAX_POINTS = 1500
@@ -65,7 +66,7 @@ def _prepare(table: LossTable) -> _Picture:
         x=drawn[x].to_numpy(np.float64),
         y=drawn[y].to_numpy(np.float64),
         value=drawn[response].to_numpy(np.float64),
-        value_title="Loss" if response == "loss" else "Score",
+        value_title=_("Loss") if response == "loss" else _("Score"),
         n_rows=len(frame),
     )
 
@@ -97,8 +98,11 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         ),
         "yaxis": look.axis(picture.y_axis.title, span=picture.y),
     }
-    alt = (
-        f"{counted(picture.n_rows, 'row')}: {picture.y_axis.title} against "
-        f"{picture.x_axis.title}, coloured by {picture.value_title.lower()}."
+    alt = _(
+        "{rows}: {title} against {title2}, coloured by {value_title}.",
+        rows=n_("{n:,} row", "{n:,} rows", picture.n_rows),
+        title=picture.y_axis.title,
+        title2=picture.x_axis.title,
+        value_title=picture.value_title.lower(),
     )
     return assemble([trace], theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import FitError
 from isoflop.fitting import Fit
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.grid import cells
@@ -70,11 +71,11 @@ class _Column:
 def _prepare(fit: Fit) -> tuple[_Column, ...]:
     if fit.draws is None:
         raise FitError(
-            "There are no bootstrap draws.",
-            hint="Fit with a number of bootstrap resamples.",
+            _("There are no bootstrap draws."),
+            hint=_("Fit with a number of bootstrap resamples."),
         )
     if len(fit.law.params) < 2:
-        raise FitError("A law of one parameter has no pairs to draw.")
+        raise FitError(_("A law of one parameter has no pairs to draw."))
     return tuple(
         _Column(
             name=param.name,
@@ -112,7 +113,7 @@ def _draw(columns: tuple[_Column, ...], theme: Theme) -> go.Figure:
         height_px=CELL_PX * count + 60,
         layout=axes | {"showlegend": False},
         alt=_alt(columns),
-        notes=["Above the diagonal: correlations. The cross marks the fit to all rows."],
+        notes=[_("Above the diagonal: correlations. The cross marks the fit to all rows.")],
     )
 
 
@@ -123,9 +124,14 @@ def _alt(columns: tuple[_Column, ...]) -> str:
         for first, second in combinations(columns, 2)
     }
     first, second = max(found, key=lambda pair: abs(found[pair]))
-    return (
-        f"Pair plot of {len(columns[0].values)} bootstrap draws of {', '.join(names)}; most "
-        f"correlated are {first} and {second} ({found[first, second]:.2f})."
+    return _(
+        "Pair plot of {values} bootstrap draws of {names}; most correlated "
+        "are {first} and {second} ({found:.2f}).",
+        values=len(columns[0].values),
+        names=", ".join(names),
+        first=first,
+        second=second,
+        found=found[first, second],
     )
 
 

@@ -11,12 +11,14 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.errors import PlanError
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.planning import Interval, Plan
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import MONEY, outcome_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import counted, format_number, format_quantity
+from isoflop.units import format_number, format_quantity
 
 HEIGHT_PX = 380
 
@@ -66,13 +68,15 @@ def _prepare(found: Mapping[str, Plan]) -> _Picture:
     titles = {outcome_title(plan.response, plan.loss_unit) for plan in found.values()}
     if len(titles) > 1:
         raise PlanError(
-            "These plans predict different things and cannot be compared.",
-            detail=f"They predict: {', '.join(sorted(titles))}.",
-            hint="Choose plans of fits to losses in one unit.",
+            _("These plans predict different things and cannot be compared."),
+            detail=_("They predict: {titles}.", titles=", ".join(sorted(titles))),
+            hint=_("Choose plans of fits to losses in one unit."),
         )
     points = tuple(_point(name, plan) for name, plan in found.items() if plan.cost.usd)
     if not points:
-        raise PlanError("None of these plans has a price.", hint="Give the accelerators a price.")
+        raise PlanError(
+            _("None of these plans has a price."), hint=_("Give the accelerators a price.")
+        )
     return _Picture(points=points, loss_title=titles.pop(), n_left_out=len(found) - len(points))
 
 
@@ -83,8 +87,14 @@ def _point(name: str, plan: Plan) -> _Point:
         usd=usd,
         loss=plan.loss,
         interval=plan.loss_interval,
-        text=f"{plan.response} {plan.loss:.4g}<br>{format_quantity(usd, 'usd')}<br>"
-        f"{format_number(plan.params)} parameters, {format_number(plan.tokens)} tokens",
+        text=_(
+            "{response} {loss:.4g}<br>{usd}<br>{params} parameters, {tokens} tokens",
+            response=plan.response,
+            loss=plan.loss,
+            usd=format_quantity(usd, "usd"),
+            params=format_number(plan.params),
+            tokens=format_number(plan.tokens),
+        ),
     )
 
 
@@ -101,14 +111,21 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     }
     notes = []
     if picture.n_left_out:
-        notes = [f"{counted(picture.n_left_out, 'plan has', 'plans have')} no price, so no point."]
+        notes = [
+            _(
+                "{plans} no price, so no point.",
+                plans=n_("{n:,} plan has", "{n:,} plans have", picture.n_left_out),
+            )
+        ]
     said = "; ".join(f"{point.name}: {point.loss:.3f}" for point in points)
     return assemble(
         [_marker(point, index) for index, point in enumerate(points)],
         theme=theme,
         height_px=HEIGHT_PX,
         layout=layout,
-        alt=f"{picture.loss_title} of plans over money: {said}.",
+        alt=_(
+            "{loss_title} of plans over money: {said}.", loss_title=picture.loss_title, said=said
+        ),
         notes=notes,
     )
 
@@ -130,7 +147,7 @@ def _marker(point: _Point, index: int) -> Trace:
         "mode": "markers+text",
         "name": point.name,
         "text": [f"  {point.name}"],
-        "textposition": "middle right",
+        "textposition": _("middle right"),
         "customdata": [point.text],
         "error_y": error,
         "marker": {

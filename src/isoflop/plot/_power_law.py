@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.lessons import PowerCurve
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -55,7 +56,7 @@ def power_law(curve: PowerCurve, *, scale: Scale = "log", theme: Theme = LIGHT) 
         },
     ]
     facts = curve.facts
-    axes = "logarithmic axes" if scale == "log" else "linear axes"
+    axes = _("logarithmic axes") if scale == "log" else _("linear axes")
     return assemble(
         traces,
         theme=theme,

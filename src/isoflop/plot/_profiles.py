@@ -19,6 +19,7 @@ from isoflop.fitting.diagnose import (
     profile_likelihoods,
     write_interval,
 )
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.grid import cells
@@ -90,7 +91,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     axes: dict[str, Any] = {}
     for i, (profile, resampled) in enumerate(zip(picture.profiles, picture.resampled, strict=True)):
         cell = next(places)
-        y_axis = look.axis("Likelihood ratio" if i % N_COLUMNS == 0 else "", "linear")
+        y_axis = look.axis(_("Likelihood ratio") if i % N_COLUMNS == 0 else "", "linear")
         y_axis |= {"range": [0, TOP * profile.threshold], "nticks": 4}
         axes |= cell.axes(_x_axis(profile, resampled), y_axis)
         shown = _traces(profile, resampled, picture.level, theme, is_named=i == 0)
@@ -108,7 +109,11 @@ def _alt(picture: _Picture) -> str:
     ranges = "; ".join(
         f"{one.name} {write_interval(one.lower, one.upper)}" for one in picture.profiles
     )
-    return f"Profile likelihoods with {picture.level:.0%} intervals: {ranges}."
+    return _(
+        "Profile likelihoods with {level:.0%} intervals: {ranges}.",
+        level=picture.level,
+        ranges=ranges,
+    )
 
 
 def _x_axis(profile: Profile, resampled: tuple[float, float] | None) -> dict[str, Any]:
@@ -133,14 +138,14 @@ def _traces(
         _line(
             profile.value,
             np.minimum(profile.parabola, 1.5 * top),
-            "Quadratic approximation",
+            _("Quadratic approximation"),
             {"color": theme.ink, "width": 1, "dash": "dot"},
             is_named=is_named,
         ),
         _line(
             profile.value,
             profile.statistic,
-            "Profile",
+            _("Profile"),
             {"color": theme.ink, "width": 2},
             is_named=is_named,
         )
@@ -148,7 +153,7 @@ def _traces(
         _line(
             profile.value[[0, -1]],
             np.full(2, profile.threshold),
-            f"{level:.0%} threshold",
+            _("{level:.0%} threshold", level=level),
             {"color": look.ACCENT, "width": 1, "dash": "dash"},
             is_named=is_named,
         ),
@@ -157,7 +162,7 @@ def _traces(
             "x": np.array([end for end in (profile.lower, profile.upper) if end is not None]),
             "y": np.full(2, profile.threshold),
             "mode": "markers",
-            "name": f"{level:.0%} interval",
+            "name": _("{level:.0%} interval", level=level),
             "legendgroup": "interval",
             "showlegend": is_named,
             "marker": {"color": look.ACCENT, "size": 8},
@@ -169,7 +174,7 @@ def _traces(
             _line(
                 np.array(resampled),
                 np.full(2, 0.06 * top),
-                f"Bootstrap, {level:.0%}",
+                _("Bootstrap, {level:.0%}", level=level),
                 {"color": look.FAMILIES[0], "width": 5},
                 is_named=is_named,
             )

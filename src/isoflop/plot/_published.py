@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit, predict
 from isoflop.fitting.compare import PublishedComparison, PublishedScore, scale_column
+from isoflop.language import gettext as _
 from isoflop.planning.inputs import extrapolation_decades
 from isoflop.planning.trajectory import curve_through, optimal_models
 from isoflop.plot import lines, rows
@@ -74,7 +75,9 @@ def _prepare(comparison: PublishedComparison, fits: Sequence[str], x: str | None
     grid = np.geomspace(low, high * BEYOND, N_POINTS)
     found = tuple(_lines(drawn_fits(comparison, fits), column, grid))
     if not found:
-        raise FitError(f"None of these fits gives a curve over {axis_of(column).name.lower()}.")
+        raise FitError(
+            _("None of these fits gives a curve over {name}.", name=axis_of(column).name.lower())
+        )
     return lines.Picture(
         axis=axis_of(column),
         y_title=loss_title(table.loss_unit),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.planning.runs import CLOSE_RATIO, RunCheck
 from isoflop.plot import bars
 from isoflop.plot import theme as look
@@ -17,7 +19,7 @@ from isoflop.plot.theme import LIGHT, Theme, Trace
 
 ROW_PX, FRAME_PX = 19, 110
 HOVER_CHARACTERS = 70
-CONVENTIONS = ("6ND", "6ND + attention", "Exact (appendix F)")
+CONVENTIONS = ("6ND", "6ND + attention", lazy_gettext("Exact (appendix F)"))
 
 
 def published_flop(checks: Sequence[RunCheck], *, theme: Theme = LIGHT) -> go.Figure:
@@ -81,7 +83,7 @@ def _draw(runs: tuple[_Run, ...], theme: Theme) -> go.Figure:
     ]
     layout = {
         "xaxis": {
-            "title": {"text": "Our FLOP over published FLOP"},
+            "title": {"text": _("Our FLOP over published FLOP")},
             "type": "log",
             "tickmode": "array",
             "tickvals": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2],
@@ -95,9 +97,15 @@ def _draw(runs: tuple[_Run, ...], theme: Theme) -> go.Figure:
         theme=theme,
         height_px=FRAME_PX + ROW_PX * len(runs),
         layout=layout,
-        alt=f"Our FLOP over the published FLOP of {len(runs)} training runs, by three conventions.",
+        alt=_(
+            "Our FLOP over the published FLOP of {runs} training runs, by three conventions.",
+            runs=len(runs),
+        ),
         notes=[
-            f"Shaded: within {CLOSE_RATIO - 1:.0%}. Point at a run for the reason of its residual."
+            _(
+                "Shaded: within {close_ratio:.0%}. Point at a run for the reason of its residual.",
+                close_ratio=CLOSE_RATIO - 1,
+            )
         ],
     )
 

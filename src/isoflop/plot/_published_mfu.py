@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext
 from isoflop.planning.runs import RunCheck
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -74,27 +75,35 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     reported = [(run, run.reported) for run in picture.runs if run.reported is not None]
     planned = [(run, run.planned) for run in picture.runs if run.planned is not None]
     traces = [
-        _markers(planned, "Predicted by a plan", "planned", 2),
-        _markers(implied, "Implied by 6ND over the published hours", "implied", 0),
-        _markers(reported, "Reported by the authors", "reported", 1),
+        _markers(planned, gettext("Predicted by a plan"), "planned", 2),
+        _markers(implied, gettext("Implied by 6ND over the published hours"), "implied", 0),
+        _markers(reported, gettext("Reported by the authors"), "reported", 1),
     ]
     layout = {
         "xaxis": {"type": "category", "categoryarray": order, "showgrid": False},
-        "yaxis": {"title": {"text": "Utilisation of the dense peak (%)"}, "rangemode": "tozero"},
+        "yaxis": {
+            "title": {"text": gettext("Utilisation of the dense peak (%)")},
+            "rangemode": "tozero",
+        },
     }
     lowest, highest = (end(run.implied for run in picture.runs) for end in (min, max))
-    note = (
-        "Implied: 6ND over the peak in all published hours, so that restarts and everything else "
-        "lower it. Reported: the authors' own, often of the best setting. Predicted: the same as "
-        "implied, by the fastest layout and what whole runs of other sources made of it."
+    note = gettext(
+        "Implied: 6ND over the peak in all published hours, so that restarts "
+        "and everything else lower it. Reported: the authors' own, often of "
+        "the best setting. Predicted: the same as implied, by the fastest "
+        "layout and what whole runs of other sources made of it."
     )
     return assemble(
         traces,
         theme=theme,
         height_px=HEIGHT_PX,
         layout=layout,
-        alt=f"Utilisation of {len(picture.runs)} published runs by hardware, {lowest:.0%} to "
-        f"{highest:.0%}.",
+        alt=gettext(
+            "Utilisation of {runs} published runs by hardware, {lowest:.0%} to {highest:.0%}.",
+            runs=len(picture.runs),
+            lowest=lowest,
+            highest=highest,
+        ),
         notes=[note],
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.fitting.compare import PublishedComparison, PublishedScore, scale_column
+from isoflop.language import gettext as _
 from isoflop.plot import offsets
 from isoflop.plot._published import drawn_fits
 from isoflop.plot.axes import axis_of
@@ -53,7 +54,7 @@ def _prepare(
         axis=axis_of(column),
         y_title="Observed / published - 1 (%)",
         groups=tuple(_offsets(comparison.table, score, column) for score in drawn),
-        exception="beyond its range",
+        exception=_("beyond its range"),
     )
 
 
@@ -66,7 +67,7 @@ def _offsets(table: LossTable, score: PublishedScore, column: str) -> offsets.Of
         offset=np.expm1(score.fit.residuals),
         is_filled=score.is_in_range,
         labels=tuple(
-            f"row {row}, loss {loss:.4g}"
+            _("row {row}, loss {loss:.4g}", row=row, loss=loss)
             for row, loss in zip(frame.index, frame["loss"], strict=True)
         ),
     )

@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 
 from isoflop.fitting import Fit, diagnose
 from isoflop.fitting.diagnose import Quantiles, diagnostics
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.rows import fitted_labels
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted
 
 HEIGHT_PX = 320
 
@@ -81,7 +82,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "mode": "lines",
             "line": {"width": 0},
             "fillcolor": look.BAND,
-            "name": f"Normal, {found.level:.0%} of each place",
+            "name": _("Normal, {level:.0%} of each place", level=found.level),
             "hoverinfo": "skip",
         },
         {
@@ -89,15 +90,15 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": ends,
             "y": ends,
             "mode": "lines",
-            "name": "Normal",
+            "name": _("Normal"),
             "showlegend": False,
             "line": {"color": theme.ink, "width": 1},
             "hoverinfo": "skip",
         },
     ]
     for name, part, colour in (
-        ("Rows inside", ~is_outside, look.FAMILIES[0]),
-        ("Rows outside", is_outside, look.ACCENT),
+        (_("Rows inside"), ~is_outside, look.FAMILIES[0]),
+        (_("Rows outside"), is_outside, look.ACCENT),
     ):
         chosen = np.flatnonzero(part)
         observed = found.observed[chosen]
@@ -121,11 +122,13 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             }
         )
     layout = {
-        "xaxis": look.axis("Normal quantile", "linear"),
-        "yaxis": look.axis("Residual (robust standard deviations)", "linear"),
+        "xaxis": look.axis(_("Normal quantile"), "linear"),
+        "yaxis": look.axis(_("Residual (robust standard deviations)"), "linear"),
     }
-    alt = (
-        f"Residuals of {counted(len(found.observed), 'row')} against a normal distribution; "
-        f"{int(is_outside.sum())} lie outside the range of their place."
+    alt = _(
+        "Residuals of {rows} against a normal distribution; {sum} lie "
+        "outside the range of their place.",
+        rows=n_("{n:,} row", "{n:,} rows", len(found.observed)),
+        sum=int(is_outside.sum()),
     )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)

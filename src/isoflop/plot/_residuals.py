@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, diagnose
 from isoflop.fitting.diagnose import Trend, diagnostics
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import rows
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -18,7 +20,6 @@ from isoflop.plot.axes import Axis, axis_of, law_axes
 from isoflop.plot.marks import horizontal
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted
 
 HEIGHT_PX = 320
 FITTED = "fitted"
@@ -98,7 +99,8 @@ def _prepare(
 ) -> _Picture:
     if table is None:
         raise FitError(
-            "The rows of this fit are not at hand.", hint="Give them: residuals(fit, table=...)."
+            _("The rows of this fit are not at hand."),
+            hint=_("Give them: residuals(fit, table=...)."),
         )
     column = x or next(iter(law_axes(fit, table)))
     fitted = rows.fitted_rows(fit, table)
@@ -108,7 +110,9 @@ def _prepare(
         spread = found.scale if has_trend else spread
         limit = clip * found.scale if found.scale > 0 else limit
     along = found.fitted if column == FITTED else fitted.frame[column].to_numpy(np.float64)
-    kind = "robust standard deviations" if has_trend else "standard deviations of the residuals"
+    kind = (
+        _("robust standard deviations") if has_trend else _("standard deviations of the residuals")
+    )
     return _Picture(
         axis=_axis(fit, column),
         y_title=residual_title(fit),
@@ -118,19 +122,25 @@ def _prepare(
         spread=spread,
         trend=diagnose.trend(along, fit.residuals) if has_trend else None,
         limit=limit,
-        note=f"Dotted: two {kind}." if np.isfinite(spread) else "",
+        note=_("Dotted: two {kind}.", kind=kind) if np.isfinite(spread) else "",
     )
 
 
 def _axis(fit: Fit, column: str) -> Axis:
     if column == FITTED:
-        return Axis(column=FITTED, name="Fitted value", title=f"Fitted {fit.law.response}")
+        return Axis(
+            column=FITTED,
+            name=_("Fitted value"),
+            title=_("Fitted {response}", response=fit.law.response),
+        )
     return axis_of(column)
 
 
 def residual_title(fit: Fit) -> str:
     """Return what an axis of a fit's residuals says, with their unit."""
-    return f"Observed minus fitted ({'log loss' if fit.is_log else fit.loss_unit})"
+    return _(
+        "Observed minus fitted ({words})", words=_("log loss") if fit.is_log else fit.loss_unit
+    )
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
@@ -169,9 +179,11 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
 def _alt(picture: _Picture) -> str:
     n_rows = len(picture.residuals)
     largest = float(np.max(np.abs(picture.residuals), initial=0.0))
-    return (
-        f"Residuals of {counted(n_rows, 'row')} against {picture.axis.title}; the largest is "
-        f"{largest:.3g}."
+    return _(
+        "Residuals of {rows} against {title}; the largest is {largest:.3g}.",
+        rows=n_("{n:,} row", "{n:,} rows", n_rows),
+        title=picture.axis.title,
+        largest=largest,
     )
 
 
@@ -197,7 +209,7 @@ def _trend(trend: Trend, theme: Theme) -> Trace:
         "x": trend.x,
         "y": trend.median,
         "mode": "lines+markers",
-        "name": "Running median, 95% interval",
+        "name": _("Running median, 95% interval"),
         "line": {"color": theme.ink, "width": 1.5},
         "marker": {"size": 5, "color": theme.ink},
         "error_y": {
@@ -224,7 +236,7 @@ def _edge(picture: _Picture, is_far: NDArray[np.bool_]) -> Trace:
         "x": picture.x[position[far]],
         "y": picture.limit * np.sign(residual),
         "mode": "markers",
-        "name": f"{len(far)} further out",
+        "name": _("{far} further out", far=len(far)),
         "marker": {
             "color": look.ACCENT,
             "symbol": ["triangle-up" if value > 0 else "triangle-down" for value in residual],

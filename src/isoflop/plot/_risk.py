@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning.risk import Risk
 from isoflop.plot import axes
 from isoflop.plot import theme as look
@@ -33,9 +34,11 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
         "x": found.loss,
         "y": percent,
         "mode": "lines",
-        "name": "Loss within the budget",
+        "name": _("Loss within the budget"),
         "line": {"color": look.colour(0), "width": 2},
-        "hovertemplate": f"%{{y:.0f}}%: {found.response} of %{{x:.4f}} or less<extra></extra>",
+        "hovertemplate": _(
+            "%{{y:.0f}}%: {response} of %{{x:.4f}} or less<extra></extra>", response=found.response
+        ),
     }
     traces = [loss]
     chance = {"type": "linear", "title": {"text": "Probability (%)"}, "range": [0, 100]}
@@ -59,7 +62,7 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
                 "xaxis": "x2",
                 "yaxis": "y2",
                 "mode": "lines",
-                "name": "Money for the target",
+                "name": _("Money for the target"),
                 "line": {"color": look.colour(1), "width": 2},
                 "hovertemplate": "%{y:.0f}%: $%{x:.3s} suffice<extra></extra>",
             }
@@ -68,7 +71,11 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
             "xaxis2": {
                 "type": "log",
                 "title": {
-                    "text": f"Money for {found.response} {found.target_loss:.4g} (US dollars)"
+                    "text": _(
+                        "Money for {response} {target_loss:.4g} (US dollars)",
+                        response=found.response,
+                        target_loss=found.target_loss,
+                    )
                 },
                 "domain": [width + GAP, 1],
                 "anchor": "y2",
@@ -82,8 +89,14 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
         layout=layout,
         alt=found.summary(),
         notes=[
-            f"Dotted: the target, reached with {found.chance:.0%}. Of the spread of the loss "
-            f"{found.loss_share:.0%} is the prediction, {found.speed_share:.0%} the speed."
+            _(
+                "Dotted: the target, reached with {chance:.0%}. Of the spread of the "
+                "loss {loss_share:.0%} is the prediction, {speed_share:.0%} the "
+                "speed.",
+                chance=found.chance,
+                loss_share=found.loss_share,
+                speed_share=found.speed_share,
+            )
         ],
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.fitting.extrapolation.history import History, Said
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import axis_of
@@ -51,7 +52,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     layout = {
         "xaxis": look.axis(axis.title, is_power=axis.is_compute, span=scales),
         "yaxis": {
-            "title": {"text": "Observed over predicted loss"},
+            "title": {"text": _("Observed over predicted loss")},
             "tickformat": "+.1%",
             "zeroline": True,
             "zerolinecolor": look.MUTED,
@@ -62,10 +63,16 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         theme=theme,
         height_px=HEIGHT_PX,
         layout=layout,
-        alt=f"Predictions of a table's own largest runs before they ran. {picture.words}",
+        alt=_(
+            "Predictions of a table's own largest runs before they ran. {words}",
+            words=picture.words,
+        ),
         notes=[
-            "Each point is a run that the laws had not seen, with the 90% band that was predicted "
-            "for it: a bar that misses the line missed the run."
+            _(
+                "Each point is a run that the laws had not seen, with the 90% band "
+                "that was predicted for it: a bar that misses the line missed the "
+                "run."
+            )
         ],
     )
 
@@ -77,7 +84,11 @@ def _cut(said: Said, index: int) -> Trace:
         "x": said.scale,
         "y": off,
         "mode": "markers",
-        "name": f"{said.decades:g} decades held out: {said.coverage:.0%} held",
+        "name": _(
+            "{decades:g} decades held out: {coverage:.0%} held",
+            decades=said.decades,
+            coverage=said.coverage,
+        ),
         "marker": {
             "color": look.colour(index),
             "symbol": look.symbol(index),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.plot.bars import Stacks, draw_stacks
 from isoflop.plot.theme import LIGHT, Theme
 
@@ -31,7 +32,7 @@ def room(kept: Room, *, theme: Theme = LIGHT) -> go.Figure:
 def _prepare(kept: Room) -> Stacks:
     allowed = kept.allowed_bytes
     return Stacks(
-        title="Stored",
-        rows={"You": kept.used_bytes},
+        title=_("Stored"),
+        rows={_("You"): kept.used_bytes},
         lines=() if allowed is None else ((allowed, "solid"),),
     )

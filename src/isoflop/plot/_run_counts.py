@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning.design import Design
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -34,23 +35,23 @@ def run_counts(design: Design, *, theme: Theme = LIGHT) -> go.Figure:
             "x": names,
             "y": 100 * design.left,
             "marker": {"color": [look.ACCENT if c == chosen else look.FAMILIES[0] for c in counts]},
-            "name": "Best set of so many runs",
+            "name": _("Best set of so many runs"),
             "showlegend": False,
-            "hovertemplate": "%{x} runs leave %{y:.0f}% of the width<extra></extra>",
+            "hovertemplate": _("%{{x}} runs leave %{{y:.0f}}% of the width<extra></extra>"),
         },
         {
             "type": "scatter",
             "x": names,
             "y": np.full(len(counts), 100 * design.left_single),
             "mode": "lines",
-            "name": "One compute-optimal run of the whole budget",
+            "name": _("One compute-optimal run of the whole budget"),
             "line": {"color": theme.ink, "width": 1.5, "dash": "dash"},
             "hovertemplate": "%{y:.0f}%<extra></extra>",
         },
     ]
     layout = {
-        "xaxis": {"type": "category", "title": {"text": "Number of runs"}},
-        "yaxis": look.axis("Width of the interval left (%)", "linear") | {"rangemode": "tozero"},
+        "xaxis": {"type": "category", "title": {"text": _("Number of runs")}},
+        "yaxis": look.axis(_("Width of the interval left (%)"), "linear") | {"rangemode": "tozero"},
         "bargap": 0.4,
     }
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(design))
@@ -61,4 +62,7 @@ def _alt(design: Design) -> str:
         f"{count}: {share:.0%}"
         for count, share in zip(design.counts, design.left.tolist(), strict=True)
     )
-    return f"Share of the interval's width that the best set of so many runs leaves: {parts}."
+    return _(
+        "Share of the interval's width that the best set of so many runs leaves: {parts}.",
+        parts=parts,
+    )

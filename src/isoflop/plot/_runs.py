@@ -11,19 +11,22 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import axis_of, column_title, loss_title
 from isoflop.plot.theme import LIGHT, Scale, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import counted, format_number
+from isoflop.units import format_number
 
 HEIGHT_PX = 440
 MAX_FAMILIES = 9
 MAX_POINTS = 6000
 """More markers than this slow the browser down: an even sample is drawn."""
 
-OTHERS = "Other families"
+OTHERS = lazy_gettext("Other families")
 LOSSES = frozenset({"loss"})
 RESPONSES = ("loss", "accuracy")
 SCALES = (
@@ -126,7 +129,7 @@ def _prepare(table: LossTable, x: str, y: str) -> _Picture:
         included=tuple(
             _rows(html.escape(name), kept[names == name], x, y) for name in dict.fromkeys(names)
         ),
-        excluded=_rows("Left out", frame[is_out], x, y) if is_out.any() else None,
+        excluded=_rows(_("Left out"), frame[is_out], x, y) if is_out.any() else None,
         every=every,
     )
 
@@ -134,8 +137,8 @@ def _prepare(table: LossTable, x: str, y: str) -> _Picture:
 def _families(frame: pd.DataFrame) -> pd.Series[str]:
     """Return the family of each row; beyond nine, small ones go together."""
     if "family" not in frame:
-        return pd.Series("Rows", index=frame.index, dtype="str")
-    names = frame["family"].fillna("No family").astype("str")
+        return pd.Series(_("Rows"), index=frame.index, dtype="str")
+    names = frame["family"].fillna(_("No family")).astype("str")
     counts = names.value_counts()
     if len(counts) <= MAX_FAMILIES:
         return names
@@ -157,7 +160,7 @@ def _labels(frame: pd.DataFrame, x: str, y: str) -> tuple[str, ...]:
     names = frame["run_id"] if "run_id" in frame else pd.Series("", index=frame.index)
     reasons = frame.get("exclusion_reason", pd.Series("", index=frame.index))
     return tuple(
-        f"row {row}"
+        _("row {row}", row=row)
         + (f", {html.escape(str(run))[:60]}" if isinstance(run, str) and run else "")
         + f"<br>{html.escape(x)} {format_number(a, 4)}<br>{html.escape(y)} {b:.4g}"
         + (f"<br>{html.escape(str(why))[:80]}" if isinstance(why, str) and why else "")
@@ -189,8 +192,9 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "dragmode": "lasso",
         "clickmode": "event+select",
     }
-    sampled = (
-        f"One row in {picture.every:,} is drawn; rules and the quality report see all of them."
+    sampled = _(
+        "One row in {every:,} is drawn; rules and the quality report see all of them.",
+        every=picture.every,
     )
     return assemble(
         traces,
@@ -231,7 +235,14 @@ def _trace(group: _Rows, index: int, n_points: int) -> Trace:
 def _alt(picture: _Picture) -> str:
     n_in = sum(len(group.x) for group in picture.included)
     n_out = 0 if picture.excluded is None else len(picture.excluded.x)
-    left_out = f"; {n_out} left out are crosses" if n_out else ""
-    families = counted(len(picture.included), "family", "families")
-    rows, along = counted(n_in, "row"), axis_of(picture.x).title
-    return f"{picture.y_title} of {rows} against {along}, in {families}{left_out}."
+    left_out = _("; {n_out} left out are crosses", n_out=n_out) if n_out else ""
+    families = n_("{n:,} family", "{n:,} families", len(picture.included))
+    rows, along = n_("{n:,} row", "{n:,} rows", n_in), axis_of(picture.x).title
+    return _(
+        "{y_title} of {rows} against {along}, in {families}{left_out}.",
+        y_title=picture.y_title,
+        rows=rows,
+        along=along,
+        families=families,
+        left_out=left_out,
+    )

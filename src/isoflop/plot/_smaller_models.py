@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
 from isoflop.planning.longer import SmallerModel, SmallerModels
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -37,21 +38,23 @@ def _draw(models: tuple[SmallerModel, ...], theme: Theme) -> go.Figure:
     flop = np.array([model.compute_ratio for model in models])
     labels = [_label(model) for model in models]
     traces = [
-        _line(params, tokens, "Tokens", 0, labels),
-        _line(params, flop, "Training compute", 1, labels),
+        _line(params, tokens, _("Tokens"), 0, labels),
+        _line(params, flop, _("Training compute"), 1, labels),
     ]
     layout = {
         "xaxis": look.axis(AXES["params"].title, span=params),
-        "yaxis": look.axis("Times that of the plan", span=tokens),
+        "yaxis": look.axis(_("Times that of the plan"), span=tokens),
     }
-    alt = "Tokens and compute of smaller models of equal loss: " + "; ".join(labels)
+    alt = _("Tokens and compute of smaller models of equal loss: ") + "; ".join(labels)
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
 
 def _label(model: SmallerModel) -> str:
-    return (
-        f"{format_number(model.params)} parameters on {format_number(model.tokens)} tokens: "
-        f"{model.compute_ratio:.2f} times the compute"
+    return _(
+        "{params} parameters on {tokens} tokens: {compute_ratio:.2f} times the compute",
+        params=format_number(model.params),
+        tokens=format_number(model.tokens),
+        compute_ratio=model.compute_ratio,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.planning import Plan
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -43,15 +44,15 @@ def _prepare(plan: Plan) -> _Picture:
     training = plan.training
     rows = {f"MFU {training.mfu:.1%}": training.time_shares}
     if training.best_mfu is not None:
-        rows[f"Fastest, {training.best_mfu:.1%}"] = training.best_time_shares
-    note = (
-        "Of the time between saves and failures. Messages count where computation does not hide "
-        "them."
+        rows[_("Fastest, {best_mfu:.1%}", best_mfu=training.best_mfu)] = training.best_time_shares
+    note = _(
+        "Of the time between saves and failures. Messages count where "
+        "computation does not hide them."
     )
     if training.realised < 1:
-        note += (
-            " Whole run: what published runs took longer than tuned steps, by evaluation, slower "
-            "software and repairs."
+        note += _(
+            " Whole run: what published runs took longer than tuned steps, by "
+            "evaluation, slower software and repairs."
         )
     return _Picture(rows=rows, note=note)
 
@@ -79,9 +80,9 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         layout={
             "barmode": "stack",
             "bargap": 0.35,
-            "xaxis": {"title": {"text": "Share of the time (%)"}, "rangemode": "tozero"},
+            "xaxis": {"title": {"text": _("Share of the time (%)")}, "rangemode": "tozero"},
             "yaxis": LABELS,
         },
-        alt=f"Where the time goes: {said}.",
+        alt=_("Where the time goes: {said}.", said=said),
         notes=[picture.note],
     )

@@ -7,6 +7,7 @@ import html
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
@@ -42,12 +43,12 @@ def token_frequencies(counted: TokenCounts, *, theme: Theme = LIGHT) -> go.Figur
         "mode": "markers",
         "marker": {"color": look.colour(0), "size": 5},
         "text": [html.escape(readable(counted.pieces[index])) for index in order],
-        "hovertemplate": "%{text}<br>rank %{x}<br>%{y:.2%} of all<extra></extra>",
+        "hovertemplate": _("%{{text}}<br>rank %{{x}}<br>%{{y:.2%}} of all<extra></extra>"),
     }
     layout = {
-        "xaxis": look.axis("Rank of the token", span=rank),
-        "yaxis": look.axis("Share of the text", is_power=True, span=shares),
+        "xaxis": look.axis(_("Rank of the token"), span=rank),
+        "yaxis": look.axis(_("Share of the text"), is_power=True, span=shares),
         "showlegend": False,
     }
-    alt = f"Share of the text against the rank of each of {len(counts)} tokens."
+    alt = _("Share of the text against the rank of each of {counts} tokens.", counts=len(counts))
     return assemble([dots], theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.errors import PlanError
+from isoflop.language import gettext
 from isoflop.planning.tornado import STEP, Moved, Tornado
 from isoflop.plot import bars
 from isoflop.plot import theme as look
@@ -38,8 +39,10 @@ def tornado(found: Tornado, *, of: Moved = "loss", theme: Theme = LIGHT) -> go.F
     picture = _prepare(found, of)
     if not picture.swings:
         raise PlanError(
-            f"No assumption changes this: {picture.title}.",
-            detail="" if of == "loss" else "There is no price, or money is itself the limit.",
+            gettext("No assumption changes this: {title}.", title=picture.title),
+            detail=""
+            if of == "loss"
+            else gettext("There is no price, or money is itself the limit."),
         )
     return _draw(picture, theme)
 
@@ -85,8 +88,8 @@ def _prepare(found: Tornado, of: Moved) -> _Picture:
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     labels = [swing.label for swing in picture.swings]
     ends = {
-        "Lowered": [(swing.low, swing.low_text) for swing in picture.swings],
-        "Raised": [(swing.high, swing.high_text) for swing in picture.swings],
+        gettext("Lowered"): [(swing.low, swing.low_text) for swing in picture.swings],
+        gettext("Raised"): [(swing.high, swing.high_text) for swing in picture.swings],
     }
     traces: list[Trace] = [
         {
@@ -112,11 +115,19 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "yaxis": bars.LABELS,
         "shapes": [bars.vertical(picture.centre, {"color": theme.ink, "width": 1})],
     }
-    moved = "; ".join(f"{s.label} {s.low:.4g} to {s.high:.4g}" for s in picture.swings)
+    moved = "; ".join(
+        gettext("{label} {low:.4g} to {high:.4g}", label=s.label, low=s.low, high=s.high)
+        for s in picture.swings
+    )
     return assemble(
         traces,
         theme=theme,
         height_px=bars.height_px(len(labels)) + bars.LEGEND_PX,
         layout=layout,
-        alt=f"{picture.title} when each assumption is divided and multiplied by {STEP:g}: {moved}.",
+        alt=gettext(
+            "{title} when each assumption is divided and multiplied by {step:g}: {moved}.",
+            title=picture.title,
+            step=STEP,
+            moved=moved,
+        ),
     )

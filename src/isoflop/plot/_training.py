@@ -8,16 +8,18 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import loss_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.training.following import RunCurve
-from isoflop.units import counted
 
 HEIGHT_PX = 400
-BRANCHED = " of the trunk and of the branch that decays to each budget"
-LEGEND = "Lines: training loss{}. Dots: held-out loss at the budgets."
+BRANCHED = lazy_gettext(" of the trunk and of the branch that decays to each budget")
+LEGEND = lazy_gettext("Lines: training loss{{}}. Dots: held-out loss at the budgets.")
 SETTLED_SHARE = 0.02
 """Of the tokens: the steep first stretch of training is left out of the axis's range."""
 
@@ -42,7 +44,7 @@ def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
     units = {curve.loss_unit for curve in curves}
     legend = LEGEND.format(BRANCHED if any(curve.is_branched for curve in curves) else "")
     layout = {
-        "xaxis": look.axis("Training tokens", span=tokens),
+        "xaxis": look.axis(_("Training tokens"), span=tokens),
         "yaxis": look.loss_axis(loss_title(" or ".join(sorted(units) or ["nats/byte"])), losses),
     }
     return assemble(
@@ -53,10 +55,12 @@ def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
 def _alt(curves: Sequence[RunCurve]) -> str:
     n_points = sum(len(curve.point_loss) for curve in curves)
     losses = [float(curve.point_loss.min()) for curve in curves if len(curve.point_loss)]
-    best = f"; the lowest held-out loss is {min(losses):.3f}" if losses else ""
-    return (
-        f"Training loss of {counted(len(curves), 'run')} against tokens, {n_points} budgets "
-        f"reached{best}."
+    best = _("; the lowest held-out loss is {losses:.3f}", losses=min(losses)) if losses else ""
+    return _(
+        "Training loss of {runs} against tokens, {n_points} budgets reached{best}.",
+        runs=n_("{n:,} run", "{n:,} runs", len(curves)),
+        n_points=n_points,
+        best=best,
     )
 
 
@@ -72,7 +76,9 @@ def _traces(curve: RunCurve) -> list[Trace]:
         "line": {"color": colour, "width": 1 + curve.shade},
         "opacity": 0.75,
         "connectgaps": False,
-        "hovertemplate": "%{x:.3s} tokens<br>training loss %{y:.3f}<extra>%{fullData.name}</extra>",
+        "hovertemplate": _(
+            "%{{x:.3s}} tokens<br>training loss %{{y:.3f}}<extra>%{{fullData.name}}</extra>"
+        ),
     }
     points: Trace = {
         "type": "scatter",
@@ -88,7 +94,9 @@ def _traces(curve: RunCurve) -> list[Trace]:
             "size": 6 + 4 * curve.shade,
             "line": look.OUTLINE,
         },
-        "hovertemplate": "%{x:.3s} tokens<br>held-out loss %{y:.4f}<extra>%{fullData.name}</extra>",
+        "hovertemplate": _(
+            "%{{x:.3s}} tokens<br>held-out loss %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
+        ),
     }
     return [line, points]
 

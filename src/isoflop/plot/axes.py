@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 from isoflop.fitting import Fit
 from isoflop.fitting.compare import scale_column
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.planning.inputs import other_inputs
 from isoflop.tables import COLUMNS, LossTable
 
@@ -25,17 +27,25 @@ AXES = MappingProxyType(
     {
         "compute_flop": Axis(
             column="compute_flop",
-            name="Compute",
-            title="Training compute C (FLOP)",
+            name=lazy_gettext("Compute"),
+            title=lazy_gettext("Training compute C (FLOP)"),
             is_compute=True,
         ),
-        "params": Axis(column="params", name="Model size", title="Model size N (parameters)"),
-        "tokens": Axis(column="tokens", name="Data", title="Training data D (tokens)"),
+        "params": Axis(
+            column="params",
+            name=lazy_gettext("Model size"),
+            title=lazy_gettext("Model size N (parameters)"),
+        ),
+        "tokens": Axis(
+            column="tokens",
+            name=lazy_gettext("Data"),
+            title=lazy_gettext("Training data D (tokens)"),
+        ),
     }
 )
 """What a scaling curve runs over, by table column."""
 
-MONEY = "Money (US dollars)"
+MONEY = lazy_gettext("Money (US dollars)")
 """What an axis of money says."""
 
 
@@ -93,9 +103,9 @@ def outcome_title(response: str, loss_unit: str) -> str:
 def predicted_title(response: str, loss_unit: str) -> str:
     """Return what the axis of a predicted response says, with its unit."""
     title = outcome_title(response, loss_unit)
-    return f"Predicted {title[0].lower()}{title[1:]}"
+    return _("Predicted {title}{title2}", title=title[0].lower(), title2=title[1:])
 
 
 def loss_title(unit: str) -> str:
     """Return what an axis of losses in a unit says."""
-    return f"Loss ({unit})" if unit != "unknown" else "Loss (unit unknown)"
+    return _("Loss ({unit})", unit=unit) if unit != "unknown" else _("Loss (unit unknown)")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import Theme, Trace
@@ -21,8 +23,8 @@ LABELS: dict[str, Any] = {"autorange": "reversed", "showgrid": False}
 
 _UNITS: dict[Dimension, Sequence[tuple[float, str]]] = {
     "bytes": ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1.0, "bytes")),
-    "usd": ((1e9, "billion US dollars"), (1e6, "million US dollars"),
-            (1e3, "thousand US dollars"), (0.0, "US dollars")),
+    "usd": ((1e9, lazy_gettext("billion US dollars")), (1e6, lazy_gettext("million US dollars")),
+            (1e3, lazy_gettext("thousand US dollars")), (0.0, lazy_gettext("US dollars"))),
 }  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> 
         theme=theme,
         height_px=height_px(len(rows)) + LEGEND_PX,
         layout=layout,
-        alt=f"{picture.title} by component. {totals}.",
+        alt=_("{title} by component. {totals}.", title=picture.title, totals=totals),
         notes=notes,
     )
 

@@ -8,12 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import Axis
 from isoflop.plot.rows import Group
 from isoflop.plot.theme import Theme, Trace
-from isoflop.units import counted
 
 HEIGHT_PX = 430
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
@@ -95,16 +96,20 @@ def draw(picture: Picture, theme: Theme) -> go.Figure:
 def _alt(picture: Picture) -> str:
     n_rows = sum(len(group.frame) for group in picture.groups)
     names = ", ".join(line.name for line in picture.lines)
-    return (
-        f"{picture.y_title} against {picture.axis.title}: {counted(n_rows, 'row')} and "
-        f"{counted(len(picture.lines), 'curve')} ({names})."
+    return _(
+        "{y_title} against {title}: {rows} and {curves} ({names}).",
+        y_title=picture.y_title,
+        title=picture.axis.title,
+        rows=n_("{n:,} row", "{n:,} rows", n_rows),
+        curves=n_("{n:,} curve", "{n:,} curves", len(picture.lines)),
+        names=names,
     )
 
 
 def _held_out(cut: float, end: float) -> dict[str, object]:
     return {
         "shapes": [shaded(cut, end)],
-        "annotations": [note_at(cut, "held out")],
+        "annotations": [note_at(cut, _("held out"))],
     }
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import Theme, Trace
-from isoflop.units import counted
 
 HEIGHT_PX = 400
 
@@ -94,9 +95,12 @@ def draw(picture: Picture, theme: Theme) -> go.Figure:
         | {"rangemode": "tozero", "tickformat": ".0%"},
     }
     count = sum(len(group.x) for group in picture.models)
-    alt = (
-        f"{picture.y_title} against {picture.x_title}: {counted(count, 'model')} and "
-        f"{counted(len(picture.curves), 'fitted curve')}."
+    alt = _(
+        "{y_title} against {x_title}: {models} and {fitted}.",
+        y_title=picture.y_title,
+        x_title=picture.x_title,
+        models=n_("{n:,} model", "{n:,} models", count),
+        fitted=n_("{n:,} fitted curve", "{n:,} fitted curves", len(picture.curves)),
     )
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)
 
@@ -115,7 +119,7 @@ def _curve(curve: Curve, theme: Theme) -> list[Trace]:
                 "mode": "lines",
                 "line": {"width": 0},
                 "fillcolor": fill,
-                "name": f"{curve.level:.0%} band",
+                "name": _("{level:.0%} band", level=curve.level),
                 "showlegend": curve.place is None,
                 "hoverinfo": "skip",
             }

@@ -8,11 +8,12 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import Axis
 from isoflop.plot.theme import Theme, Trace
-from isoflop.units import counted
 
 HEIGHT_PX = 430
 RARE, ROOM = 0.05, 0.5
@@ -71,9 +72,11 @@ def draw(picture: Picture, theme: Theme) -> go.Figure:
     ]
     x = np.concatenate([group.x for group in picture.groups] or [np.array([])])
     shown, n_beyond = _room(picture.groups)
-    note = f"hollow: {picture.exception}"
+    note = _("hollow: {exception}", exception=picture.exception)
     if n_beyond:
-        note = f"{n_beyond} further off: double-click to see them; {note}"
+        note = _(
+            "{n_beyond} further off: double-click to see them; {note}", n_beyond=n_beyond, note=note
+        )
     layout = {
         "xaxis": look.axis(picture.axis.title, is_power=picture.axis.is_compute, span=x),
         "yaxis": look.axis(picture.y_title, "linear")
@@ -139,7 +142,10 @@ def _room(groups: tuple[Offsets, ...]) -> tuple[tuple[float, float] | None, int]
 
 def _alt(picture: Picture) -> str:
     parts = [f"{group.name} {np.nanmedian(group.offset):+.1%}" for group in picture.groups]
-    return (
-        f"{picture.y_title} against {picture.axis.title} for {counted(len(parts), 'law')}; "
-        f"medians: {', '.join(parts) or 'none'}."
+    return _(
+        "{y_title} against {title} for {laws}; medians: {parts}.",
+        y_title=picture.y_title,
+        title=picture.axis.title,
+        laws=n_("{n:,} law", "{n:,} laws", len(parts)),
+        parts=", ".join(parts) or "none",
     )

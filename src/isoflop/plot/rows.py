@@ -14,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
+from isoflop.language import gettext, lazy_gettext
 from isoflop.planning import Plan
 from isoflop.tables import LossTable, family_names
 from isoflop.units import format_number, format_quantity
 
-NO_FAMILY = "Rows"
+NO_FAMILY = lazy_gettext("Rows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +132,8 @@ def describe(
     parts = [
         f"<b>loss {loss:.4g}</b>",
         None if compute is None else format_quantity(compute, "flop"),
-        None if params is None else f"{format_number(params)} parameters",
-        None if tokens is None else f"{format_number(tokens)} tokens",
+        None if params is None else gettext("{params} parameters", params=format_number(params)),
+        None if tokens is None else gettext("{tokens} tokens", tokens=format_number(tokens)),
     ]
     return "<br>".join(part for part in parts if part)
 

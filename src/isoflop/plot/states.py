@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES
@@ -72,7 +73,7 @@ def draw(picture: Picture, theme: Theme, *, notes: Sequence[str] = ()) -> go.Fig
                     "mode": "lines",
                     "line": {"width": 0.8, "color": colour},
                     "fillcolor": fill,
-                    "name": f"{state.name}, {picture.level:.0%} band",
+                    "name": _("{name}, {level:.0%} band", name=state.name, level=picture.level),
                     "hoverinfo": "skip",
                 }
             )
@@ -103,6 +104,6 @@ def draw(picture: Picture, theme: Theme, *, notes: Sequence[str] = ()) -> go.Fig
         theme=theme,
         height_px=HEIGHT_PX,
         layout=layout,
-        alt=f"Loss of the compute-optimal models over compute: {names}.",
+        alt=_("Loss of the compute-optimal models over compute: {names}.", names=names),
         notes=notes,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
-from isoflop.language import LANGUAGES, Text
+from isoflop.language import LANGUAGES, Text, lazy_gettext
 from isoflop.reference.resources import load_parts, load_resources, require_said
 
 GLOSSARY_FILE = "glossary.toml"
@@ -92,7 +92,7 @@ def find_term(key: str) -> Term:
     try:
         return load_glossary()[key]
     except KeyError:
-        raise CatalogError(f"The glossary has no term {key!r}.") from None
+        raise CatalogError(lazy_gettext("The glossary has no term {key!r}.", key=key)) from None
 
 
 def search_terms(text: str) -> tuple[Term, ...]:
@@ -110,7 +110,7 @@ def search_terms(text: str) -> tuple[Term, ...]:
     return tuple(term for rank, _, term in ranked if rank < len(_RANKS))
 
 
-_RANKS = ("key", "start of a name", "name", "meaning")
+_RANKS = ("key", lazy_gettext("start of a name"), "name", "meaning")
 
 
 def _rank(term: Term, wanted: str) -> int:
@@ -129,7 +129,7 @@ def _rank(term: Term, wanted: str) -> int:
 
 
 def _term(key: str, entry: dict[str, Any]) -> Term:
-    where = f"{key} of {GLOSSARY_FILE}"
+    where = lazy_gettext("{key} of {glossary_file}", key=key, glossary_file=GLOSSARY_FILE)
     require_keys(
         entry,
         where=where,
@@ -140,7 +140,7 @@ def _term(key: str, entry: dict[str, Any]) -> Term:
     source, link = _cited(entry["source"])
     if not source or entry["part"] not in load_parts():
         raise CatalogError(
-            f"The data file entry {where} is malformed.",
+            lazy_gettext("The data file entry {where} is malformed.", where=where),
             detail=f"source: {entry['source']}; part: {entry['part']}.",
         )
     return Term(

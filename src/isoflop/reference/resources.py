@@ -78,8 +78,8 @@ def require_said(entry: Mapping[str, Any], names: Collection[str], where: str) -
     lacking = sorted(name for name in names if not isinstance(entry[name], Text))
     if lacking:
         raise CatalogError(
-            f"The data file entry {where} is malformed.",
-            detail=f"In one language alone: {', '.join(lacking)}.",
+            _("The data file entry {where} is malformed.", where=where),
+            detail=_("In one language alone: {lacking}.", lacking=", ".join(lacking)),
         )
 
 
@@ -93,7 +93,9 @@ def load_parts() -> Mapping[str, Text]:
         If the data file is malformed.
     """
     parts = read_toml(RESOURCES_FILE)[_PARTS]
-    require_said(parts, parts, f"{_PARTS} of {RESOURCES_FILE}")
+    require_said(
+        parts, parts, _("{parts} of {resources_file}", parts=_PARTS, resources_file=RESOURCES_FILE)
+    )
     return MappingProxyType(parts)
 
 
@@ -118,16 +120,21 @@ def load_resources() -> Mapping[str, Resource]:
 
 
 def _resource(key: str, entry: dict[str, Any]) -> Resource:
-    where = f"{key} of {RESOURCES_FILE}"
+    where = _("{key} of {resources_file}", key=key, resources_file=RESOURCES_FILE)
     needed = {"kind", "part", "authors", "year", "title", "why"}
     require_keys(entry, where=where, required=needed, optional=_WHERE)
     require_said(entry, {"why"}, where)
     given = _WHERE & set(entry)
     if len(given) != 1 or entry["kind"] not in get_args(Kind) or entry["part"] not in load_parts():
         raise CatalogError(
-            f"The data file entry {where} is malformed.",
-            detail=f"One of {', '.join(sorted(_WHERE))} is needed, got "
-            f"{', '.join(sorted(given)) or 'none'}; kind: {entry['kind']}; part: {entry['part']}.",
+            _("The data file entry {where} is malformed.", where=where),
+            detail=_(
+                "One of {where} is needed, got {given}; kind: {entry}; part: {entry2}.",
+                where=", ".join(sorted(_WHERE)),
+                given=", ".join(sorted(given)) or "none",
+                entry=entry["kind"],
+                entry2=entry["part"],
+            ),
         )
     place, link = _found_at(given.pop(), entry)
     return Resource(

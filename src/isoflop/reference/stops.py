@@ -11,6 +11,7 @@ from typing import Any
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import Text, translated
+from isoflop.language import lazy_gettext as _
 from isoflop.reference.resources import Resource, load_resources, require_said
 
 TOUR_FILE = "tour.toml"
@@ -64,14 +65,14 @@ def load_stops() -> Mapping[str, Stop]:
 
 
 def _stop(key: str, entry: dict[str, Any]) -> Stop:
-    where = f"{key} of {TOUR_FILE}"
+    where = _("{key} of {tour_file}", key=key, tour_file=TOUR_FILE)
     require_keys(entry, where=where, required={"source", "page", "name", "title", "sentences"})
     require_said(entry, {"name", "title"}, where)
     source, templates = load_resources().get(entry["source"]), entry["sentences"]
     is_said = all(isinstance(template, Text) for template in templates)
     if source is None or len(templates) != N_SENTENCES or not is_said:
         raise CatalogError(
-            f"The data file entry {where} is malformed.",
+            _("The data file entry {where} is malformed.", where=where),
             detail=f"source: {entry['source']}; {len(templates)} sentences, in "
             f"{'every' if is_said else 'one'} language.",
         )

@@ -24,6 +24,7 @@ from sqlalchemy.pool import StaticPool
 
 from isoflop import settings
 from isoflop.errors import StoreError
+from isoflop.language import lazy_gettext as _
 from isoflop.store import patience
 
 Result = TypeVar("Result")
@@ -111,7 +112,7 @@ class Database:
         """
         self._notice_a_lost_file()
         if self._silence.lasts():
-            raise self._refusal(failure, "it does not answer, and is asked again in a moment")
+            raise self._refusal(failure, _("it does not answer, and is asked again in a moment"))
         begin_s = time.monotonic()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -142,7 +143,7 @@ class Database:
     # --- Opening ---
 
     def _check_tables(self) -> None:
-        failure = "The database of saved documents cannot be opened."
+        failure = _("The database of saved documents cannot be opened.")
         self.run(failure, self._require_tables, writes=not self.is_read_only)
 
     def _require_tables(self, connection: sa.Connection) -> None:
@@ -163,16 +164,30 @@ class Database:
             return  # another process was first
         if found and found not in REVISIONS:
             raise StoreError(
-                "A newer version of Isoflop has made this database.",
-                detail=f"{self.location} has revision {found}; this version knows up to "
-                f"{REVISIONS[-1]}.",
-                hint=f"Update Isoflop, or point {URL_SETTING} to another database.",
+                _("A newer version of Isoflop has made this database."),
+                detail=_(
+                    "{location} has revision {found}; this version knows up to {revisions}.",
+                    location=self.location,
+                    found=found,
+                    revisions=REVISIONS[-1],
+                ),
+                hint=_(
+                    "Update Isoflop, or point {url_setting} to another database.",
+                    url_setting=URL_SETTING,
+                ),
             )
         if self.is_read_only:
             raise StoreError(
-                "The database is of an older version, and a read-only server does not change it.",
-                detail=f"{self.location} has revision {found or 'none'}.",
-                hint="Start the server once without ISOFLOP_READ_ONLY.",
+                _(
+                    "The database is of an older version, and a read-only server does "
+                    "not change it."
+                ),
+                detail=_(
+                    "{location} has revision {found}.",
+                    location=self.location,
+                    found=found or "none",
+                ),
+                hint=_("Start the server once without ISOFLOP_READ_ONLY."),
             )
         _upgrade(connection, found)
 
@@ -207,9 +222,9 @@ class Database:
         self._engine.dispose()
         if found is None:
             raise StoreError(
-                "The database of saved documents is gone.",
-                detail=f"{self._file} was deleted or moved while the server runs.",
-                hint="Put it back, from a backup if need be; or restart to begin an empty one.",
+                _("The database of saved documents is gone."),
+                detail=_("{file} was deleted or moved while the server runs.", file=self._file),
+                hint=_("Put it back, from a backup if need be; or restart to begin an empty one."),
             )
         self._inode = found
         self._check_tables()
@@ -217,16 +232,22 @@ class Database:
     def _failure(self, failure: str, error: SQLAlchemyError) -> StoreError:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if reason == "interrupted":
-            reason = f"it did not answer within {STATEMENT_TIMEOUT_S} s"
+            reason = _(
+                "it did not answer within {statement_timeout_s} s",
+                statement_timeout_s=STATEMENT_TIMEOUT_S,
+            )
         if isinstance(error, PoolTimeout):
-            reason = "too many requests wait for it"
+            reason = _("too many requests wait for it")
         return self._refusal(failure, reason)
 
     def _refusal(self, failure: str, reason: str) -> StoreError:
         return StoreError(
             failure,
             detail=f"{self.location}: {reason}",
-            hint=f"Check that it is running and writable, or point {URL_SETTING} elsewhere.",
+            hint=_(
+                "Check that it is running and writable, or point {url_setting} elsewhere.",
+                url_setting=URL_SETTING,
+            ),
         )
 
 
@@ -273,26 +294,32 @@ def _default_url(*, make: bool) -> str:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            "The folder for saved documents cannot be made.",
+            _("The folder for saved documents cannot be made."),
             detail=f"{folder}: {error.strerror}",
-            hint=f"Make it writable, or point {URL_SETTING} to a database elsewhere.",
+            hint=_(
+                "Make it writable, or point {url_setting} to a database elsewhere.",
+                url_setting=URL_SETTING,
+            ),
         ) from None
     return f"sqlite:///{folder / 'isoflop.sqlite3'}"
 
 
 def _parse(text: str) -> sa.URL:
-    hint = f"Set {URL_SETTING} to sqlite:///file.sqlite3 or postgresql://user:password@host/name."
+    hint = _(
+        "Set {url_setting} to sqlite:///file.sqlite3 or postgresql://user:password@host/name.",
+        url_setting=URL_SETTING,
+    )
     try:
         url = sa.make_url(text)
     except ArgumentError:
         # The text itself may hold a password.
-        raise StoreError("The database URL is malformed.", hint=hint) from None
+        raise StoreError(_("The database URL is malformed."), hint=hint) from None
     backend = url.get_backend_name()
     if backend in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
     if backend == "sqlite":
         return url
-    raise StoreError(f"The database {backend} is not supported.", hint=hint)
+    raise StoreError(_("The database {backend} is not supported.", backend=backend), hint=hint)
 
 
 def _file_of(url: sa.URL) -> Path | None:
@@ -330,9 +357,9 @@ def _open(url: sa.URL, *, is_read_only: bool) -> sa.Engine:
             engine = sa.create_engine(url, connect_args={"timeout": CONNECT_TIMEOUT_S})
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError(
-            "The driver of this database is not installed.",
+            _("The driver of this database is not installed."),
             detail=str(error),
-            hint="Install it with: pip install 'isoflop[postgres]'.",
+            hint=_("Install it with: pip install 'isoflop[postgres]'."),
         ) from None
     sa.event.listen(engine, "connect", _prepare_writable if not is_read_only else _prepare)
     sa.event.listen(engine, "begin", _begin)
@@ -357,4 +384,4 @@ def _prepare_writable(connection: Any, record: Any) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     writes = connection.info.get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql(_("BEGIN IMMEDIATE") if writes else "BEGIN")

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from isoflop import settings
 from isoflop.errors import AccessError, ConflictError, StoreError
+from isoflop.language import lazy_gettext
 from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
 from isoflop.store.database import Database
 from isoflop.store.tables import (
@@ -41,7 +42,10 @@ Result = TypeVar("Result")
 MAX_VERSIONS = 50
 """Earlier versions of a document that are kept."""
 
-_READ, _SAVE = "The saved documents cannot be read.", "The document was not saved."
+_READ, _SAVE = (
+    lazy_gettext("The saved documents cannot be read."),
+    lazy_gettext("The document was not saved."),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +196,7 @@ class Store:
     def __init__(self, url: str | None = None, *, elsewhere: Elsewhere = _nothing) -> None:
         self._database, self._elsewhere = Database(url), elsewhere
         if not self._database.is_read_only:
-            self._database.run("The database cannot be tidied.", _purge, writes=True)
+            self._database.run(lazy_gettext("The database cannot be tidied."), _purge, writes=True)
 
     @property
     def location(self) -> str:
@@ -349,7 +353,8 @@ class Documents:
         content = self._database.run(_READ, lambda c: c.scalar(query))
         if content is None or hashlib.sha256(content).hexdigest() != sha256:
             raise StoreError(
-                "A file of this document is missing or damaged.", detail=f"SHA-256 {sha256[:80]}"
+                lazy_gettext("A file of this document is missing or damaged."),
+                detail=f"SHA-256 {sha256[:80]}",
             )
         return bytes(content)
 
@@ -508,7 +513,7 @@ class Documents:
         text = _to_json(body)
 
         def work(connection: sa.Connection) -> None:
-            row = self._writable(connection, document_id, "change this")
+            row = self._writable(connection, document_id, lazy_gettext("change this"))
             self._replace(connection, row, text, expected, attachments or {})
 
         self._database.run(_SAVE, work, writes=True)
@@ -526,13 +531,17 @@ class Documents:
         """
 
         def work(connection: sa.Connection) -> None:
-            row = self._writable(connection, document_id, "change this")
+            row = self._writable(connection, document_id, lazy_gettext("change this"))
             earlier = sa.select(VERSIONS.c.body).where(
                 VERSIONS.c.document == document_id, VERSIONS.c.version == number
             )
             text = connection.scalar(earlier)
             if text is None:
-                raise StoreError(f"There is no version {number} of this document any more.")
+                raise StoreError(
+                    lazy_gettext(
+                        "There is no version {number} of this document any more.", number=number
+                    )
+                )
             self._replace(connection, row, text, expected, {})
 
         self._database.run(_SAVE, work, writes=True)
@@ -567,7 +576,7 @@ class Documents:
             introduce_team(connection, person, team)
             return {"visibility": made.visibility, "role": made.role, "team": made.team}
 
-        return self._update_own(document_id, "share this", work)
+        return self._update_own(document_id, lazy_gettext("share this"), work)
 
     def rename(self, document_id: str, key: str) -> Document:
         """Give a document of one's own or of a team another name.
@@ -580,7 +589,7 @@ class Documents:
             If another has that name, or the database refuses.
         """
         _check_name("key", key, MAX_KEY_CHARACTERS)
-        return self._update_own(document_id, "rename this", lambda *_: {"key": key})
+        return self._update_own(document_id, lazy_gettext("rename this"), lambda *_: {"key": key})
 
     def give(self, document_id: str, owner: str) -> Document:
         """Let a document belong to a team, whose editors then change and share it, or to oneself.
@@ -605,7 +614,7 @@ class Documents:
             self._require_room(connection, whose, more_bytes=_size(connection, row))
             return {"owner": whose, "visibility": "private", "role": "viewer", "team": ""}
 
-        return self._update_own(document_id, "give this away", work)
+        return self._update_own(document_id, lazy_gettext("give this away"), work)
 
     def duplicate(self, document_id: str, key: str = "") -> Document:
         """Make a document of one's own of one that one sees.
@@ -621,12 +630,12 @@ class Documents:
         AccessError, StoreError
             As `open` and `put`.
         """
-        self.actor.require_writing("save a copy")
+        self.actor.require_writing(lazy_gettext("save a copy"))
         found = self.open(document_id)
         query = sa.select(ATTACHMENTS.c.sha256, ATTACHMENTS.c.content)
         query = query.where(ATTACHMENTS.c.document == document_id)
         files = self._read(lambda connection, _: connection.execute(query).all())
-        name = self.free_key(found.kind, key or f"{found.key} (copy)")
+        name = self.free_key(found.kind, key or lazy_gettext("{key} (copy)", key=found.key))
         return self.put(found.kind, name, found.body, attachments={r[0]: r[1] for r in files})
 
     def delete(self, document_id: str) -> None:
@@ -641,12 +650,12 @@ class Documents:
         """
 
         def work(connection: sa.Connection) -> None:
-            self._writable(connection, document_id, "delete this")
+            self._writable(connection, document_id, lazy_gettext("delete this"))
             connection.execute(
                 DOCUMENTS.update().where(DOCUMENTS.c.id == document_id).values(deleted=_now())
             )
 
-        self._database.run("The document was not deleted.", work, writes=True)
+        self._database.run(lazy_gettext("The document was not deleted."), work, writes=True)
 
     def undelete(self, document_id: str) -> Document:
         """Take the deletion of a document back that one owns or may edit.
@@ -660,13 +669,15 @@ class Documents:
         """
 
         def work(connection: sa.Connection) -> None:
-            self._writable(connection, document_id, "take this back", deleted=True)
+            self._writable(connection, document_id, lazy_gettext("take this back"), deleted=True)
             connection.execute(
                 DOCUMENTS.update().where(DOCUMENTS.c.id == document_id).values(deleted=None)
             )
 
         self._database.run(
-            "The deletion was not taken back: it may be that another has its name by now.",
+            lazy_gettext(
+                "The deletion was not taken back: it may be that another has its name by now."
+            ),
             work,
             writes=True,
         )
@@ -682,9 +693,9 @@ class Documents:
         StoreError
             If it is no name, or the database refuses.
         """
-        self.actor.require_writing("give yourself a name")
+        self.actor.require_writing(lazy_gettext("give yourself a name"))
         if not self.actor.names_itself:
-            raise AccessError("Your name here is that of your login.")
+            raise AccessError(lazy_gettext("Your name here is that of your login."))
         plain = checked_name(name)
 
         def work(connection: sa.Connection) -> None:
@@ -692,7 +703,7 @@ class Documents:
             mine = PEOPLE.c.id == self.actor.id
             connection.execute(PEOPLE.update().where(mine).values(name=plain))
 
-        self._database.run("The name was not saved.", work, writes=True)
+        self._database.run(lazy_gettext("The name was not saved."), work, writes=True)
 
     # --- Who may what ---
 
@@ -725,12 +736,14 @@ class Documents:
             person = with_teams(connection, self.actor)
             row = _locked(connection, document_id, person)
             if not _sharing(row).is_own(person):
-                raise AccessError(f"You cannot {what}: it belongs to somebody else.")
+                raise AccessError(
+                    lazy_gettext("You cannot {what}: it belongs to somebody else.", what=what)
+                )
             values = change(connection, row, person)
             connection.execute(DOCUMENTS.update().where(DOCUMENTS.c.id == row.id).values(**values))
 
         self._database.run(
-            "The document was not changed: it may be that another has this name.",
+            lazy_gettext("The document was not changed: it may be that another has this name."),
             work,
             writes=True,
         )
@@ -749,8 +762,12 @@ class Documents:
         person = with_teams(connection, self.actor)
         if owner not in person.owns:
             raise AccessError(
-                "You cannot save this for the team: you do not edit what is the team's.",
-                hint="Save it for yourself, or ask an owner of the team to make you an editor.",
+                lazy_gettext(
+                    "You cannot save this for the team: you do not edit what is the team's."
+                ),
+                hint=lazy_gettext(
+                    "Save it for yourself, or ask an owner of the team to make you an editor."
+                ),
             )
         introduce_team(connection, person, owner)
         return owner
@@ -771,12 +788,22 @@ class Documents:
             return  # saved already: the database's word of it was lost on the way
         if expected is not None and row.version != expected:
             who = connection.scalar(sa.select(name_of(sa.literal(row.author))))
-            opened = f"You opened version {expected}" if expected else "You saw none of this name"
+            opened = (
+                lazy_gettext("You opened version {expected}", expected=expected)
+                if expected
+                else lazy_gettext("You saw none of this name")
+            )
             raise ConflictError(
-                f"{who} saved {row.key!r} after you opened it.",
-                detail=f"{opened}; version {row.version} is of "
-                f"{row.updated[:16].replace('T', ' ')} UTC.",
-                hint="Nothing is lost: save yours under another name, or open theirs first.",
+                lazy_gettext("{who} saved {key!r} after you opened it.", who=who, key=row.key),
+                detail=lazy_gettext(
+                    "{opened}; version {version} is of {updated} UTC.",
+                    opened=opened,
+                    version=row.version,
+                    updated=row.updated[:16].replace("T", " "),
+                ),
+                hint=lazy_gettext(
+                    "Nothing is lost: save yours under another name, or open theirs first."
+                ),
             )
         introduce(connection, self.actor)
         before: dict[str, Any] = {"document": row.id, "version": row.version, "body": row.body}
@@ -820,12 +847,21 @@ class Documents:
         used, allowed = room.total_bytes + more_bytes, room.allowed_bytes
         if allowed is not None and used > allowed:
             raise StoreError(
-                "There is no room for this: a person or a team may store "
-                f"{allowed / 1e6:,.0f} MB on this server.",
-                detail=f"With it, it would be {used / 1e6:,.1f} MB, earlier versions and what was "
-                f"deleted within {KEEP_DELETED.days} days included.",
-                hint="Delete what you no longer need, or ask whoever runs this server to raise "
-                "ISOFLOP_MAX_STORED_MB.",
+                lazy_gettext(
+                    "There is no room for this: a person or a team may store "
+                    "{allowed:,.0f} MB on this server.",
+                    allowed=allowed / 1000000.0,
+                ),
+                detail=lazy_gettext(
+                    "With it, it would be {used:,.1f} MB, earlier versions and what was "
+                    "deleted within {days} days included.",
+                    used=used / 1000000.0,
+                    days=KEEP_DELETED.days,
+                ),
+                hint=lazy_gettext(
+                    "Delete what you no longer need, or ask whoever runs this server to "
+                    "raise ISOFLOP_MAX_STORED_MB."
+                ),
             )
 
 
@@ -874,8 +910,8 @@ def _stored_bytes(connection: sa.Connection, owner: str) -> dict[str, int]:
     used = {}
     for what, table, column in (
         ("documents", DOCUMENTS, DOCUMENTS.c.id),
-        ("earlier versions", VERSIONS, VERSIONS.c.document),
-        ("tables in workspaces", ATTACHMENTS, ATTACHMENTS.c.document),
+        (lazy_gettext("earlier versions"), VERSIONS, VERSIONS.c.document),
+        (lazy_gettext("tables in workspaces"), ATTACHMENTS, ATTACHMENTS.c.document),
     ):
         size = sa.select(sa.func.coalesce(sa.func.sum(table.c.n_bytes), 0))
         used[what] = int(connection.scalar(size.where(column.in_(ids))) or 0)
@@ -898,9 +934,9 @@ def _document(row: sa.Row[Any], person: Actor) -> Document:
         body = None
     if not isinstance(body, dict):
         raise StoreError(
-            f"The saved {row.kind} {row.key!r} cannot be read.",
-            detail="Its content is not a JSON object.",
-            hint="Restore an earlier version, or delete it.",
+            lazy_gettext("The saved {kind} {key!r} cannot be read.", kind=row.kind, key=row.key),
+            detail=lazy_gettext("Its content is not a JSON object."),
+            hint=lazy_gettext("Restore an earlier version, or delete it."),
         )
     return Document(
         id=row.id,
@@ -941,8 +977,8 @@ def _purge(connection: sa.Connection) -> None:
 
 def _not_there() -> AccessError:
     return AccessError(
-        "There is no such document, or it is not shared with you.",
-        hint="Ask whoever gave you the link to share it.",
+        lazy_gettext("There is no such document, or it is not shared with you."),
+        hint=lazy_gettext("Ask whoever gave you the link to share it."),
     )
 
 
@@ -957,9 +993,11 @@ def _time(text: str) -> datetime:
 def _check_name(what: str, name: str, limit: int) -> None:
     if not name.strip() or len(name) > limit or "\0" in name:
         raise StoreError(
-            f"This {what} cannot name a document.",
-            detail=f"It has {len(name)} characters: {name[:60]!r}.",
-            hint=f"Use 1 to {limit} printable characters.",
+            lazy_gettext("This {what} cannot name a document.", what=what),
+            detail=lazy_gettext(
+                "It has {name} characters: {name2!r}.", name=len(name), name2=name[:60]
+            ),
+            hint=lazy_gettext("Use 1 to {limit} printable characters.", limit=limit),
         )
 
 
@@ -968,7 +1006,9 @@ def _to_json(body: Mapping[str, Any]) -> str:
         return json.dumps(dict(body), allow_nan=False, ensure_ascii=True)
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(
-            "This cannot be saved: a value is not JSON.",
+            lazy_gettext("This cannot be saved: a value is not JSON."),
             detail=str(error),
-            hint="Save text, finite numbers, true, false, null, lists and objects alone.",
+            hint=lazy_gettext(
+                "Save text, finite numbers, true, false, null, lists and objects alone."
+            ),
         ) from None

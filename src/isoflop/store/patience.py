@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from isoflop.language import lazy_gettext as _
+
 if TYPE_CHECKING:  # the driver is an extra
     import psycopg
 
@@ -105,7 +107,9 @@ def _patient_class(statement_s: float) -> type[psycopg.Connection[Any]]:
                     ready = yield wanted
                     if not ready and time.monotonic() > until_s:
                         self.close()
-                        raise psycopg.OperationalError(f"it did not answer within {patience_s:g} s")
+                        raise psycopg.OperationalError(
+                            _("it did not answer within {patience_s:g} s", patience_s=patience_s)
+                        )
                     wanted = waiting.send(ready)
             except StopIteration as end:
                 return end.value

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from isoflop import settings
 from isoflop.errors import AccessError, StoreError
+from isoflop.language import lazy_gettext as _
 from isoflop.people import LOCAL, MAX_NAME_CHARACTERS, VISITOR, Actor, Membership, Role
 from isoflop.store.database import Database
 from isoflop.store.tables import INVITATIONS, MEMBERS, PEOPLE, TEAMS
@@ -28,7 +29,7 @@ FOUNDED = "team:"
 INVITED_FOR = timedelta(days=7)
 MAX_MEMBERS = 200
 
-_READ, _SAVE = "The teams cannot be read.", "The team was not changed."
+_READ, _SAVE = _("The teams cannot be read."), _("The team was not changed.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Teams:
         """
 
         def ask(connection: sa.Connection) -> tuple[Member, ...]:
-            self._require(connection, team, "see who belongs to this team", *get_args(Role))
+            self._require(connection, team, _("see who belongs to this team"), *get_args(Role))
             query = (
                 sa.select(MEMBERS.c.person, name_of(MEMBERS.c.person), MEMBERS.c.role)
                 .where(MEMBERS.c.team == team)
@@ -146,7 +147,7 @@ class Teams:
         """
 
         def ask(connection: sa.Connection) -> tuple[Invitation, ...]:
-            self._require(connection, team, "see the invitations", "owner")
+            self._require(connection, team, _("see the invitations"), "owner")
             query = _open_invitations().where(INVITATIONS.c.team == team)
             return tuple(map(_invitation, connection.execute(query)))
 
@@ -184,8 +185,10 @@ class Teams:
             is_limited = self.actor.id != LOCAL.id and not self.actor.is_owner
             if is_limited and len(own) >= most:
                 raise StoreError(
-                    f"A person may own {most} teams here.",
-                    hint="Delete one, or ask whoever runs this server to raise ISOFLOP_MAX_TEAMS.",
+                    _("A person may own {most} teams here.", most=most),
+                    hint=_(
+                        "Delete one, or ask whoever runs this server to raise ISOFLOP_MAX_TEAMS."
+                    ),
                 )
             introduce(connection, self.actor)
             team, now = f"{FOUNDED}{secrets.token_urlsafe(12)}", _now()
@@ -193,7 +196,7 @@ class Teams:
             _add(connection, team, self.actor.id, "owner")
             return Membership(team=team, name=plain, role="owner")
 
-        return self._change("found a team", work)
+        return self._change(_("found a team"), work)
 
     def rename(self, team: str, name: str) -> None:
         """Give a team of one's own another name.
@@ -208,10 +211,10 @@ class Teams:
         plain = checked_name(name)
 
         def work(connection: sa.Connection) -> None:
-            self._require(connection, team, "rename this team", "owner")
+            self._require(connection, team, _("rename this team"), "owner")
             connection.execute(TEAMS.update().where(TEAMS.c.id == team).values(name=plain))
 
-        self._change("rename this team", work)
+        self._change(_("rename this team"), work)
 
     def set_role(self, team: str, person: str, role: Role) -> None:
         """Say what a member of a team of one's own does there.
@@ -225,12 +228,12 @@ class Teams:
         """
 
         def work(connection: sa.Connection) -> None:
-            self._require(connection, team, "change the roles of this team", "owner")
+            self._require(connection, team, _("change the roles of this team"), "owner")
             is_member = sa.and_(MEMBERS.c.team == team, MEMBERS.c.person == person)
             connection.execute(MEMBERS.update().where(is_member).values(role=role))
             _require_an_owner(connection, team)
 
-        self._change("change the roles of this team", work)
+        self._change(_("change the roles of this team"), work)
 
     def remove(self, team: str, person: str) -> None:
         """Take a member out of a team of one's own, or leave a team oneself.
@@ -242,7 +245,9 @@ class Teams:
         StoreError
             If nobody would own it any more, or the database refuses.
         """
-        what = "leave this team" if person == self.actor.id else "take somebody out of this team"
+        what = (
+            _("leave this team") if person == self.actor.id else _("take somebody out of this team")
+        )
 
         def work(connection: sa.Connection) -> None:
             allowed = get_args(Role) if person == self.actor.id else ("owner",)
@@ -291,7 +296,7 @@ class Teams:
         """
 
         def work(connection: sa.Connection) -> Invitation:
-            self._require(connection, team, "invite somebody", "owner")
+            self._require(connection, team, _("invite somebody"), "owner")
             introduce(connection, self.actor)
             _forget_invitation(connection, team, role)
             code, until = secrets.token_urlsafe(18), datetime.now(UTC) + INVITED_FOR
@@ -302,7 +307,7 @@ class Teams:
             )
             return _by_code(connection, code)
 
-        return self._change("invite somebody", work)
+        return self._change(_("invite somebody"), work)
 
     def withdraw(self, team: str, role: Role) -> None:
         """Let a link into a team of one's own lead nowhere.
@@ -316,10 +321,10 @@ class Teams:
         """
 
         def work(connection: sa.Connection) -> None:
-            self._require(connection, team, "take an invitation back", "owner")
+            self._require(connection, team, _("take an invitation back"), "owner")
             _forget_invitation(connection, team, role)
 
-        self._change("take an invitation back", work)
+        self._change(_("take an invitation back"), work)
 
     def join(self, code: str) -> Membership:
         """Join the team that a link invites to; whoever belongs to it keeps the higher role.
@@ -340,7 +345,12 @@ class Teams:
             if before is None:
                 count = sa.select(sa.func.count()).where(MEMBERS.c.team == asked.team)
                 if int(connection.scalar(count) or 0) >= MAX_MEMBERS:
-                    raise StoreError(f"The team has {MAX_MEMBERS} members, as many as it may.")
+                    raise StoreError(
+                        _(
+                            "The team has {max_members} members, as many as it may.",
+                            max_members=MAX_MEMBERS,
+                        )
+                    )
                 _add(connection, asked.team, self.actor.id, asked.role)
                 return Membership(team=asked.team, name=asked.name, role=asked.role)
             ranks = get_args(Role)
@@ -349,7 +359,7 @@ class Teams:
             connection.execute(MEMBERS.update().where(mine).values(role=role))
             return replace(before, role=role)
 
-        return self._change("join a team", work)
+        return self._change(_("join a team"), work)
 
     # --- How ---
 
@@ -376,14 +386,15 @@ class Teams:
         found = _founded(connection, self.actor, deleted=deleted)
         role = next((one.role for one in found if one.team == team), None)
         if role is None:
-            raise AccessError("There is no such team, or you do not belong to it.")
+            raise AccessError(_("There is no such team, or you do not belong to it."))
         if role not in roles:
             raise AccessError(
-                f"You cannot {what}: only its owners can.", hint="Ask one of them to do it."
+                _("You cannot {what}: only its owners can.", what=what),
+                hint=_("Ask one of them to do it."),
             )
 
     def _set_deleted(self, team: str, when: str | None) -> None:
-        what = "delete this team" if when else "take this back"
+        what = _("delete this team") if when else _("take this back")
 
         def work(connection: sa.Connection) -> None:
             self._require(connection, team, what, "owner", deleted=when is None)
@@ -452,8 +463,11 @@ def checked_name(name: str) -> str:
     plain = " ".join(name.split())
     if not plain or len(plain) > MAX_NAME_CHARACTERS or not plain.isprintable():
         raise StoreError(
-            "This is no name that others can read.",
-            hint=f"Use 1 to {MAX_NAME_CHARACTERS} printable characters.",
+            _("This is no name that others can read."),
+            hint=_(
+                "Use 1 to {max_name_characters} printable characters.",
+                max_name_characters=MAX_NAME_CHARACTERS,
+            ),
         )
     return plain
 
@@ -482,8 +496,8 @@ def _require_an_owner(connection: sa.Connection, team: str) -> None:
     is_owner = sa.and_(MEMBERS.c.team == team, MEMBERS.c.role == "owner")
     if not connection.scalar(sa.select(sa.func.count()).where(is_owner)):
         raise StoreError(
-            "Nobody would own the team any more.",
-            hint="Make somebody else an owner first, or delete the team.",
+            _("Nobody would own the team any more."),
+            hint=_("Make somebody else an owner first, or delete the team."),
         )
 
 
@@ -501,8 +515,11 @@ def _by_code(connection: sa.Connection, code: str) -> Invitation:
     row = connection.execute(query).one_or_none()
     if row is None:
         raise AccessError(
-            "This invitation leads nowhere, or no more.",
-            hint=f"Ask whoever sent it for a new one: each holds for {INVITED_FOR.days} days.",
+            _("This invitation leads nowhere, or no more."),
+            hint=_(
+                "Ask whoever sent it for a new one: each holds for {days} days.",
+                days=INVITED_FOR.days,
+            ),
         )
     return _invitation(row)
 

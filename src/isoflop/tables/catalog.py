@@ -16,6 +16,7 @@ import pandas as pd
 
 from isoflop.data import data_root, one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.exclude import Exclusion
 from isoflop.tables.fetch import cached_path, fetch, is_in_mirror
 from isoflop.tables.load import ReadResult, build_table
@@ -34,10 +35,10 @@ FOLDER = "datasets"
 DatasetRole = Literal["reference-loss", "downstream", "small-runs", "plan-example"]
 DATASET_ROLES: Mapping[DatasetRole, str] = MappingProxyType(
     {
-        "reference-loss": "Losses that a law is fitted to, to give models without one theirs.",
-        "downstream": "Bounded metrics, to be had from compute by way of the loss.",
-        "small-runs": "A ladder of small runs as the Train page makes them. One.",
-        "plan-example": "Runs of language models large enough to plan from. One.",
+        "reference-loss": _("Losses that a law is fitted to, to give models without one theirs."),
+        "downstream": _("Bounded metrics, to be had from compute by way of the loss."),
+        "small-runs": _("A ladder of small runs as the Train page makes them. One."),
+        "plan-example": _("Runs of language models large enough to plan from. One."),
     }
 )
 """What data sets are for, and what it means; those that end in "One." belong to one alone."""
@@ -154,8 +155,11 @@ def find_dataset(id: str) -> Dataset:
         if dataset.id == id:
             return dataset
     raise CatalogError(
-        f"There is no data set called {id!r}.",
-        detail=f"Known: {', '.join(dataset.id for dataset in list_datasets())}.",
+        _("There is no data set called {id!r}.", id=id),
+        detail=_(
+            "Known: {list_datasets}.",
+            list_datasets=", ".join(dataset.id for dataset in list_datasets()),
+        ),
     )
 
 
@@ -183,7 +187,7 @@ def datasets_for(role: DatasetRole) -> tuple[Dataset, ...]:
     >>> [dataset.id for dataset in datasets_for("reference-loss")]
     ['chinchilla', 'gemstones', 'datablations']
     """
-    return tuple(with_role(_by_id(), role, "data set").values())
+    return tuple(with_role(_by_id(), role, _("data set")).values())
 
 
 def dataset_for_role(role: DatasetRole) -> Dataset:
@@ -199,7 +203,7 @@ def dataset_for_role(role: DatasetRole) -> Dataset:
     >>> dataset_for_role("small-runs").id
     'isoflop-ladder'
     """
-    return one_with_role(_by_id(), role, "data set")
+    return one_with_role(_by_id(), role, _("data set"))
 
 
 def _by_id() -> dict[str, Dataset]:
@@ -260,11 +264,11 @@ def dataset_mapping(dataset: Dataset, raw: RawTable) -> ColumnMapping:
         entry = dataset.columns.get(role.header)
         if entry is not None:
             settled = ColumnRole(
-                header=role.header, reason="the catalog says so", **cast("dict[str, Any]", entry)
+                header=role.header, reason=_("the catalog says so"), **cast("dict[str, Any]", entry)
             )
             roles.append(settled)
         elif role.column in claimed:
-            reason = "the catalog gives its place to another column"
+            reason = _("the catalog gives its place to another column")
             roles.append(ColumnRole(header=role.header, column=role.header, reason=reason))
         else:
             roles.append(role)
@@ -333,22 +337,33 @@ def _column_entry(value: str | dict[str, str], where: str) -> dict[str, str]:
 def _check_entry(dataset: Dataset, where: str) -> None:
     faults = []
     if dataset.loss_unit not in get_args(LossUnit):
-        faults.append(f"loss_unit {dataset.loss_unit!r} is unknown")
+        faults.append(_("loss_unit {loss_unit!r} is unknown", loss_unit=dataset.loss_unit))
     if dataset.param_convention not in get_args(ParamConvention):
-        faults.append(f"param_convention {dataset.param_convention!r} is unknown")
+        faults.append(
+            _(
+                "param_convention {param_convention!r} is unknown",
+                param_convention=dataset.param_convention,
+            )
+        )
     if dataset.curves not in get_args(Curves):
-        faults.append(f"curves {dataset.curves!r} is unknown")
+        faults.append(_("curves {curves!r} is unknown", curves=dataset.curves))
     if unknown := set(dataset.roles) - set(DATASET_ROLES):
-        faults.append(f"unknown roles: {', '.join(sorted(unknown))}")
+        faults.append(_("unknown roles: {unknown}", unknown=", ".join(sorted(unknown))))
     if bool(dataset.url) != bool(dataset.sha256):
-        faults.append("url and sha256 go together")
+        faults.append(_("url and sha256 go together"))
     if dataset.sha256 and len(dataset.sha256) != 64:
-        faults.append("sha256 is not 64 digits long")
+        faults.append(_("sha256 is not 64 digits long"))
     own = set(dataset.columns)
     faults += [
-        f"{entry['column']!r} is neither a canonical column nor the header {header!r}"
+        _(
+            "{entry!r} is neither a canonical column nor the header {header!r}",
+            entry=entry["column"],
+            header=header,
+        )
         for header, entry in dataset.columns.items()
         if entry["column"] not in {"", header, *COLUMNS} and entry["column"] not in own
     ]
     if faults:
-        raise CatalogError(f"The data file entry {where} is malformed.", detail="; ".join(faults))
+        raise CatalogError(
+            _("The data file entry {where} is malformed.", where=where), detail="; ".join(faults)
+        )

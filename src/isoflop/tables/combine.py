@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.header import meanings
@@ -32,19 +33,19 @@ def combine(tables: Sequence[RawTable], names: Sequence[str] = ()) -> RawTable:
         If there are none, or they share no column.
     """
     if not tables:
-        raise TableError("There is no file.", hint="Choose one or more files.")
+        raise TableError(_("There is no file."), hint=_("Choose one or more files."))
     if len(tables) == 1:
         return tables[0]
     shared = set.intersection(*(set(table.headers) for table in tables))
     if not shared:
         first = tables[0]
         raise TableError(
-            "The files have no column in common.",
+            _("The files have no column in common."),
             detail="\n".join(
                 f"{table.name}: {', '.join(map(shorten, table.headers[:8]))}"
                 for table in tables[:5]
             ),
-            hint=f"Choose files like {first.name}, or read them one by one.",
+            hint=_("Choose files like {name}, or read them one by one.", name=first.name),
         )
     every = set().union(*(table.headers for table in tables))
     refuse_many_cells(tables[0].name, sum(len(table.frame) for table in tables), len(every))
@@ -64,13 +65,13 @@ def combine(tables: Sequence[RawTable], names: Sequence[str] = ()) -> RawTable:
         start = max(last)
         frames.append(frame)
     return RawTable(
-        name=f"{tables[0].name} and {len(tables) - 1} more",
+        name=_("{name} and {tables} more", name=tables[0].name, tables=len(tables) - 1),
         format=tables[0].format,
         frame=pd.concat(frames),
         decimal=tables[0].decimal,
         notes=(
             *dict.fromkeys(note for table in tables for note in table.notes),
-            f"{len(tables)} files were put together.",
+            _("{tables} files were put together.", tables=len(tables)),
         ),
         concluded=tuple(dict.fromkeys(text for table in tables for text in table.concluded)),
         problems=tuple(problems),

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.syntax import syntax_tree
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.units import parse_number, parse_quantity
@@ -34,9 +35,10 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
-_HINT = (
-    "Compare columns with numbers, quantities or texts, such as: tokens > 1e9, params <= '7B', "
-    "family == 'Pythia'; join comparisons by and, or, not."
+_HINT = lazy_gettext(
+    "Compare columns with numbers, quantities or texts, such as: tokens "
+    "> 1e9, params <= '7B', family == 'Pythia'; join comparisons by and, "
+    "or, not."
 )
 
 
@@ -72,13 +74,18 @@ def fulfils(frame: pd.DataFrame, condition: str) -> NDArray[np.bool_]:
 
 def _parsed(condition: str) -> ast.expr:
     if len(condition) > MAX_CHARACTERS:
-        raise _refused(condition[:40], f"It is longer than {MAX_CHARACTERS} characters.")
+        raise _refused(
+            condition[:40],
+            lazy_gettext(
+                "It is longer than {max_characters} characters.", max_characters=MAX_CHARACTERS
+            ),
+        )
     try:
         tree = syntax_tree(condition.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _refused(condition, "It cannot be read.") from None
+        raise _refused(condition, lazy_gettext("It cannot be read.")) from None
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
-        raise _refused(condition, "It is too long.")
+        raise _refused(condition, lazy_gettext("It is too long."))
     assert isinstance(tree, ast.Expression)
     return tree.body
 
@@ -99,7 +106,7 @@ def _truth(node: ast.expr, frame: pd.DataFrame, condition: str) -> NDArray[np.bo
             return found
         case ast.Name(id=name) if name in frame and frame[name].dtype.kind == "b":
             return frame[name].to_numpy(dtype=bool)
-    raise _refused(condition, f"{ast.unparse(node)[:80]} is no comparison.")
+    raise _refused(condition, lazy_gettext("{node} is no comparison.", node=ast.unparse(node)[:80]))
 
 
 def _compared(
@@ -114,10 +121,10 @@ def _compared(
     left = _value(one, frame, condition) if first is None else first
     right = _value(other, frame, condition) if second is None else second
     if isinstance(left, np.ndarray) != isinstance(right, np.ndarray):
-        raise _refused(condition, "It compares a text with a number.")
+        raise _refused(condition, lazy_gettext("It compares a text with a number."))
     if not isinstance(left, np.ndarray) and not isinstance(right, np.ndarray):
         if not isinstance(op, ast.Eq | ast.NotEq):
-            raise _refused(condition, "Texts are compared by == and != alone.")
+            raise _refused(condition, lazy_gettext("Texts are compared by == and != alone."))
         return np.asarray(compare(left, right), dtype=bool) & _is_known(left) & _is_known(right)
     is_known = np.isfinite(left) & np.isfinite(right)
     return np.asarray(compare(left, right), dtype=bool) & is_known
@@ -154,7 +161,12 @@ def _value(
         case ast.Name(id=name):
             if name not in frame:
                 columns = ", ".join(map(str, frame.columns))
-                raise _refused(condition, f"There is no column {name}. Columns: {columns}.")
+                raise _refused(
+                    condition,
+                    lazy_gettext(
+                        "There is no column {name}. Columns: {columns}.", name=name, columns=columns
+                    ),
+                )
             column = frame[name]
             is_number = column.dtype.kind in "fiu"
             return column.to_numpy(dtype=np.float64) if is_number else column.astype("str")
@@ -170,17 +182,22 @@ def _value(
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
             sides = (_number(side, frame, condition) for side in (left, right))
             return np.asarray(_ARITHMETIC[type(op)](*sides), dtype=np.float64)
-    raise _refused(condition, f"{ast.unparse(node)[:80]} is neither a column nor a number.")
+    raise _refused(
+        condition,
+        lazy_gettext("{node} is neither a column nor a number.", node=ast.unparse(node)[:80]),
+    )
 
 
 def _number(node: ast.expr, frame: pd.DataFrame, condition: str) -> NDArray[np.float64]:
     value = _value(node, frame, condition)
     if isinstance(value, str | pd.Series):
-        raise _refused(condition, f"{ast.unparse(node)[:80]} is no number.")
+        raise _refused(condition, lazy_gettext("{node} is no number.", node=ast.unparse(node)[:80]))
     return value
 
 
 def _refused(condition: str, detail: str) -> TableError:
     return TableError(
-        f"The condition {condition[:80]!r} cannot be applied.", detail=detail, hint=_HINT
+        lazy_gettext("The condition {condition!r} cannot be applied.", condition=condition[:80]),
+        detail=detail,
+        hint=_HINT,
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.mapping import ColumnMapping, ColumnRole, role_factor
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
@@ -89,9 +90,15 @@ def convert_role(draft: Draft, role: ColumnRole) -> None:
     draft.headers[role.column] = role.header
     if role.header not in draft.raw.frame:
         raise TableError(
-            f"The mapping names a column {shorten(role.header)!r}, which the file does not have.",
-            detail=f"Columns of the file: {', '.join(map(shorten, draft.raw.headers[:30]))}.",
-            hint="Use a mapping made for a file with these headers.",
+            _(
+                "The mapping names a column {header!r}, which the file does not have.",
+                header=shorten(role.header),
+            ),
+            detail=_(
+                "Columns of the file: {headers}.",
+                headers=", ".join(map(shorten, draft.raw.headers[:30])),
+            ),
+            hint=_("Use a mapping made for a file with these headers."),
         )
     cells = draft.raw.frame[role.header]
     if role.kind == "own":
@@ -127,7 +134,7 @@ def _take_numbers(draft: Draft, role: ColumnRole, cells: pd.Series) -> None:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.where(values > 0, np.log(values), np.nan)
     draft.columns[role.column] = values
-    report(draft, role.column, numbers.unreadable, "is not a number")
+    report(draft, role.column, numbers.unreadable, _("is not a number"))
 
 
 def scale_deviation(draft: Draft) -> None:
@@ -206,7 +213,7 @@ def sample_values(raw: RawTable, role: ColumnRole, mapping: ColumnMapping, count
         return ""
     head = raw.frame[[role.header]].dropna().head(count)
     if head.empty:
-        return "no value"
+        return _("no value")
     draft = Draft(raw=replace(raw, frame=head), mapping=mapping, response=mapping.response)
     try:
         convert_role(draft, role)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables.header_rows import count_known, find_header
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
@@ -91,9 +92,9 @@ def read_delimited(content: Content, progress: Progress | None = None) -> RawTab
         frame, problems = _read_irregular(data, dialect, names, content.name)
     if frame.empty:
         raise TableError(
-            f"The file {content.name} has a header but no usable rows.",
+            lazy_gettext("The file {name} has a header but no usable rows.", name=content.name),
             detail="\n".join(str(problem) for problem in problems[:5]),
-            hint="Add a row for each training run.",
+            hint=lazy_gettext("Add a row for each training run."),
         )
     return RawTable(
         name=content.name,
@@ -110,21 +111,23 @@ def _describe(dialect: Dialect) -> list[str]:
     notes = []
     if dialect.delimiter != ",":
         by = "spaces" if dialect.delimiter == _SPACE else f"a {_DELIMITERS[dialect.delimiter]}"
-        notes.append(f"Fields are divided by {by}.")
+        notes.append(lazy_gettext("Fields are divided by {by}.", by=by))
     if dialect.decimal == ",":
-        notes.append("The decimal mark is a comma.")
+        notes.append(lazy_gettext("The decimal mark is a comma."))
     if not dialect.has_header:
-        notes.append("The first line holds numbers, so columns are named by position.")
+        notes.append(
+            lazy_gettext("The first line holds numbers, so columns are named by position.")
+        )
     n_above = dialect.skipped_lines - (dialect.has_header and not dialect.is_header_left)
     if n_above:
-        notes.append(f"Lines skipped before the header: {n_above}.")
+        notes.append(lazy_gettext("Lines skipped before the header: {n_above}.", n_above=n_above))
     return notes
 
 
 # --- Detection, on the head of the file alone ---
 
 
-def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
+def detect_dialect(data: bytes, name: str = lazy_gettext("the file")) -> Dialect:
     """Detect how UTF-8 text is delimited from its first 64 KiB.
 
     Raises
@@ -140,7 +143,10 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
     whole, first = lines, skipped
     lines = [line.rstrip("\r\n") for line in lines[skipped:] if line.strip()][:200]
     if not lines:
-        raise TableError(f"The file {name} is empty.", hint="Choose a file with a header and rows.")
+        raise TableError(
+            lazy_gettext("The file {name} is empty.", name=name),
+            hint=lazy_gettext("Choose a file with a header and rows."),
+        )
     delimiter = forced or max(_DELIMITERS, key=lambda mark: _score(lines, mark))
     if not forced and _is_spaced_table(lines, delimiter):
         delimiter = _SPACE
@@ -153,9 +159,15 @@ def detect_dialect(data: bytes, name: str = "the file") -> Dialect:
     has_header = not all(_NUMBER.fullmatch(cell) for cell in header if cell.strip())
     if len(header) == 1 and has_header and not is_column(header[0]):
         raise TableError(
-            f"The file {name} has one column only, named {shorten(header[0])!r}.",
-            detail=f"Delimiters tried: {', '.join(_DELIMITERS.values())}.",
-            hint="Save the table as CSV, with a comma between columns.",
+            lazy_gettext(
+                "The file {name} has one column only, named {header!r}.",
+                name=name,
+                header=shorten(header[0]),
+            ),
+            detail=lazy_gettext(
+                "Delimiters tried: {values}.", values=", ".join(_DELIMITERS.values())
+            ),
+            hint=lazy_gettext("Save the table as CSV, with a comma between columns."),
         )
     refuse_many_cells(name, _count_lines(data), len(header))
     headers = header if has_header else [""] * statistics.mode(len(row) for row in rows)
@@ -319,7 +331,7 @@ class _Reporting(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         block = super().read(size)
-        self._progress(min(self.tell() / self._size, 1.0), "Reading the file")
+        self._progress(min(self.tell() / self._size, 1.0), lazy_gettext("Reading the file"))
         return block
 
 
@@ -374,7 +386,9 @@ def _read_irregular(
             next(reader, None)
         for number, row in enumerate((row for row in reader if row), start=1):
             if len(row) > len(names) and any(cell.strip() for cell in row[len(names) :]):
-                reason = f"has {len(row)} fields where the header has {len(names)}"
+                reason = lazy_gettext(
+                    "has {row} fields where the header has {names}", row=len(row), names=len(names)
+                )
                 problems.append(
                     Problem(row=number, column="", value=shorten(",".join(row)), reason=reason)
                 )
@@ -382,9 +396,13 @@ def _read_irregular(
                 rows[number] = [*row, *[""] * (len(names) - len(row))][: len(names)]
     except csv.Error as error:
         raise TableError(
-            f"The file {file_name} is not well-formed CSV.",
-            detail=f"Line {reader.line_num + dialect.skipped_lines}: {error}.",
-            hint="Look for a quotation mark that is never closed.",
+            lazy_gettext("The file {file_name} is not well-formed CSV.", file_name=file_name),
+            detail=lazy_gettext(
+                "Line {line_num}: {error}.",
+                line_num=reader.line_num + dialect.skipped_lines,
+                error=error,
+            ),
+            hint=lazy_gettext("Look for a quotation mark that is never closed."),
         ) from None
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=names)
     return frame.apply(plain_numbers), tuple(problems)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext as _
+
 FLOP_PER_PARAM_TOKEN = 6.0
 """Training FLOP per parameter and token, forward and backward (Kaplan et al. 2020, 2001.08361)."""
 
@@ -171,14 +173,16 @@ def fill(
         if usable.any():
             columns[name] = np.where(usable, values, columns[name])
             gaps[name] &= ~usable
-            notes.setdefault(name, []).append(f"{how} ({int(usable.sum()):,} empty cells)")
+            notes.setdefault(name, []).append(
+                _("{how} ({sum:,} empty cells)", how=how, sum=int(usable.sum()))
+            )
 
     for name in gaps:
         if runs is not None and name in _COUNTS:
-            put(name, _constant_of_run(columns[name], runs), "the run's only value")
+            put(name, _constant_of_run(columns[name], runs), _("the run's only value"))
         elif runs is not None:
             along = _along_steps(columns[name], columns["step"], runs)
-            put(name, along, "interpolated along step")
+            put(name, along, _("interpolated along step"))
     for target, sources, compute, formula in _triangle(columns):
         if target in gaps and all(source in columns for source in sources):
             with np.errstate(all="ignore"):

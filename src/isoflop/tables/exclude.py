@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError, UnitError
+from isoflop.language import lazy_gettext
 from isoflop.tables.condition import fulfils
 from isoflop.tables.convert import SIZES
 from isoflop.tables.shapes import exclusions_of
@@ -62,8 +63,13 @@ class Exclusion:
     def describe(self) -> str:
         """Say in a few words what is left out."""
         if self.rule in {"rows", "keep"}:
-            verb = "left out" if self.rule == "rows" else "taken back"
-            return f"{len(self.rows):,} row{'s' * (len(self.rows) != 1)} {verb}"
+            verb = lazy_gettext("left out") if self.rule == "rows" else lazy_gettext("taken back")
+            return lazy_gettext(
+                "{rows:,} row{value} {verb}",
+                rows=len(self.rows),
+                value="s" * (len(self.rows) != 1),
+                verb=verb,
+            )
         return _RULES[self.rule].describe(self.value)
 
 
@@ -117,43 +123,49 @@ def _ratio(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 _RULES: dict[str, RuleKind] = {
     "highest_losses": RuleKind(
-        label="Highest losses",
-        value_label="How many",
+        label=lazy_gettext("Highest losses"),
+        value_label=lazy_gettext("How many"),
         default=5,
         needs=("loss",),
-        describe=lambda value: f"the {int(value):,} highest losses",
+        describe=lambda value: lazy_gettext("the {value:,} highest losses", value=int(value)),
         select=_highest_losses,
     ),
     "warm_up": RuleKind(
-        label="Warm-up",
-        value_label="Share of each run's steps",
+        label=lazy_gettext("Warm-up"),
+        value_label=lazy_gettext("Share of each run's steps"),
         default=0.1,
         needs=("step",),
-        describe=lambda value: f"the first {value:.3g} of each run's steps",
+        describe=lambda value: lazy_gettext(
+            "the first {value:.3g} of each run's steps", value=value
+        ),
         select=_warm_up,
     ),
     "tokens_per_param_above": RuleKind(
-        label="Tokens per parameter above",
-        value_label="Tokens per parameter",
+        label=lazy_gettext("Tokens per parameter above"),
+        value_label=lazy_gettext("Tokens per parameter"),
         default=1000,
         needs=("params", "tokens"),
-        describe=lambda value: f"more than {format_number(value)} tokens per parameter",
+        describe=lambda value: lazy_gettext(
+            "more than {value} tokens per parameter", value=format_number(value)
+        ),
         select=lambda frame, value: _ratio(frame) > value,
     ),
     "tokens_per_param_below": RuleKind(
-        label="Tokens per parameter below",
-        value_label="Tokens per parameter",
+        label=lazy_gettext("Tokens per parameter below"),
+        value_label=lazy_gettext("Tokens per parameter"),
         default=5,
         needs=("params", "tokens"),
-        describe=lambda value: f"fewer than {format_number(value)} tokens per parameter",
+        describe=lambda value: lazy_gettext(
+            "fewer than {value} tokens per parameter", value=format_number(value)
+        ),
         select=lambda frame, value: _ratio(frame) < value,
     ),
     "compute_below": RuleKind(
-        label="Compute below",
+        label=lazy_gettext("Compute below"),
         value_label="FLOP",
         default=1e19,
         needs=("compute_flop",),
-        describe=lambda value: f"less than {format_number(value)} FLOP",
+        describe=lambda value: lazy_gettext("less than {value} FLOP", value=format_number(value)),
         select=lambda frame, value: frame["compute_flop"].to_numpy(dtype=np.float64) < value,
     ),
 }
@@ -185,7 +197,9 @@ def exclusion_of(text: str, table: LossTable) -> Exclusion:
         try:
             return Exclusion(rule=cast("Rule", name), value=parse_number(value), reason=text)
         except UnitError as problem:
-            raise TableError(f"The rule {text!r} has no number.", detail=str(problem)) from None
+            raise TableError(
+                lazy_gettext("The rule {text!r} has no number.", text=text), detail=str(problem)
+            ) from None
     if _ROW_NUMBERS.fullmatch(text):
         ends = [part.split("-") for part in re.split(r"[,\s]+", text.strip())]
         wanted = {row for end in ends for row in range(int(end[0]), int(end[-1]) + 1)}
@@ -195,11 +209,17 @@ def exclusion_of(text: str, table: LossTable) -> Exclusion:
         rows = tuple(int(row) for row in frame.index[fulfils(frame, text)])
     if not rows:
         raise TableError(
-            f"No row is left out by {text!r}.",
-            hint=f"Give row numbers, a condition, or a rule: {', '.join(_RULES)}.",
+            lazy_gettext("No row is left out by {text!r}.", text=text),
+            hint=lazy_gettext(
+                "Give row numbers, a condition, or a rule: {rules}.", rules=", ".join(_RULES)
+            ),
         )
     is_numbers = _ROW_NUMBERS.fullmatch(text) is not None
-    return Exclusion(rule="rows", rows=rows, reason=f"rows {text}" if is_numbers else text)
+    return Exclusion(
+        rule="rows",
+        rows=rows,
+        reason=lazy_gettext("rows {text}", text=text) if is_numbers else text,
+    )
 
 
 def rules(table: LossTable) -> dict[str, RuleKind]:
@@ -243,9 +263,9 @@ def exclude(table: LossTable, exclusions: Sequence[Exclusion]) -> LossTable:
             excluded |= fresh
     if excluded.all():
         raise TableError(
-            "These exclusions leave no row.",
+            lazy_gettext("These exclusions leave no row."),
             detail="; ".join(exclusion.describe() for exclusion in exclusions),
-            hint="Undo one of them.",
+            hint=lazy_gettext("Undo one of them."),
         )
     frame["is_excluded"], frame["exclusion_reason"] = excluded, reasons
     return table.with_frame(frame)
@@ -263,11 +283,22 @@ def exclude_rows(table: LossTable, rows: Iterable[int], reason: str) -> LossTabl
     unknown = sorted(set(chosen) - set(table.frame.index))
     if unknown:
         raise TableError(
-            f"The table {table.id} has no row {', '.join(map(str, unknown[:5]))}.",
-            detail=f"It has rows {table.frame.index.min()} to {table.frame.index.max()}.",
+            lazy_gettext(
+                "The table {id} has no row {unknown}.",
+                id=table.id,
+                unknown=", ".join(map(str, unknown[:5])),
+            ),
+            detail=lazy_gettext(
+                "It has rows {min} to {max}.",
+                min=table.frame.index.min(),
+                max=table.frame.index.max(),
+            ),
         )
     if not reason.strip():
-        raise TableError("A row is left out with a reason.", hint="Say why: reason=...")
+        raise TableError(
+            lazy_gettext("A row is left out with a reason."),
+            hint=lazy_gettext("Say why: reason=..."),
+        )
     return exclude(table, [Exclusion(rule="rows", rows=chosen, reason=reason)])
 
 
@@ -280,9 +311,9 @@ def _chosen(
     missing = [name for name in kind.needs if name not in frame]
     if missing or not np.isfinite(exclusion.value) or exclusion.value < 0:
         raise TableError(
-            f"The rule {kind.label.lower()!r} cannot be applied.",
-            detail=f"The table has no column {missing[0]}." if missing
-            else f"Its value is {exclusion.value}.",
+            lazy_gettext("The rule {label!r} cannot be applied.", label=kind.label.lower()),
+            detail=lazy_gettext("The table has no column {missing}.", missing=missing[0]) if missing
+            else lazy_gettext("Its value is {value}.", value=exclusion.value),
         )  # fmt: skip
     chosen = pd.Series(False, index=frame.index)
     included = frame[~excluded]

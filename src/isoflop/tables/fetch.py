@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext
 from isoflop.tables.source import Progress
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def fetch_what_can_be(datasets: Iterable[Dataset], *, timeout_s: float = 3.0) ->
 
     def go_on(_share: float = 0.0, _text: str = "") -> None:
         if is_given_up.is_set():
-            raise CatalogError("The wait for the downloads is over.")
+            raise CatalogError(lazy_gettext("The wait for the downloads is over."))
 
     def download() -> None:
         with suppress(CatalogError):
@@ -71,7 +72,9 @@ def fetch_what_can_be(datasets: Iterable[Dataset], *, timeout_s: float = 3.0) ->
                 if not dataset.is_here:
                     fetch(dataset, go_on, timeout_s=timeout_s)
 
-    worker = threading.Thread(target=download, name="downloads of set-up", daemon=True)
+    worker = threading.Thread(
+        target=download, name=lazy_gettext("downloads of set-up"), daemon=True
+    )
     worker.start()
     worker.join(MOST_WAIT_S)
     is_given_up.set()
@@ -97,7 +100,10 @@ def fill_mirror(
             shutil.copyfile(path, folder / dataset.file)
         except OSError as error:
             raise CatalogError(
-                f"{dataset.file} cannot be written to {folder}.", detail=str(error.strerror)
+                lazy_gettext(
+                    "{file} cannot be written to {folder}.", file=dataset.file, folder=folder
+                ),
+                detail=str(error.strerror),
             ) from None
 
 
@@ -116,16 +122,32 @@ def _from_mirror(dataset: Dataset, folder: Path) -> Path:
     path = folder / dataset.file
     if not path.is_file():
         raise CatalogError(
-            f"The mirror has no file for {dataset.title}.",
-            detail=f"Looked for {dataset.file} in the folder of {MIRROR_SETTING}.",
-            hint=f"Put the file there, or unset {MIRROR_SETTING} to download it.",
+            lazy_gettext("The mirror has no file for {title}.", title=dataset.title),
+            detail=lazy_gettext(
+                "Looked for {file} in the folder of {mirror_setting}.",
+                file=dataset.file,
+                mirror_setting=MIRROR_SETTING,
+            ),
+            hint=lazy_gettext(
+                "Put the file there, or unset {mirror_setting} to download it.",
+                mirror_setting=MIRROR_SETTING,
+            ),
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != dataset.sha256:
         raise CatalogError(
-            f"The mirror's file for {dataset.title} is not the one expected.",
-            detail=f"SHA-256 of {dataset.file}: {digest[:16]}…; expected {dataset.sha256[:16]}….",
-            hint="Replace it by the file named in the catalog; nothing was read from it.",
+            lazy_gettext(
+                "The mirror's file for {title} is not the one expected.", title=dataset.title
+            ),
+            detail=lazy_gettext(
+                "SHA-256 of {file}: {digest}…; expected {sha256}….",
+                file=dataset.file,
+                digest=digest[:16],
+                sha256=dataset.sha256[:16],
+            ),
+            hint=lazy_gettext(
+                "Replace it by the file named in the catalog; nothing was read from it."
+            ),
         )
     return path
 
@@ -154,7 +176,7 @@ def _download(dataset: Dataset, progress: Progress | None, timeout_s: float) -> 
 
     pooch.get_logger().setLevel("WARNING")
     report = progress or (lambda share, text: None)
-    text = f"Downloading {dataset.title}"
+    text = lazy_gettext("Downloading {title}", title=dataset.title)
     try:
         found = pooch.retrieve(
             url=dataset.url,
@@ -165,21 +187,32 @@ def _download(dataset: Dataset, progress: Progress | None, timeout_s: float) -> 
         )
     except ValueError:
         raise CatalogError(
-            f"The download of {dataset.title} is not the file expected.",
-            detail=f"The content of {dataset.url} does not have the SHA-256 in the catalog.",
-            hint="It was changed at its source or on the way; nothing was kept. Try again later.",
+            lazy_gettext("The download of {title} is not the file expected.", title=dataset.title),
+            detail=lazy_gettext(
+                "The content of {url} does not have the SHA-256 in the catalog.", url=dataset.url
+            ),
+            hint=lazy_gettext(
+                "It was changed at its source or on the way; nothing was kept. Try again later."
+            ),
         ) from None
     except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else "an error"
+        status = (
+            error.response.status_code if error.response is not None else lazy_gettext("an error")
+        )
         raise CatalogError(
-            f"{dataset.title} could not be downloaded.",
-            detail=f"The server answered {status} for {dataset.url}.",
-            hint="Try again later, or download it elsewhere and upload the file.",
+            lazy_gettext("{title} could not be downloaded.", title=dataset.title),
+            detail=lazy_gettext(
+                "The server answered {status} for {url}.", status=status, url=dataset.url
+            ),
+            hint=lazy_gettext("Try again later, or download it elsewhere and upload the file."),
         ) from None
     except (requests.RequestException, OSError) as error:
         raise CatalogError(
-            f"{dataset.title} could not be downloaded.",
-            detail=f"{type(error).__name__} for {dataset.url}.",
-            hint=f"Check the network, or point {MIRROR_SETTING} to a folder with the file.",
+            lazy_gettext("{title} could not be downloaded.", title=dataset.title),
+            detail=lazy_gettext("{name} for {url}.", name=type(error).__name__, url=dataset.url),
+            hint=lazy_gettext(
+                "Check the network, or point {mirror_setting} to a folder with the file.",
+                mirror_setting=MIRROR_SETTING,
+            ),
         ) from None
     return Path(found)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables.combine import combine
 from isoflop.tables.metadata import is_metadata, is_of_a_model, read_metadata, values_in_name
 from isoflop.tables.problems import shorten
@@ -51,14 +52,18 @@ def files_of(source: str | Path) -> list[Path]:
         found = [p for p in _of_pattern(path) if p.is_file()]
     if not found:
         raise TableError(
-            f"{path.name} holds no file that may be a table.",
-            hint="Choose a table file, a folder of them, or one that TensorBoard writes to.",
+            lazy_gettext("{name} holds no file that may be a table.", name=path.name),
+            hint=lazy_gettext(
+                "Choose a table file, a folder of them, or one that TensorBoard writes to."
+            ),
         )
     if len(found) > _MAX_FILES:
         raise TableError(
-            f"{shorten(source)} holds {len(found):,} files.",
-            detail=f"At most {_MAX_FILES:,} are read.",
-            hint="Choose a folder or a pattern of fewer.",
+            lazy_gettext(
+                "{source} holds {found:,} files.", source=shorten(source), found=len(found)
+            ),
+            detail=lazy_gettext("At most {max_files:,} are read.", max_files=_MAX_FILES),
+            hint=lazy_gettext("Choose a folder or a pattern of fewer."),
         )
     total = sum(p.stat().st_size for p in found)
     if total > max_upload_bytes():
@@ -207,9 +212,18 @@ def _described(item: Found, name: str) -> RawTable:
     if not values or ("run_id" in says and _n_runs(raw) > 1):
         return raw  # nothing is said, or of one run where there are several
     frame, grown = with_run_values(raw.frame, values)
-    notes = [f"{shorten(key)} is a total of the run: it grows along it." for key in grown]
+    notes = [
+        lazy_gettext("{key} is a total of the run: it grows along it.", key=shorten(key))
+        for key in grown
+    ]
     if named:
-        notes.append(f"The name {shorten(name)} says {', '.join(named)} of its run.")
+        notes.append(
+            lazy_gettext(
+                "The name {name} says {named} of its run.",
+                name=shorten(name),
+                named=", ".join(named),
+            )
+        )
     return replace(raw, frame=frame, notes=(*raw.notes, *notes), concluded=(*raw.concluded, *notes))
 
 
@@ -242,7 +256,11 @@ def _with_runs_table(found: list[Found], notes: list[str]) -> list[Found]:
     n_known = sum(n for _, n in joined)
     if not n_known:
         return found
-    notes.append(f"{raw.name} describes {n_known} of the runs, by name.")
+    notes.append(
+        lazy_gettext(
+            "{name} describes {n_known} of the runs, by name.", name=raw.name, n_known=n_known
+        )
+    )
     return [item for item, _ in joined]
 
 
@@ -292,7 +310,13 @@ def _merged_charts(found: list[Found], notes: list[str]) -> list[Found]:
         joined.index = pd.RangeIndex(1, len(joined) + 1)
         raw = partner.raw
         partner.raw = replace(raw, frame=joined)
-        notes.append(f"{item.raw.name} was put beside {partner.raw.name}, by run and step.")
+        notes.append(
+            lazy_gettext(
+                "{name} was put beside {name2}, by run and step.",
+                name=item.raw.name,
+                name2=partner.raw.name,
+            )
+        )
     return merged
 
 

@@ -10,6 +10,8 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.notices import Notice
 from isoflop.tables.mapping import ColumnMapping
 from isoflop.tables.problems import Problem
@@ -27,7 +29,7 @@ from isoflop.tables.shapes import (
 )
 from isoflop.tables.source import Progress, Sources
 from isoflop.tables.validate import NOT_LOGGED, validate
-from isoflop.units import counted, format_quantity
+from isoflop.units import format_quantity
 
 MAX_CONCLUSIONS = 20
 """Notices of what files beside, or their names, say of runs; all are in the raw table's notes."""
@@ -129,7 +131,7 @@ def read_table(
     else:
         raw = read_raw(source, name, _within(progress, 0.0, 0.7))
     if progress:
-        progress(0.7, "Understanding the columns")
+        progress(0.7, _("Understanding the columns"))
     if mapping is None:
         said = {**(units or {}), **({"loss": loss_unit} if loss_unit else {})}
         mapping = guess_mapping(raw, columns=columns, units=said)
@@ -154,17 +156,17 @@ def build_table(
         As `read_table` does.
     """
     if progress:
-        progress(0.75, "Checking every row")
+        progress(0.75, _("Checking every row"))
     table, problems = validate(
         raw,
         mapping,
         id=id or table_id(raw.name),
-        provenance=provenance or Provenance(title=raw.name, source="uploaded file"),
+        provenance=provenance or Provenance(title=raw.name, source=_("uploaded file")),
     )
     if mapping.response != "loss":
         table = use_metric(table, mapping.response)
     if progress:
-        progress(1.0, "Done")
+        progress(1.0, _("Done"))
     concluded = tuple(
         Notice(code="run-described", severity="info", text=text, remedy="")
         for text in raw.concluded[:MAX_CONCLUSIONS]
@@ -217,9 +219,13 @@ def _notices(
             Notice(
                 code="rows-unusable",
                 severity="warning",
-                text=f"{n_excluded:,} of {counted(len(table.frame), 'row')} "
-                f"{'is' if n_excluded == 1 else 'are'} left out because a cell is unusable.",
-                remedy="See the list of problems; correct the file, or change the mapping.",
+                text=_(
+                    "{n_excluded:,} of {rows} {value} left out because a cell is unusable.",
+                    n_excluded=n_excluded,
+                    rows=n_("{n:,} row", "{n:,} rows", len(table.frame)),
+                    value="is" if n_excluded == 1 else "are",
+                ),
+                remedy=_("See the list of problems; correct the file, or change the mapping."),
             )
         )
     if "exclusion_reason" in table.frame:
@@ -229,8 +235,11 @@ def _notices(
                 Notice(
                     code="rows-without-loss",
                     severity="info",
-                    text=f"{n_unlogged:,} of {len(table.frame):,} logged steps have no loss and are"
-                    " left out.",
+                    text=_(
+                        "{n_unlogged:,} of {frame:,} logged steps have no loss and are left out.",
+                        n_unlogged=n_unlogged,
+                        frame=len(table.frame),
+                    ),
                     remedy="",
                 )
             )
@@ -242,8 +251,11 @@ def _notices(
             Notice(
                 code="score-explained",
                 severity="info",
-                text=f"There is no loss, so the score {mapping.response} is fitted instead.",
-                remedy="Choose another metric on the Data page, or a column for the loss.",
+                text=_(
+                    "There is no loss, so the score {response} is fitted instead.",
+                    response=mapping.response,
+                ),
+                remedy=_("Choose another metric on the Data page, or a column for the loss."),
             )
         )
     notices += [
@@ -254,8 +266,8 @@ def _notices(
         Notice(
             code="column-derived",
             severity="info",
-            text=f"{column} is derived: {formula}.",
-            remedy="Add it to the file if you have measured it.",
+            text=_("{column} is derived: {formula}.", column=column, formula=formula),
+            remedy=_("Add it to the file if you have measured it."),
         )
         for column, formula in table.provenance.derived_columns.items()
         if column != "run_id"
@@ -272,10 +284,16 @@ def _run_notices(table: LossTable) -> list[Notice]:
             Notice(
                 code="runs-found",
                 severity="warning",
-                text=f"No column names runs. {len(frame):,} rows are taken for checkpoints of "
-                f"{counted(int(frame['run_id'].nunique()), 'run')}: "
-                f"{table.provenance.derived_columns['run_id']} while steps grow.",
-                remedy="Keep the last checkpoint of each run (curves: last), or name a column run.",
+                text=_(
+                    "No column names runs. {frame:,} rows are taken for checkpoints of "
+                    "{runs}: {derived_columns} while steps grow.",
+                    frame=len(frame),
+                    runs=n_("{n:,} run", "{n:,} runs", int(frame["run_id"].nunique())),
+                    derived_columns=table.provenance.derived_columns["run_id"],
+                ),
+                remedy=_(
+                    "Keep the last checkpoint of each run (curves: last), or name a column run."
+                ),
             )
         )
     runs = table
@@ -288,11 +306,17 @@ def _run_notices(table: LossTable) -> list[Notice]:
             Notice(
                 code="settings-swept",
                 severity="warning",
-                text=f"{counted(len(runs.included()), 'run')} are trials of "
-                f"{counted(n_settings, 'setting')} of size and data, which differ in "
-                f"{' and '.join(swept)}; all of them are fitted.",
-                remedy="Keep the best of each setting (seeds: best), the mean of seeds, or resample"
-                " them together (seeds: clustered).",
+                text=_(
+                    "{runs} are trials of {settings} of size and data, which differ in "
+                    "{swept}; all of them are fitted.",
+                    runs=n_("{n:,} run", "{n:,} runs", len(runs.included())),
+                    settings=n_("{n:,} setting", "{n:,} settings", n_settings),
+                    swept=" and ".join(swept),
+                ),
+                remedy=_(
+                    "Keep the best of each setting (seeds: best), the mean of seeds, or "
+                    "resample them together (seeds: clustered)."
+                ),
             )
         )
     return notices
@@ -300,18 +324,18 @@ def _run_notices(table: LossTable) -> list[Notice]:
 
 def _assumed_unit(table: LossTable) -> Notice:
     if table.loss_unit == "unknown":
-        text = "The loss has no unit, and its values are unusual for nats per token."
+        text = _("The loss has no unit, and its values are unusual for nats per token.")
         return Notice(
             code="loss-unit-unknown",
             severity="warning",
             text=text,
-            remedy="Give its unit, or write it in the header, such as loss (bits per byte).",
+            remedy=_("Give its unit, or write it in the header, such as loss (bits per byte)."),
         )
     return Notice(
         code="loss-unit-assumed",
         severity="info",
-        text="The loss has no unit: nats per token are assumed, as training code reports.",
-        remedy="Give its unit if it is another.",
+        text=_("The loss has no unit: nats per token are assumed, as training code reports."),
+        remedy=_("Give its unit if it is another."),
     )
 
 
@@ -322,8 +346,8 @@ def _shape_notices(table: LossTable) -> list[Notice]:
             Notice(
                 code="one-row",
                 severity="serious",
-                text="The table has one usable row; no law can be fitted to it.",
-                remedy="Add runs of other sizes.",
+                text=_("The table has one usable row; no law can be fitted to it."),
+                remedy=_("Add runs of other sizes."),
             )
         ]
     notices = []
@@ -337,9 +361,17 @@ def _shape_notices(table: LossTable) -> list[Notice]:
                 Notice(
                     code=f"one-value-{column}",
                     severity="serious",
-                    text=f"All {len(frame):,} rows have the same number of {noun} ({size}):"
-                    f" how loss depends on {noun} cannot be seen.",
-                    remedy=f"Add runs with other numbers of {noun}, or fit a law without them.",
+                    text=_(
+                        "All {frame:,} rows have the same number of {noun} ({size}): how "
+                        "loss depends on {noun} cannot be seen.",
+                        frame=len(frame),
+                        noun=noun,
+                        size=size,
+                    ),
+                    remedy=_(
+                        "Add runs with other numbers of {noun}, or fit a law without them.",
+                        noun=noun,
+                    ),
                 )
             )
     return notices

@@ -17,6 +17,7 @@ import pandas as pd
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.header import is_column
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
@@ -320,7 +321,7 @@ def _log_rows(lines: Sequence[str], progress: Progress | None = None) -> _Run:
     for number, raw_line in enumerate(lines):
         text = _ESCAPES.sub("", raw_line)
         if progress and number % _REPORT_EVERY == 0:
-            progress(number / len(lines), "Reading the log")
+            progress(number / len(lines), lazy_gettext("Reading the log"))
         line = parse_line(text) if re.search(r"\d|nan", text[:_LONGEST_LINE]) else None
         if line is not None and line.position is not None:
             kind, place = line.position
@@ -406,24 +407,36 @@ def _with_facts(frame: pd.DataFrame, facts: Mapping[str, float]) -> pd.DataFrame
 
 
 def _notes(run: _Run, kind: str, rows: Mapping[float, object]) -> Iterator[str]:
-    yield f"A text log: {counted(len(rows), f'{kind}')} with a loss."
+    yield lazy_gettext("A text log: {rows} with a loss.", rows=counted(len(rows), f"{kind}"))
     if run.facts:
-        yield f"Said once, of the whole run: {', '.join(run.facts)}."
+        yield lazy_gettext("Said once, of the whole run: {facts}.", facts=", ".join(run.facts))
     if run.n_returns:
         yield (
-            f"Its {kind}s go back {counted(run.n_returns, 'time')}, as after a restart: of a {kind}"
-            " that is there twice the later one counts."
+            lazy_gettext(
+                "Its {kind}s go back {times}, as after a restart: of a {kind} that "
+                "is there twice the later one counts.",
+                kind=kind,
+                times=lazy_ngettext("{n:,} time", "{n:,} times", run.n_returns),
+            )
         )
     if run.loss_unit:
-        yield f"Its lines are fairseq's, which logs losses in {run.loss_unit}."
+        yield lazy_gettext(
+            "Its lines are fairseq's, which logs losses in {loss_unit}.", loss_unit=run.loss_unit
+        )
 
 
 def refuse_log(name: str) -> TableError:
     """Return the refusal of a text log without losses."""
     return TableError(
-        f"The file {name} is a text log in which no line gives a loss with its step.",
-        detail="Lines such as these are read: step: 10  loss: 3.21; iter 10: loss 3.21;"
-        " step=10, loss=3.21.",
-        hint="Export the run as CSV or JSON instead, with columns of steps, tokens and losses, or"
-        " give the tracker's files.",
+        lazy_gettext(
+            "The file {name} is a text log in which no line gives a loss with its step.", name=name
+        ),
+        detail=lazy_gettext(
+            "Lines such as these are read: step: 10  loss: 3.21; iter 10: loss "
+            "3.21; step=10, loss=3.21."
+        ),
+        hint=lazy_gettext(
+            "Export the run as CSV or JSON instead, with columns of steps, "
+            "tokens and losses, or give the tracker's files."
+        ),
     )

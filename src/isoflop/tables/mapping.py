@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY, LossUnit, ParamConvention
 from isoflop.tables.reading.header import Transform, bare_factor, loss_unit
 
@@ -175,14 +176,17 @@ class ColumnMapping:
         """
         if header not in {role.header for role in self.roles}:
             headers = ", ".join(role.header for role in self.roles)
-            raise TableError(f"The file has no column {header!r}.", detail=f"It has {headers}.")
+            raise TableError(
+                lazy_gettext("The file has no column {header!r}.", header=header),
+                detail=lazy_gettext("It has {headers}.", headers=headers),
+            )
         column = changes.get("column")
         roles = []
         for role in self.roles:
             if role.header == header:
-                roles.append(replace(role, **{"reason": "chosen by hand", **changes}))
+                roles.append(replace(role, **{"reason": lazy_gettext("chosen by hand"), **changes}))
             elif column and role.column == column:
-                reason = f"{header} was chosen instead"
+                reason = lazy_gettext("{header} was chosen instead", header=header)
                 own = own_name(role.header)
                 roles.append(ColumnRole(header=role.header, column=own, reason=reason))
             else:
@@ -245,7 +249,7 @@ def own_name(header: str) -> str:
     >>> own_name("grad_norm"), own_name("loss")
     ('grad_norm', 'loss (file)')
     """
-    return f"{header} (file)" if header in COLUMNS else header
+    return lazy_gettext("{header} (file)", header=header) if header in COLUMNS else header
 
 
 def column_of(header: str, meaning: str) -> str:
@@ -262,9 +266,17 @@ def column_of(header: str, meaning: str) -> str:
         return ""
     if meaning not in COLUMNS:
         raise TableError(
-            f"There is no canonical column {meaning!r} that {header} could mean.",
-            detail=f"Canonical columns: {', '.join(COLUMNS)}.",
-            hint=f"Give one of them, {OWN} to keep it under its own name, or {LEFT_OUT}.",
+            lazy_gettext(
+                "There is no canonical column {meaning!r} that {header} could mean.",
+                meaning=meaning,
+                header=header,
+            ),
+            detail=lazy_gettext("Canonical columns: {columns}.", columns=", ".join(COLUMNS)),
+            hint=lazy_gettext(
+                "Give one of them, {own} to keep it under its own name, or {left_out}.",
+                own=OWN,
+                left_out=LEFT_OUT,
+            ),
         )
     return meaning
 
@@ -304,9 +316,9 @@ def mapping_from_json(text: str | bytes) -> ColumnMapping:
         mapping = ColumnMapping(roles=roles, **content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise TableError(
-            "This is not a column mapping of Isoflop.",
+            lazy_gettext("This is not a column mapping of Isoflop."),
             detail=str(error)[:200],
-            hint="Give a file that was downloaded as a mapping.",
+            hint=lazy_gettext("Give a file that was downloaded as a mapping."),
         ) from None
     _check(mapping)
     return mapping
@@ -341,8 +353,8 @@ def _check(mapping: ColumnMapping) -> None:
         faults.append(f"bytes_per_token: {size!r}")
     if faults:
         raise TableError(
-            "This is not a column mapping of Isoflop.",
-            detail="Not understood: " + "; ".join(faults[:5]),
+            lazy_gettext("This is not a column mapping of Isoflop."),
+            detail=lazy_gettext("Not understood: ") + "; ".join(faults[:5]),
         )
 
 
@@ -369,8 +381,12 @@ def role_factor(role: ColumnRole) -> float:
         factor = bare_factor(role.unit, canonical.dimension) if canonical.dimension else None
     if factor is None:
         raise TableError(
-            f"The unit {role.unit!r} of {role.header} is not known.",
-            detail=f"It is mapped to {canonical.label}." if canonical else "",
-            hint="Choose another unit, or leave it empty for the canonical one.",
+            lazy_gettext(
+                "The unit {unit!r} of {header} is not known.", unit=role.unit, header=role.header
+            ),
+            detail=lazy_gettext("It is mapped to {label}.", label=canonical.label)
+            if canonical
+            else "",
+            hint=lazy_gettext("Choose another unit, or leave it empty for the canonical one."),
         )
     return factor

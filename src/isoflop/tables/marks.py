@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from isoflop.language import lazy_gettext
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import distinct, plain_numbers
 
@@ -61,10 +62,13 @@ def without_marks(raw: RawTable) -> RawTable:
             spreads.append(name)
     if not marked:
         return raw
-    notes = [f"Marks in cells were taken off: {', '.join(marked)}."]
+    notes = [lazy_gettext("Marks in cells were taken off: {marked}.", marked=", ".join(marked))]
     if spreads:
         notes.append(
-            f"What stands behind ± or in (3) is in columns of its own: {', '.join(spreads)}."
+            lazy_gettext(
+                "What stands behind ± or in (3) is in columns of its own: {spreads}.",
+                spreads=", ".join(spreads),
+            )
         )
     return replace(
         raw, frame=pd.DataFrame(columns, index=raw.frame.index), notes=(*raw.notes, *notes)
@@ -146,4 +150,4 @@ _READS = re.compile(rf"{_NUMBER}\s*(?:[x*]\s*10\^[+-]?\d+)?\s*[A-Za-z%]*")
 def _name_of_spread(header: str, headers: tuple[str, ...]) -> str:
     match = re.fullmatch(r"(.+?)(\s*[(\[].*[)\]])?", header)
     name = f"{match[1]}_std{match[2] or ''}" if match else f"{header}_std"
-    return name if name not in headers else f"{name} (cells)"
+    return name if name not in headers else lazy_gettext("{name} (cells)", name=name)

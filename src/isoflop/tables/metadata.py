@@ -14,6 +14,7 @@ from typing import Any
 
 from isoflop.accounting.config_import import import_config
 from isoflop.errors import IsoflopError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.problems import shorten
 from isoflop.tables.run_values import SPENT, Values, column_of
 from isoflop.tables.source import Content
@@ -68,16 +69,27 @@ def read_metadata(content: Content) -> tuple[Values, tuple[str, ...]]:
         If it is YAML and the package that reads it is not installed.
     """
     if len(content.data) > _MAX_BYTES:
-        return {}, (f"{content.name} is too large for a run's configuration, and was not read.",)
+        return {}, (
+            _(
+                "{name} is too large for a run's configuration, and was not read.",
+                name=content.name,
+            ),
+        )
     document = _document(content)
     if not isinstance(document, dict):
-        return {}, (f"{content.name} is no configuration of a run, and was not read.",)
+        return {}, (_("{name} is no configuration of a run, and was not read.", name=content.name),)
     if "model_type" in document and content.name == "config.json":
         return _counted(content)
     values = dict(_flat(_unwrapped(document)))
     if len(values) > _MAX_VALUES:
         values = {key: value for key, value in values.items() if column_of(key)}
-    return values, (f"{content.name} says of the run: {shorten(', '.join(values), 300)}.",)
+    return values, (
+        _(
+            "{name} says of the run: {values}.",
+            name=content.name,
+            values=shorten(", ".join(values), 300),
+        ),
+    )
 
 
 def _document(content: Content) -> object:
@@ -91,7 +103,7 @@ def _document(content: Content) -> object:
 
 def _safe_yaml(data: bytes) -> object:
     """Read YAML as plain values; a tag of Python makes nothing but an empty value."""
-    yaml = require("yaml", "readers", "Reading a configuration in YAML")
+    yaml = require("yaml", "readers", _("Reading a configuration in YAML"))
 
     class Loader(yaml.SafeLoader):  # type: ignore[name-defined,misc]  # an optional module
         pass
@@ -133,13 +145,20 @@ def _counted(content: Content) -> tuple[Values, tuple[str, ...]]:
     try:
         model = import_config(content.data)
     except IsoflopError as error:
-        return {}, (f"{content.name} was not counted: {error.summary}",)
+        return {}, (
+            _("{name} was not counted: {summary}", name=content.name, summary=error.summary),
+        )
     counts = model.parameters
     values: Values = {"params": counts.total, "params_nonembedding": counts.nonembedding}
     if counts.active != counts.total:
         values["params_active"] = counts.active
     values["vocab_size"] = model.architecture.vocab
-    note = f"{content.name} gives N: {counts.total:,} parameters, of a {model.model_type} model."
+    note = _(
+        "{name} gives N: {total:,} parameters, of a {model_type} model.",
+        name=content.name,
+        total=counts.total,
+        model_type=model.model_type,
+    )
     return values, (note, *model.notes)
 
 

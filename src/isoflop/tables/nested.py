@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from isoflop.errors import TableError
+from isoflop.language import joined, lazy_gettext, lazy_ngettext
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import unique_headers
 from isoflop.tables.run_values import (
@@ -26,7 +27,6 @@ from isoflop.tables.run_values import (
     is_number,
     taken_names,
 )
-from isoflop.units import counted
 
 Row = dict[str, object]
 
@@ -35,7 +35,7 @@ _SPLITS = {"train", "training", "val", "valid", "validation", "eval", "evaluatio
 # Names that say nothing of what a list or an object by steps holds.
 _CONTAINERS = {"values", "value", "data", "history", "points", "curve", "steps", "records"}
 _STEPS = re.compile(r"(?i)(?:^|[_ /])(?:steps?|iters?|iterations?)$")
-_SCALAR_EVENT = ("Wall time", "Step", "Value")
+_SCALAR_EVENT = (lazy_gettext("Wall time"), lazy_gettext("Step"), lazy_gettext("Value"))
 
 
 @dataclass(slots=True)
@@ -145,7 +145,9 @@ class _Reader:
         for number, record in enumerate(records, start=1):
             found = rows_of_flat(record) if _is_flat(record) else self.record(record)
             if len(found) > 1 and not any(column_of(key) == "run_id" for key in found[0]):
-                found = [{"run_id": f"run {number}", **row} for row in found]
+                found = [
+                    {"run_id": lazy_gettext("run {number}", number=number), **row} for row in found
+                ]
             rows += found
         return rows
 
@@ -208,7 +210,7 @@ class _Reader:
         for key, curve in curves.items():
             for step, number in zip(_step_keys(curve) or [], curve.values(), strict=True):
                 rows.setdefault(step, {"step": step})[_encodable(key)] = number
-        self.notes.append("Objects whose keys are steps were read as curves.")
+        self.notes.append(lazy_gettext("Objects whose keys are steps were read as curves."))
         return [rows[step] for step in sorted(rows)]
 
     # --- One record ---
@@ -226,7 +228,11 @@ class _Reader:
         self._leave_out([key for key in (*parts.records, *parts.lists) if key not in with_loss])
         if _are_runs(with_loss):
             return [
-                {**beside(parts.values, _of_rows(rows), "of the whole file"), "run_id": key, **row}
+                {
+                    **beside(parts.values, _of_rows(rows), lazy_gettext("of the whole file")),
+                    "run_id": key,
+                    **row,
+                }
                 for key, rows in with_loss.items()
                 for row in rows
             ]
@@ -238,7 +244,8 @@ class _Reader:
             rows = [row for found in nested for row in found]
         if _have_own_sizes(rows):
             return [
-                {**beside(parts.values, _of_rows(rows), "of the whole file"), **row} for row in rows
+                {**beside(parts.values, _of_rows(rows), lazy_gettext("of the whole file")), **row}
+                for row in rows
             ]
         return self._along(parts.values, name, rows)
 
@@ -249,13 +256,17 @@ class _Reader:
             return name, rows
         if not all(_position(rows, {}) for rows in curves.values()):
             listed = ", ".join(
-                f"{shorten(k)} ({counted(len(v), 'record')})" for k, v in curves.items()
+                f"{shorten(k)} ({lazy_ngettext('{n:,} record', '{n:,} records', len(v))})"
+                for k, v in curves.items()
             )
             raise TableError(
-                f"The file {self.name} holds several lists of losses, and which is meant cannot be"
-                " told.",
-                detail=f"They are: {listed}.",
-                hint="Give one of them, or a step in each of their records.",
+                lazy_gettext(
+                    "The file {name} holds several lists of losses, and which is meant "
+                    "cannot be told.",
+                    name=self.name,
+                ),
+                detail=lazy_gettext("They are: {listed}.", listed=listed),
+                hint=lazy_gettext("Give one of them, or a step in each of their records."),
             )
         keys = [
             key for rows in curves.values() for key in dict.fromkeys(k for r in rows for k in r)
@@ -268,7 +279,11 @@ class _Reader:
                 for key, value in row.items():
                     if key != position:
                         target[f"{name}/{key}" if keys.count(key) > 1 else key] = value
-        self.notes.append(f"The lists {', '.join(map(shorten, curves))} were joined by step.")
+        self.notes.append(
+            lazy_gettext(
+                "The lists {curves} were joined by step.", curves=", ".join(map(shorten, curves))
+            )
+        )
         return "", list(joined.values())
 
     def _along(self, values: Row, name: str, rows: list[Row]) -> list[Row]:
@@ -279,10 +294,18 @@ class _Reader:
         rows = _merged(rows, position)
         grown = self._grown(values, rows, position)
         constant = {key: value for key, value in values.items() if key not in grown}
-        run = beside(constant, {*_of_rows(rows), *POSITIONS}, "of the whole run")
+        run = beside(constant, {*_of_rows(rows), *POSITIONS}, lazy_gettext("of the whole run"))
         if name:
-            own = f", with the run's own values: {', '.join(map(shorten, run))}" if run else ""
-            self.notes.append(f"The list {shorten(name)} is the run's curve{own[:300]}.")
+            own = (
+                lazy_gettext(", with the run's own values: {run}", run=", ".join(map(shorten, run)))
+                if run
+                else ""
+            )
+            self.notes.append(
+                lazy_gettext(
+                    "The list {name} is the run's curve{own}.", name=shorten(name), own=own[:300]
+                )
+            )
         return [
             {**run, **{key: share[number] for key, share in grown.items()}, **row}
             for number, row in enumerate(rows)
@@ -310,7 +333,11 @@ class _Reader:
                 grown[key] = [
                     total * float(place) / last if is_number(place) else None for place in places
                 ]
-                total_of = f"{shorten(key)} is a total of the run: it grows along {shorten(by)}."
+                total_of = lazy_gettext(
+                    "{key} is a total of the run: it grows along {by}.",
+                    key=shorten(key),
+                    by=shorten(by),
+                )
                 self.notes.append(total_of)
                 self.concluded.append(total_of)
         return grown
@@ -322,7 +349,8 @@ class _Reader:
             self._leave_out(list(parts.lists))
             flat = [row for inner in rows for row in self.record(inner)]
             return [
-                {**beside(parts.values, _of_rows(flat), "of the whole file"), **row} for row in flat
+                {**beside(parts.values, _of_rows(flat), lazy_gettext("of the whole file")), **row}
+                for row in flat
             ]
         values = dict(parts.values)
         for key, items in parts.lists.items():
@@ -356,13 +384,23 @@ class _Reader:
         chosen = with_step or losses
         if len(chosen) > 1:
             raise TableError(
-                f"The file {self.name} holds lists of losses of different lengths, and which is"
-                " meant cannot be told.",
-                detail="; ".join(
-                    f"{', '.join(map(shorten, keys))}: {counted(size, 'entry', 'entries')}"
-                    for size, keys in chosen.items()
+                lazy_gettext(
+                    "The file {name} holds lists of losses of different lengths, and "
+                    "which is meant cannot be told.",
+                    name=self.name,
                 ),
-                hint="Give one of them, with a list of its steps.",
+                detail=joined(
+                    "; ",
+                    [
+                        lazy_gettext(
+                            "{keys}: {entries}",
+                            keys=", ".join(map(shorten, keys)),
+                            entries=lazy_ngettext("{n:,} entry", "{n:,} entries", size),
+                        )
+                        for size, keys in chosen.items()
+                    ],
+                ),
+                hint=lazy_gettext("Give one of them, with a list of its steps."),
             )
         if not chosen:
             return None
@@ -372,7 +410,7 @@ class _Reader:
         says_place = {"step", "epochs", *SIZES, *SPENT} & {column_of(key) for key in keys}
         if not says_place and parts.values:
             columns = {"step": list(range(1, size + 1)), **columns}
-            self.notes.append("The position in a list of losses is the step.")
+            self.notes.append(lazy_gettext("The position in a list of losses is the step."))
         return [
             dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
         ]
@@ -404,7 +442,9 @@ class _Reader:
 
     def _leave_out(self, names: Sequence[str]) -> None:
         if names:
-            self.notes.append(f"Not read: {', '.join(map(shorten, names[:20]))}.")
+            self.notes.append(
+                lazy_gettext("Not read: {names}.", names=", ".join(map(shorten, names[:20])))
+            )
 
 
 # --- What a list is ---
@@ -487,12 +527,14 @@ def _measured(values: Row, name: str, rows: Sequence[Row]) -> list[Row]:
     sizes = _columns(values) - {"loss"}
     renamed = [
         {
-            f"{key} of {name or 'the list'}" if column_of(key) in sizes else key: value
+            lazy_gettext("{key} of {name}", key=key, name=name or lazy_gettext("the list"))
+            if column_of(key) in sizes
+            else key: value
             for key, value in row.items()
         }
         for row in rows
     ]
-    run = beside(values, _of_rows(renamed), "of the whole run")
+    run = beside(values, _of_rows(renamed), lazy_gettext("of the whole run"))
     return [{**run, **row} for row in renamed]
 
 
@@ -500,9 +542,10 @@ def _joined_runs(values: Row, nested: Sequence[list[Row]]) -> list[Row]:
     rows = []
     for number, found in enumerate(nested, start=1):
         has_name = any(column_of(key) == "run_id" for row in found[:1] for key in row)
-        name = {} if has_name else {"run_id": f"run {number}"}
+        name = {} if has_name else {"run_id": lazy_gettext("run {number}", number=number)}
         rows += [
-            {**beside(values, _of_rows(found), "of the whole file"), **name, **row} for row in found
+            {**beside(values, _of_rows(found), lazy_gettext("of the whole file")), **name, **row}
+            for row in found
         ]
     return rows
 
@@ -668,9 +711,11 @@ def _cell(value: object) -> object:
 
 def _refusal(name: str, document: object) -> TableError:
     return TableError(
-        f"The file {name} holds JSON, but no table.",
-        detail=f"It is {shape_in_words(document)}.",
-        hint='Give an array of objects, one a run, such as [{"params": 1e9, "loss": 2.1}].',
+        lazy_gettext("The file {name} holds JSON, but no table.", name=name),
+        detail=lazy_gettext("It is {document}.", document=shape_in_words(document)),
+        hint=lazy_gettext(
+            'Give an array of objects, one a run, such as [{{"params": 1e9, "loss": 2.1}}].'
+        ),
     )
 
 
@@ -684,18 +729,25 @@ def shape_in_words(value: object, depth: int = 0) -> str:
     """
     if isinstance(value, dict):
         if not value or depth > 1:
-            return f"an object of {counted(len(value), 'key')}"
+            return lazy_gettext(
+                "an object of {keys}", keys=lazy_ngettext("{n:,} key", "{n:,} keys", len(value))
+            )
         inner = [
             f"{shorten(k, 30)} ({shape_in_words(v, depth + 1)})" for k, v in list(value.items())[:6]
         ]
-        more = f" and {len(value) - 6} more" if len(value) > 6 else ""
-        return f"an object of {counted(len(value), 'key')}: {', '.join(inner)}{more}"
+        more = lazy_gettext(" and {value} more", value=len(value) - 6) if len(value) > 6 else ""
+        return lazy_gettext(
+            "an object of {keys}: {inner}{more}",
+            keys=lazy_ngettext("{n:,} key", "{n:,} keys", len(value)),
+            inner=", ".join(inner),
+            more=more,
+        )
     if isinstance(value, list):
         if not value:
-            return "an empty list"
+            return lazy_gettext("an empty list")
         kinds = {_kind(item) for item in value}
-        what = kinds.pop() if len(kinds) == 1 else "mixed values"
-        return f"a list of {len(value):,} {what}"
+        what = kinds.pop() if len(kinds) == 1 else lazy_gettext("mixed values")
+        return lazy_gettext("a list of {value:,} {what}", value=len(value), what=what)
     return {"number": "a number", "text": "text", "nothing": "nothing"}.get(
         _kind(value).removesuffix("s"), _kind(value)
     )

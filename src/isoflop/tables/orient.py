@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.reading.cells import own_dimension, plain_numbers
@@ -49,7 +50,7 @@ def upright(raw: RawTable) -> RawTable:
     headers, repeated = unique_headers([str(name) for name in body.columns])
     body.columns = pd.Index(headers)
     body.index = pd.RangeIndex(1, len(body) + 1)
-    note = "The table stands on its side: one row a quantity was read as one row a run."
+    note = _("The table stands on its side: one row a quantity was read as one row a run.")
     return replace(
         raw,
         frame=body.apply(plain_numbers),
@@ -85,7 +86,11 @@ def one_row_a_run(raw: RawTable) -> RawTable:
     headers, repeated = unique_headers([str(header) for header in wide.columns])
     wide.columns = pd.Index(headers)
     wide.index = pd.RangeIndex(1, len(wide) + 1)
-    note = f"One metric a row ({shorten(metric)}, {shorten(value)}) was read as one column each."
+    note = _(
+        "One metric a row ({metric}, {value}) was read as one column each.",
+        metric=shorten(metric),
+        value=shorten(value),
+    )
     return replace(
         raw,
         frame=wide.apply(plain_numbers),

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable, unique_headers
 from isoflop.tables.source import Content, Progress, max_upload_bytes, refuse_many_cells, too_large
@@ -41,16 +42,16 @@ def read_parquet(content: Content, progress: Progress | None = None) -> RawTable
         frame = _decoded(table).to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         raise TableError(
-            f"The file {content.name} is a damaged Parquet file.",
+            _("The file {name} is a damaged Parquet file.", name=content.name),
             detail=str(error)[:200],
-            hint="Write it again, or save the table as CSV.",
+            hint=_("Write it again, or save the table as CSV."),
         ) from None
     names, repeated = unique_headers([str(column) for column in frame.columns])
     if frame.empty:
-        raise TableError(f"The file {content.name} has no rows.")
+        raise TableError(_("The file {name} has no rows.", name=content.name))
     frame.columns = pd.Index(names)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    notes = (f"Columns of lists, not read: {', '.join(lists)}.",) if lists else ()
+    notes = (_("Columns of lists, not read: {lists}.", lists=", ".join(lists)),) if lists else ()
     return RawTable(
         name=content.name,
         format="Parquet",
@@ -86,7 +87,7 @@ def _refuse_large(metadata: Any, name: str, n_columns: int) -> None:
     refuse_many_cells(name, metadata.num_rows, n_columns)
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     if sum(group.total_byte_size for group in groups) > 4 * max_upload_bytes():
-        raise too_large(name, None, " once decoded")
+        raise too_large(name, None, _(" once decoded"))
 
 
 def _refuse_long_texts(table: Any, name: str) -> None:
@@ -101,7 +102,7 @@ def _refuse_long_texts(table: Any, name: str) -> None:
                 lengths = pc.binary_length(chunk.dictionary)
                 total += pc.sum(lengths.take(chunk.indices)).as_py() or 0
     if total > 4 * max_upload_bytes():
-        raise too_large(name, None, " once decoded")
+        raise too_large(name, None, _(" once decoded"))
 
 
 def _decoded(table: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import UnitError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.mapping import OWN, Question, column_choice
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import own_dimension
@@ -19,13 +20,13 @@ from isoflop.tables.reading.columns import COLUMNS
 from isoflop.tables.run_values import column_of
 from isoflop.units import format_number, parse_quantity
 
-VALUE = "value of the cells"
+VALUE = _("value of the cells")
 _LABEL = re.compile(
     r"(?:(?P<name>[A-Za-z_ ]+?)\s*=\s*)?(?P<number>[\d.,]+(?:[eE][+-]?\d+)?)\s*(?P<unit>[A-Za-z]*)"
 )
 _CORNER = re.compile(r"(?P<rows>[^\\/×|]+?)\s*(?:\\+|/|×|\bx\b|\bvs\.?)\s*(?P<columns>[^\\/×|]+)")
 _LEAST_COLUMNS = 2
-_SIZE = "size in the header"
+_SIZE = _("size in the header")
 _SIZED = re.compile(
     r"(?P<name>[^\d]+?)[\s_\-/@(]+(?:[NDC]\s*=\s*)?(?P<size>\d+(?:\.\d+)?(?:[eE]\d+|\s*[KMBTkmbt])|\d{4,})\)?"
 )
@@ -95,7 +96,7 @@ def unpivot_losses(raw: RawTable) -> RawTable:
     question = _label_question(_SIZE, "tokens" if "tokens" in held else "", values)
     if "params" in held:
         question = _label_question(_SIZE, "params", values)
-    note = f"A column of {name} for each size was read as one row a size."
+    note = _("A column of {name} for each size was read as one row a size.", name=name)
     return replace(
         raw,
         frame=frame,
@@ -114,15 +115,19 @@ def _label_question(header: str, row_name: str, values: np.ndarray) -> Question:
     shown = ", ".join(map(format_number, values[:3].tolist()))
     return Question(
         header=header,
-        text="What are the numbers in the headers of this table?",
-        why=f"They are {shown}{' and so on' if len(values) > 3 else ''}, and nothing says of what.",
+        text=_("What are the numbers in the headers of this table?"),
+        why=_(
+            "They are {shown}{words}, and nothing says of what.",
+            shown=shown,
+            words=_(" and so on") if len(values) > 3 else "",
+        ),
         choices=(
             *(
                 column_choice(header, column, COLUMNS[column].label)
                 for column in likely
                 if column != of_rows
             ),
-            column_choice(header, OWN, "Something else"),
+            column_choice(header, OWN, _("Something else")),
         ),
     )
 
@@ -152,15 +157,23 @@ def _long(raw: RawTable, row_name: str, column_name: str, values: np.ndarray) ->
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     question = Question(
         header=VALUE,
-        text="What are the numbers in the cells of this table?",
-        why=f"It has one for each {row_name} and {column_name}, and says nowhere what they are.",
+        text=_("What are the numbers in the cells of this table?"),
+        why=_(
+            "It has one for each {row_name} and {column_name}, and says nowhere what they are.",
+            row_name=row_name,
+            column_name=column_name,
+        ),
         choices=(
-            column_choice(VALUE, "loss", "Losses"),
-            column_choice(VALUE, "accuracy", "A score between 0 and 1"),
-            column_choice(VALUE, OWN, "Something else"),
+            column_choice(VALUE, "loss", _("Losses")),
+            column_choice(VALUE, "accuracy", _("A score between 0 and 1")),
+            column_choice(VALUE, OWN, _("Something else")),
         ),
     )
-    note = f"A table of {row_name} by {column_name} was read as one row a cell."
+    note = _(
+        "A table of {row_name} by {column_name} was read as one row a cell.",
+        row_name=row_name,
+        column_name=column_name,
+    )
     return replace(
         raw,
         frame=frame,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables.exclude import MAX_REASON_CHARACTERS, Exclusion, Rule, exclude
 from isoflop.tables.reading.columns import ParamConvention
 from isoflop.tables.schema import LossTable
@@ -144,9 +145,9 @@ def preparation_from_text(text: str) -> Preparation:
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TableError(
-            "The link's preparation of the table cannot be read.",
+            lazy_gettext("The link's preparation of the table cannot be read."),
             detail=str(error)[:200],
-            hint="Prepare the table again on the Data page.",
+            hint=lazy_gettext("Prepare the table again on the Data page."),
         ) from None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from isoflop.language import lazy_gettext as _
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -31,8 +33,8 @@ class Problem:
     excludes_row: bool = True
 
     def __str__(self) -> str:
-        where = f"row {self.row}" + (f", {self.column}" if self.column else "")
-        what = f'"{self.value}"' if self.value else "the cell"
+        where = _("row {row}", row=self.row) + (f", {self.column}" if self.column else "")
+        what = f'"{self.value}"' if self.value else _("the cell")
         return f"{where}: {what} {self.reason}"
 
 
@@ -46,5 +48,5 @@ def listing(problems: Sequence[Problem], limit: int = 10) -> str:
     """Return the first problems, one a line, and how many more there are."""
     lines = [str(problem) for problem in problems[:limit]]
     if len(problems) > limit:
-        lines.append(f"and {len(problems) - limit:,} more")
+        lines.append(_("and {problems:,} more", problems=len(problems) - limit))
     return "\n".join(lines)

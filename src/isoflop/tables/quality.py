@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.notices import Notice, Severity
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
-from isoflop.units import counted, format_number, format_quantity
+from isoflop.units import format_number, format_quantity
 
 # Near duplicates agree to this in log N, log D and log loss.
 _NEAR_SIZE = 0.005
@@ -98,13 +99,16 @@ def _duplicates(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     if repeated.any():
         n_repeated = int(repeated.sum())
         yield _finding(
-            "Duplicates",
+            lazy_gettext("Duplicates"),
             "duplicate-rows",
             "warning",
-            f"{counted(n_repeated, 'row repeats', 'rows repeat')} an earlier row in everything "
-            f"but the "
-            "run's name.",
-            "Exclude the repetitions, or they count twice in every fit and bootstrap.",
+            lazy_gettext(
+                "{rows} an earlier row in everything but the run's name.",
+                rows=lazy_ngettext("{n:,} row repeats", "{n:,} rows repeat", n_repeated),
+            ),
+            lazy_gettext(
+                "Exclude the repetitions, or they count twice in every fit and bootstrap."
+            ),
             frame.index[repeated],
         )
     yield from _near_duplicates(frame[~repeated])
@@ -121,12 +125,17 @@ def _near_duplicates(frame: pd.DataFrame) -> Iterator[Finding]:
     near = keys.duplicated(keep=False)
     if near.any():
         yield _finding(
-            "Near duplicates",
+            lazy_gettext("Near duplicates"),
             "near-duplicate-rows",
             "info",
-            f"{counted(int(near.sum()), 'row agrees', 'rows agree')} with another to "
-            f"{_NEAR_SIZE:.1%} in size and data and {_NEAR_LOSS:.2%} in loss.",
-            "If they are one run logged twice, exclude one of each.",
+            lazy_gettext(
+                "{rows} with another to {near_size:.1%} in size and data and "
+                "{near_loss:.2%} in loss.",
+                rows=lazy_ngettext("{n:,} row agrees", "{n:,} rows agree", int(near.sum())),
+                near_size=_NEAR_SIZE,
+                near_loss=_NEAR_LOSS,
+            ),
+            lazy_gettext("If they are one run logged twice, exclude one of each."),
             frame.index[near],
         )
 
@@ -137,11 +146,15 @@ def _rows_of_one_run(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]
     n_runs = int(frame["run_id"].nunique())
     if n_runs < len(frame):
         yield _finding(
-            "Rows of one run",
+            lazy_gettext("Rows of one run"),
             "rows-of-one-run",
             "warning",
-            f"{len(frame):,} rows come from {counted(n_runs, 'run')}: they are not independent.",
-            "Resample whole runs (clusters), or keep one row of each run.",
+            lazy_gettext(
+                "{frame:,} rows come from {runs}: they are not independent.",
+                frame=len(frame),
+                runs=lazy_ngettext("{n:,} run", "{n:,} runs", n_runs),
+            ),
+            lazy_gettext("Resample whole runs (clusters), or keep one row of each run."),
         )
 
 
@@ -152,12 +165,16 @@ def _repetitions(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     sizes = frame.groupby(keys, dropna=False)["seed"].nunique()
     if (sizes > 1).any():
         yield _finding(
-            "Repeated seeds",
+            lazy_gettext("Repeated seeds"),
             "repeated-seeds",
             "info",
-            f"{counted(int((sizes > 1).sum()), 'setting was', 'settings were')} run with "
-            f"several seeds.",
-            "Fit their means, or resample them together.",
+            lazy_gettext(
+                "{settings} run with several seeds.",
+                settings=lazy_ngettext(
+                    "{n:,} setting was", "{n:,} settings were", int((sizes > 1).sum())
+                ),
+            ),
+            lazy_gettext("Fit their means, or resample them together."),
         )
 
 
@@ -178,12 +195,21 @@ def _compute_against_6nd(table: LossTable, frame: pd.DataFrame) -> Iterator[Find
         return
     is_far = (ratio / median < 0.5) | (ratio / median > 2.0)
     yield _finding(
-        "Compute against 6 N D",
+        lazy_gettext("Compute against 6 N D"),
         "compute-not-6nd",
         "warning" if abs(np.log(median)) > np.log(1.5) or is_far.any() else "info",
-        f"Compute is {median:.3g} times 6 N D in the median, from {low:.3g} to {high:.3g} times.",
-        "Attention, embeddings and recomputation explain up to about 1.8 for small models; beyond"
-        " that, check units and which parameters are counted.",
+        lazy_gettext(
+            "Compute is {median:.3g} times 6 N D in the median, from {low:.3g} "
+            "to {high:.3g} times.",
+            median=median,
+            low=low,
+            high=high,
+        ),
+        lazy_gettext(
+            "Attention, embeddings and recomputation explain up to about 1.8 for "
+            "small models; beyond that, check units and which parameters are "
+            "counted."
+        ),
         frame.index[is_far],
     )
 
@@ -197,15 +223,18 @@ def _spread(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
         return
     symbols = {"params": "N", "tokens": "D", "compute_flop": "C"}
     narrow = [symbols[name] for name, span in decades.items() if span < _NARROW_DECADES]
-    text = "Decades covered: " + ", ".join(
+    text = lazy_gettext("Decades covered: ") + ", ".join(
         f"{symbols[name]} {span:.1f}" for name, span in decades.items()
     )
     yield _finding(
-        "Spread",
+        lazy_gettext("Spread"),
         "narrow-spread" if narrow else "spread",
         "warning" if narrow else "info",
         text + ".",
-        f"Add runs that differ more in {' and '.join(narrow)}: exponents need decades."
+        lazy_gettext(
+            "Add runs that differ more in {narrow}: exponents need decades.",
+            narrow=" and ".join(narrow),
+        )
         if narrow
         else "",
     )
@@ -215,12 +244,17 @@ def _spread(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
         correlation /= float(np.std(log_params, ddof=1) * np.std(log_tokens, ddof=1))
         if abs(correlation) > _COLLINEAR:
             yield _finding(
-                "Size and data move together",
+                lazy_gettext("Size and data move together"),
                 "collinear-sizes",
                 "warning",
-                f"log N and log D have a correlation of {correlation:.3f}: their effects on the "
-                "loss can hardly be told apart.",
-                "Add runs at other tokens per parameter, or fit a law of compute alone.",
+                lazy_gettext(
+                    "log N and log D have a correlation of {correlation:.3f}: their "
+                    "effects on the loss can hardly be told apart.",
+                    correlation=correlation,
+                ),
+                lazy_gettext(
+                    "Add runs at other tokens per parameter, or fit a law of compute alone."
+                ),
             )
 
 
@@ -240,13 +274,19 @@ def _outliers(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     if is_far.any():
         largest = float(np.abs(residual[is_far]).max())
         yield _finding(
-            "Outliers",
+            lazy_gettext("Outliers"),
             "outlier-rows",
             "warning",
-            f"{counted(int(is_far.sum()), 'row lies', 'rows lie')} more than {_OUTLIER_SIGMAS:.0f} "
-            f"standard deviations from a smooth surface through the others, at most "
-            f"{np.expm1(largest):.0%} in loss.",
-            "Check these runs; exclude those that went wrong, or keep a robust objective.",
+            lazy_gettext(
+                "{rows} more than {outlier_sigmas:.0f} standard deviations from a "
+                "smooth surface through the others, at most {largest:.0%} in loss.",
+                rows=lazy_ngettext("{n:,} row lies", "{n:,} rows lie", int(is_far.sum())),
+                outlier_sigmas=_OUTLIER_SIGMAS,
+                largest=np.expm1(largest),
+            ),
+            lazy_gettext(
+                "Check these runs; exclude those that went wrong, or keep a robust objective."
+            ),
             frame.index[np.flatnonzero(is_usable)[is_far]],
         )
 
@@ -291,12 +331,17 @@ def _rising_curves(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     is_rising = (ordered["loss"] > (1 + _RISE) * best)[ends] & (sizes[ends] > 1)
     if is_rising.any():
         yield _finding(
-            "Curves that rise",
+            lazy_gettext("Curves that rise"),
             "rising-curves",
             "warning",
-            f"{counted(int(is_rising.sum()), 'run ends', 'runs end')} more than {_RISE:.0%} "
-            f"above their lowest loss.",
-            "They diverged or overfitted: exclude them, or keep the best step of each run.",
+            lazy_gettext(
+                "{runs} more than {rise:.0%} above their lowest loss.",
+                runs=lazy_ngettext("{n:,} run ends", "{n:,} runs end", int(is_rising.sum())),
+                rise=_RISE,
+            ),
+            lazy_gettext(
+                "They diverged or overfitted: exclude them, or keep the best step of each run."
+            ),
             ends[is_rising],
         )
 
@@ -308,12 +353,17 @@ def _repeated_data(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     repeated = epochs > 1.01
     if repeated.any():
         yield _finding(
-            "Repeated data",
+            lazy_gettext("Repeated data"),
             "repeated-data",
             "info",
-            f"{counted(int(repeated.sum()), 'row saw its', 'rows saw their')} data more than once, "
-            f"up to {format_number(float(epochs.max()))} times.",
-            "Use a data-constrained law, or fit the rows of one pass alone.",
+            lazy_gettext(
+                "{rows} data more than once, up to {max} times.",
+                rows=lazy_ngettext(
+                    "{n:,} row saw its", "{n:,} rows saw their", int(repeated.sum())
+                ),
+                max=format_number(float(epochs.max())),
+            ),
+            lazy_gettext("Use a data-constrained law, or fit the rows of one pass alone."),
         )
 
 
@@ -324,13 +374,18 @@ def _undertrained(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     few = ratio < _UNDERTRAINED
     if few.any():
         yield _finding(
-            "Undertrained runs",
+            lazy_gettext("Undertrained runs"),
             "undertrained-rows",
             "info",
-            f"{counted(int(few.sum()), 'row has', 'rows have')} fewer than {_UNDERTRAINED:.0f} "
-            f"tokens per parameter,"
-            f" the fewest {format_number(float(ratio.min()))}.",
-            "Additive laws fit such runs badly; see whether the fit changes without them.",
+            lazy_gettext(
+                "{rows} fewer than {undertrained:.0f} tokens per parameter, the fewest {min}.",
+                rows=lazy_ngettext("{n:,} row has", "{n:,} rows have", int(few.sum())),
+                undertrained=_UNDERTRAINED,
+                min=format_number(float(ratio.min())),
+            ),
+            lazy_gettext(
+                "Additive laws fit such runs badly; see whether the fit changes without them."
+            ),
             frame.index[few],
         )
 
@@ -339,25 +394,41 @@ def _loss_unit(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
     if "loss" not in frame:
         return
     low, high = (float(np.nanquantile(frame["loss"], q)) for q in (0.05, 0.95))
-    span = f"Losses run from {low:.3g} to {high:.3g}"
+    span = lazy_gettext("Losses run from {low:.3g} to {high:.3g}", low=low, high=high)
     if table.loss_unit == "unknown":
-        guess = "nats per token" if 1.2 <= high <= 12 else "a loss per byte or per character"
+        guess = (
+            lazy_gettext("nats per token")
+            if 1.2 <= high <= 12
+            else lazy_gettext("a loss per byte or per character")
+        )
         guess = "a perplexity" if high > 12 else guess
         yield _finding(
-            "Loss unit",
+            lazy_gettext("Loss unit"),
             "loss-unit-guess",
             "warning",
-            f"{span}; their unit is not known, and they look like {guess}.",
-            "Give the unit; otherwise losses cannot be compared with those of other tables.",
+            lazy_gettext(
+                "{span}; their unit is not known, and they look like {guess}.",
+                span=span,
+                guess=guess,
+            ),
+            lazy_gettext(
+                "Give the unit; otherwise losses cannot be compared with those of other tables."
+            ),
         )
     elif table.loss_unit == "nats/token" and (high > 12 or high < 1.0):
-        looks = "a perplexity" if high > 12 else "a loss per byte, or one in another unit"
+        looks = (
+            "a perplexity" if high > 12 else lazy_gettext("a loss per byte, or one in another unit")
+        )
         yield _finding(
-            "Loss unit",
+            lazy_gettext("Loss unit"),
             "loss-unit-doubtful",
             "warning",
-            f"{span}, unusual for nats per token: they look like {looks}.",
-            "Check the unit of the loss column.",
+            lazy_gettext(
+                "{span}, unusual for nats per token: they look like {looks}.",
+                span=span,
+                looks=looks,
+            ),
+            lazy_gettext("Check the unit of the loss column."),
         )
 
 
@@ -366,11 +437,13 @@ def _sizes(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
         if name in frame and len(frame) > 1 and frame[name].nunique() == 1:
             shown = format_quantity(float(frame[name].iloc[0]), dimension)  # type: ignore[arg-type]  # both are dimensions
             yield _finding(
-                "One size",
+                lazy_gettext("One size"),
                 f"one-value-{name}",
                 "serious",
-                f"All rows have {shown}: how loss depends on it cannot be seen.",
-                "Fit a law without it, or add runs.",
+                lazy_gettext(
+                    "All rows have {shown}: how loss depends on it cannot be seen.", shown=shown
+                ),
+                lazy_gettext("Fit a law without it, or add runs."),
             )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.mapping import Question
 from isoflop.tables.problems import Problem
 
@@ -67,7 +68,7 @@ def unique_headers(headers: list[str]) -> tuple[list[str], tuple[str, ...]]:
     names: dict[str, None] = {}
     repeated: dict[str, None] = {}
     for position, header in enumerate(headers, start=1):
-        base = " ".join(header.split()) or f"column {position}"
+        base = " ".join(header.split()) or _("column {position}", position=position)
         name, count = base, 1
         while name in names:
             repeated[base] = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables.delimited import read_delimited
 from isoflop.tables.gather import (
     Found,
@@ -78,7 +79,9 @@ class Reader:
     @property
     def how_to_install(self) -> str:
         """What to run where it is not available."""
-        return f"pip install 'isoflop[{self.extra}]'" if self.extra else ""
+        return (
+            lazy_gettext("pip install 'isoflop[{extra}]'", extra=self.extra) if self.extra else ""
+        )
 
 
 EVENTS = Reader(
@@ -222,14 +225,16 @@ def read_files(
             continue
         found.append(Found(path=path, raw=raw))
         if progress:
-            progress((position + 1) / len(tables), f"Reading {content.name}")
+            progress(
+                (position + 1) / len(tables), lazy_gettext("Reading {name}", name=content.name)
+            )
     if not is_strict:
         found, refused = _with_losses(found, refused)
     if not found:
         raise TableError(
-            "None of these files holds a table.",
+            lazy_gettext("None of these files holds a table."),
             detail="\n".join(refused[:10]),
-            hint="Give files of losses, or name one of them.",
+            hint=lazy_gettext("Give files of losses, or name one of them."),
         )
     joined = join(found, metadata)
     if len(named) > 1:
@@ -242,8 +247,18 @@ def read_files(
         joined = replace(joined, files=files)
     if refused:
         listed = "; ".join(map(shorten, refused[:5]))
-        more = f"; and {len(refused) - 5} more" if len(refused) > 5 else ""
-        joined = replace(joined, notes=(*joined.notes, f"Not read: {listed}{more}."))
+        more = (
+            lazy_gettext("; and {refused} more", refused=len(refused) - 5)
+            if len(refused) > 5
+            else ""
+        )
+        joined = replace(
+            joined,
+            notes=(
+                *joined.notes,
+                lazy_gettext("Not read: {listed}{more}.", listed=listed, more=more),
+            ),
+        )
     return joined
 
 
@@ -276,7 +291,7 @@ def _with_losses(found: list[Found], refused: list[str]) -> tuple[list[Found], l
         if is_loss or names_runs:
             kept.append(item)
         else:
-            left.append(f"{item.path}: no loss")
+            left.append(lazy_gettext("{path}: no loss", path=item.path))
     return kept, left
 
 
@@ -297,7 +312,7 @@ def _read_paths(paths: Sequence[Path], progress: Progress | None) -> RawTable:
 def _named(source: Source, number: int) -> str:
     if isinstance(source, str | os.PathLike):
         return str(source)
-    return str(getattr(source, "name", "") or f"file {number}")
+    return str(getattr(source, "name", "") or lazy_gettext("file {number}", number=number))
 
 
 def _beside(path: str | os.PathLike[str]) -> dict[PurePath, Content]:
@@ -313,9 +328,11 @@ def _read(content: Content, progress: Progress | None) -> RawTable:
     reader = next(reader for reader in READERS if reader.recognises(content))
     if not reader.is_available:
         raise TableError(
-            f"Reading {reader.format} needs a package that is not installed.",
-            detail=f"{content.name} is {reader.format}.",
-            hint=f"Install it: {reader.how_to_install}",
+            lazy_gettext(
+                "Reading {format} needs a package that is not installed.", format=reader.format
+            ),
+            detail=lazy_gettext("{name} is {format}.", name=content.name, format=reader.format),
+            hint=lazy_gettext("Install it: {how_to_install}", how_to_install=reader.how_to_install),
         )
     raw = upright(without_marks(tidy(reader.read(content, progress))))
     raw = one_row_a_run(unpivot_chart(unpack_dictionaries(name_scalar(raw))))

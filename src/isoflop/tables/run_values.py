@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.reading.header import meanings
 
 Values = dict[str, object]
@@ -41,7 +42,9 @@ def taken_names(keys: Set[str]) -> set[str]:
     return set(keys) | {column_of(key) for key in keys} - {""}
 
 
-def beside(values: Mapping[str, object], taken: Set[str], of: str = "of the whole run") -> Values:
+def beside(
+    values: Mapping[str, object], taken: Set[str], of: str = _("of the whole run")
+) -> Values:
     """Return a run's values under names that do not rival those of its rows.
 
     Examples

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError
 from isoflop.identity import NOT_IDENTITY
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.condition import fulfils
 from isoflop.tables.exclude import exclude_rows
 from isoflop.tables.fingerprint import fingerprint
@@ -32,8 +33,8 @@ def said_count(convention: str) -> str:
     ('N counts non-embedding parameters.', 'It is not known which parameters N counts.')
     """
     if convention == "unknown":
-        return "It is not known which parameters N counts."
-    return f"N counts {convention} parameters."
+        return _("It is not known which parameters N counts.")
+    return _("N counts {convention} parameters.", convention=convention)
 
 
 def said_loss_unit(unit: str) -> str:
@@ -44,7 +45,11 @@ def said_loss_unit(unit: str) -> str:
     >>> said_loss_unit("nats/token"), said_loss_unit("unknown")
     ('Loss in nats/token.', 'The unit of the loss is not known.')
     """
-    return "The unit of the loss is not known." if unit == "unknown" else f"Loss in {unit}."
+    return (
+        _("The unit of the loss is not known.")
+        if unit == "unknown"
+        else _("Loss in {unit}.", unit=unit)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +201,7 @@ class LossTable:
         left_out = frame.index[~fulfils(frame, condition)]
         if len(left_out) == 0:
             return self
-        return exclude_rows(self, left_out.tolist(), f"not {condition}")
+        return exclude_rows(self, left_out.tolist(), _("not {condition}", condition=condition))
 
     def families(self, *names: str) -> LossTable:
         """Return the rows of some families as a table of their own.
@@ -241,9 +246,9 @@ class LossTable:
         if column not in frame:
             numeric = [str(name) for name in frame.select_dtypes("number").columns]
             raise TableError(
-                f"The table {self.id} has no column {column}.",
-                detail=f"Numeric columns: {', '.join(numeric) or 'none'}.",
-                hint="Map a column of the file to it, or choose a law that does not need it.",
+                _("The table {id} has no column {column}.", id=self.id, column=column),
+                detail=_("Numeric columns: {numeric}.", numeric=", ".join(numeric) or "none"),
+                hint=_("Map a column of the file to it, or choose a law that does not need it."),
             )
         return frame[column].to_numpy(dtype=np.float64)
 

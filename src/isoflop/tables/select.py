@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 
 if TYPE_CHECKING:
     from isoflop.tables.schema import LossTable
@@ -39,12 +40,16 @@ def of_families(table: LossTable, families: Collection[str]) -> LossTable:
     8
     """
     if "family" not in table.frame:
-        raise TableError(f"The table {table.id} names no model families.")
+        raise TableError(_("The table {id} names no model families.", id=table.id))
     names = table.frame["family"].astype(str)
     frame = table.frame[names.isin(list(families))]
     if frame.empty:
         raise TableError(
-            f"The table {table.id} has no rows of {', '.join(families) or 'no family'}.",
-            detail=f"Families: {', '.join(dict.fromkeys(names))}.",
+            _(
+                "The table {id} has no rows of {families}.",
+                id=table.id,
+                families=", ".join(families) or _("no family"),
+            ),
+            detail=_("Families: {names}.", names=", ".join(dict.fromkeys(names))),
         )
     return table.with_frame(frame)

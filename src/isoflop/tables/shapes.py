@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.derive import COMPUTE_FORMULA, FLOP_PER_PARAM_TOKEN
 from isoflop.tables.reading.columns import COLUMNS, ParamConvention, normalise, words
 
@@ -30,7 +31,7 @@ _DESIGN = (
     "sparsity",
 )  # fmt: skip
 _SEEDS = ("seed",)
-_METRIC_REASON = "no value of "
+_METRIC_REASON = _("no value of ")
 
 
 # --- Learning curves ---
@@ -72,8 +73,8 @@ def reduce_curves(table: LossTable, how: Curves, *, response: str = "loss") -> L
     order = _order_column(frame)
     if "run_id" not in frame or order is None:
         raise TableError(
-            f"The table {table.id} has no learning curves.",
-            hint="Map a column to the run and one to the step (or tokens).",
+            _("The table {id} has no learning curves.", id=table.id),
+            hint=_("Map a column to the run and one to the step (or tokens)."),
         )
     ordered = frame.sort_values(order, kind="stable")
     runs = ordered["run_id"].where(
@@ -82,7 +83,7 @@ def reduce_curves(table: LossTable, how: Curves, *, response: str = "loss") -> L
     groups = ordered.groupby(runs.to_numpy(), sort=False)
     if how == "best":
         kept = ordered.loc[groups[response].idxmin()]
-        return table.with_frame(kept.sort_index(), derived={response: "lowest of each run"})
+        return table.with_frame(kept.sort_index(), derived={response: _("lowest of each run")})
     kept = groups.tail(1).copy()
     derived = {}
     if how == "smoothed":
@@ -91,7 +92,12 @@ def reduce_curves(table: LossTable, how: Curves, *, response: str = "loss") -> L
         is_end = ordered[order] >= last - SMOOTHED_SHARE * (last - first)
         means = ordered[is_end].groupby(runs[is_end].to_numpy())[response].mean()
         kept[response] = means.loc[runs.loc[kept.index]].to_numpy()
-        derived = {response: f"mean over the last {SMOOTHED_SHARE:.0%} of each run's steps"}
+        derived = {
+            response: _(
+                "mean over the last {smoothed_share:.0%} of each run's steps",
+                smoothed_share=SMOOTHED_SHARE,
+            )
+        }
     return table.with_frame(kept.sort_index(), derived=derived)
 
 
@@ -118,8 +124,10 @@ def thin(table: LossTable, max_rows: int) -> LossTable:
     every = -(-len(frame) // max_rows)
     from_end = ordered.groupby(runs.to_numpy(), sort=False).cumcount(ascending=False).to_numpy()
     kept = ordered[from_end % every == 0].sort_index()
-    of_what = "step of each run" if "run_id" in ordered else "row"
-    return table.with_frame(kept, derived={THINNED: f"every {every}th {of_what}"})
+    of_what = _("step of each run") if "run_id" in ordered else "row"
+    return table.with_frame(
+        kept, derived={THINNED: _("every {every}th {of_what}", every=every, of_what=of_what)}
+    )
 
 
 # --- Metrics ---
@@ -162,16 +170,16 @@ def use_metric(table: LossTable, column: str, *, as_accuracy: bool | None = None
     """
     if column not in table.frame:
         raise TableError(
-            f"The table {table.id} has no metric {column}.",
-            detail=f"Metrics: {', '.join(metrics(table)) or 'none'}.",
+            _("The table {id} has no metric {column}.", id=table.id, column=column),
+            detail=_("Metrics: {table}.", table=", ".join(metrics(table)) or "none"),
         )
     values = table.frame[column].to_numpy(dtype=np.float64)
     if as_accuracy is None:
         as_accuracy = is_bounded(values) and "loss" not in column.lower()
     if as_accuracy and not is_bounded(values):
         raise TableError(
-            f"{column} is no bounded score: its values leave 0 to 1.",
-            hint="Divide percentages by 100, or take it for a loss.",
+            _("{column} is no bounded score: its values leave 0 to 1.", column=column),
+            hint=_("Divide percentages by 100, or take it for a loss."),
         )
     target = "accuracy" if as_accuracy else "loss"
     frame = table.frame.copy()
@@ -255,26 +263,26 @@ def merge_seeds(table: LossTable, how: Seeds, *, response: str = "loss") -> Loss
     if how == "mean":  # never of trials that were trained in another way
         design += [name for name in _hyper_parameters(table.frame) if name not in _SEEDS]
     if not design:
-        raise TableError(f"The table {table.id} has no column that tells runs apart.")
+        raise TableError(_("The table {id} has no column that tells runs apart.", id=table.id))
     if how == "clustered":
         frame = table.frame.copy()
         codes = frame.groupby(design, sort=False, dropna=False).ngroup()
         frame["run_id"] = ("repetition " + codes.astype(str)).astype("str")
-        return table.with_frame(frame, derived={"run_id": "one name for all repetitions"})
+        return table.with_frame(frame, derived={"run_id": _("one name for all repetitions")})
     frame = table.included()
     groups = frame.groupby(design, sort=False, dropna=False)
     if how == "best":
         is_loss = response == "loss"
         best = groups[response].idxmin() if is_loss else groups[response].idxmax()
         kept = frame.loc[best].sort_index()
-        return table.with_frame(kept, derived={response: "best of each setting"})
+        return table.with_frame(kept, derived={response: _("best of each setting")})
     kept = groups.head(1).copy()
     codes = groups.ngroup().loc[kept.index]
     spread = groups[response].agg(["mean", "std", "count"]).reset_index(drop=True)
     kept[response] = spread["mean"].iloc[codes].to_numpy()
     kept[f"{response}_std"] = spread["std"].iloc[codes].to_numpy()
     kept["n_seeds"] = spread["count"].iloc[codes].to_numpy(dtype=np.float64)
-    return table.with_frame(kept, derived={response: "mean over repetitions"})
+    return table.with_frame(kept, derived={response: _("mean over repetitions")})
 
 
 def _hyper_parameters(frame: pd.DataFrame) -> list[str]:
@@ -322,11 +330,17 @@ def with_convention(table: LossTable, convention: ParamConvention) -> LossTable:
     column = _COUNTS.get(convention)
     if column is None or column not in table.frame:
         raise TableError(
-            f"The table {table.id} does not count {convention} parameters.",
-            detail=f"It offers: {', '.join(conventions(table))}.",
+            _(
+                "The table {id} does not count {convention} parameters.",
+                id=table.id,
+                convention=convention,
+            ),
+            detail=_("It offers: {table}.", table=", ".join(conventions(table))),
         )
     frame = table.frame.copy()
-    frame[f"params ({table.param_convention})"] = frame["params"]
+    frame[_("params ({param_convention})", param_convention=table.param_convention)] = frame[
+        "params"
+    ]
     frame["params"] = frame[column]
     derived = {"params": column}
     if table.provenance.derived_columns.get("compute_flop") == COMPUTE_FORMULA:

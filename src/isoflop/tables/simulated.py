@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable, Provenance
@@ -58,28 +59,30 @@ class SimulationOptions:
     design: Annotated[
         Design,
         Option(
-            label="Design",
-            help="Runs at a few equal budgets (isoFLOP), on a grid of N and D, or at random.",
-            choices={"isoflop": "IsoFLOP", "grid": "Grid", "random": "Random"},
+            label=_("Design"),
+            help=_("Runs at a few equal budgets (isoFLOP), on a grid of N and D, or at random."),
+            choices={"isoflop": "IsoFLOP", "grid": _("Grid"), "random": _("Random")},
         ),
     ] = "isoflop"
     noise: Annotated[
         float,
-        Option(label="Noise", help="Standard deviation of the noise in log loss.", ge=0.0, le=1.0),
+        Option(
+            label=_("Noise"), help=_("Standard deviation of the noise in log loss."), ge=0.0, le=1.0
+        ),
     ] = 0.005
     outliers: Annotated[
         int,
         Option(
-            label="Outliers",
-            help="Runs whose loss is raised by 5% to 25%, as if they had gone wrong.",
+            label=_("Outliers"),
+            help=_("Runs whose loss is raised by 5% to 25%, as if they had gone wrong."),
             ge=0,
         ),
     ] = 0
     n_rows: Annotated[
         int,
         Option(
-            label="Runs",
-            help="How many runs are drawn; a grid takes the nearest square at or below.",
+            label=_("Runs"),
+            help=_("How many runs are drawn; a grid takes the nearest square at or below."),
             flag="rows",
             ge=4,
             le=100_000,
@@ -87,12 +90,12 @@ class SimulationOptions:
     ] = 60
     seed: Annotated[
         int,
-        Option(label="Seed", help="Another seed draws other noise for the same runs.", ge=0),
+        Option(label=_("Seed"), help=_("Another seed draws other noise for the same runs."), ge=0),
     ] = 0
 
     def __post_init__(self) -> None:
         if found := problems(self):
-            raise TableError("A simulated table cannot be made.", detail="\n".join(found))
+            raise TableError(_("A simulated table cannot be made."), detail="\n".join(found))
 
 
 def simulated_table(
@@ -187,9 +190,9 @@ def simulate_runs(
     loss = loss_of(params, tokens)
     if not (np.isfinite(loss) & (loss > 0)).all():
         raise TableError(
-            "A simulated table cannot be made.",
-            detail="The law has no positive loss at some of its runs.",
-            hint="Check the values of its parameters.",
+            _("A simulated table cannot be made."),
+            detail=_("The law has no positive loss at some of its runs."),
+            hint=_("Check the values of its parameters."),
         )
     loss = loss * np.exp(noise * rng.standard_normal(len(loss)))
     spoilt = rng.choice(len(loss), size=min(outliers, len(loss)), replace=False)
@@ -211,10 +214,16 @@ def simulate_runs(
         id=f"simulated-{design}",
         frame=frame,
         provenance=Provenance(
-            title=f"Simulated runs ({design} design)",
-            source=f"Simulated by Isoflop from a known law: {truth}; noise {noise:g} in log loss, "
-            f"{len(spoilt)} outliers, seed {seed}.",
-            known_problems=("Simulated: nobody trained these models.",),
+            title=_("Simulated runs ({design} design)", design=design),
+            source=_(
+                "Simulated by Isoflop from a known law: {truth}; noise {noise:g} in "
+                "log loss, {spoilt} outliers, seed {seed}.",
+                truth=truth,
+                noise=noise,
+                spoilt=len(spoilt),
+                seed=seed,
+            ),
+            known_problems=(_("Simulated: nobody trained these models."),),
             is_simulated=True,
         ),
         param_convention="total",
@@ -223,10 +232,13 @@ def simulate_runs(
 
 
 def _value_faults(law_values: Mapping[str, float]) -> list[str]:
-    faults = [f"{name} is missing" for name in sorted(_NAMES - set(law_values))]
-    faults += [f"{name} is not a parameter of the law" for name in sorted(set(law_values) - _NAMES)]
+    faults = [_("{name} is missing", name=name) for name in sorted(_NAMES - set(law_values))]
+    faults += [
+        _("{name} is not a parameter of the law", name=name)
+        for name in sorted(set(law_values) - _NAMES)
+    ]
     return faults + [
-        f"{name} is {value}; it must be positive"
+        _("{name} is {value}; it must be positive", name=name, value=value)
         for name, value in law_values.items()
         if not (np.isfinite(value) and value > 0)
     ]
@@ -242,15 +254,15 @@ def _check(
 ) -> None:
     low, high = compute_flop
     if not (np.isfinite(noise) and 0 <= noise <= 1):
-        faults.append(f"noise is {noise}; it must lie between 0 and 1")
+        faults.append(_("noise is {noise}; it must lie between 0 and 1", noise=noise))
     if outliers < 0:
-        faults.append(f"outliers is {outliers}; it must not be negative")
+        faults.append(_("outliers is {outliers}; it must not be negative", outliers=outliers))
     if not 4 <= n_rows <= 100_000:
-        faults.append(f"n_rows is {n_rows}; it must lie between 4 and 100,000")
+        faults.append(_("n_rows is {n_rows}; it must lie between 4 and 100,000", n_rows=n_rows))
     if not 0 < low < high < float("inf"):
-        faults.append(f"the range of compute is {low:g} to {high:g} FLOP")
+        faults.append(_("the range of compute is {low:g} to {high:g} FLOP", low=low, high=high))
     if faults:
-        raise TableError("A simulated table cannot be made.", detail="; ".join(faults))
+        raise TableError(_("A simulated table cannot be made."), detail="; ".join(faults))
 
 
 def _design(
@@ -283,7 +295,8 @@ def _design(
         tokens = 20 * 10 ** rng.uniform(smallest, largest, n_rows)
     else:
         raise TableError(
-            f"There is no design called {design!r}.", hint="Choose isoflop, grid or random."
+            _("There is no design called {design!r}.", design=design),
+            hint=_("Choose isoflop, grid or random."),
         )
     return params, tokens, ["simulated"] * len(params)
 

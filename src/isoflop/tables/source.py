@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 
 Progress = Callable[[float, str], None]
 """Called with the share done, from 0 to 1, and what is being done; may raise to cancel."""
@@ -47,8 +48,10 @@ def max_upload_bytes() -> int:
         megabytes = -1.0
     if not 0 < megabytes < float("inf"):
         raise TableError(
-            f"The setting ISOFLOP_MAX_UPLOAD_MB is {text!r}, which is not a size.",
-            hint="Set it to a number of megabytes, such as 200.",
+            lazy_gettext(
+                "The setting ISOFLOP_MAX_UPLOAD_MB is {text!r}, which is not a size.", text=text
+            ),
+            hint=lazy_gettext("Set it to a number of megabytes, such as 200."),
         )
     return int(megabytes * 1e6)
 
@@ -83,12 +86,15 @@ def load(source: Source, name: str = "") -> Content:
     name = name or _name_of(source)
     data = _bytes_of(source, name)
     if not data:
-        raise TableError(f"The file {name} is empty.", hint="Choose a file with a header and rows.")
+        raise TableError(
+            lazy_gettext("The file {name} is empty.", name=name),
+            hint=lazy_gettext("Choose a file with a header and rows."),
+        )
     if data[:2] == b"\x1f\x8b":
         return Content(
             name=name.removesuffix(".gz"),
             data=_gunzip(data, name),
-            notes=("Decompressed from gzip.",),
+            notes=(lazy_gettext("Decompressed from gzip."),),
         )
     return Content(name=name, data=data)
 
@@ -102,11 +108,22 @@ def _name_of(source: Source) -> str:
 def too_large(name: str, size_bytes: int | None, what: str = "") -> TableError:
     """Return the refusal of a file over the limit."""
     limit = max_upload_bytes() / 1e6
-    size = "" if size_bytes is None else f"It is {size_bytes / 1e6:,.0f} MB; "
+    size = (
+        ""
+        if size_bytes is None
+        else lazy_gettext("It is {size_bytes:,.0f} MB; ", size_bytes=size_bytes / 1000000.0)
+    )
     return TableError(
-        f"The file {name} is too large{what}.",
-        detail=f"{size}{'the' if size else 'The'} limit is {limit:,.0f} MB.",
-        hint="Raise ISOFLOP_MAX_UPLOAD_MB, or keep fewer columns or every tenth step.",
+        lazy_gettext("The file {name} is too large{what}.", name=name, what=what),
+        detail=lazy_gettext(
+            "{size}{words} limit is {limit:,.0f} MB.",
+            size=size,
+            words="the" if size else lazy_gettext("The"),
+            limit=limit,
+        ),
+        hint=lazy_gettext(
+            "Raise ISOFLOP_MAX_UPLOAD_MB, or keep fewer columns or every tenth step."
+        ),
     )
 
 
@@ -122,16 +139,25 @@ def refuse_many_cells(name: str, n_rows: int, n_columns: int) -> None:
     """
     if n_columns > MAX_COLUMNS:
         raise TableError(
-            f"The file {name} has {n_columns:,} columns.",
-            detail=f"At most {MAX_COLUMNS:,} are read.",
-            hint="Keep the columns of sizes, losses and names.",
+            lazy_gettext(
+                "The file {name} has {n_columns:,} columns.", name=name, n_columns=n_columns
+            ),
+            detail=lazy_gettext("At most {max_columns:,} are read.", max_columns=MAX_COLUMNS),
+            hint=lazy_gettext("Keep the columns of sizes, losses and names."),
         )
     limit = max_upload_bytes() // _BYTES_PER_CELL
     if n_rows * n_columns > limit:
         raise TableError(
-            f"The file {name} is too large: {n_rows:,} rows of {n_columns:,} columns.",
-            detail=f"At most {limit:,} cells are read.",
-            hint="Raise ISOFLOP_MAX_UPLOAD_MB, or keep fewer columns or every tenth step.",
+            lazy_gettext(
+                "The file {name} is too large: {n_rows:,} rows of {n_columns:,} columns.",
+                name=name,
+                n_rows=n_rows,
+                n_columns=n_columns,
+            ),
+            detail=lazy_gettext("At most {limit:,} cells are read.", limit=limit),
+            hint=lazy_gettext(
+                "Raise ISOFLOP_MAX_UPLOAD_MB, or keep fewer columns or every tenth step."
+            ),
         )
 
 
@@ -153,7 +179,10 @@ def _bytes_of(source: Source, name: str) -> bytes:
 def _bytes_of_path(path: Path, limit: int) -> bytes:
     try:
         if path.is_dir():
-            raise TableError(f"{path.name} is a folder, not a file.", hint="Choose a file in it.")
+            raise TableError(
+                lazy_gettext("{name} is a folder, not a file.", name=path.name),
+                hint=lazy_gettext("Choose a file in it."),
+            )
         size = path.stat().st_size
         if size > limit:
             raise too_large(path.name, size)
@@ -161,7 +190,9 @@ def _bytes_of_path(path: Path, limit: int) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TableError(
-            f"The file {path.name} cannot be read.", detail=reason, hint="Check its path."
+            lazy_gettext("The file {name} cannot be read.", name=path.name),
+            detail=reason,
+            hint=lazy_gettext("Check its path."),
         ) from None
 
 
@@ -175,16 +206,16 @@ def _gunzip(data: bytes, name: str) -> bytes:
             while block := archive.read(_BLOCK_BYTES):
                 total += len(block)
                 if total > limit:
-                    raise too_large(name, None, " once decompressed")
+                    raise too_large(name, None, lazy_gettext(" once decompressed"))
                 blocks.append(block)
     except (OSError, EOFError, zlib.error) as error:
         raise TableError(
-            f"The file {name} is a damaged gzip archive.",
+            lazy_gettext("The file {name} is a damaged gzip archive.", name=name),
             detail=str(error),
-            hint="Compress or download it again.",
+            hint=lazy_gettext("Compress or download it again."),
         ) from None
     if not total:
-        raise TableError(f"The file {name} is empty once decompressed.")
+        raise TableError(lazy_gettext("The file {name} is empty once decompressed.", name=name))
     return b"".join(blocks)
 
 
@@ -196,27 +227,30 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MAGIC = (
-    (b":W&B", "an offline run of Weights & Biases, to be synchronised and exported as CSV"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"%PDF", "a PDF document"),
+    (
+        b":W&B",
+        lazy_gettext("an offline run of Weights & Biases, to be synchronised and exported as CSV"),
+    ),
+    (b"\x89PNG", lazy_gettext("a PNG image")),
+    (b"\xff\xd8\xff", lazy_gettext("a JPEG image")),
+    (b"GIF8", lazy_gettext("a GIF image")),
+    (b"%PDF", lazy_gettext("a PDF document")),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"\x80\x02", "a Python pickle, which could run code and is never opened"),
-    (b"\x80\x03", "a Python pickle, which could run code and is never opened"),
-    (b"\x80\x04", "a Python pickle, which could run code and is never opened"),
-    (b"\x80\x05", "a Python pickle, which could run code and is never opened"),
-    (b"PK\x03\x04", "a zip archive"),
+    (b"SQLite format 3", lazy_gettext("an SQLite database")),
+    (b"\x89HDF", lazy_gettext("an HDF5 file")),
+    (b"\x93NUMPY", lazy_gettext("a NumPy array")),
+    (b"\x80\x02", lazy_gettext("a Python pickle, which could run code and is never opened")),
+    (b"\x80\x03", lazy_gettext("a Python pickle, which could run code and is never opened")),
+    (b"\x80\x04", lazy_gettext("a Python pickle, which could run code and is never opened")),
+    (b"\x80\x05", lazy_gettext("a Python pickle, which could run code and is never opened")),
+    (b"PK\x03\x04", lazy_gettext("a zip archive")),
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"PAR1", "a Parquet file"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
+    (b"\xfd7zXZ", lazy_gettext("an xz archive")),
+    (b"\x28\xb5\x2f\xfd", lazy_gettext("a zstd archive")),
+    (b"PAR1", lazy_gettext("a Parquet file")),
+    (b"\xd0\xcf\x11\xe0", lazy_gettext("an old Excel or Word file")),
 )
 
 
@@ -236,7 +270,9 @@ def as_utf8(content: Content) -> tuple[bytes, tuple[str, ...]]:
     if encoding == "utf-8":
         return data, ()
     try:
-        return data.decode(encoding).encode(), (f"Encoding {encoding} detected.",)
+        return data.decode(encoding).encode(), (
+            lazy_gettext("Encoding {encoding} detected.", encoding=encoding),
+        )
     except UnicodeError:
         raise _binary(content) from None
 
@@ -297,6 +333,10 @@ def _utf16_without_mark(data: bytes) -> str:
 def _binary(content: Content) -> TableError:
     kind = next((kind for magic, kind in _MAGIC if content.data.startswith(magic)), "")
     return TableError(
-        f"The file {content.name} is {kind or 'binary, not a table'}.",
-        hint="Save the table as CSV and upload that.",
+        lazy_gettext(
+            "The file {name} is {kind}.",
+            name=content.name,
+            kind=kind or lazy_gettext("binary, not a table"),
+        ),
+        hint=lazy_gettext("Save the table as CSV and upload that."),
     )

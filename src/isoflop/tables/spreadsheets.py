@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables import sheet_reader
 from isoflop.tables.header_rows import find_header
 from isoflop.tables.problems import shorten
@@ -56,14 +57,16 @@ def read_spreadsheet(content: Content, progress: Progress | None = None) -> RawT
     found = {name: rows for name, rows in tables.items() if len(rows) > 1}
     if not found:
         raise TableError(
-            f"The file {content.name} has no sheet with a header and rows.",
-            detail=f"Sheets: {', '.join(list(sheets)[:10]) or 'none'}.",
+            _("The file {name} has no sheet with a header and rows.", name=content.name),
+            detail=_("Sheets: {sheets}.", sheets=", ".join(list(sheets)[:10]) or "none"),
         )
     best = max(found, key=lambda name: _known(found[name][0]))
-    notes = [f"Sheet {best!r} was read."]
+    notes = [_("Sheet {best!r} was read.", best=best)]
     others = [name for name in sheets if name != best]
     if others:
-        notes.append(f"Other sheets, not read: {', '.join(map(repr, others[:10]))}.")
+        notes.append(
+            _("Other sheets, not read: {others}.", others=", ".join(map(repr, others[:10])))
+        )
     header, *body = found[best]
     refuse_many_cells(content.name, len(body), len(header))
     names, repeated = unique_headers([str(cell) for cell in header])
@@ -92,7 +95,7 @@ def _sheets(content: Content) -> dict[str, list[list[object]]]:
     if done.returncode == sheet_reader.DAMAGED:
         raise _damaged(content.name, done.stderr.decode(errors="replace"))
     if done.returncode:  # also one that a failed allocation ended
-        raise too_large(content.name, None, " once opened")
+        raise too_large(content.name, None, _(" once opened"))
     sheets: dict[str, list[list[object]]] = {}
     rows: list[list[object]] = []
     for line in done.stdout.splitlines():
@@ -129,12 +132,12 @@ def _refuse_bomb(content: Content) -> None:
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise _damaged(content.name, str(error)) from None
     if size > max_upload_bytes():
-        raise too_large(content.name, size, " once decompressed")
+        raise too_large(content.name, size, _(" once decompressed"))
 
 
 def _damaged(name: str, reason: str) -> TableError:
     return TableError(
-        f"The file {name} is a damaged spreadsheet.",
+        _("The file {name} is a damaged spreadsheet.", name=name),
         detail=shorten(reason, 200),
-        hint="Save it again, or save the sheet as CSV.",
+        hint=_("Save it again, or save the sheet as CSV."),
     )

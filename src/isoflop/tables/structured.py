@@ -9,6 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.logs import looks_like_log, read_log
 from isoflop.tables.nested import Row, rows_of_document, rows_of_entry, with_leading_values
 from isoflop.tables.problems import Problem, shorten
@@ -66,22 +67,24 @@ def _read_lines(
             rows |= dict(enumerate(rows_of_entry(entry, content.name), start=number))
         except (ValueError, RecursionError):
             problems.append(
-                Problem(row=number, column="", value=shorten(line), reason="is not a JSON object")
+                Problem(
+                    row=number, column="", value=shorten(line), reason=_("is not a JSON object")
+                )
             )
         if progress and position % _REPORT_EVERY == 0:
-            progress(position / len(lines), "Reading the file")
+            progress(position / len(lines), _("Reading the file"))
     if len(problems) >= max(len(rows), 1):
         if looks_like_log(content):  # text below a first line of JSON, or JSON among text
             return read_log(content, progress)
         raise TableError(
-            f"The file {content.name} is not valid JSON.",
+            _("The file {name} is not valid JSON.", name=content.name),
             detail=shorten(whole_error, 200),
-            hint="Give one object a line, or an array of objects.",
+            hint=_("Give one object a line, or an array of objects."),
         )
     if (found := with_leading_values(list(rows.values()), content.name)) and len(found) < len(rows):
         rows = dict(zip(list(rows)[-len(found) :], found, strict=True))
-        notes = (*notes, "The first line holds the run's own values.")
-    return _raw(content, "JSON Lines", rows, notes, tuple(problems))
+        notes = (*notes, _("The first line holds the run's own values."))
+    return _raw(content, _("JSON Lines"), rows, notes, tuple(problems))
 
 
 def _raw(
@@ -93,7 +96,7 @@ def _raw(
 ) -> RawTable:
     headers = dict.fromkeys(name for row in rows.values() for name in row)
     if not headers:
-        raise TableError(f"The file {content.name} has no rows.")
+        raise TableError(_("The file {name} has no rows.", name=content.name))
     refuse_many_cells(content.name, len(rows), len(headers))
     columns = {name: [row.get(name) for row in rows.values()] for name in headers}
     frame = pd.DataFrame(columns, index=list(rows)).infer_objects()

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.columns import words
 from isoflop.tables.run_values import column_of
 
-_REASON = "the row sums up others"
+_REASON = _("the row sums up others")
 _MOST_ROWS = 20_000
 """Longer tables are logs, which nobody sums up."""
 _NAMES = {"run_id", "family", "seed"}

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.problems import listing
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.text import aligned, as_html, with_notices
-from isoflop.units import counted, format_number
+from isoflop.units import format_number
 
 if TYPE_CHECKING:
     from isoflop.tables.schema import LossTable
@@ -26,12 +28,12 @@ def table_text(table: LossTable) -> str:
         f"{table.provenance.title or table.id} ({table.id})",
         rows_line(table),
         "",
-        aligned(columns, ("column", "unit", "values", "read from")),
+        aligned(columns, ("column", "unit", "values", _("read from"))),
     ]
     reading = table.reading
     if reading is not None and reading.problems:
-        parts += ["", "Left out:", listing(reading.problems)]
-    parts += [f"Known problem: {text}" for text in table.provenance.known_problems]
+        parts += ["", _("Left out:"), listing(reading.problems)]
+    parts += [_("Known problem: {text}", text=text) for text in table.provenance.known_problems]
     return with_notices("\n".join(parts), reading.notices if reading is not None else ())
 
 
@@ -44,7 +46,7 @@ def table_html(table: LossTable) -> str:
         rows_line(table),
         columns_frame(table),
         table.frame.head(N_SHOWN),
-        f"Left out: {left_out}" if left_out else "",
+        _("Left out: {left_out}", left_out=left_out) if left_out else "",
         notices=reading.notices if reading is not None else (),
     )
 
@@ -52,10 +54,13 @@ def table_html(table: LossTable) -> str:
 def rows_line(table: LossTable) -> str:
     """Say how many rows there are, in which unit their loss is, and what N counts."""
     n_rows, n_used = len(table.frame), len(table.included())
-    excluded = f", {n_rows - n_used:,} of them excluded" if n_used < n_rows else ""
-    return (
-        f"{counted(n_rows, 'row')}{excluded}; loss in {table.loss_unit}; "
-        f"parameters: {table.param_convention}"
+    excluded = _(", {n_rows:,} of them excluded", n_rows=n_rows - n_used) if n_used < n_rows else ""
+    return _(
+        "{rows}{excluded}; loss in {loss_unit}; parameters: {param_convention}",
+        rows=n_("{n:,} row", "{n:,} rows", n_rows),
+        excluded=excluded,
+        loss_unit=table.loss_unit,
+        param_convention=table.param_convention,
     )
 
 
@@ -70,9 +75,13 @@ def columns_frame(table: LossTable) -> pd.DataFrame:
     for name in (str(column) for column in frame if column not in _HOW):
         known = COLUMNS.get(name)
         unit = table.loss_unit if name == "loss" else known.unit if known is not None else ""
-        origin = f"derived: {derived[name]}" if name in derived else headers.get(name, "")
+        origin = (
+            _("derived: {derived}", derived=derived[name])
+            if name in derived
+            else headers.get(name, "")
+        )
         rows.append((name, unit, _values(frame[name]), origin))
-    return pd.DataFrame(rows, columns=["column", "unit", "values", "read from"])
+    return pd.DataFrame(rows, columns=["column", "unit", "values", _("read from")])
 
 
 def _values(column: pd.Series) -> str:
@@ -83,8 +92,14 @@ def _values(column: pd.Series) -> str:
             return "none"
         low, high = float(known.min()), float(known.max())
         return (
-            format_number(low) if low == high else f"{format_number(low)} to {format_number(high)}"
+            format_number(low)
+            if low == high
+            else _("{low} to {high}", low=format_number(low), high=format_number(high))
         )
     names = column.dropna().astype(str).unique()
     shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3:,} more"
+    return (
+        shown
+        if len(names) <= 3
+        else _("{shown} and {names:,} more", shown=shown, names=len(names) - 3)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import own_dimension, plain_numbers
 from isoflop.tables.reading.header import meanings
@@ -28,7 +29,7 @@ def tidy(raw: RawTable) -> RawTable:
     if not units:
         return raw
     headers = {name: f"{name} [{unit}]" for name, unit in units.items()}
-    note = "The line below the header names units, which were put into the headers."
+    note = _("The line below the header names units, which were put into the headers.")
     return _without_first(raw, note, headers)
 
 
@@ -50,7 +51,7 @@ def _without_rule(raw: RawTable) -> RawTable:
     cells = [text for text in _first_cells(raw).values() if text not in _NOTHING]
     if not cells or not all(_RULE.fullmatch(text) for text in cells):
         return raw
-    return _without_first(raw, "The line below the header is a rule.", {})
+    return _without_first(raw, _("The line below the header is a rule."), {})
 
 
 def _first_cells(raw: RawTable) -> dict[str, str]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.load import ReadResult
 from isoflop.tables.mapping import ColumnRole
 from isoflop.tables.problems import shorten
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.tables.reading.header import Transform
-from isoflop.units import counted
 
-_LETTERS = {"params": "N", "tokens": "D", "compute_flop": "C", "loss": "the loss"}
+_LETTERS = {"params": "N", "tokens": "D", "compute_flop": "C", "loss": _("the loss")}
 _OTHERS = {
-    "accuracy": "the score", "step": "the step", "run_id": "the run", "family": "the family",
-}  # fmt: skip
+    "accuracy": _("the score"),
+    "step": _("the step"),
+    "run_id": _("the run"),
+    "family": _("the family"),
+}
 _MAGNITUDES = {"k": "thousands", "m": "millions", "b": "billions", "t": "trillions"}
 _TRANSFORMS: dict[Transform, str] = {
-    "log10": "as logarithms to base 10", "log2": "as logarithms to base 2",
-    "ln": "as natural logarithms", "index": "counted from 0",
-}  # fmt: skip
+    "log10": _("as logarithms to base 10"),
+    "log2": _("as logarithms to base 2"),
+    "ln": _("as natural logarithms"),
+    "index": _("counted from 0"),
+}
 _MOST_REASONS = 3
 
 
@@ -49,13 +55,26 @@ def _columns(result: ReadResult) -> str:
         if column not in table.frame:
             continue
         if role is not None:
-            parts.append(f"{name} is {shorten(role.header)}{_in_unit(role, result)}")
+            parts.append(
+                _(
+                    "{name} is {header}{role}",
+                    name=name,
+                    header=shorten(role.header),
+                    role=_in_unit(role, result),
+                )
+            )
         elif column in table.provenance.derived_columns and column in _LETTERS:
-            parts.append(f"{name} is derived: {table.provenance.derived_columns[column]}")
+            parts.append(
+                _(
+                    "{name} is derived: {derived_columns}",
+                    name=name,
+                    derived_columns=table.provenance.derived_columns[column],
+                )
+            )
     lacking = [name for column, name in _LETTERS.items() if column not in table.frame]
     if lacking:
-        none = " and no ".join(name.removeprefix("the ") for name in lacking)
-        parts.append(f"there is no {none}")
+        none = _(" and no ").join(name.removeprefix("the ") for name in lacking)
+        parts.append(_("there is no {none}", none=none))
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
 
 
@@ -65,22 +84,36 @@ def _in_unit(role: ColumnRole, result: ReadResult) -> str:
     if role.column == "loss":
         is_said = role.unit or result.mapping.loss_unit is not None
         kept = result.table.loss_unit
-        given = f", in {role.unit}" if role.unit and role.unit != "1" else f", in {kept}"
-        only = f", where {role.only}" if role.only else ""
-        return f"{given}{only}" + ("" if is_said else ", which is assumed")
+        given = (
+            _(", in {unit}", unit=role.unit)
+            if role.unit and role.unit != "1"
+            else _(", in {kept}", kept=kept)
+        )
+        only = _(", where {only}", only=role.only) if role.only else ""
+        return f"{given}{only}" + ("" if is_said else _(", which is assumed"))
     if not role.unit or role.unit == "1" or COLUMNS[role.column].kind != "number":
         return ""
-    return f", in {_MAGNITUDES.get(role.unit.strip().lower(), role.unit)}"
+    return _(", in {unit}", unit=_MAGNITUDES.get(role.unit.strip().lower(), role.unit))
 
 
 def _rows(result: ReadResult) -> str:
     frame = result.table.frame
     n_rows, n_used = len(frame), len(result.table.included())
-    text = f"{n_used:,} of {counted(n_rows, 'row')} {'is' if n_used == 1 else 'are'} used."
+    text = _(
+        "{n_used:,} of {rows} {value} used.",
+        n_used=n_used,
+        rows=n_("{n:,} row", "{n:,} rows", n_rows),
+        value="is" if n_used == 1 else "are",
+    )
     if n_used == n_rows:
         return text
     reasons = Counter(frame.loc[frame["is_excluded"].astype(bool), "exclusion_reason"])
     listed = ", ".join(
         f"{count:,} ({shorten(reason, 80)})" for reason, count in reasons.most_common(_MOST_REASONS)
     )
-    return f"{text} Left out: {listed}{' and more' if len(reasons) > _MOST_REASONS else ''}."
+    return _(
+        "{text} Left out: {listed}{words}.",
+        text=text,
+        listed=listed,
+        words=_(" and more") if len(reasons) > _MOST_REASONS else "",
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError, TableQuestion
+from isoflop.language import lazy_gettext
 from isoflop.tables.convert import (
     LARGEST_LOSS,
     SIZES,
@@ -33,7 +34,7 @@ from isoflop.units import format_quantity
 _ANOTHER_CODING = 1.2
 # From this share of empty loss cells on, a table with steps is a log, where that is normal.
 _LOG_SHARE = 0.05
-NOT_LOGGED = "no loss at this step"
+NOT_LOGGED = lazy_gettext("no loss at this step")
 
 
 def validate(
@@ -101,7 +102,11 @@ def _of_runs(found: FoundRuns | None) -> dict[str, str]:
     """Say how runs were found, as the formula of a derived column."""
     if found is None:
         return {}
-    return {"run_id": f"rows with the same {', '.join(map(shorten, found.keys))}"}
+    return {
+        "run_id": lazy_gettext(
+            "rows with the same {keys}", keys=", ".join(map(shorten, found.keys))
+        )
+    }
 
 
 def _response_column(mapping: ColumnMapping) -> str:
@@ -113,14 +118,21 @@ def _response_column(mapping: ColumnMapping) -> str:
     headers = ", ".join(shorten(role.header) for role in mapping.roles[:30])
     if mapping.response != "loss":
         raise TableError(
-            f"The file has no column {mapping.response!r} to fit.", detail=f"Columns: {headers}."
+            lazy_gettext("The file has no column {response!r} to fit.", response=mapping.response),
+            detail=lazy_gettext("Columns: {headers}.", headers=headers),
         )
     lookalike = next((r.header for r in mapping.roles if _reads_as_loss(r.header)), "")
     raise TableError(
-        "The file has no loss column.",
-        detail=f"Columns found: {headers}."
-        + (f" {shorten(lookalike)} holds no numbers." if lookalike else ""),
-        hint="Name one column loss (or val_loss, final_loss, bpb, ppl), or choose it by hand.",
+        lazy_gettext("The file has no loss column."),
+        detail=lazy_gettext("Columns found: {headers}.", headers=headers)
+        + (
+            lazy_gettext(" {lookalike} holds no numbers.", lookalike=shorten(lookalike))
+            if lookalike
+            else ""
+        ),
+        hint=lazy_gettext(
+            "Name one column loss (or val_loss, final_loss, bpb, ppl), or choose it by hand."
+        ),
     )
 
 
@@ -135,9 +147,9 @@ def _refuse_ambiguous(draft: Draft) -> None:
     if twice:
         rivals = [shorten(role.header) for role in mapping.roles if role.column == twice]
         raise TableError(
-            f"Two columns of the file are mapped to {shorten(twice)}.",
-            detail=f"They are {', '.join(rivals)}.",
-            hint="Give one of them another meaning, or leave it out.",
+            lazy_gettext("Two columns of the file are mapped to {twice}.", twice=shorten(twice)),
+            detail=lazy_gettext("They are {rivals}.", rivals=", ".join(rivals)),
+            hint=lazy_gettext("Give one of them another meaning, or leave it out."),
         )
     _ask(mapping)
 
@@ -157,14 +169,20 @@ def _ask(mapping: ColumnMapping) -> None:
 def _way_out(question: Question) -> str:
     flags = "; ".join(f"{choice.flag} ({choice.label})" for choice in question.choices)
     units = [choice.unit for choice in question.choices if choice.unit not in {None, "1"}]
-    way = "Choose by hand which one to use"
+    way = lazy_gettext("Choose by hand which one to use")
     if len({choice.header for choice in question.choices}) > 1:
-        way = "Rename or delete one of them, or choose by hand which one to use"
+        way = lazy_gettext("Rename or delete one of them, or choose by hand which one to use")
     elif units:
-        way = (
-            f"Write the unit into the header, such as {question.header} ({units[0]}), or choose it"
+        way = lazy_gettext(
+            "Write the unit into the header, such as {header} ({units}), or choose it",
+            header=question.header,
+            units=units[0],
         )
-    return f"{way}. On the command line: {flags}" if flags else f"{way}."
+    return (
+        lazy_gettext("{way}. On the command line: {flags}", way=way, flags=flags)
+        if flags
+        else f"{way}."
+    )
 
 
 # --- Rows ---
@@ -175,7 +193,10 @@ def _check_ranges(draft: Draft) -> None:
     for name, values in draft.columns.items():
         column = COLUMNS.get(name)
         if name == "loss" and kept_loss_unit(draft) == "nats/token":
-            what = f"is above {LARGEST_LOSS:g} nats per token, more than a model that knows nothing"
+            what = lazy_gettext(
+                "is above {largest_loss:g} nats per token, more than a model that knows nothing",
+                largest_loss=LARGEST_LOSS,
+            )
             with np.errstate(invalid="ignore"):
                 if values.max(initial=0.0) > LARGEST_LOSS or np.isnan(values.min(initial=0.0)):
                     _drop(draft, name, np.isfinite(values) & (values > LARGEST_LOSS), what)
@@ -183,7 +204,7 @@ def _check_ranges(draft: Draft) -> None:
         if column is None or column.lower is None or column.upper is None:
             infinite = np.isinf(values)
             if infinite.any():
-                _drop(draft, name, infinite, "is infinite")
+                _drop(draft, name, infinite, lazy_gettext("is infinite"))
             continue
         with np.errstate(invalid="ignore"):
             low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
@@ -191,12 +212,22 @@ def _check_ranges(draft: Draft) -> None:
             draft.complete.add(name)  # NaN fails both
             continue
         finite = np.isfinite(values)
-        _drop(draft, name, np.isinf(values), "is infinite")
+        _drop(draft, name, np.isinf(values), lazy_gettext("is infinite"))
         lowest = "0" if abs(column.lower) < 1e-200 else f"{column.lower:g}"
-        _drop(draft, name, finite & (values <= column.lower), f"must be above {lowest}")
+        _drop(
+            draft,
+            name,
+            finite & (values <= column.lower),
+            lazy_gettext("must be above {lowest}", lowest=lowest),
+        )
         highest = format_quantity(column.upper, column.dimension or "count")
         too_high = finite & (values > column.upper)
-        _drop(draft, name, too_high, f"is above {highest}; is its unit right?")
+        _drop(
+            draft,
+            name,
+            too_high,
+            lazy_gettext("is above {highest}; is its unit right?", highest=highest),
+        )
 
 
 def _keep_one_coding(draft: Draft) -> None:
@@ -217,10 +248,21 @@ def _keep_one_coding(draft: Draft) -> None:
             is_other = (draft.raw.frame[header].astype("str") != value).to_numpy(dtype=bool)
         else:
             raise TableError(
-                f"The file has no column {shorten(header)} that tells rows apart.",
-                detail=f"Asked for: {shorten(role.header)} where {shorten(role.only)}.",
+                lazy_gettext(
+                    "The file has no column {header} that tells rows apart.", header=shorten(header)
+                ),
+                detail=lazy_gettext(
+                    "Asked for: {header} where {only}.",
+                    header=shorten(role.header),
+                    only=shorten(role.only),
+                ),
             )
-        _drop(draft, role.column, is_other, "is in another unit than the rows that are kept")
+        _drop(
+            draft,
+            role.column,
+            is_other,
+            lazy_gettext("is in another unit than the rows that are kept"),
+        )
 
 
 def _unlogged_rows(draft: Draft) -> NDArray[np.bool_] | None:
@@ -258,7 +300,7 @@ def _report_missing(draft: Draft) -> None:
         missing = np.isnan(draft.columns[name]) & ~draft.faulty.get(name, np.False_)
         if draft.unlogged is not None:
             missing &= ~draft.unlogged
-        report(draft, name, np.flatnonzero(missing), "is missing or NaN")
+        report(draft, name, np.flatnonzero(missing), lazy_gettext("is missing or NaN"))
 
 
 def _report_underived(draft: Draft, derived: dict[str, str]) -> None:
@@ -272,7 +314,10 @@ def _report_underived(draft: Draft, derived: dict[str, str]) -> None:
         for row in draft.raw.frame.index[np.isnan(draft.columns[name])]:
             if row not in known:
                 known.add(row)
-                reason = f"cannot be derived by {formula}, which is zero, negative or missing"
+                reason = lazy_gettext(
+                    "cannot be derived by {formula}, which is zero, negative or missing",
+                    formula=formula,
+                )
                 draft.problems.append(Problem(row=int(row), column=name, value="", reason=reason))
 
 
@@ -290,9 +335,11 @@ def _require_scale(draft: Draft) -> None:
     others = [name for name in draft.columns if name != draft.response]
     if not others:
         raise TableError(
-            "The file has a loss but nothing that it could depend on.",
-            detail=f"Columns found: {', '.join(map(shorten, draft.raw.headers[:30]))}.",
-            hint="Add a column of parameters, tokens, compute or steps.",
+            lazy_gettext("The file has a loss but nothing that it could depend on."),
+            detail=lazy_gettext(
+                "Columns found: {headers}.", headers=", ".join(map(shorten, draft.raw.headers[:30]))
+            ),
+            hint=lazy_gettext("Add a column of parameters, tokens, compute or steps."),
         )
 
 
@@ -332,7 +379,7 @@ def _assemble(draft: Draft) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
 def _require_usable(frame: pd.DataFrame, problems: tuple[Problem, ...], draft: Draft) -> None:
     if "is_excluded" in frame and bool(frame["is_excluded"].all()):
         raise TableError(
-            f"No row of {draft.raw.name} is usable.",
+            lazy_gettext("No row of {name} is usable.", name=draft.raw.name),
             detail=listing(problems),
-            hint="Correct these cells, or choose other columns.",
+            hint=lazy_gettext("Correct these cells, or choose other columns."),
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import IsoflopError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.processes import be_nice
 from isoflop.training.runs import Run
 
@@ -46,7 +47,9 @@ def main(arguments: list[str] | None = None) -> None:
         except Exception as error:
             # A person reads what can be read; the log keeps the rest.
             traceback.print_exc()
-            _write({"error": {"summary": f"The model failed: {type(error).__name__}."}})
+            _write(
+                {"error": {"summary": _("The model failed: {name}.", name=type(error).__name__)}}
+            )
 
 
 def _error(error: IsoflopError) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from isoflop.data import data_root
+from isoflop.language import lazy_gettext as _
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig
 from isoflop.training.ladder import LadderGrid, ladder_rows, rows_to_csv, work_off
 from isoflop.training.queue import RunQueue
@@ -97,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
         RunQueue(options.root), benchmark_configs(), n_workers=options.workers, report=report
     )
     write_dataset(runs, options.output)
-    print(f"Wrote {options.output}.")
+    print(_("Wrote {output}.", output=options.output))
 
 
 if __name__ == "__main__":

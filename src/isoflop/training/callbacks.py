@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.reporting import RunReport
 
 
@@ -185,6 +186,6 @@ def _imported(module: str) -> Any:
     except ImportError:
         package = module.partition(".")[0].replace("_", "-")
         raise TrainingError(
-            f"This callback needs {package}, which is not installed.",
-            hint=f"Install it with: pip install {package}",
+            lazy_gettext("This callback needs {package}, which is not installed.", package=package),
+            hint=lazy_gettext("Install it with: pip install {package}", package=package),
         ) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.cluster_settings import ClusterSettings
 from isoflop.training.config import RunConfig
 from isoflop.training.elsewhere import ElsewhereJob, remember_job
@@ -80,7 +81,11 @@ def _warning_signal() -> signal.Signals:
 
 
 def submit_to_cluster(
-    root: Path, configs: Sequence[RunConfig], settings: ClusterSettings, *, title: str = "Cluster"
+    root: Path,
+    configs: Sequence[RunConfig],
+    settings: ClusterSettings,
+    *,
+    title: str = lazy_gettext("Cluster"),
 ) -> tuple[Ladder, list[Any]]:
     """Submit a ladder as one array job; what was trained before is not trained again.
 
@@ -105,8 +110,12 @@ def submit_to_cluster(
             jobs += [executor.submit(ClusterTask(str(root), run.id)) for run in started]
     except Exception as refusal:
         for run in started:
-            run.write_state("failed", message="The cluster refused it.", detail=str(refusal))
-        raise TrainingError("The cluster refuses the job.", detail=str(refusal)) from refusal
+            run.write_state(
+                "failed", message=lazy_gettext("The cluster refused it."), detail=str(refusal)
+            )
+        raise TrainingError(
+            lazy_gettext("The cluster refuses the job."), detail=str(refusal)
+        ) from refusal
     for run, job in zip(started, jobs, strict=True):
         process = ProcessId.of(int(job.job_id)) if settings.executor == "local" else None
         remember_job(
@@ -126,8 +135,8 @@ def _executor(folder: Path, settings: ClusterSettings) -> Any:
         import submitit
     except ImportError:
         raise TrainingError(
-            "Training on a cluster needs submitit.",
-            hint='Install it with: pip install "isoflop[cluster]"',
+            lazy_gettext("Training on a cluster needs submitit."),
+            hint=lazy_gettext('Install it with: pip install "isoflop[cluster]"'),
         ) from None
     try:
         executor = submitit.AutoExecutor(
@@ -136,6 +145,7 @@ def _executor(folder: Path, settings: ClusterSettings) -> Any:
         executor.update_parameters(**settings.parameters())
     except RuntimeError as error:
         raise TrainingError(
-            f"The cluster's {settings.executor} is not there.", detail=str(error)
+            lazy_gettext("The cluster's {executor} is not there.", executor=settings.executor),
+            detail=str(error),
         ) from None
     return executor

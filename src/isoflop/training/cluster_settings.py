@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 
 Executor = Literal["slurm", "local"]
@@ -34,38 +35,40 @@ class ClusterSettings:
     """
 
     executor: Annotated[
-        Executor, Option(label="Executor", help="Slurm, or processes of this machine.")
+        Executor, Option(label=_("Executor"), help=_("Slurm, or processes of this machine."))
     ] = "slurm"
     partition: Annotated[
-        str | None, Option(label="Partition", help="Where to run; else the cluster's default.")
+        str | None,
+        Option(label=_("Partition"), help=_("Where to run; else the cluster's default.")),
     ] = None
     account: Annotated[
-        str | None, Option(label="Account", help="Whom to charge; else the cluster's default.")
+        str | None,
+        Option(label=_("Account"), help=_("Whom to charge; else the cluster's default.")),
     ] = None
     n_parallel: Annotated[
-        int, Option(label="Tasks at once", help="Of the array.", flag="parallel", ge=1)
+        int, Option(label=_("Tasks at once"), help=_("Of the array."), flag="parallel", ge=1)
     ] = 16
     time_s: Annotated[
         float,
         Option(
-            label="Time of a task",
-            help="Wall-clock limit; a task that reaches it is queued again and goes on.",
+            label=_("Time of a task"),
+            help=_("Wall-clock limit; a task that reaches it is queued again and goes on."),
             dimension="seconds",
             flag="task-time",
             ge=300.0,
         ),
     ] = 3600.0
     cpus_per_task: Annotated[
-        int, Option(label="Cores a task", help="One computes.", flag="cpus", ge=1)
+        int, Option(label=_("Cores a task"), help=_("One computes."), flag="cpus", ge=1)
     ] = 1
     gpus_per_task: Annotated[
-        int, Option(label="GPUs a task", help="One is used.", flag="gpus", ge=0)
+        int, Option(label=_("GPUs a task"), help=_("One is used."), flag="gpus", ge=0)
     ] = 0
     memory_bytes: Annotated[
         float,
         Option(
-            label="Memory a task",
-            help="That the cluster reserves.",
+            label=_("Memory a task"),
+            help=_("That the cluster reserves."),
             dimension="bytes",
             flag="task-memory",
             gt=0.0,
@@ -74,7 +77,7 @@ class ClusterSettings:
 
     def __post_init__(self) -> None:
         if wrong := problems(self):
-            raise TrainingError("A cluster cannot be asked for this.", detail="\n".join(wrong))
+            raise TrainingError(_("A cluster cannot be asked for this."), detail="\n".join(wrong))
 
     def parameters(self) -> dict[str, Any]:
         """Return them under submitit's names."""

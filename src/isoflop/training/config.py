@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from isoflop.accounting import SMALL_FAMILIES, SmallFamily, SmallModel
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.options import Option, problems
 
@@ -66,12 +67,12 @@ class FamilyDefaults:
 
 FAMILY_DEFAULTS: dict[Family, FamilyDefaults] = {
     "dense": FamilyDefaults(
-        label="Dense net over a fixed window",
+        label=_("Dense net over a fixed window"),
         depth=3,
         learning_rate=7e-3,
         step_overhead_s=0.0006,
         flop_per_cpu_s=9e10,
-        help="Embeds the last 8 tokens and runs residual dense blocks over them.",
+        help=_("Embeds the last 8 tokens and runs residual dense blocks over them."),
     ),
     "rnn": FamilyDefaults(
         label="RNN",
@@ -79,15 +80,15 @@ FAMILY_DEFAULTS: dict[Family, FamilyDefaults] = {
         learning_rate=2e-2,
         step_overhead_s=0.0047,
         flop_per_cpu_s=8e10,
-        help="Elman network: one tanh state, carried from token to token.",
+        help=_("Elman network: one tanh state, carried from token to token."),
     ),
     "rnn_attention": FamilyDefaults(
-        label="RNN with additive attention",
+        label=_("RNN with additive attention"),
         depth=1,
         learning_rate=2e-2,
         step_overhead_s=0.0055,
         flop_per_cpu_s=1.6e10,
-        help="The RNN, which also looks back at its previous states (additive attention).",
+        help=_("The RNN, which also looks back at its previous states (additive attention)."),
     ),
     "lstm": FamilyDefaults(
         label="LSTM",
@@ -95,15 +96,15 @@ FAMILY_DEFAULTS: dict[Family, FamilyDefaults] = {
         learning_rate=2e-2,
         step_overhead_s=0.0015,
         flop_per_cpu_s=1e11,
-        help="Gated recurrent network: keeps and forgets through its gates.",
+        help=_("Gated recurrent network: keeps and forgets through its gates."),
     ),
     "transformer": FamilyDefaults(
-        label="Transformer (GPT style)",
+        label=_("Transformer (GPT style)"),
         depth=3,
         learning_rate=6e-3,
         step_overhead_s=0.0017,
         flop_per_cpu_s=9e10,
-        help="Multi-head scaled dot-product attention and feed-forward blocks.",
+        help=_("Multi-head scaled dot-product attention and feed-forward blocks."),
     ),
 }
 
@@ -148,23 +149,28 @@ class Recipe:
         ``"auto"`` takes an accelerator where one is free and faster for the size.
     """
 
-    context: Annotated[int, Option(label="Context", help="Tokens a sequence.", ge=8, le=4096)] = 128
+    context: Annotated[
+        int, Option(label=_("Context"), help=_("Tokens a sequence."), ge=8, le=4096)
+    ] = 128
     batch_size: Annotated[
-        int, Option(label="Batch", help="Sequences a step.", flag="batch", ge=1, le=1024)
+        int, Option(label=_("Batch"), help=_("Sequences a step."), flag="batch", ge=1, le=1024)
     ] = 4
     corpus: Annotated[
-        str, Option(label="Corpus", help="stdlib, prose, upload:<hash>, or a file of UTF-8 text.")
+        str,
+        Option(label=_("Corpus"), help=_("stdlib, prose, upload:<hash>, or a file of UTF-8 text.")),
     ] = "stdlib"
-    tokenizer: Annotated[str, Option(label="Tokens", help="bytes, or bpe-<vocabulary size>.")] = (
-        "bytes"
-    )
+    tokenizer: Annotated[
+        str, Option(label=_("Tokens"), help=_("bytes, or bpe-<vocabulary size>."))
+    ] = "bytes"
     learning_rate: Annotated[
         float | None,
         Option(
-            label="Learning rate",
+            label=_("Learning rate"),
             term="learning_rate",
-            help="Peak rate, under AdamW at width 32; without one, each family's own, which was "
-            "tuned.",
+            help=_(
+                "Peak rate, under AdamW at width 32; without one, each family's own, "
+                "which was tuned."
+            ),
             gt=0.0,
             le=10.0,
         ),
@@ -172,31 +178,33 @@ class Recipe:
     optimiser: Annotated[
         Optimiser,
         Option(
-            label="Optimiser",
+            label=_("Optimiser"),
             term="optimiser",
-            help="What makes a step of a gradient.",
-            choices={"adamw": "AdamW", "sgd": "SGD with momentum"},
+            help=_("What makes a step of a gradient."),
+            choices={"adamw": "AdamW", "sgd": _("SGD with momentum")},
         ),
     ] = "adamw"
     embedding_width: Annotated[
         int | None,
         Option(
-            label="Embedding width",
-            help="Channels of a token's embedding; without one, the width of the model.",
+            label=_("Embedding width"),
+            help=_("Channels of a token's embedding; without one, the width of the model."),
             ge=4,
             le=4096,
         ),
     ] = None
     is_tied: Annotated[
         bool,
-        Option(label="Tied output", help="The output head is the token embedding.", flag="tied"),
+        Option(
+            label=_("Tied output"), help=_("The output head is the token embedding."), flag="tied"
+        ),
     ] = True
     dropout: Annotated[
         float,
         Option(
-            label="Dropout",
+            label=_("Dropout"),
             term="dropout",
-            help="Share of the embedding's and of each layer's outputs left out in training.",
+            help=_("Share of the embedding's and of each layer's outputs left out in training."),
             dimension="fraction",
             ge=0.0,
             le=0.9,
@@ -204,14 +212,16 @@ class Recipe:
     ] = 0.0
     warmup_steps: Annotated[
         int,
-        Option(label="Warm-up", help="Steps of linear warm-up.", flag="warmup", ge=0, le=100_000),
+        Option(
+            label=_("Warm-up"), help=_("Steps of linear warm-up."), flag="warmup", ge=0, le=100_000
+        ),
     ] = 50
     decay_fraction: Annotated[
         float,
         Option(
-            label="Decay",
+            label=_("Decay"),
             term="decay",
-            help="Share of each budget that its decay branch takes.",
+            help=_("Share of each budget that its decay branch takes."),
             dimension="fraction",
             flag="decay",
             ge=0.05,
@@ -219,20 +229,23 @@ class Recipe:
         ),
     ] = 0.2
     weight_decay: Annotated[
-        float, Option(label="Weight decay", help="AdamW's, on matrices alone.", ge=0.0, le=10.0)
+        float,
+        Option(label=_("Weight decay"), help=_("AdamW's, on matrices alone."), ge=0.0, le=10.0),
     ] = 0.1
     beta2: Annotated[
-        float, Option(label="Beta 2", help="AdamW's second-moment rate.", ge=0.5, le=0.9999)
+        float, Option(label=_("Beta 2"), help=_("AdamW's second-moment rate."), ge=0.5, le=0.9999)
     ] = 0.95
     clip_norm: Annotated[
         float,
-        Option(label="Clip", help="Largest norm of the gradient.", flag="clip", ge=1e-3, le=1e6),
+        Option(
+            label=_("Clip"), help=_("Largest norm of the gradient."), flag="clip", ge=1e-3, le=1e6
+        ),
     ] = 1.0
     eval_tokens: Annotated[
         int,
         Option(
-            label="Held-out tokens",
-            help="Tokens that each loss is measured on.",
+            label=_("Held-out tokens"),
+            help=_("Tokens that each loss is measured on."),
             dimension="tokens",
             ge=256,
             le=2**30,
@@ -241,8 +254,10 @@ class Recipe:
     time_limit_s: Annotated[
         float,
         Option(
-            label="Time limit",
-            help="CPU time at which a run stops with a checkpoint; resumed, it has as much again.",
+            label=_("Time limit"),
+            help=_(
+                "CPU time at which a run stops with a checkpoint; resumed, it has as much again."
+            ),
             dimension="seconds",
             flag="time-limit",
             ge=1.0,
@@ -252,8 +267,8 @@ class Recipe:
     memory_limit_bytes: Annotated[
         int,
         Option(
-            label="Memory limit",
-            help="Of a worker that computes on a CPU: beyond it the run fails, not the machine.",
+            label=_("Memory limit"),
+            help=_("Of a worker that computes on a CPU: beyond it the run fails, not the machine."),
             dimension="bytes",
             flag="memory-limit",
             ge=2**28,
@@ -262,7 +277,9 @@ class Recipe:
     ] = 4 * 2**30
     device: Annotated[
         DeviceChoice,
-        Option(label="Device", help="Where to compute; auto takes what is faster for the size."),
+        Option(
+            label=_("Device"), help=_("Where to compute; auto takes what is faster for the size.")
+        ),
     ] = "auto"
 
     def at(self, **axes: Any) -> RunConfig:
@@ -309,9 +326,9 @@ class RunConfig(Recipe):
     def __post_init__(self) -> None:
         if wrong := _problems(self):
             raise TrainingError(
-                "The run's configuration does not work.",
+                _("The run's configuration does not work."),
                 detail="\n".join(wrong),
-                hint="Change the values named and start again.",
+                hint=_("Change the values named and start again."),
             )
 
     @property
@@ -361,7 +378,7 @@ class RunConfig(Recipe):
             return made(**{**fields, "token_budgets": tuple(fields.get("token_budgets", ()))})
         except TypeError as error:
             raise TrainingError(
-                "The run's configuration has unknown or missing fields.", detail=str(error)
+                _("The run's configuration has unknown or missing fields."), detail=str(error)
             ) from None
 
     @classmethod
@@ -413,9 +430,17 @@ class ReportedConfig(RunConfig):
         is_sound = self.name and self.n_steps >= 1 and self.flop_per_token > 0
         if not is_sound or len(self.token_budgets) != 1 or self.token_budgets[0] < 1:
             raise TrainingError(
-                "A reported run needs a name, and its steps, tokens and FLOP a token above zero.",
-                detail=f"{self.name!r}, {self.n_steps} steps, {self.token_budgets} tokens, "
-                f"{self.flop_per_token} FLOP.",
+                _(
+                    "A reported run needs a name, and its steps, tokens and FLOP a token "
+                    "above zero."
+                ),
+                detail=_(
+                    "{name!r}, {n_steps} steps, {token_budgets} tokens, {flop_per_token} FLOP.",
+                    name=self.name,
+                    n_steps=self.n_steps,
+                    token_budgets=self.token_budgets,
+                    flop_per_token=self.flop_per_token,
+                ),
             )
 
     @property
@@ -446,10 +471,10 @@ def _parsed(text: str) -> RunConfig:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
         raise TrainingError(
-            "The run's configuration is not valid JSON.", detail=str(error)
+            _("The run's configuration is not valid JSON."), detail=str(error)
         ) from None
     if not isinstance(fields, dict):
-        raise TrainingError("The run's configuration is not a JSON object.")
+        raise TrainingError(_("The run's configuration is not a JSON object."))
     return RunConfig.from_dict(fields)
 
 
@@ -457,11 +482,25 @@ def _problems(config: RunConfig) -> list[str]:
     """Everything that is wrong with a configuration, one line each."""
     found = problems(config, Recipe)
     if config.family not in FAMILIES:
-        found.append(f"family is {config.family!r}: it must be one of {', '.join(FAMILIES)}.")
+        found.append(
+            _(
+                "family is {family!r}: it must be one of {families}.",
+                family=config.family,
+                families=", ".join(FAMILIES),
+            )
+        )
     for name, lower, upper in _LIMITS:
         value = getattr(config, name)
         if not lower <= value <= upper:
-            found.append(f"{name} is {value}: it must lie between {lower:g} and {upper:g}.")
+            found.append(
+                _(
+                    "{name} is {value}: it must lie between {lower:g} and {upper:g}.",
+                    name=name,
+                    value=value,
+                    lower=lower,
+                    upper=upper,
+                )
+            )
     if not found:
         try:
             small_model(config, vocab_size=1)
@@ -474,9 +513,14 @@ def _problems(config: RunConfig) -> list[str]:
 def _budget_problems(config: RunConfig) -> list[str]:
     budgets = config.token_budgets
     if not budgets or budgets[0] < config.tokens_per_step:
-        return [f"the smallest budget must be at least one step, {config.tokens_per_step} tokens."]
+        return [
+            _(
+                "the smallest budget must be at least one step, {tokens_per_step} tokens.",
+                tokens_per_step=config.tokens_per_step,
+            )
+        ]
     if len(set(config.budget_steps)) < len(budgets) or list(budgets) != sorted(budgets):
-        return ["token_budgets must ascend by at least one step each."]
+        return [_("token_budgets must ascend by at least one step each.")]
     return []
 
 
@@ -504,6 +548,8 @@ def epoch_notice(config: RunConfig, *, n_train_tokens: int) -> Notice | None:
     return Notice(
         code="budget-beyond-epoch",
         severity="warning",
-        text=f"The largest budget reads the corpus {epochs:.1f} times.",
-        remedy="Repeated data helps less than new data: take a larger corpus or a smaller budget.",
+        text=_("The largest budget reads the corpus {epochs:.1f} times.", epochs=epochs),
+        remedy=_(
+            "Repeated data helps less than new data: take a larger corpus or a smaller budget."
+        ),
     )

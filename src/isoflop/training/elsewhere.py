@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from isoflop.language import lazy_gettext as _
 from isoflop.training.cluster_settings import Executor
 from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId
@@ -62,9 +63,13 @@ def verdict(run: Run) -> str:
         return ""
     if job.process is not None:
         is_over = job.process.is_here and not job.process.is_alive()
-        return "Its process ended." if is_over else ""
+        return _("Its process ended.") if is_over else ""
     state = _slurm_state(job)
-    return f"The cluster says {state.lower().replace('_', ' ')}." if state in OVER else ""
+    return (
+        _("The cluster says {state}.", state=state.lower().replace("_", " "))
+        if state in OVER
+        else ""
+    )
 
 
 def cancel_job(run: Run) -> None:

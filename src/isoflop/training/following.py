@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig
 from isoflop.training.ladder import held_out_loss
 from isoflop.training.progress import RunProgress, run_progress
@@ -269,7 +270,11 @@ def learning_rate_sweeps(seen: Sequence[Seen]) -> tuple[Sweep, ...]:
             losses = [held_out_loss(config, one.history.of_kind("point")[-1]) for one in members]
             found.append(
                 Sweep(
-                    label=f"{FAMILY_DEFAULTS[config.family].label}, width {config.width}",
+                    label=lazy_gettext(
+                        "{label}, width {width}",
+                        label=FAMILY_DEFAULTS[config.family].label,
+                        width=config.width,
+                    ),
                     rates=np.array([one.config.peak_learning_rate for one in members]),
                     loss=np.array(losses),
                     default=FAMILY_DEFAULTS[config.family].learning_rate,

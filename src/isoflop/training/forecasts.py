@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.data import data_root
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.benchmark_table import DATASET
 from isoflop.training.config import RunConfig
 from isoflop.training.ladder import held_out_loss
@@ -141,13 +142,17 @@ def register_forecast(
     trained_tokens = config.budget_steps[-1] * config.tokens_per_step
     if len(config.token_budgets) != 1 or trained_tokens != prediction.tokens:
         raise TrainingError(
-            "The run's budget is not the one predicted.",
-            detail=f"Predicted for {prediction.tokens:,.0f} tokens, trained on {trained_tokens:,}.",
+            lazy_gettext("The run's budget is not the one predicted."),
+            detail=lazy_gettext(
+                "Predicted for {tokens:,.0f} tokens, trained on {trained_tokens:,}.",
+                tokens=prediction.tokens,
+                trained_tokens=trained_tokens,
+            ),
         )
     if any(run.config() == config for run in list_runs(queue.root)):
         raise TrainingError(
-            "A run of this configuration exists already: its outcome may be known.",
-            hint="Forecast another size, budget or seed.",
+            lazy_gettext("A run of this configuration exists already: its outcome may be known."),
+            hint=lazy_gettext("Forecast another size, budget or seed."),
         )
     forecast = _made_now(config.label, prediction)
     document = store.put(KIND, forecast.id, asdict(forecast))
@@ -178,12 +183,15 @@ def register_reported(
     _require_band(prediction)
     if not name.strip():
         raise TrainingError(
-            "The run to come has no name.", hint="Give the name that it will be reported by."
+            lazy_gettext("The run to come has no name."),
+            hint=lazy_gettext("Give the name that it will be reported by."),
         )
     if any(run.config().label == name for run in ladder.runs):
         raise TrainingError(
-            f"The ladder has a run {name!r} already: its outcome may be known.",
-            hint="Name a run that has not been reported.",
+            lazy_gettext(
+                "The ladder has a run {name!r} already: its outcome may be known.", name=name
+            ),
+            hint=lazy_gettext("Name a run that has not been reported."),
         )
     forecast = _made_now(name, prediction, ladder=ladder.id)
     store.put(KIND, forecast.id, asdict(forecast))
@@ -207,9 +215,14 @@ def _require_band(prediction: Prediction) -> None:
         and 0 < prediction.level < 1
     ):
         raise TrainingError(
-            "The prediction is not a band around a loss.",
-            detail=f"{prediction.lower} to {prediction.upper} around {prediction.loss}.",
-            hint="Fit again with more rows, so that the band can be computed.",
+            lazy_gettext("The prediction is not a band around a loss."),
+            detail=lazy_gettext(
+                "{lower} to {upper} around {loss}.",
+                lower=prediction.lower,
+                upper=prediction.upper,
+                loss=prediction.loss,
+            ),
+            hint=lazy_gettext("Fit again with more rows, so that the band can be computed."),
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.attention import AttentionWeights
 from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, be_nice, start_detached
@@ -59,7 +60,11 @@ class Job:
         ):
             lines = _last_lines(self.folder / "log.txt")
             found.append(
-                {"kind": "error", "summary": "The job's process is gone.", "detail": lines}
+                {
+                    "kind": "error",
+                    "summary": lazy_gettext("The job's process is gone."),
+                    "detail": lines,
+                }
             )
         return found, offset
 
@@ -104,7 +109,15 @@ def start_generation(
     )
     for name, value, lower, upper in checks:
         if not lower <= value <= upper:
-            raise TrainingError(f"{name} is {value}: it must lie between {lower:g} and {upper:g}.")
+            raise TrainingError(
+                lazy_gettext(
+                    "{name} is {value}: it must lie between {lower:g} and {upper:g}.",
+                    name=name,
+                    value=value,
+                    lower=lower,
+                    upper=upper,
+                )
+            )
     request = {"budget": budget, "prompt": prompt, "n_tokens": n_tokens}
     sampling = {"temperature": temperature, "top_k": top_k, "seed": seed, "n_samples": n_samples}
     return _start(run, {"kind": "generate", **request, **sampling})
@@ -139,7 +152,7 @@ def start_scoring(runs: Sequence[Run], *, root: Path) -> Job:
         If there is no run.
     """
     if not runs:
-        raise TrainingError("There is no run to score.")
+        raise TrainingError(lazy_gettext("There is no run to score."))
     names = [run.folder.name for run in runs]
     return _start(runs[0], {"kind": "tasks", "runs": names, "root": str(root)})
 
@@ -165,7 +178,7 @@ def main(arguments: list[str] | None = None) -> None:
         except Exception as error:
             # The page shows what a person can read; the log keeps the rest.
             traceback.print_exc()
-            summary = f"The job failed: {type(error).__name__}."
+            summary = lazy_gettext("The job failed: {name}.", name=type(error).__name__)
             records.write({"kind": "error", "summary": summary, "detail": str(error)})
 
 
@@ -226,7 +239,7 @@ def _start(run: Run, request: dict[str, Any]) -> Job:
         write_json(folder / "request.json", request)
         process = start_detached("isoflop.training.jobs", str(folder), log=folder / "log.txt")
     except OSError as error:
-        raise TrainingError("The job cannot be started.", detail=str(error)) from None
+        raise TrainingError(lazy_gettext("The job cannot be started."), detail=str(error)) from None
     return Job(folder=folder, process=process)
 
 

@@ -9,12 +9,17 @@ from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 
+from isoflop.language import lazy_gettext as _
 from isoflop.training.corpus import people_of_uploads
 from isoflop.training.runs import Run
 
 KEPT_FOR_S = 10.0
 """How long a walk through the folder counts: thousands of runs take a tenth of a second."""
-RECORDS, WEIGHTS, TEXTS = "runs' records", "runs' weights and checkpoints", "texts to train on"
+RECORDS, WEIGHTS, TEXTS = (
+    "runs' records",
+    _("runs' weights and checkpoints"),
+    _("texts to train on"),
+)
 
 
 def kept_bytes(root: Path, owner: str) -> Mapping[str, int]:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from isoflop.errors import TrainingError, UnitError
+from isoflop.language import lazy_gettext
 from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
 from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
@@ -72,12 +73,13 @@ class LadderGrid:
         """
         if not (self.families and self.widths and self.token_budgets and self.seeds):
             raise TrainingError(
-                "The grid is empty.", hint="Choose at least one family, width, budget and seed."
+                lazy_gettext("The grid is empty."),
+                hint=lazy_gettext("Choose at least one family, width, budget and seed."),
             )
         if unknown := set(self.families) - set(FAMILIES):
             raise TrainingError(
-                f"There is no family {', '.join(sorted(unknown))}.",
-                hint=f"Choose among {', '.join(FAMILIES)}.",
+                lazy_gettext("There is no family {unknown}.", unknown=", ".join(sorted(unknown))),
+                hint=lazy_gettext("Choose among {families}.", families=", ".join(FAMILIES)),
             )
         recipes = [
             replace(self.base, learning_rate=rate, batch_size=batch)
@@ -115,15 +117,17 @@ def _budgets(smallest: int, n_doublings: int) -> tuple[int, ...]:
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "quick": Preset(
-            label="Quick",
-            help="Four transformers at four budgets: about half a minute on two cores.",
+            label=lazy_gettext("Quick"),
+            help=lazy_gettext(
+                "Four transformers at four budgets: about half a minute on two cores."
+            ),
             grid=LadderGrid(
                 families=("transformer",), widths=(16, 24, 32, 48), token_budgets=_budgets(64, 3)
             ),
         ),
         "standard": Preset(
-            label="Standard",
-            help="Six transformers at five budgets: about five minutes on two cores.",
+            label=lazy_gettext("Standard"),
+            help=lazy_gettext("Six transformers at five budgets: about five minutes on two cores."),
             grid=LadderGrid(
                 families=("transformer",),
                 widths=(16, 24, 32, 48, 64, 96),
@@ -131,8 +135,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "families": Preset(
-            label="Compare families",
-            help="Five families, four widths and four budgets each: about three minutes.",
+            label=lazy_gettext("Compare families"),
+            help=lazy_gettext(
+                "Five families, four widths and four budgets each: about three minutes."
+            ),
             grid=LadderGrid(
                 families=FAMILIES, widths=(16, 24, 32, 48), token_budgets=_budgets(128, 3)
             ),
@@ -240,28 +246,37 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
     rows = ladder_rows(runs)
     if not rows:
         raise TrainingError(
-            "No budget of these runs is finished yet.", hint="Wait for the first point."
+            lazy_gettext("No budget of these runs is finished yet."),
+            hint=lazy_gettext("Wait for the first point."),
         )
     units = {run.config().loss_unit for run in runs}
     if len(units) > 1:
         raise TrainingError(
-            f"These runs measure their loss in different units: {' and '.join(sorted(units))}.",
-            hint="Report all of them with bytes_per_token, or none.",
+            lazy_gettext(
+                "These runs measure their loss in different units: {units}.",
+                units=" and ".join(sorted(units)),
+            ),
+            hint=lazy_gettext("Report all of them with bytes_per_token, or none."),
         )
     frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1)).dropna(axis=1, how="all")
     raw = RawTable(name=f"ladder-{runs[0].id}", format="run records", frame=frame)
     roles = [
-        ColumnRole(header=name, column=name, reason="written by the trainer")
+        ColumnRole(header=name, column=name, reason=lazy_gettext("written by the trainer"))
         for name in raw.headers
     ]
     mapping = ColumnMapping(roles=tuple(roles), loss_unit=units.pop(), param_convention="total")
     corpus = runs[0].history().fact("corpus") or {}
     provenance = Provenance(
-        title="Own ladder",
-        source=f"Trained on {corpus.get('source', 'a text that other code knows')}",
+        title=lazy_gettext("Own ladder"),
+        source=lazy_gettext(
+            "Trained on {words}",
+            words=corpus.get("source", lazy_gettext("a text that other code knows")),
+        ),
         retrieved=datetime.now(UTC).date().isoformat(),
         tokenizer=runs[0].config().tokenizer,
-        known_problems=("Budgets of one run share its trunk: their losses are correlated.",),
+        known_problems=(
+            lazy_gettext("Budgets of one run share its trunk: their losses are correlated."),
+        ),
     )
     return build_table(raw, mapping, provenance=provenance)
 
@@ -316,9 +331,11 @@ def await_runs(
     if broken:
         state = broken[0].state()
         raise TrainingError(
-            f"{len(broken)} of {len(runs)} runs did not finish.",
+            lazy_gettext(
+                "{broken} of {runs} runs did not finish.", broken=len(broken), runs=len(runs)
+            ),
             detail=f"{broken[0].id}: {state.message}\n{state.detail}",
-            hint="Start the same command again to go on.",
+            hint=lazy_gettext("Start the same command again to go on."),
         )
 
 
@@ -343,5 +360,8 @@ def _whole(text: str, what: str) -> int:
     factor = {"ki": KIBI, "mi": KIBI**2}.get(stripped[-2:].lower(), 1)
     value = parse_number(stripped[:-2] if factor > 1 else stripped) * factor
     if value != round(value) or abs(value) > 1e15:
-        raise UnitError(f"{stripped} is not a whole number.", detail=f"In {what}.")
+        raise UnitError(
+            lazy_gettext("{stripped} is not a whole number.", stripped=stripped),
+            detail=lazy_gettext("In {what}.", what=what),
+        )
     return round(value)

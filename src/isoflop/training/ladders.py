@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.people import Actor, ShareRole, Visibility
 from isoflop.training.config import RunConfig
 from isoflop.training.files import read_json, write_json
@@ -80,7 +81,7 @@ def keep_ladder(root: Path, runs: Sequence[Run], *, title: str) -> Ladder:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / f"{ladder_id}.json", content)
     except OSError as error:
-        raise TrainingError("The ladder cannot be written to disk.", detail=str(error)) from None
+        raise TrainingError(_("The ladder cannot be written to disk."), detail=str(error)) from None
     return Ladder(id=ladder_id, title=title, created=created, runs=tuple(runs))
 
 
@@ -103,7 +104,7 @@ def add_to_ladder(root: Path, run: Run, *, title: str) -> str:
             content = {"title": title, "created": created, "runs": [one.id for one in runs]}
             write_json(path, content)
     except OSError as error:
-        raise TrainingError("The ladder cannot be written to disk.", detail=str(error)) from None
+        raise TrainingError(_("The ladder cannot be written to disk."), detail=str(error)) from None
     return ladder_id
 
 
@@ -117,7 +118,7 @@ def delete_ladder(queue: RunQueue, ladder: Ladder) -> None:
     AccessError
         If one of them is not this person's to delete; none is deleted then.
     """
-    queue.require_change(ladder.runs, "delete these runs")
+    queue.require_change(ladder.runs, _("delete these runs"))
     for run in ladder.runs:
         queue.delete(run)
     path = queue.root / "ladders" / f"{ladder.id}.json"
@@ -201,9 +202,9 @@ def find_ladder(ladder_id: str, *, root: Path, actor: Actor | None = None) -> La
         ladder = _read_or_problem(path, root)
         if isinstance(ladder, str):
             raise TrainingError(
-                "The ladder cannot be read.",
+                _("The ladder cannot be read."),
                 detail=ladder,
-                hint="Its runs are still there: open one by its own id.",
+                hint=_("Its runs are still there: open one by its own id."),
             )
         ladder = _seen_by(actor, ladder, by_link=True)
         if not ladder.runs:

@@ -11,6 +11,7 @@ from typing import get_args
 
 from isoflop import settings
 from isoflop.errors import AccessError, TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
 from isoflop.training.config import RunConfig
 from isoflop.training.estimates import estimate_cpu_s
@@ -49,7 +50,9 @@ def write_sharing(path: Path, sharing: Sharing) -> None:
     try:
         write_json(path, asdict(sharing))
     except OSError as error:
-        raise TrainingError("The owner cannot be written to disk.", detail=str(error)) from None
+        raise TrainingError(
+            lazy_gettext("The owner cannot be written to disk."), detail=str(error)
+        ) from None
 
 
 def of_new(actor: Actor | None) -> Sharing:
@@ -69,17 +72,19 @@ def require_training(actor: Actor | None) -> None:
     """
     if actor is None:
         return
-    actor.require_writing("train here")
+    actor.require_writing(lazy_gettext("train here"))
     allowed = settings.text("ISOFLOP_TRAINING")
     if allowed == "off":
         raise AccessError(
-            "Training is off on this server.",
-            hint="Whoever runs it can start it with ISOFLOP_TRAINING=on, or =owners.",
+            lazy_gettext("Training is off on this server."),
+            hint=lazy_gettext("Whoever runs it can start it with ISOFLOP_TRAINING=on, or =owners."),
         )
     if allowed == "owners" and not actor.is_owner:
         raise AccessError(
-            "Only those who run this server may train here.",
-            hint="Ask one of them to start the run, or to list you in ISOFLOP_OWNERS.",
+            lazy_gettext("Only those who run this server may train here."),
+            hint=lazy_gettext(
+                "Ask one of them to start the run, or to list you in ISOFLOP_OWNERS."
+            ),
         )
 
 
@@ -107,10 +112,16 @@ def require_share(
     most = int(settings.number("ISOFLOP_MAX_RUNS"))
     if n_active + len(configs) > most:
         raise TrainingError(
-            f"A person may have {most} runs waiting or running here.",
-            detail=f"You have {n_active}, and ask for {len(configs)} more.",
-            hint="Wait for some to end, stop some, or ask whoever runs this server to raise "
-            "ISOFLOP_MAX_RUNS.",
+            lazy_gettext("A person may have {most} runs waiting or running here.", most=most),
+            detail=lazy_gettext(
+                "You have {n_active}, and ask for {configs} more.",
+                n_active=n_active,
+                configs=len(configs),
+            ),
+            hint=lazy_gettext(
+                "Wait for some to end, stop some, or ask whoever runs this server to "
+                "raise ISOFLOP_MAX_RUNS."
+            ),
         )
     allowed_s = 60 * settings.number("ISOFLOP_MAX_TRAINING_MINUTES")
     path = _usage_path(actor, root)
@@ -119,11 +130,20 @@ def require_share(
     used_s = sum(seconds for _, seconds in used)
     if used_s + asked_s > allowed_s:
         raise TrainingError(
-            f"A person may train {allowed_s / 60:,.0f} CPU minutes a day here.",
-            detail=f"These runs are estimated to take {asked_s / 60:,.1f}, after "
-            f"{used_s / 60:,.1f} within the last day.",
-            hint="Train fewer or smaller runs, wait, or ask whoever runs this server to raise "
-            "ISOFLOP_MAX_TRAINING_MINUTES.",
+            lazy_gettext(
+                "A person may train {allowed_s:,.0f} CPU minutes a day here.",
+                allowed_s=allowed_s / 60,
+            ),
+            detail=lazy_gettext(
+                "These runs are estimated to take {asked_s:,.1f}, after "
+                "{used_s:,.1f} within the last day.",
+                asked_s=asked_s / 60,
+                used_s=used_s / 60,
+            ),
+            hint=lazy_gettext(
+                "Train fewer or smaller runs, wait, or ask whoever runs this server "
+                "to raise ISOFLOP_MAX_TRAINING_MINUTES."
+            ),
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"used": [*used, (time.time(), asked_s)]})
@@ -149,11 +169,19 @@ def require_room(actor: Actor | None, *, used_bytes: float, asked_bytes: float) 
     allowed = 1e6 * settings.number("ISOFLOP_MAX_STORED_MB")
     if used_bytes + asked_bytes > allowed:
         raise TrainingError(
-            f"There is no room for this: a person may store {allowed / 1e6:,.0f} MB here.",
-            detail=f"You keep {used_bytes / 1e6:,.1f} MB, and ask for about "
-            f"{asked_bytes / 1e6:,.1f} more.",
-            hint="Delete runs or documents that you no longer need, or ask whoever runs this "
-            "server to raise ISOFLOP_MAX_STORED_MB.",
+            lazy_gettext(
+                "There is no room for this: a person may store {allowed:,.0f} MB here.",
+                allowed=allowed / 1000000.0,
+            ),
+            detail=lazy_gettext(
+                "You keep {used_bytes:,.1f} MB, and ask for about {asked_bytes:,.1f} more.",
+                used_bytes=used_bytes / 1000000.0,
+                asked_bytes=asked_bytes / 1000000.0,
+            ),
+            hint=lazy_gettext(
+                "Delete runs or documents that you no longer need, or ask whoever "
+                "runs this server to raise ISOFLOP_MAX_STORED_MB."
+            ),
         )
 
 
@@ -181,7 +209,7 @@ class Allowance:
 def training_minutes(actor: Actor, root: Path) -> Allowance:
     """Return what the runs that a person started within a day were estimated to take."""
     return Allowance(
-        what="CPU minutes of training within a day",
+        what=lazy_gettext("CPU minutes of training within a day"),
         used=sum(seconds for _, seconds in _used(_usage_path(actor, root))) / 60,
         allowed=settings.number("ISOFLOP_MAX_TRAINING_MINUTES"),
     )
@@ -190,7 +218,9 @@ def training_minutes(actor: Actor, root: Path) -> Allowance:
 def runs_at_once(n_active: int) -> Allowance:
     """Return how many runs of a person wait or run, of those that may."""
     return Allowance(
-        what="training runs at once", used=n_active, allowed=settings.number("ISOFLOP_MAX_RUNS")
+        what=lazy_gettext("training runs at once"),
+        used=n_active,
+        allowed=settings.number("ISOFLOP_MAX_RUNS"),
     )
 
 

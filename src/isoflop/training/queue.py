@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.people import LOCAL, Actor, ShareRole, Visibility
 from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.elsewhere import cancel_job, verdict
@@ -192,7 +193,7 @@ class RunQueue:
                 if not run.stop_path.exists():
                     run.write_state("running", process=ProcessId.current())
                     return run
-                run.write_state("stopped", message="Stopped before it started.")
+                run.write_state("stopped", message=lazy_gettext("Stopped before it started."))
             self.leave()
             return None
 
@@ -270,7 +271,7 @@ class RunQueue:
             If one of them is not this person's to stop; none is stopped then.
         """
         runs = list(runs)
-        self.require_change(runs, "stop this run")
+        self.require_change(runs, lazy_gettext("stop this run"))
         with self._locked():
             for run in runs:
                 status = run.state().status
@@ -278,9 +279,11 @@ class RunQueue:
                     run.stop_path.touch()
                 if status == "submitted":
                     cancel_job(run)
-                    run.write_state("stopped", message="Taken out of the cluster's queue.")
+                    run.write_state(
+                        "stopped", message=lazy_gettext("Taken out of the cluster's queue.")
+                    )
                 if status == "queued":
-                    run.write_state("stopped", message="Stopped before it started.")
+                    run.write_state("stopped", message=lazy_gettext("Stopped before it started."))
 
     def enforce_stops(self, runs: Iterable[Run]) -> None:
         """Kill workers that did not obey within ten seconds; end runs that a cluster gave up.
@@ -309,7 +312,7 @@ class RunQueue:
         """
         runs = list(runs)
         require_training(self.actor)
-        self.require_change(runs, "resume this run")
+        self.require_change(runs, lazy_gettext("resume this run"))
         with self._locked():
             for run in runs:
                 is_own = not isinstance(run.config(), ReportedConfig)
@@ -327,11 +330,12 @@ class RunQueue:
         AccessError
             If it is not this person's to delete.
         """
-        self.require_change([run], "delete this run")
+        self.require_change([run], lazy_gettext("delete this run"))
         with self._locked():
             if run.state().status in ACTIVE:
                 raise TrainingError(
-                    f"The run {run.id} is still active.", hint="Stop it before deleting it."
+                    lazy_gettext("The run {id} is still active.", id=run.id),
+                    hint=lazy_gettext("Stop it before deleting it."),
                 )
             shutil.rmtree(run.folder)
 
@@ -425,14 +429,19 @@ class RunQueue:
             free_bytes = shutil.disk_usage(self.root).free
         except OSError as error:
             raise TrainingError(
-                "The folder of runs cannot be made.", detail=f"{self.root}: {error}"
+                lazy_gettext("The folder of runs cannot be made."), detail=f"{self.root}: {error}"
             ) from None
         if free_bytes < MIN_FREE_BYTES:
             raise TrainingError(
-                "The disk is nearly full.",
-                detail=f"{free_bytes / 2**20:.0f} MiB are free at {self.root}; "
-                f"a run wants {MIN_FREE_BYTES / 2**20:.0f} MiB.",
-                hint="Delete old runs or free some space.",
+                lazy_gettext("The disk is nearly full."),
+                detail=lazy_gettext(
+                    "{free_bytes:.0f} MiB are free at {root}; a run wants "
+                    "{min_free_bytes:.0f} MiB.",
+                    free_bytes=free_bytes / 2**20,
+                    root=self.root,
+                    min_free_bytes=MIN_FREE_BYTES / 2**20,
+                ),
+                hint=lazy_gettext("Delete old runs or free some space."),
             )
 
     def _start_worker(self, *arguments: str) -> None:
@@ -476,13 +485,15 @@ class RunQueue:
                 yield
         except Timeout:
             raise TrainingError(
-                "The queue of runs does not answer.",
-                detail=f"Another process has kept it for {LOCK_WAIT_S:g} s.",
-                hint="Try again; if it stays so, look for a process that hangs.",
+                lazy_gettext("The queue of runs does not answer."),
+                detail=lazy_gettext(
+                    "Another process has kept it for {lock_wait_s:g} s.", lock_wait_s=LOCK_WAIT_S
+                ),
+                hint=lazy_gettext("Try again; if it stays so, look for a process that hangs."),
             ) from None
         except OSError as error:
             raise TrainingError(
-                "The folder of runs cannot be written.",
+                lazy_gettext("The folder of runs cannot be written."),
                 detail=f"{self.root}: {error.strerror or error}",
-                hint="Free some space, or check who may write there.",
+                hint=lazy_gettext("Free some space, or check who may write there."),
             ) from None

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from isoflop.language import lazy_gettext as _
 from isoflop.training.config import ReportedConfig
 from isoflop.training.ladders import add_to_ladder
 from isoflop.training.processes import ProcessId
@@ -72,7 +73,7 @@ class RunReport:
         params: float,
         tokens: float,
         steps: int,
-        ladder: str = "Reported runs",
+        ladder: str = _("Reported runs"),
         family: str = "",
         params_nonembedding: float | None = None,
         flop_per_token: float | None = None,
@@ -214,7 +215,7 @@ class RunReport:
     def finish(self) -> None:
         """Close the record: finished, or stopped where Stop was pressed."""
         if self.should_stop:
-            self._close("stopped", "Stopped on request.")
+            self._close("stopped", _("Stopped on request."))
         else:
             self._write_row()
             self._close("finished")

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.people import Actor, Sharing
 from isoflop.training.config import RunConfig
 from isoflop.training.files import read_json, write_json
@@ -138,9 +139,12 @@ class Run:
             run.write_state(status)
         except OSError as error:
             raise TrainingError(
-                "The run cannot be written to disk.",
+                _("The run cannot be written to disk."),
                 detail=str(error),
-                hint=f"Free some space, or set {FOLDER_SETTING} to another folder.",
+                hint=_(
+                    "Free some space, or set {folder_setting} to another folder.",
+                    folder_setting=FOLDER_SETTING,
+                ),
             ) from None
         return run
 
@@ -206,11 +210,13 @@ class Run:
     def problem(self) -> str:
         """Say why the run cannot be read; empty if it can."""
         if not (self.folder / "config.json").is_file():
-            return "config.json is missing."
+            return _("config.json is missing.")
         try:
             self.config()
         except TrainingError as error:
-            return f"config.json: {error.summary} {error.detail}".strip()
+            return _(
+                "config.json: {summary} {detail}", summary=error.summary, detail=error.detail
+            ).strip()
         return ""
 
     def history(self) -> RunHistory:
@@ -242,24 +248,24 @@ class Run:
         if state.status != "running" or self._shows_life(state.process):
             return state
         if self.stop_path.exists():
-            return RunState(status="stopped", changed=state.changed, message="Stopped by force.")
+            return RunState(status="stopped", changed=state.changed, message=_("Stopped by force."))
         return RunState(
             status="crashed",
             changed=state.changed,
-            message=f"The worker's process is gone: {self._likely_end()}",
+            message=_("The worker's process is gone: {likely_end}", likely_end=self._likely_end()),
             detail=self.last_lines(),
         )
 
     def _likely_end(self) -> str:
         if shutil.disk_usage(self.folder).free < FULL_BYTES:
-            return "the disk is full, so that it could not even say so."
-        return "it was killed, perhaps for want of memory."
+            return _("the disk is full, so that it could not even say so.")
+        return _("it was killed, perhaps for want of memory.")
 
     def _unreadable(self, reason: str) -> RunState:
-        message = "The run's state.json cannot be read."
+        message = _("The run's state.json cannot be read.")
         if self.is_held():
             return RunState(status="running", changed="", message=message, detail=reason)
-        message += " Resume goes on from the checkpoint."
+        message += _(" Resume goes on from the checkpoint.")
         return RunState(status="failed", changed="", message=message, detail=reason)
 
     def _shows_life(self, process: ProcessId | None) -> bool:
@@ -289,8 +295,8 @@ class Run:
                 yield
         except Timeout:
             raise TrainingError(
-                f"Another process trains the run {self.id} already.",
-                hint="Wait for it, or stop it first.",
+                _("Another process trains the run {id} already.", id=self.id),
+                hint=_("Wait for it, or stop it first."),
             ) from None
 
     def is_held(self) -> bool:
@@ -377,7 +383,8 @@ def find_run(run_id: str, *, root: Path, actor: Actor | None = None) -> Run:
 def no_run(run_id: str) -> TrainingError:
     """Return the error that says that a run is not there."""
     return TrainingError(
-        f"There is no run {run_id!r}.", hint="It may have been deleted; choose another run."
+        _("There is no run {run_id!r}.", run_id=run_id),
+        hint=_("It may have been deleted; choose another run."),
     )
 
 

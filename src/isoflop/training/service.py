@@ -15,6 +15,7 @@ from typing import Any
 
 from isoflop import settings
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 
 SWITCH = "ISOFLOP_MODEL_API"
 MAX_MODELS = 2
@@ -124,11 +125,15 @@ class ModelService:
         except (BrokenPipeError, EOFError):
             if late.is_set():
                 raise TrainingError(
-                    f"The model did not answer within {self._deadline_s:g} s.",
-                    hint="Ask for fewer tokens.",
+                    lazy_gettext(
+                        "The model did not answer within {deadline_s:g} s.",
+                        deadline_s=self._deadline_s,
+                    ),
+                    hint=lazy_gettext("Ask for fewer tokens."),
                 ) from None
             raise TrainingError(
-                "The model's process is gone.", hint="Ask again: it is started anew."
+                lazy_gettext("The model's process is gone."),
+                hint=lazy_gettext("Ask again: it is started anew."),
             ) from None
         finally:
             timer.cancel()
@@ -145,7 +150,9 @@ def _start(folder: Path, budget: int | None) -> subprocess.Popen[str]:
             text=True,
         )
     except OSError as error:
-        raise TrainingError("The model cannot be started.", detail=str(error)) from None
+        raise TrainingError(
+            lazy_gettext("The model cannot be started."), detail=str(error)
+        ) from None
 
 
 def _read(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -163,12 +170,17 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-_A_TEXT = f"text of at most {MAX_TEXT:,} characters"
+_A_TEXT = lazy_gettext("text of at most {max_text:,} characters", max_text=MAX_TEXT)
 _Check = tuple[type | tuple[type, ...], Callable[[Any], bool], Any, str]
 _FIELDS: dict[str, dict[str, _Check]] = {
     "generate": {
         "prompt": (str, lambda v: len(v) <= MAX_TEXT, "", _A_TEXT),
-        "n_tokens": (int, lambda v: 1 <= v <= MAX_NEW_TOKENS, 100, f"1 to {MAX_NEW_TOKENS}"),
+        "n_tokens": (
+            int,
+            lambda v: 1 <= v <= MAX_NEW_TOKENS,
+            100,
+            lazy_gettext("1 to {max_new_tokens}", max_new_tokens=MAX_NEW_TOKENS),
+        ),
         "temperature": ((int, float), lambda v: 0 <= v <= 10, 0.8, "0 to 10"),
         "top_k": (int, lambda v: 0 <= v <= 10**6, 0, "0 to 1,000,000"),
         "seed": (int, lambda v: 0 <= v < 2**31, 0, "0 to 2,147,483,647"),
@@ -176,7 +188,7 @@ _FIELDS: dict[str, dict[str, _Check]] = {
     "loss": {
         "text": (str, lambda v: 0 < len(v) <= MAX_TEXT, None, _A_TEXT),
     },
-}  # fmt: skip
+}
 
 
 def checked(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,16 +205,18 @@ def checked(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         Naming every field that is missing, unknown or out of range.
     """
     fields = _FIELDS[kind]
-    problems = [f"{name} is not a field." for name in body if name not in fields]
+    problems = [
+        lazy_gettext("{name} is not a field.", name=name) for name in body if name not in fields
+    ]
     request: dict[str, Any] = {"kind": kind}
     for name, (types, is_sound, default, wanted) in fields.items():
         value = body.get(name, default)
         is_typed = isinstance(value, types) and not isinstance(value, bool)
         if not is_typed or not is_sound(value):
-            problems.append(f"{name} must be {wanted}.")
+            problems.append(lazy_gettext("{name} must be {wanted}.", name=name, wanted=wanted))
         request[name] = value
     if problems:
-        raise TrainingError("The request does not work.", detail="\n".join(problems))
+        raise TrainingError(lazy_gettext("The request does not work."), detail="\n".join(problems))
     return request
 
 

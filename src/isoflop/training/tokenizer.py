@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.corpus import Corpus
 from isoflop.training.files import read_json, write_json
 
@@ -165,8 +166,8 @@ def make_tokenizer(name: str, text: bytes, *, cache: Path | None = None) -> Toke
     size = re.fullmatch(r"bpe-(\d+)", name)
     if size is None or not 300 <= int(size[1]) <= 65_536:
         raise TrainingError(
-            f"There is no tokenizer {name!r}.",
-            hint='Take "bytes", or "bpe-" and a vocabulary size between 300 and 65536.',
+            _("There is no tokenizer {name!r}.", name=name),
+            hint=_('Take "bytes", or "bpe-" and a vocabulary size between 300 and 65536.'),
         )
     known = _kept_model(cache) if cache is not None else None
     if known is not None:
@@ -210,8 +211,8 @@ def _tokenizers() -> Any:
         import tokenizers
     except ImportError:
         raise TrainingError(
-            "Byte-pair encoding needs the tokenizers library.",
-            hint='Install it with: pip install "isoflop[text]". Or train on bytes.',
+            _("Byte-pair encoding needs the tokenizers library."),
+            hint=_('Install it with: pip install "isoflop[text]". Or train on bytes.'),
         ) from None
     return tokenizers
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isoflop.errors import IsoflopError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.corpus import standard_library
 from isoflop.training.processes import be_nice
 from isoflop.training.queue import RunQueue
@@ -153,14 +154,14 @@ def work(
 def explain(error: Exception) -> str:
     """Say in one sentence what stopped a run."""
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "Out of memory: the run needs more than its memory limit allows."
+        return _("Out of memory: the run needs more than its memory limit allows.")
     if "out of memory" in str(error).lower():
-        return "Out of memory on the accelerator."
+        return _("Out of memory on the accelerator.")
     if isinstance(error, OSError):
-        return f"The disk refused: {error.strerror or error}."
+        return _("The disk refused: {strerror}.", strerror=error.strerror or error)
     if isinstance(error, ImportError):
-        return "PyTorch is not installed, or does not load."
-    return f"The run failed: {type(error).__name__}."
+        return _("PyTorch is not installed, or does not load.")
+    return _("The run failed: {name}.", name=type(error).__name__)
 
 
 @contextmanager

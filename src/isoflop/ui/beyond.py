@@ -16,6 +16,7 @@ from isoflop.errors import IsoflopError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation, Method, Pool, pool
 from isoflop.fitting.extrapolation.history import history
+from isoflop.language import gettext, lazy_gettext
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook, outlook
 from isoflop.planning.rule import ComputeRule
@@ -26,7 +27,10 @@ from isoflop.ui.caching import MAX_FITS, MAX_PLANS, kept
 from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.resolve import Fitted
 
-BY: dict[Method, str] = {"average": "Average of all laws", "one": "This law alone"}
+BY: dict[Method, str] = {
+    "average": lazy_gettext("Average of all laws"),
+    "one": lazy_gettext("This law alone"),
+}
 DEFAULT: Method = "average"
 
 
@@ -35,14 +39,16 @@ def _effort(table: LossTable) -> float:
     return 1.3 + 0.1 * len(table.frame) / 1000
 
 
-TESTED = (
-    "On public tables, bands made this way contained about nine in ten larger runs. They "
-    "allow for laws that misjudge further gains, and for more where laws disagree. That is no "
-    "promise for any one table."
+TESTED = lazy_gettext(
+    "On public tables, bands made this way contained about nine in ten "
+    "larger runs. They allow for laws that misjudge further gains, and "
+    "for more where laws disagree. That is no promise for any one table."
 )
 
 
-_weigh = KeptByJob(pool, "Fitting all laws to the table", effort=_effort, max_entries=MAX_FITS)
+_weigh = KeptByJob(
+    pool, lazy_gettext("Fitting all laws to the table"), effort=_effort, max_entries=MAX_FITS
+)
 
 
 def method(fitted: Fitted | None) -> Method:
@@ -50,13 +56,16 @@ def method(fitted: Fitted | None) -> Method:
     if fitted is not None and fitted.published is not None:
         return "one"
     return inputs.choice(
-        "Predicted by",
+        gettext("Predicted by"),
         BY,
         key="by",
         default=DEFAULT,
-        help="All laws of the catalog that suit the table, each weighted by how well it predicted "
-        "the table's own largest runs; or only the law that is chosen here. Either band allows for "
-        "the distance beyond the data, as measured on public tables.",
+        help=gettext(
+            "All laws of the catalog that suit the table, each weighted by how "
+            "well it predicted the table's own largest runs; or only the law "
+            "that is chosen here. Either band allows for the distance beyond the "
+            "data, as measured on public tables."
+        ),
         style="row",
     )
 
@@ -115,7 +124,7 @@ def _told(
 _outlook = kept(_told, max_entries=MAX_PLANS)
 
 
-_history = kept(history, spinner="Predicting the table's own largest runs")
+_history = kept(history, spinner=lazy_gettext("Predicting the table's own largest runs"))
 
 
 def past(table: LossTable) -> None:
@@ -129,12 +138,16 @@ def show(found: Outlook) -> None:
     """Draw each law's prediction and the parts of the width, and say what would narrow it."""
     if found.ahead is None:
         if found.reason:
-            st.caption(messages.plain(f"Only the plan's own law predicts. {found.reason}"))
+            st.caption(
+                messages.plain(
+                    gettext("Only the plan's own law predicts. {reason}", reason=found.reason)
+                )
+            )
         return
     panels.drawn(
         plot.extrapolation(found.ahead, theme=APP),
         key="chart.beyond",
-        title="What each law predicts, and what widens the band",
+        title=gettext("What each law predicts, and what widens the band"),
     )
     refused = found.ahead.refused
     reasons = "\n\n".join(f"{label}: {reason}" for label, reason in refused)
@@ -146,14 +159,24 @@ def _words(found: Outlook, ahead: Extrapolation) -> str:
     said = []
     if advice := ahead.advice():
         asked = {name: st.query_params[name] for name in st.query_params}
-        runs = shell.link("fit", asked | {"section": "Next runs", "fit.aim": "agreement"})
+        runs = shell.link("fit", asked | {"section": gettext("Next runs"), "fit.aim": "agreement"})
         said.append(
-            f"**{messages.plain(advice)}** [:material/arrow_forward: Design these runs]({runs})"
+            gettext(
+                "**{advice}** [:material/arrow_forward: Design these runs]({runs})",
+                advice=messages.plain(advice),
+                runs=runs,
+            )
         )
-    said.append(f"**Width of the band**: {messages.plain(ahead.parts_text())}.")
+    said.append(
+        gettext(
+            "**Width of the band**: {parts_text}.", parts_text=messages.plain(ahead.parts_text())
+        )
+    )
     if found.sizes is not None:
-        said.append(f"**Best size**: {messages.plain(found.sizes.verdict())}")
+        said.append(
+            gettext("**Best size**: {verdict}", verdict=messages.plain(found.sizes.verdict()))
+        )
     names = ", ".join(label for label, _ in ahead.refused)
-    left_out = f" Left out: {names}." if names else ""
+    left_out = gettext(" Left out: {names}.", names=names) if names else ""
     said.append(f":small[:gray[{messages.plain(TESTED + left_out)}]]")
     return "\n\n".join(said)

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import PlanError, UnitError
+from isoflop.language import gettext as _
 from isoflop.options import option
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -39,8 +40,8 @@ def steps() -> None:
     """Draw two buttons that make the budget smaller or larger, for where its controls are away."""
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         for label, sign, is_up in (
-            ("Smaller budget", "remove", False),
-            ("Larger budget", "add", True),
+            (_("Smaller budget"), "remove", False),
+            (_("Larger budget"), "add", True),
         ):
             st.button(
                 label,
@@ -79,22 +80,22 @@ class Means:
 def means() -> Means:
     """Draw everything about a budget but its amount, for which a place is left."""
     mode = inputs.choice(
-        "Budget",
-        {"hardware": "Hardware", "flop": "FLOP", "money": "Money"},
+        _("Budget"),
+        {"hardware": _("Hardware"), "flop": "FLOP", "money": _("Money")},
         key="budget",
         default="hardware",
-        help="What limits the run: accelerators for some time, compute, or money.",
+        help=_("What limits the run: accelerators for some time, compute, or money."),
         style="row",
     )
     place = st.container()
     catalog = load_accelerators()
     accelerator = catalog[
         inputs.choice(
-            "Accelerator",
+            _("Accelerator"),
             {key: entry.label for key, entry in catalog.items()},
             key="accelerator",
             default=DEFAULT_ACCELERATOR,
-            help="The hardware that the run is trained on.",
+            help=_("The hardware that the run is trained on."),
         )
     ]
     n_accelerators = count()
@@ -125,7 +126,7 @@ def budget_of(given: Means) -> Budget:
         budget = amount_of(given.mode, given.accelerator, given.rest)
         try:
             made = format_quantity(compute_flop(budget, given.accelerator), "flop")
-            st.caption(f"That is about **{made}** of training compute.")
+            st.caption(_("That is about **{made}** of training compute.", made=made))
         except PlanError as problem:
             messages.show(problem)
     return budget
@@ -170,7 +171,7 @@ def own(owner: type, name: str, *, key: str, default: float, kind: inputs.Quanti
     kind : Quantity
     """
     entry = option(owner, name)
-    label = f"My own {entry.label[0].lower()}{entry.label[1:]}"
+    label = _("My own {label}{label2}", label=entry.label[0].lower(), label2=entry.label[1:])
     # A link holds a figure only where it is one's own; one that cannot be read is none.
     is_given = _can_be_read(st.query_params.get(key, ""), kind)
     if not inputs.switch(
@@ -224,7 +225,7 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
             key="flop",
             default=1e23,
             kind=replace(inputs.COMPUTE, also=flop_of),
-            note="Accelerators times time can be given, too: 500 GPU-days.",
+            note=_("Accelerators times time can be given, too: 500 GPU-days."),
         )
         return Budget(compute_flop=made, **rest)
     return Budget(wall_time_s=time(accelerator, second.count), **rest)
@@ -240,7 +241,7 @@ def time(accelerator: Accelerator, n_accelerators: int) -> float:
         kind=replace(
             inputs.TIME, also=lambda text: time_of_each(text, accelerator, n_accelerators)
         ),
-        note="Accelerators times time can be given, too: 500 GPU-days.",
+        note=_("Accelerators times time can be given, too: 500 GPU-days."),
     )
 
 
@@ -259,8 +260,12 @@ def time_of_each(text: str, accelerator: Accelerator, n_accelerators: int) -> fl
         return None
     if not accelerator.is_called(found.device):
         raise UnitError(
-            f"{found.device} is not the accelerator that is chosen, {accelerator.label}.",
-            hint="Choose it under Accelerator, or write GPU-days.",
+            _(
+                "{device} is not the accelerator that is chosen, {label}.",
+                device=found.device,
+                label=accelerator.label,
+            ),
+            hint=_("Choose it under Accelerator, or write GPU-days."),
         )
     return found.seconds / n_accelerators
 
@@ -268,11 +273,11 @@ def time_of_each(text: str, accelerator: Accelerator, n_accelerators: int) -> fl
 def size() -> float | None:
     """Draw the choice of a model size, and return it; None for the compute-optimal one."""
     mode = inputs.choice(
-        "Model size",
-        {"optimal": "Compute-optimal", "chosen": "My own"},
+        _("Model size"),
+        {"optimal": _("Compute-optimal"), "chosen": _("My own")},
         key="size",
         default="optimal",
-        help="Train the compute-optimal size by the law, or a size of your own.",
+        help=_("Train the compute-optimal size by the law, or a size of your own."),
         style="row",
     )
     if mode == "optimal":

@@ -11,6 +11,7 @@ import streamlit as st
 
 from isoflop.errors import FormulaError
 from isoflop.fitting import FitOptions
+from isoflop.language import gettext as _
 from isoflop.laws import (
     Law,
     NameQuestion,
@@ -76,12 +77,12 @@ def fit_choice() -> FitChoice:
     IsoflopError
         If the table cannot be had, or a typed formula is not a law.
     """
-    st.header("Data", anchor=False)
+    st.header(_("Data"), anchor=False)
     table = table_input()
     whole = resolve.table(table)
     families = family_input(whole)
     chosen_rows = resolve.rows_of(whole, families)
-    st.header("Law", anchor=False)
+    st.header(_("Law"), anchor=False)
     law_key, formula, column, parameters = law_inputs(chosen_rows)
     choice = FitChoice(
         table=table,
@@ -119,7 +120,7 @@ def fixed_inputs(law: Law, source: LossTable) -> dict[str, float]:
             key=f"at.{column}",
             default=float(np.nanmedian(source.values(column))),
             kind=inputs.over(*source.span(column)),
-            help="Curves, contours and the plan hold this input at this value.",
+            help=_("Curves, contours and the plan hold this input at this value."),
             is_default_fixed=False,
         )
         for column in other_inputs(law)
@@ -135,22 +136,26 @@ def table_input() -> TableChoice:
         If a file was given that is not understood: the page shows that, and no table's answer.
     """
     options = {entry.id: entry.title for entry in list_datasets()}
-    options |= {key: f"{upload.name} (uploaded)" for key, upload in uploads.kept().items()}
-    options[SIMULATED] = "Simulated: a known law"
+    options |= {
+        key: _("{name} (uploaded)", name=upload.name) for key, upload in uploads.kept().items()
+    }
+    options[SIMULATED] = _("Simulated: a known law")
     asked = st.session_state.get("table") or st.query_params.get("table", "")
     if asked.startswith(UPLOAD_PREFIX) and asked not in options:
-        options[asked] = "A table of another session"
+        options[asked] = _("A table of another session")
     chosen = inputs.choice(
-        "Loss table",
+        _("Loss table"),
         options,
         key="table",
         default=resolve.opening_id(),
-        help="The runs that a law is fitted to. Some tables are downloaded when you choose them.",
+        help=_(
+            "The runs that a law is fitted to. Some tables are downloaded when you choose them."
+        ),
         is_default_fixed=False,
         on_change=_follow_table,
     )
     with st.popover(
-        "Upload a table",
+        _("Upload a table"),
         icon=":material/upload:",
         width="stretch",
         key=uploads.MENU,
@@ -207,11 +212,14 @@ def family_input(source: LossTable) -> tuple[str, ...]:
         return ()
     meant = resolve.meant_families(source)
     return inputs.several(
-        "Model families",
+        _("Model families"),
         names,
         key="families",
-        help="The families that the law is fitted to. Families that differ, or may differ, in "
-        "loss unit, tokenizer or counting of parameters are pooled only if you choose them.",
+        help=_(
+            "The families that the law is fitted to. Families that differ, or "
+            "may differ, in loss unit, tokenizer or counting of parameters are "
+            "pooled only if you choose them."
+        ),
         default=list(meant),
     )
 
@@ -229,21 +237,23 @@ def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
     laws, published = load_laws(), load_published_fits()
     options = {key: law.label for key, law in laws.items() if _suits(law, source)}
     options |= {
-        PUBLISHED_PREFIX + key: f"Published: {fit.label}"
+        PUBLISHED_PREFIX + key: _("Published: {label}", label=fit.label)
         for key, fit in published.items()
         if _suits(fit.law, source, may_lack=frozenset({"unique_tokens"}))
     }
-    options[TYPED_LAW] = "Type a formula"
+    options[TYPED_LAW] = _("Type a formula")
     suggested = _suggested(source)
     if suggested in options and st.session_state.pop(_FOLLOWS, False):
         st.session_state["law"] = suggested
     chosen = inputs.choice(
-        "Scaling law",
+        _("Scaling law"),
         options,
         key="law",
         default=suggested if suggested in options else next(iter(options)),
-        help="The formula that is fitted. A published fit is drawn over the rows with its "
-        "published parameters.",
+        help=_(
+            "The formula that is fitted. A published fit is drawn over the rows "
+            "with its published parameters."
+        ),
     )
     formula = column = ""
     parameters: tuple[str, ...] = ()
@@ -255,7 +265,9 @@ def law_inputs(source: LossTable) -> tuple[str, str, str, tuple[str, ...]]:
             column = column_input(source)
     else:
         fit = published[chosen.removeprefix(PUBLISHED_PREFIX)]
-        st.caption(messages.plain(f"{fit.source}. Fitted to {fit.data}."))
+        st.caption(
+            messages.plain(_("{source}. Fitted to {data}.", source=fit.source, data=fit.data))
+        )
     address.write(PARAMETERS, parameters)
     return chosen, formula, column, parameters
 
@@ -279,11 +291,11 @@ def column_input(source: LossTable) -> str:
     """Draw the choice of the column that a law of one free input runs over."""
     options = {name: axis.title for name, axis in axes.table_axes(source).items()}
     return inputs.choice(
-        "Input x",
+        _("Input x"),
         options,
         key="x",
         default=next(iter(options)),
-        help="The column that x stands for in the law.",
+        help=_("The column that x stands for in the law."),
     )
 
 
@@ -323,14 +335,16 @@ def _formula_field(source: LossTable, usual: str) -> None:
     if st.session_state.pop(_APPLIED, False):
         st.rerun()
     text = st.text_input(
-        "Formula",
+        _("Formula"),
         value=usual,
         key="formula",
         persist_state="session",
         live="300ms",
         max_chars=500,
-        help="N, D, C, the table's columns and its file's headers are inputs; every other name is "
-        "fitted. Enter fits the law.",
+        help=_(
+            "N, D, C, the table's columns and its file's headers are inputs; "
+            "every other name is fitted. Enter fits the law."
+        ),
     )
     enter.applies("formula", _apply)
     try:
@@ -343,11 +357,22 @@ def _formula_field(source: LossTable, usual: str) -> None:
         messages.show_briefly(error)
         return
     panels.law(law)
-    renamed = [f"{i.symbol} stands for {i.column}." for i in law.inputs if i.symbol != i.column]
+    renamed = [
+        _("{symbol} stands for {column}.", symbol=i.symbol, column=i.column)
+        for i in law.inputs
+        if i.symbol != i.column
+    ]
     st.caption(
-        messages.plain(" ".join([f"Fitted parameters: {', '.join(law.param_names)}.", *renamed]))
+        messages.plain(
+            " ".join(
+                [
+                    _("Fitted parameters: {param_names}.", param_names=", ".join(law.param_names)),
+                    *renamed,
+                ]
+            )
+        )
     )
-    if st.button("Fit this law", type="primary", icon=":material/play_arrow:", width="stretch"):
+    if st.button(_("Fit this law"), type="primary", icon=":material/play_arrow:", width="stretch"):
         st.rerun()
 
 
@@ -362,16 +387,22 @@ def _ask(formula: str, questions: Sequence[NameQuestion]) -> None:
         st.markdown(f":orange[**{messages.plain(name)}** {messages.plain(question.why)}.]")
         for written in question.instead:
             st.button(
-                f"Use {'the column ' if written.isidentifier() else ''}{messages.plain(written)}",
+                _(
+                    "Use {words}{written}",
+                    words=_("the column ") if written.isidentifier() else "",
+                    written=messages.plain(written),
+                ),
                 key=f"formula.use.{name}.{written}",
                 on_click=_write_column,
                 args=(formula, name, written),
                 width="stretch",
             )
         st.button(
-            "It is a parameter",
+            _("It is a parameter"),
             key=f"formula.fit.{name}",
-            help=f"Fit {messages.plain(name)} as a number that is the same in all rows.",
+            help=_(
+                "Fit {name} as a number that is the same in all rows.", name=messages.plain(name)
+            ),
             on_click=_declare,
             args=(name,),
             width="stretch",
@@ -398,7 +429,7 @@ def fit_options(source: LossTable, law: Law | None = None) -> FitOptions:
     law : Law, optional
         Whose parameters may be fixed or bounded; without it, nothing is asked of them.
     """
-    with st.expander("Fit options", icon=":material/tune:"):
+    with st.expander(_("Fit options"), icon=":material/tune:"):
         given: dict[str, object] = {
             "objective": option_inputs.choice(FitOptions, "objective", key="objective")
         }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import streamlit as st
 
 from isoflop.errors import StoreError
+from isoflop.language import gettext as _
 from isoflop.people import Actor, Sharing
 from isoflop.tables import ColumnMapping, RawTable
 from isoflop.tables.remembered import (
@@ -138,7 +139,7 @@ def forget(raw: RawTable) -> None:
     own = own_mapping(mine(), raw)
     if own is not None:
         mine().delete(own.id)
-        _note_deleted(own, f"what was confirmed for {raw.name}")
+        _note_deleted(own, _("what was confirmed for {name}", name=raw.name))
 
 
 # --- What is deleted, and what cannot be read -----------------------------------------------------
@@ -167,9 +168,9 @@ def offer_undo(kind: str, then: Callable[[Document], object] | None = None) -> N
     deleted, document_id, name = st.session_state.get(_DELETED, ("", "", ""))
     if deleted == kind:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Deleted {messages.plain(name)}.", width="content")
+            st.caption(_("Deleted {name}.", name=messages.plain(name)), width="content")
             st.button(
-                "Undo",
+                _("Undo"),
                 key=f"{kind}.undo",
                 icon=":material/undo:",
                 on_click=_undelete,
@@ -188,12 +189,12 @@ def offer_deleted(kind: str, noun: str, then: Callable[[Document], object] | Non
         Takes the document that is there again.
     """
     gone = mine().find(kind, deleted=True)
-    if not gone or visitor.refusal("take this back") is not None:
+    if not gone or visitor.refusal(_("take this back")) is not None:
         return
-    with st.expander(f"{counted(len(gone), noun)} deleted", icon=":material/delete:"):
+    with st.expander(_("{gone} deleted", gone=counted(len(gone), noun)), icon=":material/delete:"):
         for document in gone:
             st.button(
-                f"Take back {messages.plain(document.key)}",
+                _("Take back {key}", key=messages.plain(document.key)),
                 key=f"{kind}.undelete.{document.id}",
                 type="tertiary",
                 icon=":material/undo:",
@@ -213,7 +214,12 @@ def _undelete(document_id: str, then: Callable[[Document], object] | None) -> No
 def name_unreadable(names: Sequence[str]) -> None:
     """Name what a listing leaves out because it cannot be read."""
     if names:
-        st.caption(f":orange[:material/warning:] Not readable: {messages.plain(', '.join(names))}.")
+        st.caption(
+            _(
+                ":orange[:material/warning:] Not readable: {names}.",
+                names=messages.plain(", ".join(names)),
+            )
+        )
 
 
 # --- Earlier versions -----------------------------------------------------------------------------
@@ -225,7 +231,7 @@ def offer_versions(document: Document) -> None:
     """List what a document was before, each version to be restored by who may change it."""
     if document.version == 1:
         return
-    with st.expander(f"{document.version} versions", icon=":material/history:"):
+    with st.expander(_("{version} versions", version=document.version), icon=":material/history:"):
         for version in mine().versions(document.id)[:MAX_VERSIONS_SHOWN]:
             said = f"{version.number}: {version.author_name}, {version.saved:%Y-%m-%d %H:%M} UTC"
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -234,7 +240,7 @@ def offer_versions(document: Document) -> None:
                     st.caption("current", width="content")
                 elif document.can_write:
                     st.button(
-                        "Restore",
+                        _("Restore"),
                         key=f"{document.kind}.restore.{document.id}.{version.number}",
                         type="tertiary",
                         on_click=_restore,

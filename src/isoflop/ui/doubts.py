@@ -9,12 +9,13 @@ import streamlit as st
 
 from isoflop.errors import IsoflopError
 from isoflop.fitting.before_after import NAMED, reason_of
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.notices import Notice, is_serious
 from isoflop.tables import Exclusion
 from isoflop.ui import messages, prepared, resolve
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
-from isoflop.units import counted
 
 MAX_NAMED = 8
 """Row numbers that are listed."""
@@ -75,11 +76,13 @@ def _may_leave_out(choice: FitChoice, fitted: Fitted) -> bool:
 def _offer(choice: FitChoice, found: Notice, place: str) -> None:
     """Draw the button that leaves out the rows that a notice names."""
     if st.button(
-        f"Leave out {_named(found.rows)}",
+        _("Leave out {rows}", rows=_named(found.rows)),
         key=f"doubts.{place}.{found.code}",
         icon=":material/playlist_remove:",
-        help="Leave these rows out of the fit on every page. You can undo it here or on the Data "
-        "page.",
+        help=_(
+            "Leave these rows out of the fit on every page. You can undo it here "
+            "or on the Data page."
+        ),
     ):
         full = resolve.full_table(choice.table)
         left_out = Exclusion(rule="rows", rows=found.rows, reason=reason_of(found.code))
@@ -90,9 +93,9 @@ def _offer(choice: FitChoice, found: Notice, place: str) -> None:
 def _named(rows: Sequence[int]) -> str:
     """Name a few rows by their numbers, and count many."""
     if len(rows) > MAX_NAMED:
-        return counted(len(rows), "row")
+        return n_("{n:,} row", "{n:,} rows", len(rows))
     listed = ", ".join(map(str, sorted(rows)))
-    return f"row {listed}" if len(rows) == 1 else f"rows {listed}"
+    return _("row {listed}", listed=listed) if len(rows) == 1 else _("rows {listed}", listed=listed)
 
 
 def _left_out(shown: Doubts) -> None:
@@ -105,10 +108,13 @@ def _left_out(shown: Doubts) -> None:
     rows = sorted({row for position in named for row in made[position].rows})
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f":material/playlist_remove: **Left out, as a notice named them: {_named(rows)}.** "
-            f"{messages.plain(_change(shown))}".rstrip()
+            _(
+                ":material/playlist_remove: **Left out, as a notice named them: {rows}.** {shown}",
+                rows=_named(rows),
+                shown=messages.plain(_change(shown)),
+            ).rstrip()
         )
-        if st.button("Undo", key="doubts.undo", icon=":material/undo:"):
+        if st.button(_("Undo"), key="doubts.undo", icon=":material/undo:"):
             prepared.drop_exclusion(shown.choice.table.id, full, named[-1])
             st.rerun()
 

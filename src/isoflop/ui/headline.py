@@ -11,6 +11,7 @@ from types import MappingProxyType
 import streamlit as st
 
 from isoflop.fitting import Fit
+from isoflop.language import gettext as _
 from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.sheets import unit_of
@@ -25,11 +26,13 @@ NO_OUTLOOK = Outlook(ahead=None, sizes=None)
 
 def train(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
     """Say in Markdown what to train on what, by which law and table, and which limit binds."""
-    run = (
-        f"Train **{format_number(plan.params)} parameters** on **{format_number(plan.tokens)} "
-        f"tokens** with {_means(plan)}."
+    run = _(
+        "Train **{params} parameters** on **{tokens} tokens** with {plan}.",
+        params=format_number(plan.params),
+        tokens=format_number(plan.tokens),
+        plan=_means(plan),
     )
-    best = "" if plan.basis == "chosen" else "this is the best plan within the limits: "
+    best = "" if plan.basis == "chosen" else _("this is the best plan within the limits: ")
     case = f"{_by(fitted, seen)}, {best}{_predicted(plan, seen)}."
     parts = (run, case, _gap(plan, fitted, seen), _binding(plan), _disagreement(seen))
     return " ".join(part for part in parts if part)
@@ -40,9 +43,19 @@ def reach(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
     model = f"**{format_number(plan.params)} parameters**{_give_or_take(seen)}"
     tokens = f"**{format_number(plan.tokens)} tokens**"
     if plan.basis == "compute-optimal":
-        run = f"the best model for {_means(plan)} has {model} and sees {tokens}"
+        run = _(
+            "the best model for {plan} has {model} and sees {tokens}",
+            plan=_means(plan),
+            model=model,
+            tokens=tokens,
+        )
     else:
-        run = f"with {_means(plan)}, a model of {model} sees {tokens}"
+        run = _(
+            "with {plan}, a model of {model} sees {tokens}",
+            plan=_means(plan),
+            model=model,
+            tokens=tokens,
+        )
     case = f"{_by(fitted, seen)}, {run}: {_predicted(plan, seen)}."
     parts = (case, _gap(plan, fitted, seen), _disagreement(seen))
     return " ".join(part for part in parts if part)
@@ -53,11 +66,11 @@ def _by(fitted: Fitted, seen: Outlook) -> str:
     if seen.ahead is not None:
         by = seen.ahead.by
     elif fitted.published is not None:
-        by = f"the published fit {fitted.published.label}"
+        by = _("the published fit {label}", label=fitted.published.label)
     else:
-        by = f"one law alone ({fitted.fit.law.label})"
+        by = _("one law alone ({label})", label=fitted.fit.law.label)
     title = fitted.table.provenance.title or fitted.table.id
-    return f"By **{messages.plain(by)}** on **{messages.plain(title)}**"
+    return _("By **{by}** on **{title}**", by=messages.plain(by), title=messages.plain(title))
 
 
 def _disagreement(seen: Outlook) -> str:
@@ -71,37 +84,61 @@ def _give_or_take(seen: Outlook) -> str:
 def _means(plan: Plan) -> str:
     cost = plan.cost
     time = messages.plain(format_quantity(cost.wall_time_s, "seconds"))
-    return f"**{cost.accelerators:,} {messages.plain(plan.accelerator)} for {time}**"
+    return _(
+        "**{accelerators:,} {accelerator} for {time}**",
+        accelerators=cost.accelerators,
+        accelerator=messages.plain(plan.accelerator),
+        time=time,
+    )
 
 
 def _predicted(plan: Plan, seen: Outlook) -> str:
     """Say what is predicted, with its band."""
     loss, ahead = plan.loss, seen.ahead
     interval = plan.loss_interval
-    band = "" if interval is None else f"{_span(interval, '.3f')} at {interval.level:.0%}"
+    band = (
+        ""
+        if interval is None
+        else _("{interval} at {level:.0%}", interval=_span(interval, ".3f"), level=interval.level)
+    )
     if ahead is not None:
         loss = ahead.centre[0]
-        band = f"{ahead.lower[0]:.3f} to {ahead.upper[0]:.3f}, {ahead.band_name(0)}"
-    value = f"predicted {messages.plain(plan.response)} **{loss:.3f}** {unit_of(plan)}".rstrip()
+        band = _(
+            "{lower:.3f} to {upper:.3f}, {band_name}",
+            lower=ahead.lower[0],
+            upper=ahead.upper[0],
+            band_name=ahead.band_name(0),
+        )
+    value = _(
+        "predicted {response} **{loss:.3f}** {plan}",
+        response=messages.plain(plan.response),
+        loss=loss,
+        plan=unit_of(plan),
+    ).rstrip()
     return f"{value} ({band})" if band else value
 
 
 def _gap(plan: Plan, fitted: Fitted, seen: Outlook) -> str:
     """Say how far beyond the data that lies."""
     if seen.ahead is not None:
-        return f"That is **{messages.plain(seen.ahead.where(0))}**."
-    return f"That is **{furthest(plan, fitted.fit)}**."
+        return _("That is **{where}**.", where=messages.plain(seen.ahead.where(0)))
+    return _("That is **{plan}**.", plan=furthest(plan, fitted.fit))
 
 
 def furthest(plan: Plan, fit: Fit) -> str:
     """Say in Markdown how far beyond the data the input lies that is farthest from it."""
     symbol, decades = plan.furthest
     if decades == 0:
-        return "within the data"
+        return _("within the data")
     column = next(item.column for item in fit.law.inputs if item.symbol == symbol)
     side = "beyond" if decades > 0 else "below"
     name = messages.plain(axes.column_name(column).lower())
-    return f"{abs(decades):.1f} decades of {name} {side} the data"
+    return _(
+        "{decades:.1f} decades of {name} {side} the data",
+        decades=abs(decades),
+        name=name,
+        side=side,
+    )
 
 
 def _binding(plan: Plan) -> str:
@@ -110,13 +147,15 @@ def _binding(plan: Plan) -> str:
         return ""
     first = plan.binding[0]
     names = " and ".join(limit.label.lower() for limit in plan.binding)
-    gain = (
-        f"10% more {first.label.lower()} would lower the {messages.plain(plan.response)} by "
-        f"**{first.gain:.4f}**."
+    gain = _(
+        "10% more {label} would lower the {response} by **{gain:.4f}**.",
+        label=first.label.lower(),
+        response=messages.plain(plan.response),
+        gain=first.gain,
     )
     if len(plan.binding) == 1:
-        return f"The limit that binds is **{names}**: {gain}"
-    return f"The limits that bind are **{names}**: {gain}"
+        return _("The limit that binds is **{names}**: {gain}", names=names, gain=gain)
+    return _("The limits that bind are **{names}**: {gain}", names=names, gain=gain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +210,32 @@ def _card(shown: _Figure) -> str:
 def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if (ahead := seen.ahead) is not None:
         return _Figure(
-            label=f"Predicted {plan.response}",
+            label=_("Predicted {response}", response=plan.response),
             value=f"{ahead.centre[0]:.3f}",
-            note=f"{ahead.lower[0]:.3f} to {ahead.upper[0]:.3f} {unit_of(plan)}".rstrip(),
-            help=f"By {ahead.by}, on {ahead.of_rows}; {ahead.band_name(0)}.",
+            note=_(
+                "{lower:.3f} to {upper:.3f} {plan}",
+                lower=ahead.lower[0],
+                upper=ahead.upper[0],
+                plan=unit_of(plan),
+            ).rstrip(),
+            help=_(
+                "By {by}, on {of_rows}; {band_name}.",
+                by=ahead.by,
+                of_rows=ahead.of_rows,
+                band_name=ahead.band_name(0),
+            ),
         )
     spread = _span(plan.loss_interval, ".3f")
-    help = f"Mean {plan.response} of such runs, with its confidence interval."
+    help = _("Mean {response} of such runs, with its confidence interval.", response=plan.response)
     if plan.loss_prediction is not None:
         level = plan.loss_prediction.level
-        help += f" One new run lies in {_span(plan.loss_prediction, '.3f')} at {level:.0%}."
+        help += _(
+            " One new run lies in {loss_prediction} at {level:.0%}.",
+            loss_prediction=_span(plan.loss_prediction, ".3f"),
+            level=level,
+        )
     return _Figure(
-        label=f"Predicted {plan.response}",
+        label=_("Predicted {response}", response=plan.response),
         value=f"{plan.loss:.3f}",
         note=" ".join(part for part in (spread, unit_of(plan)) if part),
         help=help,
@@ -192,53 +245,72 @@ def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
 def _params(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if (sizes := seen.sizes) is not None:
         return _Figure(
-            label="Model size N",
+            label=_("Model size N"),
             value=format_number(plan.params),
-            note=f"×/÷ {sizes.factor:.2g}: {format_number(sizes.lower)} to "
-            f"{format_number(sizes.upper)}",
-            help=f"Parameters. By all laws that have an optimum: {sizes.verdict()}",
+            note=_(
+                "×/÷ {factor:.2g}: {lower} to {upper}",
+                factor=sizes.factor,
+                lower=format_number(sizes.lower),
+                upper=format_number(sizes.upper),
+            ),
+            help=_(
+                "Parameters. By all laws that have an optimum: {verdict}", verdict=sizes.verdict()
+            ),
         )
     return _Figure(
-        label="Model size N",
+        label=_("Model size N"),
         value=format_number(plan.params),
-        note=_numbers(plan.params_interval) or f"parameters, {plan.basis}",
-        help="Parameters, with an interval over the bootstrap fits.",
+        note=_numbers(plan.params_interval) or _("parameters, {basis}", basis=plan.basis),
+        help=_("Parameters, with an interval over the bootstrap fits."),
     )
 
 
 def _tokens(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
-    repeated = f", and each unique token is seen {plan.epochs:.1f} times"
-    per_param = f"{format_number(plan.tokens_per_param)} tokens per parameter"
+    repeated = _(", and each unique token is seen {epochs:.1f} times", epochs=plan.epochs)
+    per_param = _(
+        "{tokens_per_param} tokens per parameter",
+        tokens_per_param=format_number(plan.tokens_per_param),
+    )
     if (sizes := seen.sizes) is not None:
         return _Figure(
-            label="Training data D",
+            label=_("Training data D"),
             value=format_number(plan.tokens),
-            note=f"×/÷ {sizes.tokens_factor:.2g}: {format_number(sizes.tokens_lower)} to "
-            f"{format_number(sizes.tokens_upper)}",
-            help="Tokens; their range is what the compute leaves to the range of sizes. "
-            f"That is {per_param}.",
+            note=_(
+                "×/÷ {tokens_factor:.2g}: {tokens_lower} to {tokens_upper}",
+                tokens_factor=sizes.tokens_factor,
+                tokens_lower=format_number(sizes.tokens_lower),
+                tokens_upper=format_number(sizes.tokens_upper),
+            ),
+            help=_(
+                "Tokens; their range is what the compute leaves to the range of "
+                "sizes. That is {per_param}.",
+                per_param=per_param,
+            ),
         )
     return _Figure(
-        label="Training data D",
+        label=_("Training data D"),
         value=format_number(plan.tokens),
-        note=_numbers(plan.tokens_interval) or f"tokens, {plan.basis}",
-        help="Tokens, with an interval over the bootstrap fits. "
-        f"That is {per_param}{repeated if plan.epochs > 1.01 else ''}.",
+        note=_numbers(plan.tokens_interval) or _("tokens, {basis}", basis=plan.basis),
+        help=_(
+            "Tokens, with an interval over the bootstrap fits. That is {per_param}{repeated}.",
+            per_param=per_param,
+            repeated=repeated if plan.epochs > 1.01 else "",
+        ),
     )
 
 
 def _tokens_per_param(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
-        label="Tokens per parameter",
+        label=_("Tokens per parameter"),
         value=format_number(plan.tokens_per_param),
-        note=f"at {format_quantity(plan.compute_flop, 'flop')}",
-        help="D / N, at the training compute C.",
+        note=_("at {compute_flop}", compute_flop=format_quantity(plan.compute_flop, "flop")),
+        help=_("D / N, at the training compute C."),
     )
 
 
 def _compute(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
-        label="Training compute",
+        label=_("Training compute"),
         value=format_quantity(plan.compute_flop, "flop"),
         note=f"{format_number(plan.cost.accelerator_hours)} accelerator-hours",
         help=plan.assumptions["Compute"],
@@ -247,90 +319,104 @@ def _compute(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
 
 def _wall_time(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
-        label="Wall time",
+        label=_("Wall time"),
         value=format_quantity(plan.cost.wall_time_s, "seconds"),
         note=_ends(plan.cost.wall_time_interval, "seconds")
-        or f"{plan.cost.accelerators:,} accelerators in parallel",
-        help="From start to end, failures and restarts included; 80% of runs should lie in this "
-        "range.",
+        or _("{accelerators:,} accelerators in parallel", accelerators=plan.cost.accelerators),
+        help=_(
+            "From start to end, failures and restarts included; 80% of runs "
+            "should lie in this range."
+        ),
     )
 
 
 def _hours(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
-        label="Accelerator-hours",
+        label=_("Accelerator-hours"),
         value=format_number(plan.cost.accelerator_hours),
         note=_numbers(plan.cost.hours_interval)
         or f"{format_number(plan.cost.accelerator_days)} accelerator-days",
-        help="Accelerators times wall time.",
+        help=_("Accelerators times wall time."),
     )
 
 
 def _cost(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost, hourly = plan.cost, plan.cost.usd_per_accelerator_hour
     return _Figure(
-        label="Cost",
-        value="no price" if cost.usd_compute is None else format_quantity(cost.usd_compute, "usd"),
-        note="US dollars"
+        label=_("Cost"),
+        value=_("no price")
+        if cost.usd_compute is None
+        else format_quantity(cost.usd_compute, "usd"),
+        note=_("US dollars")
         if hourly is None
-        else f"at {format_quantity(hourly, 'usd_per_hour')} each",
-        help="In US dollars, for the accelerators alone.",
+        else _("at {hourly} each", hourly=format_quantity(hourly, "usd_per_hour")),
+        help=_("In US dollars, for the accelerators alone."),
     )
 
 
 def _money(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost = plan.cost
-    note = "price or power unknown"
+    note = _("price or power unknown")
     if cost.usd is not None:
         parts = cost.usd_by_part.items()
         note = ", ".join(f"{name} {format_quantity(value, 'usd')}" for name, value in parts)
     spread = _ends(cost.usd_interval, "usd")
     return _Figure(
-        label="Total cost",
-        value="no price" if cost.usd is None else format_quantity(cost.usd, "usd"),
+        label=_("Total cost"),
+        value=_("no price") if cost.usd is None else format_quantity(cost.usd, "usd"),
         note=spread or note,
-        help=f"In US dollars, with everything that is counted: {note}.",
+        help=_("In US dollars, with everything that is counted: {note}.", note=note),
     )
 
 
 def _energy(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost = plan.cost
     return _Figure(
-        label="Energy",
+        label=_("Energy"),
         value="unknown" if cost.energy_j is None else format_quantity(cost.energy_j, "joules"),
-        note="no power figure" if cost.carbon_kg is None else _carbon(cost.carbon_kg),
-        help="Thermal design power times hours, with hosts and PUE; carbon by the intensity of the "
-        "grid.",
+        note=_("no power figure") if cost.carbon_kg is None else _carbon(cost.carbon_kg),
+        help=_(
+            "Thermal design power times hours, with hosts and PUE; carbon by the "
+            "intensity of the grid."
+        ),
     )
 
 
 def _carbon(kilograms: float) -> str:
     if kilograms >= 1000:
         return f"{format_number(kilograms / 1000)} t CO2"
-    return f"{format_number(kilograms)} kg CO2"
+    return _("{kilograms} kg CO2", kilograms=format_number(kilograms))
 
 
 def _storage(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     storage = plan.storage
     return _Figure(
-        label="Storage",
+        label=_("Storage"),
         value=format_quantity(storage.total_bytes, "bytes"),
-        note=f"{format_quantity(storage.data_bytes, 'bytes')} of tokenised data",
-        help="Tokenised data, the checkpoints that are kept, and logs.",
+        note=_(
+            "{data_bytes} of tokenised data",
+            data_bytes=format_quantity(storage.data_bytes, "bytes"),
+        ),
+        help=_("Tokenised data, the checkpoints that are kept, and logs."),
     )
 
 
 def _extrapolated(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if (ahead := seen.ahead) is not None:
         decades, where = float(ahead.decades[0]), ahead.where(0)
-        value = f"{max(decades, 0.0):.2f} decades"
-        help = f"Powers of ten beyond the data; bands were tested up to {ahead.most_decades:g}."
+        value = _("{decades:.2f} decades", decades=max(decades, 0.0))
+        help = _(
+            "Powers of ten beyond the data; bands were tested up to {most_decades:g}.",
+            most_decades=ahead.most_decades,
+        )
     else:
         where = furthest(plan, fit)
-        value = f"{abs(plan.furthest[1]):.1f} decades"
-        help = "How far the input that is farthest from the data lies beyond it, in powers of ten."
+        value = _("{furthest:.1f} decades", furthest=abs(plan.furthest[1]))
+        help = _(
+            "How far the input that is farthest from the data lies beyond it, in powers of ten."
+        )
     note = where.partition(" decades ")[2] or where
-    return _Figure(label="Extrapolation", value=value, note=note, help=help)
+    return _Figure(label=_("Extrapolation"), value=value, note=note, help=help)
 
 
 FIGURES: Mapping[str, Callable[[Plan, Fit, Outlook], _Figure]] = MappingProxyType(
@@ -353,7 +439,15 @@ FIGURES: Mapping[str, Callable[[Plan, Fit, Outlook], _Figure]] = MappingProxyTyp
 
 
 def _span(interval: Interval | None, spec: str) -> str:
-    return "" if interval is None else f"{interval.lower:{spec}} to {interval.upper:{spec}}"
+    return (
+        ""
+        if interval is None
+        else _(
+            "{value} to {value2}",
+            value=f"{interval.lower:{spec}}",
+            value2=f"{interval.upper:{spec}}",
+        )
+    )
 
 
 def _ends(interval: Interval | None, dimension: Dimension) -> str:
@@ -366,4 +460,8 @@ def _ends(interval: Interval | None, dimension: Dimension) -> str:
 def _numbers(interval: Interval | None) -> str:
     if interval is None:
         return ""
-    return f"{format_number(interval.lower)} to {format_number(interval.upper)}"
+    return _(
+        "{lower} to {upper}",
+        lower=format_number(interval.lower),
+        upper=format_number(interval.upper),
+    )

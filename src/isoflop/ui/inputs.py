@@ -19,6 +19,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import IsoflopError, UnitError
+from isoflop.language import gettext as _
 from isoflop.ui import address, messages
 from isoflop.units import (
     DAY_S,
@@ -85,13 +86,19 @@ class Quantity:
         other = None if self.also is None else self.also(text)
         value = self._literally(text) if other is None else other
         if self.lower is None and not value > 0:
-            raise UnitError(f"{text.strip()} is not above zero.", hint="Give a positive value.")
+            raise UnitError(
+                _("{text} is not above zero.", text=text.strip()), hint=_("Give a positive value.")
+            )
         if self.lower is not None and value < self.lower:
-            raise UnitError(f"{text.strip()} is less than {self.write(self.lower)}.")
+            raise UnitError(
+                _("{text} is less than {lower}.", text=text.strip(), lower=self.write(self.lower))
+            )
         if value > self.upper:
-            raise UnitError(f"{text.strip()} is more than {self.write(self.upper)}.")
+            raise UnitError(
+                _("{text} is more than {upper}.", text=text.strip(), upper=self.write(self.upper))
+            )
         if self.is_whole and value != round(value):
-            raise UnitError(f"{text.strip()} is not a whole number.")
+            raise UnitError(_("{text} is not a whole number.", text=text.strip()))
         return value
 
     def _literally(self, text: str) -> float:
@@ -281,7 +288,7 @@ def quantity(
         args=(slider_key, key, kind),
     )
     row.text_input(
-        f"{label}, typed",
+        _("{label}, typed", label=label),
         value=first,
         placeholder=kind.label(default),
         key=key,
@@ -292,7 +299,7 @@ def quantity(
     if problem:
         st.caption(f":red[{messages.plain(problem.summary)} {messages.plain(problem.hint)}]")
     elif good and (taken := kind.taken_for(good)):
-        st.caption(f"Read as {messages.plain(taken)}.")
+        st.caption(_("Read as {taken}.", taken=messages.plain(taken)))
     address.write(key, () if good in ("", first) else (good,))
     return value
 
@@ -681,9 +688,12 @@ def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
     unknown = [text for text in asked if _value(text, values) is None]
     if unknown:
         st.warning(
-            f"The address asks for {messages.plain(key)} = "
-            f"{messages.plain(', '.join(unknown)[:80])}, which is not known here; "
-            f"{'the others are' if len(unknown) < len(asked) else 'the default is'} shown.",
+            _(
+                "The address asks for {key} = {unknown}, which is not known here; {words} shown.",
+                key=messages.plain(key),
+                unknown=messages.plain(", ".join(unknown)[:80]),
+                words=_("the others are") if len(unknown) < len(asked) else _("the default is"),
+            ),
             icon=":material/link_off:",
         )
     return [found for text in asked if (found := _value(text, values)) is not None]

@@ -23,10 +23,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from isoflop import work
 from isoflop.errors import IsoflopError, WorkError
 from isoflop.identity import content_key
+from isoflop.language import gettext, ngettext
 from isoflop.ui import messages, visitor
 from isoflop.ui.caching import MAX_LONG
 from isoflop.ui.messages import Unfinished
-from isoflop.units import counted
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -276,8 +276,12 @@ def _bring(
         has_acted = visit.n_runs > 1 or bool(context.fragment_ids_this_run)
         seconds = effort()
         if not visit.may_start(key, seconds, has_acted=has_acted):
-            about = "" if key in visit.stopped else f" takes about {_about(seconds)}"
-            _offer(visit, key, f"{doing}{about or ' was cancelled'}.", "Compute")
+            about = (
+                ""
+                if key in visit.stopped
+                else gettext(" takes about {seconds}", seconds=_about(seconds))
+            )
+            _offer(visit, key, f"{doing}{about or gettext(' was cancelled')}.", gettext("Compute"))
             raise Unfinished
     task = _join(key, _presence(context.session_id), start)
     futures.wait([task.job], timeout=PATIENCE_S)
@@ -333,7 +337,7 @@ def _raise_failure(key: str) -> None:
             messages.show(failure)
         else:
             messages.show_unexpected(failure)
-        _offer(_visit(), key, "", "Try again")
+        _offer(_visit(), key, "", gettext("Try again"))
         raise Unfinished
     raise failure.with_traceback(None)
 
@@ -357,10 +361,14 @@ def _watch(key: str, doing: str) -> None:
         _visit().is_polled = True
         st.rerun()
     place = task.job.place
-    text = f"{doing}: {_ordinal(place)} in the queue" if place else doing
+    text = (
+        gettext("{doing}: {place} in the queue", doing=doing, place=_ordinal(place))
+        if place
+        else doing
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(task.job.share, text=messages.plain(text), width="stretch")
-        if st.button("Cancel", key=f"job.cancel.{key[:16]}", icon=":material/close:"):
+        if st.button(gettext("Cancel"), key=f"job.cancel.{key[:16]}", icon=":material/close:"):
             context = get_script_run_ctx()
             assert context is not None  # a fragment runs in a session
             visit = _visit()
@@ -377,5 +385,5 @@ def _ordinal(number: int) -> str:
 
 def _about(seconds: float) -> str:
     if seconds < 90:
-        return counted(max(5, round(seconds / 5) * 5), "second")
-    return counted(round(seconds / 60), "minute")
+        return ngettext("{n:,} second", "{n:,} seconds", max(5, round(seconds / 5) * 5))
+    return ngettext("{n:,} minute", "{n:,} minutes", round(seconds / 60))

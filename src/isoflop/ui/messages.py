@@ -12,11 +12,13 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop.errors import IsoflopError
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice, Severity, by_severity
 
 logger = logging.getLogger("isoflop.ui")
 
-_FAILURE, _LATER = "failure of a callback", "to be said"
+_FAILURE, _LATER = lazy_gettext("failure of a callback"), lazy_gettext("to be said")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 _MARKDOWN_OF_OPTIONS = re.compile(r"([\\`*\[\]$:<~])")
 _ICONS: dict[Severity, str] = {
@@ -69,7 +71,9 @@ def not_here(refused: IsoflopError) -> None:
 
 def switched_off(what: str, setting: str) -> None:
     """Say, in place of a control, which setting of the server has taken it away."""
-    st.caption(f":material/lock: {what} are off on this server ({setting}).")
+    st.caption(
+        _(":material/lock: {what} are off on this server ({setting}).", what=what, setting=setting)
+    )
 
 
 def show_briefly(error: IsoflopError) -> None:
@@ -96,9 +100,13 @@ def show_unexpected(error: BaseException) -> str:
     reference = uuid.uuid4().hex[:8]
     logger.error("unexpected failure, reference %s", reference, exc_info=error)
     st.error(
-        f"**Something failed that should not have.** Reference `{reference}`.\n\n"
-        "Your inputs are kept. Change one and try again; if it stays, report the reference: the "
-        "server's log holds the details under it.",
+        _(
+            "**Something failed that should not have.** Reference `{reference}`.\n"
+            "\n"
+            "Your inputs are kept. Change one and try again; if it stays, report "
+            "the reference: the server's log holds the details under it.",
+            reference=reference,
+        ),
         icon=":material/error:",
     )
     return reference

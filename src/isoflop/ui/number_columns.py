@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from isoflop.export import inert
+from isoflop.language import gettext as _
 from isoflop.tables import COLUMNS
 from isoflop.units import Dimension
 
@@ -49,7 +50,7 @@ def readable(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
         unit = unit or (known.unit if known else "")
         config[key] = st.column_config.NumberColumn(
             str(inert(f"{label} ({unit})" if unit else label)),
-            help=known.help if known else "A column of the file, under its own name.",
+            help=known.help if known else _("A column of the file, under its own name."),
             format="%.5g",
         )
     return pd.DataFrame(shown, index=frame.index), config

@@ -11,12 +11,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.fitting import Certificate, Fit
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.laws import Law
 from isoflop.plot import Figure
 from isoflop.tables import LossTable
 from isoflop.tables.schema import said_count, said_loss_unit
 from isoflop.ui import chart, messages, number_columns, uploads
-from isoflop.units import counted, format_number
+from isoflop.units import format_number
 
 CHART_CONFIG = {
     "displaylogo": False,
@@ -106,18 +108,20 @@ def parameters(fit: Fit) -> None:
     found = fit.params()
     st.dataframe(
         {
-            "Parameter": list(found.index),
-            "Value": [f"{value:.6g}" for value in found["value"]],
-            "Standard error": [_or_none(value) for value in found["std_error"]],
+            _("Parameter"): list(found.index),
+            _("Value"): [f"{value:.6g}" for value in found["value"]],
+            _("Standard error"): [_or_none(value) for value in found["std_error"]],
             "90% interval": [
-                "none" if isnan(lower) else f"{lower:.4g} to {upper:.4g}"
+                "none"
+                if isnan(lower)
+                else _("{lower:.4g} to {upper:.4g}", lower=lower, upper=upper)
                 for lower, upper in zip(found["lower"], found["upper"], strict=True)
             ],
-            "Unit": list(found["unit"]),
-            "Meaning": list(found["help"]),
+            _("Unit"): list(found["unit"]),
+            _("Meaning"): list(found["help"]),
         },
         hide_index=True,
-        alt="Fitted parameters with standard error and interval",
+        alt=_("Fitted parameters with standard error and interval"),
     )
     st.caption(messages.plain(fit.uncertainty))
 
@@ -130,35 +134,46 @@ def certificate(fit: Fit) -> None:
     """Show the evidence that the fit is the global optimum."""
     proof = fit.certificate
     if not proof.n_starts:
-        st.markdown("These parameters are as published: nothing was fitted here.")
+        st.markdown(_("These parameters are as published: nothing was fitted here."))
         return
     with st.grid(4, min_column_width=150):
         st.metric(
-            "Starts at this optimum",
+            _("Starts at this optimum"),
             f"{proof.share_at_optimum:.0%}",
-            help=f"Share of the multistart search that ended here: {proof.n_starts} starts, chosen "
-            f"from {proof.n_grid:,} grid points.",
+            help=_(
+                "Share of the multistart search that ended here: {n_starts} starts, "
+                "chosen from {n_grid:,} grid points.",
+                n_starts=proof.n_starts,
+                n_grid=proof.n_grid,
+            ),
         )
         st.metric(
-            "Minima found",
+            _("Minima found"),
             f"{proof.n_minima}",
-            help="Distinct local minima of the objective.",
+            help=_("Distinct local minima of the objective."),
         )
         st.metric(
-            "Gap to the next minimum",
-            gap_in_words(proof) or "no other",
-            help="How much larger the objective is at the next best minimum.",
+            _("Gap to the next minimum"),
+            gap_in_words(proof) or _("no other"),
+            help=_("How much larger the objective is at the next best minimum."),
         )
         st.metric(
-            "Condition number",
+            _("Condition number"),
             format_number(proof.condition_number),
-            help="If it is large, the rows can hardly tell some parameters apart.",
+            help=_("If it is large, the rows can hardly tell some parameters apart."),
         )
     at_bound = ", ".join(proof.at_bound) or "none"
     st.caption(
-        f"Objective {fit.objective_value:.10g}, scaled gradient {proof.gradient_norm:.1g}, "
-        f"{counted(fit.n_rows, 'row')}, residual standard deviation {fit.residual_std:.3g}. "
-        f"Parameters at a bound: {messages.plain(at_bound)}."
+        _(
+            "Objective {objective_value:.10g}, scaled gradient "
+            "{gradient_norm:.1g}, {rows}, residual standard deviation "
+            "{residual_std:.3g}. Parameters at a bound: {at_bound}.",
+            objective_value=fit.objective_value,
+            gradient_norm=proof.gradient_norm,
+            rows=n_("{n:,} row", "{n:,} rows", fit.n_rows),
+            residual_std=fit.residual_std,
+            at_bound=messages.plain(at_bound),
+        )
     )
 
 
@@ -167,15 +182,19 @@ def gap_in_words(proof: Certificate) -> str:
     gap = proof.gap_to_second
     if gap is None:
         return ""
-    return f"{gap:.2%} higher" if gap < 1 else f"{format_number(1 + gap)} times as high"
+    return (
+        _("{gap:.2%} higher", gap=gap)
+        if gap < 1
+        else _("{gap} times as high", gap=format_number(1 + gap))
+    )
 
 
 def data(table: LossTable) -> None:
     """Show the rows that were fitted and where they come from."""
     provenance(table)
     rows, config = number_columns.readable(table.frame)
-    rows = rows.rename_axis("Row")
-    st.dataframe(rows, column_config=config, alt="Rows of the loss table", height=320)
+    rows = rows.rename_axis(_("Row"))
+    st.dataframe(rows, column_config=config, alt=_("Rows of the loss table"), height=320)
 
 
 def provenance(table: LossTable) -> None:
@@ -183,13 +202,13 @@ def provenance(table: LossTable) -> None:
     source = table.provenance
     lines = [f"**{messages.plain(source.title)}**"]
     if source.is_simulated:
-        lines.append(":orange-badge[Simulated: nobody trained these models]")
+        lines.append(_(":orange-badge[Simulated: nobody trained these models]"))
     lines += [messages.plain(text) for text in (source.source, source.citation) if text]
     if source.licence:
-        lines.append(f"Licence: {messages.plain(source.licence)}")
+        lines.append(_("Licence: {licence}", licence=messages.plain(source.licence)))
     if source.derived_columns:
         derived = "; ".join(f"{name} = {how}" for name, how in source.derived_columns.items())
-        lines.append(f"Derived: {messages.plain(derived)}")
+        lines.append(_("Derived: {derived}", derived=messages.plain(derived)))
     st.markdown("\n\n".join(lines))
     for problem in source.known_problems:
         st.markdown(f"- {messages.plain(problem)}")
@@ -201,17 +220,20 @@ def unusable_cells(table_id: str) -> None:
     if upload is None or not upload.result.problems:
         return
     problems = upload.result.problems
-    with st.expander(f"{counted(len(problems), 'cell')} could not be used", icon=":material/rule:"):
+    with st.expander(
+        _("{cells} could not be used", cells=n_("{n:,} cell", "{n:,} cells", len(problems))),
+        icon=":material/rule:",
+    ):
         st.dataframe(
             {
-                "Row": [problem.row for problem in problems],
-                "Column": [problem.column for problem in problems],
-                "Value": [problem.value for problem in problems],
-                "Reason": [problem.reason for problem in problems],
-                "Row left out": [problem.excludes_row for problem in problems],
+                _("Row"): [problem.row for problem in problems],
+                _("Column"): [problem.column for problem in problems],
+                _("Value"): [problem.value for problem in problems],
+                _("Reason"): [problem.reason for problem in problems],
+                _("Row left out"): [problem.excludes_row for problem in problems],
             },
             hide_index=True,
-            alt="Cells of the file that could not be used, with the reason",
+            alt=_("Cells of the file that could not be used, with the reason"),
         )
 
 

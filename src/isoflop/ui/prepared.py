@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables import Exclusion, LossTable, find_dataset
 from isoflop.tables.prepare import (
     MAX_TEXT_CHARACTERS,
@@ -24,7 +25,7 @@ from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX
 PARAMETER = "prep"
 """Of the address."""
 _HELD = "preparations"
-_READ = "preparation read"
+_READ = lazy_gettext("preparation read")
 
 
 def usual(table_id: str, full: LossTable) -> Preparation:
@@ -127,4 +128,4 @@ def _mirror(preparation: Preparation, usual_one: Preparation) -> None:
     address.write(PARAMETER, (text,) if is_short else ())
 
 
-_prepare = kept(prepare, max_entries=MAX_TABLES, spinner="Preparing the table")
+_prepare = kept(prepare, max_entries=MAX_TABLES, spinner=lazy_gettext("Preparing the table"))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from isoflop import export, html_report, rendering, work
+from isoflop.language import gettext as _
 from isoflop.notices import Notice
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook
@@ -141,7 +142,7 @@ def fit_files(shown: Latest) -> list[File]:
 
 def script_file(shown: Latest, name: str) -> File:
     """Return the code that makes it again."""
-    return File("Python", name, "text/x-python", lambda: shown.of.script())
+    return File(_("Python"), name, "text/x-python", lambda: shown.of.script())
 
 
 def report_files(shown: Latest) -> list[File]:
@@ -149,7 +150,10 @@ def report_files(shown: Latest) -> list[File]:
     owner = visitor.turns()
     missing = rendering.missing()
     if missing:
-        missing = f"{missing} Or print the HTML report from your browser: it is made for A4."
+        missing = _(
+            "{missing} Or print the HTML report from your browser: it is made for A4.",
+            missing=missing,
+        )
     return [
         File("Report (HTML)", "isoflop-report.html", "text/html", shown.report),
         File(

@@ -10,6 +10,8 @@ import streamlit as st
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.opening import families_to_fit, merits, opening_table, suited_law
 from isoflop.fitting.published import evaluate_published
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.laws import (
     Law,
     PublishedFit,
@@ -119,7 +121,7 @@ def _bring(dataset_id: str) -> None:
     """Download a data set's file if it is not here yet, showing how far it is."""
     dataset = find_dataset(dataset_id)
     if not dataset.is_here:
-        bar = st.progress(0.0, text=f"Downloading {messages.plain(dataset.title)}")
+        bar = st.progress(0.0, text=_("Downloading {title}", title=messages.plain(dataset.title)))
 
         def show(share: float, text: str) -> None:
             bar.progress(share, text=messages.plain(text))
@@ -230,17 +232,17 @@ def _with_rows(made: Fit, _law: Law, table: LossTable, _options: FitOptions) -> 
     return replace(made, table=table)
 
 
-_fit = kept(fit, max_entries=MAX_FITS, spinner="Fitting the law")
+_fit = kept(fit, max_entries=MAX_FITS, spinner=lazy_gettext("Fitting the law"))
 _searched = KeptByJob(
     fit,
-    "Fitting the law",
+    lazy_gettext("Fitting the law"),
     effort=_fit_s,
     finish=_with_rows,
     max_entries=MAX_FITS,
 )
 _resampled = KeptByJob(
     fit,
-    "Bootstrapping the fit",
+    lazy_gettext("Bootstrapping the fit"),
     effort=_fit_s,
     finish=_with_rows,
     max_entries=MAX_FITS,
@@ -248,7 +250,9 @@ _resampled = KeptByJob(
 influence = kept(optimum_notices, max_entries=MAX_PLANS)
 
 
-suggested_law = kept(suited_law, max_entries=MAX_FITS, spinner="Comparing the laws on these rows")
+suggested_law = kept(
+    suited_law, max_entries=MAX_FITS, spinner=lazy_gettext("Comparing the laws on these rows")
+)
 rows_can_bear = kept(merits)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from isoflop.errors import UnitError
 from isoflop.fitting import FitOptions
 from isoflop.fitting.weights import is_spread, spread_columns
+from isoflop.language import gettext as _
 from isoflop.laws import Law, ParamBounds, plain_bounds, read_bounds
 from isoflop.options import option
 from isoflop.tables import LossTable
@@ -27,13 +28,16 @@ def weight_inputs(table: LossTable) -> dict[str, object]:
         "weights",
         key="weights",
         default=ALIKE,
-        offered={ALIKE: "Equal weights", **{name: messages.plain(name) for name in columns}},
+        offered={ALIKE: _("Equal weights"), **{name: messages.plain(name) for name in columns}},
     )
     if chosen == ALIKE:
         if spreads:
             st.caption(
                 messages.plain(
-                    f"The table has standard errors that can weight the rows: {', '.join(spreads)}."
+                    _(
+                        "The table has standard errors that can weight the rows: {spreads}.",
+                        spreads=", ".join(spreads),
+                    )
                 )
             )
         return {}
@@ -56,7 +60,7 @@ def param_inputs(law: Law) -> dict[str, object]:
     given: list[ParamBounds] = []
     with st.expander(option(FitOptions, "params").label, icon=":material/lock:"):
         st.caption(
-            "A number fixes a parameter, 1.5:2 bounds it, and an empty field leaves it free."
+            _("A number fixes a parameter, 1.5:2 bounds it, and an empty field leaves it free.")
         )
         for param in law.params:
             given += _field(param.name, param.help)
@@ -76,7 +80,12 @@ def _field(name: str, help: str) -> Sequence[ParamBounds]:
             max_chars=60,
         )
     except UnitError as problem:
-        st.caption(f":red[{messages.plain(problem.summary)} The parameter is left free.]")
+        st.caption(
+            _(
+                ":red[{summary} The parameter is left free.]",
+                summary=messages.plain(problem.summary),
+            )
+        )
         return ()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from isoflop.language import gettext as _
 from isoflop.people import Actor, ShareRole, Sharing, Visibility
 from isoflop.training.ladders import Ladder, share_ladder
 from isoflop.ui import documents, messages, visitor
@@ -84,21 +85,23 @@ def document(saved: Document, *, has_link: bool = False, may_edit: bool = True) 
 def _control(shared: Shared) -> None:
     """Draw the choice, if whoever looks at the page may make it."""
     person, sharing = documents.person(), shared.sharing
-    if not sharing.is_own(person) or visitor.refusal("share this") is not None:
+    if not sharing.is_own(person) or visitor.refusal(_("share this")) is not None:
         return
     choices = _choices(shared, person)
     now = (sharing.owner, sharing.visibility, sharing.role, sharing.team)
     key = f"share.{shared.key}"
     st.selectbox(
-        "Shared with",
+        _("Shared with"),
         list(choices),
         index=list(choices).index(now),
         format_func=choices.__getitem__,
         key=key,
         on_change=_set,
         args=(shared, key),
-        help="Viewers can copy what is shared; only its owner can change it. What a team owns, its "
-        "editors can change, share and delete.",
+        help=_(
+            "Viewers can copy what is shared; only its owner can change it. What "
+            "a team owns, its editors can change, share and delete."
+        ),
         width=260,
     )
 
@@ -108,22 +111,22 @@ def _choices(shared: Shared, person: Actor) -> dict[Choice, str]:
     sharing, found = shared.sharing, dict[Choice, str]()
 
     def offer(visibility: Visibility, who: str, team: str = "") -> None:
-        found[sharing.owner, visibility, "viewer", team] = f"{who} can view"
+        found[sharing.owner, visibility, "viewer", team] = _("{who} can view", who=who)
         if shared.may_edit and visibility != "link":
-            found[sharing.owner, visibility, "editor", team] = f"{who} can edit"
+            found[sharing.owner, visibility, "editor", team] = _("{who} can edit", who=who)
 
     if shared.give is not None or sharing.owner == person.id:
-        found[person.id, "private", "viewer", ""] = "Only me"
+        found[person.id, "private", "viewer", ""] = _("Only me")
     others = [one for one in person.teams if one.team != sharing.owner]
     for one in others:
         offer("team", one.name, one.team)
     if shared.has_link:
-        offer("link", "Anyone with the link")
-    offer("everyone", "Everyone here")
+        offer("link", _("Anyone with the link"))
+    offer("everyone", _("Everyone here"))
     for one in person.teams:
         if one.can_write and (shared.give is not None or one not in others):
-            found[one.team, "private", "viewer", ""] = f"Owned by {one.name}"
-    left = documents.mine().name_of(sharing.team) if sharing.team else "Others"
+            found[one.team, "private", "viewer", ""] = _("Owned by {name}", name=one.name)
+    left = documents.mine().name_of(sharing.team) if sharing.team else _("Others")
     now: Choice = (sharing.owner, sharing.visibility, sharing.role, sharing.team)
     found.setdefault(now, f"{left}, as before")
     return found

@@ -14,12 +14,14 @@ from streamlit.navigation.page import Page
 
 from isoflop.data import app_root
 from isoflop.errors import SettingError
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.ui import address, frame, jobs, messages, views, visitor
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
 SIDEBAR_WIDTH_PX = 330
-_SHOWN_PAGE = "page shown"
+_SHOWN_PAGE = lazy_gettext("page shown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,54 +46,72 @@ class PageInfo:
 PAGES: tuple[PageInfo, ...] = (
     PageInfo(
         key=frame.FRONT,
-        title="Explore",
-        help="Fit a scaling law to a loss table and read off what a budget would reach.",
+        title=lazy_gettext("Explore"),
+        help=lazy_gettext(
+            "Fit a scaling law to a loss table and read off what a budget would reach."
+        ),
     ),
     PageInfo(
         key="data",
-        title="Data",
-        help="Bring a loss table, see how it was understood, and choose the rows to fit.",
+        title=lazy_gettext("Data"),
+        help=lazy_gettext(
+            "Bring a loss table, see how it was understood, and choose the rows to fit."
+        ),
     ),
     PageInfo(
         key="fit",
-        title="Fit",
-        help="How far to trust the fit: optimum, intervals, residuals, influence, next runs.",
+        title=lazy_gettext("Fit"),
+        help=lazy_gettext(
+            "How far to trust the fit: optimum, intervals, residuals, influence, next runs."
+        ),
     ),
     PageInfo(
         key="compare",
-        title="Compare",
-        help="Laws on one table, families under one law, published fits, downstream metrics, "
-        "backtests.",
+        title=lazy_gettext("Compare"),
+        help=lazy_gettext(
+            "Laws on one table, families under one law, published fits, "
+            "downstream metrics, backtests."
+        ),
     ),
     PageInfo(
         key="plan",
-        title="Plan",
-        help="From hardware, time, storage and money to the run that should be trained.",
+        title=lazy_gettext("Plan"),
+        help=lazy_gettext(
+            "From hardware, time, storage and money to the run that should be trained."
+        ),
     ),
     PageInfo(
         key="reality",
-        title="Reality check",
-        help="What published runs took, and what a plan would have predicted.",
+        title=lazy_gettext("Reality check"),
+        help=lazy_gettext("What published runs took, and what a plan would have predicted."),
     ),
     PageInfo(
         key="train",
-        title="Train",
-        help="Run small language models live and see a scaling law appear from this machine.",
+        title=lazy_gettext("Train"),
+        help=lazy_gettext(
+            "Run small language models live and see a scaling law appear from this machine."
+        ),
     ),
     PageInfo(
         key="workspaces",
-        title="Workspaces",
-        help="Save what you work on, come back to it, share it, take it to another installation.",
+        title=lazy_gettext("Workspaces"),
+        help=lazy_gettext(
+            "Save what you work on, come back to it, share it, take it to another installation."
+        ),
     ),
     PageInfo(
         key="tour",
-        title="Tour",
-        help="What a scaling law is and how far to believe one, in eight short lessons.",
+        title=lazy_gettext("Tour"),
+        help=lazy_gettext(
+            "What a scaling law is and how far to believe one, in eight short lessons."
+        ),
     ),
     PageInfo(
         key="resources",
-        title="Resources",
-        help="What each term means, and the papers, books and courses behind each part.",
+        title=lazy_gettext("Resources"),
+        help=lazy_gettext(
+            "What each term means, and the papers, books and courses behind each part."
+        ),
     ),
 )
 """Every page, in the order of the navigation; the first is the front page."""
@@ -137,18 +157,25 @@ def page_objects() -> dict[str, Page]:
 
 def _ask_to_log_in() -> None:
     """Draw what a person sees who has not signed in where that is asked for."""
-    st.title("Isoflop")
-    st.markdown("Neural scaling laws, fitted and certified. Sign in to continue.")
-    st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
+    st.title(_("Isoflop"))
+    st.markdown(_("Neural scaling laws, fitted and certified. Sign in to continue."))
+    st.button(_("Sign in"), type="primary", icon=":material/login:", on_click=st.login)
 
 
 def _about() -> str:
     """Say in Markdown what this is, where help is, and who asks."""
     who = visitor.actor()
-    return (
-        f"**Isoflop {version('isoflop')}** fits neural scaling laws and says how far to believe "
-        "them.\n\nNew here? Take the [tour](tour). For programs there is an [API](api/docs).\n\n"
-        f"You are {messages.plain(who.name)}, here `{who.id}`."
+    return _(
+        "**Isoflop {version}** fits neural scaling laws and says how far to "
+        "believe them.\n"
+        "\n"
+        "New here? Take the [tour](tour). For programs there is an "
+        "[API](api/docs).\n"
+        "\n"
+        "You are {name}, here `{id}`.",
+        version=version("isoflop"),
+        name=messages.plain(who.name),
+        id=who.id,
     )
 
 
@@ -175,11 +202,11 @@ def page(key: str) -> Iterator[PageInfo]:
     """
     opened = info(key)
     st.set_page_config(
-        page_title=f"{opened.title} · Isoflop",
+        page_title=_("{title} · Isoflop", title=opened.title),
         page_icon=ASSETS / "icon.svg",
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
-        menu_items={"About": _about()},
+        menu_items={_("About"): _about()},
     )
     st.html(ASSETS / "style.css")
     jobs.open_page()

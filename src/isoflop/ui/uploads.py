@@ -10,6 +10,7 @@ import streamlit as st
 
 from isoflop import settings
 from isoflop.errors import IsoflopError, TableError
+from isoflop.language import gettext as _
 from isoflop.notices import Notice
 from isoflop.tables import (
     READERS,
@@ -92,9 +93,9 @@ def find(table_id: str) -> ReadResult:
     """
     if table_id not in kept():
         raise TableError(
-            "This link shows a table that was uploaded in another session.",
-            detail="Uploaded tables stay in the session that uploaded them.",
-            hint="Upload the file again, or choose another table.",
+            _("This link shows a table that was uploaded in another session."),
+            detail=_("Uploaded tables stay in the session that uploaded them."),
+            hint=_("Upload the file again, or choose another table."),
         )
     return kept()[table_id].result
 
@@ -117,22 +118,26 @@ def uploader(on_table: OnTable, *, key: str = "upload.file", kind: Kind = "file"
         Whether one file is taken, or several, or a folder, which become one table.
     """
     if not settings.takes_uploads():
-        messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
+        messages.switched_off(_("Uploads"), "ISOFLOP_UPLOADS")
         return
     several: dict[Kind, Any] = {"file": False, "files": True, "folder": "directory"}
     st.file_uploader(
-        "Folder of runs" if kind == "folder" else "Loss table",
+        _("Folder of runs") if kind == "folder" else _("Loss table"),
         key=key,
         accept_multiple_files=several[kind],
         max_upload_size=max(1, int(max_upload_bytes() / 1e6)),
         on_change=_take,
         args=(on_table, key, kind),
-        help=f"{', '.join(formats())}, also gzipped, with a loss column and any of N, D, C."
+        help=_(
+            "{formats}, also gzipped, with a loss column and any of N, D, C.",
+            formats=", ".join(formats()),
+        )
         + (
             ""
             if kind == "file"
-            else " Several files of runs become one table, joined with the "
-            "files that describe them."
+            else _(
+                " Several files of runs become one table, joined with the files that describe them."
+            )
         ),
     )
 
@@ -234,7 +239,7 @@ def _take(on_table: OnTable, key: str, kind: Kind) -> None:
     if named:
         take(
             lambda progress: read_files(named, progress, is_strict=kind != "folder"),
-            f"Reading {named[0][0]}",
+            _("Reading {named}", named=named[0][0]),
             on_table,
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from isoflop.errors import UnitError
+from isoflop.language import lazy_gettext as _
 
 Dimension = Literal[
     "count",
@@ -131,20 +132,20 @@ _UNITS: dict[Dimension, dict[str, float]] = {
 }
 _DESCRIPTIONS: dict[Dimension, tuple[str, str]] = {
     "count": ("a number", "64"),
-    "params": ("a number of parameters", "1.3B"),
-    "tokens": ("a number of tokens", "300B"),
-    "flop": ("an amount of compute", "2e21, 1.2 ZFLOP or 40 PF-days"),
-    "flop_per_s": ("a speed of compute", "989 TFLOP/s"),
-    "bytes": ("an amount of memory", "80 GB"),
+    "params": (_("a number of parameters"), "1.3B"),
+    "tokens": (_("a number of tokens"), "300B"),
+    "flop": (_("an amount of compute"), _("2e21, 1.2 ZFLOP or 40 PF-days")),
+    "flop_per_s": (_("a speed of compute"), "989 TFLOP/s"),
+    "bytes": (_("an amount of memory"), "80 GB"),
     "bytes_per_s": ("a bandwidth", "3.35 TB/s"),
-    "seconds": ("a time", "3.5 days or 24 h"),
-    "accelerator_seconds": ("accelerators times hours", "500 GPU-days"),
-    "usd": ("an amount of money in US dollars", "$2M"),
-    "usd_per_hour": ("a price in US dollars an hour", "$2.50/h"),
-    "joules": ("an energy", "1.2 MWh"),
+    "seconds": ("a time", _("3.5 days or 24 h")),
+    "accelerator_seconds": (_("accelerators times hours"), "500 GPU-days"),
+    "usd": (_("an amount of money in US dollars"), "$2M"),
+    "usd_per_hour": (_("a price in US dollars an hour"), "$2.50/h"),
+    "joules": (_("an energy"), "1.2 MWh"),
     "watts": ("a power", "700 W"),
-    "nats_per_token": ("a loss in nats per token", "2.1"),
-    "tokens_per_param": ("a number of tokens per parameter", "20"),
+    "nats_per_token": (_("a loss in nats per token"), "2.1"),
+    "tokens_per_param": (_("a number of tokens per parameter"), "20"),
     "fraction": ("a fraction", "0.4 or 40%"),
 }
 # Where a bare "m" would be read as million by one person and as minutes by another.
@@ -203,9 +204,11 @@ def parse_number(text: str, *, decimal: str = ".") -> float:
         if factor is not None:
             return _finite(_times(value, factor), text)
     raise UnitError(
-        f'"{_shorten(text)}" cannot be read as a quantity.',
-        detail=f'The unit "{_shorten(rest)}" is not known.',
-        hint="Write a number and a suffix or unit, such as 1.3B, 300B tokens, 2e21 FLOP or 80 GB.",
+        _('"{text}" cannot be read as a quantity.', text=_shorten(text)),
+        detail=_('The unit "{rest}" is not known.', rest=_shorten(rest)),
+        hint=_(
+            "Write a number and a suffix or unit, such as 1.3B, 300B tokens, 2e21 FLOP or 80 GB."
+        ),
     )
 
 
@@ -237,7 +240,7 @@ def parse_quantity(
         If it is not a number, or its unit is unknown or of another dimension.
     """
     description, example = _DESCRIPTIONS[dimension]
-    hint = f"Give {description}, such as {example}."
+    hint = _("Give {description}, such as {example}.", description=description, example=example)
     try:
         value, rest = _split_number(text, decimal)
     except UnitError:
@@ -249,18 +252,28 @@ def parse_quantity(
     _refuse_other_money(text, dimension, hint)
     if dimension in {"bytes", "bytes_per_s"} and _BITS_OR_BYTES.fullmatch(rest):
         raise UnitError(
-            f'"{_shorten(text)}" could mean bits or bytes.',
-            detail=f'The unit reads "{rest}".',
-            hint="Write GB for gigabytes; divide gigabits by 8.",
+            _('"{text}" could mean bits or bytes.', text=_shorten(text)),
+            detail=_('The unit reads "{rest}".', rest=rest),
+            hint=_("Write GB for gigabytes; divide gigabits by 8."),
         )
     other = next((d for d in get_args(Dimension) if _factor(rest, d) is not None), None)
     if other is not None:
         raise UnitError(
-            f'"{_shorten(text)}" is {_DESCRIPTIONS[other][0]}, not {description}.', hint=hint
+            _(
+                '"{text}" is {descriptions}, not {description}.',
+                text=_shorten(text),
+                descriptions=_DESCRIPTIONS[other][0],
+                description=description,
+            ),
+            hint=hint,
         )
     raise UnitError(
-        f'"{_shorten(text)}" cannot be read as {description}.',
-        detail=f'The unit "{_shorten(rest)}" is not known.',
+        _(
+            '"{text}" cannot be read as {description}.',
+            text=_shorten(text),
+            description=description,
+        ),
+        detail=_('The unit "{rest}" is not known.', rest=_shorten(rest)),
         hint=hint,
     )
 
@@ -271,13 +284,20 @@ def _refuse_other_money(text: str, dimension: Dimension, hint: str) -> None:
         return
     if dimension not in {"usd", "usd_per_hour"}:
         raise UnitError(
-            f'"{_shorten(text)}" is an amount of money, not {_DESCRIPTIONS[dimension][0]}.',
+            _(
+                '"{text}" is an amount of money, not {descriptions}.',
+                text=_shorten(text),
+                descriptions=_DESCRIPTIONS[dimension][0],
+            ),
             hint=hint,
         )
     raise UnitError(
-        f'"{_shorten(text)}" is not in US dollars, and no exchange rate is assumed.',
-        hint=f"Convert it at a rate of your own, and give {_DESCRIPTIONS[dimension][0]}, such as "
-        f"{_DESCRIPTIONS[dimension][1]}.",
+        _('"{text}" is not in US dollars, and no exchange rate is assumed.', text=_shorten(text)),
+        hint=_(
+            "Convert it at a rate of your own, and give {descriptions}, such as {descriptions2}.",
+            descriptions=_DESCRIPTIONS[dimension][0],
+            descriptions2=_DESCRIPTIONS[dimension][1],
+        ),
     )
 
 
@@ -324,15 +344,19 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(cleaned)
     if match is None:
         raise UnitError(
-            f'"{_shorten(text)}" is not a number.' if text.strip() else "The value is empty.",
-            hint="Write a number and a suffix or unit, such as 1.3B, 300B tokens or 2e21.",
+            _('"{text}" is not a number.', text=_shorten(text))
+            if text.strip()
+            else _("The value is empty."),
+            hint=_("Write a number and a suffix or unit, such as 1.3B, 300B tokens or 2e21."),
         )
     rest = match["rest"].strip()
     if rest[:1].isdigit() or rest[:1] in {",", "."}:
         raise UnitError(
-            f'"{_shorten(text)}" is not a number.',
-            detail=f'Reading stopped at "{_shorten(rest)}".',
-            hint="Use a point as the decimal mark and commas only between groups of three digits.",
+            _('"{text}" is not a number.', text=_shorten(text)),
+            detail=_('Reading stopped at "{rest}".', rest=_shorten(rest)),
+            hint=_(
+                "Use a point as the decimal mark and commas only between groups of three digits."
+            ),
         )
     digits = re.sub(r"[,_ ]", "", match["number"])
     exponent = re.sub(r"\s*[x*]\s*10(?:\^|\*\*)", "e", match["exponent"] or "")
@@ -341,7 +365,7 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
     value = float(digits + exponent)
     if match["currency"]:  # $2M is 2M USD, and $2.50/h is 2.50 USD/h
         amount, per, time = re.sub(r"\bper\b", "/", rest).partition("/")
-        rest = f"{amount} usd{per}{time}"
+        rest = _("{amount} usd{per}{time}", amount=amount, per=per, time=time)
     return (-value if match["sign"] == "-" else value), rest
 
 
@@ -370,7 +394,9 @@ def _factor(unit: str, dimension: Dimension) -> float | None:
 
 def _finite(value: float, text: str) -> float:
     if not math.isfinite(value):
-        raise UnitError(f'"{_shorten(text)}" is too large a number.', hint="Give a smaller one.")
+        raise UnitError(
+            _('"{text}" is too large a number.', text=_shorten(text)), hint=_("Give a smaller one.")
+        )
     return value
 
 

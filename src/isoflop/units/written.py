@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from isoflop.errors import UnitError
+from isoflop.language import lazy_gettext as _
 from isoflop.units.parse import DEVICE_TIMES, DEVICES, parse_number, parse_quantity
 
 PERCENT_FROM = 2.0
@@ -94,6 +95,6 @@ def parse_share(text: str) -> float:
     if PERCENT_FROM <= value <= 100:
         return parse_quantity(f"{text.strip()}%", "fraction")
     raise UnitError(
-        f'"{text.strip()[:40]}" is neither a share nor a percentage.',
-        hint="Write a share from 0 to 1, such as 0.45, or a percentage, such as 45%.",
+        _('"{text}" is neither a share nor a percentage.', text=text.strip()[:40]),
+        hint=_("Write a share from 0 to 1, such as 0.45, or a percentage, such as 45%."),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from isoflop.errors import WorkError
+from isoflop.language import lazy_gettext as _
 from isoflop.work.call import call, portable, raised
 from isoflop.work.executor import Job
 from isoflop.work.settings import Limits
@@ -40,16 +41,16 @@ class DaskCluster:
             import distributed
         except ImportError:
             raise WorkError(
-                "Work on a Dask cluster needs the package distributed, which is not installed.",
-                hint='Install it: pip install "isoflop[dask]".',
+                _("Work on a Dask cluster needs the package distributed, which is not installed."),
+                hint=_('Install it: pip install "isoflop[dask]".'),
             ) from None
         try:
             self._client = distributed.Client(f"tcp://{address}", timeout=CONNECT_TIMEOUT_S)
         except (OSError, TimeoutError) as failure:
             raise WorkError(
-                f"No Dask scheduler answers at {address}.",
+                _("No Dask scheduler answers at {address}.", address=address),
                 detail=str(failure),
-                hint="Start one (dask scheduler), or correct the setting ISOFLOP_EXECUTOR.",
+                hint=_("Start one (dask scheduler), or correct the setting ISOFLOP_EXECUTOR."),
             ) from None
         self._limits = limits
         self.n_slots = max(1, sum(self._client.nthreads().values()))
@@ -80,18 +81,22 @@ class DaskCluster:
                     is_ended.set()
                     task.cancel(force=True)
                     raise WorkError(
-                        f"This work took longer than {self._limits.deadline_s:,.0f} s, so it was "
-                        "ended.",
-                        hint="Fit fewer rows or resamples, or let the server's owner raise "
-                        "ISOFLOP_JOB_DEADLINE_S.",
+                        _(
+                            "This work took longer than {deadline_s:,.0f} s, so it was ended.",
+                            deadline_s=self._limits.deadline_s,
+                        ),
+                        hint=_(
+                            "Fit fewer rows or resamples, or let the server's owner raise "
+                            "ISOFLOP_JOB_DEADLINE_S."
+                        ),
                     )
                 time.sleep(POLL_S)
             kind, content = task.result()
         except KilledWorker as failure:
             raise WorkError(
-                "The workers of this work ended by themselves.",
+                _("The workers of this work ended by themselves."),
                 detail=str(failure),
-                hint="They may have run out of memory: give them more, or ask for less.",
+                hint=_("They may have run out of memory: give them more, or ask for less."),
             ) from None
         finally:
             self._client.unsubscribe_topic(topic)

@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, Protocol, TypeVar
 
 from isoflop.errors import WorkError
+from isoflop.language import lazy_gettext as _
 from isoflop.people import LOCAL
 from isoflop.work.fair import FairQueue
 
@@ -137,8 +138,8 @@ class Executor(futures.Executor):
                 raise RuntimeError("cannot schedule new jobs after shutdown")
             if len(self._queue) >= self._max_waiting:
                 raise WorkError(
-                    f"{len(self._queue)} jobs wait already, so no more are taken.",
-                    hint="Try again in a few minutes.",
+                    _("{queue} jobs wait already, so no more are taken.", queue=len(self._queue)),
+                    hint=_("Try again in a few minutes."),
                 )
             self._queue.put(job, owner)
         self._start_waiting()

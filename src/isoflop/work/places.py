@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from isoflop.errors import WorkError
+from isoflop.language import lazy_gettext as _
 from isoflop.work.call import call
 from isoflop.work.executor import Executor, Job
 from isoflop.work.settings import EXECUTOR_SETTING, Limits, limits
@@ -93,6 +94,15 @@ def _make(place: str, limits: Limits) -> Executor | InlineExecutor:
 
         return Executor(DaskCluster(place.removeprefix(DASK), limits), most_each=limits.n_each)
     raise WorkError(
-        f"The setting {EXECUTOR_SETTING} is {place!r}, which is no place for work.",
-        hint=f"Say {PROCESSES}, {INLINE}, or {DASK}HOST:PORT for a Dask scheduler.",
+        _(
+            "The setting {executor_setting} is {place!r}, which is no place for work.",
+            executor_setting=EXECUTOR_SETTING,
+            place=place,
+        ),
+        hint=_(
+            "Say {processes}, {inline}, or {dask}HOST:PORT for a Dask scheduler.",
+            processes=PROCESSES,
+            inline=INLINE,
+            dask=DASK,
+        ),
     )

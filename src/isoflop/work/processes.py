@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from isoflop.errors import WorkError
+from isoflop.language import lazy_gettext
 from isoflop.work.call import raised
 from isoflop.work.executor import Job
 from isoflop.work.host import END, MESSAGE, START
@@ -81,9 +82,9 @@ class Processes:
                     with self._lock:
                         self._number_of.pop(job, None)
         raise WorkError(
-            "The process of this work ended by itself.",
-            detail="It may have been ended by the system for want of memory.",
-            hint="Try again with fewer rows or resamples.",
+            lazy_gettext("The process of this work ended by itself."),
+            detail=lazy_gettext("It may have been ended by the system for want of memory."),
+            hint=lazy_gettext("Try again with fewer rows or resamples."),
         )
 
     def end(self, job: Job[Any]) -> None:
@@ -133,14 +134,24 @@ class Processes:
                 raise raised(*content)
             else:
                 raise WorkError(
-                    f"This work needs more than {limits.memory_bytes / 1e6:,.0f} MB of memory.",
-                    hint="Fit fewer rows or resamples, or let the server's owner raise "
-                    "ISOFLOP_JOB_MEMORY_MB.",
+                    lazy_gettext(
+                        "This work needs more than {memory_bytes:,.0f} MB of memory.",
+                        memory_bytes=limits.memory_bytes / 1000000.0,
+                    ),
+                    hint=lazy_gettext(
+                        "Fit fewer rows or resamples, or let the server's owner raise "
+                        "ISOFLOP_JOB_MEMORY_MB."
+                    ),
                 )
         raise WorkError(
-            f"This work took longer than {limits.deadline_s:,.0f} s, so it was ended.",
-            hint="Fit fewer rows or resamples, or let the server's owner raise "
-            "ISOFLOP_JOB_DEADLINE_S.",
+            lazy_gettext(
+                "This work took longer than {deadline_s:,.0f} s, so it was ended.",
+                deadline_s=limits.deadline_s,
+            ),
+            hint=lazy_gettext(
+                "Fit fewer rows or resamples, or let the server's owner raise "
+                "ISOFLOP_JOB_DEADLINE_S."
+            ),
         )
 
     def _start(self, job: Job[Any], connection: Connection) -> None:

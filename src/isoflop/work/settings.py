@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from isoflop.errors import WorkError
+from isoflop.language import lazy_gettext as _
 
 EXECUTOR_SETTING = "ISOFLOP_EXECUTOR"
 JOBS_SETTING = "ISOFLOP_MAX_JOBS"
@@ -73,7 +74,11 @@ def _number(name: str, default: float) -> float:
         value = float("nan")
     if not 0 < value < float("inf"):
         raise WorkError(
-            f"The setting {name} is {text!r}, which is not a positive number.",
-            hint=f"Set it to a number such as {default:g}, or leave it out.",
+            _(
+                "The setting {name} is {text!r}, which is not a positive number.",
+                name=name,
+                text=text,
+            ),
+            hint=_("Set it to a number such as {default:g}, or leave it out.", default=default),
         )
     return value

@@ -20,6 +20,7 @@ from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
+from isoflop.language import lazy_gettext
 from isoflop.laws import Input, Law, Param, parse
 from isoflop.tables.schema import LossTable, Provenance
 
@@ -198,8 +199,8 @@ def shared_test(
     names = tuple(shared) or exponents(law)
     if not names:
         raise FitError(
-            f"{law.label} has no exponents to compare.",
-            hint="Choose a law with a power in it.",
+            lazy_gettext("{label} has no exponents to compare.", label=law.label),
+            hint=lazy_gettext("Choose a law with a power in it."),
         )
     separate = [fit(law, group.table, _TEST_OPTIONS) for group in groups]
     table = joint_table(law, groups)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 
 Array = NDArray[np.float64]
 LossAt = Callable[[Fit, Array, Array], Array]
@@ -63,8 +64,8 @@ def loss_of_one_input(fit: Fit, theta: Array, scale: Array) -> Array:
     """
     if len(fit.law.inputs) != 1:
         raise FitError(
-            f"{fit.law.label} does not give the loss from one measure of scale.",
-            hint="Choose a law of one input, or say which run each scale stands for.",
+            _("{label} does not give the loss from one measure of scale.", label=fit.law.label),
+            hint=_("Choose a law of one input, or say which run each scale stands for."),
         )
     return fit.law.loss(theta, {fit.law.symbols[0]: scale})
 
@@ -104,7 +105,7 @@ def compute_multiplier(
         If a fit has no draws, or ``loss_at`` cannot tell the loss.
     """
     if one.draws is None or other.draws is None:
-        raise FitError("A multiplier needs bootstrap draws of both fits for its band.")
+        raise FitError(_("A multiplier needs bootstrap draws of both fits for its band."))
     scale = np.asarray(scale, dtype=np.float64)
     reach = 10.0**REACH_DECADES
     grid = np.geomspace(scale[0] / reach, scale[-1] * reach, N_GRID)

@@ -15,6 +15,7 @@ from isoflop.fitting.options import FitOptions
 from isoflop.fitting.predict import band, predict
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number, format_quantity
@@ -25,7 +26,7 @@ LEVEL = 0.9
 SCALES: Mapping[str, str] = {
     "compute_flop": "compute",
     "tokens": "tokens",
-    "params_active": "active parameters",
+    "params_active": _("active parameters"),
     "params": "parameters",
 }
 """What the scale of a row is, the first that the table has, and what a person calls it."""
@@ -100,9 +101,9 @@ def scale_column(table: LossTable) -> str:
         if column in frame and np.isfinite(frame[column].to_numpy(np.float64)).any():
             return column
     raise FitError(
-        f"The table {table.id} has no column for the scale of a run.",
-        detail=f"Looked for {', '.join(SCALES)}.",
-        hint="Map a column to one of them.",
+        _("The table {id} has no column for the scale of a run.", id=table.id),
+        detail=_("Looked for {scales}.", scales=", ".join(SCALES)),
+        hint=_("Map a column to one of them."),
     )
 
 
@@ -151,7 +152,9 @@ def split_by_scale(table: LossTable, decades: float = 1.0, column: str = "") -> 
         If ``decades`` is not positive, or there is no scale.
     """
     if not decades > 0:
-        raise FitError(f"The part held out must reach over more than {decades:g} decades.")
+        raise FitError(
+            _("The part held out must reach over more than {decades:g} decades.", decades=decades)
+        )
     column = column or scale_column(table)
     scale = table.values(column)
     is_known = np.isfinite(scale) & (scale > 0)
@@ -160,9 +163,13 @@ def split_by_scale(table: LossTable, decades: float = 1.0, column: str = "") -> 
     if not is_lower.any():
         low = float(scale[is_known].min(initial=np.inf))
         raise TooFewRows(
-            f"No rows are left below the largest {decades:g} decades of {column}.",
-            detail=f"The table reaches from {low:.3g} to {top:.3g}.",
-            hint="Hold out less.",
+            _(
+                "No rows are left below the largest {decades:g} decades of {column}.",
+                decades=decades,
+                column=column,
+            ),
+            detail=_("The table reaches from {low:.3g} to {top:.3g}.", low=low, top=top),
+            hint=_("Hold out less."),
         )
     return Split(
         lower=subset(table, is_lower),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isoflop.fitting.compare.held_out import write_scale
 from isoflop.fitting.compare.ranking import Criterion, Ranking
 from isoflop.fitting.compare.score import Criteria, Errors
+from isoflop.language import lazy_gettext
 
 if TYPE_CHECKING:
     from isoflop.fitting.compare.laws import LawComparison, LawScore
@@ -67,20 +68,42 @@ def sentences(comparison: LawComparison) -> tuple[str, ...]:
     """
     ranking = comparison.ranking
     if not ranking.places:
-        return ("None of these laws can be judged on rows that it has not seen.",)
+        return (lazy_gettext("None of these laws can be judged on rows that it has not seen."),)
     write = _error_writer(ranking.places[0].errors)
     first, *others = ranking.places
     said = [_question(comparison, ranking)]
     tied = [place.score.law.label for place in others if place.is_tied]
-    found = f"{first.score.law.label} comes closest: off by {write(first.errors)}"
+    found = lazy_gettext(
+        "{label} comes closest: off by {errors}",
+        label=first.score.law.label,
+        errors=write(first.errors),
+    )
     if tied:
-        found += f"; {_list(tied)} cannot be told from it on {_rows(len(first.errors.error))}"
+        found += lazy_gettext(
+            "; {tied} cannot be told from it on {error}",
+            tied=_list(tied),
+            error=_rows(len(first.errors.error)),
+        )
     said.append(found + ".")
     for place in others:
         factor = place.errors.mean_absolute / max(first.errors.mean_absolute, 1e-12)
-        times = "" if place.is_tied or factor < 1.15 else f", {_times(factor)} as far"
-        said.append(f"{place.score.law.label} is off by {write(place.errors)}{times}.")
-    said += [f"{score.law.label} is not ranked. {why}" for score, why in ranking.unplaced]
+        times = (
+            ""
+            if place.is_tied or factor < 1.15
+            else lazy_gettext(", {factor} as far", factor=_times(factor))
+        )
+        said.append(
+            lazy_gettext(
+                "{label} is off by {errors}{times}.",
+                label=place.score.law.label,
+                errors=write(place.errors),
+                times=times,
+            )
+        )
+    said += [
+        lazy_gettext("{label} is not ranked. {why}", label=score.law.label, why=why)
+        for score, why in ranking.unplaced
+    ]
     return tuple(said)
 
 
@@ -90,13 +113,17 @@ def _question(comparison: LawComparison, ranking: Ranking) -> str:
         split = comparison.split
         n_lower = len(split.lower.included())
         cut = write_scale(split.cut, split.column)
-        return (
-            f"Each law was fitted to the {_rows(n_lower)} up to {cut} and evaluated on the "
-            f"{_rows(n_rows)} above."
+        return lazy_gettext(
+            "Each law was fitted to the {n_lower} up to {cut} and evaluated on the {n_rows} above.",
+            n_lower=_rows(n_lower),
+            cut=cut,
+            n_rows=_rows(n_rows),
         )
     what = "run" if ranking.criterion == "leave_run_out" else "row"
     why = f" {comparison.split_refusal}" if comparison.split_refusal else ""
-    return f"Each {what} was predicted by a fit to all others.{why}"
+    return lazy_gettext(
+        "Each {what} was predicted by a fit to all others.{why}", what=what, why=why
+    )
 
 
 def _error_writer(example: Errors) -> Callable[[Errors], str]:
@@ -106,8 +133,12 @@ def _error_writer(example: Errors) -> Callable[[Errors], str]:
         size = errors.mean_absolute
         shown = f"{_two_digits(100 * size)}%" if errors.is_relative else _two_digits(size)
         if abs(errors.bias) > 0.7 * size:
-            return f"{shown} on average, nearly all {'above' if errors.bias > 0 else 'below'}"
-        return f"{shown} on average"
+            return lazy_gettext(
+                "{shown} on average, nearly all {value}",
+                shown=shown,
+                value="above" if errors.bias > 0 else "below",
+            )
+        return lazy_gettext("{shown} on average", shown=shown)
 
     return write
 
@@ -117,12 +148,20 @@ def _two_digits(value: float) -> str:
 
 
 def _times(factor: float) -> str:
-    return f"{factor:.0f} times" if factor >= 3 else f"{factor:.1f} times"
+    return (
+        lazy_gettext("{factor:.0f} times", factor=factor)
+        if factor >= 3
+        else lazy_gettext("{factor:.1f} times", factor=factor)
+    )
 
 
 def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return "1 row" if count == 1 else lazy_gettext("{count:,} rows", count=count)
 
 
 def _list(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return (
+        names[0]
+        if len(names) == 1
+        else lazy_gettext("{names} and {names2}", names=", ".join(names[:-1]), names2=names[-1])
+    )

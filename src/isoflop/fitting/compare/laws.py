@@ -32,6 +32,7 @@ from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions, Objective
 from isoflop.fitting.result import Fit
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law, law_for_role, laws_for, rebind, restrictable, restricted
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html
@@ -108,7 +109,7 @@ class LawComparison(Keyed):
         return f"<LawComparison: {counted(len(self.scores), 'law')} on {self.table.id}>"
 
     def _repr_html_(self) -> str:
-        return as_html("Laws compared", *sentences(self), self.to_frame())
+        return as_html(_("Laws compared"), *sentences(self), self.to_frame())
 
     @property
     def ranking(self) -> Ranking:
@@ -278,9 +279,13 @@ def _unusable(law: Law, table: LossTable, laws: Sequence[Law]) -> str:
     missing = {item.column for item in law.inputs} | {law.response}
     missing -= set(table.included())
     if missing:
-        return f"The table has no column {', '.join(sorted(missing))}."
+        return _("The table has no column {missing}.", missing=", ".join(sorted(missing)))
     if law.response != laws[0].response:
-        return f"It predicts {law.response}, the first law {laws[0].response}."
+        return _(
+            "It predicts {response}, the first law {response2}.",
+            response=law.response,
+            response2=laws[0].response,
+        )
     return ""
 
 
@@ -290,8 +295,8 @@ def _restricted(laws: Sequence[Law], options: FitOptions) -> tuple[Law, ...]:
     known = {name for law in laws for name in (*law.param_names, *dict(law.fixed))}
     if unknown := sorted(asked - known):
         raise FormulaError(
-            f"None of the laws has a parameter {' or '.join(unknown)}.",
-            detail=f"Their parameters: {', '.join(sorted(known))}.",
+            _("None of the laws has a parameter {unknown}.", unknown=" or ".join(unknown)),
+            detail=_("Their parameters: {known}.", known=", ".join(sorted(known))),
         )
     return tuple(
         restricted(law, *restrictable(law, options.params, options.positive)) for law in laws
@@ -307,9 +312,9 @@ def _common_rows(table: LossTable, laws: Sequence[Law], weights: str | None) -> 
         usable &= np.isfinite(table.values(column))
     if not usable.any():
         raise TooFewRows(
-            "No row has a value for every law.",
-            detail=f"Needed: {', '.join(sorted(columns))}.",
-            hint="Compare fewer laws, or fill in the columns.",
+            _("No row has a value for every law."),
+            detail=_("Needed: {columns}.", columns=", ".join(sorted(columns))),
+            hint=_("Compare fewer laws, or fill in the columns."),
         )
     return usable
 

@@ -14,6 +14,7 @@ from isoflop.errors import IsoflopError
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import Fit
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import PublishedFit, load_published_fits, rebind
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html
@@ -69,9 +70,14 @@ class PublishedScore:
         """The inputs that the fit rests on, in words."""
         ranges = self.published.input_ranges
         if not ranges:
-            return "not published"
+            return _("not published")
         return ", ".join(
-            f"{symbol} {format_number(low)} to {format_number(high)}"
+            _(
+                "{symbol} {low} to {high}",
+                symbol=symbol,
+                low=format_number(low),
+                high=format_number(high),
+            )
             for symbol, (low, high) in ranges.items()
         )
 
@@ -79,7 +85,7 @@ class PublishedScore:
     def counted_params(self) -> str:
         """Which parameters the fit counts, and whether the table has those."""
         columns = {item.column for item in self.published.law.inputs}
-        own = ", as here" if "params_nonembedding" in columns else ""
+        own = _(", as here") if "params_nonembedding" in columns else ""
         return f"{self.published.param_convention}{own}"
 
 
@@ -108,7 +114,7 @@ class PublishedComparison(Keyed):
         )
 
     def _repr_html_(self) -> str:
-        return as_html("Published fits", self.summary(), self.to_frame())
+        return as_html(_("Published fits"), self.summary(), self.to_frame())
 
     @property
     def evaluated(self) -> Mapping[str, PublishedScore]:
@@ -125,17 +131,23 @@ class PublishedComparison(Keyed):
         """Say which published shape comes closest, without ranking the values."""
         closest = self.closest
         if not closest:
-            return (
-                "None of these fits can be judged here: too few rows lie in their range, or losses "
-                "or parameters are not known to be counted alike."
+            return _(
+                "None of these fits can be judged here: too few rows lie in their "
+                "range, or losses or parameters are not known to be counted alike."
             )
         best = self.evaluated[closest[0]]
         side = "above" if best.shift > 0 else "below"
-        among = f" of {len(closest)} published fits that can be judged on these rows"
-        return (
-            f"{best.published.label} has the closest shape{among if len(closest) > 1 else ''}: the "
-            f"rows lie {abs(best.shift):.1%} {side} it in the median, and scatter by "
-            f"{best.spread:.1%} about that."
+        among = _(
+            " of {closest} published fits that can be judged on these rows", closest=len(closest)
+        )
+        return _(
+            "{label} has the closest shape{among}: the rows lie {shift:.1%} "
+            "{side} it in the median, and scatter by {spread:.1%} about that.",
+            label=best.published.label,
+            among=among if len(closest) > 1 else "",
+            shift=abs(best.shift),
+            side=side,
+            spread=best.spread,
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -226,12 +238,16 @@ def _conflicts(published: PublishedFit, table: LossTable) -> dict[str, str]:
     """Say which conventions differ; a loss whose unit nobody stated is not known to agree."""
     found = {}
     if published.loss_unit != table.loss_unit:
-        ours = "not stated" if table.loss_unit == "unknown" else table.loss_unit
-        found["loss unit"] = f"Loss in {published.loss_unit}; the table's: {ours}."
+        ours = _("not stated") if table.loss_unit == "unknown" else table.loss_unit
+        found["loss unit"] = _(
+            "Loss in {loss_unit}; the table's: {ours}.", loss_unit=published.loss_unit, ours=ours
+        )
     columns = {item.column for item in published.law.inputs}
     theirs = published.param_convention
     counted = "non-embedding" if "params_nonembedding" in columns else table.param_convention
     counts_params = bool(columns & {"params", "compute_flop"})  # C rests on N as well
     if counts_params and "unknown" not in (theirs, counted) and theirs != counted:
-        found["N"] = f"N counts {theirs} parameters; the table's: {counted}."
+        found["N"] = _(
+            "N counts {theirs} parameters; the table's: {counted}.", theirs=theirs, counted=counted
+        )
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from isoflop.fitting.compare.score import Errors
+from isoflop.language import lazy_gettext as _
 
 if TYPE_CHECKING:
     from isoflop.fitting.compare.laws import LawComparison, LawScore
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 Criterion = Literal["held_out", "leave_run_out", "leave_one_out"]
 
 CRITERIA: Mapping[Criterion, str] = {
-    "held_out": "held-out scale",
-    "leave_run_out": "left-out runs",
-    "leave_one_out": "left-out rows",
+    "held_out": _("held-out scale"),
+    "leave_run_out": _("left-out runs"),
+    "leave_one_out": _("left-out rows"),
 }
 """By what laws are ranked, the best question first."""
 
@@ -99,4 +100,4 @@ def _is_tied(errors: Errors, best: Errors) -> bool:
     return is_close and not excess > TIE_SIGMAS * spread
 
 
-_NOT_DETERMINED = "The rows left do not determine it."
+_NOT_DETERMINED = _("The rows left do not determine it.")

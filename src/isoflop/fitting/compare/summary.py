@@ -10,6 +10,7 @@ from isoflop.fitting.comparable import Group
 from isoflop.fitting.compare.exponents import Difference, SharedTest
 from isoflop.fitting.compare.families import Multiplier
 from isoflop.fitting.compare.held_out import SCALES, write_scale
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.units import format_number
 
@@ -33,53 +34,88 @@ def multiplier_summary(found: Multiplier, one: str, other: str) -> str:
     inside = np.flatnonzero(~found.is_extrapolation)
     shown = inside if len(inside) else np.arange(len(found.scale))
     middle = int(shown[len(shown) // 2])
-    text = (
-        f"For what {one} reaches with {write_scale(found.scale[middle], found.column)}, {other} "
-        f"needs {_factor(found, middle)} the {SCALES.get(found.column, found.column)}"
+    text = _(
+        "For what {one} reaches with {scale}, {other} needs {found} the {column}",
+        one=one,
+        scale=write_scale(found.scale[middle], found.column),
+        other=other,
+        found=_factor(found, middle),
+        column=SCALES.get(found.column, found.column),
     )
     if not len(inside):
-        text += ", though nowhere do both have rows at the same loss"
+        text += _(", though nowhere do both have rows at the same loss")
     elif len(inside) > 1:
         first, last = int(inside[0]), int(inside[-1])
         start, end = found.centre[first], found.centre[last]
         if abs(np.log(end / start)) > np.log(1.1):
             verb = "falls" if end < start else "rises"
             ends = [write_scale(found.scale[i], found.column) for i in (first, last)]
-            text += f"; that {verb} from {start:.2g} at {ends[0]} to {end:.2g} at {ends[1]}"
+            text += _(
+                "; that {verb} from {start:.2g} at {ends} to {end:.2g} at {ends2}",
+                verb=verb,
+                start=start,
+                ends=ends[0],
+                end=end,
+                ends2=ends[1],
+            )
     return text + "."
 
 
 def _factor(found: Multiplier, i: int) -> str:
-    return (
-        f"{_times(found.centre[i])} times ({_times(found.lower[i])} to {_times(found.upper[i])} "
-        f"at {found.level:.0%})"
+    return _(
+        "{centre} times ({lower} to {upper} at {level:.0%})",
+        centre=_times(found.centre[i]),
+        lower=_times(found.lower[i]),
+        upper=_times(found.upper[i]),
+        level=found.level,
     )
 
 
 def _times(value: float) -> str:
     if np.isinf(value):
-        return "more than 10,000"
-    return "less than 1/10,000" if value == 0 else format_number(value, 2)
+        return _("more than 10,000")
+    return _("less than 1/10,000") if value == 0 else format_number(value, 2)
 
 
 def exponents_summary(found: SharedTest) -> str:
     """Say whether the families share the tested parameters, and how surely."""
-    names = f"the exponent{'s' if len(found.shared) > 1 else ''} {' and '.join(found.shared)}"
+    names = _(
+        "the exponent{value} {shared}",
+        value="s" if len(found.shared) > 1 else "",
+        shared=" and ".join(found.shared),
+    )
     differences = "; ".join(_difference(difference) for difference in found.differences)
     p_value, why = _p_value(found)
     if np.isnan(p_value):
-        return f"Too few rows are left to test {names}. {differences}."
+        return _(
+            "Too few rows are left to test {names}. {differences}.",
+            names=names,
+            differences=differences,
+        )
     if p_value < SIGNIFICANT and _all_hold_zero(found.differences):
-        return (
-            f"It stays open whether the families share {names}: the F test says no ({why}), but "
-            f"zero lies inside the bootstrap intervals. {differences}."
+        return _(
+            "It stays open whether the families share {names}: the F test says "
+            "no ({why}), but zero lies inside the bootstrap intervals. "
+            "{differences}.",
+            names=names,
+            why=why,
+            differences=differences,
         )
     if p_value < SIGNIFICANT:
-        text = f"The families do not share {names} ({why}): {differences}."
-        return text + " So no single multiplier holds at every scale."
-    return (
-        f"The rows do not tell {names} of the families apart ({why}): {differences}. That is no "
-        "proof that they are equal: the interval says how much they may differ."
+        text = _(
+            "The families do not share {names} ({why}): {differences}.",
+            names=names,
+            why=why,
+            differences=differences,
+        )
+        return text + _(" So no single multiplier holds at every scale.")
+    return _(
+        "The rows do not tell {names} of the families apart ({why}): "
+        "{differences}. That is no proof that they are equal: the interval "
+        "says how much they may differ.",
+        names=names,
+        why=why,
+        differences=differences,
     )
 
 
@@ -92,7 +128,7 @@ def _p_value(found: SharedTest) -> tuple[float, str]:
     if found.has_clusters:
         known = [d.p_value for d in found.differences if np.isfinite(d.p_value)]
         smallest = min(known) * len(known) if known else float("nan")
-        return min(smallest, 1.0), f"bootstrap, {_written(min(smallest, 1.0))}"
+        return min(smallest, 1.0), _("bootstrap, {smallest}", smallest=_written(min(smallest, 1.0)))
     first, second = found.freedom
     return found.p_value, f"F({first}, {second}) = {found.statistic:.2f}, {_written(found.p_value)}"
 
@@ -103,10 +139,20 @@ def _written(p_value: float) -> str:
 
 def _difference(difference: Difference) -> str:
     one, other = difference.values
-    text = f"{difference.name} is {one:.3f} for {difference.labels[0]}, {other:.3f} for "
+    text = _(
+        "{name} is {one:.3f} for {labels}, {other:.3f} for ",
+        name=difference.name,
+        one=one,
+        labels=difference.labels[0],
+        other=other,
+    )
     text += difference.labels[1]
     if np.isfinite(difference.lower):
-        text += f", the difference {difference.lower:.3f} to {difference.upper:.3f} at 90%"
+        text += _(
+            ", the difference {lower:.3f} to {upper:.3f} at 90%",
+            lower=difference.lower,
+            upper=difference.upper,
+        )
     return text
 
 
@@ -117,38 +163,50 @@ def family_notices(
     slopes = [_path_slope(group) for group in groups]
     if np.ptp(slopes) > PATH_SLOPE:
         named = "; ".join(
-            f"{group.label}: D grows as N to the {abs(slope) if abs(slope) < 0.05 else slope:.1f}"
+            _(
+                "{label}: D grows as N to the {slope:.1f}",
+                label=group.label,
+                slope=abs(slope) if abs(slope) < 0.05 else slope,
+            )
             for group, slope in zip(groups, slopes, strict=True)
         )
         yield Notice(
             code="recipes-differ",
             severity="serious",
-            text=f"The families were scaled by different recipes ({named}).",
-            remedy="Against compute alone, what differs may be how data grew with size, not the "
-            "models; compare them by a law of N and D if the rows allow it.",
+            text=_("The families were scaled by different recipes ({named}).", named=named),
+            remedy=_(
+                "Against compute alone, what differs may be how data grew with size, "
+                "not the models; compare them by a law of N and D if the rows allow "
+                "it."
+            ),
         )
     if test is not None and test.has_clusters:
         yield Notice(
             code="clustered-rows",
             severity="warning",
-            text="Several rows come from one run, so the F test overstates the evidence.",
-            remedy="The verdict rests on the bootstrap instead; resample whole runs.",
+            text=_("Several rows come from one run, so the F test overstates the evidence."),
+            remedy=_("The verdict rests on the bootstrap instead; resample whole runs."),
         )
     if test is not None and test.spread_ratio > UNEQUAL_SPREAD:
         yield Notice(
             code="unequal-noise",
             severity="warning",
-            text=f"Residuals of one family are {test.spread_ratio:.1f} times as wide as those of "
-            "another; the F test assumes that they are equal.",
-            remedy="Trust the bootstrap interval of the difference more than the p-value.",
+            text=_(
+                "Residuals of one family are {spread_ratio:.1f} times as wide as "
+                "those of another; the F test assumes that they are equal.",
+                spread_ratio=test.spread_ratio,
+            ),
+            remedy=_("Trust the bootstrap interval of the difference more than the p-value."),
         )
     if multiplier is not None and multiplier.is_extrapolation.all():
         yield Notice(
             code="no-common-loss",
             severity="serious",
-            text="Nowhere do both families have rows at the same loss: every multiplier is an "
-            "extrapolation.",
-            remedy="Compare them where their losses overlap, or add runs.",
+            text=_(
+                "Nowhere do both families have rows at the same loss: every "
+                "multiplier is an extrapolation."
+            ),
+            remedy=_("Compare them where their losses overlap, or add runs."),
         )
 
 

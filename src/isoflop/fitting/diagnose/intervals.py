@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from isoflop.fitting.diagnose.profile import Profile
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 
 Interval = tuple[float, float]
 
@@ -78,9 +79,9 @@ def _ends(fit: Fit, level: float) -> dict[str, Interval]:
 def write_interval(lower: float | None, upper: float | None) -> str:
     """Write an interval, either end of which may be open."""
     if lower is None and upper is None:
-        return "open on both sides"
+        return _("open on both sides")
     if lower is None:
-        return f"up to {upper:.4g}"
+        return _("up to {upper:.4g}", upper=upper)
     if upper is None:
         return f"from {lower:.4g}"
-    return f"{lower:.4g} to {upper:.4g}"
+    return _("{lower:.4g} to {upper:.4g}", lower=lower, upper=upper)

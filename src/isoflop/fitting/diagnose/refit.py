@@ -15,6 +15,7 @@ from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import Rows, problem_on, usable_rows
 from isoflop.fitting.solve import Coordinates, minimise
 from isoflop.identity import NOT_IDENTITY, Keyed
+from isoflop.language import lazy_gettext
 from isoflop.tables.schema import LossTable
 
 TOLERANCE = 1e-10
@@ -158,7 +159,8 @@ def diagnostics(fit: Fit, table: LossTable | None = None) -> Diagnostics:
     rows = table or fit.table
     if rows is None:
         raise FitError(
-            "The rows of this fit are not at hand.", hint="Give them: diagnostics(fit, table)."
+            lazy_gettext("The rows of this fit are not at hand."),
+            hint=lazy_gettext("Give them: diagnostics(fit, table)."),
         )
     return _diagnostics(fit, rows)
 
@@ -167,9 +169,9 @@ def diagnostics(fit: Fit, table: LossTable | None = None) -> Diagnostics:
 def _diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
     if fit.table_fingerprint != table.fingerprint:
         raise FitError(
-            f"The fit was made on other rows than those of {table.id}.",
-            detail=f"It was made on the table {fit.table_id}.",
-            hint="Fit the law to this table first.",
+            lazy_gettext("The fit was made on other rows than those of {id}.", id=table.id),
+            detail=lazy_gettext("It was made on the table {table_id}.", table_id=fit.table_id),
+            hint=lazy_gettext("Fit the law to this table first."),
         )
     rows = usable_rows(fit.law, table, fit.options)
     return Diagnostics(

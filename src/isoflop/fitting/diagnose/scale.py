@@ -8,7 +8,7 @@ import numpy as np
 
 from isoflop.errors import FitError
 from isoflop.fitting.diagnose.refit import Diagnostics
-from isoflop.units import counted
+from isoflop.language import lazy_gettext, lazy_ngettext
 
 FEWEST, WINDOW_SHARE = 8, 0.3
 """Residuals, beyond one a parameter, that a density around zero is taken from at least.
@@ -69,21 +69,24 @@ def residual_scale(setup: Diagnostics) -> Scale:
     _, slope, _ = problem.linearise(setup.fit.theta)
     reason = ""
     if freedom <= 0:
-        reason = (
-            f"{counted(problem.n_rows, 'row leaves', 'rows leave')} nothing to judge "
-            f"{n_free} parameters by."
+        reason = lazy_gettext(
+            "{rows} nothing to judge {n_free} parameters by.",
+            rows=lazy_ngettext("{n:,} row leaves", "{n:,} rows leave", problem.n_rows),
+            n_free=n_free,
         )
     elif problem.below != 1.0:
-        reason = "The asymmetric objective has none."
+        reason = lazy_gettext("The asymmetric objective has none.")
     elif np.isfinite(problem.delta) and freedom < FEWEST:
-        reason = f"{problem.n_rows} rows are too few to see how dense the residuals lie."
+        reason = lazy_gettext(
+            "{n_rows} rows are too few to see how dense the residuals lie.", n_rows=problem.n_rows
+        )
     elif float(slope @ slope) <= problem.rounding:
-        reason = "The law fits these rows without error."
+        reason = lazy_gettext("The law fits these rows without error.")
     if reason:
         raise FitError(
-            "No likelihood is available.",
+            lazy_gettext("No likelihood is available."),
             detail=reason,
-            hint="Use the bootstrap, add rows, or choose another objective.",
+            hint=lazy_gettext("Use the bootstrap, add rows, or choose another objective."),
         )
     inside = curvature = 1.0
     if np.isfinite(problem.delta):

@@ -18,6 +18,7 @@ from isoflop.fitting.objective import Array, Problem
 from isoflop.fitting.search import choose_seeds, polish
 from isoflop.fitting.seeds import make_surface, project_linear, thin
 from isoflop.fitting.solve import minimise
+from isoflop.language import lazy_gettext
 from isoflop.laws.law import Law
 
 Extent = Literal["search", "near"]
@@ -164,8 +165,15 @@ def objective_surface(
     names = names or drawn_pairs(law)[0]
     if not 1 <= len(set(names)) == len(names) <= 2 or not set(names) <= set(law.param_names):
         raise FitError(
-            f"A picture of the objective is drawn over one or two parameters of {law.label}.",
-            detail=f"Given: {', '.join(names) or 'none'}. It has {', '.join(law.param_names)}.",
+            lazy_gettext(
+                "A picture of the objective is drawn over one or two parameters of {label}.",
+                label=law.label,
+            ),
+            detail=lazy_gettext(
+                "Given: {names}. It has {param_names}.",
+                names=", ".join(names) or "none",
+                param_names=", ".join(law.param_names),
+            ),
         )
     held = [law.param_names.index(name) for name in names]
     is_log = tuple(bool(setup.coordinates.is_log[j]) for j in held)

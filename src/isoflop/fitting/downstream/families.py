@@ -23,6 +23,7 @@ from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.solve import minimise
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext
 from isoflop.laws import Input, Law, Param
 from isoflop.tables.schema import LossTable
 
@@ -119,9 +120,12 @@ class FamilyCurves(Keyed):
 
     def summary(self) -> str:
         """Say how much the curves explain."""
-        return (
-            f"One sigmoid for {len(self.families)} families, each with its own offset, explains "
-            f"{self.r_squared:.0%} of the variance of {self.metric}."
+        return lazy_gettext(
+            "One sigmoid for {families} families, each with its own offset, "
+            "explains {r_squared:.0%} of the variance of {metric}.",
+            families=len(self.families),
+            r_squared=self.r_squared,
+            metric=self.metric,
         )
 
     def to_frame(self, level: float = 0.9) -> pd.DataFrame:
@@ -187,8 +191,10 @@ def fit_families(
     """
     if reference.draws is None:
         raise FitError(
-            "The reference law has no bootstrap draws, so its error cannot be carried through.",
-            hint="Fit it with resamples.",
+            lazy_gettext(
+                "The reference law has no bootstrap draws, so its error cannot be carried through."
+            ),
+            hint=lazy_gettext("Fit it with resamples."),
         )
     check_metric(table, metric)
     scaled = with_reference_loss(table, metric, reference)
@@ -237,8 +243,8 @@ def _joint_sigmoid(n_families: int, loss: Array, metric: str) -> Law:
     low, high = float(loss.min()) - REACH, float(loss.max()) + REACH
     return Law(
         key="sigmoid_families",
-        label="Sigmoid in the loss, by family",
-        formula=f"floor + (1 - floor)/(1 + exp(k*(L - ({offset}))))",
+        label=lazy_gettext("Sigmoid in the loss, by family"),
+        formula=lazy_gettext("floor + (1 - floor)/(1 + exp(k*(L - ({offset}))))", offset=offset),
         inputs=(
             Input(symbol="L", column="loss"),
             *(Input(symbol=f"group_{k + 1}", column=f"group_{k + 1}") for k in numbers),
@@ -277,7 +283,7 @@ def with_reference_loss(table: LossTable, metric: str, reference: Fit) -> LossTa
     known = np.all([np.isfinite(table.values(c)) for c in (metric, *columns)], axis=0)
     frame = table.included()
     if "family" not in frame:
-        raise TooFewRows(f"The table {table.id} names no families.")
+        raise TooFewRows(lazy_gettext("The table {id} names no families.", id=table.id))
     frame = frame[known & frame["family"].notna().to_numpy()].copy()
     inputs = {i.symbol: frame[i.column].to_numpy(np.float64) for i in reference.law.inputs}
     frame["loss"] = reference.law.loss(reference.theta, inputs)
@@ -298,8 +304,14 @@ def families_of(
     kept = tuple(str(name) for name, count in counts.items() if count >= min_models)
     if len(kept) < 2:
         raise TooFewRows(
-            f"{len(kept)} families have {min_models} models or more; at least 2 are needed.",
-            detail=f"The table has {len(counts)} families with all that is needed.",
+            lazy_gettext(
+                "{kept} families have {min_models} models or more; at least 2 are needed.",
+                kept=len(kept),
+                min_models=min_models,
+            ),
+            detail=lazy_gettext(
+                "The table has {counts} families with all that is needed.", counts=len(counts)
+            ),
         )
     few = tuple((str(name), int(n)) for name, n in counts.items() if n < min_models)
     return kept, few
@@ -344,7 +356,11 @@ def _draws(
     is_fitted = np.asarray(np.isfinite(found).all(axis=1))
     if is_fitted.mean() < MIN_SHARE_OF_DRAWS:
         raise FitError(
-            f"Only {int(is_fitted.sum())} of {len(found)} draws could be carried through.",
-            hint="Ask for fewer families, or another reference law.",
+            lazy_gettext(
+                "Only {sum} of {found} draws could be carried through.",
+                sum=int(is_fitted.sum()),
+                found=len(found),
+            ),
+            hint=lazy_gettext("Ask for fewer families, or another reference law."),
         )
     return reference_draws[is_fitted], found[is_fitted]

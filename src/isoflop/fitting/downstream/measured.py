@@ -23,9 +23,10 @@ from isoflop.fitting.fit import fit
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Band, Fit
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.laws import Law, law_for_role, rebind
 from isoflop.tables.schema import LossTable
-from isoflop.units import counted
 
 Array = NDArray[np.float64]
 
@@ -166,18 +167,26 @@ class MetricHeldOut(HeldOutErrors):
     @property
     def one_step_name(self) -> str:
         """What the one step rests on, in words."""
-        return f"from {SCALES.get(self.split.column, self.split.column)} alone"
+        return _("from {column} alone", column=SCALES.get(self.split.column, self.split.column))
 
     def summary(self) -> str:
         """Say how far off the held-out runs were predicted, and how far from the scale alone."""
-        text = (
-            f"On the {counted(len(self.observed), 'run')} of the largest decade, held out, "
-            f"predictions were {100 * self.mean_absolute:.1f} points off on average, "
-            f"{self.coverage:.0%} of the runs inside their {self.level:.0%} interval"
+        text = _(
+            "On the {runs} of the largest decade, held out, predictions were "
+            "{mean_absolute:.1f} points off on average, {coverage:.0%} of the "
+            "runs inside their {level:.0%} interval",
+            runs=n_("{n:,} run", "{n:,} runs", len(self.observed)),
+            mean_absolute=100 * self.mean_absolute,
+            coverage=self.coverage,
+            level=self.level,
         )
         if np.isfinite(self.mean_absolute_one_step):
             scale = SCALES.get(self.split.column, self.split.column)
-            text += f"; {scale} alone would have been {100 * self.mean_absolute_one_step:.1f} off"
+            text += _(
+                "; {scale} alone would have been {mean_absolute_one_step:.1f} off",
+                scale=scale,
+                mean_absolute_one_step=100 * self.mean_absolute_one_step,
+            )
         return text + "."
 
     def to_frame(self) -> pd.DataFrame:
@@ -211,8 +220,8 @@ def default_metric(table: LossTable) -> str:
     found = metrics(table)
     if not found:
         raise FitError(
-            f"{table.provenance.title} has no metric between 0 and 1.",
-            hint="Choose a table with accuracies.",
+            _("{title} has no metric between 0 and 1.", title=table.provenance.title),
+            hint=_("Choose a table with accuracies."),
         )
     return next((name for part in PREFERRED for name in found if part in name), found[0])
 
@@ -283,8 +292,12 @@ def fit_downstream(
     is_fitted = np.isfinite(loss_draws).all(axis=1) & np.isfinite(metric_draws).all(axis=1)
     if is_fitted.mean() < MIN_SHARE_OF_DRAWS:
         raise FitError(
-            f"Only {int(is_fitted.sum())} of {n_draws} resamples of the runs could be fitted.",
-            hint="Choose a law with fewer parameters, or add runs.",
+            _(
+                "Only {sum} of {n_draws} resamples of the runs could be fitted.",
+                sum=int(is_fitted.sum()),
+                n_draws=n_draws,
+            ),
+            hint=_("Choose a law with fewer parameters, or add runs."),
         )
     log_residuals = first.fit.residuals
     if not first.fit.is_log:
@@ -314,12 +327,16 @@ def check_metric(table: LossTable, metric: str) -> None:
     values = table.values(metric)
     values = values[np.isfinite(values)]
     if not len(values):
-        raise TooFewRows(f"No row has a value of {metric}.")
+        raise TooFewRows(_("No row has a value of {metric}.", metric=metric))
     if values.min() < 0 or values.max() > 1:
         raise FitError(
-            f"{metric} is not a bounded metric.",
-            detail=f"It lies between {values.min():.3g} and {values.max():.3g}, not 0 and 1.",
-            hint="Choose an accuracy or another share, or rescale the column.",
+            _("{metric} is not a bounded metric.", metric=metric),
+            detail=_(
+                "It lies between {min:.3g} and {max:.3g}, not 0 and 1.",
+                min=values.min(),
+                max=values.max(),
+            ),
+            hint=_("Choose an accuracy or another share, or rescale the column."),
         )
 
 
@@ -327,8 +344,8 @@ def _rows_with(table: LossTable, columns: tuple[str, ...]) -> LossTable:
     known = np.all([np.isfinite(table.values(column)) for column in columns], axis=0)
     if not known.any():
         raise TooFewRows(
-            "No row has all that the two steps need.",
-            detail=f"Needed: {', '.join(dict.fromkeys(columns))}.",
+            _("No row has all that the two steps need."),
+            detail=_("Needed: {columns}.", columns=", ".join(dict.fromkeys(columns))),
         )
     return table if known.all() else subset(table, known)
 
@@ -357,7 +374,9 @@ def predict_downstream(
         If the level is not between 0 and 1.
     """
     if not 0 < level < 1:
-        raise FitError(f"The level of a band must lie between 0 and 1, not {level:g}.")
+        raise FitError(
+            _("The level of a band must lie between 0 and 1, not {level:g}.", level=level)
+        )
     law, metric_law = found.loss_fit.law, found.metric_fit.law
     loss = law.loss(found.loss_fit.theta, inputs)
     metric = metric_law.loss(found.metric_fit.theta, {"L": loss})

@@ -21,6 +21,7 @@ from isoflop.fitting.downstream.families import (
 from isoflop.fitting.downstream.measured import HeldOutErrors
 from isoflop.fitting.fit import Progress
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext
 from isoflop.tables.schema import LossTable
 
 Array = NDArray[np.float64]
@@ -70,7 +71,8 @@ def predict_family(
     """
     if family not in curves.families:
         raise FitError(
-            f"There is no curve of {family}.", detail=f"Families: {', '.join(curves.families)}."
+            lazy_gettext("There is no curve of {family}.", family=family),
+            detail=lazy_gettext("Families: {families}.", families=", ".join(curves.families)),
         )
     law, reference = curves.law, curves.reference
     loss = reference.law.loss(reference.theta, inputs)
@@ -114,10 +116,13 @@ class LargestHeldOut(HeldOutErrors):
 
     def summary(self) -> str:
         """Say how far off the held-out models were predicted."""
-        return (
-            f"The largest model of each of {len(self.families)} families, held out, was predicted "
-            f"within {100 * self.mean_absolute:.1f} points on average, {self.coverage:.0%} of them "
-            "inside the 90% interval."
+        return lazy_gettext(
+            "The largest model of each of {families} families, held out, was "
+            "predicted within {mean_absolute:.1f} points on average, "
+            "{coverage:.0%} of them inside the 90% interval.",
+            families=len(self.families),
+            mean_absolute=100 * self.mean_absolute,
+            coverage=self.coverage,
         )
 
 

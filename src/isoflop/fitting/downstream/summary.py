@@ -8,8 +8,9 @@ import numpy as np
 
 from isoflop.fitting.downstream.families import FamilyCurves
 from isoflop.fitting.downstream.measured import Downstream, MetricBand
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.notices import Notice
-from isoflop.units import counted
 
 LITTLE_EXPLAINED = 0.5
 WIDE_TOP = 0.3
@@ -23,24 +24,35 @@ def downstream_notices(found: Downstream) -> Iterator[Notice]:
         yield Notice(
             code="metric-hardly-moves",
             severity="serious",
-            text=f"The loss explains {max(found.r_squared, 0.0):.0%} of the variance of "
-            f"{found.name}: these runs may all be at chance.",
-            remedy="It cannot be predicted from these runs; choose a metric that varies, or add "
-            "larger runs.",
+            text=_(
+                "The loss explains {r_squared:.0%} of the variance of {name}: these "
+                "runs may all be at chance.",
+                r_squared=max(found.r_squared, 0.0),
+                name=found.name,
+            ),
+            remedy=_(
+                "It cannot be predicted from these runs; choose a metric that "
+                "varies, or add larger runs."
+            ),
         )
     names = found.metric_fit.law.param_names
     low, high = np.percentile(found.metric_draws[:, names.index("top")], [5, 95])
     is_at_bound = "top" in found.metric_fit.certificate.at_bound
     if is_at_bound or high - low > WIDE_TOP:
-        where = f"it lies between {low:.0%} and {high:.0%} at 90%"
+        where = _("it lies between {low:.0%} and {high:.0%} at 90%", low=low, high=high)
         if is_at_bound:
-            where = "the fit puts it at 100%, the most that a share can be"
+            where = _("the fit puts it at 100%, the most that a share can be")
         yield Notice(
             code="top-not-identified",
             severity="warning",
-            text=f"Where {found.name} levels off is hardly determined: {where}, while the best run "
-            f"reaches {found.values.max():.0%}.",
-            remedy="Trust predictions a little above the best run, not those near the top.",
+            text=_(
+                "Where {name} levels off is hardly determined: {where}, while the "
+                "best run reaches {max:.0%}.",
+                name=found.name,
+                where=where,
+                max=found.values.max(),
+            ),
+            remedy=_("Trust predictions a little above the best run, not those near the top."),
         )
 
 
@@ -49,20 +61,29 @@ def family_curve_notices(found: FamilyCurves) -> Iterator[Notice]:
     yield Notice(
         code="loss-not-measured",
         severity="warning",
-        text=f"No loss was measured for these {counted(len(found.table.frame), 'model')}: "
-        f"it is what {found.reference.law.label}, fitted to {found.reference.table_id}, predicts "
-        "from size and tokens.",
-        remedy="Read it as a common scale of effort, and compare within a family; across families "
-        "it also reflects data, tokenizer and recipe.",
+        text=_(
+            "No loss was measured for these {models}: it is what {label}, fitted "
+            "to {table_id}, predicts from size and tokens.",
+            models=n_("{n:,} model", "{n:,} models", len(found.table.frame)),
+            label=found.reference.law.label,
+            table_id=found.reference.table_id,
+        ),
+        remedy=_(
+            "Read it as a common scale of effort, and compare within a family; "
+            "across families it also reflects data, tokenizer and recipe."
+        ),
     )
     undetermined = [name for name in found.families if not found.has_offset(name)]
     if undetermined:
         yield Notice(
             code="family-at-chance",
             severity="info",
-            text=f"{', '.join(undetermined)}: too close to chance on {found.metric} to have an "
-            "offset.",
-            remedy="Their curves are not drawn beyond their models.",
+            text=_(
+                "{undetermined}: too close to chance on {metric} to have an offset.",
+                undetermined=", ".join(undetermined),
+                metric=found.metric,
+            ),
+            remedy=_("Their curves are not drawn beyond their models."),
         )
 
 
@@ -78,7 +99,9 @@ def error_source(band: MetricBand, i: int = 0) -> str:
     first = float(band.from_loss[1][i] - band.from_loss[0][i])
     second = float(band.from_metric[1][i] - band.from_metric[0][i])
     if first > LARGEST_SHARE * second:
-        return "Most of the interval comes from the first step: how large the loss will be."
+        return _("Most of the interval comes from the first step: how large the loss will be.")
     if second > LARGEST_SHARE * first:
-        return "Most of the interval comes from the second step: what the metric makes of a loss."
-    return "Both steps add to the interval alike."
+        return _(
+            "Most of the interval comes from the second step: what the metric makes of a loss."
+        )
+    return _("Both steps add to the interval alike.")

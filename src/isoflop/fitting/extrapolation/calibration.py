@@ -22,6 +22,7 @@ from isoflop.fitting.extrapolation.constants import Constants, Method, Width
 from isoflop.fitting.extrapolation.extrapolate import N_DRAWS, Parts, alone, has_few, parts, weigh
 from isoflop.fitting.extrapolation.members import FEWEST_ROWS, members, suitable_laws
 from isoflop.fitting.extrapolation.origins import rolling_origin
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names, of_families
 
@@ -184,7 +185,7 @@ def estimate(found: Iterable[Trial], constants: Constants) -> Constants:
         of_method = [one for one in made if one.method == method]
         enough = [one for one in of_method if not one.has_few]
         if not enough:
-            raise FitError(f"No trial of the method {method} has rows enough.")
+            raise FitError(_("No trial of the method {method} has rows enough.", method=method))
         widths[method] = _best(enough, method)
         few[method] = _of_few([one for one in of_method if one.has_few], widths[method])
     return replace(constants, widths=widths, widths_of_few=few)
@@ -254,9 +255,13 @@ def load_report() -> pd.DataFrame:
     try:
         found = pd.read_csv(data_root() / REPORT)
     except (OSError, ValueError) as problem:
-        raise CatalogError(f"The data file {REPORT} cannot be read.", detail=str(problem)) from None
+        raise CatalogError(
+            _("The data file {report} cannot be read.", report=REPORT), detail=str(problem)
+        ) from None
     if missing := sorted(set(COLUMNS) - set(found)):
-        raise CatalogError(f"The data file {REPORT} lacks columns.", detail=", ".join(missing))
+        raise CatalogError(
+            _("The data file {report} lacks columns.", report=REPORT), detail=", ".join(missing)
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 
 FILE = "extrapolation.toml"
 Method = Literal["average", "one"]
@@ -95,14 +96,22 @@ def load_constants() -> Constants:
             widths_of_few=_widths(found["few_rows"], "few_rows"),
         )
     except (TypeError, ValueError) as problem:
-        raise CatalogError(f"The data file {FILE} is malformed.", detail=str(problem)) from None
+        raise CatalogError(
+            _("The data file {file} is malformed.", file=FILE), detail=str(problem)
+        ) from None
 
 
 def _widths(entry: dict[str, Any], where: str) -> dict[Method, Width]:
-    require_keys(entry, where=f"{where} of {FILE}", required=frozenset(_METHODS))
+    require_keys(
+        entry, where=_("{where} of {file}", where=where, file=FILE), required=frozenset(_METHODS)
+    )
     found = {}
     for method in _METHODS:
         names = frozenset({"disagreement", "distance", "factor"})
-        require_keys(entry[method], where=f"{where}.{method} of {FILE}", required=names)
+        require_keys(
+            entry[method],
+            where=_("{where}.{method} of {file}", where=where, method=method, file=FILE),
+            required=names,
+        )
         found[method] = Width(**{name: float(entry[method][name]) for name in names})
     return found

@@ -28,12 +28,13 @@ from isoflop.fitting.extrapolation.places import of_law, outside, places
 from isoflop.fitting.extrapolation.result import Extrapolation, LawPrediction
 from isoflop.fitting.predict import band, predict
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.laws.law import Law
 from isoflop.tables.catalog import title_of
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
 from isoflop.text import aligned
-from isoflop.units import counted
 
 Array = NDArray[np.float64]
 N_DRAWS = 100
@@ -136,14 +137,21 @@ class Pool:
             for i in np.argsort(-self.weights, kind="stable")
             for member in (found.found[i],)
         ]
-        head = ("law", "weight", "past error", "cuts", "AICc", "parameters")
+        head = ("law", "weight", _("past error"), "cuts", "AICc", "parameters")
         lines = [
-            f"{counted(len(cells), 'law')} on {counted(len(found.table.included()), 'row')} of "
-            f"{title_of(found.table.id)}, weighted by how each predicted the largest of them",
+            _(
+                "{laws} on {rows} of {id}, weighted by how each predicted the largest of them",
+                laws=n_("{n:,} law", "{n:,} laws", len(cells)),
+                rows=n_("{n:,} row", "{n:,} rows", len(found.table.included())),
+                id=title_of(found.table.id),
+            ),
             "",
             aligned(cells, head),
         ]
-        lines += [f"Left out: {label}. {reason}" for label, reason in found.refused]
+        lines += [
+            _("Left out: {label}. {reason}", label=label, reason=reason)
+            for label, reason in found.refused
+        ]
         return "\n".join(lines)
 
 
@@ -170,11 +178,17 @@ def pool(
     laws = suitable_laws(table) if law is None else (law,)
     if not laws:
         raise FitError(
-            f"No law of the catalog suits the columns of {table.id}.",
-            hint="Name a law, or map the columns of size, tokens or compute.",
+            _("No law of the catalog suits the columns of {id}.", id=table.id),
+            hint=_("Name a law, or map the columns of size, tokens or compute."),
         )
     if law is not None and law.response != "loss":
-        raise FitError(f"{law.label} predicts {law.response}; bands are of losses.")
+        raise FitError(
+            _(
+                "{label} predicts {response}; bands are of losses.",
+                label=law.label,
+                response=law.response,
+            )
+        )
     found = members(table, laws, n_bootstrap, seed)
     if law is None and method == "average":
         return weigh(found, _record(table, laws, n_bootstrap, seed), load_constants())
@@ -190,7 +204,13 @@ def pool_of_fit(fit: Fit, table: LossTable) -> Pool:
         As `pool`.
     """
     if fit.law.response != "loss":
-        raise FitError(f"{fit.law.label} predicts {fit.law.response}; bands are of losses.")
+        raise FitError(
+            _(
+                "{label} predicts {response}; bands are of losses.",
+                label=fit.law.label,
+                response=fit.law.response,
+            )
+        )
     found = members_of(fit, table)
     return alone(found, found.found[0])
 
@@ -274,9 +294,9 @@ def parts(pool: Pool, values: Mapping[str, Array]) -> Parts:
     weights = np.where(np.isfinite(said).all(axis=1), pool.weights, 0.0)
     if not weights.any():
         raise FitError(
-            f"No law of {found.table.id} predicts a loss there.",
-            detail=f"Given: {', '.join(values)}.",
-            hint="Give the laws' other inputs too, such as N and D.",
+            _("No law of {id} predicts a loss there.", id=found.table.id),
+            detail=_("Given: {values}.", values=", ".join(values)),
+            hint=_("Give the laws' other inputs too, such as N and D."),
         )
     weights = weights / weights.sum()
     known = np.where(weights[:, None] > 0, np.nan_to_num(said), 0.0)
@@ -410,8 +430,12 @@ def _notes(pool: Pool, made: Parts) -> tuple[str, ...]:
     names = family_names(found.table)
     if len(names) > 1:
         notes.append(
-            f"Rows of {counted(len(names), 'family', 'families')} are taken as one "
-            f"({', '.join(names)}): choose one unless data, tokenizer and loss are the same."
+            _(
+                "Rows of {families} are taken as one ({names}): choose one unless "
+                "data, tokenizer and loss are the same.",
+                families=n_("{n:,} family", "{n:,} families", len(names)),
+                names=", ".join(names),
+            )
         )
     silent = [
         member.fit.law.label
@@ -419,5 +443,10 @@ def _notes(pool: Pool, made: Parts) -> tuple[str, ...]:
         if not np.isfinite(log_loss).all()
     ]
     if silent:
-        notes.append(f"No say, for want of an input or of a loss there: {', '.join(silent)}.")
+        notes.append(
+            _(
+                "No say, for want of an input or of a loss there: {silent}.",
+                silent=", ".join(silent),
+            )
+        )
     return tuple(notes)

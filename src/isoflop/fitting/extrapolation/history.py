@@ -18,6 +18,8 @@ from isoflop.fitting.extrapolation.constants import load_constants
 from isoflop.fitting.extrapolation.extrapolate import pool, predict_with
 from isoflop.fitting.extrapolation.members import FEWEST_ROWS
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.schema import LossTable
 from isoflop.units import counted
 
@@ -85,9 +87,15 @@ class History(Keyed):
     def summary(self) -> str:
         """Say for each cut how the predictions did."""
         return "\n".join(
-            f"{cut.decades:g} decades held out, {cut.n_rows} rows known: "
-            f"{counted(len(cut.observed), 'run')} off by {cut.mean_error:.2%} on average, "
-            f"{cut.coverage:.0%} within the 90% band."
+            _(
+                "{decades:g} decades held out, {n_rows} rows known: {runs} off by "
+                "{mean_error:.2%} on average, {coverage:.0%} within the 90% band.",
+                decades=cut.decades,
+                n_rows=cut.n_rows,
+                runs=n_("{n:,} run", "{n:,} runs", len(cut.observed)),
+                mean_error=cut.mean_error,
+                coverage=cut.coverage,
+            )
             for cut in self.cuts
         )
 
@@ -107,8 +115,11 @@ def history(table: LossTable) -> History:
     cuts = tuple(said for decades in DECADES if (said := _said(table, decades, column)))
     if not cuts:
         raise FitError(
-            f"{table.id} has too few rows below its largest runs to predict these from them.",
-            hint="Add smaller runs.",
+            _(
+                "{id} has too few rows below its largest runs to predict these from them.",
+                id=table.id,
+            ),
+            hint=_("Add smaller runs."),
         )
     return History(
         table_id=table.id,

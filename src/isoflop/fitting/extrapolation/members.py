@@ -21,9 +21,10 @@ from isoflop.fitting.objective import Problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import problem_on, usable_rows
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.laws import Law, laws_for, rebind
 from isoflop.tables.schema import LossTable
-from isoflop.units import counted
 
 Array = NDArray[np.float64]
 
@@ -138,7 +139,7 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
     refused = []
     for law in laws:
         if still := _unvaried(law, rows):
-            refused.append((law.label, f"All rows have the same {still}."))
+            refused.append((law.label, _("All rows have the same {still}.", still=still)))
             continue
         try:
             fitted = fit_with_draws_if_it_can(law, rows, options)
@@ -146,13 +147,13 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
             refused.append((law.label, problem.summary))
             continue
         if twin := next((one for one in found if _is_same(one.fit, fitted)), None):
-            reason = f"On these rows it is {twin.fit.law.label} in other variables."
+            reason = _("On these rows it is {label} in other variables.", label=twin.fit.law.label)
             refused.append((law.label, reason))
             continue
         found.append(_member(fitted))
     if not found:
         raise FitError(
-            f"No law can be fitted to {table.id}, so that nothing is predicted beyond it.",
+            _("No law can be fitted to {id}, so that nothing is predicted beyond it.", id=table.id),
             detail="\n".join(f"{label}: {reason}" for label, reason in refused),
         )
     return Members(
@@ -221,15 +222,27 @@ def _require_scale(rows: LossTable, scale: str) -> None:
     sizes = rows.values(scale)
     if len(sizes) < FEWEST_ROWS:
         raise TooFewRows(
-            f"Nothing can be predicted beyond {counted(len(sizes), 'row')}.",
-            detail=f"{rows.id} needs at least {FEWEST_ROWS} rows with a loss and {scale}.",
-            hint="Add rows.",
+            _(
+                "Nothing can be predicted beyond {rows}.",
+                rows=n_("{n:,} row", "{n:,} rows", len(sizes)),
+            ),
+            detail=_(
+                "{id} needs at least {fewest_rows} rows with a loss and {scale}.",
+                id=rows.id,
+                fewest_rows=FEWEST_ROWS,
+                scale=scale,
+            ),
+            hint=_("Add rows."),
         )
     if np.ptp(np.log10(sizes)) < 1e-6:
         raise FitError(
-            f"All rows of {rows.id} have one scale, {write_scale(float(sizes[0]), scale)}.",
-            detail="How the loss falls with scale cannot be told.",
-            hint="Add larger or smaller runs.",
+            _(
+                "All rows of {id} have one scale, {sizes}.",
+                id=rows.id,
+                sizes=write_scale(float(sizes[0]), scale),
+            ),
+            detail=_("How the loss falls with scale cannot be told."),
+            hint=_("Add larger or smaller runs."),
         )
 
 

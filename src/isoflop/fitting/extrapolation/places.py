@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isoflop.errors import TableError
 from isoflop.fitting.extrapolation.members import Members
 from isoflop.fitting.points import read_input, spread
+from isoflop.language import lazy_gettext as _
 from isoflop.laws.law import Input, Law
 from isoflop.laws.names import INPUT_COLUMNS
 
@@ -55,14 +56,14 @@ def places(
         columns = dict.fromkeys(item.column for item in inputs.values())
         wanted = [f"{symbols.get(column, column)}=..." for column in columns]
         raise TableError(
-            f"A prediction beyond {found.table.id} needs to know how large the run is.",
-            detail=f"Given: {', '.join(values) or 'nothing'}.",
-            hint=f"Give {', '.join(wanted)}.",
+            _("A prediction beyond {id} needs to know how large the run is.", id=found.table.id),
+            detail=_("Given: {values}.", values=", ".join(values) or "nothing"),
+            hint=_("Give {wanted}.", wanted=", ".join(wanted)),
         )
     bad = [name for name, value in values.items() if not (np.isfinite(value) & (value >= 0)).all()]
     if bad or not (values[found.scale] > 0).all():
         raise TableError(
-            f"{', '.join(bad) or found.scale} must be a positive number at every point."
+            _("{bad} must be a positive number at every point.", bad=", ".join(bad) or found.scale)
         )
     return values
 
@@ -94,17 +95,19 @@ def _given(
     elif at is not None:
         cells = {str(name): value for name, value in at.items()}
     if twice := set(cells) & set(named):
-        raise TableError(f"{', '.join(sorted(twice))} is given twice.")
+        raise TableError(_("{twice} is given twice.", twice=", ".join(sorted(twice))))
     cells |= dict(named)
     if unknown := [name for name in cells if name not in inputs]:
         raise TableError(
-            f"No law of this table takes {', '.join(unknown)}.",
-            hint=f"Known here: {', '.join(inputs)}.",
+            _("No law of this table takes {unknown}.", unknown=", ".join(unknown)),
+            hint=_("Known here: {inputs}.", inputs=", ".join(inputs)),
         )
     found: dict[Input, Any] = {}
     for name, value in cells.items():
         if inputs[name] in found:
-            raise TableError(f"{name} is given twice, by its symbol and by its column.")
+            raise TableError(
+                _("{name} is given twice, by its symbol and by its column.", name=name)
+            )
         found[inputs[name]] = value
     return found
 

@@ -13,6 +13,7 @@ from isoflop import document
 from isoflop.fitting.compare.held_out import SCALES, write_scale
 from isoflop.fitting.extrapolation.constants import Method
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.tables.catalog import title_of
 from isoflop.text import aligned, as_html
 from isoflop.units import counted
@@ -20,10 +21,10 @@ from isoflop.units import counted
 FORMAT = "isoflop-extrapolation-2"
 LEVEL = 0.9
 PARTS: Mapping[str, str] = {
-    "noise": "scatter of single runs",
-    "draws": "refits to resampled rows",
-    "disagreement": "disagreement of the laws",
-    "distance": "distance from the data",
+    "noise": lazy_gettext("scatter of single runs"),
+    "draws": lazy_gettext("refits to resampled rows"),
+    "disagreement": lazy_gettext("disagreement of the laws"),
+    "distance": lazy_gettext("distance from the data"),
 }
 """What makes a band wide, with its name in words."""
 
@@ -136,8 +137,10 @@ class Extrapolation(Keyed):
         """What predicts, in a few words."""
         voices = [law for law in self.laws_used if law.weight > 0]
         if self.method == "average":
-            return f"the average of {counted(len(voices), 'law')}"
-        return f"one law alone ({voices[0].label})"
+            return lazy_gettext(
+                "the average of {laws}", laws=lazy_ngettext("{n:,} law", "{n:,} laws", len(voices))
+            )
+        return lazy_gettext("one law alone ({label})", label=voices[0].label)
 
     def extremes(self, point: int) -> tuple[LawPrediction, LawPrediction] | None:
         """Return the laws that say least and most at a point; None where fewer than two speak.
@@ -158,9 +161,12 @@ class Extrapolation(Keyed):
         apart = float(np.log(high.loss[point] / low.loss[point]))
         if apart <= max(float(self.noise[point]), WORTH_SAYING):
             return ""
-        return (
-            f"The laws disagree, from {low.loss[point]:.3f} ({low.label}) to "
-            f"{high.loss[point]:.3f} ({high.label})."
+        return lazy_gettext(
+            "The laws disagree, from {loss:.3f} ({label}) to {loss2:.3f} ({label2}).",
+            loss=low.loss[point],
+            label=low.label,
+            loss2=high.loss[point],
+            label2=high.label,
         )
 
     @property
@@ -232,7 +238,11 @@ class Extrapolation(Keyed):
     @property
     def of_rows(self) -> str:
         """What it rests on, in a few words."""
-        return f"{counted(self.n_rows, 'row')} of {self.of_table}"
+        return lazy_gettext(
+            "{rows} of {of_table}",
+            rows=lazy_ngettext("{n:,} row", "{n:,} rows", self.n_rows),
+            of_table=self.of_table,
+        )
 
     @property
     def of_table(self) -> str:
@@ -242,25 +252,38 @@ class Extrapolation(Keyed):
     def band_name(self, point: int = 0) -> str:
         """Say what the band at a point is: of 90%, or a scenario where none was tested."""
         if not self.is_scenario[point]:
-            return f"{LEVEL:.0%} band"
-        return f"scenario: bands were tested up to {self.most_decades:g} decades beyond the data"
+            return lazy_gettext("{level:.0%} band", level=LEVEL)
+        return lazy_gettext(
+            "scenario: bands were tested up to {most_decades:g} decades beyond the data",
+            most_decades=self.most_decades,
+        )
 
     def where(self, point: int = 0) -> str:
         """Say how far a point lies beyond the data."""
         decades = float(self.decades[point])
         what = SCALES.get(self.scale, self.scale)
         if decades <= 0:
-            return f"within the {what} of the data"
-        return f"{decades:.2f} decades of {what} beyond the data"
+            return lazy_gettext("within the {what} of the data", what=what)
+        return lazy_gettext(
+            "{decades:.2f} decades of {what} beyond the data", decades=decades, what=what
+        )
 
     def verdict(self, point: int = 0) -> str:
         """Say in a sentence what is predicted at a point, by what, and how far from the data."""
         unit = "" if self.loss_unit == "unknown" else f" {self.loss_unit}"
         place = write_scale(float(self.inputs[self.scale][point]), self.scale)
-        return (
-            f"By {self.by} on {self.of_rows}: loss {self.centre[point]:.4g}{unit} at {place} "
-            f"({self.lower[point]:.4g} to {self.upper[point]:.4g}, {self.band_name(point)}), "
-            f"{self.where(point)}."
+        return lazy_gettext(
+            "By {by} on {of_rows}: loss {centre:.4g}{unit} at {place} "
+            "({lower:.4g} to {upper:.4g}, {point}), {point2}.",
+            by=self.by,
+            of_rows=self.of_rows,
+            centre=self.centre[point],
+            unit=unit,
+            place=place,
+            lower=self.lower[point],
+            upper=self.upper[point],
+            point=self.band_name(point),
+            point2=self.where(point),
         )
 
     def disagreement_dominates(self, point: int = 0) -> bool:
@@ -274,12 +297,18 @@ class Extrapolation(Keyed):
             return ""
         low, high = (write_scale(float(end), self.scale) for end in self.deciding[point])
         if np.isnan(self.deciding[point]).any():
-            return (
-                "The laws disagree by less than the scatter of one run: repeat runs to tell them "
-                "apart."
+            return lazy_gettext(
+                "The laws disagree by less than the scatter of one run: repeat runs "
+                "to tell them apart."
             )
-        between = f"at {high}" if low == high else f"between {low} and {high}"
-        return f"The laws disagree: a run {between} would decide between them."
+        between = (
+            lazy_gettext("at {high}", high=high)
+            if low == high
+            else lazy_gettext("between {low} and {high}", low=low, high=high)
+        )
+        return lazy_gettext(
+            "The laws disagree: a run {between} would decide between them.", between=between
+        )
 
     def summary(self) -> str:
         """Return the prediction as text: verdict, laws, parts of the width, notes."""
@@ -295,17 +324,24 @@ class Extrapolation(Keyed):
             for _, row in frame.iterrows()
         ]
         lines = [*(self.verdict(point) for point in points), ""]
-        lines += [aligned(cells, ("law", "weight", "past error", "prediction")), ""]
-        lines += [f"Width of the band: {self.parts_text()}."]
+        lines += [aligned(cells, ("law", "weight", lazy_gettext("past error"), "prediction")), ""]
+        lines += [lazy_gettext("Width of the band: {parts_text}.", parts_text=self.parts_text())]
         lines += [said for said in dict.fromkeys(map(self.advice, points)) if said]
         if self.has_few:
             lines.append(
-                "The table has few rows or cuts, so the band is the wider one of few rows."
+                lazy_gettext(
+                    "The table has few rows or cuts, so the band is the wider one of few rows."
+                )
             )
         if self.method == "one":
-            lines.append("One law alone predicts: its band allows for no disagreement of laws.")
+            lines.append(
+                lazy_gettext("One law alone predicts: its band allows for no disagreement of laws.")
+            )
         lines += self.notes
-        lines += [f"Left out: {label}. {reason}" for label, reason in self.refused]
+        lines += [
+            lazy_gettext("Left out: {label}. {reason}", label=label, reason=reason)
+            for label, reason in self.refused
+        ]
         return "\n".join(lines)
 
     def parts_text(self, point: int = 0) -> str:
@@ -335,7 +371,7 @@ class Extrapolation(Keyed):
         return found
 
     def _repr_html_(self) -> str:
-        return as_html(f"Prediction by {self.by}", self.to_frame())
+        return as_html(lazy_gettext("Prediction by {by}", by=self.by), self.to_frame())
 
 
 def _nth(name: str, i: int) -> str:

@@ -16,6 +16,7 @@ from isoflop.fitting.isoflop.profiles import Curve, Profiles, fit_profiles, isof
 from isoflop.fitting.isoflop.summary import Key, notices_of
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.schema import LossTable
 
 Result = TypeVar("Result")
@@ -51,7 +52,7 @@ def compare_approaches(
     """
     rows = checkpoints(table)
     if not len(rows.loss):
-        raise TooFewRows("No row has a size, tokens, compute and a loss.")
+        raise TooFewRows(_("No row has a size, tokens, compute and a loss."))
     envelope, no_envelope = _attempt(lambda: lower_envelope(table, seed=seed))
     profiles, no_profiles = _attempt(lambda: fit_profiles(table, curve=curve, tolerance=tolerance))
     truth, no_truth = _attempt(lambda: optimum_lines(fit, rows.flop_over_rule))

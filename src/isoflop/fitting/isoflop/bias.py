@@ -12,6 +12,7 @@ from isoflop.fitting.isoflop.line import Lines, PowerLine
 from isoflop.fitting.isoflop.profiles import Profiles, fit_profile, lines_through
 from isoflop.fitting.predict import predict
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext
 
 N_SIMULATED = 60
 """Simulated tables that the envelope's bias is averaged over."""
@@ -67,7 +68,11 @@ def expected_envelope(rows: Checkpoints, fit: Fit, seed: int = 0) -> Lines | Non
         return None
     mean = np.mean(found, axis=0)
     params_line, tokens_line = (
-        PowerLine(exponent=float(exponent), intercept=float(intercept), reason="An expectation.")
+        PowerLine(
+            exponent=float(exponent),
+            intercept=float(intercept),
+            reason=lazy_gettext("An expectation."),
+        )
         for exponent, intercept in mean
     )
     return params_line, tokens_line

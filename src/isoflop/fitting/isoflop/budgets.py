@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
+from isoflop.language import lazy_gettext
 from isoflop.tables.annealed import annealed_rows
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
@@ -140,7 +141,7 @@ def group_budgets(compute_flop: Array, tolerance: float = DEFAULT_TOLERANCE) -> 
     """
     if not 0 < tolerance <= 10:
         raise FitError(
-            "The tolerance of a budget must lie between 0 and 10.",
+            lazy_gettext("The tolerance of a budget must lie between 0 and 10."),
             detail=f"Given: {tolerance:g}; 0.1 joins runs whose compute differs by up to 10%.",
         )
     log_flop = np.log(compute_flop)

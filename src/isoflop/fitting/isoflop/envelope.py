@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isoflop.errors import NotIdentified
 from isoflop.fitting.isoflop.budgets import Checkpoints, checkpoints
 from isoflop.fitting.isoflop.line import PowerLine
+from isoflop.language import lazy_gettext
 from isoflop.tables.schema import LossTable
 
 Array = NDArray[np.float64]
@@ -127,16 +128,20 @@ def lower_envelope(table: LossTable, *, n_bootstrap: int = N_BOOTSTRAP, seed: in
     problem = _problem(rows, corners[is_used])
     if problem:
         raise NotIdentified(
-            "The lower envelope says too little about the best size.",
+            lazy_gettext("The lower envelope says too little about the best size."),
             detail=problem,
-            hint="Add runs of more sizes, or use isoFLOP profiles or the parametric law.",
+            hint=lazy_gettext(
+                "Add runs of more sizes, or use isoFLOP profiles or the parametric law."
+            ),
         )
     draws = _resampled(rows, n_bootstrap, seed)
     reason = ""
     if draws is None:
-        reason = "No runs were resampled."
+        reason = lazy_gettext("No runs were resampled.")
         if n_bootstrap:
-            reason = "In most resamples of the runs too little of the envelope is left."
+            reason = lazy_gettext(
+                "In most resamples of the runs too little of the envelope is left."
+            )
     params_line, tokens_line = (
         PowerLine(
             exponent=float(exponent),
@@ -204,9 +209,14 @@ def _problem(rows: Checkpoints, corners: NDArray[np.intp]) -> str:
     n_sizes = len(np.unique(rows.params[corners]))
     if n_sizes >= MIN_SIZES and len(corners) >= MIN_CORNERS:
         return ""
-    return (
-        f"Between the smallest and the largest size trained it has {len(corners)} corners of "
-        f"{n_sizes} sizes; at least {MIN_CORNERS} corners of {MIN_SIZES} sizes are needed."
+    return lazy_gettext(
+        "Between the smallest and the largest size trained it has {corners} "
+        "corners of {n_sizes} sizes; at least {min_corners} corners of "
+        "{min_sizes} sizes are needed.",
+        corners=len(corners),
+        n_sizes=n_sizes,
+        min_corners=MIN_CORNERS,
+        min_sizes=MIN_SIZES,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import FitError, TooFewRows
 from isoflop.fitting.quantiles import t_quantile
+from isoflop.language import lazy_gettext as _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class PowerLine:
             lower, upper = np.percentile(design @ self.draws.T, tails, axis=1)
             return lower, upper
         if self.covariance is None:
-            raise FitError("This line has no interval.", detail=self.reason)
+            raise FitError(_("This line has no interval."), detail=self.reason)
         centre = design @ np.array([self.exponent, self.intercept])
         variance = np.einsum("nj,jk,nk->n", design, self.covariance, design)
         reach = t_quantile(self.freedom, 0.5 + level / 2) * np.sqrt(np.maximum(variance, 0.0))
@@ -115,8 +116,8 @@ def line_through(compute_flop: NDArray[np.float64], value: NDArray[np.float64]) 
     x, y = np.log10(compute_flop), np.log10(value)
     if len(np.unique(x)) < 2:
         raise TooFewRows(
-            "A line through optima needs at least two budgets.",
-            detail=f"There are optima at {len(np.unique(x))}.",
+            _("A line through optima needs at least two budgets."),
+            detail=_("There are optima at {x}.", x=len(np.unique(x))),
         )
     centre = float(x.mean())
     spread = float(np.sum((x - centre) ** 2))
@@ -127,7 +128,7 @@ def line_through(compute_flop: NDArray[np.float64], value: NDArray[np.float64]) 
         return PowerLine(
             exponent=exponent,
             intercept=intercept,
-            reason="Two budgets leave no scatter to judge the line by.",
+            reason=_("Two budgets leave no scatter to judge the line by."),
         )
     variance = float(np.sum((y - intercept - exponent * x) ** 2)) / freedom
     covariance = variance * np.array(

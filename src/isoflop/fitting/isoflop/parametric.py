@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.isoflop.line import Lines, PowerLine
 from isoflop.fitting.result import Fit
+from isoflop.language import lazy_gettext as _
 from isoflop.laws import laws_for
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 
@@ -37,20 +38,28 @@ def optimum_lines(fit: Fit | None, flop_over_rule: float = 1.0) -> Lines:
     """
     if fit is None:
         fitted = laws_for("parametric-fit")[0].label
-        raise FitError(f"The law {fitted} could not be fitted to these rows.")
+        raise FitError(_("The law {fitted} could not be fitted to these rows.", fitted=fitted))
     if "parametric-fit" not in fit.law.roles:
         raise FitError(
-            f"The best size under {fit.law.label} is not a power of compute in closed form.",
-            hint=f"Fit one of: {', '.join(law.label for law in laws_for('parametric-fit'))}.",
+            _(
+                "The best size under {label} is not a power of compute in closed form.",
+                label=fit.law.label,
+            ),
+            hint=_(
+                "Fit one of: {names}.",
+                names=", ".join(law.label for law in laws_for("parametric-fit")),
+            ),
         )
     centre = _closed_form(fit.law.param_names, fit.theta[None], flop_over_rule)[0]
     if not np.isfinite(centre).all():
         raise FitError(
-            "The fitted law has no compute-optimal size.",
-            detail=f"At a bound: {', '.join(fit.certificate.at_bound) or 'none'}.",
+            _("The fitted law has no compute-optimal size."),
+            detail=_(
+                "At a bound: {at_bound}.", at_bound=", ".join(fit.certificate.at_bound) or "none"
+            ),
         )
     draws = None
-    reason = "The fit carries no bootstrap draws."
+    reason = _("The fit carries no bootstrap draws.")
     if fit.draws is not None:
         draws = _closed_form(fit.law.param_names, fit.draws, flop_over_rule)
         draws, reason = draws[np.isfinite(draws).all(axis=(1, 2))], ""

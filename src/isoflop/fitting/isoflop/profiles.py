@@ -26,6 +26,7 @@ from isoflop.fitting.isoflop.budgets import (
 )
 from isoflop.fitting.isoflop.line import Lines, PowerLine, line_through
 from isoflop.identity import NOT_IDENTITY
+from isoflop.language import lazy_gettext
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number
 
@@ -33,14 +34,16 @@ Array = NDArray[np.float64]
 Curve = Literal["parabola", "cubic", "akima"]
 
 CURVE_LABELS: Mapping[Curve, str] = {
-    "parabola": "Parabola",
-    "cubic": "Cubic",
-    "akima": "Akima spline",
+    "parabola": lazy_gettext("Parabola"),
+    "cubic": lazy_gettext("Cubic"),
+    "akima": lazy_gettext("Akima spline"),
 }
 CURVES: Mapping[Curve, str] = {
-    "parabola": "Parabola of the loss in log N or log D, as in the paper.",
-    "cubic": "Cubic: lets the two sides of the minimum differ.",
-    "akima": "Akima spline through the points: no assumed shape, no smoothing of noise.",
+    "parabola": lazy_gettext("Parabola of the loss in log N or log D, as in the paper."),
+    "cubic": lazy_gettext("Cubic: lets the two sides of the minimum differ."),
+    "akima": lazy_gettext(
+        "Akima spline through the points: no assumed shape, no smoothing of noise."
+    ),
 }
 """What each curve through a profile is."""
 MIN_SIZES = 6
@@ -167,15 +170,25 @@ def fit_profiles(
     accepted = [profile for profile in profiles if not profile.refusal]
     if not profiles:
         raise NotIdentified(
-            "No two runs of different size share a compute budget, so there are no profiles.",
-            hint="Widen the tolerance, add sizes at equal compute, or use the parametric law.",
+            lazy_gettext(
+                "No two runs of different size share a compute budget, so there are no profiles."
+            ),
+            hint=lazy_gettext(
+                "Widen the tolerance, add sizes at equal compute, or use the parametric law."
+            ),
         )
     if len(accepted) < 2:
         raise NotIdentified(
-            f"{len(accepted)} of {len(profiles)} compute budgets have an enclosed minimum; a line "
-            "needs two.",
+            lazy_gettext(
+                "{accepted} of {profiles} compute budgets have an enclosed minimum; "
+                "a line needs two.",
+                accepted=len(accepted),
+                profiles=len(profiles),
+            ),
             detail=summarise_refusals(profiles),
-            hint="Widen the tolerance, add sizes at equal compute, or use the parametric law.",
+            hint=lazy_gettext(
+                "Widen the tolerance, add sizes at equal compute, or use the parametric law."
+            ),
         )
     lines = lines_through(accepted)
     if rows.has_learning_curves:
@@ -201,12 +214,12 @@ def summarise_refusals(profiles: Sequence[Profile]) -> str:
 
 def _kind(profile: Profile) -> str:
     if "at least" in profile.refusal or "too few" in profile.refusal:
-        return f"with fewer than {MIN_SIZES} sizes"
+        return lazy_gettext("with fewer than {min_sizes} sizes", min_sizes=MIN_SIZES)
     if "not enclosed" in profile.refusal:
-        return "with the lowest loss at an end"
+        return lazy_gettext("with the lowest loss at an end")
     if "curvature" in profile.refusal:
-        return "without significant positive curvature"
-    return "without a minimum of the curve inside"
+        return lazy_gettext("without significant positive curvature")
+    return lazy_gettext("without a minimum of the curve inside")
 
 
 def lines_through(profiles: Sequence[Profile]) -> Lines:
@@ -221,8 +234,8 @@ def lines_through(profiles: Sequence[Profile]) -> Lines:
 def _check_curve(curve: str) -> None:
     if curve not in CURVES:
         raise FitError(
-            f"There is no isoFLOP curve called {curve!r}.",
-            hint=f"Choose one of {', '.join(CURVES)}.",
+            lazy_gettext("There is no isoFLOP curve called {curve!r}.", curve=curve),
+            hint=lazy_gettext("Choose one of {curves}.", curves=", ".join(CURVES)),
         )
 
 
@@ -270,7 +283,9 @@ def _jackknifed(
             found.append([[line.exponent, line.intercept] for line in lines_through(kept)])
     n_found = len(found)
     if n_found < MIN_SHARE_OF_RUNS * rows.n_runs:
-        reason = "Without some of the runs fewer than two budgets have an enclosed minimum."
+        reason = lazy_gettext(
+            "Without some of the runs fewer than two budgets have an enclosed minimum."
+        )
         params_line, tokens_line = (replace(x, covariance=None, reason=reason) for x in lines)
         return params_line, tokens_line
     deviation = np.array(found) - np.mean(found, axis=0)
@@ -290,8 +305,14 @@ def fit_profile(profile: Profile, curve: Curve) -> Profile:
     log_params, log_tokens = np.log10(profile.params), np.log10(profile.tokens)
     p_value = curvature_p_value(log_params, profile.loss)
     if not p_value < MAX_P_VALUE:
-        shown = "is negative" if p_value > 0.5 else f"is not significant (p = {p_value:.2f})"
-        return replace(profile, p_value=p_value, refusal=f"Its curvature {shown}.")
+        shown = (
+            lazy_gettext("is negative")
+            if p_value > 0.5
+            else lazy_gettext("is not significant (p = {p_value:.2f})", p_value=p_value)
+        )
+        return replace(
+            profile, p_value=p_value, refusal=lazy_gettext("Its curvature {shown}.", shown=shown)
+        )
     by_params = _FITTERS[curve](log_params, profile.loss)
     by_tokens = _FITTERS[curve](log_tokens, profile.loss)
     best_params, best_tokens = by_params.lowest, by_tokens.lowest
@@ -300,7 +321,9 @@ def fit_profile(profile: Profile, curve: Curve) -> Profile:
             profile,
             p_value=p_value,
             curve=by_params.value,
-            refusal=f"The {curve} has no minimum between the smallest and the largest size.",
+            refusal=lazy_gettext(
+                "The {curve} has no minimum between the smallest and the largest size.", curve=curve
+            ),
         )
     return replace(
         profile,
@@ -315,15 +338,20 @@ def fit_profile(profile: Profile, curve: Curve) -> Profile:
 def _refusal_of_points(profile: Profile) -> str:
     n_sizes = len(profile.params)
     if n_sizes < MIN_SIZES:
-        return f"It has {n_sizes} sizes; at least {MIN_SIZES} are needed."
+        return lazy_gettext(
+            "It has {n_sizes} sizes; at least {min_sizes} are needed.",
+            n_sizes=n_sizes,
+            min_sizes=MIN_SIZES,
+        )
     if len(np.unique(profile.tokens)) < MIN_SIZES:
-        return "Its runs saw too few different numbers of tokens."
+        return lazy_gettext("Its runs saw too few different numbers of tokens.")
     lowest = int(np.argmin(profile.loss))
     if lowest in (0, n_sizes - 1):
         end = "smallest" if lowest == 0 else "largest"
-        return (
-            f"Its lowest loss is at the {end} size ({format_number(profile.params[lowest])}), so "
-            "the minimum is not enclosed."
+        return lazy_gettext(
+            "Its lowest loss is at the {end} size ({params}), so the minimum is not enclosed.",
+            end=end,
+            params=format_number(profile.params[lowest]),
         )
     return ""
 

@@ -12,6 +12,7 @@ import pandas as pd
 from isoflop.fitting.isoflop.budgets import Checkpoints
 from isoflop.fitting.isoflop.envelope import Envelope
 from isoflop.fitting.isoflop.line import PowerLine
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.units import format_number, format_quantity
 
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 Key = Literal["envelope", "profiles", "parametric"]
 LABELS: dict[Key, str] = {
-    "envelope": "Envelope",
-    "profiles": "IsoFLOP profiles",
-    "parametric": "Parametric fit",
+    "envelope": _("Envelope"),
+    "profiles": _("IsoFLOP profiles"),
+    "parametric": _("Parametric fit"),
 }
 SHORT: dict[Key, str] = {
-    "envelope": "the envelope",
-    "profiles": "the profiles",
-    "parametric": "the parametric fit",
+    "envelope": _("the envelope"),
+    "profiles": _("the profiles"),
+    "parametric": _("the parametric fit"),
 }
 LEVEL = 0.9
 """Of every interval."""
@@ -59,33 +60,48 @@ def _about_rows(rows: Checkpoints, envelope: Envelope | None) -> Iterator[Notice
         yield Notice(
             code="compute-not-6nd",
             severity="info",
-            text=f"The table's compute is {over:.2f} times 6 N D in the median; all three "
-            "approaches are drawn against the table's compute.",
-            remedy="Compare with other work only where compute is counted the same way.",
+            text=_(
+                "The table's compute is {over:.2f} times 6 N D in the median; all "
+                "three approaches are drawn against the table's compute.",
+                over=over,
+            ),
+            remedy=_("Compare with other work only where compute is counted the same way."),
         )
     if envelope is not None and not envelope.has_learning_curves:
         yield Notice(
             code="no-learning-curves",
             severity="info",
-            text=f"The {envelope.n_runs} rows are final losses of runs, not learning curves, so "
-            "the envelope rests on few corners.",
-            remedy="Trust the profiles and the parametric fit more, or add checkpoints (run_id).",
+            text=_(
+                "The {n_runs} rows are final losses of runs, not learning curves, so "
+                "the envelope rests on few corners.",
+                n_runs=envelope.n_runs,
+            ),
+            remedy=_(
+                "Trust the profiles and the parametric fit more, or add checkpoints (run_id)."
+            ),
         )
     if rows.has_learning_curves:
         yield Notice(
             code="checkpoints-not-annealed",
             severity="warning",
-            text=f"The {len(rows.loss)} rows are checkpoints of {rows.n_runs} runs; losses before "
-            "the learning rate has decayed lie above those of runs that end there.",
-            remedy="Early checkpoints look worse than runs that end there, which steepens the "
-            "growth of the best size; prefer runs whose schedule ends at each point.",
+            text=_(
+                "The {loss} rows are checkpoints of {n_runs} runs; losses before the "
+                "learning rate has decayed lie above those of runs that end there.",
+                loss=len(rows.loss),
+                n_runs=rows.n_runs,
+            ),
+            remedy=_(
+                "Early checkpoints look worse than runs that end there, which "
+                "steepens the growth of the best size; prefer runs whose schedule "
+                "ends at each point."
+            ),
         )
 
 
 def _about_bias(found: Sequence[Approach], compute_flop: float) -> Iterator[Notice]:
     causes = {
-        "profiles": "the fitted curve does not have the shape of the profiles",
-        "envelope": "the envelope keeps the luckiest runs",
+        "profiles": _("the fitted curve does not have the shape of the profiles"),
+        "envelope": _("the envelope keeps the luckiest runs"),
     }
     for approach in found:
         if approach.bias is None:
@@ -96,18 +112,29 @@ def _about_bias(found: Sequence[Approach], compute_flop: float) -> Iterator[Noti
         yield Notice(
             code=f"biased-{approach.key}",
             severity="warning",
-            text=f"If the fitted law were true, {SHORT[approach.key]} would put the best size "
-            f"{_times(factor)} at {format_quantity(compute_flop, 'flop')} on this design: "
-            f"{causes[approach.key]}.",
-            remedy="Use the corrected line, or the parametric fit.",
+            text=_(
+                "If the fitted law were true, {short} would put the best size "
+                "{factor} at {compute_flop} on this design: {causes}.",
+                short=SHORT[approach.key],
+                factor=_times(factor),
+                compute_flop=format_quantity(compute_flop, "flop"),
+                causes=causes[approach.key],
+            ),
+            remedy=_("Use the corrected line, or the parametric fit."),
         )
 
 
 def _times(factor: float) -> str:
     """Write a factor as a person says it."""
     if factor >= 2 or factor <= 0.5:
-        return f"{max(factor, 1 / factor):.2g} times too {'large' if factor > 1 else 'small'}"
-    return f"{abs(factor - 1):.0%} too {'large' if factor > 1 else 'small'}"
+        return _(
+            "{factor:.2g} times too {value}",
+            factor=max(factor, 1 / factor),
+            value="large" if factor > 1 else "small",
+        )
+    return _(
+        "{factor:.0%} too {value}", factor=abs(factor - 1), value="large" if factor > 1 else "small"
+    )
 
 
 def disagreements(found: Sequence[Approach], compute_flop: float) -> Iterator[Notice]:
@@ -133,44 +160,67 @@ def disagreements(found: Sequence[Approach], compute_flop: float) -> Iterator[No
         yield Notice(
             code="approaches-disagree",
             severity="serious",
-            text=f"{SHORT[one.key].capitalize()} and {SHORT[other.key]} disagree: the best size "
-            f"grows as C to the {line.exponent:.3f} ({low:.3f} to {high:.3f}) by {SHORT[one.key]}, "
-            f"to the {line_2.exponent:.3f} ({low_2:.3f} to {high_2:.3f}) by {SHORT[other.key]}; at "
-            f"{format_quantity(compute_flop, 'flop')} that is {sizes[0]} against {sizes[1]} "
-            "parameters.",
+            text=_(
+                "{short} and {short2} disagree: the best size grows as C to the "
+                "{exponent:.3f} ({low:.3f} to {high:.3f}) by {short3}, to the "
+                "{exponent2:.3f} ({low_2:.3f} to {high_2:.3f}) by {short2}; at "
+                "{compute_flop} that is {sizes} against {sizes2} parameters.",
+                short=SHORT[one.key].capitalize(),
+                short2=SHORT[other.key],
+                exponent=line.exponent,
+                low=low,
+                high=high,
+                short3=SHORT[one.key],
+                exponent2=line_2.exponent,
+                low_2=low_2,
+                high_2=high_2,
+                compute_flop=format_quantity(compute_flop, "flop"),
+                sizes=sizes[0],
+                sizes2=sizes[1],
+            ),
             remedy=_likely_cause(one, other),
         )
 
 
 def _likely_cause(one: Approach, other: Approach) -> str:
     known = [
-        f"{SHORT[approach.key]} is expected to be off by {approach.bias.params_line.exponent:+.3f}"
+        _(
+            "{short} is expected to be off by {exponent:+.3f}",
+            short=SHORT[approach.key],
+            exponent=approach.bias.params_line.exponent,
+        )
         for approach in (one, other)
         if approach.bias is not None and abs(approach.bias.params_line.exponent) >= 0.0005
     ]
     if known:
-        return f"Of the difference in exponents, {' and '.join(known)} on this design."
-    return "Look at residuals against N and D: the law may not have the shape of the data."
+        return _(
+            "Of the difference in exponents, {known} on this design.", known=" and ".join(known)
+        )
+    return _("Look at residuals against N and D: the law may not have the shape of the data.")
 
 
 def verdict(found: Approaches) -> str:
     """Say in one sentence how the best size grows by each approach, and whether they agree."""
     able = [approach for approach in found.approaches if approach.params_line is not None]
     if not able:
-        return "None of the three approaches can be used on this table."
+        return _("None of the three approaches can be used on this table.")
     by = [
-        f"{approach.params_line.exponent:.2f} by {SHORT[approach.key]}"
+        _(
+            "{exponent:.2f} by {short}",
+            exponent=approach.params_line.exponent,
+            short=SHORT[approach.key],
+        )
         for approach in able
         if approach.params_line is not None
     ]
-    text = f"The best size grows as compute to the power {', '.join(by)}: "
+    text = _("The best size grows as compute to the power {by}: ", by=", ".join(by))
     if len(able) == 1:
-        return text + "no other approach can be used on this table to confirm it."
+        return text + _("no other approach can be used on this table to confirm it.")
     if any(notice.code == "approaches-disagree" for notice in found.notices):
-        return text + "they disagree by more than their 90% intervals."
+        return text + _("they disagree by more than their 90% intervals.")
     if any(a.params_line is not None and a.params_line.reason for a in able):
-        return text + "not all have an interval, so agreement cannot be judged."
-    return text + "they agree within their 90% intervals."
+        return text + _("not all have an interval, so agreement cannot be judged.")
+    return text + _("they agree within their 90% intervals.")
 
 
 # --- As a frame
@@ -224,12 +274,12 @@ def written(found: Approaches) -> pd.DataFrame:
     flop = found.compute_range[1]
     return pd.DataFrame(
         {
-            "Approach": [one.label for one in found.approaches],
-            "a (N as C to the a)": [_exponent(one.params_line) for one in found.approaches],
-            "b (D as C to the b)": [_exponent(one.tokens_line) for one in found.approaches],
-            "Bias of a": [_bias(one, flop) for one in found.approaches],
+            _("Approach"): [one.label for one in found.approaches],
+            _("a (N as C to the a)"): [_exponent(one.params_line) for one in found.approaches],
+            _("b (D as C to the b)"): [_exponent(one.tokens_line) for one in found.approaches],
+            _("Bias of a"): [_bias(one, flop) for one in found.approaches],
             "a corrected": [_corrected(one) for one in found.approaches],
-            f"N at {format_quantity(flop, 'flop', 2)}": [
+            _("N at {flop}", flop=format_quantity(flop, "flop", 2)): [
                 _size(one.params_line, flop) for one in found.approaches
             ],
         }
@@ -240,9 +290,9 @@ def _exponent(line: PowerLine | None) -> str:
     if line is None:
         return "refused"
     if line.reason:
-        return f"{line.exponent:.3f} (no interval)"
+        return _("{exponent:.3f} (no interval)", exponent=line.exponent)
     low, high = line.exponent_interval(LEVEL)
-    return f"{line.exponent:.3f} ({low:.3f} to {high:.3f})"
+    return _("{exponent:.3f} ({low:.3f} to {high:.3f})", exponent=line.exponent, low=low, high=high)
 
 
 def _bias(one: Approach, compute_flop: float) -> str:
@@ -264,4 +314,9 @@ def _size(line: PowerLine | None, compute_flop: float) -> str:
     if line.reason:
         return centre
     low, high = line.interval_at(compute_flop, LEVEL)
-    return f"{centre} ({format_number(float(low[0]))} to {format_number(float(high[0]))})"
+    return _(
+        "{centre} ({low} to {high})",
+        centre=centre,
+        low=format_number(float(low[0])),
+        high=format_number(float(high[0])),
+    )

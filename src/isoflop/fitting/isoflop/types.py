@@ -11,6 +11,7 @@ from isoflop.fitting.isoflop.line import Lines, PowerLine, less
 from isoflop.fitting.isoflop.profiles import Profile
 from isoflop.fitting.isoflop.summary import LABELS, Key, approaches_frame, verdict, written
 from isoflop.identity import Keyed
+from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html, with_notices
@@ -97,7 +98,9 @@ class Approaches(Keyed):
         return f"Approaches({', '.join(one.label for one in self.approaches)} on {self.table.id})"
 
     def _repr_html_(self) -> str:
-        return as_html("Compute-optimal size", verdict(self), written(self), notices=self.notices)
+        return as_html(
+            _("Compute-optimal size"), verdict(self), written(self), notices=self.notices
+        )
 
     def __getitem__(self, key: Key) -> Approach:
         """Return one approach, such as ``found["envelope"]``."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.mapping import (
     OWN,
@@ -168,11 +169,11 @@ def checked(raw: RawTable, mapping: ColumnMapping) -> ColumnMapping:
     found += [
         Question(
             header=role.header,
-            text=f"Is {shorten(role.header)} in {role.unit}?",
+            text=_("Is {header} in {unit}?", header=shorten(role.header), unit=role.unit),
             why=f"{role.reason}.",
             choices=(
-                unit_choice(role.header, role.unit, f"yes, in {role.unit}"),
-                unit_choice(role.header, "nats per token", "no, in nats per token"),
+                unit_choice(role.header, role.unit, _("yes, in {unit}", unit=role.unit)),
+                unit_choice(role.header, _("nats per token"), _("no, in nats per token")),
             ),
         )
         for role, before in zip(now, roles, strict=True)
@@ -197,8 +198,8 @@ def header_of(raw: RawTable, name: str) -> str:
     if len(alike) == 1:
         return alike[0]
     raise TableError(
-        f"The file has no column {name!r}.",
-        detail=f"It has {', '.join(map(shorten, raw.headers[:30]))}.",
+        _("The file has no column {name!r}.", name=name),
+        detail=_("It has {headers}.", headers=", ".join(map(shorten, raw.headers[:30]))),
     )
 
 
@@ -222,11 +223,14 @@ def _with_units(
         ] or [p for p, role in enumerate(changed) if normalise(role.header) == normalise(name)]
         if not found:
             raise TableError(
-                f"There is no column {name!r} to be in {unit}.",
-                detail=f"Columns found: {', '.join(shorten(role.header) for role in roles[:30])}.",
+                _("There is no column {name!r} to be in {unit}.", name=name, unit=unit),
+                detail=_(
+                    "Columns found: {roles}.",
+                    roles=", ".join(shorten(role.header) for role in roles[:30]),
+                ),
             )
         given: dict[str, Any] = unit_of(unit)
-        role = replace(changed[found[0]], reason="its unit was given", **given)
+        role = replace(changed[found[0]], reason=_("its unit was given"), **given)
         role_factor(role)
         changed[found[0]] = role
         settled.add(role.header)
@@ -265,7 +269,7 @@ def _plausible(raw: RawTable, sample: Sample, header: str) -> list[Meaning]:
     """Return the meanings of a header that its cells do not rule out."""
     found: Sequence[Meaning] = meanings(header)
     if header in COLUMNS and raw.headers[0] == _EXPORTED_FIRST:  # a table that Isoflop wrote
-        found = (Meaning(column=header, cost=-1000, reason="its header is Isoflop's own"),)
+        found = (Meaning(column=header, cost=-1000, reason=_("its header is Isoflop's own")),)
     repeated = _REPEATED.fullmatch(header)
     if repeated and repeated[1] in raw.duplicate_headers:
         return []  # asked about with the first of that name
@@ -285,7 +289,10 @@ def _plausible(raw: RawTable, sample: Sample, header: str) -> list[Meaning]:
             meaning = replace(
                 meaning,
                 transform="index",
-                reason=f"{meaning.reason}; whole numbers from 0, which are counted from 1",
+                reason=_(
+                    "{reason}; whole numbers from 0, which are counted from 1",
+                    reason=meaning.reason,
+                ),
             )
         kept.append(meaning)
     return kept
@@ -398,7 +405,7 @@ def _assign_compute(
         if near:
             best = near[0]
             if best is not free[0] or best.meaning.doubt:
-                reason = f"{best.meaning.reason}; it agrees with 6 N D"
+                reason = _("{reason}; it agrees with 6 N D", reason=best.meaning.reason)
                 best = replace(best, meaning=replace(best.meaning, doubt="", reason=reason))
     if best.meaning.doubt and {"params", "tokens"} <= sizes:
         return  # a column that a fit can do without
@@ -452,7 +459,7 @@ def _assign_names(
     if "family" not in taken:
         first = next((c for c in candidates if c.header in groups and c.header not in chosen), None)
         if first is not None:
-            reason = "models of several sizes share it, so it names a group and not a run"
+            reason = _("models of several sizes share it, so it names a group and not a run")
             chosen[first.header] = Meaning(column="family", cost=0, reason=reason)
 
 
@@ -500,11 +507,15 @@ def _with_rivals(
     for role in roles:
         if role.header in chosen and rivals.get(role.column):
             names = ", ".join(map(shorten, rivals[role.column][:5]))
-            reason = f"{role.reason}; it goes before {names}"
+            reason = _("{reason}; it goes before {names}", reason=role.reason, names=names)
             result.append(replace(role, rivals=tuple(rivals[role.column]), reason=reason))
         elif role.header in behind and behind[role.header] in first and role.kind == "own":
             column = behind[role.header]
-            reason = f"{shorten(first[column])} goes before it as {COLUMNS[column].label}"
+            reason = _(
+                "{first} goes before it as {label}",
+                first=shorten(first[column]),
+                label=COLUMNS[column].label,
+            )
             result.append(replace(role, reason=f"{role.reason}; {reason}"))
         else:
             result.append(role)
@@ -530,13 +541,13 @@ def _role(
             column=said[header],
             unit=unit,
             transform=transform,
-            reason="said by hand",
+            reason=_("said by hand"),
         )
     if meaning is None:
         return _own_role(raw, sample, header)
     unit, reason = meaning.unit, meaning.reason
     if meaning.column == "accuracy" and not unit and _is_percentage(sample, header):
-        unit, reason = "%", f"{reason}; it goes beyond 1, so it is in percent"
+        unit, reason = "%", _("{reason}; it goes beyond 1, so it is in percent", reason=reason)
     return ColumnRole(
         header=header,
         column=meaning.column,
@@ -550,14 +561,16 @@ def _own_role(raw: RawTable, sample: Sample, header: str) -> ColumnRole:
     """Return the role of a column that nothing is known of by its header."""
     column = raw.frame[header]
     if column.isna().all():
-        return ColumnRole(header=header, column="", reason="every cell is empty")
+        return ColumnRole(header=header, column="", reason=_("every cell is empty"))
     if _is_index(raw, header):
-        return ColumnRole(header=header, column="", reason="it only numbers the rows")
+        return ColumnRole(header=header, column="", reason=_("it only numbers the rows"))
     dimension = own_dimension(column, decimal=raw.decimal)
-    reason = f"other {'text' if dimension is None else 'numbers'}, kept under its own name"
+    reason = _(
+        "other {value}, kept under its own name", value="text" if dimension is None else "numbers"
+    )
     unit = ""
     if dimension is not None and (dimension == "fraction" or _is_percentage(sample, header)):
-        unit, reason = "%", "other numbers, in percent, kept under its own name"
+        unit, reason = "%", _("other numbers, in percent, kept under its own name")
     return ColumnRole(header=header, column=own_name(header), unit=unit, reason=reason)
 
 
@@ -671,9 +684,14 @@ def _which(raw: RawTable, roles: Sequence[ColumnRole], said: Mapping[str, str]) 
         found.append(
             Question(
                 header=role.header,
-                text=f"The file has more than one column named {shorten(role.header)}:"
-                " which is meant?",
-                why=f'What they hold differs. The second is called "{shorten(rivals[0])}" here.',
+                text=_(
+                    "The file has more than one column named {header}: which is meant?",
+                    header=shorten(role.header),
+                ),
+                why=_(
+                    'What they hold differs. The second is called "{rivals}" here.',
+                    rivals=shorten(rivals[0]),
+                ),
                 choices=tuple(
                     column_choice(name, role.column, shorten(name))
                     for name in (role.header, *rivals)
@@ -698,16 +716,23 @@ def _doubts(
             for c in sorted(candidates, key=lambda c: c.order)
             if c.meaning.column == meaning.column and c.header not in chosen
         ][: _MOST_CHOICES - 2]
-        yes = [(header, f"Yes, {label}"), *((other, shorten(other)) for other in others)]
+        yes = [
+            (header, _("Yes, {label}", label=label)),
+            *((other, shorten(other)) for other in others),
+        ]
         found.append(
             Question(
                 header=header,
-                text=f"Is {shorten(header)} {noun}?"
-                + (f" Or is it {', '.join(map(shorten, others))}?" if others else ""),
-                why=f"Its header may mean it, but {meaning.doubt}.",
+                text=_("Is {header} {noun}?", header=shorten(header), noun=noun)
+                + (
+                    _(" Or is it {others}?", others=", ".join(map(shorten, others)))
+                    if others
+                    else ""
+                ),
+                why=_("Its header may mean it, but {doubt}.", doubt=meaning.doubt),
                 choices=(
                     *(column_choice(name, meaning.column, label) for name, label in yes),
-                    column_choice(header, OWN, "No, something else"),
+                    column_choice(header, OWN, _("No, something else")),
                 ),
                 about=tuple(others),
             )
@@ -736,8 +761,13 @@ def _bases(
         found.append(
             Question(
                 header=role.header,
-                text=f"To which base are the logarithms of {shorten(role.header)}?",
-                why=f"The header names none, and their median is {sample.median(role.header):.4g}.",
+                text=_(
+                    "To which base are the logarithms of {header}?", header=shorten(role.header)
+                ),
+                why=_(
+                    "The header names none, and their median is {header:.4g}.",
+                    header=sample.median(role.header),
+                ),
                 choices=tuple(unit_choice(role.header, base, _BASE_NAMES[base]) for base in order),
             )
         )
@@ -745,7 +775,7 @@ def _bases(
 
 
 _BASE_NAMES: dict[Transform, str] = {
-    "log10": "base 10", "ln": "base e, natural logarithms", "log2": "base 2",
+    "log10": "base 10", "ln": _("base e, natural logarithms"), "log2": "base 2",
 }  # fmt: skip
 
 
@@ -766,12 +796,19 @@ def _repeated(
     return [
         Question(
             header=tokens.header,
-            text=f"Does {shorten(tokens.header)} count repeated tokens once or each time?",
-            why=f"{shorten(epochs.header)} goes up to {passes.max():.4g}: training on the data set"
-            " that often is that many times its tokens.",
+            text=_(
+                "Does {header} count repeated tokens once or each time?",
+                header=shorten(tokens.header),
+            ),
+            why=_(
+                "{header} goes up to {max:.4g}: training on the data set that often "
+                "is that many times its tokens.",
+                header=shorten(epochs.header),
+                max=passes.max(),
+            ),
             choices=(
-                column_choice(tokens.header, "unique_tokens", "once: D is tokens times epochs"),
-                column_choice(tokens.header, "tokens", "each time: it is D"),
+                column_choice(tokens.header, "unique_tokens", _("once: D is tokens times epochs")),
+                column_choice(tokens.header, "tokens", _("each time: it is D")),
             ),
         )
     ]
@@ -779,10 +816,10 @@ def _repeated(
 
 def _noun(column: str) -> str:
     return {
-        "params": "the number of parameters N",
-        "tokens": "the training tokens D",
-        "compute_flop": "the training compute C",
-        "loss": "the loss to be fitted",
+        "params": _("the number of parameters N"),
+        "tokens": _("the training tokens D"),
+        "compute_flop": _("the training compute C"),
+        "loss": _("the loss to be fitted"),
     }[column]
 
 
@@ -819,8 +856,10 @@ def _ties(
             found.append(
                 Question(
                     header=role.header,
-                    text=f"Which column is {_noun(role.column)}?",
-                    why=f"{', '.join(map(shorten, names))} may all be, and they differ.",
+                    text=_("Which column is {column}?", column=_noun(role.column)),
+                    why=_(
+                        "{names} may all be, and they differ.", names=", ".join(map(shorten, names))
+                    ),
                     choices=tuple(
                         column_choice(name, role.column, shorten(name)) for name in names
                     ),

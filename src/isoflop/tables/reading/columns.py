@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import lazy_gettext as _
 from isoflop.units import NATS_PER_BIT, Dimension
 
 ParamConvention = Literal["total", "non-embedding", "active", "unknown"]
@@ -141,7 +142,7 @@ _LOSS_FACTORS: Mapping[str, tuple[LossUnit, float]] = {
     "nats/character": ("nats/character", 1.0),
     "bits/character": ("nats/character", NATS_PER_BIT),
     PERPLEXITY: ("nats/token", 1.0),
-    "nats/token of perplexity": ("nats/token", 1.0),
+    _("nats/token of perplexity"): ("nats/token", 1.0),
     "unknown": ("unknown", 1.0),
 }
 """What a spelling of a unit of loss is converted to, and by which factor."""
@@ -162,8 +163,12 @@ def words() -> Words:
     for column in columns.values():
         if unknown := set(column.takes) - set(content["groups"]):
             raise CatalogError(
-                f"The data file entry {FILE} [columns.{column.name}] is malformed.",
-                detail=f"It takes unknown groups: {', '.join(sorted(unknown))}.",
+                _(
+                    "The data file entry {file} [columns.{name}] is malformed.",
+                    file=FILE,
+                    name=column.name,
+                ),
+                detail=_("It takes unknown groups: {unknown}.", unknown=", ".join(sorted(unknown))),
             )
     groups: dict[str, set[str]] = {}
     for group, entry in content["groups"].items():

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Literal, get_args
 
+from isoflop.language import lazy_gettext
 from isoflop.tables.reading.columns import PERPLEXITY, Column, LossUnit, normalise, words
 from isoflop.units import Dimension, unit_factor
 
@@ -187,7 +188,7 @@ def _chinese_words() -> frozenset[str]:
 # --- Names ---
 
 _Strength = Literal["name", "weaker", "doubtful"]
-OTHER_THINGS = "the name is used for other things too"
+OTHER_THINGS = lazy_gettext("the name is used for other things too")
 """Why a name that the columns' table lists as doubtful is asked about."""
 
 
@@ -253,8 +254,10 @@ def _transformed(found: Iterator[Meaning], transform: Transform) -> Iterator[Mea
             continue
         doubt = meaning.doubt
         if meaning.column == "loss":
-            doubt = "a loss is a logarithm already, and may or may not be one of a logarithm here"
-        reason = f"{meaning.reason}, as a logarithm"
+            doubt = lazy_gettext(
+                "a loss is a logarithm already, and may or may not be one of a logarithm here"
+            )
+        reason = lazy_gettext("{reason}, as a logarithm", reason=meaning.reason)
         yield replace(
             meaning, transform=transform, reason=reason, doubt=doubt, cost=meaning.cost + 1
         )
@@ -276,19 +279,23 @@ def _with_bracket(name: str, inner: str) -> Iterator[Meaning]:
             return
     for meaning in _read(name):
         if _fits(inner, meaning.column) and not meaning.unit:
-            reason = f"its header is a usual name, with the unit {inner}"
+            reason = lazy_gettext("its header is a usual name, with the unit {inner}", inner=inner)
             yield replace(meaning, unit=inner, reason=reason)
         elif meaning.column in dict(_names().get(normalise(inner), ())):
             yield meaning  # Tokens (D), Loss (L)
         elif normalise(inner) in words().comments or not normalise(inner):
-            reason = f"{meaning.reason}; ({inner}) is not a unit of it"
+            reason = lazy_gettext(
+                "{reason}; ({inner}) is not a unit of it", reason=meaning.reason, inner=inner
+            )
             yield replace(meaning, reason=reason)
         elif _is_of_words(inner) or _is_other_unit(inner):
             continue
         elif words().columns[meaning.column].kind != "number":
             yield meaning
         else:
-            doubt = f"({inner}) is neither a unit of it nor a remark that changes nothing"
+            doubt = lazy_gettext(
+                "({inner}) is neither a unit of it nor a remark that changes nothing", inner=inner
+            )
             yield replace(meaning, doubt=meaning.doubt or doubt, cost=meaning.cost + _WEAKER)
 
 
@@ -413,12 +420,19 @@ def _of_ratio(above: Sequence[str], below: Sequence[str]) -> Iterator[Meaning]:
             name = over[unit_size:]
             key = f"{normalise(''.join(name))}/{normalise(''.join(under)).removesuffix('s')}"
             if unit_size == 0 and (column.name, "name") in _names().get(key, ()):
-                yield Meaning(column=column.name, cost=cost, reason="its header is a usual ratio")
+                yield Meaning(
+                    column=column.name,
+                    cost=cost,
+                    reason=lazy_gettext("its header is a usual ratio"),
+                )
         if column.name == "flop_per_token" and len(over) == 1:
             factor = unit_factor(over[0], "flop")
             if factor is not None and factor > 1 and normalise("".join(under)) in {"token", "tok"}:
                 yield Meaning(
-                    column=column.name, cost=cost, unit=over[0], reason="its header is a ratio"
+                    column=column.name,
+                    cost=cost,
+                    unit=over[0],
+                    reason=lazy_gettext("its header is a ratio"),
                 )
 
 
@@ -465,7 +479,7 @@ def _of_segments(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
         meaning = Meaning(
             column=name,
             cost=_WEAKER if strength == "weaker" else 0,
-            reason="its header is a usual name",
+            reason=lazy_gettext("its header is a usual name"),
             doubt=OTHER_THINGS if strength == "doubtful" else "",
         )
         if name == "loss":
@@ -497,7 +511,7 @@ def _of_number(
         elif word in words().groups:
             return
         else:
-            doubt = doubt or f"it is not known what {word} stands for"
+            doubt = doubt or lazy_gettext("it is not known what {word} stands for", word=word)
             cost += 1
     rest: list[str | None] = []
     for written in (*beside, *behind):
@@ -511,7 +525,11 @@ def _of_number(
     is_together = None in (rest[:1] + rest[-1:])  # words on one side of the name only
     if unit and not (is_together and column.kind == "number" and _fits(unit, column.name)):
         return
-    reason = f"{meaning.reason}, with the unit {unit}" if unit else meaning.reason
+    reason = (
+        lazy_gettext("{reason}, with the unit {unit}", reason=meaning.reason, unit=unit)
+        if unit
+        else meaning.reason
+    )
     yield replace(meaning, cost=cost, doubt=doubt, unit=unit, reason=reason, is_total=total)
 
 
@@ -523,14 +541,16 @@ def _of_loss(
     if meaning is None:
         if not unit:
             return
-        meaning = Meaning(column="loss", cost=_LOSS_BY_UNIT, reason="its header is a unit of loss")
+        meaning = Meaning(
+            column="loss", cost=_LOSS_BY_UNIT, reason=lazy_gettext("its header is a unit of loss")
+        )
     if unit:
         meaning = _in_unit(meaning, unit)
     leading = [word.lower() for word in rest[: len(before)]]
     beside = [word.lower() for word in rest[len(before) :]]
     deviations = [word for word in beside if "deviation" in words().groups.get(word, ())]
     if deviations:
-        reason = "its header names the standard error of a loss"
+        reason = lazy_gettext("its header names the standard error of a loss")
         of = "" if meaning.unit == PERPLEXITY else meaning.unit  # as that of the loss beside it
         meaning = replace(meaning, column="loss_std", unit=of, reason=reason)
         beside = [word for word in beside if word not in deviations]
@@ -549,18 +569,20 @@ def _of_loss(
     if unknown:
         cost += _UNKNOWN_SET
         if not is_told:
-            doubt = doubt or f"it is not known what {unknown} says of the loss"
+            doubt = doubt or lazy_gettext(
+                "it is not known what {unknown} says of the loss", unknown=unknown
+            )
     yield replace(meaning, cost=meaning.cost + cost, doubt=doubt)
 
 
 def _in_unit(meaning: Meaning, unit: str) -> Meaning:
     """Return what a loss means in a unit that its header names."""
     if normalise(unit) in {"perplexity", "ppl"}:
-        reason = "its header names perplexity, whose logarithm is the loss"
+        reason = lazy_gettext("its header names perplexity, whose logarithm is the loss")
         cost = meaning.cost + _PERPLEXITY_COST
         return replace(meaning, unit=PERPLEXITY, cost=cost, reason=reason)
     shown = _JOINED.sub(r"\1 per \2", unit)
-    return replace(meaning, unit=shown, reason="its header names a unit of loss")
+    return replace(meaning, unit=shown, reason=lazy_gettext("its header names a unit of loss"))
 
 
 def _is_other_than_loss(word: str) -> bool:
@@ -611,7 +633,7 @@ def _by_unit(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
                 column="compute_flop",
                 cost=cost + _UNIT_AS_NAME,
                 unit=unit,
-                reason="its header is a unit of compute",
+                reason=lazy_gettext("its header is a unit of compute"),
                 is_total=is_said,
             )
     unit, cost, _ = _left_over(segments, words().columns["accelerator_seconds"])
@@ -620,7 +642,7 @@ def _by_unit(segments: Sequence[Sequence[str]]) -> Iterator[Meaning]:
             column="accelerator_seconds",
             cost=cost + _UNIT_AS_NAME,
             unit=unit,
-            reason="its header is a unit of accelerator time",
+            reason=lazy_gettext("its header is a unit of accelerator time"),
         )
 
 

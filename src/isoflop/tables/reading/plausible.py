@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isoflop.language import lazy_gettext
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.mapping import (
     LOWER,
@@ -46,9 +47,9 @@ _USUAL = {"params": 1e9, "tokens": 2e10, "compute_flop": 1.2e20}
 _TINY = 1e-300
 _LARGEST_LOGARITHM = 110.0
 _LOGARITHMS = (
-    ("log10", 10.0, "logarithms to base 10"),
-    ("ln", math.e, "natural logarithms"),
-    ("log2", 2.0, "logarithms to base 2"),
+    ("log10", 10.0, lazy_gettext("logarithms to base 10")),
+    ("ln", math.e, lazy_gettext("natural logarithms")),
+    ("log2", 2.0, lazy_gettext("logarithms to base 2")),
 )
 _NARROW = 1.6
 _MOST_CODINGS = 6
@@ -153,7 +154,9 @@ def _no_compute(read: _Read) -> ColumnRole | None:
     if math.isnan(ratio) or is_some_unit or read.median(("compute_flop", 1)) >= smallest:
         return None
     role = read.roles["compute_flop"]
-    reason = f"{role.reason}, but in no unit is it near 6 N D; kept under its own name"
+    reason = lazy_gettext(
+        "{reason}, but in no unit is it near 6 N D; kept under its own name", reason=role.reason
+    )
     return replace(role, column=own_name(role.header), reason=reason)
 
 
@@ -176,17 +179,23 @@ def _range(read: _Read, column: str) -> list[Question]:
         return []
     role, noun = read.roles[column], _NOUNS[column]
     if median < low:
-        why = (
-            f"Its median is {median:.4g}: too few {noun} to be counted one by one, and neither"
-            " the header nor the cells name a unit."
+        why = lazy_gettext(
+            "Its median is {median:.4g}: too few {noun} to be counted one by "
+            "one, and neither the header nor the cells name a unit.",
+            median=median,
+            noun=noun,
         )
     else:
-        why = f"Its median is {format_number(median)} {noun}, more than anything ever trained."
+        why = lazy_gettext(
+            "Its median is {median} {noun}, more than anything ever trained.",
+            median=format_number(median),
+            noun=noun,
+        )
     choices = _unit_choices(read, column)
     return [
         Question(
             header=role.header,
-            text=f"In which unit is {shorten(role.header)}?",
+            text=lazy_gettext("In which unit is {header}?", header=shorten(role.header)),
             why=why,
             choices=choices,
         )
@@ -216,7 +225,7 @@ def _unit_choices(read: _Read, column: str) -> tuple[Choice, ...]:
     ranked = sorted(units.items(), key=surprise)
     exponents = _as_logarithms(read, column)
     found = [unit_choice(role.header, unit, _NAMES.get(unit, unit)) for unit, _ in ranked[:3]]
-    last = _as_it_stands(role, "as they stand")
+    last = _as_it_stands(role, lazy_gettext("as they stand"))
     if read.spread(column) < _NARROW:
         return (*exponents, *found, last)
     return (*found, *exponents, last)
@@ -260,10 +269,14 @@ def _ratio(read: _Read) -> list[Question]:
     return [
         Question(
             header=role.header,
-            text=f"In which unit is {shorten(role.header)}?",
-            why=f"As they stand, rows have {format_number(ratio)} tokens per parameter, "
-            f"{'more' if ratio > high else 'fewer'} than anything ever trained, and neither the"
-            " header nor the cells name a unit.",
+            text=lazy_gettext("In which unit is {header}?", header=shorten(role.header)),
+            why=lazy_gettext(
+                "As they stand, rows have {ratio} tokens per parameter, {value} than "
+                "anything ever trained, and neither the header nor the cells name a "
+                "unit.",
+                ratio=format_number(ratio),
+                value="more" if ratio > high else "fewer",
+            ),
             choices=_unit_choices(read, blamed),
             about=(other,),
         )
@@ -298,14 +311,21 @@ def _compute(read: _Read) -> list[Question]:
         if read.is_unitless("compute_flop") and low <= ratio * factor <= high
     ]
     choices = [unit_choice(role.header, unit, unit) for unit in units]
-    left_out = column_choice(role.header, OWN, "something else: count compute as 6 N D")
-    kept = _as_it_stands(role, "as it stands")
+    left_out = column_choice(
+        role.header, OWN, lazy_gettext("something else: count compute as 6 N D")
+    )
+    kept = _as_it_stands(role, lazy_gettext("as it stands"))
     return [
         Question(
             header=role.header,
-            text=f"Is {shorten(role.header)} the training compute, in FLOP?",
-            why=f"It is {format_number(ratio)} times 6 N D in the middle; other ways of counting"
-            " explain a factor of about 2.",
+            text=lazy_gettext(
+                "Is {header} the training compute, in FLOP?", header=shorten(role.header)
+            ),
+            why=lazy_gettext(
+                "It is {ratio} times 6 N D in the middle; other ways of counting "
+                "explain a factor of about 2.",
+                ratio=format_number(ratio),
+            ),
             choices=(*choices, left_out, kept),
             about=tuple(read.roles[name].header for name in ("params", "tokens") if read.has(name)),
         )
@@ -333,7 +353,11 @@ def _by_perplexity(read: _Read, roles: Sequence[ColumnRole]) -> ColumnRole | Non
         if np.median(np.abs(nats[known] / losses[known] - 1)) < _MATCHES:
             return None  # e to the loss: nats, as the rule has it
         if np.median(np.abs(bits / losses[known] - 1)) < _MATCHES:
-            reason = f"{role.reason}; {shorten(other.header)} is 2 to its power, so it is in bits"
+            reason = lazy_gettext(
+                "{reason}; {header} is 2 to its power, so it is in bits",
+                reason=role.reason,
+                header=shorten(other.header),
+            )
             return replace(role, unit="bits per token", reason=reason)
     return None
 
@@ -348,26 +372,35 @@ def _loss(read: _Read) -> list[Question]:
     known = losses[np.isfinite(losses)]
     if not len(known):
         return []
-    most, why = words().nats_per_token_at_most, "no tokenizer has so many tokens"
+    most, why = words().nats_per_token_at_most, lazy_gettext("no tokenizer has so many tokens")
     if read.has("vocabulary") and np.isfinite(read.values["vocabulary"]).any():
         vocabulary = float(np.nanmedian(read.values["vocabulary"]))
-        most, why = math.log(vocabulary), f"the vocabulary has {vocabulary:,.0f} tokens"
+        most, why = (
+            math.log(vocabulary),
+            lazy_gettext("the vocabulary has {vocabulary:,.0f} tokens", vocabulary=vocabulary),
+        )
     median = float(np.median(known))
     first = _at_first_step(read)
     worst = max(median, first) if not math.isnan(first) else median
     if worst <= most * 1.02:
         return _two_codings(read)
-    bits = unit_choice(role.header, "bits per token", "bits per token")
+    bits = unit_choice(role.header, lazy_gettext("bits per token"), lazy_gettext("bits per token"))
     perplexity = unit_choice(role.header, PERPLEXITY, "perplexity")
-    unknown = unit_choice(role.header, "unknown", "another unit: keep as it stands")
+    unknown = unit_choice(role.header, "unknown", lazy_gettext("another unit: keep as it stands"))
     is_bits = worst * NATS_PER_BIT <= most * 1.05
     likely = (bits, perplexity) if is_bits else (perplexity, bits)
     return [
         Question(
             header=role.header,
-            text=f"In which unit is {shorten(role.header)}?",
-            why=f"It is {worst:.4g}{'' if worst == median else ' at first'}, more than the"
-            f" {most:.3g} nats per token of a model that knows nothing: {why}.",
+            text=lazy_gettext("In which unit is {header}?", header=shorten(role.header)),
+            why=lazy_gettext(
+                "It is {worst:.4g}{words}, more than the {most:.3g} nats per token "
+                "of a model that knows nothing: {why}.",
+                worst=worst,
+                words="" if worst == median else lazy_gettext(" at first"),
+                most=most,
+                why=why,
+            ),
             choices=(*likely, unknown),
         )
     ]
@@ -412,17 +445,26 @@ def _two_codings(read: _Read) -> list[Question]:
     if len(pairs) < 2 or len(pairs) < 0.5 * n_pairs:
         return []
     role = read.roles["loss"]
-    other = "bits per token" if 2 * n_bits >= len(pairs) else PERPLEXITY
+    other = lazy_gettext("bits per token") if 2 * n_bits >= len(pairs) else PERPLEXITY
     return [
         Question(
             header=role.header,
-            text=f"Is every row of {shorten(role.header)} in the same unit?",
-            why=f"At {len(pairs)} settings of N and D the losses differ as bits and nats do, or as"
-            " a perplexity and its logarithm.",
+            text=lazy_gettext(
+                "Is every row of {header} in the same unit?", header=shorten(role.header)
+            ),
+            why=lazy_gettext(
+                "At {pairs} settings of N and D the losses differ as bits and nats "
+                "do, or as a perplexity and its logarithm.",
+                pairs=len(pairs),
+            ),
             choices=(
                 *_one_coding(read, role, pairs, other),
-                unit_choice(role.header, "nats per token", "yes, all in nats per token"),
-                unit_choice(role.header, "unknown", "yes, in another unit"),
+                unit_choice(
+                    role.header,
+                    lazy_gettext("nats per token"),
+                    lazy_gettext("yes, all in nats per token"),
+                ),
+                unit_choice(role.header, "unknown", lazy_gettext("yes, in another unit")),
             ),
         )
     ]
@@ -444,12 +486,14 @@ def _one_coding(
                 unit_choice(
                     role.header,
                     where(unit, f"{header}={value}"),
-                    f"no: keep the rows of {shorten(value)}, in {unit}",
+                    lazy_gettext(
+                        "no: keep the rows of {value}, in {unit}", value=shorten(value), unit=unit
+                    ),
                 )
-                for unit, (value,) in (("nats per token", lows), (other, highs))
+                for unit, (value,) in ((lazy_gettext("nats per token"), lows), (other, highs))
             )
-    keep = "no: keep the lower loss of each N and D, in nats per token"
-    return (unit_choice(role.header, where("nats per token", LOWER), keep),)
+    keep = lazy_gettext("no: keep the lower loss of each N and D, in nats per token")
+    return (unit_choice(role.header, where(lazy_gettext("nats per token"), LOWER), keep),)
 
 
 def _per_byte(roles: Sequence[ColumnRole]) -> list[Question]:
@@ -460,9 +504,16 @@ def _per_byte(roles: Sequence[ColumnRole]) -> list[Question]:
     return [
         Question(
             header=role.header,
-            text="How many bytes (or characters) does one token stand for on average?",
-            why=f"The loss is in {role.unit}. Without that number it stays in {unit[0]}:"
-            " fits are right, but cannot be compared with losses in nats per token.",
+            text=lazy_gettext(
+                "How many bytes (or characters) does one token stand for on average?"
+            ),
+            why=lazy_gettext(
+                "The loss is in {unit}. Without that number it stays in {unit2}: "
+                "fits are right, but cannot be compared with losses in nats per "
+                "token.",
+                unit=role.unit,
+                unit2=unit[0],
+            ),
             is_blocking=False,
         )
     ]

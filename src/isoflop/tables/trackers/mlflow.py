@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.cells import plain_numbers
@@ -18,7 +20,6 @@ from isoflop.tables.run_values import with_run_values
 from isoflop.tables.source import Progress
 from isoflop.tables.trackers.require import require
 from isoflop.tables.trackers.wandb import without_unfinished
-from isoflop.units import counted
 
 _PAGE = 1000
 _MAX_RUNS = 20_000
@@ -58,7 +59,7 @@ def read_mlflow(
     TableError
         If the client is not installed, the store cannot be reached, or it has no runs.
     """
-    mlflow = require("mlflow", "mlflow", "Reading an MLflow store")
+    mlflow = require("mlflow", "mlflow", _("Reading an MLflow store"))
     try:
         with _settings():
             client = mlflow.MlflowClient(tracking_uri=tracking_uri or None)
@@ -70,19 +71,23 @@ def read_mlflow(
         raise
     except Exception as error:  # the client raises whatever its back ends raise
         raise TableError(
-            "The MLflow store cannot be read.",
+            _("The MLflow store cannot be read."),
             detail=shorten(error, 300),
-            hint="Check the tracking URI, and that you may read it.",
+            hint=_("Check the tracking URI, and that you may read it."),
         ) from None
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         raise TableError(
-            "The MLflow store has no runs" + (" of these experiments." if experiments else "."),
-            hint="Check the tracking URI and the names of the experiments.",
+            _("The MLflow store has no runs")
+            + (_(" of these experiments.") if experiments else "."),
+            hint=_("Check the tracking URI and the names of the experiments."),
         )
     frame = pd.concat(frames, ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    notes = (f"{counted(len(runs), 'run')} read.", "Parameters and metrics are columns.")
+    notes = (
+        _("{runs} read.", runs=n_("{n:,} run", "{n:,} runs", len(runs))),
+        _("Parameters and metrics are columns."),
+    )
     frame = frame.apply(plain_numbers)  # the store keeps parameters as text
     raw = RawTable(name="MLflow", format="MLflow", frame=frame, notes=notes)
     return without_unfinished(raw)
@@ -105,8 +110,8 @@ def _runs(client: Any, experiments: Sequence[str], progress: Progress | None) ->
     missing = sorted(set(experiments) - {experiment.name for experiment in known})
     if missing:
         raise TableError(
-            f"The MLflow store has no experiment called {shorten(missing[0])}.",
-            detail=f"Experiments: {', '.join(shorten(e.name) for e in known[:20])}.",
+            _("The MLflow store has no experiment called {missing}.", missing=shorten(missing[0])),
+            detail=_("Experiments: {known}.", known=", ".join(shorten(e.name) for e in known[:20])),
         )
     ids = [e.experiment_id for e in known if not experiments or e.name in experiments]
     token, seen = None, 0
@@ -115,7 +120,7 @@ def _runs(client: Any, experiments: Sequence[str], progress: Progress | None) ->
         yield from page
         seen += len(page)
         if progress:
-            progress(0.0, f"Listing runs: {seen:,} so far")
+            progress(0.0, _("Listing runs: {seen:,} so far", seen=seen))
         token = page.token
         if not token:
             return
@@ -140,7 +145,7 @@ def _frames(
         else:
             yield pd.DataFrame([{**base, **run.data.metrics}])
         if progress:
-            progress((position + 1) / len(runs), "Reading runs")
+            progress((position + 1) / len(runs), _("Reading runs"))
 
 
 def _number(text: object) -> object:

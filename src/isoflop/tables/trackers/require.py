@@ -7,6 +7,7 @@ import importlib.util
 from types import ModuleType
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext as _
 
 
 def require(module: str, extra: str, what: str) -> ModuleType:
@@ -27,7 +28,11 @@ def require(module: str, extra: str, what: str) -> ModuleType:
     """
     if importlib.util.find_spec(module.partition(".")[0]) is None:
         raise TableError(
-            f"{what} needs the package {module.partition('.')[0]}, which is not installed.",
-            hint=f"Install it: pip install 'isoflop[{extra}]'",
+            _(
+                "{what} needs the package {partition}, which is not installed.",
+                what=what,
+                partition=module.partition(".")[0],
+            ),
+            hint=_("Install it: pip install 'isoflop[{extra}]'", extra=extra),
         )
     return importlib.import_module(module)

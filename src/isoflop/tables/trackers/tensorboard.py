@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext
 from isoflop.tables.raw import RawTable
 from isoflop.tables.run_values import with_run_values
 from isoflop.tables.source import Content, Progress, max_upload_bytes, refuse_many_cells, too_large
@@ -21,7 +22,7 @@ MARK = "tfevents"
 _RECORD_HEADER_BYTES = 12
 _FIRST_EVENT = b"brain.Event:"
 _MAX_TAGS = 500
-_SCALAR_HEADERS = ["wall time", "step", "value"]
+_SCALAR_HEADERS = [lazy_gettext("wall time"), "step", "value"]
 
 
 def is_event_file(content: Content) -> bool:
@@ -55,8 +56,8 @@ def read_logdir(folder: Path, progress: Progress | None = None) -> RawTable:
     paths = sorted(path for path in folder.rglob(f"*{MARK}*") if path.is_file())
     if not paths:
         raise TableError(
-            f"The folder {folder.name} holds no event files.",
-            hint="Choose a table file, or a folder that TensorBoard writes to.",
+            lazy_gettext("The folder {name} holds no event files.", name=folder.name),
+            hint=lazy_gettext("Choose a table file, or a folder that TensorBoard writes to."),
         )
     total = sum(path.stat().st_size for path in paths)
     if total > max_upload_bytes():
@@ -64,7 +65,7 @@ def read_logdir(folder: Path, progress: Progress | None = None) -> RawTable:
     named = [(str(path.parent.relative_to(folder)), path) for path in paths]
     frame = _frame(named, folder.name, progress)
     frame["run_id"] = frame["run_id"].replace(".", folder.resolve().name)
-    return _raw(folder.name, frame, (f"{len(paths)} event files read.",))
+    return _raw(folder.name, frame, (lazy_gettext("{paths} event files read.", paths=len(paths)),))
 
 
 def name_scalar(raw: RawTable) -> RawTable:
@@ -82,7 +83,11 @@ def name_scalar(raw: RawTable) -> RawTable:
     tag = re.search(r"-tag-(.+?)(\.\w+)?$", raw.name)
     run = re.fullmatch(r"run-(.+?)-tag-.+", raw.name)
     name = tag[1] if tag else "loss"
-    told = f"is {name}" if tag else "is taken for the loss, as the file does not name it"
+    told = (
+        lazy_gettext("is {name}", name=name)
+        if tag
+        else lazy_gettext("is taken for the loss, as the file does not name it")
+    )
     frame = raw.frame.set_axis([*raw.headers[:2], name], axis=1)
     if run:  # wall times of other tags differ by milliseconds
         frame = frame.drop(columns=raw.headers[0])
@@ -90,7 +95,10 @@ def name_scalar(raw: RawTable) -> RawTable:
     return replace(
         raw,
         frame=frame,
-        notes=(*raw.notes, f"A scalar exported by TensorBoard: its value {told}."),
+        notes=(
+            *raw.notes,
+            lazy_gettext("A scalar exported by TensorBoard: its value {told}.", told=told),
+        ),
     )
 
 
@@ -100,7 +108,7 @@ def _run_name(file_name: str) -> str:
 
 
 def _frame(runs: list[tuple[str, Path]], name: str, progress: Progress | None) -> pd.DataFrame:
-    require("tensorboard", "tensorboard", "Reading TensorBoard event files")
+    require("tensorboard", "tensorboard", lazy_gettext("Reading TensorBoard event files"))
     curves: dict[str, list[pd.DataFrame]] = {}
     hparams: dict[str, dict[str, object]] = {}
     for position, (run, path) in enumerate(runs):
@@ -111,13 +119,13 @@ def _frame(runs: list[tuple[str, Path]], name: str, progress: Progress | None) -
         if found:
             hparams.setdefault(run, {}).update(found)
         if progress:
-            progress((position + 1) / len(runs), "Reading event files")
+            progress((position + 1) / len(runs), lazy_gettext("Reading event files"))
     frames = list(_described(curves, hparams))
     if not frames:
         raise TableError(
-            f"{name} holds no scalars.",
-            detail="TensorBoard event files were found, but none logs a number.",
-            hint="Log the loss with add_scalar, or choose another folder.",
+            lazy_gettext("{name} holds no scalars.", name=name),
+            detail=lazy_gettext("TensorBoard event files were found, but none logs a number."),
+            hint=lazy_gettext("Log the loss with add_scalar, or choose another folder."),
         )
     refuse_many_cells(name, sum(map(len, frames)), len(set().union(*frames)))
     joined = pd.concat(frames, ignore_index=True)
@@ -196,7 +204,7 @@ def _curve(scalars: Iterable[tuple[str, int, float, float]], name: str) -> pd.Da
     start = min(walls.values())
     data = {tag: [values.get(step, np.nan) for step in steps] for tag, values in columns.items()}
     wall_time = [walls[step] - start for step in steps]
-    return pd.DataFrame({"step": steps, "wall time (s)": wall_time, **data})
+    return pd.DataFrame({"step": steps, lazy_gettext("wall time (s)"): wall_time, **data})
 
 
 def _raw(name: str, frame: pd.DataFrame, notes: tuple[str, ...]) -> RawTable:
@@ -204,5 +212,8 @@ def _raw(name: str, frame: pd.DataFrame, notes: tuple[str, ...]) -> RawTable:
         name=name,
         format="TensorBoard",
         frame=frame,
-        notes=(*notes, "Each scalar tag is a column; wall time counts from the first event."),
+        notes=(
+            *notes,
+            lazy_gettext("Each scalar tag is a column; wall time counts from the first event."),
+        ),
     )

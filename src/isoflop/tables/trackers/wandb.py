@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.syntax import syntax_tree
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable
@@ -20,7 +21,6 @@ from isoflop.tables.reading.header import meanings
 from isoflop.tables.run_values import with_run_values
 from isoflop.tables.source import Progress, refuse_many_cells
 from isoflop.tables.trackers.require import require
-from isoflop.units import counted
 
 _MAX_RUNS = 20_000
 _MAX_DEPTH = 3
@@ -57,8 +57,9 @@ def unpivot_chart(raw: RawTable) -> RawTable:
         frame = frame.groupby(["run_id", axis[0]], as_index=False, sort=False).first()
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     n_runs = frame["run_id"].nunique()
-    note = (
-        f"A chart exported by Weights & Biases: {counted(n_runs, 'run')}, one row a step of each."
+    note = lazy_gettext(
+        "A chart exported by Weights & Biases: {runs}, one row a step of each.",
+        runs=lazy_ngettext("{n:,} run", "{n:,} runs", n_runs),
     )
     return replace(raw, frame=frame, notes=(*raw.notes, note), duplicate_headers=())
 
@@ -94,11 +95,16 @@ def without_unfinished(raw: RawTable) -> RawTable:
         return raw
     left = states[is_unfinished]
     problems = [
-        Problem(row=row, column=header, value=state, reason="the run did not finish")
+        Problem(row=row, column=header, value=state, reason=lazy_gettext("the run did not finish"))
         for row, state in zip(left.index.tolist(), left.tolist(), strict=True)
     ]
-    rows, kinds = counted(len(left), "row is", "rows are"), ", ".join(sorted(set(left)))
-    note = f"Runs that did not finish are left out: {rows} {kinds}."
+    rows, kinds = (
+        lazy_ngettext("{n:,} row is", "{n:,} rows are", len(left)),
+        ", ".join(sorted(set(left))),
+    )
+    note = lazy_gettext(
+        "Runs that did not finish are left out: {rows} {kinds}.", rows=rows, kinds=kinds
+    )
     return replace(
         raw,
         problems=(*raw.problems, *problems),
@@ -137,7 +143,10 @@ def unpack_dictionaries(raw: RawTable) -> RawTable:
         unpacked.append(header)
     if not unpacked or frame.columns.empty:
         return raw
-    note = f"Dictionaries were unpacked into columns: {', '.join(map(shorten, unpacked))}."
+    note = lazy_gettext(
+        "Dictionaries were unpacked into columns: {unpacked}.",
+        unpacked=", ".join(map(shorten, unpacked)),
+    )
     return replace(raw, frame=frame, notes=(*raw.notes, note))
 
 
@@ -206,23 +215,35 @@ def read_wandb(
     TableError
         If the client is not installed, has no key, or the project has no runs.
     """
-    wandb = require("wandb", "wandb", "Reading Weights & Biases")
+    wandb = require("wandb", "wandb", lazy_gettext("Reading Weights & Biases"))
     try:
         listed = wandb.Api().runs(project, filters=dict(filters or {}))
         runs = list(_first(listed, _MAX_RUNS, progress))
         frames = list(_frames(runs, curves, progress))
     except Exception as error:  # the client raises its own, requests' and plain errors
         raise TableError(
-            f"The project {shorten(project)} cannot be read from Weights & Biases.",
+            lazy_gettext(
+                "The project {project} cannot be read from Weights & Biases.",
+                project=shorten(project),
+            ),
             detail=shorten(error, 300),
-            hint="Set WANDB_API_KEY, and give the project as entity/project.",
+            hint=lazy_gettext("Set WANDB_API_KEY, and give the project as entity/project."),
         ) from None
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        raise TableError(f"The project {shorten(project)} has no runs with these metrics.")
+        raise TableError(
+            lazy_gettext(
+                "The project {project} has no runs with these metrics.", project=shorten(project)
+            )
+        )
     frame = pd.concat(frames, ignore_index=True)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    notes = (f"{counted(len(runs), 'run')} read from Weights & Biases.",)
+    notes = (
+        lazy_gettext(
+            "{runs} read from Weights & Biases.",
+            runs=lazy_ngettext("{n:,} run", "{n:,} runs", len(runs)),
+        ),
+    )
     raw = RawTable(name=project, format="Weights & Biases", frame=frame, notes=notes)
     return without_unfinished(raw)
 
@@ -232,7 +253,7 @@ def _first(runs: Any, limit: int, progress: Progress | None) -> Iterator[Any]:
         if position >= limit:
             return
         if progress and position % 50 == 0:
-            progress(0.0, f"Listing runs: {position:,} so far")
+            progress(0.0, lazy_gettext("Listing runs: {position:,} so far", position=position))
         yield run
 
 
@@ -242,7 +263,7 @@ def _frames(
     """Yield the rows of each run; its totals grow along its curve."""
     for position, run in enumerate(runs):
         config = dict(_scalars(run.config))
-        base = {"run_id": run.name, "State": str(run.state), **config}
+        base = {"run_id": run.name, lazy_gettext("State"): str(run.state), **config}
         if curves:
             steps = [
                 {"step": entry["_step"], **dict(_scalars(entry))}
@@ -252,7 +273,7 @@ def _frames(
         else:
             yield pd.DataFrame([{**base, **dict(_scalars(dict(run.summary)))}])
         if progress:
-            progress((position + 1) / len(runs), "Reading runs")
+            progress((position + 1) / len(runs), lazy_gettext("Reading runs"))
 
 
 def _scalars(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.attention import MAX_TOKENS, AttentionWeights
 from isoflop.training.engine.load import TrainedModel
 from isoflop.training.engine.recurrent import RecurrentAttention
@@ -30,14 +31,16 @@ def attention_weights(trained: TrainedModel, text: bytes) -> AttentionWeights:
     model, tokenizer = trained.model, trained.tokenizer
     ids = tokenizer.encode(text)[: min(MAX_TOKENS, trained.config.context)].tolist()
     if not ids:
-        raise TrainingError("The text has no token that the model knows.", hint="Type some text.")
+        raise TrainingError(
+            _("The text has no token that the model knows."), hint=_("Type some text.")
+        )
     tokens = torch.tensor([ids])
     if isinstance(model, Transformer | RecurrentAttention):
         weights = model.attention_weights(tokens)
     else:
         raise TrainingError(
-            "This family has no attention.",
-            hint="Choose a transformer, or the RNN with additive attention.",
+            _("This family has no attention."),
+            hint=_("Choose a transformer, or the RNN with additive attention."),
         )
     return AttentionWeights(
         pieces=tuple(tokenizer.token_bytes[index] for index in ids),

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.config import DeviceChoice, Family, RunConfig
 from isoflop.training.engine.products import product
 from isoflop.training.estimates import faster_on_accelerator
@@ -44,7 +45,8 @@ def device_for(config: RunConfig, *, root: Path) -> Iterator[torch.device]:
     available = _available()
     if choice != "auto" and choice not in available:
         raise TrainingError(
-            f"This machine has no {choice} device.", hint='Choose "auto" to take what is there.'
+            lazy_gettext("This machine has no {choice} device.", choice=choice),
+            hint=lazy_gettext('Choose "auto" to take what is there.'),
         )
     if choice == "auto":
         choice = available[0] if faster_on_accelerator(config) else "cpu"

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.config import Family, RunConfig, epoch_notice, small_model
 from isoflop.training.corpus import Corpus, load_corpus
 from isoflop.training.engine.device import (
@@ -127,18 +128,22 @@ class _Watch:
         """Tell whether to stop, and keep the reason."""
         limit_s = self._trainer.config.time_limit_s
         if self._run.stop_path.exists():
-            self.reason = "Stopped on request."
+            self.reason = lazy_gettext("Stopped on request.")
         elif self._is_signalled():
-            self.reason = "The worker was asked to end."
+            self.reason = lazy_gettext("The worker was asked to end.")
         elif self._trainer.cpu_s - self._start_cpu_s > limit_s:
-            self.reason = f"The time limit of {limit_s:g} CPU seconds is reached."
+            self.reason = lazy_gettext(
+                "The time limit of {limit_s:g} CPU seconds is reached.", limit_s=limit_s
+            )
         elif time.monotonic() - self._saved_s > CHECKPOINT_EVERY_S:
             self.save()
         self._n_asked += 1
         if is_parallel() and self._n_asked % AGREE_EVERY_STEPS:
             return False  # an agreement makes all of them wait
         if agree(bool(self.reason), device=self._trainer.device):
-            self.reason = self.reason or "Another process of the run was asked to end."
+            self.reason = self.reason or lazy_gettext(
+                "Another process of the run was asked to end."
+            )
             return True
         return False
 
@@ -186,9 +191,13 @@ def restore(trainer: Trainer, path: Path, *, fingerprint: str) -> None:
     content: dict[str, Any] = torch.load(path, map_location=trainer.device, weights_only=True)
     if content["format"] != CHECKPOINT_FORMAT or content["corpus"] != fingerprint:
         raise TrainingError(
-            "The checkpoint does not belong to this corpus.",
-            detail=f"Trained on {content['corpus'][:12]}, found {fingerprint[:12]}.",
-            hint="Python or the text was changed since: start a new run.",
+            lazy_gettext("The checkpoint does not belong to this corpus."),
+            detail=lazy_gettext(
+                "Trained on {content}, found {fingerprint}.",
+                content=content["corpus"][:12],
+                fingerprint=fingerprint[:12],
+            ),
+            hint=lazy_gettext("Python or the text was changed since: start a new run."),
         )
     trainer.restore(content["state"])
 

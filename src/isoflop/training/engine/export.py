@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from isoflop.accounting.small_models import MLP_RATIO
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
 from isoflop.training.corpus import load_corpus
 from isoflop.training.engine.build import build_model
@@ -86,8 +87,10 @@ def export(run: Run, *, budget: int | None, root: Path) -> ExportReport:
     for name, loss in loaded_back.items():
         if not abs(loss - before) <= TOLERANCE * before:
             raise TrainingError(
-                f"The exported {name} does not give the model's loss.",
-                detail=f"{loss:.6f} against {before:.6f} nats per byte.",
+                _("The exported {name} does not give the model's loss.", name=name),
+                detail=_(
+                    "{loss:.6f} against {before:.6f} nats per byte.", loss=loss, before=before
+                ),
             )
     _write_json(folder / "check.json", {"nats_per_byte": before, "loaded_back": loaded_back})
     (folder / "README.md").write_text(_read_me(trained, folder.name, before), encoding="utf-8")
@@ -113,7 +116,7 @@ def describe(config: RunConfig, *, vocab_size: int) -> dict[str, Any]:
     if config.family in ("transformer", "dense"):
         architecture["feed_forward"] = {
             "width": MLP_RATIO * config.width,
-            "activation": "squared relu",
+            "activation": _("squared relu"),
         }
     if config.family == "transformer":
         head_width = config.width // shape.n_heads
@@ -121,8 +124,10 @@ def describe(config: RunConfig, *, vocab_size: int) -> dict[str, Any]:
             "n_heads": shape.n_heads,
             "head_width": head_width,
             "rotary_base": ROTARY_BASE,
-            "rotary_pairs": "neighbouring channels",
-            "query_and_key_norm": "layer norm of each head, without weights, before the rotation",
+            "rotary_pairs": _("neighbouring channels"),
+            "query_and_key_norm": _(
+                "layer norm of each head, without weights, before the rotation"
+            ),
             "score_scale": SCORE_SCALE / math.sqrt(head_width),
         }
     if config.family == "rnn_attention":

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.config import RunConfig
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.layers import LanguageModel
@@ -45,9 +46,9 @@ def load_trained(run: Run, *, budget: int | None) -> TrainedModel:
     path = run.checkpoint_path if budget is None else run.weights_path(budget)
     if not path.is_file() or not run.tokenizer_path.is_file():
         raise TrainingError(
-            "This run has no such weights yet.",
-            detail=f"{run.id}: {path.name} is not there.",
-            hint="Wait until a budget is complete, or until the first checkpoint.",
+            _("This run has no such weights yet."),
+            detail=_("{id}: {name} is not there.", id=run.id, name=path.name),
+            hint=_("Wait until a budget is complete, or until the first checkpoint."),
         )
     tokenizer = tokenizer_from_dict(read_json(run.tokenizer_path))
     model = build_model(config, vocab_size=len(tokenizer.token_bytes))
@@ -71,9 +72,9 @@ def load_exported(folder: Path) -> TrainedModel:
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise TrainingError(
-            "This folder does not hold an exported model.",
+            _("This folder does not hold an exported model."),
             detail=f"{folder}: {error}",
-            hint="Give the folder of an unpacked export, with its config.json.",
+            hint=_("Give the folder of an unpacked export, with its config.json."),
         ) from None
     return TrainedModel(model=model.eval(), tokenizer=tokenizer, config=config)
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isoflop.language import lazy_gettext
 from isoflop.training.engine.layers import LanguageModel
 from isoflop.training.engine.recurrent import Recurrent, without_blocks
 
@@ -128,6 +129,6 @@ def _rnn(x: Any, inner: Any, recurrent: Any, inner_bias: Any, recurrent_bias: An
         op.Unsqueeze(recurrent, front),
         op.Unsqueeze(op.Concat(inner_bias, recurrent_bias, axis=0), front),
         hidden_size=int(inner.shape[0]),
-        activations=["Tanh"],
+        activations=[lazy_gettext("Tanh")],
     )
     return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2])

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.engine.generate import generate
 from isoflop.training.engine.load import TrainedModel
 
@@ -52,7 +53,8 @@ def text_loss(trained: TrainedModel, text: bytes) -> dict[str, Any]:
     ids = trained.tokenizer.encode(text).tolist()
     if len(ids) < 2:
         raise TrainingError(
-            "The text has fewer than two tokens that the model knows.", hint="Give a longer text."
+            _("The text has fewer than two tokens that the model knows."),
+            hint=_("Give a longer text."),
         )
     context, loss, n_bytes = trained.config.context, 0.0, 0
     for start in range(0, len(ids) - 1, context):

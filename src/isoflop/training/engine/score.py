@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.training.corpus import load_corpus
 from isoflop.training.engine.batches import windows
 from isoflop.training.engine.load import TrainedModel, load_trained
@@ -124,8 +125,8 @@ def _continuation_bleu(trained: TrainedModel, batch: torch.Tensor) -> float:
 
 def _lacks(library: str) -> TrainingError:
     return TrainingError(
-        f"Scoring on tasks needs {library}.",
-        hint='Install it with: pip install "isoflop[evaluate]".',
+        lazy_gettext("Scoring on tasks needs {library}.", library=library),
+        hint=lazy_gettext('Install it with: pip install "isoflop[evaluate]".'),
     )
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from isoflop.errors import TrainingError
+from isoflop.language import lazy_gettext as _
 from isoflop.training.config import RunConfig
 from isoflop.training.engine.batches import batch
 from isoflop.training.engine.build import build_model
@@ -70,9 +71,13 @@ class Trainer:
     ) -> None:
         if min(len(data.train), len(data.validation)) <= config.context + 1:
             raise TrainingError(
-                "The corpus is shorter than one training window.",
-                detail=f"{len(data.validation):,} validation tokens, context {config.context}.",
-                hint="Take a larger corpus or a shorter context.",
+                _("The corpus is shorter than one training window."),
+                detail=_(
+                    "{validation:,} validation tokens, context {context}.",
+                    validation=len(data.validation),
+                    context=config.context,
+                ),
+                hint=_("Take a larger corpus or a shorter context."),
             )
         self.config, self.data, self.device, self.on_record = config, data, device, on_record
         self.model = build_model(config, vocab_size=len(data.token_bytes)).to(device)
@@ -194,9 +199,9 @@ class Trainer:
         self._loss_sum, self._n_losses = 0.0, 0
         if not loss < float("inf"):
             raise TrainingError(
-                "The loss is no longer a number.",
-                detail=f"At step {self.step} of {self.config.label}.",
-                hint="Lower the learning rate and start again.",
+                _("The loss is no longer a number."),
+                detail=_("At step {step} of {label}.", step=self.step, label=self.config.label),
+                hint=_("Lower the learning rate and start again."),
             )
         self.on_record(
             {

@@ -18,6 +18,7 @@ from isoflop.fitting.isoflop import (
     compare_approaches,
     without_repetition,
 )
+from isoflop.language import gettext, lazy_gettext, ngettext
 from isoflop.laws import laws_for
 from isoflop.plot import APP, axes
 from isoflop.tables import LossTable
@@ -26,7 +27,7 @@ from isoflop.ui.compare import view as compare_view
 from isoflop.ui.compare.view import View
 from isoflop.ui.inputs import Quantity
 from isoflop.ui.jobs import KeptByJob
-from isoflop.units import counted, format_quantity
+from isoflop.units import format_quantity
 
 TOLERANCE = Quantity(
     dimension="fraction",
@@ -42,7 +43,9 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
 
 
 _compare_approaches = KeptByJob(
-    compare_approaches, "Comparing envelope, profiles and parametric fit", effort=_effort
+    compare_approaches,
+    lazy_gettext("Comparing envelope, profiles and parametric fit"),
+    effort=_effort,
 )
 
 
@@ -57,10 +60,13 @@ def show(shown: View) -> None:
     shown = compare_view.of_one_convention(shown)
     missing = [name for name in COLUMNS if name not in shown.table.included()]
     if missing:
-        lacking = " and no ".join(axes.column_name(name).lower() for name in missing)
+        lacking = gettext(" and no ").join(axes.column_name(name).lower() for name in missing)
         st.info(
-            "Envelope, isoFLOP profiles and parametric fit need model size, tokens, compute and "
-            f"loss of each run. This table has no {messages.plain(lacking)}."
+            gettext(
+                "Envelope, isoFLOP profiles and parametric fit need model size, "
+                "tokens, compute and loss of each run. This table has no {lacking}.",
+                lacking=messages.plain(lacking),
+            )
         )
         return
     table, n_repeated = without_repetition(shown.table)
@@ -74,11 +80,15 @@ def show(shown: View) -> None:
     _table(found)
     if n_repeated:
         messages.assumption(
-            f"{counted(n_repeated, 'row')} that saw their data more than {MAX_EPOCHS:g} times are "
-            "left out: a compute-optimal size is defined for fresh data."
+            gettext(
+                "{rows} that saw their data more than {max_epochs:g} times are left "
+                "out: a compute-optimal size is defined for fresh data.",
+                rows=ngettext("{n:,} row", "{n:,} rows", n_repeated),
+                max_epochs=MAX_EPOCHS,
+            )
         )
     if why:
-        messages.assumption(f"The parametric law could not be fitted: {why}")
+        messages.assumption(gettext("The parametric law could not be fitted: {why}", why=why))
     messages.notices(found.notices)
     left, right = panels.side_by_side()
     with left:
@@ -91,7 +101,7 @@ def _inputs() -> tuple[Curve, float]:
     left, right = st.columns(2)
     with left:
         curve = inputs.choice(
-            "Curve fitted to each profile",
+            gettext("Curve fitted to each profile"),
             CURVE_LABELS,
             key="compare.curve",
             default="parabola",
@@ -100,11 +110,11 @@ def _inputs() -> tuple[Curve, float]:
         )
     with right:
         tolerance = inputs.quantity(
-            "Tolerance of compute",
+            gettext("Tolerance of compute"),
             key="compare.tolerance",
             default=DEFAULT_TOLERANCE,
             kind=TOLERANCE,
-            help="Runs whose compute differs by up to this share belong to one budget.",
+            help=gettext("Runs whose compute differs by up to this share belong to one budget."),
         )
     return curve, tolerance
 
@@ -121,18 +131,21 @@ def _table(found: Approaches) -> None:
     st.dataframe(
         found.written(),
         hide_index=True,
-        alt="Exponents, biases and best sizes of the three approaches",
+        alt=gettext("Exponents, biases and best sizes of the three approaches"),
     )
     st.caption(
-        "Intervals are 90%: of the envelope from resampled runs, of the profiles from the scatter "
-        "about the line (or from leaving out each run), of the parametric fit from its resamples. "
-        "The bias is the error that the approach would make on this design if the fitted law were "
-        "true; in brackets, the bias of N at the largest compute."
+        gettext(
+            "Intervals are 90%: of the envelope from resampled runs, of the "
+            "profiles from the scatter about the line (or from leaving out each "
+            "run), of the parametric fit from its resamples. The bias is the "
+            "error that the approach would make on this design if the fitted law "
+            "were true; in brackets, the bias of N at the largest compute."
+        )
     )
 
 
 def _profiles(found: Approaches) -> None:
-    st.header("IsoFLOP profiles", anchor=False)
+    st.header(gettext("IsoFLOP profiles"), anchor=False)
     _why_not(found["profiles"].refusal)
     try:
         panels.drawn(plot.isoflop_profiles(found, theme=APP), key="compare.profiles")
@@ -140,20 +153,25 @@ def _profiles(found: Approaches) -> None:
         st.caption(problem.summary)
     refused = [profile for profile in found.profiles if profile.refusal]
     if refused:
-        with st.expander(f"{counted(len(refused), 'budget')} refused, each with its reason"):
+        with st.expander(
+            gettext(
+                "{budgets} refused, each with its reason",
+                budgets=ngettext("{n:,} budget", "{n:,} budgets", len(refused)),
+            )
+        ):
             st.dataframe(
                 {
-                    "Budget": [format_quantity(p.compute_flop, "flop") for p in refused],
-                    "Sizes": [len(p.params) for p in refused],
-                    "Reason": [p.refusal for p in refused],
+                    gettext("Budget"): [format_quantity(p.compute_flop, "flop") for p in refused],
+                    gettext("Sizes"): [len(p.params) for p in refused],
+                    gettext("Reason"): [p.refusal for p in refused],
                 },
                 hide_index=True,
-                alt="Refused budgets with the reason of each",
+                alt=gettext("Refused budgets with the reason of each"),
             )
 
 
 def _envelope(found: Approaches) -> None:
-    st.header("Envelope", anchor=False)
+    st.header(gettext("Envelope"), anchor=False)
     _why_not(found["envelope"].refusal)
     panels.drawn(plot.envelope(found, theme=APP), key="compare.envelope")
 

@@ -17,6 +17,7 @@ from isoflop.fitting.downstream import (
     metric_name,
     metrics,
 )
+from isoflop.language import gettext, lazy_gettext
 from isoflop.laws import Law, law_for_role
 from isoflop.planning.downstream import downstream_curve, first_step_laws
 from isoflop.plot import APP
@@ -35,9 +36,9 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_fit_downstream = KeptByJob(fit_downstream, "Resampling both steps", effort=_effort)
+_fit_downstream = KeptByJob(fit_downstream, lazy_gettext("Resampling both steps"), effort=_effort)
 _held_out = KeptByJob(
-    downstream_held_out, "Predicting the largest runs from the rest", effort=_effort
+    downstream_held_out, lazy_gettext("Predicting the largest runs from the rest"), effort=_effort
 )
 
 
@@ -61,27 +62,29 @@ def _table_and_metric(shown: View) -> tuple[LossTable, str]:
     own = metrics(shown.table)
     options = {}
     if own:
-        options[HERE] = f"This table: {shown.table.provenance.title}"
+        options[HERE] = gettext("This table: {title}", title=shown.table.provenance.title)
     suited = datasets_for("downstream")
     options |= {entry.id: entry.title for entry in suited if entry.id != shown.whole.id}
     left, right = st.columns(2)
     with left:
         source = inputs.choice(
-            "Runs with accuracies",
+            gettext("Runs with accuracies"),
             options,
             key="compare.runs.own" if own else "compare.runs",
             default=next(iter(options)),
-            help="A table with a bounded metric. Without losses, each family has its own offset.",
+            help=gettext(
+                "A table with a bounded metric. Without losses, each family has its own offset."
+            ),
         )
     table = shown.table if source == HERE else resolve.table(TableChoice(id=source))
     first = default_metric(table)
     with right:
         metric = inputs.choice(
-            "Metric",
+            gettext("Metric"),
             {name: metric_name(name) for name in metrics(table)},
             key="compare.metric",
             default=first,
-            help="Any column with values between 0 and 1.",
+            help=gettext("Any column with values between 0 and 1."),
         )
     return table, metric
 
@@ -96,13 +99,13 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
     st.markdown(messages.plain(source))
     left, right = panels.side_by_side()
     with left:
-        st.header("From compute to accuracy", anchor=False)
+        st.header(gettext("From compute to accuracy"), anchor=False)
         panels.drawn(plot.downstream(found, theme=APP), key="compare.both")
     with right:
-        st.header("From loss to accuracy", anchor=False)
+        st.header(gettext("From loss to accuracy"), anchor=False)
         panels.drawn(plot.metric_of_loss(found, theme=APP), key="compare.second")
     messages.notices(list(downstream_notices(found)))
-    st.header("Largest decade, held out", anchor=False)
+    st.header(gettext("Largest decade, held out"), anchor=False)
     panels.drawn(plot.metric_held_out(held, theme=APP), key="compare.proof")
     _each_run(held)
 
@@ -111,11 +114,11 @@ def _first_step(table: LossTable) -> Law:
     able = {law.key: law for law in first_step_laws(table)}
     first = law_for_role("downstream-loss-default").key
     chosen = inputs.choice(
-        "First step: law of the loss",
+        gettext("First step: law of the loss"),
         {key: law.label for key, law in able.items()},
         key="compare.first",
         default=first if first in able else next(iter(able)),
-        help="The second step is a sigmoid in that loss.",
+        help=gettext("The second step is a sigmoid in that loss."),
     )
     return able[chosen]
 
@@ -124,14 +127,14 @@ def _each_run(held: MetricHeldOut) -> None:
     """Draw what was predicted of each run held out."""
     alone = held.one_step_name.capitalize()
     headings = {
-        "run": "Run",
-        "observed": "Measured",
-        "predicted": "Predicted through the loss",
+        "run": gettext("Run"),
+        "observed": gettext("Measured"),
+        "predicted": gettext("Predicted through the loss"),
         "lower": "Lower 90%",
         "upper": "Upper 90%",
         "one_step": alone,
     }
-    with st.expander("Each held-out run"):
+    with st.expander(gettext("Each held-out run")):
         st.dataframe(
             held.to_frame().rename(columns=headings),
             column_config={
@@ -140,5 +143,5 @@ def _each_run(held: MetricHeldOut) -> None:
                 if name != "run"
             },
             hide_index=True,
-            alt="Held-out runs with what was predicted",
+            alt=gettext("Held-out runs with what was predicted"),
         )

@@ -10,6 +10,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.fitting.compare import ASPECTS, WHY, Group, mismatches, require_comparable
+from isoflop.language import gettext, lazy_gettext
 from isoflop.laws import Law, law_for_role
 from isoflop.planning.families import (
     FamilyComparison,
@@ -24,7 +25,7 @@ from isoflop.ui.compare.view import View
 from isoflop.ui.jobs import KeptByJob
 from isoflop.ui.state import TableChoice
 
-WHOLE = "(whole table)"
+WHOLE = lazy_gettext("(whole table)")
 SAME = "same"
 
 
@@ -44,7 +45,7 @@ def _with_rows(
 
 
 _compare_families = KeptByJob(
-    compare_families, "Comparing the families", effort=_effort, finish=_with_rows
+    compare_families, lazy_gettext("Comparing the families"), effort=_effort, finish=_with_rows
 )
 
 
@@ -88,32 +89,34 @@ def _groups(shown: View) -> tuple[Group, Group]:
     names = chosen if len(chosen) > 1 else family_names(shown.whole)
     with one:
         first = inputs.choice(
-            "First family",
+            gettext("First family"),
             _family_options(names),
             key="compare.one",
             default=(*chosen, *names, WHOLE)[0],
-            help="The reference, whose compute or other scale is taken as it is. Where several "
-            "families are chosen under Data, it is one of those.",
+            help=gettext(
+                "The reference, whose compute or other scale is taken as it is. "
+                "Where several families are chosen under Data, it is one of those."
+            ),
         )
     with two:
         others = _other_tables(shown, len(names) > 1)
         source = inputs.choice(
-            "Table of the second family",
+            gettext("Table of the second family"),
             others,
             key="compare.table",
             default=next(iter(others)),
-            help="The table that the other family is in.",
+            help=gettext("The table that the other family is in."),
         )
     other_table = shown.whole if source == SAME else resolve.table(TableChoice(id=source))
     other_names = names if source == SAME else family_names(other_table)
     left = [name for name in other_names if source != SAME or name != first]
     with three:
         second = inputs.choice(
-            "Second family",
+            gettext("Second family"),
             _family_options(tuple(left)),
             key="compare.other",
             default=left[0] if left else WHOLE,
-            help="The family whose compute for the same loss is sought.",
+            help=gettext("The family whose compute for the same loss is sought."),
         )
     groups = _group(shown.whole, first), _group(other_table, second)
     if groups[0].label != groups[1].label:
@@ -126,16 +129,16 @@ def _other_tables(shown: View, has_others: bool) -> dict[str, str]:
     """Return the tables that the second family may come from: this one, catalog and uploads."""
     found = {entry.id: entry.title for entry in list_datasets() if entry.response == "loss"}
     found |= {
-        key: f"{upload.name} (uploaded)"
+        key: gettext("{name} (uploaded)", name=upload.name)
         for key, upload in uploads.kept().items()
         if "loss" in upload.result.table.included()
     }
     found.pop(shown.choice.id, None)
-    return ({SAME: "this table"} if has_others else {}) | found
+    return ({SAME: gettext("this table")} if has_others else {}) | found
 
 
 def _family_options(names: tuple[str, ...]) -> dict[str, str]:
-    return {name: name for name in names} if names else {WHOLE: "the whole table"}
+    return {name: name for name in names} if names else {WHOLE: gettext("the whole table")}
 
 
 def _group(table: LossTable, family: str) -> Group:
@@ -150,22 +153,26 @@ def _law(groups: tuple[Group, Group]) -> tuple[Law, str]:
     left, right = st.columns(2)
     with right:
         column = inputs.choice(
-            "Scale",
+            gettext("Scale"),
             scales,
             key="compare.scale",
             default=next(iter(scales)),
-            help="What is compared at equal loss: how many times as much of it the other family "
-            "needs.",
+            help=gettext(
+                "What is compared at equal loss: how many times as much of it the "
+                "other family needs."
+            ),
         )
     able = {law.key: law for law in family_laws(groups, column)}
     first = law_for_role("over-compute").key
     with left:
         chosen = inputs.choice(
-            "Law for both",
+            gettext("Law for both"),
             {key: law.label for key, law in able.items()},
             key="compare.law",
             default=first if first in able else next(iter(able)),
-            help="Against one measure of scale, or of N and D at the best size of each compute.",
+            help=gettext(
+                "Against one measure of scale, or of N and D at the best size of each compute."
+            ),
         )
     return able[chosen], column
 
@@ -175,10 +182,10 @@ def _reasons(groups: tuple[Group, Group]) -> Mapping[str, str]:
     given: dict[str, str] = {}
     for mismatch in mismatches(groups):
         given[mismatch.aspect] = inputs.text(
-            f"Why the {ASPECTS[mismatch.aspect]} does no harm here",
+            gettext("Why the {aspects} does no harm here", aspects=ASPECTS[mismatch.aspect]),
             key=f"compare.why.{mismatch.aspect}",
             read=str,
-            placeholder="Without a reason the two are not compared",
+            placeholder=gettext("Without a reason the two are not compared"),
             help=f"{mismatch.text} {WHY[mismatch.aspect]}",
             max_chars=200,
         )
@@ -190,15 +197,19 @@ def _table(found: FamilyComparison) -> None:
     frame = found.params().map("{:.5g}".format)
     frame["Meaning"] = [param.help for param in found.law.params]
     st.dataframe(
-        frame.reset_index(names="Parameter"),
+        frame.reset_index(names=gettext("Parameter")),
         hide_index=True,
-        alt="Parameters of both families",
+        alt=gettext("Parameters of both families"),
     )
     counts = ", ".join(
-        f"{label} {fitted.n_rows} rows"
+        gettext("{label} {n_rows} rows", label=label, n_rows=fitted.n_rows)
         for label, fitted in zip(found.labels, found.fits, strict=True)
     )
     st.caption(
-        f"{messages.plain(counts)}. Each family has its own fit and its own resamples; the band "
-        "combines both. A law of N and D is read at the best size for each compute."
+        gettext(
+            "{counts}. Each family has its own fit and its own resamples; the "
+            "band combines both. A law of N and D is read at the best size for "
+            "each compute.",
+            counts=messages.plain(counts),
+        )
     )

@@ -14,41 +14,50 @@ from isoflop.fitting.compare import (
     laws_of_size_and_data,
     scale_column,
 )
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.laws import Law
 from isoflop.plot import APP, axes
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.compare import view as compare_view
 from isoflop.ui.compare.view import View
-from isoflop.units import counted
 
-SETS = {"forms": "Functional forms of one input", "laws": "Laws of N and D"}
+SETS = {
+    "forms": lazy_gettext("Functional forms of one input"),
+    "laws": lazy_gettext("Laws of N and D"),
+}
 DECADES = {"0.5": "0.5", "1": "1", "1.5": "1.5", "2": "2"}
 
 Unit = Literal["error", "share", "difference"]
 COLUMNS: dict[str, tuple[str, Unit, str]] = {
-    "held_out": ("Held out", "error", "Mean error of the rows held out."),
-    "bias": (
-        "Bias",
+    "held_out": (
+        lazy_gettext("Held out"),
         "error",
-        "Their mean error with its sign: positive where predictions lie too high.",
+        lazy_gettext("Mean error of the rows held out."),
+    ),
+    "bias": (
+        lazy_gettext("Bias"),
+        "error",
+        lazy_gettext("Their mean error with its sign: positive where predictions lie too high."),
     ),
     "coverage": (
         "In 90%",
         "share",
-        "Share of the rows held out inside their 90% prediction interval.",
+        lazy_gettext("Share of the rows held out inside their 90% prediction interval."),
     ),
     "leave_run_out": (
-        "Left-out run",
+        lazy_gettext("Left-out run"),
         "error",
-        "Mean error of each run by a fit to all other runs.",
+        lazy_gettext("Mean error of each run by a fit to all other runs."),
     ),
     "leave_one_out": (
-        "Left-out row",
+        lazy_gettext("Left-out row"),
         "error",
-        "Mean error of each row by a fit to all other rows.",
+        lazy_gettext("Mean error of each row by a fit to all other rows."),
     ),
-    "delta_aicc": ("AICc", "difference", "Difference from the best law's value."),
-    "delta_bic": ("BIC", "difference", "Above the best law's."),
+    "delta_aicc": ("AICc", "difference", lazy_gettext("Difference from the best law's value.")),
+    "delta_bic": ("BIC", "difference", lazy_gettext("Above the best law's.")),
 }
 """Heading, unit and meaning of each figure of a law."""
 
@@ -81,18 +90,20 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
     one, two, three = st.columns([3, 3, 4])
     with one:
         kind = inputs.choice(
-            "Laws to compare",
+            _("Laws to compare"),
             SETS if both else {"forms": SETS["forms"]},
             key="compare.laws",
             default="forms",
-            help="Linear, logarithmic, exponential, power, power with floor over one input; or "
-            "laws of model size and data.",
+            help=_(
+                "Linear, logarithmic, exponential, power, power with floor over one "
+                "input; or laws of model size and data."
+            ),
         )
     column = scale_column(shown.table)
     with two:
         if kind == "forms":
             column = inputs.choice(
-                "Loss against",
+                _("Loss against"),
                 {name: axis.name for name, axis in scales.items()},
                 key="compare.x",
                 default=column,
@@ -100,12 +111,14 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
             )
     with three:
         decades = inputs.choice(
-            "Decades held out",
+            _("Decades held out"),
             DECADES,
             key="compare.held",
             default="1",
-            help="How many decades below the largest scale are held out and predicted; a decade "
-            "is a factor of ten.",
+            help=_(
+                "How many decades below the largest scale are held out and "
+                "predicted; a decade is a factor of ten."
+            ),
             style="row",
         )
     return functional_forms(column) if kind == "forms" else both, float(decades)
@@ -115,13 +128,18 @@ def _cautions(found: LawComparison) -> None:
     """Say what makes the comparison less than it seems."""
     if found.n_left_out:
         messages.assumption(
-            f"Left out for all laws: {counted(found.n_left_out, 'row')} without a value that "
-            "some law needs."
+            _(
+                "Left out for all laws: {rows} without a value that some law needs.",
+                rows=n_("{n:,} row", "{n:,} rows", found.n_left_out),
+            )
         )
     if found.has_runs_of_several_rows:
         messages.assumption(
-            "Several rows come from one run: AICc and BIC take them as independent and so favour "
-            "laws of many parameters; left-out runs and held-out scale do not."
+            _(
+                "Several rows come from one run: AICc and BIC take them as "
+                "independent and so favour laws of many parameters; left-out runs "
+                "and held-out scale do not."
+            )
         )
 
 
@@ -132,7 +150,7 @@ def _held_out(found: LawComparison) -> None:
     elif found.has_held_out:
         panels.drawn(plot.held_out(found, theme=APP), key="compare.offsets")
     else:
-        st.info("No rows could be held out, so there is nothing to predict.")
+        st.info(_("No rows could be held out, so there is nothing to predict."))
 
 
 def _table(found: LawComparison) -> None:
@@ -144,7 +162,7 @@ def _table(found: LawComparison) -> None:
     }
     frame = found.to_frame()
     measured = [name for name in COLUMNS if frame[name].notna().any()]
-    headings = {"law": "Law", "n_params": "Parameters"}
+    headings = {"law": _("Law"), "n_params": _("Parameters")}
     headings |= {name: COLUMNS[name][0] for name in measured}
     st.dataframe(
         frame[list(headings)].rename(columns=headings),
@@ -155,12 +173,16 @@ def _table(found: LawComparison) -> None:
             for name in measured
         },
         hide_index=True,
-        alt="Errors and information criteria of every law",
+        alt=_("Errors and information criteria of every law"),
     )
     implied = f" ({OBJECTIVES[found.objective]})" if found.objective else ""
     st.caption(
-        "Errors are predicted over observed loss, minus 1, averaged without sign; bias is averaged "
-        "with it. AICc and BIC are above the best law's and rest on the error distribution that "
-        f"the objective implies{messages.plain(implied)}; differences below about 2 mean little. "
-        "A blank: too few rows."
+        _(
+            "Errors are predicted over observed loss, minus 1, averaged without "
+            "sign; bias is averaged with it. AICc and BIC are above the best "
+            "law's and rest on the error distribution that the objective "
+            "implies{implied}; differences below about 2 mean little. A blank: "
+            "too few rows.",
+            implied=messages.plain(implied),
+        )
     )

@@ -12,6 +12,7 @@ from isoflop.fitting.downstream import (
     family_curve_notices,
     fit_families,
 )
+from isoflop.language import gettext, lazy_gettext
 from isoflop.laws import law_for_role
 from isoflop.plot import APP
 from isoflop.tables import LossTable, datasets_for
@@ -23,9 +24,9 @@ N_FIRST = 4
 """Families drawn at first: those of most models."""
 MAX_FAMILIES = 6
 HEADINGS = {
-    "family": "Family",
-    "n_models": "Models",
-    "offset": "Half-way at reference loss",
+    "family": lazy_gettext("Family"),
+    "n_models": lazy_gettext("Models"),
+    "offset": lazy_gettext("Half-way at reference loss"),
     "lower": "Lower 90%",
     "upper": "Upper 90%",
 }
@@ -35,9 +36,11 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_fit_families = KeptByJob(fit_families, "Fitting the families, draw by draw", effort=_effort)
+_fit_families = KeptByJob(
+    fit_families, lazy_gettext("Fitting the families, draw by draw"), effort=_effort
+)
 _held_out = KeptByJob(
-    families_held_out, "Predicting the largest model of each family", effort=_effort
+    families_held_out, lazy_gettext("Predicting the largest model of each family"), effort=_effort
 )
 
 
@@ -57,12 +60,12 @@ def show(table: LossTable, metric: str) -> None:
     chosen = _chosen_families(found)
     left, right = panels.side_by_side()
     with left:
-        st.header("Families, each with its offset", anchor=False)
+        st.header(gettext("Families, each with its offset"), anchor=False)
         panels.drawn(
             plot.metric_by_family(found, families=chosen, theme=APP), key="compare.by-family"
         )
     with right:
-        st.header("Largest of each family, held out", anchor=False)
+        st.header(gettext("Largest of each family, held out"), anchor=False)
         panels.drawn(plot.metric_held_out(held, theme=APP), key="compare.proof")
     messages.notices(list(family_curve_notices(found)))
     _offsets(found)
@@ -73,12 +76,15 @@ def _reference() -> Fit:
     references = {entry.id: entry.title for entry in datasets_for("reference-loss")}
     law = law_for_role("default")
     reference = inputs.choice(
-        "Reference loss by",
+        gettext("Reference loss by"),
         references,
         key="compare.reference",
         default=next(iter(references)),
-        help=f"No loss was measured: the law {law.label} fitted to these runs gives one for each "
-        "model's size and tokens.",
+        help=gettext(
+            "No loss was measured: the law {label} fitted to these runs gives "
+            "one for each model's size and tokens.",
+            label=law.label,
+        ),
     )
     table = resolve.table(TableChoice(id=reference))
     return resolve.fit_to(law, table, FitOptions(n_bootstrap=1000))
@@ -86,11 +92,11 @@ def _reference() -> Fit:
 
 def _chosen_families(found: FamilyCurves) -> list[str]:
     chosen = inputs.few(
-        "Families to draw",
+        gettext("Families to draw"),
         {name: name for name in found.families},
         key="compare.drawn",
         default=found.by_size()[:N_FIRST],
-        help="All of them are fitted together.",
+        help=gettext("All of them are fitted together."),
         most=MAX_FAMILIES,
     )
     return list(chosen)
@@ -105,11 +111,14 @@ def _offsets(found: FamilyCurves) -> None:
             st.column_config.NumberColumn(format="%.3f"),
         ),
         hide_index=True,
-        alt="Half-way points of the families",
+        alt=gettext("Half-way points of the families"),
     )
     left = ", ".join(f"{name} ({count})" for name, count in found.dropped)
     st.caption(
-        "Half-way at a higher reference loss: the family makes more of the same size and tokens, "
-        f"by its data, tokenizer and recipe. Left out for fewer than 3 models: "
-        f"{messages.plain(left) or 'none'}."
+        gettext(
+            "Half-way at a higher reference loss: the family makes more of the "
+            "same size and tokens, by its data, tokenizer and recipe. Left out "
+            "for fewer than 3 models: {left}.",
+            left=messages.plain(left) or "none",
+        )
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.ui import inputs, messages
 from isoflop.ui.compare import approaches as compare_approaches
 from isoflop.ui.compare import backtest as compare_backtest
@@ -18,12 +20,12 @@ from isoflop.ui.compare.view import View
 from isoflop.ui.data import understood
 
 SECTIONS = {
-    "laws": "Laws",
-    "families": "Families",
-    "published-fits": "Published fits",
-    "compute-optimal-size": "Compute-optimal size",
-    "downstream": "Downstream",
-    "backtest": "Backtest",
+    "laws": lazy_gettext("Laws"),
+    "families": lazy_gettext("Families"),
+    "published-fits": lazy_gettext("Published fits"),
+    "compute-optimal-size": lazy_gettext("Compute-optimal size"),
+    "downstream": lazy_gettext("Downstream"),
+    "backtest": lazy_gettext("Backtest"),
 }
 _DRAW: dict[str, Callable[[View], None]] = {
     "laws": compare_laws.show,
@@ -45,6 +47,6 @@ def show() -> None:
     name, tab = inputs.tabs(SECTIONS, key="compare")
     with tab, messages.boundary():
         if name in OF_LOSS and "loss" not in shown.table.included():
-            st.info("This table holds no losses. Its accuracies are under *Downstream*.")
+            st.info(_("This table holds no losses. Its accuracies are under *Downstream*."))
         else:
             _DRAW[name](shown)

@@ -7,6 +7,8 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.fitting.compare import PublishedComparison, compare_published, scale_column
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import APP, axes
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.caching import kept
@@ -18,20 +20,20 @@ N_FIRST = 4
 MAX_SHOWN = 6
 
 COLUMNS = {
-    "published": "Published fit",
-    "shift": "Median shift",
-    "spread": "Spread",
-    "valid_range": "Valid range",
-    "in_range": "Rows in range",
+    "published": lazy_gettext("Published fit"),
+    "shift": lazy_gettext("Median shift"),
+    "spread": lazy_gettext("Spread"),
+    "valid_range": lazy_gettext("Valid range"),
+    "in_range": lazy_gettext("Rows in range"),
     "params_counted": "N counts",
-    "conflicts": "Counted differently here",
+    "conflicts": lazy_gettext("Counted differently here"),
 }
 SOURCES = {
-    "published": "Published fit",
-    "data": "Fitted to",
-    "loss_unit": "Loss in",
-    "source": "Source",
-    "note": "Note",
+    "published": lazy_gettext("Published fit"),
+    "data": lazy_gettext("Fitted to"),
+    "loss_unit": lazy_gettext("Loss in"),
+    "source": lazy_gettext("Source"),
+    "note": lazy_gettext("Note"),
 }
 
 _compare_published = kept(compare_published)
@@ -42,30 +44,33 @@ def show(shown: View) -> None:
     shown = compare_view.of_one_convention(shown)
     found = _compare_published(shown.table)
     if not found.evaluated:
-        st.info("No published fit has all its inputs among this table's columns.")
+        st.info(_("No published fit has all its inputs among this table's columns."))
         return
     chosen = _chosen(found)
     scales = axes.scale_axes(shown.table)
     column = inputs.choice(
-        "Horizontal axis",
+        _("Horizontal axis"),
         {name: axis.name for name, axis in scales.items()},
         key="compare.published.x",
         default=scale_column(shown.table),
-        help="What the rows are drawn against.",
+        help=_("What the rows are drawn against."),
         style="row" if len(scales) < 4 else "list",
     )
     with st.container(key="answer"):
         st.markdown(messages.plain(found.summary()))
     _charts(found, chosen, column)
     st.caption(
-        "Flat: the published shape holds, and a constant shift is what other text and another "
-        "tokenizer do. A slope or a bend is what no choice of text explains. Curves are of the "
-        "best size where the law trades size for data, and dotted beyond their range."
+        _(
+            "Flat: the published shape holds, and a constant shift is what other "
+            "text and another tokenizer do. A slope or a bend is what no choice "
+            "of text explains. Curves are of the best size where the law trades "
+            "size for data, and dotted beyond their range."
+        )
     )
     _table(found)
     refused = [f"{one.published.label}: {one.refusal}" for one in found.scores if one.refusal]
     if refused:
-        with st.expander(f"{len(refused)} published fits need other columns"):
+        with st.expander(_("{refused} published fits need other columns", refused=len(refused))):
             st.markdown("\n".join(f"- {messages.plain(text)}" for text in refused))
 
 
@@ -74,12 +79,14 @@ def _chosen(found: PublishedComparison) -> list[str]:
     known = found.evaluated
     first = list(found.closest or known)[:N_FIRST]
     chosen = inputs.few(
-        "Published fits to draw",
+        _("Published fits to draw"),
         {key: score.published.label for key, score in known.items()},
         key="compare.fits",
         default=first,
-        help="Each is drawn over the rows as it was published; by default those whose shape comes "
-        "closest.",
+        help=_(
+            "Each is drawn over the rows as it was published; by default those "
+            "whose shape comes closest."
+        ),
         most=MAX_SHOWN,
     )
     return list(chosen)
@@ -103,18 +110,18 @@ def _charts(found: PublishedComparison, chosen: list[str], column: str) -> None:
 def _table(found: PublishedComparison) -> None:
     frame = found.to_frame()
     counts = zip(frame["n_in_range"], frame["n_rows"], strict=True)
-    frame["in_range"] = [f"{n} of {total}" for n, total in counts]
+    frame["in_range"] = [_("{count} of {total}", count=n, total=total) for n, total in counts]
     st.dataframe(
         frame[list(COLUMNS)].rename(columns=COLUMNS),
         column_config=dict.fromkeys(
             (COLUMNS["shift"], COLUMNS["spread"]), st.column_config.NumberColumn(format="percent")
         ),
         hide_index=True,
-        alt="Published fits with convention, range and shift of the rows",
+        alt=_("Published fits with convention, range and shift of the rows"),
     )
-    with st.expander("What each was fitted to, and where it was published"):
+    with st.expander(_("What each was fitted to, and where it was published")):
         st.dataframe(
             frame[list(SOURCES)].rename(columns=SOURCES),
             hide_index=True,
-            alt="Data, unit and source of each published fit",
+            alt=_("Data, unit and source of each published fit"),
         )

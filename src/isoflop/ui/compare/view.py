@@ -14,6 +14,7 @@ from isoflop.fitting.compare import (
     compare_laws,
     mismatches,
 )
+from isoflop.language import gettext, lazy_gettext
 from isoflop.laws import Law
 from isoflop.tables import LossTable, family_names
 from isoflop.ui import controls, inputs, messages, resolve
@@ -51,7 +52,7 @@ def view() -> View:
     IsoflopError
         If the table cannot be had.
     """
-    st.header("Data", anchor=False)
+    st.header(gettext("Data"), anchor=False)
     choice = controls.table_input()
     whole = resolve.table(choice)
     families = controls.family_input(whole)
@@ -73,8 +74,8 @@ def of_one_convention(shown: View) -> View:
         return shown
     largest = max(groups, key=lambda group: len(group.table.frame)).label
     chosen = inputs.choice(
-        "Families",
-        {name: name for name in names} | {ALL: "all families as one"},
+        gettext("Families"),
+        {name: name for name in names} | {ALL: gettext("all families as one")},
         key="compare.rows",
         default=largest,
         help=" ".join(mismatch.text for mismatch in found),
@@ -98,7 +99,7 @@ def _effort(table: LossTable, laws: tuple[Law, ...], *_: object, **__: object) -
 
 _compare_laws = KeptByJob(
     compare_laws,
-    "Fitting every law: to all rows, below the cut, and without each row",
+    lazy_gettext("Fitting every law: to all rows, below the cut, and without each row"),
     effort=_effort,
 )
 

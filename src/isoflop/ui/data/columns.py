@@ -11,6 +11,7 @@ import streamlit as st
 
 from isoflop import settings
 from isoflop.errors import IsoflopError, TableError
+from isoflop.language import gettext, lazy_gettext, ngettext
 from isoflop.tables import (
     COLUMNS,
     ColumnMapping,
@@ -31,12 +32,11 @@ from isoflop.tables.problems import shorten
 from isoflop.tables.remembered import Remembered
 from isoflop.ui import documents, messages, panels, prepared, uploads
 from isoflop.ui.uploads import Pending
-from isoflop.units import counted
 
-OWN, LEFT_OUT = "(its own name)", "(left out)"
+OWN, LEFT_OUT = lazy_gettext("(its own name)"), lazy_gettext("(left out)")
 LINEAR = "linear"
 SCALES = (LINEAR, "log10", "log2", "ln", "index")
-FROM_HEADER = "as its header says"
+FROM_HEADER = lazy_gettext("as its header says")
 MAX_COLUMNS_SHOWN = 200
 _N_SAMPLE = 4
 
@@ -63,7 +63,12 @@ def ask(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
 
 def _show(raw: RawTable, mapping: ColumnMapping, *, table_id: str) -> None:
     facts = [
-        f"{raw.format}, {counted(len(raw.frame), 'row')}, {counted(len(raw.headers), 'column')}",
+        gettext(
+            "{format}, {rows}, {columns}",
+            format=raw.format,
+            rows=ngettext("{n:,} row", "{n:,} rows", len(raw.frame)),
+            columns=ngettext("{n:,} column", "{n:,} columns", len(raw.headers)),
+        ),
         *raw.notes,
     ]
     st.caption(messages.plain(" · ".join(facts)))
@@ -108,14 +113,14 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
     roles = mapping.roles[:MAX_COLUMNS_SHOWN]
     shown = pd.DataFrame(
         {
-            "Column in the file": [role.header for role in roles],
-            "Meaning": [_meaning(role.column, role.header) for role in roles],
-            "Unit": [role.unit for role in roles],
-            "Scale": [role.transform or LINEAR for role in roles],
-            "Cells": [_cells(raw, role.header) for role in roles],
-            "Become": [sample_values(raw, role, mapping, _N_SAMPLE) for role in roles],
-            "Why": [role.reason for role in roles],
-            "Rivals": [", ".join(role.rivals) for role in roles],
+            gettext("Column in the file"): [role.header for role in roles],
+            gettext("Meaning"): [_meaning(role.column, role.header) for role in roles],
+            gettext("Unit"): [role.unit for role in roles],
+            gettext("Scale"): [role.transform or LINEAR for role in roles],
+            gettext("Cells"): [_cells(raw, role.header) for role in roles],
+            gettext("Become"): [sample_values(raw, role, mapping, _N_SAMPLE) for role in roles],
+            gettext("Why"): [role.reason for role in roles],
+            gettext("Rivals"): [", ".join(role.rivals) for role in roles],
         }
     )
     known = {column.name: f"{column.label}" for column in COLUMNS.values()}
@@ -123,35 +128,53 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
         shown,
         key=f"data.columns.{table_id}.{hash(mapping)}",
         hide_index=True,
-        disabled=["Column in the file", "Cells", "Become", "Why", "Rivals"],
+        disabled=[
+            gettext("Column in the file"),
+            gettext("Cells"),
+            gettext("Become"),
+            gettext("Why"),
+            gettext("Rivals"),
+        ],
         column_config={
-            "Meaning": st.column_config.SelectboxColumn(
+            gettext("Meaning"): st.column_config.SelectboxColumn(
                 options=[OWN, LEFT_OUT, *known],
                 format_func=lambda name: known.get(str(name), str(name)),
                 required=True,
                 width="medium",
-                help="What the column means. Under its own name it can be a metric or an input.",
+                help=gettext(
+                    "What the column means. Under its own name it can be a metric or an input."
+                ),
             ),
-            "Unit": st.column_config.TextColumn(
-                help="Unit of numbers that have none: B, M, 1E21, h, bits per byte, perplexity; "
-                "empty for the canonical unit."
+            gettext("Unit"): st.column_config.TextColumn(
+                help=gettext(
+                    "Unit of numbers that have none: B, M, 1E21, h, bits per byte, "
+                    "perplexity; empty for the canonical unit."
+                )
             ),
-            "Scale": st.column_config.SelectboxColumn(
+            gettext("Scale"): st.column_config.SelectboxColumn(
                 options=list(SCALES),
                 required=True,
-                help="Whether the numbers are logarithms, or count from 0.",
+                help=gettext("Whether the numbers are logarithms, or count from 0."),
             ),
-            "Cells": st.column_config.TextColumn(width="medium"),
-            "Become": st.column_config.TextColumn(
-                width="medium", help="What the first cells become, in canonical units."
+            gettext("Cells"): st.column_config.TextColumn(width="medium"),
+            gettext("Become"): st.column_config.TextColumn(
+                width="medium", help=gettext("What the first cells become, in canonical units.")
             ),
-            "Why": st.column_config.TextColumn(width="large"),
-            "Rivals": st.column_config.TextColumn(help="Other columns that might have been it."),
+            gettext("Why"): st.column_config.TextColumn(width="large"),
+            gettext("Rivals"): st.column_config.TextColumn(
+                help=gettext("Other columns that might have been it.")
+            ),
         },
-        alt="Columns of the file with their meaning, unit, sample and the reason",
+        alt=gettext("Columns of the file with their meaning, unit, sample and the reason"),
     )
     if len(mapping.roles) > MAX_COLUMNS_SHOWN:
-        st.caption(f"The first {MAX_COLUMNS_SHOWN} of {len(mapping.roles):,} columns are shown.")
+        st.caption(
+            gettext(
+                "The first {max_columns_shown} of {roles:,} columns are shown.",
+                max_columns_shown=MAX_COLUMNS_SHOWN,
+                roles=len(mapping.roles),
+            )
+        )
     changed = mapping
     for role, (_, line) in zip(roles, edited.iterrows(), strict=True):
         changes = _changes(role.header, line)
@@ -188,27 +211,39 @@ def _conventions(mapping: ColumnMapping, table_id: str) -> ColumnMapping:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         units = ["", *(unit for unit in get_args(LossUnit))]
         unit = st.selectbox(
-            "Unit of the loss", units, index=units.index(mapping.loss_unit or ""),
-            format_func=lambda name: name or FROM_HEADER, key=f"data.loss unit.{table_id}",
-            help="Losses of different units are never compared.",
-        )  # fmt: skip
+            gettext("Unit of the loss"),
+            units,
+            index=units.index(mapping.loss_unit or ""),
+            format_func=lambda name: name or FROM_HEADER,
+            key=f"data.loss unit.{table_id}",
+            help=gettext("Losses of different units are never compared."),
+        )
         counts = list(get_args(ParamConvention))
         count = st.selectbox(
-            "N counts", counts, index=counts.index(mapping.param_convention),
-            key=f"data.count.{table_id}", help="Which parameters the params column counts.",
-        )  # fmt: skip
+            "N counts",
+            counts,
+            index=counts.index(mapping.param_convention),
+            key=f"data.count.{table_id}",
+            help=gettext("Which parameters the params column counts."),
+        )
         responses = ["loss", *(r.column for r in mapping.roles if r.kind == "own")]
         response = st.selectbox(
-            "Column to predict", responses,
+            gettext("Column to predict"),
+            responses,
             index=responses.index(mapping.response) if mapping.response in responses else 0,
             key=f"data.response.{table_id}",
-            help="The loss, or a score such as an accuracy in a table without losses.",
-        )  # fmt: skip
+            help=gettext("The loss, or a score such as an accuracy in a table without losses."),
+        )
         size = st.number_input(
-            "Bytes per token", min_value=0.0, max_value=100.0, value=mapping.bytes_per_token,
-            step=0.1, placeholder="not known", key=f"data.bytes.{table_id}",
-            help="Converts a loss per byte into nats per token; empty leaves it per byte.",
-        )  # fmt: skip
+            gettext("Bytes per token"),
+            min_value=0.0,
+            max_value=100.0,
+            value=mapping.bytes_per_token,
+            step=0.1,
+            placeholder=gettext("not known"),
+            key=f"data.bytes.{table_id}",
+            help=gettext("Converts a loss per byte into nats per token; empty leaves it per byte."),
+        )
     return replace(
         mapping,
         loss_unit=unit or None,
@@ -237,7 +272,10 @@ def _offer(raw: RawTable, before: ColumnMapping, changed: ColumnMapping, table_i
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Use these columns: {counted(len(result.table.included()), 'row')}",
+            gettext(
+                "Use these columns: {rows}",
+                rows=ngettext("{n:,} row", "{n:,} rows", len(result.table.included())),
+            ),
             type="primary",
             icon=":material/check:",
             key="data.apply",
@@ -246,7 +284,11 @@ def _offer(raw: RawTable, before: ColumnMapping, changed: ColumnMapping, table_i
         )
         n_faults = len(result.problems)
         if n_faults:
-            st.caption(f"{counted(n_faults, 'cell')} cannot be used.")
+            st.caption(
+                gettext(
+                    "{cells} cannot be used.", cells=ngettext("{n:,} cell", "{n:,} cells", n_faults)
+                )
+            )
 
 
 def _id_of(table_id: str) -> str:
@@ -270,14 +312,16 @@ def _apply(raw: RawTable, mapping: ColumnMapping, result: ReadResult, table_id: 
     except IsoflopError as problem:
         messages.show(problem)
     else:
-        st.toast("Remembered for files with the same columns.", icon=":material/bookmark_added:")
+        st.toast(
+            gettext("Remembered for files with the same columns."), icon=":material/bookmark_added:"
+        )
 
 
 def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
     """Offer the mapping as a file, take one, and go back to what is guessed."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            "Mapping",
+            gettext("Mapping"),
             mapping.to_json,
             file_name=f"{file_stem(raw.name)}-mapping.json",
             mime="application/json",
@@ -286,21 +330,25 @@ def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
             key="data.mapping.download",
         )
         with st.popover(
-            "Give a mapping", icon=":material/upload:", disabled=not settings.takes_uploads()
+            gettext("Give a mapping"),
+            icon=":material/upload:",
+            disabled=not settings.takes_uploads(),
         ):
             file = st.file_uploader(
                 "Mapping (JSON)",
                 key=f"data.mapping.{table_id}",
                 max_upload_size=1,
-                help="A mapping downloaded here before: which header is which column, and units.",
+                help=gettext(
+                    "A mapping downloaded here before: which header is which column, and units."
+                ),
             )
             if file is not None and settings.takes_uploads():
                 _given(raw, file.getvalue(), table_id)
         st.button(
-            "Detect again",
+            gettext("Detect again"),
             icon=":material/refresh:",
             key="data.guess",
-            help="Forget what was remembered for these columns.",
+            help=gettext("Forget what was remembered for these columns."),
             on_click=guess_again,
             args=(raw, table_id),
         )
@@ -314,7 +362,10 @@ def _given(raw: RawTable, content: bytes, table_id: str) -> None:
         messages.show(problem)
         return
     st.button(
-        f"Use this mapping: {counted(len(result.table.included()), 'row')}",
+        gettext(
+            "Use this mapping: {rows}",
+            rows=ngettext("{n:,} row", "{n:,} rows", len(result.table.included())),
+        ),
         type="primary",
         key="data.given",
         on_click=_apply,

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.tables import LossTable, ReadResult
 from isoflop.tables.schema import said_count, said_loss_unit
 from isoflop.tables.shapes import THINNED
@@ -18,9 +21,13 @@ from isoflop.ui.data import rows as data_rows
 from isoflop.ui.data import sources as data_sources
 from isoflop.ui.data import understood
 from isoflop.ui.state import TableChoice
-from isoflop.units import counted
 
-TABS = {"rows": "Rows", "columns": "Columns", "quality": "Quality", "sources": "Sources"}
+TABS = {
+    "rows": lazy_gettext("Rows"),
+    "columns": lazy_gettext("Columns"),
+    "quality": lazy_gettext("Quality"),
+    "sources": lazy_gettext("Sources"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +64,10 @@ def show() -> None:
 
 
 def _shown() -> Shown:
-    st.header("Data", anchor=False)
+    st.header(_("Data"), anchor=False)
     choice = controls.table_input()
     full = resolve.full_table(choice)
-    st.header("Rows to fit", anchor=False)
+    st.header(_("Rows to fit"), anchor=False)
     data_prepare.controls(choice.id, full)
     return Shown(
         choice=choice,
@@ -78,19 +85,19 @@ def _head(shown: Shown) -> None:
     n_fitted = len(table.included())
     thinned = table.provenance.derived_columns.get(THINNED, "")
     facts = [
-        f"**{n_fitted:,}** of {len(full.frame):,} rows are fitted"
+        _("**{n_fitted:,}** of {frame:,} rows are fitted", n_fitted=n_fitted, frame=len(full.frame))
         + (f" ({messages.plain(thinned)})" if thinned else ""),
-        said_loss_unit(table.loss_unit).rstrip(".") if "loss" in table.frame else "No loss",
+        said_loss_unit(table.loss_unit).rstrip(".") if "loss" in table.frame else _("No loss"),
     ]
     if "params" in table.frame:
         facts.append(said_count(table.param_convention).rstrip("."))
     if "family" in table.frame:
         n_families = table.included()["family"].nunique()
-        facts.append(counted(n_families, "family", "families"))
+        facts.append(n_("{n:,} family", "{n:,} families", n_families))
     st.markdown(" · ".join(facts))
     if table.provenance.is_simulated:
         st.badge(
-            "Simulated: nobody trained these models", color="orange", icon=":material/science:"
+            _("Simulated: nobody trained these models"), color="orange", icon=":material/science:"
         )
     if shown.result is not None and shown.result.notices:
         messages.notices(shown.result.notices)
@@ -100,7 +107,7 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
     def with_table(draw: Callable[[Shown], None]) -> Callable[[], None]:
         def drawn() -> None:
             if shown is None:
-                st.caption("Choose a table on the left or under Sources.")
+                st.caption(_("Choose a table on the left or under Sources."))
             else:
                 draw(shown)
 
@@ -108,11 +115,11 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
 
     def columns() -> None:
         if uploads.pending() is not None:
-            st.caption("Name the columns in the form above.")
+            st.caption(_("Name the columns in the form above."))
         elif shown is not None and shown.result is not None:
             data_columns.show(shown.choice.id, shown.result)
         else:
-            st.caption("A simulated table has no file, and so no columns to name.")
+            st.caption(_("A simulated table has no file, and so no columns to name."))
 
     return {
         "rows": with_table(lambda s: data_rows.show(s.choice.id, s.full, s.table)),

@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.tables import LossTable, ParamConvention
 from isoflop.tables.prepare import Preparation
 from isoflop.tables.shapes import (
@@ -23,16 +25,16 @@ from isoflop.ui import prepared
 from isoflop.ui.caching import MAX_TABLES, kept
 
 CURVES: dict[Curves, str] = {
-    "last": "Last step",
-    "best": "Lowest loss",
-    "smoothed": "Smoothed last step",
-    "all": "Every step",
+    "last": lazy_gettext("Last step"),
+    "best": lazy_gettext("Lowest loss"),
+    "smoothed": lazy_gettext("Smoothed last step"),
+    "all": lazy_gettext("Every step"),
 }
 SEEDS: dict[Seeds, str] = {
-    "all": "One by one",
-    "clustered": "Resampled together",
-    "mean": "Mean of seeds",
-    "best": "Best of each setting",
+    "all": lazy_gettext("One by one"),
+    "clustered": lazy_gettext("Resampled together"),
+    "mean": lazy_gettext("Mean of seeds"),
+    "best": lazy_gettext("Best of each setting"),
 }
 LOSS = ""
 
@@ -64,33 +66,35 @@ def controls(table_id: str, full: LossTable) -> None:
     drawn = 0
     options = found.metrics
     if options:
-        own = "Loss" if "loss" in full.frame else "As the catalog says"
+        own = _("Loss") if "loss" in full.frame else _("As the catalog says")
         drawn += _choice(
-            table_id, full, "metric", "Metric", {LOSS: own, **{name: name for name in options}},
+            table_id, full, "metric", _("Metric"), {LOSS: own, **{name: name for name in options}},
             current.metric,
-            help="What the law predicts: the loss, another loss, or a score between 0 and 1.",
+            help=_("What the law predicts: the loss, another loss, or a score between 0 "
+"and 1."),
         )  # fmt: skip
     if found.has_curves:
         drawn += _choice(
-            table_id, full, "curves", "Learning curves", CURVES, current.curves,
-            help="Which rows of each run are fitted: one of them, or all, which are then "
-            "resampled run by run.",
+            table_id, full, "curves", _("Learning curves"), CURVES, current.curves,
+            help=_("Which rows of each run are fitted: one of them, or all, which are "
+"then resampled run by run."),
         )  # fmt: skip
     if found.has_repetitions or current.seeds != "all":
         drawn += _choice(
-            table_id, full, "seeds", "Repetitions", SEEDS, current.seeds,
-            help="Runs of the same size and data: other seeds, or trials of hyper-parameters.",
+            table_id, full, "seeds", _("Repetitions"), SEEDS, current.seeds,
+            help=_("Runs of the same size and data: other seeds, or trials of "
+"hyper-parameters."),
         )  # fmt: skip
     counts = found.conventions
     if len(counts) > 1:
         names = {name: f"{name[0].upper()}{name[1:]}" for name in counts}
         drawn += _choice(
-            table_id, full, "convention", "Parameters counted", names,
+            table_id, full, "convention", _("Parameters counted"), names,
             current.convention or full.param_convention,
-            help="Which parameters N counts.",
+            help=_("Which parameters N counts."),
         )  # fmt: skip
     if not drawn:
-        st.caption("Nothing can be chosen for this table but which rows to leave out.")
+        st.caption(_("Nothing can be chosen for this table but which rows to leave out."))
 
 
 def _choice(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.tables import Exclusion, Finding, LossTable, quality_report
 from isoflop.ui import messages, panels, prepared
@@ -17,7 +19,7 @@ _ICONS = {
 }
 
 
-_report = kept(quality_report, max_entries=MAX_TABLES, spinner="Checking the table")
+_report = kept(quality_report, max_entries=MAX_TABLES, spinner=lazy_gettext("Checking the table"))
 
 
 def show(table_id: str, full: LossTable, table: LossTable) -> None:
@@ -25,7 +27,7 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
     found = _report(table)
     for finding in found:
         _draw(table_id, full, finding)
-    with st.expander("Where the rows come from", icon=":material/history_edu:"):
+    with st.expander(_("Where the rows come from"), icon=":material/history_edu:"):
         panels.provenance(table)
 
 
@@ -41,7 +43,7 @@ def _draw(table_id: str, full: LossTable, finding: Finding) -> None:
             )
         if finding.rows:
             action.button(
-                f"Leave out {len(finding.rows):,}",
+                _("Leave out {rows:,}", rows=len(finding.rows)),
                 key=f"data.leave out.{notice.code}",
                 on_click=prepared.add_exclusion,
                 args=(
@@ -49,6 +51,6 @@ def _draw(table_id: str, full: LossTable, finding: Finding) -> None:
                     full,
                     Exclusion(rule="rows", rows=finding.rows, reason=finding.title.lower()),
                 ),
-                help="Leave these rows out of the fit; undo it under Rows.",
+                help=_("Leave these rows out of the fit; undo it under Rows."),
                 width="stretch",
             )

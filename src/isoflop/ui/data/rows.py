@@ -9,6 +9,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.export import table_csv
+from isoflop.language import gettext as _
 from isoflop.plot import APP
 from isoflop.plot._runs import across, upwards
 from isoflop.plot.axes import column_name
@@ -46,8 +47,8 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
 def _chart(table: LossTable) -> tuple[int, ...]:
     """Draw the rows and return the numbers of those picked."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        x = _axis("Horizontal axis", across(table), key="data.x")
-        y = _axis("Vertical axis", upwards(table), key="data.y")
+        x = _axis(_("Horizontal axis"), across(table), key="data.x")
+        y = _axis(_("Vertical axis"), upwards(table), key="data.y")
     figure = plot.runs(table, x=x, y=y, theme=APP)
     return panels.drawn(
         figure,
@@ -63,7 +64,7 @@ def _axis(label: str, names: Sequence[str], *, key: str) -> str:
         {name: column_name(name) for name in names},
         key=key,
         default=names[0],
-        help="The column on this axis.",
+        help=_("The column on this axis."),
     )
 
 
@@ -73,21 +74,21 @@ def _axis(label: str, names: Sequence[str], *, key: str) -> str:
 def _act_on(table_id: str, full: LossTable, table: LossTable, picked: tuple[int, ...]) -> None:
     """Offer what can be done with the rows picked in the chart."""
     if not picked:
-        st.caption("Click points, or draw a box or lasso around some, to leave them out.")
+        st.caption(_("Click points, or draw a box or lasso around some, to leave them out."))
         return
     rows = table.frame.loc[table.frame.index.isin(picked)]
     n_out = int(rows["is_excluded"].sum()) if "is_excluded" in rows else 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            "Reason",
+            _("Reason"),
             key=_REASON,
             max_chars=MAX_REASON_CHARACTERS,
-            placeholder="such as loss spike",
-            help="Written beside every row, and carried in exports.",
+            placeholder=_("such as loss spike"),
+            help=_("Written beside every row, and carried in exports."),
         )
         actions: tuple[tuple[Rule, int, str], ...] = (
-            ("rows", len(rows) - n_out, "Leave out"),
-            ("keep", n_out, "Put back"),
+            ("rows", len(rows) - n_out, _("Leave out")),
+            ("keep", n_out, _("Put back")),
         )
         for rule, n_rows, label in actions:
             if n_rows:
@@ -102,7 +103,7 @@ def _act_on(table_id: str, full: LossTable, table: LossTable, picked: tuple[int,
 
 def _act(table_id: str, full: LossTable, rule: Rule, picked: tuple[int, ...]) -> None:
     """Leave the rows picked out, or take them back, with the reason typed by now."""
-    reason = st.session_state.get(_REASON) or "picked by hand"
+    reason = st.session_state.get(_REASON) or _("picked by hand")
     prepared.add_exclusion(table_id, full, Exclusion(rule=rule, rows=picked, reason=reason))
 
 
@@ -110,10 +111,10 @@ def _exclusions(table_id: str, full: LossTable) -> None:
     """List what is left out and why, each with its undo."""
     made = prepared.of(table_id, full).exclusions
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Left out**")
+        st.markdown(_("**Left out**"))
         if made:
             st.button(
-                "Undo all",
+                _("Undo all"),
                 icon=":material/restart_alt:",
                 key="data.undo all",
                 type="tertiary",
@@ -122,7 +123,10 @@ def _exclusions(table_id: str, full: LossTable) -> None:
             )
     if not made:
         st.caption(
-            "No row is left out by hand or by rule. Rows with unusable cells are always left out."
+            _(
+                "No row is left out by hand or by rule. Rows with unusable cells are "
+                "always left out."
+            )
         )
     for position, exclusion in enumerate(made):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -130,7 +134,7 @@ def _exclusions(table_id: str, full: LossTable) -> None:
             words = exclusion.describe() + reason
             st.markdown(f"{messages.plain(words[0].upper() + words[1:])}", width="stretch")
             st.button(
-                "Undo",
+                _("Undo"),
                 icon=":material/undo:",
                 key=f"data.undo.{position}",
                 type="tertiary",
@@ -148,13 +152,13 @@ def _rule(table_id: str, full: LossTable) -> None:
     kinds = rules(full)
     if not kinds:
         return
-    with st.popover("Leave out by a rule", icon=":material/rule:", width="stretch"):
+    with st.popover(_("Leave out by a rule"), icon=":material/rule:", width="stretch"):
         key = st.selectbox(
-            "Rule",
+            _("Rule"),
             list(kinds),
             format_func=lambda name: kinds[name].label,
             key=_RULE,
-            help="By what rows are left out; each can be taken back.",
+            help=_("By what rows are left out; each can be taken back."),
         )
         kind = kinds[key]
         st.number_input(
@@ -163,16 +167,16 @@ def _rule(table_id: str, full: LossTable) -> None:
             value=float(kind.default),
             format="%g",
             key=f"{_RULE}.{key}",
-            help="Rows on the wrong side of this value are left out.",
+            help=_("Rows on the wrong side of this value are left out."),
         )
         st.text_input(
-            "Reason",
+            _("Reason"),
             key=f"{_RULE}.reason",
             max_chars=MAX_REASON_CHARACTERS,
-            help="Kept with the rows and in every report, for those who read it later.",
+            help=_("Kept with the rows and in every report, for those who read it later."),
         )
         st.button(
-            "Apply",
+            _("Apply"),
             type="primary",
             key=f"{_RULE}.apply",
             on_click=_apply_rule,

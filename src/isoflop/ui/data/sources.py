@@ -10,6 +10,7 @@ import streamlit as st
 
 from isoflop import plot, settings
 from isoflop.errors import IsoflopError
+from isoflop.language import gettext
 from isoflop.plot import APP
 from isoflop.tables import (
     READERS,
@@ -34,7 +35,7 @@ def show() -> None:
         _files()
     with right:
         _trackers()
-    st.markdown("## Published tables")
+    st.markdown(gettext("## Published tables"))
     for dataset in list_datasets():
         _entry(dataset)
 
@@ -43,36 +44,48 @@ def show() -> None:
 
 
 def _files() -> None:
-    st.markdown("## Your files")
+    st.markdown(gettext("## Your files"))
     if not settings.takes_uploads():
-        messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
+        messages.switched_off(gettext("Uploads"), "ISOFLOP_UPLOADS")
         return
     for kind in ("files", "folder"):
         uploads.uploader(
             lambda table_id, _: uploads.choose(table_id), key=f"data.{kind}", kind=kind
         )
-    with st.popover("Paste a table", icon=":material/content_paste:"):
+    with st.popover(gettext("Paste a table"), icon=":material/content_paste:"):
         st.text_area(
-            "Rows below a header",
+            gettext("Rows below a header"),
             key=_PASTED,
             height=200,
-            placeholder="params, tokens, loss\n1.3B, 26B, 2.1",
-            help="As copied from a spreadsheet, a paper's table, an issue or a log.",
+            placeholder=gettext("params, tokens, loss\n1.3B, 26B, 2.1"),
+            help=gettext("As copied from a spreadsheet, a paper's table, an issue or a log."),
         )
-        st.button("Read", key="data.paste.read", on_click=_read_pasted)
+        st.button(gettext("Read"), key="data.paste.read", on_click=_read_pasted)
     limit = max_upload_bytes() / 1e6
     available = [reader.format for reader in READERS if reader.is_available]
-    st.caption(f"Up to {limit:,.0f} MB: {', '.join(available)}; each also gzipped.")
+    st.caption(
+        gettext(
+            "Up to {limit:,.0f} MB: {available}; each also gzipped.",
+            limit=limit,
+            available=", ".join(available),
+        )
+    )
     for reader in READERS:
         if not reader.is_available:
-            st.caption(f"{reader.format} needs a package: `{reader.how_to_install}`")
+            st.caption(
+                gettext(
+                    "{format} needs a package: `{how_to_install}`",
+                    format=reader.format,
+                    how_to_install=reader.how_to_install,
+                )
+            )
 
 
 def _read_pasted() -> None:
     content = str(st.session_state[_PASTED]).encode(errors="replace")
     uploads.take(
-        lambda progress: read_files([("pasted table", content)], progress),
-        "Reading the pasted table",
+        lambda progress: read_files([(gettext("pasted table"), content)], progress),
+        gettext("Reading the pasted table"),
     )
 
 
@@ -80,20 +93,25 @@ def _read_pasted() -> None:
 
 
 def _trackers() -> None:
-    st.markdown("## Experiment trackers")
+    st.markdown(gettext("## Experiment trackers"))
     with st.expander("Weights & Biases", icon=":material/monitoring:"):
         _wandb()
     with st.expander("MLflow", icon=":material/monitoring:"):
         _mlflow()
-    st.caption("TensorBoard, Lightning and the like: give the folder that they write to.")
+    st.caption(gettext("TensorBoard, Lightning and the like: give the folder that they write to."))
 
 
 def _is_missing(module: str) -> bool:
     if importlib.util.find_spec(module) is not None:
         return False
     st.caption(
-        f"{TRACKERS[module]} needs its client on the server: `pip install 'isoflop[{module}]'`. "
-        "Tables that it exports as CSV can be uploaded without."
+        gettext(
+            "{trackers} needs its client on the server: `pip install "
+            "'isoflop[{module}]'`. Tables that it exports as CSV can be uploaded "
+            "without.",
+            trackers=TRACKERS[module],
+            module=module,
+        )
     )
     return True
 
@@ -102,19 +120,19 @@ def _wandb() -> None:
     if _is_missing("wandb"):
         return
     if not os.environ.get("WANDB_API_KEY"):
-        st.caption("Set `WANDB_API_KEY` where the server runs; keys are never typed here.")
+        st.caption(gettext("Set `WANDB_API_KEY` where the server runs; keys are never typed here."))
         return
     project = st.text_input(
-        "Project",
+        gettext("Project"),
         key="data.wandb",
         placeholder="entity/project",
-        help="Whose runs are read: entity and project, as in its address.",
+        help=gettext("Whose runs are read: entity and project, as in its address."),
     )
     metrics = st.text_input(
-        "Metrics, step by step",
+        gettext("Metrics, step by step"),
         key="data.wandb.curves",
-        placeholder="empty: one row per run",
-        help="Names of metrics separated by commas, such as val/loss, tokens.",
+        placeholder=gettext("empty: one row per run"),
+        help=gettext("Names of metrics separated by commas, such as val/loss, tokens."),
     )
     curves_asked = [name.strip() for name in (metrics or "").split(",") if name.strip()]
 
@@ -131,20 +149,22 @@ def _mlflow() -> None:
         return
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         st.caption(
-            "Set `MLFLOW_TRACKING_URI` where the server runs: visitors may not choose what the "
-            "server connects to."
+            gettext(
+                "Set `MLFLOW_TRACKING_URI` where the server runs: visitors may not "
+                "choose what the server connects to."
+            )
         )
         return
     names = st.text_input(
-        "Experiments",
+        gettext("Experiments"),
         key="data.mlflow",
         placeholder="all",
-        help="Names of experiments separated by commas; empty for all.",
+        help=gettext("Names of experiments separated by commas; empty for all."),
     )
     is_curves = st.toggle(
-        "Step by step",
+        gettext("Step by step"),
         key="data.mlflow.curves",
-        help="Read whole learning curves; else the last value of each run.",
+        help=gettext("Read whole learning curves; else the last value of each run."),
     )
     experiments = [name.strip() for name in (names or "").split(",") if name.strip()]
 
@@ -159,11 +179,11 @@ def _mlflow() -> None:
 def _read_button(key: str, read: Callable[[Progress], RawTable], *, is_ready: bool) -> None:
     """Draw the button that reads a tracker's runs, and shows their table when they are read."""
     st.button(
-        "Read runs",
+        gettext("Read runs"),
         key=f"data.read.{key}",
         disabled=not is_ready,
         on_click=uploads.take,
-        args=(read, f"Connecting to {TRACKERS[key]}"),
+        args=(read, gettext("Connecting to {trackers}", trackers=TRACKERS[key])),
     )
 
 
@@ -186,7 +206,7 @@ def _entry(dataset: Dataset) -> None:
             st.markdown(messages.plain(dataset.summary))
             _terms(dataset)
             st.button(
-                "Show this table",
+                gettext("Show this table"),
                 key=f"data.show.{dataset.id}",
                 on_click=uploads.choose,
                 args=(dataset.id,),
@@ -198,23 +218,23 @@ def _entry(dataset: Dataset) -> None:
 def _terms(dataset: Dataset) -> None:
     source = dataset.provenance
     lines = [
-        f"Source: {messages.plain(source.source)}",
-        f"Citation: {messages.plain(source.citation)}",
-        f"Licence: {messages.plain(source.licence)}",
+        gettext("Source: {source}", source=messages.plain(source.source)),
+        gettext("Citation: {citation}", citation=messages.plain(source.citation)),
+        gettext("Licence: {licence}", licence=messages.plain(source.licence)),
         f"{said_loss_unit(dataset.loss_unit)} {said_count(dataset.param_convention)}",
     ]
     if source.url:
         lines.append(f"[{messages.plain(source.url)}]({source.url})")
     st.markdown("\n".join(f"- {line}" for line in lines))
     if source.known_problems:
-        st.markdown("**Known problems**")
+        st.markdown(gettext("**Known problems**"))
         st.markdown("\n".join(f"- {messages.plain(p)}" for p in source.known_problems))
 
 
 def _picture(dataset: Dataset) -> None:
     if not dataset.is_here and not os.environ.get("ISOFLOP_DATA_MIRROR"):
         key = f"data.fetch.{dataset.id}"
-        if not st.button("Download to see", key=key, icon=":material/download:"):
+        if not st.button(gettext("Download to see"), key=key, icon=":material/download:"):
             return
     try:
         table = resolve.catalog_table(dataset.id).table

@@ -10,45 +10,76 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.tables import COLUMNS, Exclusion, LossTable
 from isoflop.ui import inputs, messages, number_columns, prepared
-from isoflop.units import counted
 
 MAX_SHOWN = 1000
 FLAG, REASON = "is_excluded", "exclusion_reason"
-LEFT_OUT, WHY = "Left out", "Reason"
-HAND = "ticked by hand"
-WHICH = {"all": "All rows", "in": "Fitted rows", "out": "Left-out rows"}
+LEFT_OUT, WHY = lazy_gettext("Left out"), lazy_gettext("Reason")
+HAND = lazy_gettext("ticked by hand")
+WHICH = {
+    "all": lazy_gettext("All rows"),
+    "in": lazy_gettext("Fitted rows"),
+    "out": lazy_gettext("Left-out rows"),
+}
 
 
 def show(table_id: str, full: LossTable, table: LossTable) -> None:
     """Draw the filter, and the rows that pass it with a flag to edit."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = inputs.choice(
-            "Rows", WHICH, key="data.which", default="all", style="row", is_label_shown=False,
-            help="All of them, those that are fitted, or those that are left out.",
-        )  # fmt: skip
+            _("Rows"),
+            WHICH,
+            key="data.which",
+            default="all",
+            style="row",
+            is_label_shown=False,
+            help=_("All of them, those that are fitted, or those that are left out."),
+        )
         text = inputs.text(
-            "Filter", key="data.filter", read=str, placeholder="Filter: text, or loss < 2.5",
+            _("Filter"),
+            key="data.filter",
+            read=str,
+            placeholder=_("Filter: text, or loss < 2.5"),
             label_visibility="collapsed",
-            help="Text in a row, or a comparison such as tokens >= 2e10, in canonical units.",
-        )  # fmt: skip
+            help=_("Text in a row, or a comparison such as tokens >= 2e10, in canonical units."),
+        )
         by = inputs.choice(
-            "Sort by", {name: _sort_label(name) for name in ("", *map(str, table.frame.columns))},
-            key="data.sort", default="", is_label_shown=False,
-            help="The column that the rows are sorted by.",
-        )  # fmt: skip
+            _("Sort by"),
+            {name: _sort_label(name) for name in ("", *map(str, table.frame.columns))},
+            key="data.sort",
+            default="",
+            is_label_shown=False,
+            help=_("The column that the rows are sorted by."),
+        )
         falling = inputs.switch(
-            "Descending", key="data.falling", default=False, help="The largest first."
+            _("Descending"), key="data.falling", default=False, help=_("The largest first.")
         )
     shown = _sorted(_filtered(_which(table.frame, which), text), by, not falling)
     _editor(table_id, full, table, shown.head(MAX_SHOWN))
-    more = f"; the first {MAX_SHOWN:,} are shown" if len(shown) > MAX_SHOWN else ""
-    st.caption(f"{counted(len(shown), 'row')}{more}. Tick a row to leave it out.")
+    more = (
+        _("; the first {max_shown:,} are shown", max_shown=MAX_SHOWN)
+        if len(shown) > MAX_SHOWN
+        else ""
+    )
+    st.caption(
+        _(
+            "{rows}{more}. Tick a row to leave it out.",
+            rows=n_("{n:,} row", "{n:,} rows", len(shown)),
+            more=more,
+        )
+    )
 
 
 def _sort_label(name: str) -> str:
-    return f"Sort: {COLUMNS[name].label if name in COLUMNS else name}" if name else "In file order"
+    return (
+        _("Sort: {label}", label=COLUMNS[name].label if name in COLUMNS else name)
+        if name
+        else _("In file order")
+    )
 
 
 def _which(frame: pd.DataFrame, which: str) -> pd.DataFrame:
@@ -89,7 +120,7 @@ def _filtered(frame: pd.DataFrame, text: str) -> pd.DataFrame:
         if isinstance(frame[name].dtype, pd.StringDtype):
             held |= frame[name].str.contains(text, case=False, regex=False).fillna(False)
     if not held.any():
-        messages.assumption(f"No row holds the text {text[:40]}.")
+        messages.assumption(_("No row holds the text {text}.", text=text[:40]))
     return frame[held]
 
 
@@ -104,7 +135,7 @@ def _editor(table_id: str, full: LossTable, table: LossTable, page: pd.DataFrame
     flags = page[FLAG].astype(bool) if FLAG in page else pd.Series(False, index=page.index)
     reasons = page[REASON] if REASON in page else pd.Series("", index=page.index, dtype="str")
     rest = page.drop(columns=[name for name in (FLAG, REASON) if name in page])
-    rest = rest.rename(columns={name: f"{name} (file)" for name in (LEFT_OUT, WHY)})
+    rest = rest.rename(columns={name: _("{name} (file)", name=name) for name in (LEFT_OUT, WHY)})
     rest, config = number_columns.readable(rest)
     shown = pd.concat([flags.rename(LEFT_OUT), rest, reasons.rename(WHY)], axis=1)
     key = f"data.editor.{table.fingerprint[:16]}"
@@ -114,13 +145,13 @@ def _editor(table_id: str, full: LossTable, table: LossTable, page: pd.DataFrame
         height=380,
         disabled=[name for name in shown.columns if name not in {LEFT_OUT, WHY}],
         column_config={
-            "_index": st.column_config.NumberColumn("Row", format="%d", pinned=True),
+            "_index": st.column_config.NumberColumn(_("Row"), format="%d", pinned=True),
             LEFT_OUT: st.column_config.CheckboxColumn(pinned=True),
             **config,
         },
         on_change=_take_edits,
         args=(key, table_id, full, tuple(int(row) for row in page.index)),
-        alt="Rows of the loss table, each with a flag that leaves it out",
+        alt=_("Rows of the loss table, each with a flag that leaves it out"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop.errors import IsoflopError, TableQuestion
+from isoflop.language import gettext
 from isoflop.tables.remembered import KIND, Remembered
 from isoflop.tables.understood import understood
 from isoflop.ui import documents, messages, share, uploads, visitor
@@ -30,7 +31,7 @@ def show_failure() -> None:
         columns.ask(pending.raw, pending.mapping, "")
     with st.container(horizontal=True):
         st.button(
-            "Name the columns",
+            gettext("Name the columns"),
             icon=":material/view_column:",
             type="secondary" if is_asked else "primary",
             key="upload.name",
@@ -44,7 +45,7 @@ def show_failure() -> None:
 
 def _aside() -> None:
     st.button(
-        "Discard this file",
+        gettext("Discard this file"),
         icon=":material/close:",
         key="upload.aside",
         on_click=uploads.put_aside,
@@ -68,27 +69,27 @@ def show(table_id: str) -> None:
         st.markdown(f"**{messages.plain(upload.name)}**: {what}")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Confirm",
+                gettext("Confirm"),
                 icon=":material/check:",
                 key="understood.right",
-                help="Read files with the same columns in this way from now on.",
+                help=gettext("Read files with the same columns in this way from now on."),
                 on_click=_confirm,
                 args=(table_id,),
             )
             st.button(
-                "Change",
+                gettext("Change"),
                 icon=":material/edit:",
                 key="understood.change",
-                help="Name the columns and their units.",
+                help=gettext("Name the columns and their units."),
                 on_click=_toggle,
                 args=(table_id,),
             )
             if upload.remembered is not None:
                 st.button(
-                    "Forget" if _is_own(upload.remembered) else "Guess instead",
+                    gettext("Forget") if _is_own(upload.remembered) else gettext("Guess instead"),
                     icon=":material/bookmark_remove:",
                     key="understood.forget",
-                    help="Read this file again, and forget what was confirmed.",
+                    help=gettext("Read this file again, and forget what was confirmed."),
                     on_click=columns.guess_again,
                     args=(upload.result.raw, table_id),
                 )
@@ -106,7 +107,9 @@ def _remembered(remembered: Remembered) -> None:
     """Say whose confirmation a file was read by; let the person share their own."""
     document = remembered.document
     who = "you" if _is_own(remembered) else messages.plain(document.owner_name)
-    st.caption(f"Read as {who} confirmed on {document.updated:%d %B %Y}.")
+    st.caption(
+        gettext("Read as {who} confirmed on {updated:%d %B %Y}.", who=who, updated=document.updated)
+    )
     # Each confirms for themselves: what others share is read, and changed by nobody else.
     share.document(document, may_edit=False)
 
@@ -127,4 +130,6 @@ def _confirm(table_id: str) -> None:
     except IsoflopError as problem:
         messages.show(problem)
     else:
-        st.toast("Remembered for files with the same columns.", icon=":material/bookmark_added:")
+        st.toast(
+            gettext("Remembered for files with the same columns."), icon=":material/bookmark_added:"
+        )

@@ -12,6 +12,8 @@ from streamlit.delta_generator import DeltaGenerator
 from isoflop import plot
 from isoflop.errors import PlanError
 from isoflop.fitting.extrapolation import Method, pool
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -59,13 +61,13 @@ FIGURES = (
 """The large figures of the page."""
 
 EVIDENCE = {
-    "residuals": "Residuals",
-    "past": "Past predictions",
-    "parameters": "Parameters",
-    "certificate": "Certificate",
-    "equation": "Equation",
-    "data": "Data",
-    "code": "Code",
+    "residuals": lazy_gettext("Residuals"),
+    "past": lazy_gettext("Past predictions"),
+    "parameters": lazy_gettext("Parameters"),
+    "certificate": lazy_gettext("Certificate"),
+    "equation": lazy_gettext("Equation"),
+    "data": lazy_gettext("Data"),
+    "code": lazy_gettext("Code"),
 }
 
 
@@ -107,7 +109,7 @@ def show() -> None:
             choice = controls.fit_choice()
         understood.show(choice.table.id)
         latest = Latest(reproduce.taken(choice, resolve.fitted(choice)))
-    below.header("Budget", anchor=False)
+    below.header(_("Budget"), anchor=False)
     budget_inputs.steps()
     show_reading(below, latest)
     if latest is not None:
@@ -199,11 +201,11 @@ def show_losses(shown: View, seen: Outlook) -> None:
     fit, table = shown.fitted.fit, shown.fitted.table
     choices = axes.law_axes(fit, table)
     column = inputs.choice(
-        f"{fit.law.response.capitalize()} against",
+        _("{response} against", response=fit.law.response.capitalize()),
         {key: axis.name for key, axis in choices.items()},
         key="axis",
         default=next(iter(choices)),
-        help="The horizontal axis; the curve follows the compute-optimal models.",
+        help=_("The horizontal axis; the curve follows the compute-optimal models."),
         style="row",
         is_label_beside=True,
     )
@@ -223,7 +225,11 @@ def show_contours(shown: View) -> None:
         shown.fitted.fit, plan=shown.plan, table=table, fixed=shown.selection.fixed, theme=APP
     )
     response = shown.fitted.fit.law.response
-    title = "Isoloss contours" if response == "loss" else f"Contours of equal {response}"
+    title = (
+        _("Isoloss contours")
+        if response == "loss"
+        else _("Contours of equal {response}", response=response)
+    )
     panels.drawn(figure, key="chart.contours", title=title)
 
 
@@ -268,7 +274,7 @@ def show_limits_of_rows(shown: View) -> None:
     found = resolve.rows_can_bear(shown.fitted.table).doubts
     if found:
         said = "; ".join(found)
-        st.caption(messages.plain(f"Limits of these rows: {said}."))
+        st.caption(messages.plain(_("Limits of these rows: {said}.", said=said)))
 
 
 def show_evidence(choice: FitChoice, fitted: Fitted) -> None:

@@ -13,6 +13,7 @@ from isoflop.fitting.coverage import (
     load_coverage,
     where,
 )
+from isoflop.language import gettext as _
 from isoflop.options import option
 from isoflop.planning.bands import bands_by_method
 from isoflop.plot import APP
@@ -27,10 +28,10 @@ WHOLE = option(PredictOptions, "is_simultaneous")
 def show(shown: View) -> None:
     """Draw the bands over compute, list them at the budget, and say how often such bands held."""
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head-bands"):
-        st.markdown(f"**{LEVEL:.0%} confidence band**", width="content")
+        st.markdown(_("**{level:.0%} confidence band**", level=LEVEL), width="content")
         whole = inputs.choice(
             WHOLE.label,
-            {"each": "Pointwise", "whole": "Simultaneous"},
+            {"each": _("Pointwise"), "whole": _("Simultaneous")},
             key="fit.band",
             default="each",
             help=WHOLE.help,
@@ -38,12 +39,14 @@ def show(shown: View) -> None:
             is_label_shown=False,
         )
         scale = inputs.choice(
-            "Drawn as",
-            {"loss": shown.fit.law.response.capitalize(), "off": "Distance from the curve (%)"},
+            _("Drawn as"),
+            {"loss": shown.fit.law.response.capitalize(), "off": _("Distance from the curve (%)")},
             key="fit.band_as",
             default="loss",
-            help="Bands are narrow within the data: drawn as a distance from the curve, they can "
-            "be seen.",
+            help=_(
+                "Bands are narrow within the data: drawn as a distance from the "
+                "curve, they can be seen."
+            ),
             style="row",
             is_label_shown=False,
         )
@@ -62,9 +65,11 @@ def show(shown: View) -> None:
         )
         panels.drawn(figure, key=f"chart.bands.{whole}.{scale}")
         st.caption(
-            "The confidence band is for the mean of many such runs; the prediction band is for "
-            "one new run and adds its scatter. Both assume that the law is true, which beyond the "
-            "data is untested."
+            _(
+                "The confidence band is for the mean of many such runs; the "
+                "prediction band is for one new run and adds its scatter. Both "
+                "assume that the law is true, which beyond the data is untested."
+            )
         )
     with right:
         _at_budget(shown)
@@ -78,52 +83,65 @@ def _at_budget(shown: View) -> None:
         fit, target.compute_flop, fixed=target.fixed, rule=target.rule, level=LEVEL
     )
     where = messages.plain(format_quantity(target.compute_flop, "flop"))
-    st.markdown(f"**{LEVEL:.0%} intervals of the {fit.law.response} at {where}**")
+    st.markdown(
+        _(
+            "**{level:.0%} intervals of the {response} at {where}**",
+            level=LEVEL,
+            response=fit.law.response,
+            where=where,
+        )
+    )
     st.dataframe(
         {
-            "Method": [row.method for row in found],
+            _("Method"): [row.method for row in found],
             KINDS["confidence"]: [_write(row.confidence) for row in found],
             KINDS["prediction"]: [_write(row.prediction) for row in found],
         },
         hide_index=True,
-        alt="Confidence and prediction intervals at the budget by method",
+        alt=_("Confidence and prediction intervals at the budget by method"),
     )
     notes = []
     if fit.covariance is None:
-        notes.append(f"No covariance: {fit.covariance_reason}")
-    notes.append("Other bootstraps (cluster, wild) are in the fit options.")
+        notes.append(
+            _("No covariance: {covariance_reason}", covariance_reason=fit.covariance_reason)
+        )
+    notes.append(_("Other bootstraps (cluster, wild) are in the fit options."))
     st.caption(messages.plain(" ".join(notes)))
 
 
 def _write(found: Band | None) -> str:
-    return "none" if found is None else f"{found.lower[0]:.4f} to {found.upper[0]:.4f}"
+    return (
+        "none"
+        if found is None
+        else _("{lower:.4f} to {upper:.4f}", lower=found.lower[0], upper=found.upper[0])
+    )
 
 
 def _coverage(fit: Fit) -> None:
     """Write what was measured for fits like this one, and the whole table."""
-    st.markdown("**How often such a band contains the truth**")
+    st.markdown(_("**How often such a band contains the truth**"))
     st.caption(describe_coverage(coverage_like(fit)))
     rows = load_coverage()
     st.dataframe(
         {
-            "Simulated tables": [row.setting for row in rows],
-            "Objective": [OBJECTIVES[row.objective] for row in rows],
+            _("Simulated tables"): [row.setting for row in rows],
+            _("Objective"): [OBJECTIVES[row.objective] for row in rows],
             "90% band": [row.band for row in rows],
-            "Evaluated": [where(row.target) for row in rows],
-            "Contains the truth": [f"{row.coverage:.1%}" for row in rows],
-            "Contains a new run": [
+            _("Evaluated"): [where(row.target) for row in rows],
+            _("Contains the truth"): [f"{row.coverage:.1%}" for row in rows],
+            _("Contains a new run"): [
                 "" if row.prediction_coverage is None else f"{row.prediction_coverage:.1%}"
                 for row in rows
             ],
-            "Verdict": [row.verdict for row in rows],
-            "Median width": [
-                f"{row.relative_width:.3g} times N*"
+            _("Verdict"): [row.verdict for row in rows],
+            _("Median width"): [
+                _("{relative_width:.3g} times N*", relative_width=row.relative_width)
                 if row.target in SIZE_TARGETS
-                else f"{row.relative_width:.2%} of the loss"
+                else _("{relative_width:.2%} of the loss", relative_width=row.relative_width)
                 for row in rows
             ],
         },
         hide_index=True,
         height=240,
-        alt="Measured coverage of nominal 90% bands in six kinds of simulated tables",
+        alt=_("Measured coverage of nominal 90% bands in six kinds of simulated tables"),
     )

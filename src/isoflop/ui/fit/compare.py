@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop import plot
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.planning.refits import Change
 from isoflop.plot import APP
 from isoflop.ui import panels
 from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import LEVEL, View
-from isoflop.units import counted
 
 
 def show(before: View, after: View) -> None:
@@ -27,28 +28,32 @@ def _table(before: View, after: View) -> None:
     n_left_out = before.fit.n_rows - after.fit.n_rows
     st.dataframe(
         {
-            "Quantity": [item.name for item in found],
-            f"All {counted(before.fit.n_rows, 'row')}": [
+            _("Quantity"): [item.name for item in found],
+            _("All {rows}", rows=n_("{n:,} row", "{n:,} rows", before.fit.n_rows)): [
                 _write(item, item.before, item.before_interval) for item in found
             ],
-            f"Without {n_left_out}": [
+            _("Without {n_left_out}", n_left_out=n_left_out): [
                 _write(item, item.after, item.after_interval) for item in found
             ],
-            "Change": [
+            _("Change"): [
                 f"{item.change:+.1%}" if item.is_relative else f"{item.change:+.4g}"
                 for item in found
             ],
-            "In standard errors": [
+            _("In standard errors"): [
                 "" if item.n_errors is None else f"{item.n_errors:+.1f}" for item in found
             ],
         },
         hide_index=True,
-        alt="Both fits side by side, with intervals",
+        alt=_("Both fits side by side, with intervals"),
         height="content",
     )
     st.caption(
-        f"In brackets: {LEVEL:.0%} bootstrap intervals; standard errors are of the first fit. The "
-        "residual's standard deviation is the robust one."
+        _(
+            "In brackets: {level:.0%} bootstrap intervals; standard errors are "
+            "of the first fit. The residual's standard deviation is the robust "
+            "one.",
+            level=LEVEL,
+        )
     )
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 import streamlit as st
 
 from isoflop import plot
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.planning.design import COUNTS, MAX_RUNS, TOKENS_PER_PARAM, Design
 from isoflop.planning.gain import Spread
 from isoflop.plot import APP
@@ -20,9 +22,9 @@ AUTO = "auto"
 RATIO = inputs.over(1.0, 2000.0)
 Wanted = Literal["loss", "size", "agreement"]
 AIMS: dict[Wanted, str] = {
-    "loss": "Loss",
-    "size": "Compute-optimal size",
-    "agreement": "Agreement of all laws",
+    "loss": lazy_gettext("Loss"),
+    "size": lazy_gettext("Compute-optimal size"),
+    "agreement": lazy_gettext("Agreement of all laws"),
 }
 
 
@@ -30,8 +32,10 @@ def show(shown: View) -> None:
     """Draw the inputs, the runs proposed, and the band before and after."""
     if shown.fit.draws is None:
         st.info(
-            "Proposing runs needs to know how uncertain the fit is: choose a number of bootstrap "
-            "resamples in the fit options.",
+            _(
+                "Proposing runs needs to know how uncertain the fit is: choose a "
+                "number of bootstrap resamples in the fit options."
+            ),
             icon=":material/info:",
         )
         return
@@ -51,17 +55,17 @@ def show(shown: View) -> None:
     _figures(proposed)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.markdown("**Band before and after**")
+        st.markdown(_("**Band before and after**"))
         panels.drawn(plot.expected_gain(proposed, theme=APP), key="chart.design_band")
     with right:
-        st.markdown("**Proposed runs among the rows**")
+        st.markdown(_("**Proposed runs among the rows**"))
         panels.drawn(plot.design(proposed, theme=APP), key="chart.design_map")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _table(proposed)
     with right:
         if len(proposed.counts) == len(COUNTS):
-            st.markdown("**How many runs are worth it**")
+            st.markdown(_("**How many runs are worth it**"))
             panels.drawn(plot.run_counts(proposed, theme=APP), key="chart.counts")
 
 
@@ -74,44 +78,46 @@ def _asked(shown: View) -> Asked:
     cells = st.columns(3, gap="medium")
     with cells[0]:
         spend = inputs.quantity(
-            "Budget of the small runs",
+            _("Budget of the small runs"),
             key="fit.spend",
             default=float(f"{target / 50:.0e}"),
             kind=inputs.COMPUTE,
-            help="Training compute of all proposed runs together, such as 1e21.",
+            help=_("Training compute of all proposed runs together, such as 1e21."),
             is_default_fixed=False,
         )
         aim = inputs.choice(
-            "Goal of the runs",
+            _("Goal of the runs"),
             AIMS,
             key="fit.aim",
             default="loss",
-            help="What the runs should determine at the large budget: the loss or the best size "
-            "by this law, or which of all laws is right.",
+            help=_(
+                "What the runs should determine at the large budget: the loss or the "
+                "best size by this law, or which of all laws is right."
+            ),
             style="row",
         )
     with cells[1]:
         low = inputs.quantity(
-            "Fewest tokens per parameter",
+            _("Fewest tokens per parameter"),
             key="fit.ratio_from",
             default=TOKENS_PER_PARAM[0],
             kind=RATIO,
-            help="Runs with less data for their size are not proposed.",
+            help=_("Runs with less data for their size are not proposed."),
         )
         high = inputs.quantity(
-            "Most tokens per parameter",
+            _("Most tokens per parameter"),
             key="fit.ratio_to",
             default=TOKENS_PER_PARAM[1],
             kind=RATIO,
-            help="Runs with more data for their size are not proposed.",
+            help=_("Runs with more data for their size are not proposed."),
         )
     with cells[2]:
         count = inputs.choice(
-            "Number of runs",
-            {AUTO: "As many as help", **{str(n): str(n) for n in range(1, MAX_RUNS + 1)}},
+            _("Number of runs"),
+            {AUTO: _("As many as help"), **{str(n): str(n) for n in range(1, MAX_RUNS + 1)}},
             key="fit.runs",
             default=AUTO,
-            help="As many as still make a difference, unless you give a number.",
+            help=_("As many as still make a difference, unless you give a number."),
         )
     return spend, None if count == AUTO else int(count), aim, (low, high)
 
@@ -123,18 +129,21 @@ def _show_deciding(shown: View, spend_flop: float, tokens_per_param: tuple[float
         st.markdown(messages.plain(found.summary()))
     st.dataframe(
         {
-            "Runs": found.n_runs,
-            "Parameters N": [format_number(value) for value in found.params],
-            "Tokens D": [format_number(value) for value in found.tokens],
-            "Compute of one": [format_quantity(value, "flop") for value in found.compute_flop],
-            "Disagreement left": [f"{value:.0%}" for value in found.left],
+            _("Runs"): found.n_runs,
+            _("Parameters N"): [format_number(value) for value in found.params],
+            _("Tokens D"): [format_number(value) for value in found.tokens],
+            _("Compute of one"): [format_quantity(value, "flop") for value in found.compute_flop],
+            _("Disagreement left"): [f"{value:.0%}" for value in found.left],
         },
         hide_index=True,
-        alt="Runs by how little they leave of the laws' disagreement",
+        alt=_("Runs by how little they leave of the laws' disagreement"),
     )
     st.caption(
-        "An expectation over the laws, each true with its weight, and over the scatter of one "
-        "run. How refits to the new rows would change the laws is left out."
+        _(
+            "An expectation over the laws, each true with its weight, and over "
+            "the scatter of one run. How refits to the new rows would change the "
+            "laws is left out."
+        )
     )
 
 
@@ -144,16 +153,24 @@ def _figures(proposed: Design) -> None:
         st.markdown(messages.plain(proposed.summary()))
     gain, outcome = proposed.gain, proposed.setup.fit.law.response.capitalize()
     cards = (
-        (f"{outcome} now", f"{gain.loss.centre[0]:.3f}", _ends(gain.loss, now=True)),
-        (f"{outcome} with the runs", f"{gain.loss_left:.0%} as wide", _ends(gain.loss, now=False)),
         (
-            "Compute-optimal size now",
+            _("{outcome} now", outcome=outcome),
+            f"{gain.loss.centre[0]:.3f}",
+            _ends(gain.loss, now=True),
+        ),
+        (
+            _("{outcome} with the runs", outcome=outcome),
+            _("{loss_left:.0%} as wide", loss_left=gain.loss_left),
+            _ends(gain.loss, now=False),
+        ),
+        (
+            _("Compute-optimal size now"),
             format_number(float(gain.size.centre[0])),
             _ends(gain.size, now=True, write=format_number),
         ),
         (
-            "Size with the runs",
-            f"{gain.size_left:.0%} as wide",
+            _("Size with the runs"),
+            _("{size_left:.0%} as wide", size_left=gain.size_left),
             _ends(gain.size, now=False, write=format_number),
         ),
     )
@@ -166,29 +183,34 @@ def _figures(proposed: Design) -> None:
                 delta_color="off",
                 delta_arrow="off",
                 border=True,
-                help=f"{gain.level:.0%} interval at the large budget; of the size in logarithms.",
+                help=_(
+                    "{level:.0%} interval at the large budget; of the size in logarithms.",
+                    level=gain.level,
+                ),
             )
 
 
 def _ends(spread: Spread, *, now: bool, write: Callable[[float], str] = "{:.3f}".format) -> str:
     low, high = (spread.before if now else spread.after)[:, 0]
-    return f"{write(float(low))} to {write(float(high))}"
+    return _("{low} to {high}", low=write(float(low)), high=write(float(high)))
 
 
 def _table(proposed: Design) -> None:
     rows = proposed.to_frame()
-    st.markdown("**Runs to train**")
+    st.markdown(_("**Runs to train**"))
     st.dataframe(
         {
-            "Runs": rows["n_runs"],
-            "Parameters N": [format_number(value) for value in rows["params"]],
-            "Tokens D": [format_number(value) for value in rows["tokens"]],
-            "Tokens per parameter": [f"{value:.3g}" for value in rows["tokens_per_param"]],
-            "Compute of one": [format_quantity(value, "flop") for value in rows["compute_flop"]],
-            "Share of the budget": [f"{value:.0%}" for value in rows["share_of_budget"]],
+            _("Runs"): rows["n_runs"],
+            _("Parameters N"): [format_number(value) for value in rows["params"]],
+            _("Tokens D"): [format_number(value) for value in rows["tokens"]],
+            _("Tokens per parameter"): [f"{value:.3g}" for value in rows["tokens_per_param"]],
+            _("Compute of one"): [format_quantity(value, "flop") for value in rows["compute_flop"]],
+            _("Share of the budget"): [f"{value:.0%}" for value in rows["share_of_budget"]],
         },
         hide_index=True,
-        alt="Proposed runs",
+        alt=_("Proposed runs"),
     )
     if (rows["n_runs"] > 1).any():
-        st.caption("Train repeated runs with different seeds, so that their scatter averages out.")
+        st.caption(
+            _("Train repeated runs with different seeds, so that their scatter averages out.")
+        )

@@ -10,6 +10,8 @@ from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.fitting.before_after import named_rows
 from isoflop.fitting.diagnose import Unit, has_runs
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.planning.sensitivity import Along, Influence, suspects
 from isoflop.plot import APP
 from isoflop.ui import chart, inputs, messages, panels
@@ -19,7 +21,7 @@ from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import LEVEL, View
 
 CLICK_CONFIG = panels.CHART_CONFIG | {"modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d"]}
-UNITS: dict[Unit, str] = {"rows": "Each row", "runs": "Each run"}
+UNITS: dict[Unit, str] = {"rows": lazy_gettext("Each row"), "runs": lazy_gettext("Each run")}
 SMALL_SHARE = 0.02
 """Share of the rows that a button leaves out: those of highest loss."""
 
@@ -31,22 +33,22 @@ def show(shown: View) -> None:
     each_row = fit_view.leave_one_out(shown.setup, shown.target, unit="rows")
     unit: Unit = "rows"
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head-influence"):
-        st.markdown("**Influence on**", width="content")
+        st.markdown(_("**Influence on**"), width="content")
         name = inputs.choice(
-            "Quantity",
+            _("Quantity"),
             {key: quantity.label for key, quantity in each_row.quantities.items()},
             key="fit.quantity",
             default=next(iter(each_row.quantities)),
-            help="The compute-optimal size at the budget, its exponent, or a parameter.",
+            help=_("The compute-optimal size at the budget, its exponent, or a parameter."),
             is_label_shown=False,
         )
         if has_runs(shown.setup):
             unit = inputs.choice(
-                "Left out",
+                _("Left out"),
                 UNITS,
                 key="fit.unit",
                 default="rows",
-                help="Rows of one run share its noise and can mask each other's influence.",
+                help=_("Rows of one run share its noise and can mask each other's influence."),
                 style="row",
                 is_label_shown=False,
             )
@@ -76,9 +78,11 @@ def _clickable(shown: View, each_row: Influence, name: str) -> None:
         on_pick=lambda: _take_click(shown, key),
     )
     st.caption(
-        "The larger a marker, the larger the row's influence on the chosen quantity. **Click a "
-        "row, or lasso several, to leave them out**; hollow rows are left out, and a click puts "
-        "them back."
+        _(
+            "The larger a marker, the larger the row's influence on the chosen "
+            "quantity. **Click a row, or lasso several, to leave them out**; "
+            "hollow rows are left out, and a click puts them back."
+        )
     )
 
 
@@ -92,12 +96,14 @@ def _left_out(shown: View) -> None:
     """Draw the buttons around what is left out, and both fits side by side."""
     table = shown.fitted.table
     excluded = fit_exclusions.current(table)
-    st.markdown("**Leave rows out and fit again**")
+    st.markdown(_("**Leave rows out and fit again**"))
     with st.container(horizontal=True, vertical_alignment="center"):
         n_few = max(1, math.ceil(SMALL_SHARE * shown.fit.n_rows))
         few = shown.fit.row_index[suspects(shown.setup)[:n_few]].tolist()
         if st.button(
-            f"Leave out the {n_few} highest losses" if n_few > 1 else "Leave out the highest loss",
+            _("Leave out the {n_few} highest losses", n_few=n_few)
+            if n_few > 1
+            else _("Leave out the highest loss"),
             icon=":material/vertical_align_top:",
             disabled=set(few) <= set(excluded.rows),
         ):
@@ -105,25 +111,28 @@ def _left_out(shown: View) -> None:
             st.rerun()
         named_by_notices = list(named_rows(shown.fit.notices))
         if named_by_notices and st.button(
-            f"Leave out rows in notices ({len(named_by_notices)})",
+            _(
+                "Leave out rows in notices ({named_by_notices})",
+                named_by_notices=len(named_by_notices),
+            ),
             icon=":material/report:",
             disabled=set(named_by_notices) <= set(excluded.rows),
         ):
             fit_exclusions.keep(excluded.changed((*excluded.rows, *named_by_notices)))
             st.rerun()
-        if st.button("Undo", icon=":material/undo:", disabled=not excluded.history):
+        if st.button(_("Undo"), icon=":material/undo:", disabled=not excluded.history):
             fit_exclusions.keep(excluded.undone())
             st.rerun()
-        if st.button("Put all back", icon=":material/restart_alt:", disabled=not excluded.rows):
+        if st.button(_("Put all back"), icon=":material/restart_alt:", disabled=not excluded.rows):
             fit_exclusions.keep(excluded.changed(()))
             st.rerun()
     if not excluded.rows:
-        st.caption("Nothing is left out yet.")
+        st.caption(_("Nothing is left out yet."))
         return
     named = ", ".join(map(str, excluded.rows[:MAX_NAMED]))
     more = " ..." if len(excluded.rows) > MAX_NAMED else ""
     noun = "row" if len(excluded.rows) == 1 else "rows"
-    st.caption(f"Left out: {noun} {named}{more}.")
+    st.caption(_("Left out: {noun} {named}{more}.", noun=noun, named=named, more=more))
     try:
         after = fit_view.without(shown, excluded.rows)
     except FitError as problem:
@@ -136,8 +145,8 @@ def _sensitivities(shown: View) -> None:
     if not shown.optimum.exists:
         return
     headings: dict[Along, str] = {
-        "highest_losses": "Compute-optimal size against the highest losses left out",
-        "huber_delta": "Compute-optimal size against the Huber δ",
+        "highest_losses": _("Compute-optimal size against the highest losses left out"),
+        "huber_delta": _("Compute-optimal size against the Huber δ"),
     }
     for place, (along, heading) in zip(st.columns(2, gap="medium"), headings.items(), strict=True):
         with place:
@@ -155,16 +164,18 @@ def _sensitivities(shown: View) -> None:
 
 def _all_rows(shown: View, each_row: Influence) -> None:
     """List every row with its leverage, its residual and the fit without it."""
-    with st.expander("Every row", icon=":material/table_rows:"):
+    with st.expander(_("Every row"), icon=":material/table_rows:"):
         rest = shown.residuals.to_frame()
-        columns: dict[str, object] = {"Row": rest.index}
+        columns: dict[str, object] = {_("Row"): rest.index}
         if "run_id" in rest:
             columns["Run"] = rest["run_id"].astype(str)
         columns |= {
-            "Leverage": rest["leverage"],
-            "Residual": rest["residual"],
+            _("Leverage"): rest["leverage"],
+            _("Residual"): rest["residual"],
             "Residual (sd)": rest["standardised"],
         }
         for name, quantity in each_row.quantities.items():
-            columns[f"{name} without it"] = quantity.without
-        st.dataframe(columns, hide_index=True, alt="Every row, and the fit without it", height=360)
+            columns[_("{name} without it", name=name)] = quantity.without
+        st.dataframe(
+            columns, hide_index=True, alt=_("Every row, and the fit without it"), height=360
+        )

@@ -6,13 +6,18 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.fitting.diagnose import Extent, drawn_pairs
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.plot import APP
 from isoflop.ui import inputs, panels
 from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import View
-from isoflop.units import counted
 
-EXTENTS: dict[Extent, str] = {"search": "Whole search range", "near": "Near the optimum"}
+EXTENTS: dict[Extent, str] = {
+    "search": lazy_gettext("Whole search range"),
+    "near": lazy_gettext("Near the optimum"),
+}
 
 
 def show(shown: View) -> None:
@@ -21,26 +26,27 @@ def show(shown: View) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", key="chart-head-land"):
-            st.markdown("**Objective over**", width="content")
+            st.markdown(_("**Objective over**"), width="content")
             chosen = next(iter(pairs))
             if len(pairs) > 1:
                 chosen = inputs.choice(
-                    "Parameters drawn",
+                    _("Parameters drawn"),
                     {key: " and ".join(pair) for key, pair in pairs.items()},
                     key="fit.over",
                     default=chosen,
-                    help="The surface is over two parameters, with all others at their best "
-                    "values.",
+                    help=_(
+                        "The surface is over two parameters, with all others at their best values."
+                    ),
                     is_label_shown=False,
                 )
             else:
                 st.markdown(f"**{' and '.join(pairs[chosen])}**", width="content")
             extent = inputs.choice(
-                "Extent",
+                _("Extent"),
                 EXTENTS,
                 key="fit.extent",
                 default="search",
-                help="The whole search range, or a few standard errors around the optimum.",
+                help=_("The whole search range, or a few standard errors around the optimum."),
                 style="row",
                 is_label_shown=False,
             )
@@ -56,13 +62,20 @@ def _reading(shown: View) -> str:
     """Say in a few sentences what the picture proves."""
     proof = shown.fit.certificate
     n_same = round(proof.share_at_optimum * proof.n_starts)
-    text = (
-        f"The search evaluated **{proof.n_grid:,} points** over the whole range, took the "
-        f"**{proof.n_starts} lowest** that lie apart as starts, and ran each to its minimum. "
-        f"**{n_same}** ended at the reported one."
+    text = _(
+        "The search evaluated **{n_grid:,} points** over the whole range, "
+        "took the **{n_starts} lowest** that lie apart as starts, and ran "
+        "each to its minimum. **{n_same}** ended at the reported one.",
+        n_grid=proof.n_grid,
+        n_starts=proof.n_starts,
+        n_same=n_same,
     )
     if proof.n_minima == 1:
-        return text + " No other minimum was found."
-    others = counted(proof.n_minima - 1, "other minimum was", "other minima were")
+        return text + _(" No other minimum was found.")
+    others = n_("{n:,} other minimum was", "{n:,} other minima were", proof.n_minima - 1)
     gap = panels.gap_in_words(proof)
-    return text + f" {others} found" + (f", the lowest {gap}." if gap else ".")
+    return (
+        text
+        + _(" {others} found", others=others)
+        + (_(", the lowest {gap}.", gap=gap) if gap else ".")
+    )

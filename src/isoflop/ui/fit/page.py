@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import PlanError
+from isoflop.language import gettext, lazy_gettext, ngettext
 from isoflop.planning import compute_flop
 from isoflop.planning.doubts import doubts
 from isoflop.planning.left_out import before_and_after
@@ -34,15 +35,15 @@ from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import LEVEL, View
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
-from isoflop.units import counted, format_number, format_quantity
+from isoflop.units import format_number, format_quantity
 
 SECTIONS = {
-    "optimum": "Optimum",
-    "parameters": "Parameters",
-    "bands": "Bands",
-    "residuals": "Residuals",
-    "influence": "Influence",
-    "next-runs": "Next runs",
+    "optimum": lazy_gettext("Optimum"),
+    "parameters": lazy_gettext("Parameters"),
+    "bands": lazy_gettext("Bands"),
+    "residuals": lazy_gettext("Residuals"),
+    "influence": lazy_gettext("Influence"),
+    "next-runs": lazy_gettext("Next runs"),
 }
 _DRAW: dict[str, Callable[[View], None]] = {
     "optimum": fit_optimum.show,
@@ -67,9 +68,9 @@ def show() -> None:
     fitted = resolve.fitted(choice)
     if fitted.published is not None:
         raise PlanError(
-            "A published fit was not made here, so there is nothing to diagnose.",
-            detail="Its starts, draws and rows are the authors' own.",
-            hint="Choose the same law to fit it to these rows, and compare.",
+            gettext("A published fit was not made here, so there is nothing to diagnose."),
+            detail=gettext("Its starts, draws and rows are the authors' own."),
+            hint=gettext("Choose the same law to fit it to these rows, and compare."),
         )
     body, below = st.container(), st.container()
     with below:
@@ -119,41 +120,52 @@ def show_figures(shown: View) -> None:
     best = shown.optimum
     cards = [
         (
-            "Rows fitted",
+            gettext("Rows fitted"),
             f"{fit.n_rows:,}",
-            f"{len(fit.law.params)} parameters",
-            "Rows that have every value the law needs, and the number of its parameters.",
+            gettext("{params} parameters", params=len(fit.law.params)),
+            gettext("Rows that have every value the law needs, and the number of its parameters."),
         ),
         (
-            "Starts at this optimum",
+            gettext("Starts at this optimum"),
             f"{proof.share_at_optimum:.0%}",
-            f"of {proof.n_starts}, {counted(proof.n_minima, 'minimum', 'minima')}",
-            "Starts of the search that ended at the reported parameters.",
+            gettext(
+                "of {n_starts}, {minima}",
+                n_starts=proof.n_starts,
+                minima=ngettext("{n:,} minimum", "{n:,} minima", proof.n_minima),
+            ),
+            gettext("Starts of the search that ended at the reported parameters."),
         ),
         (
-            "Residual",
+            gettext("Residual"),
             f"{shown.residuals.scale:.2%}" if fit.is_log else f"{fit.residual_std:.3g}",
-            "robust, relative" if fit.is_log else "standard deviation",
-            "How far a typical row lies from the curve.",
+            gettext("robust, relative") if fit.is_log else gettext("standard deviation"),
+            gettext("How far a typical row lies from the curve."),
         ),
     ]
     if best.exists:
         cards += [
             (
-                "Compute-optimal size N*",
+                gettext("Compute-optimal size N*"),
                 format_number(best.params),
                 _span(best.interval("params", LEVEL), format_number),
-                f"At {format_quantity(shown.target.compute_flop, 'flop')}.",
+                gettext(
+                    "At {compute_flop}.",
+                    compute_flop=format_quantity(shown.target.compute_flop, "flop"),
+                ),
             ),
             (
-                "Exponent a of N*",
+                gettext("Exponent a of N*"),
                 f"{best.exponent:.3f}",
                 _span(best.interval("exponent", LEVEL), lambda value: f"{value:.3f}"),
-                "N* grows as C^a at this budget.",
+                gettext("N* grows as C^a at this budget."),
             ),
         ]
     headline.cards(cards)
 
 
 def _span(ends: tuple[float, float] | None, write: Callable[[float], str]) -> str:
-    return "no interval" if ends is None else f"{write(ends[0])} to {write(ends[1])}"
+    return (
+        gettext("no interval")
+        if ends is None
+        else gettext("{ends} to {ends2}", ends=write(ends[0]), ends2=write(ends[1]))
+    )

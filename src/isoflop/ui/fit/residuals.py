@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from isoflop import plot
+from isoflop.language import gettext as _
 from isoflop.plot import APP, axes
 from isoflop.ui import inputs, panels
 from isoflop.ui.fit.view import View
@@ -35,8 +36,11 @@ def show(shown: View) -> None:
     with cells[last]:
         _furthest(shown)
     st.caption(
-        "Running medians carry their 95% intervals: where several in a row miss zero, the law has "
-        "the wrong shape there. Dotted: two robust standard deviations."
+        _(
+            "Running medians carry their 95% intervals: where several in a row "
+            "miss zero, the law has the wrong shape there. Dotted: two robust "
+            "standard deviations."
+        )
     )
 
 
@@ -45,11 +49,11 @@ def _clip(shown: View) -> float:
     if not shown.residuals.are_far(N_SIGMA):
         return float("inf")
     place = inputs.choice(
-        "Outliers",
-        {"edge": "Outliers at the edge", "scale": "All to scale"},
+        _("Outliers"),
+        {"edge": _("Outliers at the edge"), "scale": _("All to scale")},
         key="fit.far",
         default="edge",
-        help="A few rows far from the curve would flatten everything else.",
+        help=_("A few rows far from the curve would flatten everything else."),
         style="row",
         is_label_shown=False,
     )
@@ -59,13 +63,13 @@ def _clip(shown: View) -> float:
 def _furthest(shown: View) -> None:
     """List the rows furthest from the curve."""
     found = shown.residuals.furthest(N_FURTHEST)
-    columns: dict[str, object] = {"Row": found.index}
+    columns: dict[str, object] = {_("Row"): found.index}
     if "run_id" in found:
         columns["Run"] = found["run_id"].astype(str)
     columns |= {
-        "Observed": [f"{value:.4g}" for value in found["observed"]],
-        "Fitted": [f"{value:.4g}" for value in found["fitted"]],
-        "Standard deviations": [f"{value:+.1f}" for value in found["standardised"]],
+        _("Observed"): [f"{value:.4g}" for value in found["observed"]],
+        _("Fitted"): [f"{value:.4g}" for value in found["fitted"]],
+        _("Standard deviations"): [f"{value:+.1f}" for value in found["standardised"]],
     }
-    st.markdown("**Furthest from the curve**")
-    st.dataframe(columns, hide_index=True, alt="Rows furthest from the curve")
+    st.markdown(_("**Furthest from the curve**"))
+    st.dataframe(columns, hide_index=True, alt=_("Rows furthest from the curve"))

@@ -14,6 +14,7 @@ from isoflop.fitting.diagnose import (
     residuals,
 )
 from isoflop.fitting.table_notices import table_notices
+from isoflop.language import lazy_gettext
 from isoflop.notices import Notice
 from isoflop.planning.deciding import DecidingRuns, deciding_runs
 from isoflop.planning.design import design_runs
@@ -36,7 +37,7 @@ from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
 
 LEVEL = 0.9
-REASON = "left out on the Fit page"
+REASON = lazy_gettext("left out on the Fit page")
 
 
 def _effort(few_s: float, per_1000_rows_s: float) -> Effort:
@@ -45,16 +46,18 @@ def _effort(few_s: float, per_1000_rows_s: float) -> Effort:
 
 
 objective = KeptByJob(
-    objective_surface, "Computing the objective surface", effort=_effort(0.4, 0.3)
+    objective_surface, lazy_gettext("Computing the objective surface"), effort=_effort(0.4, 0.3)
 )
 profiles = KeptByJob(
-    profile_likelihoods, "Computing the profile likelihoods", effort=_effort(0.8, 0.2)
+    profile_likelihoods, lazy_gettext("Computing the profile likelihoods"), effort=_effort(0.8, 0.2)
 )
-design = KeptByJob(design_runs, "Comparing sets of runs by refits", effort=_effort(1.5, 1.0))
-leave_one_out = kept(influence, spinner="Leaving out each row in turn")
-sensitivity = kept(sensitivity_curve, spinner="Refitting along each choice")
+design = KeptByJob(
+    design_runs, lazy_gettext("Comparing sets of runs by refits"), effort=_effort(1.5, 1.0)
+)
+leave_one_out = kept(influence, spinner=lazy_gettext("Leaving out each row in turn"))
+sensitivity = kept(sensitivity_curve, spinner=lazy_gettext("Refitting along each choice"))
 refit_changes = kept(changes)
-_deciding = kept(deciding_runs, spinner="Computing what each run would decide")
+_deciding = kept(deciding_runs, spinner=lazy_gettext("Computing what each run would decide"))
 _optimum = kept(optimum_draws)
 _table_notices = kept(table_notices)
 _budget_notices = kept(budget_notices)

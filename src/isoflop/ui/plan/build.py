@@ -8,6 +8,7 @@ from isoflop import plot, settings
 from isoflop.accounting.config_import import import_config
 from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError
+from isoflop.language import gettext as _
 from isoflop.planning import sheets
 from isoflop.planning.planned import NO_LAYOUT
 from isoflop.plot import APP
@@ -24,25 +25,27 @@ def memory(shown: View) -> None:
     panels.drawn(plot.memory(report, theme=APP), key="chart.memory")
     st.caption(f"{messages.plain(shown.plan.training.layout.capitalize())}. {_hfu(shown)}")
     if report.advice:
-        st.markdown("**What would make it fit**")
+        st.markdown(_("**What would make it fit**"))
         table(sheets.advice_sheet(report))
     elif not report.fits:
-        st.caption("Nothing makes it fit on this number of accelerators.")
+        st.caption(_("Nothing makes it fit on this number of accelerators."))
 
 
 def _hfu(shown: View) -> str:
     """Say what share of the peak the hardware works at, recomputation included."""
     hfu = shown.planned.hardware_utilisation()
-    text = f"MFU {shown.plan.training.mfu:.0%} means an HFU of {hfu:.0%}"
+    text = _("MFU {mfu:.0%} means an HFU of {hfu:.0%}", mfu=shown.plan.training.mfu, hfu=hfu)
     if hfu > shown.scenario.accelerator.mfu_ceiling:
-        return f":orange[{text}, more than the measured matmul ceiling: lower the MFU.]"
+        return _(
+            ":orange[{text}, more than the measured matmul ceiling: lower the MFU.]", text=text
+        )
     return f"{text}."
 
 
 def table(found: Sheet) -> None:
     """Draw a table for a reader."""
     # A header that says nothing on paper is read out.
-    columns = {header.strip() or "Item": list(cells) for header, cells in found.columns.items()}
+    columns = {header.strip() or _("Item"): list(cells) for header, cells in found.columns.items()}
     st.dataframe(columns, hide_index=True, alt=found.title, height="content")
 
 
@@ -64,41 +67,48 @@ def shape(shown: View) -> None:
     ratio = counted(nearest.parameters, planned.count) / shown.plan.params
     mark = "" if nearest.verified else " :orange-badge[Unverified]"
     st.markdown(
-        f"Nearest released {messages.plain(family.label)} model: "
-        f"**{messages.plain(nearest.name)}**, {ratio:.2f} times the plan's size{mark}. A new shape "
-        f"of the plan's size, {proposed.relative_error:+.1%} off:"
+        _(
+            "Nearest released {label} model: **{name}**, {ratio:.2f} times the "
+            "plan's size{mark}. A new shape of the plan's size, "
+            "{relative_error:+.1%} off:",
+            label=messages.plain(family.label),
+            name=messages.plain(nearest.name),
+            ratio=ratio,
+            mark=mark,
+            relative_error=proposed.relative_error,
+        )
     )
     (found,) = planned.sheets("shape")
     table(found)
     for note in found.notes:
         st.caption(messages.plain(note))
-    with st.expander("Import a model's config.json", icon=":material/upload_file:"):
+    with st.expander(_("Import a model's config.json"), icon=":material/upload_file:"):
         _import(shown)
 
 
 def _import(shown: View) -> None:
     """Read a pasted or uploaded configuration and count it."""
     if not settings.takes_uploads():
-        messages.switched_off("Uploads", "ISOFLOP_UPLOADS")
+        messages.switched_off(_("Uploads"), "ISOFLOP_UPLOADS")
         return
     upload = st.file_uploader(
-        "File",
+        _("File"),
         type=["json"],
         key="plan.config.file",
         max_upload_size=1,
-        help="The config.json of a model, as on Hugging Face.",
+        help=_("The config.json of a model, as on Hugging Face."),
     )
     pasted = st.text_area(
-        "Or paste it",
+        _("Or paste it"),
         key="plan.config.text",
         max_chars=1_000_000,
         height=120,
-        help="The text of a config.json.",
+        help=_("The text of a config.json."),
     )
     content = upload.getvalue() if upload is not None else (pasted or "")
     if not content:
         return
-    name = upload.name.removesuffix(".json") if upload is not None else "Imported model"
+    name = upload.name.removesuffix(".json") if upload is not None else _("Imported model")
     try:
         model = import_config(content, name=name)
     except IsoflopError as error:
@@ -109,7 +119,7 @@ def _import(shown: View) -> None:
         st.caption(messages.plain(note))
     size = float(counted(model.parameters, shown.planned.count))
     if st.button(
-        f"Plan {format_number(size)} parameters",
+        _("Plan {size} parameters", size=format_number(size)),
         icon=":material/straighten:",
         on_click=_choose_size,
         args=(size,),
@@ -135,13 +145,13 @@ def serving(shown: View) -> None:
     planned = shown.planned
     with st.container(horizontal=True):
         count = _number(
-            "Accelerators per replica",
+            _("Accelerators per replica"),
             "serve.count",
             planned.served().accelerators,
-            "How many hold one copy of the model.",
+            _("How many hold one copy of the model."),
         )
         batch = _number(
-            "Sequences at once", "serve.batch", 1, "More share each reading of the weights."
+            _("Sequences at once"), "serve.batch", 1, _("More share each reading of the weights.")
         )
     (found,) = planned.sheets("serving", accelerators=count, batch=batch)
     headline.values(*found.columns.values())

@@ -8,6 +8,8 @@ from typing import cast
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.options import from_mapping, option
 from isoflop.planning import DEFAULT_ACCELERATOR, Accelerator, Budget, PlanOptions, find_accelerator
 from isoflop.planning.budget import price_usd_per_hour
@@ -96,15 +98,15 @@ def untimed(beside: Assumed) -> Untimed:
     PlanError
         If the budget is invalid.
     """
-    st.header("Hardware", anchor=False)
+    st.header(_("Hardware"), anchor=False)
     accelerator = accelerator_input()
     n_accelerators, place = budget_inputs.count(), st.container()
     hardware = replace(
         hardware_inputs(accelerator), accelerators=n_accelerators, failures=beside.failures
     )
-    st.header("Limits", anchor=False)
+    st.header(_("Limits"), anchor=False)
     budget = limit_inputs(accelerator, hardware)
-    st.header("Model", anchor=False)
+    st.header(_("Model"), anchor=False)
     size: plan_model.Given = {"params": budget_inputs.size()}
     if size["params"] is not None:
         size["tokens"] = budget_inputs.own(
@@ -128,11 +130,11 @@ def accelerator_input() -> Accelerator:
     catalog = plan_saved.accelerators()
     plan_saved.take_just_saved("accelerator")
     chosen = inputs.choice(
-        "Accelerator",
+        _("Accelerator"),
         {key: _accelerator_label(entry) for key, entry in catalog.items()},
         key="accelerator",
         default=DEFAULT_ACCELERATOR,
-        help="The hardware that the run is trained on.",
+        help=_("The hardware that the run is trained on."),
     )
     accelerator = catalog.get(chosen) or find_accelerator(DEFAULT_ACCELERATOR)
     plan_saved.accelerator_details(accelerator)
@@ -142,7 +144,7 @@ def accelerator_input() -> Accelerator:
 def _accelerator_label(accelerator: Accelerator) -> str:
     """Name an accelerator; say where its peak itself was not seen in a source."""
     is_doubtful = accelerator.training_dtype in accelerator.unverified
-    return f"{accelerator.label} (unverified)" if is_doubtful else accelerator.label
+    return _("{label} (unverified)", label=accelerator.label) if is_doubtful else accelerator.label
 
 
 def hardware_inputs(accelerator: Accelerator) -> Budget:
@@ -180,10 +182,14 @@ def _price_input(accelerator: Accelerator) -> float | None:
 
 def _price_note(accelerator: Accelerator) -> str:
     if accelerator.price_usd_per_hour is None:
-        return "No price is known: the slider counts only once you move it."
+        return _("No price is known: the slider counts only once you move it.")
     source = f"{accelerator.price_source}, {accelerator.price_date}".strip(", ")
     is_doubtful = "price" in accelerator.unverified
-    return f"Default: {source}{' (unverified)' if is_doubtful else ''}."
+    return _(
+        "Default: {source}{is_doubtful}.",
+        source=source,
+        is_doubtful=" (unverified)" if is_doubtful else "",
+    )
 
 
 def _dtype_input(accelerator: Accelerator) -> Dtype:
@@ -202,7 +208,7 @@ def limit_inputs(accelerator: Accelerator, hardware: Budget) -> Budget:
     """Draw the limits beside hardware and time, and return the budget with them."""
     money = limit("usd", key="money", default=2e6, kind=inputs.MONEY, is_on=True)
     if money is not None and price_usd_per_hour(hardware, accelerator) is None:
-        st.caption("No price is known: money is no limit until you give one.")
+        st.caption(_("No price is known: money is no limit until you give one."))
         money = None
     storage = limit("storage_bytes", key="storage", default=100e12, kind=BYTES, is_on=True)
     compute = limit("compute_flop", key="flop", default=1e24, kind=inputs.COMPUTE)
@@ -213,7 +219,7 @@ def limit_inputs(accelerator: Accelerator, hardware: Budget) -> Budget:
         key="inference",
         default=1e13,
         kind=inputs.TOKENS,
-        verb="Pay for",
+        verb=_("Pay for"),
     )
     return replace(
         hardware,
@@ -232,7 +238,7 @@ def limit(
     key: str,
     default: float,
     kind: Quantity,
-    verb: str = "Limit",
+    verb: str = lazy_gettext("Limit"),
     is_on: bool = False,
 ) -> float | None:
     """Draw a switch for a part of the budget and, where it is on, how much; or return None."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop.accounting import find_family, load_families
+from isoflop.language import gettext as _
 from isoflop.options import from_mapping, option
 from isoflop.planning import Accelerator, Budget, PlanOptions
 from isoflop.planning.acquisition import (
@@ -114,7 +115,7 @@ CHECKPOINTS = replace(inputs.COUNT, stops=(1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.
 
 def failure_inputs() -> Failures:
     """Draw how often the run fails and what a save and a restart take, and return that."""
-    with st.expander("Failures and saves", icon=":material/restart_alt:"):
+    with st.expander(_("Failures and saves"), icon=":material/restart_alt:"):
         return Failures(
             rate_per_device_hour=budget_inputs.own(
                 Failures,
@@ -169,7 +170,11 @@ def acquisition_inputs(accelerator: Accelerator) -> Acquisition:
 
 
 def _known(price: KnownPrice | None) -> str:
-    return "No published price is known." if price is None else f"Default: {price.note}."
+    return (
+        _("No published price is known.")
+        if price is None
+        else _("Default: {note}.", note=price.note)
+    )
 
 
 def model_inputs() -> Given:
@@ -181,7 +186,7 @@ def model_inputs() -> Given:
         offered={key: family.label for key, family in load_families().items()},
     )
     must_fit = option_inputs.switch(PlanOptions, "must_fit", key="fit")
-    with st.expander("Layout and memory", icon=":material/memory:"):
+    with st.expander(_("Layout and memory"), icon=":material/memory:"):
         return {
             "family": family,
             "must_fit": must_fit,
@@ -201,7 +206,7 @@ def _counting_inputs(family: str) -> Given:
         "context",
         key="context",
         default=OF_THE_FAMILY,
-        offered={OF_THE_FAMILY: f"As the family ({own:,})"}
+        offered={OF_THE_FAMILY: _("As the family ({own:,})", own=own)}
         | {name: f"{int(name):,}" for name in CONTEXTS},
     )
     return {
@@ -250,7 +255,7 @@ def _searched(owner: type, name: str, *, key: str) -> str | None:
         zip(DEGREES, DEGREES, strict=True)
     )
     found = option_inputs.choice(
-        owner, name, key=key, default=BEST, offered={BEST: "Fastest"} | offered
+        owner, name, key=key, default=BEST, offered={BEST: _("Fastest")} | offered
     )
     return None if found == BEST else found
 
@@ -258,7 +263,7 @@ def _searched(owner: type, name: str, *, key: str) -> str | None:
 def _batch() -> float | None:
     """Draw the switch for a batch of one's own, and its size; return None for the fastest."""
     entry = option(PlanOptions, "batch_tokens")
-    if not inputs.switch("My own batch", key="own.batch", default=False, help=entry.help):
+    if not inputs.switch(_("My own batch"), key="own.batch", default=False, help=entry.help):
         return None
     return option_inputs.quantity(PlanOptions, "batch_tokens", key="batch", default=4e6, kind=BATCH)
 
@@ -283,7 +288,7 @@ def _memory_inputs() -> Given:
 
 def request_inputs() -> Given:
     """Draw what is asked of the model in use; return the options of a plan that say so."""
-    with st.expander("Serving", icon=":material/forum:"):
+    with st.expander(_("Serving"), icon=":material/forum:"):
         return {
             "requests.prompt_tokens": option_inputs.quantity(
                 PlanOptions, "requests.prompt_tokens", key="prompt", kind=REQUEST
@@ -302,14 +307,14 @@ def _served_in() -> str | None:
         "requests.dtype",
         key="serve",
         default=BEST,
-        offered={BEST: "As trained"} | {str(key): label for key, label in entry.choices.items()},
+        offered={BEST: _("As trained")} | {str(key): label for key, label in entry.choices.items()},
     )
     return None if found == BEST else found
 
 
 def besides_inputs() -> Given:
     """Draw what is paid besides the run's hours; return the options of a plan that say so."""
-    with st.expander("Other money", icon=":material/payments:"):
+    with st.expander(_("Other money"), icon=":material/payments:"):
         return {
             "site.development_share": option_inputs.quantity(
                 PlanOptions, "site.development_share", key="development", kind=SHARE_MORE
@@ -329,7 +334,7 @@ def besides_inputs() -> Given:
 def site_inputs() -> Given:
     """Draw the site and what is kept on disk; return the options of a plan that say so."""
     disk = replace(PER_KWH, stops=tuple(round(0.001 * step, 3) for step in range(101)))
-    with st.expander("Site and storage", icon=":material/bolt:"):
+    with st.expander(_("Site and storage"), icon=":material/bolt:"):
         given: Given = {
             "site.pue": option_inputs.quantity(PlanOptions, "site.pue", key="pue", kind=RATIO),
             "site.host_share": option_inputs.quantity(

@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop import plot
 from isoflop.fitting.extrapolation import Method
+from isoflop.language import gettext as _
 from isoflop.planning.left_out import before_and_after
 from isoflop.planning.outlook import Outlook
 from isoflop.plot import APP
@@ -118,12 +119,12 @@ def _charts(shown: View) -> None:
     panels.drawn(
         plot.loss_surface(plan_results.surface(shown), plan=shown.plan, theme=APP),
         key="chart.surface",
-        title=f"{what} over accelerators and time, other limits held",
+        title=_("{what} over accelerators and time, other limits held", what=what),
     )
     panels.drawn(
         plot.limits(shown.plan, theme=APP),
         key="chart.limits",
-        title="Use of each limit, and what 10% more would buy",
+        title=_("Use of each limit, and what 10% more would buy"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isoflop.fitting.extrapolation import Method
+from isoflop.language import lazy_gettext
 from isoflop.planning import Frontier, Plan, Setting, least_compute, loss_surface
 from isoflop.planning.frontier import frontier_over
 from isoflop.planning.inverse import LeastCompute
@@ -74,11 +75,11 @@ class View:
         )
 
 
-_plan = kept(plan_or_assume, max_entries=MAX_PLANS, spinner="Planning")
+_plan = kept(plan_or_assume, max_entries=MAX_PLANS, spinner=lazy_gettext("Planning"))
 _surface = kept(loss_surface)
 _frontier = kept(frontier_over)
 _tornado = kept(tornado_of)
-_least_compute = kept(least_compute, spinner="Searching")
+_least_compute = kept(least_compute, spinner=lazy_gettext("Searching"))
 _risk = kept(risk_of)
 _smaller_models = kept(smaller_models)
 _lifetime = kept(lifetime_of)

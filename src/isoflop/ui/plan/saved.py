@@ -11,6 +11,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError, PlanError, StoreError
+from isoflop.language import gettext, lazy_gettext
 from isoflop.planning import Accelerator, load_accelerators
 from isoflop.planning.hardware import parse_accelerator
 from isoflop.planning.saved import ACCELERATOR, OWN_PREFIX
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from isoflop.store import Document
 
 MAX_COMPARED = 5
-JUST_SAVED = "plan.just saved"
+JUST_SAVED = lazy_gettext("plan.just saved")
 READ_EVERY_S = 10.0
 """What others share is seen within that time; a move in between reads nothing."""
-_READ = "plan.accelerators read"
-_BROUGHT = "plan.accelerators of the workspace"
-_OPENED = "plan.accelerators as opened"
+_READ = lazy_gettext("plan.accelerators read")
+_BROUGHT = lazy_gettext("plan.accelerators of the workspace")
+_OPENED = lazy_gettext("plan.accelerators as opened")
 
 DETAILS = "plan.figures"
 """Key of the box with an accelerator's figures, which are drawn while it is open."""
@@ -53,7 +54,9 @@ def accelerators() -> dict[str, Accelerator]:
     brought: dict[str, Accelerator] = st.session_state.get(_BROUGHT, {})
     for key, accelerator in brought.items():
         if found.get(key, accelerator) != accelerator:
-            accelerator = replace(accelerator, label=f"{accelerator.label} (of the workspace)")
+            accelerator = replace(
+                accelerator, label=gettext("{label} (of the workspace)", label=accelerator.label)
+            )
         found[key] = accelerator
     return found
 
@@ -92,7 +95,7 @@ def bring(entries: Mapping[str, Mapping[str, object]]) -> None:
 def accelerator_details(accelerator: Accelerator) -> None:
     """Draw the accelerator's figures with their sources, each to be changed and saved."""
     box = st.popover(
-        "Figures and sources",
+        gettext("Figures and sources"),
         icon=":material/memory:",
         width="stretch",
         key=DETAILS,
@@ -106,20 +109,24 @@ def accelerator_details(accelerator: Accelerator) -> None:
         read = _as_opened(accelerator.key)
         documents.name_unreadable(read.unreadable)
         documents.offer_undo(ACCELERATOR, lambda _: forget_accelerators())
-        refused = visitor.refusal("save an accelerator")
+        refused = visitor.refusal(gettext("save an accelerator"))
         if refused is not None:
             messages.not_here(refused)
             return
         saved = read.by_key.get(accelerator.key)
         over = saved.document if saved is not None and saved.document.can_write else None
         with st.form(f"plan.own.{accelerator.key}", border=False):
-            label = f"My {accelerator.label}" if over is None else str(over.body["label"])
+            label = (
+                gettext("My {label}", label=accelerator.label)
+                if over is None
+                else str(over.body["label"])
+            )
             edited = _editor(accelerator, label)
             if st.form_submit_button(
-                "Save as my own" if over is None else "Save",
+                gettext("Save as my own") if over is None else gettext("Save"),
                 icon=":material/save:",
                 width="stretch",
-                help="Under another name, it is a new one." if over is not None else None,
+                help=gettext("Under another name, it is a new one.") if over is not None else None,
             ):
                 is_same = edited.label == label
                 _save_accelerator(edited, over=over if is_same else None, read=read)
@@ -144,7 +151,7 @@ def _of_saved_accelerator(document: Document) -> None:
     share.document(document)
     if document.can_write:
         st.button(
-            "Delete it",
+            gettext("Delete it"),
             icon=":material/delete:",
             key=f"plan.own.delete.{document.id}",
             on_click=_delete_accelerator,
@@ -166,8 +173,13 @@ def forget_accelerators() -> None:
 def _sources(accelerator: Accelerator) -> str:
     """Say where the figures come from and which were not seen in a source."""
     lines = [
-        f"**{messages.plain(accelerator.label)}** ({accelerator.year}). "
-        f"Specification: {messages.plain(accelerator.source)} ({accelerator.retrieved}).",
+        gettext(
+            "**{label}** ({year}). Specification: {source} ({retrieved}).",
+            label=messages.plain(accelerator.label),
+            year=accelerator.year,
+            source=messages.plain(accelerator.source),
+            retrieved=accelerator.retrieved,
+        ),
     ]
     if accelerator.unverified:
         names = ", ".join(name.replace("_", " ") for name in accelerator.unverified)
@@ -181,11 +193,11 @@ def _editor(accelerator: Accelerator, name: str) -> Accelerator:
     """Draw one field a figure and return the accelerator with what is in them."""
     key = f"plan.own.{accelerator.key}"
     label = st.text_input(
-        "Name",
+        gettext("Name"),
         value=name,
         max_chars=80,
         key=f"{key}.name",
-        help="What it is called in the list of accelerators.",
+        help=gettext("What it is called in the list of accelerators."),
     )
     dtype = accelerator.training_dtype
 
@@ -195,26 +207,30 @@ def _editor(accelerator: Accelerator, name: str) -> Accelerator:
             value=None if value is None else float(f"{value / unit:.6g}"),
             min_value=0.0,
             key=f"{key}.{name}",
-            help="Begins with the chosen accelerator's; empty where it is not known.",
+            help=gettext("Begins with the chosen accelerator's; empty where it is not known."),
         )
         return None if given is None else given * unit
 
     peaks = {
-        name: number(f"Dense {name.upper()} peak (TFLOP/s)", peak, 1e12, name) or 0.0
+        name: number(gettext("Dense {name} peak (TFLOP/s)", name=name.upper()), peak, 1e12, name)
+        or 0.0
         for name, peak in accelerator.peak_flop_per_s.items()
     }
     ceiling = number(
-        f"Measured matmul rate, {dtype.upper()} (TFLOP/s)",
+        gettext("Measured matmul rate, {dtype} (TFLOP/s)", dtype=dtype.upper()),
         accelerator.measured_matmul_flop_per_s,
         1e12,
         "matmul",
     )
     memory = number("Memory (GB)", accelerator.memory_bytes, 1e9, "memory")
     bandwidth = number(
-        "Memory bandwidth (TB/s)", accelerator.bandwidth_byte_per_s, 1e12, "bandwidth"
+        gettext("Memory bandwidth (TB/s)"), accelerator.bandwidth_byte_per_s, 1e12, "bandwidth"
     )
     link = number(
-        "Interconnect, one way (GB/s)", accelerator.interconnect_byte_per_s, 1e9, "interconnect"
+        gettext("Interconnect, one way (GB/s)"),
+        accelerator.interconnect_byte_per_s,
+        1e9,
+        "interconnect",
     )
     power = number("Power (W)", accelerator.power_w, 1.0, "power")
     price = number("Price ($/h)", accelerator.price_usd_per_hour, 1.0, "price")
@@ -229,8 +245,8 @@ def _editor(accelerator: Accelerator, name: str) -> Accelerator:
         power_w=power or None,
         price_usd_per_hour=price,
         price_range_usd_per_hour=None,
-        price_source="own entry",
-        source=f"own entry, after {accelerator.label}",
+        price_source=gettext("own entry"),
+        source=gettext("own entry, after {label}", label=accelerator.label),
         unverified=(),
     )
 
@@ -281,31 +297,33 @@ def scenario_buttons(saved: SavedScenario, replace_it: Callable[[SavedScenario],
         Saves the plan shown in its place.
     """
     document, name = saved.document, saved.name
-    st.link_button(f"Open {name}", f"/plan{saved.link}", icon=":material/open_in_new:")
-    if visitor.refusal("change this") is not None:
+    st.link_button(
+        gettext("Open {name}", name=name), f"/plan{saved.link}", icon=":material/open_in_new:"
+    )
+    if visitor.refusal(gettext("change this")) is not None:
         return
     if not document.can_write:
         st.button(
-            f"Copy {name}",
+            gettext("Copy {name}", name=name),
             icon=":material/content_copy:",
             key=f"plan.copy.{document.id}",
             on_click=_copy,
             args=(document.id,),
         )
         return
-    with st.popover(f"Change {name}", icon=":material/edit:"):
+    with st.popover(gettext("Change {name}", name=name), icon=":material/edit:"):
         st.button(
-            "Replace by the plan shown",
+            gettext("Replace by the plan shown"),
             icon=":material/save:",
             key=f"plan.replace.{document.id}",
             on_click=replace_it,
             args=(saved,),
-            help="What it was stays as an earlier version.",
+            help=gettext("What it was stays as an earlier version."),
         )
         documents.offer_versions(document)
         share.document(document)
         st.button(
-            f"Delete {name}",
+            gettext("Delete {name}", name=name),
             icon=":material/delete:",
             key=f"plan.delete.{document.id}",
             on_click=documents.delete,
@@ -326,13 +344,13 @@ def comparison(chosen: list[SavedScenario]) -> None:
         st.warning(messages.plain(f"{error.summary} {error.detail}"), icon=":material/warning:")
     else:
         panels.drawn(figure, key="chart.compare")
-    st.dataframe(_table(chosen), hide_index=True, alt="Saved scenarios side by side")
+    st.dataframe(_table(chosen), hide_index=True, alt=gettext("Saved scenarios side by side"))
 
 
 def _table(chosen: list[SavedScenario]) -> dict[str, Sequence[str]]:
     """Return one column a figure, one row a scenario, each figure with its unit."""
     return {
         **plans_sheet({saved.name: saved.plan for saved in chosen}).columns,
-        "Fit": [saved.fit for saved in chosen],
+        gettext("Fit"): [saved.fit for saved in chosen],
         "Saved (UTC)": [f"{saved.saved:%Y-%m-%d %H:%M}" for saved in chosen],
     }

@@ -11,6 +11,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError, LossUnreachable
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.planning import sheets
 from isoflop.planning.saved import SCENARIO, SavedScenario, save_scenario
 from isoflop.planning.tornado import Tornado
@@ -26,21 +28,21 @@ if TYPE_CHECKING:  # SQLAlchemy is not needed before something is saved
     from isoflop.store import Document
 
 TABS = {
-    "frontier": "Frontier",
-    "time": "Time and layout",
-    "money": "Money",
-    "memory": "Memory",
-    "shape": "Model shape",
-    "hints": "Hyper-parameters",
-    "serving": "Serving",
-    "longer": "Smaller and longer",
-    "target": "Target loss",
-    "tornado": "Sensitivity",
-    "assumptions": "Assumptions",
-    "compare": "Save and compare",
+    "frontier": lazy_gettext("Frontier"),
+    "time": lazy_gettext("Time and layout"),
+    "money": lazy_gettext("Money"),
+    "memory": lazy_gettext("Memory"),
+    "shape": lazy_gettext("Model shape"),
+    "hints": lazy_gettext("Hyper-parameters"),
+    "serving": lazy_gettext("Serving"),
+    "longer": lazy_gettext("Smaller and longer"),
+    "target": lazy_gettext("Target loss"),
+    "tornado": lazy_gettext("Sensitivity"),
+    "assumptions": lazy_gettext("Assumptions"),
+    "compare": lazy_gettext("Save and compare"),
 }
 
-TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", "plan.scenarios seen"
+TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", lazy_gettext("plan.scenarios seen")
 
 
 def show(shown: View, name: str) -> None:
@@ -78,10 +80,10 @@ def _longer(shown: View) -> None:
     found = plan_results.smaller(shown)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**The same loss from a smaller model**")
+        st.markdown(_("**The same loss from a smaller model**"))
         panels.drawn(plot.smaller_models(found, theme=APP), key="chart.smaller")
     with right:
-        st.markdown("**Least accelerator-time over the model's life, at the plan's loss**")
+        st.markdown(_("**Least accelerator-time over the model's life, at the plan's loss**"))
         figure = plot.lifetime(plan_results.lifetime(shown), plan=shown.plan, theme=APP)
         panels.drawn(figure, key="chart.lifetime")
     listed = sheets.smaller_sheet(found)
@@ -98,18 +100,18 @@ def _target(shown: View) -> None:
     """Ask for a loss and say the least that reaches it."""
     plan = shown.plan
     loss = inputs.quantity(
-        f"Target {axes.outcome_title(plan.response, plan.loss_unit).lower()}",
+        _("Target {response}", response=axes.outcome_title(plan.response, plan.loss_unit).lower()),
         key="target",
         default=shown.planned.usual_target,
         kind=inputs.over(float(f"{plan.loss * 0.8:.3f}"), float(f"{plan.loss * 1.3:.3f}")),
-        help="The loss to reach; the least compute, time and money follow.",
+        help=_("The loss to reach; the least compute, time and money follow."),
         is_default_fixed=False,
     )
     with messages.boundary():
         found_chance = plan_results.chance(shown, loss)
         st.markdown(f"**{messages.plain(found_chance.summary())}**")
         panels.drawn(plot.risk(found_chance, theme=APP), key="chart.risk")
-    st.markdown("**The least compute that reaches it, with the best model for it**")
+    st.markdown(_("**The least compute that reaches it, with the best model for it**"))
     try:
         found = plan_results.target(shown, loss)
     except LossUnreachable as error:
@@ -140,14 +142,19 @@ def _loss_bars(found: Tornado) -> None:
     if found.moving("loss"):
         panels.drawn(plot.tornado(found, theme=APP), key="chart.tornado.loss")
     else:
-        st.caption(f"No assumption changes the predicted {messages.plain(found.plan.response)}.")
+        st.caption(
+            _(
+                "No assumption changes the predicted {response}.",
+                response=messages.plain(found.plan.response),
+            )
+        )
 
 
 def _money_bars(found: Tornado) -> None:
     if found.moving("usd"):
         panels.drawn(plot.tornado(found, of="usd", theme=APP), key="chart.tornado.usd")
     else:
-        st.caption("The cost does not change: there is no price, or money is itself the limit.")
+        st.caption(_("The cost does not change: there is no price, or money is itself the limit."))
 
 
 def _money(shown: View) -> None:
@@ -163,18 +170,18 @@ def _assumptions(shown: View) -> None:
     plan = shown.plan
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Assumptions behind the figures**")
+        st.markdown(_("**Assumptions behind the figures**"))
         rests, disk = shown.planned.sheets("assumptions")
         plan_build.table(rests)
     with right:
-        st.markdown("**What uses the disk**")
+        st.markdown(_("**What uses the disk**"))
         panels.drawn(plot.disk(plan, theme=APP), key="chart.disk")
         _notes(disk)
 
 
 def _compare(shown: View) -> None:
     """Save the plan under a name, and draw saved plans side by side."""
-    refused = visitor.refusal("save a scenario")
+    refused = visitor.refusal(_("save a scenario"))
     if refused is not None:
         messages.not_here(refused)
     else:
@@ -183,18 +190,18 @@ def _compare(shown: View) -> None:
     saved = plan_saved.scenarios()
     st.session_state[_SEEN] = [entry.document for entry in saved]
     if not saved:
-        st.caption("Nothing is saved yet. Save two plans or more to see them side by side.")
+        st.caption(_("Nothing is saved yet. Save two plans or more to see them side by side."))
         documents.offer_deleted(SCENARIO, "scenario")
         return
     by_name = {entry.name: entry for entry in saved}
     kept = st.session_state.get(COMPARED, list(by_name))
     st.session_state[COMPARED] = [n for n in kept if n in by_name][: plan_saved.MAX_COMPARED]
     chosen = st.multiselect(
-        "Scenarios to compare",
+        _("Scenarios to compare"),
         list(by_name),
         max_selections=plan_saved.MAX_COMPARED,
         key=COMPARED,
-        help="Saved plans that are set side by side.",
+        help=_("Saved plans that are set side by side."),
     )
     if chosen:
         plan_saved.comparison([by_name[name] for name in chosen])
@@ -208,12 +215,12 @@ def _save_form(shown: View) -> None:
     """Draw the name under which the plan is saved."""
     with st.form("plan.save", border=False), st.container(horizontal=True):
         name = st.text_input(
-            "Name of this scenario",
+            _("Name of this scenario"),
             max_chars=60,
             placeholder="512 H100, 30 days",
             label_visibility="collapsed",
         )
-        if st.form_submit_button("Save this plan", icon=":material/save:", type="primary"):
+        if st.form_submit_button(_("Save this plan"), icon=":material/save:", type="primary"):
             _save(shown, name or "")
 
 
@@ -227,7 +234,7 @@ def _save(shown: View, name: str) -> None:
         return
     others = [other for other in st.session_state.get(COMPARED, []) if other != name.strip()]
     st.session_state[COMPARED] = [name.strip(), *others]
-    st.toast(f"Saved {messages.plain(name.strip())}.", icon=":material/check:")
+    st.toast(_("Saved {name}.", name=messages.plain(name.strip())), icon=":material/check:")
 
 
 def _replace(shown: View, saved: SavedScenario) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from isoflop import plot
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import APP
 from isoflop.tables import DatasetRole, dataset_for_role, family_names
 from isoflop.ui import panels, resolve, shell
@@ -47,48 +49,65 @@ _SMALL_BUDGET = _BY_RUN | {"budget": "flop", "flop": "3e13"}
 STEPS = (
     Step(
         page="data",
-        question="Are the rows sound?",
-        text="Every point is one small model at one budget of tokens. Click points to leave them "
-        "out and fit again without them; **Quality** says what is wrong with a table before a fit "
-        "suffers from it. Your own CSV goes in by **Upload a table**.",
+        question=lazy_gettext("Are the rows sound?"),
+        text=lazy_gettext(
+            "Every point is one small model at one budget of tokens. Click "
+            "points to leave them out and fit again without them; **Quality** "
+            "says what is wrong with a table before a fit suffers from it. Your "
+            "own CSV goes in by **Upload a table**."
+        ),
     ),
     Step(
         page="explore",
-        question="What would a budget reach?",
-        text="The law, its band, and the best model for what you can spend. Move a slider: the "
-        "star is you, and where the band is hatched no run has been.",
+        question=lazy_gettext("What would a budget reach?"),
+        text=lazy_gettext(
+            "The law, its band, and the best model for what you can spend. Move "
+            "a slider: the star is you, and where the band is hatched no run has "
+            "been."
+        ),
         view=_SMALL_BUDGET,
         is_one_family=True,
     ),
     Step(
         page="fit",
-        question="May I believe it?",
-        text="Where every start of the search ended, which parameters the rows determine (here the "
-        "floor E is not), and which single row moves the answer.",
-        view=_SMALL_BUDGET | {"section": "Parameters"},
+        question=lazy_gettext("May I believe it?"),
+        text=lazy_gettext(
+            "Where every start of the search ended, which parameters the rows "
+            "determine (here the floor E is not), and which single row moves the "
+            "answer."
+        ),
+        view=_SMALL_BUDGET | {"section": lazy_gettext("Parameters")},
         is_one_family=True,
     ),
     Step(
         page="compare",
-        question="Which law, which architecture?",
-        text="Laws are ranked by how well they predict larger runs that they have not seen. "
-        "**Families** says how much more compute one architecture needs than another.",
+        question=lazy_gettext("Which law, which architecture?"),
+        text=lazy_gettext(
+            "Laws are ranked by how well they predict larger runs that they have "
+            "not seen. **Families** says how much more compute one architecture "
+            "needs than another."
+        ),
         view=_BY_RUN,
         is_one_family=True,
     ),
     Step(
         page="plan",
-        question="What should be trained?",
-        text="Hardware, time, money, memory and storage in; the run out, with what binds and what "
-        "a tenth more would buy. Laws of models this small do not reach that far, and the page "
-        "says so: this link opens on runs of language models.",
+        question=lazy_gettext("What should be trained?"),
+        text=lazy_gettext(
+            "Hardware, time, money, memory and storage in; the run out, with "
+            "what binds and what a tenth more would buy. Laws of models this "
+            "small do not reach that far, and the page says so: this link opens "
+            "on runs of language models."
+        ),
         dataset="plan-example",
     ),
     Step(
         page="train",
-        question="Does it hold on my machine?",
-        text="Train such a ladder here in half a minute, see the law appear from its losses, then "
-        "forecast a larger run before it is trained.",
+        question=lazy_gettext("Does it hold on my machine?"),
+        text=lazy_gettext(
+            "Train such a ladder here in half a minute, see the law appear from "
+            "its losses, then forecast a larger run before it is trained."
+        ),
     ),
 )
 
@@ -104,8 +123,11 @@ def show() -> None:
     """Draw a card a page, and what the table holds."""
     with st.container(key="answer"):
         st.markdown(
-            "**From small runs to the large one, in six pages.** Each opens beside this one, on "
-            "small language models that Isoflop trained itself."
+            _(
+                "**From small runs to the large one, in six pages.** Each opens "
+                "beside this one, on small language models that Isoflop trained "
+                "itself."
+            )
         )
     columns = [*st.columns(COLUMNS), *st.columns(COLUMNS)]
     for number, (step, column) in enumerate(zip(STEPS, columns, strict=True), start=1):
@@ -113,7 +135,7 @@ def show() -> None:
             st.markdown(f"**{number}. {step.question}**")
             st.markdown(step.text)
             st.link_button(
-                f"Open {shell.info(step.page).title}",
+                _("Open {title}", title=shell.info(step.page).title),
                 address(step),
                 icon=":material/arrow_forward:",
             )
@@ -124,5 +146,11 @@ def _draw_table() -> None:
     """Draw the losses of the table against compute, by family."""
     table = resolve.catalog_table(dataset_for_role("small-runs").id).table
     n_losses, n_families = len(table.included()), len(family_names(table))
-    st.markdown(f"**The table: {n_losses} losses, {n_families} families of models**")
+    st.markdown(
+        _(
+            "**The table: {n_losses} losses, {n_families} families of models**",
+            n_losses=n_losses,
+            n_families=n_families,
+        )
+    )
     panels.drawn(plot.runs(table, x="compute_flop", y="loss", theme=APP), key="chart.tour")

@@ -10,6 +10,8 @@ import streamlit as st
 
 from isoflop import settings
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.options import option
 from isoflop.people import LOCAL
 from isoflop.training.config import (
@@ -35,7 +37,7 @@ from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
 from isoflop.ui import documents, inputs, messages, option_inputs, visitor
 from isoflop.ui.train import state as train_state
-from isoflop.units import counted, format_quantity, parse_number
+from isoflop.units import format_quantity, parse_number
 
 OWN = "own"
 UPLOAD = "upload"
@@ -69,19 +71,19 @@ def setup() -> Setup:
     TrainingError, UnitError
         If the values do not make a run.
     """
-    st.header("Ladder", anchor=False)
-    options = {key: preset.label for key, preset in PRESETS.items()} | {OWN: "Own grid"}
+    st.header(_("Ladder"), anchor=False)
+    options = {key: preset.label for key, preset in PRESETS.items()} | {OWN: _("Own grid")}
     chosen = inputs.choice(
-        "Runs",
+        _("Runs"),
         options,
         key="ladder",
         default="quick",
-        help="A ladder is the same recipe at several sizes and budgets.",
+        help=_("A ladder is the same recipe at several sizes and budgets."),
     )
     where = st.container()
-    st.header("Text", anchor=False)
+    st.header(_("Text"), anchor=False)
     corpus, tokenizer = corpus_input(), tokenizer_input()
-    with st.expander("Limits and recipe", key="train.limits"):
+    with st.expander(_("Limits and recipe"), key="train.limits"):
         base = recipe_inputs(Recipe(corpus=corpus, tokenizer=tokenizer))
     with where:
         if chosen == OWN:
@@ -96,27 +98,32 @@ def setup() -> Setup:
 def own_grid() -> LadderGrid:
     """Draw the grid's axes."""
     families: tuple[Family, ...] = inputs.few(
-        "Families",
+        _("Families"),
         {family: FAMILY_DEFAULTS[family].label for family in FAMILIES},
         key="train_families",
         default=("transformer",),
-        help="Each is trained at every width and budget.",
+        help=_("Each is trained at every width and budget."),
     )
     widths = whole_numbers_input(
-        "Widths", "16, 24, 32, 48", key="widths", help="A fit needs at least four."
+        _("Widths"), "16, 24, 32, 48", key="widths", help=_("A fit needs at least four.")
     )
     budgets = whole_numbers_input(
-        "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help="Ki means 1024."
+        "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help=_("Ki means 1024.")
     )
-    seeds = whole_numbers_input("Seeds", "0", key="seeds", help="Repeats show the noise.")
+    seeds = whole_numbers_input(_("Seeds"), "0", key="seeds", help=_("Repeats show the noise."))
     rates = numbers_input(
-        "Learning rates to sweep", key="rates", help="Such as 2e-3, 4e-3; empty for the recipe's."
+        _("Learning rates to sweep"),
+        key="rates",
+        help=_("Such as 2e-3, 4e-3; empty for the recipe's."),
     )
     batches = whole_numbers_input(
-        "Batches to sweep", "", key="batches", help="Sequences per step; empty for the recipe's."
+        _("Batches to sweep"),
+        "",
+        key="batches",
+        help=_("Sequences per step; empty for the recipe's."),
     )
     depth = whole_numbers_input(
-        "Depth", "", key="depth", help="Layers; empty for the family's own."
+        _("Depth"), "", key="depth", help=_("Layers; empty for the family's own.")
     )
     return LadderGrid(
         families=families,
@@ -161,23 +168,25 @@ def whole_numbers_input(label: str, default: str, *, key: str, help: str) -> tup
 def recipe_inputs(base: Recipe) -> Recipe:
     """Draw the limits and the recipe's numbers, and return the recipe with them."""
     minutes = inputs.number(
-        "Time limit per run (CPU minutes)", 0.1, 10_000.0, 60.0, key="minutes",
-        help="A run that reaches it stops with a checkpoint. Once resumed, it has as much time "
-        "again.",
+        _("Time limit per run (CPU minutes)"), 0.1, 10_000.0, 60.0, key="minutes",
+        help=_("A run that reaches it stops with a checkpoint. Once resumed, it has "
+"as much time again."),
     )  # fmt: skip
     memory = inputs.number(
-        "Memory limit per worker (GiB)", 0.5, 512.0, 4.0, key="memory",
-        help="Beyond it the run fails instead of the machine.",
+        _("Memory limit per worker (GiB)"), 0.5, 512.0, 4.0, key="memory",
+        help=_("Beyond it the run fails instead of the machine."),
     )  # fmt: skip
     rate = inputs.text(
-        "Peak learning rate at width 32", key="rate",
+        _("Peak learning rate at width 32"), key="rate",
         read=lambda text: parse_number(text) if text.strip() else None,
-        help="Empty for the family's own, which was tuned.", placeholder="the family's own",
+        help=_("Empty for the family's own, which was tuned."), placeholder=_("the family's own"),
     )  # fmt: skip
-    batch = inputs.number("Sequences a step", 1, 1024, 4, key="batch", help="Each of 128 tokens.")
+    batch = inputs.number(
+        _("Sequences a step"), 1, 1024, 4, key="batch", help=_("Each of 128 tokens.")
+    )
     optimiser = option_inputs.choice(Recipe, "optimiser", key="optimiser", style="row")
     dropout = inputs.number(
-        "Dropout", 0.0, 0.9, 0.0, key="dropout", step=0.05, is_slider=True,
+        _("Dropout"), 0.0, 0.9, 0.0, key="dropout", step=0.05, is_slider=True,
         help=option(Recipe, "dropout").help,
     )  # fmt: skip
     entry = option(Recipe, "embedding_width")
@@ -198,32 +207,32 @@ def recipe_inputs(base: Recipe) -> Recipe:
 
 def corpus_input() -> str:
     """Draw the choice of a text, with uploads, and return its key."""
-    options = {"stdlib": "Python's standard library", "prose": "Prose: King James Bible"}
+    options = {"stdlib": _("Python's standard library"), "prose": _("Prose: King James Bible")}
     options |= _uploaded()
     if settings.takes_uploads():
-        options[UPLOAD] = "Upload a text"
+        options[UPLOAD] = _("Upload a text")
     chosen = inputs.choice(
-        "Corpus",
+        _("Corpus"),
         options,
         key="corpus",
         default="stdlib",
-        help="The text that the models are trained on.",
+        help=_("The text that the models are trained on."),
     )
     if not settings.takes_uploads():
-        messages.switched_off("Own texts", "ISOFLOP_UPLOADS")
+        messages.switched_off(_("Own texts"), "ISOFLOP_UPLOADS")
     if chosen == "prose" and not is_prose_available():
         raise TrainingError(
-            "The prose corpus is not installed.",
-            hint='Install it with: pip install "isoflop[text]"',
+            _("The prose corpus is not installed."),
+            hint=_('Install it with: pip install "isoflop[text]"'),
         )
     if chosen == UPLOAD:
         st.file_uploader(
-            "Text (UTF-8, at least 1 MB)", key="train.upload", on_change=_take_upload,
-            help="Plain text; it is cleaned and kept on this machine for the workers.",
+            _("Text (UTF-8, at least 1 MB)"), key="train.upload", on_change=_take_upload,
+            help=_("Plain text; it is cleaned and kept on this machine for the workers."),
         )  # fmt: skip
         failure: IsoflopError | None = st.session_state.get(_UPLOAD_FAILURE)
         raise failure or TrainingError(
-            "No text is uploaded yet.", hint="Upload one, or take another corpus."
+            _("No text is uploaded yet."), hint=_("Upload one, or take another corpus.")
         )
     return chosen
 
@@ -252,7 +261,7 @@ def _take_upload() -> None:
         return
     actor = visitor.actor()
     try:
-        actor.require_writing("upload a text")
+        actor.require_writing(_("upload a text"))
         train_state.queue().require_room(file.size)
         corpus = store_upload(
             file.getvalue(),
@@ -270,18 +279,20 @@ def _take_upload() -> None:
 
 def tokenizer_input() -> str:
     """Draw the choice of a tokenizer and return its name."""
-    options = {"bytes": "Bytes"}
+    options = {"bytes": _("Bytes")}
     if is_bpe_available():
-        options |= {f"bpe-{size}": f"BPE, {size:,} entries" for size in BPE_VOCAB_SIZES}
+        options |= {
+            f"bpe-{size}": _("BPE, {size:,} entries", size=size) for size in BPE_VOCAB_SIZES
+        }
     chosen = inputs.choice(
-        "Tokens",
+        _("Tokens"),
         options,
         key="tokenizer",
         default="bytes",
-        help="Bytes fit more cleanly at this size. Losses are in nats per byte either way.",
+        help=_("Bytes fit more cleanly at this size. Losses are in nats per byte either way."),
     )
     if not is_bpe_available():
-        st.caption('BPE needs one more package: pip install "isoflop[text]"')
+        st.caption(_('BPE needs one more package: pip install "isoflop[text]"'))
     return chosen
 
 
@@ -297,9 +308,14 @@ def start(asked: Setup) -> None:
     flop = sum(map(run_flop, asked.configs))
     n_rows = sum(len(config.token_budgets) for config in asked.configs)
     st.caption(
-        f"{counted(len(asked.configs), 'run')}, {counted(n_rows, 'point')}, "
-        f"{format_quantity(flop, 'flop')}, about {format_quantity(seconds, 'seconds', 2)} with "
-        f"{counted(default_worker_count(), 'worker')}."
+        _(
+            "{runs}, {points}, {flop}, about {seconds} with {workers}.",
+            runs=n_("{n:,} run", "{n:,} runs", len(asked.configs)),
+            points=n_("{n:,} point", "{n:,} points", n_rows),
+            flop=format_quantity(flop, "flop"),
+            seconds=format_quantity(seconds, "seconds", 2),
+            workers=n_("{n:,} worker", "{n:,} workers", default_worker_count()),
+        )
     )
     refused = train_state.refusal()
     if refused is not None:
@@ -307,7 +323,7 @@ def start(asked: Setup) -> None:
         return
     train_state.make_ready()
     st.button(
-        "Start training",
+        _("Start training"),
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
@@ -339,11 +355,13 @@ def past_ladders() -> None:
     """Draw links to the runs of before."""
     actor = documents.person()
     for damage in damaged_members(default_root(), actor):
-        st.caption(f":orange[:material/warning:] Left out, {messages.plain(damage)}")
+        st.caption(
+            _(":orange[:material/warning:] Left out, {damage}", damage=messages.plain(damage))
+        )
     ladders = list_ladders(default_root(), actor)
     if not ladders:
         return
-    st.header("Earlier runs", anchor=False)
+    st.header(_("Earlier runs"), anchor=False)
     shown = st.query_params.get(train_state.RUN)
     for ladder in ladders[:8]:
         when = ladder.created[:16].replace("T", " ")

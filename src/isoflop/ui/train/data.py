@@ -6,6 +6,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.accounting import count_small_flop, count_small_parameters
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import APP
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
 from isoflop.training.equations import load_equations
@@ -20,7 +22,7 @@ from isoflop.units import format_number
 SAMPLE_BYTES = 1200
 
 
-_count_tokens = kept(count_tokens, max_entries=8, spinner="Counting tokens")
+_count_tokens = kept(count_tokens, max_entries=8, spinner=lazy_gettext("Counting tokens"))
 
 
 def show_corpus(asked: Setup) -> None:
@@ -35,22 +37,31 @@ def show_corpus(asked: Setup) -> None:
     tokenizer = train_state.tokenizer(asked.base.tokenizer, corpus)
     sizes = _count_tokens(corpus, tokenizer)
     with st.grid(4, min_column_width=150):
-        st.metric("Text", f"{len(corpus.text) / 1e6:.2f} MB", help=messages.plain(corpus.source))
+        st.metric(_("Text"), f"{len(corpus.text) / 1e6:.2f} MB", help=messages.plain(corpus.source))
         st.metric(
-            "Removed by cleaning",
+            _("Removed by cleaning"),
             f"{1 - len(corpus.text) / max(1, corpus.n_raw_bytes):.2%}",
-            help="Control characters, blank space at line ends, empty lines in a row.",
+            help=_("Control characters, blank space at line ends, empty lines in a row."),
         )
-        st.metric("Vocabulary", f"{len(tokenizer.token_bytes):,}", help="Distinct tokens.")
+        st.metric(_("Vocabulary"), f"{len(tokenizer.token_bytes):,}", help=_("Distinct tokens."))
         st.metric(
-            "Training tokens",
+            _("Training tokens"),
             format_number(sizes.train_tokens),
-            help=f"{format_number(sizes.validation_tokens)} more are held out.",
+            help=_(
+                "{validation_tokens} more are held out.",
+                validation_tokens=format_number(sizes.validation_tokens),
+            ),
         )
     st.caption(
-        f"{messages.plain(corpus.label)}, {_documents(corpus.n_documents)}, SHA-256 "
-        f"{corpus.fingerprint[:12]}. Held out: the last sixteenth of each eighth of the text. "
-        f"{sizes.bytes_per_token:.2f} bytes per token."
+        _(
+            "{label}, {n_documents}, SHA-256 {fingerprint}. Held out: the last "
+            "sixteenth of each eighth of the text. {bytes_per_token:.2f} bytes "
+            "per token.",
+            label=messages.plain(corpus.label),
+            n_documents=_documents(corpus.n_documents),
+            fingerprint=corpus.fingerprint[:12],
+            bytes_per_token=sizes.bytes_per_token,
+        )
     )
     left, right = st.columns([1, 1], gap="medium")
     with left:
@@ -59,12 +70,12 @@ def show_corpus(asked: Setup) -> None:
         sample = corpus.text[start : start + SAMPLE_BYTES].decode("utf-8", "ignore")
         st.code(sample, language="python" if corpus.key == "stdlib" else None, height=300)
     with right:
-        st.markdown("**How often each token occurs**")
+        st.markdown(_("**How often each token occurs**"))
         panels.drawn(plot.token_frequencies(sizes, theme=APP), key="chart.tokens")
 
 
 def _documents(count: int) -> str:
-    return "1 document" if count == 1 else f"{count:,} documents"
+    return "1 document" if count == 1 else _("{count:,} documents", count=count)
 
 
 def show_models(asked: Setup) -> None:
@@ -81,35 +92,37 @@ def show_models(asked: Setup) -> None:
     flop = {config: count_small_flop(shapes[config]) for config in configs}
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Parameters by component**")
+        st.markdown(_("**Parameters by component**"))
         figure = plot.components({names[c]: params[c] for c in configs}, theme=APP)
         panels.drawn(figure, key="chart.params")
     with right:
-        st.markdown("**Training FLOP per token by component**")
+        st.markdown(_("**Training FLOP per token by component**"))
         figure = plot.components({names[c]: flop[c] for c in configs}, theme=APP)
         panels.drawn(figure, key="chart.flop")
     st.dataframe(
         {
-            "Model": list(names.values()),
-            "Parameters": [params[config].total for config in configs],
-            "Without embedding": [params[config].nonembedding for config in configs],
-            "Heads": [shapes[config].n_heads if _has_heads(config) else None for config in configs],
-            "FLOP per token": [flop[config].training_flop for config in configs],
-            "Learning rate": [f"{config.peak_learning_rate:.2g}" for config in configs],
-            "Rate of matrices": [
+            _("Model"): list(names.values()),
+            _("Parameters"): [params[config].total for config in configs],
+            _("Without embedding"): [params[config].nonembedding for config in configs],
+            _("Heads"): [
+                shapes[config].n_heads if _has_heads(config) else None for config in configs
+            ],
+            _("FLOP per token"): [flop[config].training_flop for config in configs],
+            _("Learning rate"): [f"{config.peak_learning_rate:.2g}" for config in configs],
+            _("Rate of matrices"): [
                 f"{config.peak_learning_rate * 32 / config.width:.2g}" for config in configs
             ],
         },
         column_config={
             name: st.column_config.NumberColumn(format="localized")
-            for name in ("Parameters", "Without embedding", "FLOP per token")
+            for name in (_("Parameters"), _("Without embedding"), _("FLOP per token"))
         },
         hide_index=True,
         placeholder="",
-        alt="Models of the grid with parameters, FLOP and learning rates",
+        alt=_("Models of the grid with parameters, FLOP and learning rates"),
     )
     families = dict.fromkeys(config.family for config in configs)
-    st.markdown("**What they compute**")
+    st.markdown(_("**What they compute**"))
     for tab, family in zip(
         st.tabs([FAMILY_DEFAULTS[family].label for family in families]), families, strict=True
     ):

@@ -10,6 +10,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.forecast import LEVEL, N_DRAWS, next_size, predict_run, predict_size
+from isoflop.language import gettext as _
 from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.training.config import ReportedConfig, RunConfig
@@ -43,7 +44,10 @@ def show_forecasts(ladder: Ladder | None) -> None:
     """Draw the forecast that can be made on this ladder, and all that were made."""
     if ladder is None:
         st.caption(
-            "A forecast needs small runs to predict from: start a ladder, or open an earlier one."
+            _(
+                "A forecast needs small runs to predict from: start a ladder, or "
+                "open an earlier one."
+            )
         )
     else:
         _offer(ladder)
@@ -59,7 +63,7 @@ def _offer(ladder: Ladder) -> None:
     seen = train_state.look_at(ladder.runs)
     points = train_state.points_of(seen)
     if points is None:
-        st.caption("No budget is reached yet: a forecast needs points to predict from.")
+        st.caption(_("No budget is reached yet: a forecast needs points to predict from."))
         return
     is_reported = any(isinstance(one.config, ReportedConfig) for one in seen)
     left, right = st.columns([2, 3], gap="medium")
@@ -98,21 +102,23 @@ def _offer(ladder: Ladder) -> None:
 def _offer_training(config: RunConfig, prediction: Prediction) -> None:
     """Let a forecast on a run that Isoflop trains be recorded."""
     st.caption(
-        f"It takes about {messages.plain(format_quantity(estimate_cpu_s(config), 'seconds', 2))} "
-        "of one core."
+        _(
+            "It takes about {config} of one core.",
+            config=messages.plain(format_quantity(estimate_cpu_s(config), "seconds", 2)),
+        )
     )
     refused = train_state.refusal()
     if refused is not None:
         messages.not_here(refused)
         return
     st.button(
-        "Record the forecast and train",
+        _("Record the forecast and train"),
         type="primary",
         icon=":material/query_stats:",
         key="train.forecast",
         on_click=_place,
         args=(config, prediction),
-        help="The prediction is stored with its time before the run exists.",
+        help=_("The prediction is stored with its time before the run exists."),
     )
 
 
@@ -128,22 +134,27 @@ class _Reported:
 def _offer_record(ladder: Ladder, target: _Reported, prediction: Prediction) -> None:
     """Let a forecast on a run that other code trains be recorded."""
     st.caption(
-        "Your own code trains it. Record the forecast first, then report the run under this name "
-        f"into the ladder {messages.plain(ladder.title)}: its held-out loss decides, if its size "
-        f"and tokens are those predicted to {SAME_SHARE:.0%}."
+        _(
+            "Your own code trains it. Record the forecast first, then report the "
+            "run under this name into the ladder {title}: its held-out loss "
+            "decides, if its size and tokens are those predicted to "
+            "{same_share:.0%}.",
+            title=messages.plain(ladder.title),
+            same_share=SAME_SHARE,
+        )
     )
-    refused = visitor.refusal("record a forecast")
+    refused = visitor.refusal(_("record a forecast"))
     if refused is not None:
         messages.not_here(refused)
         return
     st.button(
-        "Record the forecast",
+        _("Record the forecast"),
         type="primary",
         icon=":material/query_stats:",
         key="train.forecast",
         on_click=_place_reported,
         args=(ladder, target.label, prediction),
-        help="The prediction is stored with its time before the run exists.",
+        help=_("The prediction is stored with its time before the run exists."),
     )
 
 
@@ -157,18 +168,18 @@ def _reported_inputs(table: LossTable) -> _Reported:
     """
     params, tokens = next_size(table)
     name = st.text_input(
-        "Name of the planned run", "next", key="forecast_name",
-        help="The name under which your code will report it.",
+        _("Name of the planned run"), "next", key="forecast_name",
+        help=_("The name under which your code will report it."),
     )  # fmt: skip
     typed = [
         st.text_input(label, format_number(default), key=f"forecast_{label.lower()}", help=help)
         for label, default, help in (
             (
-                "Parameters",
+                _("Parameters"),
                 params,
-                "As it will be reported. The default is twice the largest so far.",
+                _("As it will be reported. The default is twice the largest so far."),
             ),
-            ("Tokens", tokens, "Of the whole run. The default is twice the most so far."),
+            (_("Tokens"), tokens, _("Of the whole run. The default is twice the most so far.")),
         )
     ]
     chosen_params, chosen_tokens = (parse_number(text or "") for text in typed)
@@ -188,18 +199,21 @@ def _target_inputs(seen: Sequence[Seen], table: LossTable) -> RunConfig:
     largest = model.token_budgets[-1]
     tokens = [largest * factor for factor in (1, 2, 4, 8)]
     width = st.select_slider(
-        "Width", widths, key="forecast_width", help=f"The widest of the ladder has {widest}."
+        _("Width"),
+        widths,
+        key="forecast_width",
+        help=_("The widest of the ladder has {widest}.", widest=widest),
     )
     budget = st.select_slider(
-        "Tokens",
+        _("Tokens"),
         tokens,
         value=tokens[1],
         format_func=format_number,
         key="forecast_tokens",
-        help=f"The largest budget of the ladder has {format_number(largest)}.",
+        help=_("The largest budget of the ladder has {largest}.", largest=format_number(largest)),
     )
     seed = st.number_input(
-        "Seed of the run",
+        _("Seed of the run"),
         0,
         2**31 - 1,
         0,
@@ -221,15 +235,29 @@ def _state(label: str, prediction: Prediction, outcome: float | None, *, unit: s
     """Write the prediction in words, and what came of it."""
     half = (prediction.upper - prediction.lower) / 2 / prediction.loss
     st.markdown(
-        f"**{messages.plain(label)}** ({format_number(prediction.params)} parameters, "
-        f"{format_number(prediction.tokens)} tokens) will reach **{prediction.loss:.4f}** {unit}, "
-        f"{prediction.lower:.4f} to {prediction.upper:.4f} at {prediction.level:.0%} "
-        f"(±{half:.1%}): {prediction.extrapolation:.1f} times the compute of the largest of "
-        f"{prediction.n_rows} points."
+        _(
+            "**{label}** ({params} parameters, {tokens} tokens) will reach "
+            "**{loss:.4f}** {unit}, {lower:.4f} to {upper:.4f} at {level:.0%} "
+            "(±{half:.1%}): {extrapolation:.1f} times the compute of the largest "
+            "of {n_rows} points.",
+            label=messages.plain(label),
+            params=format_number(prediction.params),
+            tokens=format_number(prediction.tokens),
+            loss=prediction.loss,
+            unit=unit,
+            lower=prediction.lower,
+            upper=prediction.upper,
+            level=prediction.level,
+            half=half,
+            extrapolation=prediction.extrapolation,
+            n_rows=prediction.n_rows,
+        )
     )
     if outcome is not None:
         where = "inside" if prediction.lower <= outcome <= prediction.upper else "outside"
-        st.markdown(f"It reached **{outcome:.4f}**, {where} the band.")
+        st.markdown(
+            _("It reached **{outcome:.4f}**, {where} the band.", outcome=outcome, where=where)
+        )
 
 
 def _place(config: RunConfig, prediction: Prediction) -> None:
@@ -250,7 +278,7 @@ def _record(was_open: bool) -> None:
         documents.name_unreadable(unreadable_forecasts(documents.mine()))
         if not forecasts:
             return
-        st.header("Your forecasts", anchor=False)
+        st.header(_("Your forecasts"), anchor=False)
         _board(forecasts, key="chart.forecasts")
         running = [
             forecast
@@ -270,15 +298,15 @@ def _share() -> None:
         for document, forecast in forecast_documents(documents.mine())
         if document.sharing.is_own(person)
     }
-    if not own or visitor.refusal("share this") is not None:
+    if not own or visitor.refusal(_("share this")) is not None:
         return
-    with st.popover("Share a forecast", icon=":material/group:"):
+    with st.popover(_("Share a forecast"), icon=":material/group:"):
         chosen = st.selectbox(
-            "Forecast",
+            _("Forecast"),
             list(own),
             format_func=lambda one: f"{own[one][1].label}, {own[one][1].made[:10]}",
             key="train.forecast.shared",
-            help="Of those that you made.",
+            help=_("Of those that you made."),
         )
         share.document(own[chosen][0], may_edit=False)
 
@@ -288,11 +316,16 @@ def _evidence() -> None:
     if not evidence_path().is_file():
         return
     forecasts = read_forecasts(evidence_path())[::-1]
-    st.header(f"{len(forecasts)} forecasts that ship with Isoflop", anchor=False)
+    st.header(
+        _("{forecasts} forecasts that ship with Isoflop", forecasts=len(forecasts)), anchor=False
+    )
     st.caption(
-        "Made by a command before their runs existed: each predicts a larger run from a ladder of "
-        f"{forecasts[0].prediction.n_rows} points, for five families and several seeds. Every one "
-        "is here, inside its band or not."
+        _(
+            "Made by a command before their runs existed: each predicts a larger "
+            "run from a ladder of {n_rows} points, for five families and several "
+            "seeds. Every one is here, inside its band or not.",
+            n_rows=forecasts[0].prediction.n_rows,
+        )
     )
     _board(forecasts, key="chart.evidence")
 
@@ -301,12 +334,14 @@ def _board(forecasts: Sequence[Forecast], *, key: str) -> None:
     """Draw the score, every band with its outcome, and the table of forecasts, the latest first."""
     board = score(forecasts)
     with st.grid(4, min_column_width=150):
-        st.metric("Settled", f"{board.n_settled}", help=f"{board.n_open} are open.")
-        st.metric("Inside their band", f"{board.n_inside}", help="Outcomes inside the band.")
-        rate = f"{board.coverage:.0%}" if board.n_settled else "none yet"
-        st.metric("Coverage", rate, help=f"{LEVEL:.0%} would be as promised.")
-        error = f"{board.median_absolute_error:.2%}" if board.n_settled else "none yet"
-        st.metric("Median error", error, help="Of the outcome, relative to the prediction.")
+        st.metric(
+            _("Settled"), f"{board.n_settled}", help=_("{n_open} are open.", n_open=board.n_open)
+        )
+        st.metric(_("Inside their band"), f"{board.n_inside}", help=_("Outcomes inside the band."))
+        rate = f"{board.coverage:.0%}" if board.n_settled else _("none yet")
+        st.metric(_("Coverage"), rate, help=_("{level:.0%} would be as promised.", level=LEVEL))
+        error = f"{board.median_absolute_error:.2%}" if board.n_settled else _("none yet")
+        st.metric(_("Median error"), error, help=_("Of the outcome, relative to the prediction."))
     panels.drawn(plot.forecasts(forecasts[::-1], theme=APP), key=key)
     _forecast_table(forecasts)
 
@@ -315,26 +350,26 @@ def _forecast_table(forecasts: Sequence[Forecast]) -> None:
     st.dataframe(
         {
             "Made (UTC)": [forecast.made[:19].replace("T", " ") for forecast in forecasts],
-            "Run": [forecast.label for forecast in forecasts],
-            "Predicted": [forecast.prediction.loss for forecast in forecasts],
-            "Lower": [forecast.prediction.lower for forecast in forecasts],
-            "Upper": [forecast.prediction.upper for forecast in forecasts],
-            "Outcome": [forecast.outcome_loss for forecast in forecasts],
-            "Error": [forecast.relative_error for forecast in forecasts],
-            "Times the compute": [forecast.prediction.extrapolation for forecast in forecasts],
-            "Result": [_verdict(forecast) for forecast in forecasts],
+            _("Run"): [forecast.label for forecast in forecasts],
+            _("Predicted"): [forecast.prediction.loss for forecast in forecasts],
+            _("Lower"): [forecast.prediction.lower for forecast in forecasts],
+            _("Upper"): [forecast.prediction.upper for forecast in forecasts],
+            _("Outcome"): [forecast.outcome_loss for forecast in forecasts],
+            _("Error"): [forecast.relative_error for forecast in forecasts],
+            _("Times the compute"): [forecast.prediction.extrapolation for forecast in forecasts],
+            _("Result"): [_verdict(forecast) for forecast in forecasts],
         },
         column_config={
             **{
                 name: st.column_config.NumberColumn(format="%.4f")
-                for name in ("Predicted", "Lower", "Upper", "Outcome")
+                for name in (_("Predicted"), _("Lower"), _("Upper"), _("Outcome"))
             },
-            "Error": st.column_config.NumberColumn(format="percent"),
-            "Times the compute": st.column_config.NumberColumn(format="%.1f"),
+            _("Error"): st.column_config.NumberColumn(format="percent"),
+            _("Times the compute"): st.column_config.NumberColumn(format="%.1f"),
         },
         hide_index=True,
         placeholder="",
-        alt="Every forecast with its prediction, band and outcome",
+        alt=_("Every forecast with its prediction, band and outcome"),
     )
 
 
@@ -347,7 +382,7 @@ def _running(forecasts: Sequence[Forecast]) -> None:
             queue.ensure_workers()
         text = f"{one.config.label}: {one.progress.share:.0%}"
         if one.training_loss is not None:
-            text += f", training loss {one.training_loss:.3f}"
+            text += _(", training loss {training_loss:.3f}", training_loss=one.training_loss)
         st.progress(min(1.0, one.progress.share), text=messages.plain(text))
 
 

@@ -10,6 +10,9 @@ from isoflop import plot
 from isoflop.errors import IsoflopError
 from isoflop.fitting.compare import LawComparison
 from isoflop.forecast import fit_ladder, ladder_laws, next_budget_flop, winning_law
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.laws import law_for_role, laws_for, load_laws
 from isoflop.plot import APP
 from isoflop.tables import LossTable, ReadResult, family_names
@@ -20,7 +23,6 @@ from isoflop.training.runs import ACTIVE
 from isoflop.ui import inputs, messages, panels, uploads
 from isoflop.ui.caching import kept
 from isoflop.ui.train import state as train_state
-from isoflop.units import counted
 
 POLL_S = 2.0
 NAME = "own-ladder.csv"
@@ -36,7 +38,7 @@ def _law(ladder: Ladder) -> None:
         seen = train_state.look_at(ladder.runs)
         points = train_state.points_of(seen)
         if points is None:
-            st.caption("No budget is reached yet: the fit starts with the first points.")
+            st.caption(_("No budget is reached yet: the fit starts with the first points."))
             return
         left, right = st.columns(2)
         with left:
@@ -53,11 +55,11 @@ def law_input() -> str:
     """Draw the choice of a law for the ladder."""
     labels = {law.key: law.label for law in laws_for("small-runs")}
     return inputs.choice(
-        "Law",
+        _("Law"),
         labels,
         key="ladder_law",
         default=law_for_role("small-runs-default").key,
-        help="Small runs have an interaction of size and data that a sum of two terms lacks.",
+        help=_("Small runs have an interaction of size and data that a sum of two terms lacks."),
     )
 
 
@@ -71,11 +73,11 @@ def family_input(table: LossTable) -> LossTable:
     }
     labels |= {name: name for name in names if name not in labels}
     family = inputs.choice(
-        "Family",
+        _("Family"),
         labels,
         key="ladder_family",
         default=names[0],
-        help="Each family follows a law of its own.",
+        help=_("Each family follows a law of its own."),
     )
     return of_families(table, [family])
 
@@ -85,24 +87,30 @@ def _fitted(table: LossTable, law_key: str) -> None:
     n_points, n_needed = len(table.included()), 1 + len(load_laws()[law_key].params)
     if n_points < n_needed:
         st.info(
-            f"{counted(n_points, 'point')} so far: the fit of this law needs {n_needed}.",
+            _(
+                "{points} so far: the fit of this law needs {n_needed}.",
+                points=n_("{n:,} point", "{n:,} points", n_points),
+                n_needed=n_needed,
+            ),
             icon=":material/hourglass_top:",
         )
         panels.drawn(plot.ladder(table, theme=APP), key="chart.ladder")
         return
     fitted = fit_law(law_key, table)
     with st.grid(4, min_column_width=150):
-        st.metric("Points", f"{fitted.n_rows}", help="Budgets reached so far.")
-        st.metric("Residual", f"{fitted.residual_std:.2%}", help="Standard deviation of log loss.")
-        st.metric("Largest residual", f"{fitted.largest_residual:.2%}", help="Of any point.")
+        st.metric(_("Points"), f"{fitted.n_rows}", help=_("Budgets reached so far."))
         st.metric(
-            "Floor E",
+            _("Residual"), f"{fitted.residual_std:.2%}", help=_("Standard deviation of log loss.")
+        )
+        st.metric(_("Largest residual"), f"{fitted.largest_residual:.2%}", help=_("Of any point."))
+        st.metric(
+            _("Floor E"),
             f"{fitted.values['E']:.2f}" if "E" in fitted.values else "none",
-            help="A small ladder does not identify it: it is not the entropy of the text.",
+            help=_("A small ladder does not identify it: it is not the entropy of the text."),
         )
     panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.ladder")
     panels.equation(fitted)
-    with st.expander("Parameters and certificate", key="train.parameters"):
+    with st.expander(_("Parameters and certificate"), key="train.parameters"):
         panels.parameters(fitted)
         panels.certificate(fitted)
     messages.notices(fitted.notices)
@@ -118,27 +126,29 @@ def _law_table(table: LossTable) -> None:
     held_out = [score.held_out.errors.mean_absolute if score.held_out else None for score in scores]
     st.dataframe(
         {
-            "Law": [score.law.label for score in scores],
-            "Residual": [100 * score.fit.residual_std if score.fit else None for score in scores],
-            "AICc above the best": [value - min(aicc) for value in aicc],
-            "Error on the largest runs": [None if e is None else 100 * e for e in held_out],
+            _("Law"): [score.law.label for score in scores],
+            _("Residual"): [
+                100 * score.fit.residual_std if score.fit else None for score in scores
+            ],
+            _("AICc above the best"): [value - min(aicc) for value in aicc],
+            _("Error on the largest runs"): [None if e is None else 100 * e for e in held_out],
         },
         column_config={
-            "Residual": st.column_config.NumberColumn(format="%.2f%%"),
-            "AICc above the best": st.column_config.NumberColumn(
-                format="%.1f", help="Weighs the fit against the number of parameters; 0 is best."
+            _("Residual"): st.column_config.NumberColumn(format="%.2f%%"),
+            _("AICc above the best"): st.column_config.NumberColumn(
+                format="%.1f", help=_("Weighs the fit against the number of parameters; 0 is best.")
             ),
-            "Error on the largest runs": st.column_config.NumberColumn(
-                format="%.2f%%", help="Mean error of the law fitted to the rest alone."
+            _("Error on the largest runs"): st.column_config.NumberColumn(
+                format="%.2f%%", help=_("Mean error of the law fitted to the rest alone.")
             ),
         },
         hide_index=True,
-        alt="Laws with residual, AICc and error on held-out runs",
+        alt=_("Laws with residual, AICc and error on held-out runs"),
     )
 
 
-fit_law = kept(fit_ladder, spinner="Fitting the law")
-_compare_laws = kept(ladder_laws, spinner="Comparing laws")
+fit_law = kept(fit_ladder, spinner=lazy_gettext("Fitting the law"))
+_compare_laws = kept(ladder_laws, spinner=lazy_gettext("Comparing laws"))
 
 
 def _compared(table: LossTable) -> LawComparison | None:
@@ -152,13 +162,16 @@ def _use_everywhere(points: ReadResult, table: LossTable) -> None:
     frame = points.table.frame
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Use these points on every page",
+            _("Use these points on every page"),
             icon=":material/table:",
             key="train.use",
             on_click=_keep,
             args=(points, table),
-            help="They join the list of loss tables and are chosen there, with the law that "
-            "describes them best and a budget three times the largest run.",
+            help=_(
+                "They join the list of loss tables and are chosen there, with the "
+                "law that describes them best and a budget three times the largest "
+                "run."
+            ),
         )
         st.download_button(
             "CSV",
@@ -172,7 +185,7 @@ def _use_everywhere(points: ReadResult, table: LossTable) -> None:
     kept: str = st.session_state.get("train.kept", "")
     if kept in uploads.kept():
         st.success(
-            f"Kept as {messages.plain(NAME)}: every page shows these points now.",
+            _("Kept as {name}: every page shows these points now.", name=messages.plain(NAME)),
             icon=":material/check:",
         )
 

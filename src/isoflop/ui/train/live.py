@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop import plot
+from isoflop.language import gettext, lazy_gettext
 from isoflop.plot import APP
 from isoflop.training import following
 from isoflop.training.config import FAMILY_DEFAULTS, Family, Recipe, ReportedConfig, RunConfig
@@ -28,7 +29,7 @@ POLL_S = 1.0
 ERROR_ICON = ":material/error:"
 SWEEP_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 SWEEP_BUDGET = 131_072
-SWEEP_TITLE = "Learning-rate sweep"
+SWEEP_TITLE = lazy_gettext("Learning-rate sweep")
 
 
 def show_training(ladder: Ladder) -> None:
@@ -45,7 +46,10 @@ def _training(ladder: Ladder) -> None:
         _run_table(seen)
         _failures(seen)
         for damage in ladder.damaged:
-            st.warning(messages.plain(f"Left out, {damage}"), icon=":material/warning:")
+            st.warning(
+                messages.plain(gettext("Left out, {damage}", damage=damage)),
+                icon=":material/warning:",
+            )
         repeats = {fact.get("notice", "") for one in seen if (fact := one.history.fact("corpus"))}
         for text in sorted(repeats - {""}):
             st.caption(f":orange[:material/warning:] {messages.plain(text)}")
@@ -55,9 +59,17 @@ def _headline(ladder: Ladder, seen: Sequence[Seen]) -> None:
     total = overall([(one.state, one.progress) for one in seen])
     n_points = sum(one.progress.n_points for one in seen)
     n_wanted = sum(len(one.config.token_budgets) for one in seen)
-    said = [f"{ladder.title}: {n_points} of {n_wanted} points", _pace(seen)]
+    said = [
+        gettext(
+            "{title}: {n_points} of {n_wanted} points",
+            title=ladder.title,
+            n_points=n_points,
+            n_wanted=n_wanted,
+        ),
+        _pace(seen),
+    ]
     if total.eta_s is not None:
-        said.insert(1, f"{format_quantity(total.eta_s, 'seconds', 2)} to go")
+        said.insert(1, gettext("{eta_s} to go", eta_s=format_quantity(total.eta_s, "seconds", 2)))
     st.progress(min(1.0, total.share), text=messages.plain(", ".join(filter(None, said))))
 
 
@@ -70,10 +82,14 @@ def _pace(seen: Sequence[Seen]) -> str:
     if "running" in states:
         return "starting"
     if "submitted" in states and "queued" not in states:
-        return "waiting in the cluster's queue"
+        return gettext("waiting in the cluster's queue")
     if not ACTIVE.isdisjoint(states):
         n_others = train_state.n_running()
-        return f"waiting for other runs ({n_others})" if n_others else "starting"
+        return (
+            gettext("waiting for other runs ({n_others})", n_others=n_others)
+            if n_others
+            else "starting"
+        )
     return next((word for word in ("crashed", "failed", "stopped") if word in states), "")
 
 
@@ -87,36 +103,45 @@ def _buttons(ladder: Ladder, seen: Sequence[Seen]) -> None:
     if not train_state.may_change(ladder.runs):
         owner = documents.name_of(ladder.runs[0].sharing())
         st.caption(
-            f":material/lock: {messages.plain(owner)} shares these runs for viewing: only their "
-            "owner can stop, resume or delete them."
+            gettext(
+                ":material/lock: {owner} shares these runs for viewing: only their "
+                "owner can stop, resume or delete them.",
+                owner=messages.plain(owner),
+            )
         )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Stopping" if is_stopping else "Stop",
+            gettext("Stopping") if is_stopping else gettext("Stop"),
             icon=":material/stop:",
             disabled=not can_stop or is_stopping,
             key="train.stop",
             on_click=_stop,
             args=(ladder,),
-            help="Each run saves a checkpoint; one that does not stop within 10 s is killed.",
+            help=gettext(
+                "Each run saves a checkpoint; one that does not stop within 10 s is killed."
+            ),
         )
         st.button(
-            "Resume",
+            gettext("Resume"),
             icon=":material/play_arrow:",
             disabled=not can_resume or is_stopping or train_state.refusal() is not None,
             key="train.resume",
             on_click=_resume,
             args=(ladder,),
-            help="Resumes from the checkpoints; on a CPU bit for bit as if it had not stopped.",
+            help=gettext(
+                "Resumes from the checkpoints; on a CPU bit for bit as if it had not stopped."
+            ),
         )
-        with st.popover("Delete", icon=":material/delete:", disabled=can_stop):
-            st.markdown("Deletes records, weights and checkpoints of these runs.")
-            st.button("Delete them", key="train.delete", on_click=_delete, args=(ladder,))
+        with st.popover(gettext("Delete"), icon=":material/delete:", disabled=can_stop):
+            st.markdown(gettext("Deletes records, weights and checkpoints of these runs."))
+            st.button(gettext("Delete them"), key="train.delete", on_click=_delete, args=(ladder,))
         share.runs(ladder)
         st.caption(
-            "The runs belong to the machine, not to this page: close it, reload it, restart the "
-            "server, and this address comes back to them."
+            gettext(
+                "The runs belong to the machine, not to this page: close it, reload "
+                "it, restart the server, and this address comes back to them."
+            )
         )
 
 
@@ -142,10 +167,10 @@ def _loss_chart(seen: Sequence[Seen]) -> None:
     curves = following.run_curves(seen)
     if not any(curve.is_started for curve in curves):
         if not any(one.state.status in ACTIVE for one in seen):
-            st.info("These runs ended before their first loss.", icon=":material/info:")
+            st.info(gettext("These runs ended before their first loss."), icon=":material/info:")
             return
         st.info(
-            "The workers are starting: the first losses arrive within a few seconds.",
+            gettext("The workers are starting: the first losses arrive within a few seconds."),
             icon=":material/hourglass_top:",
         )
         return
@@ -156,37 +181,56 @@ def _run_table(seen: Sequence[Seen]) -> None:
     environment = next((e for one in seen if (e := one.history.fact("environment"))), None)
     st.dataframe(
         {
-            "Run": [one.config.label for one in seen],
-            "State": [one.state.status for one in seen],
-            "Done": [100 * one.progress.share for one in seen],
-            "Training loss": [one.training_loss for one in seen],
-            "Gradient norm": [one.progress.gradient_norm for one in seen],
+            gettext("Run"): [one.config.label for one in seen],
+            gettext("State"): [one.state.status for one in seen],
+            gettext("Done"): [100 * one.progress.share for one in seen],
+            gettext("Training loss"): [one.training_loss for one in seen],
+            gettext("Gradient norm"): [one.progress.gradient_norm for one in seen],
             "Tokens/s": [one.progress.tokens_per_s for one in seen],
-            "Share of peak": [_percent(one.progress.peak_share) for one in seen],
-            "Note": [one.state.message for one in seen],
+            gettext("Share of peak"): [_percent(one.progress.peak_share) for one in seen],
+            gettext("Note"): [one.state.message for one in seen],
         },
         column_config={
-            "Done": st.column_config.ProgressColumn(
+            gettext("Done"): st.column_config.ProgressColumn(
                 format="%.0f%%", min_value=0, max_value=100, width="small"
             ),
-            "Training loss": st.column_config.NumberColumn(format="%.4f", help=_unit(seen)),
-            "Gradient norm": st.column_config.NumberColumn(format="%.3f"),
-            "Tokens/s": st.column_config.NumberColumn(format="compact"),
-            "Share of peak": st.column_config.NumberColumn(
-                format="%.0f%%",
-                help="Relative to the rate of a plain matrix product on the same core.",
+            gettext("Training loss"): st.column_config.NumberColumn(
+                format="%.4f", help=_unit(seen)
             ),
-            "Note": st.column_config.TextColumn(width="medium"),
+            gettext("Gradient norm"): st.column_config.NumberColumn(format="%.3f"),
+            "Tokens/s": st.column_config.NumberColumn(format="compact"),
+            gettext("Share of peak"): st.column_config.NumberColumn(
+                format="%.0f%%",
+                help=gettext("Relative to the rate of a plain matrix product on the same core."),
+            ),
+            gettext("Note"): st.column_config.TextColumn(width="medium"),
         },
         hide_index=True,
         placeholder="",
-        alt="Runs with state, progress, loss, gradient norm and speed",
+        alt=gettext("Runs with state, progress, loss, gradient norm and speed"),
     )
     if environment:
         peak = format_quantity(environment["matmul_peak_flop_per_s"], "flop_per_s")
-        device = f"{environment['device'].upper()} in {environment['precision']}"
-        versions = f"Python {environment['python']}, torch {environment['torch']}"
-        st.caption(messages.plain(f"On {device}, matrix products at {peak}; {versions}."))
+        device = gettext(
+            "{environment} in {environment2}",
+            environment=environment["device"].upper(),
+            environment2=environment["precision"],
+        )
+        versions = gettext(
+            "Python {environment}, torch {environment2}",
+            environment=environment["python"],
+            environment2=environment["torch"],
+        )
+        st.caption(
+            messages.plain(
+                gettext(
+                    "On {device}, matrix products at {peak}; {versions}.",
+                    device=device,
+                    peak=peak,
+                    versions=versions,
+                )
+            )
+        )
 
 
 def _percent(share: float | None) -> float | None:
@@ -206,7 +250,7 @@ def _failures(seen: Sequence[Seen]) -> None:
 def show_evaluation(ladder: Ladder | None, asked: Setup) -> None:
     """Show every point reached, and the sweeps of the learning rate."""
     if ladder is None:
-        st.caption("No budget is reached yet: start a ladder, or open an earlier one.")
+        st.caption(gettext("No budget is reached yet: start a ladder, or open an earlier one."))
     _sweep_button(asked)
     if ladder is not None:
         train_state.follow(ladder, _scores, every_s=POLL_S)
@@ -220,12 +264,12 @@ def _scores(ladder: Ladder) -> None:
         _sweep_chart(seen)
         rows = [(one, point) for one in seen for point in one.history.of_kind("point")]
         if not rows:
-            st.caption("No budget is reached yet: its scores appear here.")
+            st.caption(gettext("No budget is reached yet: its scores appear here."))
             return
         _score_table(rows)
         curves = following.run_curves(seen)
         if any(len(curve.gap) for curve in curves):
-            st.markdown("**The gap between held-out and training loss**")
+            st.markdown(gettext("**The gap between held-out and training loss**"))
             panels.drawn(plot.gap(curves, theme=APP), key="chart.gap")
         train_tasks.show([one.run for one in seen if one.history.of_kind("point")], seen)
 
@@ -233,35 +277,44 @@ def _scores(ladder: Ladder) -> None:
 def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:
     st.dataframe(
         {
-            "Run": [one.config.label for one, _ in rows],
-            "Learning rate": [_rate(one.config) for one, _ in rows],
-            "Tokens": [point["tokens"] for _, point in rows],
+            gettext("Run"): [one.config.label for one, _ in rows],
+            gettext("Learning rate"): [_rate(one.config) for one, _ in rows],
+            gettext("Tokens"): [point["tokens"] for _, point in rows],
             _unit([one for one, _ in rows]): [
                 held_out_loss(one.config, point) for one, point in rows
             ],
-            "Bits per byte": [point.get("bits_per_byte") for _, point in rows],
-            "Perplexity": [point["perplexity"] for _, point in rows],
-            "Next-token accuracy": [point["accuracy"] for _, point in rows],
-            "Training FLOP": [point["compute_flop"] for _, point in rows],
+            gettext("Bits per byte"): [point.get("bits_per_byte") for _, point in rows],
+            gettext("Perplexity"): [point["perplexity"] for _, point in rows],
+            gettext("Next-token accuracy"): [point["accuracy"] for _, point in rows],
+            gettext("Training FLOP"): [point["compute_flop"] for _, point in rows],
         },
         column_config={
-            "Learning rate": st.column_config.NumberColumn(
-                format="%.3g", help="Peak rate at width 32."
+            gettext("Learning rate"): st.column_config.NumberColumn(
+                format="%.3g", help=gettext("Peak rate at width 32.")
             ),
-            "Tokens": st.column_config.NumberColumn(format="compact"),
-            "Next token right": st.column_config.NumberColumn(format="percent"),
-            "Training FLOP": st.column_config.NumberColumn(format="scientific"),
+            gettext("Tokens"): st.column_config.NumberColumn(format="compact"),
+            gettext("Next token right"): st.column_config.NumberColumn(format="percent"),
+            gettext("Training FLOP"): st.column_config.NumberColumn(format="scientific"),
             **{
                 name: st.column_config.NumberColumn(format="%.4f")
-                for name in ("Nats per byte", "Nats per token", "Bits per byte", "Perplexity")
+                for name in (
+                    gettext("Nats per byte"),
+                    gettext("Nats per token"),
+                    gettext("Bits per byte"),
+                    gettext("Perplexity"),
+                )
             },
         },
         hide_index=True,
-        alt="Held-out scores of every budget reached",
+        alt=gettext("Held-out scores of every budget reached"),
     )
     scored = rows[0][1].get("eval_tokens")
-    said = f"On {scored:,} held-out tokens, the same for every model. " if scored else ""
-    st.caption(f"{said}Perplexity per token.")
+    said = (
+        gettext("On {scored:,} held-out tokens, the same for every model. ", scored=scored)
+        if scored
+        else ""
+    )
+    st.caption(gettext("{said}Perplexity per token.", said=said))
 
 
 def _rate(config: RunConfig) -> float | None:
@@ -280,13 +333,20 @@ def _sweep_button(asked: Setup) -> None:
     families = list(dict.fromkeys(config.family for config in asked.configs))
     names = ", ".join(family.replace("_", " ") for family in families)
     st.button(
-        f"Tune: sweep {len(SWEEP_FACTORS)} learning rates of {names}",
+        gettext(
+            "Tune: sweep {sweep_factors} learning rates of {names}",
+            sweep_factors=len(SWEEP_FACTORS),
+            names=names,
+        ),
         icon=":material/tune:",
         key="train.sweep",
         on_click=_start_sweep,
         args=(asked, families),
-        help=f"At {format_number(SWEEP_BUDGET)} tokens and width 32; takes seconds to a minute. "
-        "The ladder shown stays under Earlier runs.",
+        help=gettext(
+            "At {sweep_budget} tokens and width 32; takes seconds to a minute. "
+            "The ladder shown stays under Earlier runs.",
+            sweep_budget=format_number(SWEEP_BUDGET),
+        ),
     )
 
 

@@ -9,6 +9,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import APP
 from isoflop.tables import dataset_for_role
 from isoflop.training.ladders import Ladder
@@ -23,21 +25,27 @@ from isoflop.ui.train import use as train_use
 from isoflop.ui.train.controls import Setup
 
 STAGES = {
-    "corpus": "Corpus",
-    "model": "Model",
-    "train": "Train",
-    "evaluate": "Evaluate",
-    "generate": "Generate",
-    "deploy": "Deploy",
-    "law": "Law",
-    "forecast": "Forecast",
+    "corpus": lazy_gettext("Corpus"),
+    "model": lazy_gettext("Model"),
+    "train": lazy_gettext("Train"),
+    "evaluate": lazy_gettext("Evaluate"),
+    "generate": lazy_gettext("Generate"),
+    "deploy": lazy_gettext("Deploy"),
+    "law": lazy_gettext("Law"),
+    "forecast": lazy_gettext("Forecast"),
 }
 
 
 AFTER_TRAINING = {
-    "generate": "A model that was trained here goes on with your prompt, token by token.",
-    "deploy": "A model that was trained here is exported and loaded back, to the same loss.",
-    "law": "A law is fitted to the losses of runs that were trained here, while they come.",
+    "generate": lazy_gettext(
+        "A model that was trained here goes on with your prompt, token by token."
+    ),
+    "deploy": lazy_gettext(
+        "A model that was trained here is exported and loaded back, to the same loss."
+    ),
+    "law": lazy_gettext(
+        "A law is fitted to the losses of runs that were trained here, while they come."
+    ),
 }
 """What a stage does that has nothing to show before the first run."""
 
@@ -57,9 +65,13 @@ def show() -> None:
 
 def _without_torch() -> None:
     st.info(
-        "**Training needs PyTorch, which is not installed here.**\n\n"
-        'Install it with `pip install "isoflop[train]"` and restart the server. Every other page '
-        "works without it; the shipped ladder of own runs is in the list of loss tables.",
+        _(
+            "**Training needs PyTorch, which is not installed here.**\n"
+            "\n"
+            'Install it with `pip install "isoflop[train]"` and restart the '
+            "server. Every other page works without it; the shipped ladder of "
+            "own runs is in the list of loss tables."
+        ),
         icon=":material/info:",
     )
 
@@ -91,7 +103,7 @@ def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[]
     def with_setup(draw: Callable[[Setup], None]) -> Callable[[], None]:
         def drawn() -> None:
             if asked is None:
-                st.caption("The settings on the left are not valid yet.")
+                st.caption(_("The settings on the left are not valid yet."))
             else:
                 draw(asked)
 
@@ -117,9 +129,9 @@ def _stages(asked: Setup | None, ladder: Ladder | None) -> dict[str, Callable[[]
 def _train_first(stage: str) -> None:
     """Say what a stage will do, and lead to where that begins."""
     with st.container(border=True, width=560, key="empty"):
-        st.markdown(f"**Train first.** {AFTER_TRAINING[stage]}")
+        st.markdown(_("**Train first.** {after_training}", after_training=AFTER_TRAINING[stage]))
         st.button(
-            "Go to Train",
+            _("Go to Train"),
             icon=":material/arrow_back:",
             key="train.first",
             on_click=inputs.open_tab,
@@ -130,14 +142,19 @@ def _train_first(stage: str) -> None:
 def _invite() -> None:
     """Say what happens here before the first run."""
     st.markdown(
-        "**Train a ladder of small language models on this machine and watch a scaling law "
-        "appear.** Choose a ladder on the left and start it: losses arrive within seconds, the "
-        "law is fitted to the points as they come, and then you can forecast a larger run: its "
-        "loss is predicted with a band before it is trained."
+        _(
+            "**Train a ladder of small language models on this machine and watch "
+            "a scaling law appear.** Choose a ladder on the left and start it: "
+            "losses arrive within seconds, the law is fitted to the points as "
+            "they come, and then you can forecast a larger run: its loss is "
+            "predicted with a band before it is trained."
+        )
     )
     st.caption(
-        "Nothing leaves this machine. Training runs beside the server at low priority and goes on "
-        "when you close the page."
+        _(
+            "Nothing leaves this machine. Training runs beside the server at low "
+            "priority and goes on when you close the page."
+        )
     )
     _example()
 
@@ -147,9 +164,14 @@ def _example() -> None:
     example = dataset_for_role("small-runs")
     table = resolve.rows_of(resolve.catalog_table(example.id).table, (example.law_family,))
     fitted = train_law.fit_law(example.law, table)
-    st.markdown("**What to expect: the ladder of transformers that ships**")
+    st.markdown(_("**What to expect: the ladder of transformers that ships**"))
     panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.example")
     st.caption(
-        f"{fitted.n_rows} points, one size with three seeds; the law leaves a residual of "
-        f"{fitted.residual_std:.2%}. All five families are in the list of loss tables."
+        _(
+            "{n_rows} points, one size with three seeds; the law leaves a "
+            "residual of {residual_std:.2%}. All five families are in the list "
+            "of loss tables.",
+            n_rows=fitted.n_rows,
+            residual_std=fitted.residual_std,
+        )
     )

@@ -15,6 +15,7 @@ import streamlit as st
 
 from isoflop import settings
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import lazy_gettext
 from isoflop.tables import ReadResult
 from isoflop.training import following
 from isoflop.training.corpus import Corpus, load_corpus
@@ -157,5 +158,7 @@ def tokenizer(name: str, corpus: Corpus) -> Tokenizer:
     return _make_tokenizer(name, corpus, folder=default_root() / "tokenizers")
 
 
-_load_corpus = kept(load_corpus, max_entries=4, spinner="Reading the corpus")
-_make_tokenizer = kept(corpus_tokenizer, max_entries=8, spinner="Training the tokenizer")
+_load_corpus = kept(load_corpus, max_entries=4, spinner=lazy_gettext("Reading the corpus"))
+_make_tokenizer = kept(
+    corpus_tokenizer, max_entries=8, spinner=lazy_gettext("Training the tokenizer")
+)

@@ -10,6 +10,7 @@ from isoflop import plot
 from isoflop.errors import IsoflopError, TrainingError
 from isoflop.fitting import FitOptions
 from isoflop.fitting.downstream import fit_downstream
+from isoflop.language import gettext, lazy_gettext
 from isoflop.planning.downstream import first_step_laws
 from isoflop.plot import APP
 from isoflop.tables import LossTable
@@ -26,10 +27,10 @@ FEWEST_POINTS = 8
 
 _JOB = "train.tasks"
 _METRICS = {
-    "accuracy": "Next-token accuracy",
-    "class_accuracy": "Next-character class accuracy",
-    "class_f1": "Next-character class F1",
-    "bleu": "BLEU of continuations",
+    "accuracy": lazy_gettext("Next-token accuracy"),
+    "class_accuracy": lazy_gettext("Next-character class accuracy"),
+    "class_f1": lazy_gettext("Next-character class F1"),
+    "bleu": lazy_gettext("BLEU of continuations"),
 }
 
 
@@ -38,7 +39,7 @@ def _effort(table: LossTable, *_: object, **__: object) -> float:
     return 1.0 + len(table.frame) / 1000
 
 
-_fit_downstream = KeptByJob(fit_downstream, "Resampling both steps", effort=_effort)
+_fit_downstream = KeptByJob(fit_downstream, lazy_gettext("Resampling both steps"), effort=_effort)
 
 
 def show(runs: Sequence[Run], seen: Sequence[Seen]) -> None:
@@ -51,14 +52,17 @@ def show(runs: Sequence[Run], seen: Sequence[Seen]) -> None:
     seen : sequence of Seen
         All runs of the ladder.
     """
-    st.markdown("**Tasks: from loss to accuracy**")
+    st.markdown(gettext("**Tasks: from loss to accuracy**"))
     st.caption(
-        "Of each budget's weights, on held-out text: is the likeliest next token right; is the "
-        "next character a letter, digit, space, line end or other (accuracy, and F1 averaged over "
-        "these); and BLEU in characters of greedy continuations."
+        gettext(
+            "Of each budget's weights, on held-out text: is the likeliest next "
+            "token right; is the next character a letter, digit, space, line end "
+            "or other (accuracy, and F1 averaged over these); and BLEU in "
+            "characters of greedy continuations."
+        )
     )
     st.button(
-        "Score on tasks",
+        gettext("Score on tasks"),
         icon=":material/rule:",
         key="train.score",
         on_click=_start,
@@ -78,7 +82,7 @@ def show(runs: Sequence[Run], seen: Sequence[Seen]) -> None:
 
 def _start(runs: Sequence[Run]) -> None:
     with messages.in_callback():
-        train_state.queue().require_change(runs, "score these models")
+        train_state.queue().require_change(runs, gettext("score these models"))
         held: Job | None = st.session_state.get(_JOB)
         if held is not None:
             held.cancel()
@@ -94,14 +98,17 @@ def _progress(job: Job, n_runs: int) -> None:
         )
     elif last is None or last["kind"] != "end":
         n_done = sum(record["kind"] == "scored" for record in records)
-        st.progress(n_done / max(n_runs, 1), text=f"{n_done} of {n_runs} runs scored")
+        st.progress(
+            n_done / max(n_runs, 1),
+            text=gettext("{n_done} of {n_runs} runs scored", n_done=n_done, n_runs=n_runs),
+        )
 
 
 def _table(scored: Sequence[tuple[Run, TaskScores]]) -> None:
     columns: dict[str, list[object]] = {
-        "Run": [run.config().label for run, _ in scored],
-        "Tokens": [score.tokens for _, score in scored],
-        "Nats per byte": [score.loss for _, score in scored],
+        gettext("Run"): [run.config().label for run, _ in scored],
+        gettext("Tokens"): [score.tokens for _, score in scored],
+        gettext("Nats per byte"): [score.loss for _, score in scored],
     }
     columns |= {
         label: [getattr(score, name) for _, score in scored] for name, label in _METRICS.items()
@@ -109,15 +116,15 @@ def _table(scored: Sequence[tuple[Run, TaskScores]]) -> None:
     st.dataframe(
         columns,
         column_config={
-            "Tokens": st.column_config.NumberColumn(format="compact"),
-            "Nats per byte": st.column_config.NumberColumn(format="%.4f"),
+            gettext("Tokens"): st.column_config.NumberColumn(format="compact"),
+            gettext("Nats per byte"): st.column_config.NumberColumn(format="%.4f"),
             **{
                 label: st.column_config.NumberColumn(format="percent")
                 for label in _METRICS.values()
             },
         },
         hide_index=True,
-        alt="Scores on tasks of every budget reached",
+        alt=gettext("Scores on tasks of every budget reached"),
     )
 
 
@@ -128,8 +135,8 @@ def _curve(table: LossTable) -> None:
     if len(frame) < FEWEST_POINTS or not offered:
         return
     metric = inputs.choice(
-        "Metric", offered, key="task_metric", default="accuracy", style="row",
-        help="Bounded between 0 and 1, and fitted by a sigmoid in the loss.",
+        gettext("Metric"), offered, key="task_metric", default="accuracy", style="row",
+        help=gettext("Bounded between 0 and 1, and fitted by a sigmoid in the loss."),
     )  # fmt: skip
     try:
         law = first_step_laws(table)[0]

@@ -9,6 +9,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import TrainingError
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.plot import APP
 from isoflop.training.attention import HAS_ATTENTION
 from isoflop.training.attention import MAX_TOKENS as SHOWN_TOKENS
@@ -31,7 +33,7 @@ from isoflop.ui.train.data import show_equations
 from isoflop.units import format_number, format_quantity
 
 POLL_S = 0.4
-NOT_YOURS = (
+NOT_YOURS = lazy_gettext(
     ":material/lock: These runs are shared for viewing: only their owner can run the models."
 )
 _GENERATION, _EXPORT, _ATTENTION = "train.generation", "train.export.job", "train.attention"
@@ -42,43 +44,53 @@ def show_generation(ladder: Ladder) -> None:
     """Draw the prompt and its settings, and the text as it is written."""
     sources = _sources(train_state.look_at(ladder.runs))
     if not sources:
-        st.caption("No weights yet: they come with the first budget or checkpoint.")
+        st.caption(_("No weights yet: they come with the first budget or checkpoint."))
         return
     left, right = st.columns([2, 3], gap="medium")
     with left:
         chosen = _pick(sources, key="generate.from")
         prompt = inputs.text(
-            "Prompt", key="prompt", read=str, default="def ", is_long=True,
-            help="What the model continues.",
+            _("Prompt"), key="prompt", read=str, default="def ", is_long=True,
+            help=_("What the model continues."),
         )  # fmt: skip
         temperature = inputs.number(
-            "Temperature", 0.0, 2.0, 0.8, key="temperature", step=0.05, is_slider=True,
-            help="0 always takes the most likely token; higher values are more random.",
+            _("Temperature"), 0.0, 2.0, 0.8, key="temperature", step=0.05, is_slider=True,
+            help=_("0 always takes the most likely token; higher values are more random."),
         )  # fmt: skip
         top_k = inputs.number(
-            "Top k", 0, 4096, 0, key="top_k",
-            help="Sample from this many most likely tokens only; 0 for all.",
+            _("Top k"), 0, 4096, 0, key="top_k",
+            help=_("Sample from this many most likely tokens only; 0 for all."),
         )  # fmt: skip
         length = inputs.number(
-            "Tokens", 50, 2000, 400, key="length", step=50, is_slider=True,
-            help="How long each text is.",
+            _("Tokens"), 50, 2000, 400, key="length", step=50, is_slider=True,
+            help=_("How long each text is."),
         )  # fmt: skip
         seed = inputs.number(
-            "Seed", 0, 2**31 - 1, 0, key="generate.seed", help="The same seed gives the same text."
+            _("Seed"),
+            0,
+            2**31 - 1,
+            0,
+            key="generate.seed",
+            help=_("The same seed gives the same text."),
         )
         n_samples = inputs.number(
-            "Samples", 1, MAX_SAMPLES, 1, key="samples",
-            help="How many texts are written from the same prompt, each with the next seed.",
+            _("Samples"), 1, MAX_SAMPLES, 1, key="samples",
+            help=_("How many texts are written from the same prompt, each with the next "
+"seed."),
         )  # fmt: skip
-        with st.expander("What the temperature does", key="train.temperature"):
+        with st.expander(_("What the temperature does"), key="train.temperature"):
             show_equations("sampling")
         may_ask = train_state.may_change([chosen[0].run])
         if not may_ask:
             st.caption(NOT_YOURS)
         if st.button(
-            "Write", type="primary", icon=":material/edit:", key="train.write", disabled=not may_ask
+            _("Write"),
+            type="primary",
+            icon=":material/edit:",
+            key="train.write",
+            disabled=not may_ask,
         ):
-            train_state.queue().require_change([chosen[0].run], "let this model write")
+            train_state.queue().require_change([chosen[0].run], _("let this model write"))
             _end(_GENERATION)
             st.session_state[_GENERATION] = (
                 start_generation(
@@ -99,8 +111,8 @@ def show_generation(ladder: Ladder) -> None:
             is_done = _is_done(_records(job))
             st.fragment(_text, run_every=None if is_done else POLL_S)(job, asked, is_done)
         else:
-            st.caption("The text appears here, token by token.")
-    st.markdown("**Attention: what each token draws on**")
+            st.caption(_("The text appears here, token by token."))
+    st.markdown(_("**Attention: what each token draws on**"))
     _attention(sources)
 
 
@@ -109,19 +121,21 @@ def _attention(sources: Sequence[Source]) -> None:
     able = [source for source in sources if source[0].config.family in HAS_ATTENTION]
     if not able:
         st.caption(
-            "The models here have no attention: train a transformer, or the RNN with attention."
+            _("The models here have no attention: train a transformer, or the RNN with attention.")
         )
         return
     left, right = st.columns([2, 3], gap="medium")
     with left:
         chosen = _pick(able, key="attention.from")
         text = inputs.text(
-            "Text", key="attention", read=str, default="def add(a, b):",
-            help=f"Its first {SHOWN_TOKENS} tokens are shown.",
+            _("Text"), key="attention", read=str, default=_("def add(a, b):"),
+            help=_("Its first {shown_tokens} tokens are shown.", shown_tokens=SHOWN_TOKENS),
         )  # fmt: skip
         may_ask = train_state.may_change([chosen[0].run])
-        if st.button("Show", icon=":material/grid_on:", key="train.attend", disabled=not may_ask):
-            train_state.queue().require_change([chosen[0].run], "let this model work")
+        if st.button(
+            _("Show"), icon=":material/grid_on:", key="train.attend", disabled=not may_ask
+        ):
+            train_state.queue().require_change([chosen[0].run], _("let this model work"))
             _end(_ATTENTION)
             job = start_attention(chosen[0].run, budget=chosen[1], text=text)
             st.session_state[_ATTENTION] = job
@@ -136,7 +150,7 @@ def _attended(job: Job, was_done: bool) -> None:
     with messages.boundary():
         records = _records(job)
         if not _is_done(records):
-            st.caption("Loading the model")
+            st.caption(_("Loading the model"))
             return
         if not was_done:
             st.rerun()
@@ -157,13 +171,15 @@ def _attended(job: Job, was_done: bool) -> None:
                     default=1,
                     key=f"attention.{name}",
                     required=True,
-                    help=f"Whose attention is drawn: one {name} at a time.",
+                    help=_("Whose attention is drawn: one {name} at a time.", name=name),
                 )
                 chosen[name] = int(picked or 1) - 1
         panels.drawn(plot.attention(weights, **chosen, theme=APP), key="chart.attention")
         st.caption(
-            "Each row is one token and sums to one: how much it draws on itself and on those "
-            "before it."
+            _(
+                "Each row is one token and sums to one: how much it draws on itself "
+                "and on those before it."
+            )
         )
 
 
@@ -178,7 +194,7 @@ def _text(job: Job, prompt: str, was_done: bool) -> None:
                 written = prompt + b"".join(pieces).decode("utf-8", "replace")
                 st.code(written, language=None, wrap_lines=True)
         if not tokens and not _is_done(records):
-            st.caption("Loading the model")
+            st.caption(_("Loading the model"))
         if records and records[-1]["kind"] == "error":
             _show_error(records[-1])
         if tokens:
@@ -192,20 +208,22 @@ def _candidates(tokens: Sequence[Record], *, is_done: bool) -> None:
     place = len(tokens)
     if is_done and place > 1:
         place = st.slider(
-            "Distribution of token",
+            _("Distribution of token"),
             1,
             len(tokens),
             len(tokens),
             key=f"train.place.{len(tokens)}",
-            help="Which token of the text the bars are for.",
+            help=_("Which token of the text the bars are for."),
         )
     record = tokens[place - 1]
     candidates = [(piece.encode("latin-1"), share) for piece, share in record["candidates"]]
     figure = plot.next_token(candidates, drawn=record["piece"].encode("latin-1"), theme=APP)
     panels.drawn(figure, key="chart.candidates")
     st.caption(
-        "How likely each next token was, after temperature and top k. Orange: the one that was "
-        "drawn. \u2423 is a space, \u21b5 a line's end."
+        _(
+            "How likely each next token was, after temperature and top k. "
+            "Orange: the one that was drawn. ␣ is a space, ↵ a line's end."
+        )
     )
 
 
@@ -213,21 +231,24 @@ def show_deployment(ladder: Ladder) -> None:
     """Draw the export of a model and the proof that it loads back to the same loss."""
     sources = [s for s in _sources(train_state.look_at(ladder.runs)) if s[1] is not None]
     if not sources:
-        st.caption("No budget is reached yet: only finished weights are exported.")
+        st.caption(_("No budget is reached yet: only finished weights are exported."))
         return
     chosen = _pick(sources, key="export.from")
     st.caption(
-        "safetensors with its configuration and tokenizer, and TorchScript for programs without "
-        "Python. Each file is loaded back and must give the same loss on a sample of held-out text."
+        _(
+            "safetensors with its configuration and tokenizer, and TorchScript "
+            "for programs without Python. Each file is loaded back and must give "
+            "the same loss on a sample of held-out text."
+        )
     )
     if st.button(
-        "Export",
+        _("Export"),
         type="primary",
         icon=":material/deployed_code:",
         key="train.export",
         disabled=not train_state.may_change([chosen[0].run]),
     ):
-        train_state.queue().require_change([chosen[0].run], "export this model")
+        train_state.queue().require_change([chosen[0].run], _("export this model"))
         _end(_EXPORT)
         job = start_export(chosen[0].run, budget=chosen[1], root=default_root())
         st.session_state[_EXPORT] = job
@@ -241,7 +262,7 @@ def _exported(job: Job, was_done: bool) -> None:
     with messages.boundary():
         records = _records(job)
         if not _is_done(records):
-            st.progress(0.5, text="Exporting, and scoring what was written")
+            st.progress(0.5, text=_("Exporting, and scoring what was written"))
             return
         if not was_done:
             st.rerun()  # polling on would take the download away under the click
@@ -251,16 +272,16 @@ def _exported(job: Job, was_done: bool) -> None:
             return
         st.dataframe(
             {
-                "File": ["the model itself", *end["loaded_back"]],
-                "Nats per byte": [end["loss_nats_per_byte"], *end["loaded_back"].values()],
+                _("File"): [_("the model itself"), *end["loaded_back"]],
+                _("Nats per byte"): [end["loss_nats_per_byte"], *end["loaded_back"].values()],
             },
-            column_config={"Nats per byte": st.column_config.NumberColumn(format="%.8f")},
+            column_config={_("Nats per byte"): st.column_config.NumberColumn(format="%.8f")},
             hide_index=True,
-            alt="Loss of the model and of each exported file, loaded back",
+            alt=_("Loss of the model and of each exported file, loaded back"),
         )
         archive = Path(end["archive"])
         st.download_button(
-            f"Download ({format_quantity(archive.stat().st_size, 'bytes')})",
+            _("Download ({st_size})", st_size=format_quantity(archive.stat().st_size, "bytes")),
             archive.read_bytes,
             file_name=archive.name,
             mime="application/zip",
@@ -287,11 +308,16 @@ def _pick(sources: Sequence[Source], *, key: str) -> Source:
     def label(index: int) -> str:
         one, budget = sources[index]
         if budget is None:
-            return f"{one.config.label}, checkpoint"
+            return _("{label}, checkpoint", label=one.config.label)
         tokens = format_number(one.config.token_budgets[budget])
         points = one.history.of_kind("point")
         loss = next(point["nats_per_byte"] for point in points if point["budget"] == budget)
-        return f"{one.config.label}, {tokens} tokens, loss {loss:.3f}"
+        return _(
+            "{label}, {tokens} tokens, loss {loss:.3f}",
+            label=one.config.label,
+            tokens=tokens,
+            loss=loss,
+        )
 
     def quality(index: int) -> float:
         one, budget = sources[index]
@@ -300,11 +326,11 @@ def _pick(sources: Sequence[Source], *, key: str) -> Source:
 
     names = [f"{one.run.id}.{'checkpoint' if b is None else b}" for one, b in sources]
     chosen = inputs.choice(
-        "Model",
+        _("Model"),
         {name: label(index) for index, name in enumerate(names)},
         key=key,
         default=names[min(range(len(sources)), key=quality)],
-        help="The weights that work: of a budget reached, or of the last checkpoint.",
+        help=_("The weights that work: of a budget reached, or of the last checkpoint."),
     )
     return sources[names.index(chosen)]
 

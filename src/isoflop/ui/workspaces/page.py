@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from isoflop import settings
+from isoflop.language import gettext as _
+from isoflop.language import ngettext as n_
 from isoflop.people import MAX_NAME_CHARACTERS
 from isoflop.planning.saved import SCENARIO
 from isoflop.ui import documents, messages, share, visitor
 from isoflop.ui.workspaces import session, teams, usage
-from isoflop.units import counted, format_quantity
+from isoflop.units import format_quantity
 from isoflop.workspace import (
     KIND,
     MAX_NOTE_CHARACTERS,
@@ -58,22 +60,26 @@ def _who() -> None:
     name = actor.name if name == "somebody" else name
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"You are {messages.plain(name)} (`{actor.id}`), here as "
-            f"{'owner' if actor.is_owner else 'editor' if actor.can_write else 'viewer'}.",
+            _(
+                "You are {name} (`{id}`), here as {can_write}.",
+                name=messages.plain(name),
+                id=actor.id,
+                can_write="owner" if actor.is_owner else "editor" if actor.can_write else "viewer",
+            ),
             width="content",
         )
-        if actor.names_itself and visitor.refusal("give yourself a name") is None:
-            with st.popover("Change name", icon=":material/edit:"):
+        if actor.names_itself and visitor.refusal(_("give yourself a name")) is None:
+            with st.popover(_("Change name"), icon=":material/edit:"):
                 st.text_input(
-                    "Your name, as others read it",
+                    _("Your name, as others read it"),
                     value=name,
                     max_chars=MAX_NAME_CHARACTERS,
                     key=_NAME,
-                    help="Shown beside what you share.",
+                    help=_("Shown beside what you share."),
                 )
-                st.button("Take this name", key="workspaces.name.take", on_click=_call_me)
+                st.button(_("Take this name"), key="workspaces.name.take", on_click=_call_me)
         if visitor.is_login_configured():
-            st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=st.logout)
+            st.button(_("Sign out"), icon=":material/logout:", type="tertiary", on_click=st.logout)
 
 
 def _call_me() -> None:
@@ -85,10 +91,12 @@ def _call_me() -> None:
 
 
 def _save_form() -> None:
-    st.header("What you are working on", anchor=False)
+    st.header(_("What you are working on"), anchor=False)
     workspace, files = session.current(PAGE)
     if not workspace.views:
-        st.caption("Nothing yet: choose a table, a fit or a plan on another page, then come back.")
+        st.caption(
+            _("Nothing yet: choose a table, a fit or a plan on another page, then come back.")
+        )
         return
     st.caption(messages.plain(_contents(workspace)))
     if _says_no("save"):
@@ -101,23 +109,23 @@ def _save_form() -> None:
     }
     with st.form("workspaces.save", border=False):
         name = st.text_input(
-            "Name",
+            _("Name"),
             value=held.name if held else "",
             max_chars=100,
-            help="What you find it by again.",
+            help=_("What you find it by again."),
         )
         note = st.text_area(
-            "Note",
+            _("Note"),
             value=held.note if held else "",
             max_chars=MAX_NOTE_CHARACTERS,
             height=100,
-            help="What it is for, to yourself and to those you share it with.",
+            help=_("What it is for, to yourself and to those you share it with."),
         )
         chosen = (
             st.multiselect(
-                "Saved scenarios to put in",
+                _("Saved scenarios to put in"),
                 list(scenarios),
-                help="Plans saved on the Plan page that go along.",
+                help=_("Plans saved on the Plan page that go along."),
             )
             if scenarios
             else []
@@ -126,23 +134,23 @@ def _save_form() -> None:
         with st.container(horizontal=True):
             is_next = held is not None and held.can_write
             saves = is_next and st.form_submit_button(
-                "Save", type="primary", icon=":material/save:", help="The next version of it."
+                _("Save"), type="primary", icon=":material/save:", help=_("The next version of it.")
             )
             adds = st.form_submit_button(
-                "Save as new" if is_next else "Save",
+                _("Save as new") if is_next else _("Save"),
                 type="secondary" if is_next else "primary",
                 icon=":material/add:" if is_next else ":material/save:",
             )
     if saves or adds:
         if not (name or "").strip():
-            st.warning("A workspace needs a name.", icon=":material/edit:")
+            st.warning(_("A workspace needs a name."), icon=":material/edit:")
             return
         whole = session.with_text(workspace, note or "", {n: scenarios[n] for n in chosen})
         session.save((name or "").strip(), whole, files, as_new=bool(adds), owner=owner)
         held = session.opened()
         assert held is not None  # it is the one that was saved
         st.session_state[_CHOSEN] = held.id
-        st.toast(f"Saved {messages.plain(held.name)}.", icon=":material/check:")
+        st.toast(_("Saved {name}.", name=messages.plain(held.name)), icon=":material/check:")
         st.rerun()
 
 
@@ -154,11 +162,11 @@ def _owner_input() -> str:
         return ""
     return (
         st.selectbox(
-            "Owned by",
+            _("Owned by"),
             list(owners),
             format_func=owners.__getitem__,
             key=_OWNER,
-            help="Of a new one. What a team owns, its members see and its editors change.",
+            help=_("Of a new one. What a team owns, its members see and its editors change."),
         )
         or ""
     )
@@ -166,16 +174,16 @@ def _owner_input() -> str:
 
 def _contents(workspace: Workspace) -> str:
     titles = _titles()
-    said = [f"Views of {', '.join(titles.get(key, key) for key in workspace.views)}"]
+    said = [_("Views of {views}", views=", ".join(titles.get(key, key) for key in workspace.views))]
     if workspace.tables:
         names = ", ".join(table.name for table in workspace.tables)
         said.append(f"{names} ({format_quantity(workspace.table_bytes, 'bytes', 2)})")
     if workspace.preparations:
-        said.append("what you decided about rows")
+        said.append(_("what you decided about rows"))
     if workspace.scenarios:
-        said.append(counted(len(workspace.scenarios), "scenario"))
+        said.append(n_("{n:,} scenario", "{n:,} scenarios", len(workspace.scenarios)))
     if workspace.runs:
-        said.append(counted(len(workspace.runs), "training run"))
+        said.append(n_("{n:,} training run", "{n:,} training runs", len(workspace.runs)))
     return "; ".join(said) + "."
 
 
@@ -195,14 +203,16 @@ def _says_no(what: str) -> bool:
 
 def _import_field() -> None:
     if not settings.takes_uploads():
-        messages.switched_off("Imports", "ISOFLOP_UPLOADS")
+        messages.switched_off(_("Imports"), "ISOFLOP_UPLOADS")
         return
-    with st.expander("Import a workspace", icon=":material/upload_file:"):
+    with st.expander(_("Import a workspace"), icon=":material/upload_file:"):
         given = st.file_uploader(
-            "File that another installation exported",
+            _("File that another installation exported"),
             type=["zip"],
             key="workspaces.import",
-            help="The zip that Export wrote there; what is in it is checked, and nothing is run.",
+            help=_(
+                "The zip that Export wrote there; what is in it is checked, and nothing is run."
+            ),
             max_upload_size=int(MAX_PACKED_BYTES / 1e6),
         )
         if given is None:
@@ -210,11 +220,11 @@ def _import_field() -> None:
         name, workspace, files = from_zip(given.getvalue())
         st.caption(messages.plain(f"{name}: {_contents(workspace)}"))
         st.button(
-            "Import it",
+            _("Import it"),
             icon=":material/download_done:",
             key="workspaces.import.keep",
             on_click=_import,
-            args=(name or "Imported", workspace, files),
+            args=(name or _("Imported"), workspace, files),
         )
 
 
@@ -230,17 +240,17 @@ def _import(name: str, workspace: Workspace, files: dict[str, bytes]) -> None:
 
 
 def _listing(found: Found) -> None:
-    st.header("Saved", anchor=False)
+    st.header(_("Saved"), anchor=False)
     documents.name_unreadable(found.unreadable)
     if not found:
-        st.caption("Nothing is saved yet, and nobody has shared a workspace with you.")
+        st.caption(_("Nothing is saved yet, and nobody has shared a workspace with you."))
         return
     mine = documents.mine()
     by_id = {document.id: document for document in found}
     if st.session_state.get(_CHOSEN) not in by_id:
         st.session_state[_CHOSEN] = next(iter(by_id))
     chosen = st.selectbox(
-        "Workspace",
+        _("Workspace"),
         list(by_id),
         key=_CHOSEN,
         format_func=lambda one: f"{mine.name(by_id[one])}, {by_id[one].updated:%Y-%m-%d %H:%M}",
@@ -261,17 +271,25 @@ def _one(mine: Documents, document: Document) -> None:
         st.markdown(messages.plain(workspace.note))
     st.caption(
         messages.plain(
-            f"{_contents(workspace)} Version {document.version}, saved by "
-            f"{document.author_name}, {document.updated:%Y-%m-%d %H:%M} UTC."
+            _(
+                "{workspace} Version {version}, saved by {author_name}, "
+                "{updated:%Y-%m-%d %H:%M} UTC.",
+                workspace=_contents(workspace),
+                version=document.version,
+                author_name=document.author_name,
+                updated=document.updated,
+            )
         )
     )
     with st.container(horizontal=True):
-        if st.button("Open", type="primary", icon=":material/folder_open:", key="workspaces.open"):
+        if st.button(
+            _("Open"), type="primary", icon=":material/folder_open:", key="workspaces.open"
+        ):
             from isoflop.ui.shell import page_objects
 
             session.bring(document, workspace, page_objects())
         st.download_button(
-            "Export",
+            _("Export"),
             lambda: _zipped(mine, document, workspace),
             file_name=f"{_file_stem(document.key)}.isoflop.zip",
             mime="application/zip",
@@ -279,13 +297,16 @@ def _one(mine: Documents, document: Document) -> None:
             on_click="ignore",
             key="workspaces.export",
         )
-        if visitor.refusal("change this") is None:
+        if visitor.refusal(_("change this")) is None:
             _writing_buttons(document)
     share.document(document, has_link=True)
     _link(document, workspace)
-    if workspace.scenarios and visitor.refusal("save a scenario") is None:
+    if workspace.scenarios and visitor.refusal(_("save a scenario")) is None:
         st.button(
-            f"Copy its {counted(len(workspace.scenarios), 'scenario')} to mine",
+            _(
+                "Copy its {scenarios} to mine",
+                scenarios=n_("{n:,} scenario", "{n:,} scenarios", len(workspace.scenarios)),
+            ),
             icon=":material/content_copy:",
             key="workspaces.scenarios",
             on_click=_copy_scenarios,
@@ -296,7 +317,7 @@ def _one(mine: Documents, document: Document) -> None:
 
 def _writing_buttons(document: Document) -> None:
     st.button(
-        "Duplicate",
+        _("Duplicate"),
         icon=":material/content_copy:",
         key="workspaces.duplicate",
         on_click=_duplicate,
@@ -304,22 +325,22 @@ def _writing_buttons(document: Document) -> None:
     )
     if document.can_write:
         st.button(
-            "Delete",
+            _("Delete"),
             icon=":material/delete:",
             key="workspaces.delete",
             on_click=documents.delete,
             args=(document,),
         )
     if document.sharing.is_own(documents.person()):
-        with st.popover("Rename", icon=":material/edit:"):
+        with st.popover(_("Rename"), icon=":material/edit:"):
             name = st.text_input(
-                "New name",
+                _("New name"),
                 value=document.key,
                 max_chars=100,
-                help="Its link and its versions stay.",
+                help=_("Its link and its versions stay."),
             )
             st.button(
-                "Rename it",
+                _("Rename it"),
                 key="workspaces.rename",
                 on_click=_rename,
                 args=(document.id, (name or "").strip()),
@@ -332,12 +353,12 @@ def _link(document: Document, workspace: Workspace) -> None:
     page = workspace.page
     if len(workspace.views) > 1:
         page = st.selectbox(
-            "Link to",
+            _("Link to"),
             list(workspace.views),
             index=list(workspace.views).index(page) if page in workspace.views else 0,
             format_func=lambda key: titles.get(key, key),
             key=f"workspaces.view.{document.id}",
-            help="The page that the link opens.",
+            help=_("The page that the link opens."),
             width=260,
         )
     named = "" if page == workspace.page else page
@@ -347,7 +368,7 @@ def _link(document: Document, workspace: Workspace) -> None:
         wrap_lines=True,
     )
     if document.visibility == "private":
-        st.caption("The link opens it for its owner alone, until it is shared.")
+        st.caption(_("The link opens it for its owner alone, until it is shared."))
 
 
 def _zipped(mine: Documents, document: Document, workspace: Workspace) -> bytes:

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from isoflop.errors import IsoflopError
+from isoflop.language import gettext as _
 from isoflop.planning.hardware import describe_accelerator
 from isoflop.planning.saved import OWN_PREFIX
 from isoflop.tables.prepare import preparation_from_text, preparation_to_text
@@ -193,15 +194,19 @@ def open_asked(pages: Mapping[str, Page]) -> bool:
         workspace = from_body(document.body)
     except IsoflopError as error:
         messages.show(error)  # and no page, which would show something else than the link names
-        st.page_link(next(iter(pages.values())), label="Go on without it", query_params={})
+        st.page_link(next(iter(pages.values())), label=_("Go on without it"), query_params={})
         return False
     size = workspace.table_bytes
     if size > ASK_ABOVE_BYTES and st.session_state.get(_AGREED) != asked:
         st.markdown(
-            f"**{messages.plain(document.key)}** brings {len(workspace.tables)} tables of "
-            f"{format_quantity(size, 'bytes', 2)} together, which take a while to read."
+            _(
+                "**{key}** brings {tables} tables of {size} together, which take a while to read.",
+                key=messages.plain(document.key),
+                tables=len(workspace.tables),
+                size=format_quantity(size, "bytes", 2),
+            )
         )
-        st.button("Open it", type="primary", on_click=_agree, args=(asked,))
+        st.button(_("Open it"), type="primary", on_click=_agree, args=(asked,))
         return False
     with messages.boundary():
         bring(document, workspace, pages, page)
@@ -235,16 +240,24 @@ def bring(
         if new_id != table_id:  # another version of Isoflop reads it otherwise
             changed[table_id] = new_id
             messages.say_later(
-                f"{table.name} is read otherwise than by the version that saved this workspace: "
-                "numbers may differ."
+                _(
+                    "{name} is read otherwise than by the version that saved this "
+                    "workspace: numbers may differ.",
+                    name=table.name,
+                )
             )
     for table_id, text in workspace.preparations.items():
         prepared.decide(changed.get(table_id, table_id), preparation_from_text(text))
     saved_by = str(document.body.get("isoflop", ""))
     if saved_by != version("isoflop"):
         messages.say_later(
-            f"This workspace was saved by Isoflop {saved_by}; this is {version('isoflop')}. What "
-            "was left at its default then has the default of now, so numbers may differ."
+            _(
+                "This workspace was saved by Isoflop {saved_by}; this is {version}. "
+                "What was left at its default then has the default of now, so "
+                "numbers may differ.",
+                saved_by=saved_by,
+                version=version("isoflop"),
+            )
         )
     plan_saved.bring(workspace.accelerators)
     seen = {key: _renamed(view, changed) for key, view in workspace.views.items() if key in pages}

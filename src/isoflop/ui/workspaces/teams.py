@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from isoflop.language import gettext as _
+from isoflop.language import lazy_gettext
 from isoflop.people import GROUP, MAX_NAME_CHARACTERS, Membership, Role
 from isoflop.ui import documents, messages, visitor
 from isoflop.ui.workspaces import session
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 PAGE, JOIN = "workspaces", "join"
 """The page that this is a part of, and the parameter of its address that holds an invitation."""
-ROLES: dict[str, str] = {"viewer": "Viewer", "editor": "Editor", "owner": "Owner"}
-OUT = "Remove"
+ROLES: dict[str, str] = {
+    "viewer": lazy_gettext("Viewer"),
+    "editor": lazy_gettext("Editor"),
+    "owner": lazy_gettext("Owner"),
+}
+OUT = lazy_gettext("Remove")
 _CHOSEN, _NAME = "teams.chosen", "teams.name"
 
 
@@ -30,17 +36,21 @@ def offer_to_join() -> None:
     with st.container(border=True), messages.boundary():
         asked = documents.teams().look_at(code)
         st.markdown(
-            f"{messages.plain(asked.author_name)} invites you to the team "
-            f"**{messages.plain(asked.name)}**, as {_article(asked.role)}."
+            _(
+                "{author_name} invites you to the team **{name}**, as {role}.",
+                author_name=messages.plain(asked.author_name),
+                name=messages.plain(asked.name),
+                role=_article(asked.role),
+            )
         )
         if any(one.team == asked.team for one in documents.person().teams):
-            st.caption("You belong to it already.")
-        refused = visitor.refusal("join a team")
+            st.caption(_("You belong to it already."))
+        refused = visitor.refusal(_("join a team"))
         if refused is not None:
             messages.not_here(refused)
             return
         st.button(
-            "Join",
+            _("Join"),
             type="primary",
             icon=":material/group_add:",
             key="teams.join",
@@ -50,7 +60,7 @@ def offer_to_join() -> None:
 
 
 def _article(role: Role) -> str:
-    return f"a {role}" if role == "viewer" else f"an {role}"
+    return f"a {role}" if role == "viewer" else _("an {role}", role=role)
 
 
 def _join(code: str) -> None:
@@ -70,12 +80,12 @@ def _do(change: Callable[[Teams], object]) -> None:
 
 def show() -> None:
     """Draw the teams that the person belongs to, and let them found one."""
-    st.header("Teams", anchor=False)
-    refused = visitor.refusal("found a team")
+    st.header(_("Teams"), anchor=False)
+    refused = visitor.refusal(_("found a team"))
     mine = documents.teams().mine()
     if not mine:
         st.caption(
-            "Members of a team see what it owns and what is shared with it; nobody else does."
+            _("Members of a team see what it owns and what is shared with it; nobody else does.")
         )
     _undo_offer()
     if mine:
@@ -83,14 +93,14 @@ def show() -> None:
     if refused is not None:
         messages.not_here(refused)
         return
-    with st.popover("New team", icon=":material/group_add:"):
+    with st.popover(_("New team"), icon=":material/group_add:"):
         st.text_input(
-            "Name of the team",
+            _("Name of the team"),
             max_chars=MAX_NAME_CHARACTERS,
             key=_NAME,
-            help="As its members see it.",
+            help=_("As its members see it."),
         )
-        st.button("Create team", key="teams.found", on_click=_found)
+        st.button(_("Create team"), key="teams.found", on_click=_found)
 
 
 def _found() -> None:
@@ -105,7 +115,7 @@ def _choice(mine: tuple[Membership, ...]) -> Membership:
     if st.session_state.get(_CHOSEN) not in by_id:
         st.session_state[_CHOSEN] = next(iter(by_id))
     chosen = st.selectbox(
-        "Team",
+        _("Team"),
         list(by_id),
         key=_CHOSEN,
         format_func=lambda team: by_id[team].name,
@@ -117,9 +127,15 @@ def _choice(mine: tuple[Membership, ...]) -> Membership:
 def _one(team: Membership, *, may_write: bool) -> None:
     """Draw one team: who belongs to it, and what the person may do about that."""
     with st.container(border=True):
-        st.markdown(f"**{messages.plain(team.name)}**: you are {_article(team.role)}.")
+        st.markdown(
+            _(
+                "**{name}**: you are {role}.",
+                name=messages.plain(team.name),
+                role=_article(team.role),
+            )
+        )
         if team.team.startswith(GROUP):
-            st.caption("Your login, or the proxy, says who belongs to it.")
+            st.caption(_("Your login, or the proxy, says who belongs to it."))
             return
         members = documents.teams().members(team.team)
         is_owner = may_write and team.role == "owner"
@@ -133,7 +149,7 @@ def _one(team: Membership, *, may_write: bool) -> None:
 
 def _member(team: Membership, member: Member, *, is_owner: bool) -> None:
     me = visitor.actor().id
-    name = f"{member.name} (you)" if member.person == me else member.name
+    name = _("{name} (you)", name=member.name) if member.person == me else member.name
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(messages.plain(name), width=200)
         if not is_owner or member.person == me:
@@ -141,7 +157,7 @@ def _member(team: Membership, member: Member, *, is_owner: bool) -> None:
             return
         key = f"teams.role.{team.team}.{member.person}"
         st.selectbox(
-            f"Role of {name}",
+            _("Role of {name}", name=name),
             [*ROLES, OUT],
             index=list(ROLES).index(member.role),
             format_func=lambda role: ROLES.get(role, OUT),
@@ -168,22 +184,28 @@ def _invitations(team: Membership) -> None:
     with st.container(horizontal=True):
         for role in ("editor", "viewer"):
             st.button(
-                f"Invite {role}s",
+                _("Invite {role}s", role=role),
                 icon=":material/link:",
                 key=f"teams.invite.{role}",
                 on_click=_do,
                 args=(methodcaller("invite", team.team, role),),
-                help="Makes a link to join by. An earlier one then stops working.",
+                help=_("Makes a link to join by. An earlier one then stops working."),
             )
     for one in held.values():
         _invitation(one)
 
 
 def _invitation(one: Invitation) -> None:
-    st.caption(f"Anyone who opens this link by {one.until:%d %B} can join as {_article(one.role)}:")
+    st.caption(
+        _(
+            "Anyone who opens this link by {until:%d %B} can join as {role}:",
+            until=one.until,
+            role=_article(one.role),
+        )
+    )
     st.code(f"{session.address(PAGE)}/{PAGE}?{JOIN}={one.code}", language=None, wrap_lines=True)
     st.button(
-        "Withdraw this link",
+        _("Withdraw this link"),
         type="tertiary",
         icon=":material/link_off:",
         key=f"teams.withdraw.{one.role}",
@@ -195,29 +217,29 @@ def _invitation(one: Invitation) -> None:
 def _ends(team: Membership, *, is_owner: bool) -> None:
     with st.container(horizontal=True):
         if is_owner:
-            with st.popover("Rename the team", icon=":material/edit:"):
+            with st.popover(_("Rename the team"), icon=":material/edit:"):
                 name = st.text_input(
-                    "New name of the team",
+                    _("New name of the team"),
                     team.name,
                     max_chars=MAX_NAME_CHARACTERS,
-                    help="What it shares stays shared.",
+                    help=_("What it shares stays shared."),
                 )
                 st.button(
-                    "Rename",
+                    _("Rename"),
                     key="teams.rename",
                     on_click=_do,
                     args=(methodcaller("rename", team.team, name or ""),),
                 )
             st.button(
-                "Delete the team",
+                _("Delete the team"),
                 icon=":material/delete:",
                 key="teams.delete",
                 on_click=_do,
                 args=(methodcaller("delete", team.team),),
-                help="With what it owns. This can be undone for 30 days.",
+                help=_("With what it owns. This can be undone for 30 days."),
             )
         st.button(
-            "Leave the team",
+            _("Leave the team"),
             icon=":material/logout:",
             key="teams.leave",
             on_click=_do,
@@ -228,9 +250,11 @@ def _ends(team: Membership, *, is_owner: bool) -> None:
 def _undo_offer() -> None:
     for gone in documents.teams().deleted():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"The team {messages.plain(gone.name)} is deleted.", width="content")
+            st.caption(
+                _("The team {name} is deleted.", name=messages.plain(gone.name)), width="content"
+            )
             st.button(
-                "Undo",
+                _("Undo"),
                 icon=":material/undo:",
                 key=f"teams.undelete.{gone.team}",
                 on_click=_do,
