@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import DocumentError
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 
 if TYPE_CHECKING:  # an import of some weight, for those who save or load alone
     from cattrs import Converter
@@ -125,7 +125,9 @@ def require_one_length(arrays: Mapping[str, NDArray[Any]]) -> None:
     ):
         raise DocumentError(
             lazy_gettext("This saved result does not hold together."),
-            detail="; ".join(f"{name}: {array.shape}" for name, array in arrays.items())[:1000],
+            detail=joined("; ", [f"{name}: {array.shape}" for name, array in arrays.items()])[
+                :1000
+            ],
             hint=lazy_gettext("Give the file as Isoflop saved it."),
         )
 
@@ -286,7 +288,7 @@ def _malformed(format: str, faults: list[str]) -> DocumentError:
         shown.append(lazy_gettext("and {faults} more", faults=len(faults) - len(shown)))
     return DocumentError(
         lazy_gettext("This file says it is of the format {format} and is not.", format=format),
-        detail="\n".join(shown),
+        detail=joined("\n", shown),
         hint=lazy_gettext("Give the file as Isoflop saved it."),
     )
 

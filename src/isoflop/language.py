@@ -62,13 +62,14 @@ class Text(str):
         If a name is missing in the values, or the braces do not match.
     """
 
-    __slots__ = ("_many", "_number", "_one", "_said", "_values")
+    __slots__ = ("_many", "_number", "_one", "_said", "_then", "_values")
 
     _one: str
     _many: str
     _number: int | None
     _values: Mapping[str, Any]
     _said: Mapping[str, str]
+    _then: Callable[[str], str] | None
 
     def __new__(
         cls,
@@ -84,11 +85,28 @@ class Text(str):
         text = super().__new__(cls, _filled(many if many and number != 1 else one, values))
         text._one, text._many, text._number = one, many, number
         text._values, text._said = values, dict(said)
+        text._then = None
         return text
 
     def __reduce__(self) -> tuple[Callable[..., Text], tuple[Any, ...]]:
         """Go to another process with everything that another language needs."""
-        return _text, (self._one, self._values, self._many, self._number, self._said)
+        return _text, (self._one, self._values, self._many, self._number, self._said, self._then)
+
+    def __add__(self, other: str) -> Text:
+        """Stay a text with what follows it."""
+        return joined("", (self, other))
+
+    def __radd__(self, other: str) -> Text:
+        """Stay a text with what goes before it."""
+        return joined("", (other, self))
+
+    def lower(self) -> Text:
+        """Return it in small letters, in the languages that have those."""
+        return _text(self._one, self._values, self._many, self._number, self._said, str.lower)
+
+    def capitalize(self) -> Text:
+        """Return it with a capital letter, in the languages that have those."""
+        return _text(self._one, self._values, self._many, self._number, self._said, str.capitalize)
 
     def in_language(self, language: str) -> str:
         """Return the text in a language; in English where its catalog lacks the text."""
@@ -106,7 +124,8 @@ class Text(str):
             name: value.in_language(language) if isinstance(value, Text) else value
             for name, value in self._values.items()
         }
-        return _filled(template, values)
+        said = _filled(template, values)
+        return self._then(said) if self._then else said
 
 
 def _text(
@@ -115,15 +134,22 @@ def _text(
     many: str,
     number: int | None,
     said: Mapping[str, str],
+    then: Callable[[str], str] | None,
 ) -> Text:
-    return Text(one, values, many=many, number=number, said=said)
+    text = Text(one, values, many=many, number=number, said=said)
+    if then is None:
+        return text
+    changed = str.__new__(Text, then(str.__str__(text)))
+    changed._one, changed._many, changed._number = one, many, number
+    changed._values, changed._said, changed._then = text._values, text._said, then
+    return changed
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:
     return template.format_map(values) if values or "{" in template else template
 
 
-def lazy_gettext(template: str, /, **values: Any) -> Text:
+def lazy_gettext(template: str, /, **values: Any) -> str:
     """Mark a text of a result or an error, which is said when it is shown.
 
     Parameters
@@ -133,11 +159,16 @@ def lazy_gettext(template: str, /, **values: Any) -> Text:
         ``"{share:.0%} of {rows} rows"``.
     **values
         By those names.
+
+    Returns
+    -------
+    str
+        A `Text`.
     """
     return Text(template, values)
 
 
-def lazy_ngettext(one: str, many: str, n: int, /, **values: Any) -> Text:
+def lazy_ngettext(one: str, many: str, n: int, /, **values: Any) -> str:
     """Mark a text of a result or an error that has a number, ``n`` in the text."""
     return Text(one, values, many=many, number=n)
 
@@ -175,19 +206,16 @@ def joined(separator: str, parts: Iterable[str]) -> Text:
     return Text(_escaped(separator).join(f"{{{name}}}" for name in values), values)
 
 
-def sentences(parts: Iterable[str]) -> Text:
+def sentences(parts: Iterable[str]) -> str:
     """Join whole sentences, those that are not empty, as each language does."""
-    kept = [part for part in parts if part]
-    if not kept:
-        return Text("")
-    whole = joined("", kept[:1])
-    for part in kept[1:]:
+    whole = ""
+    for part in filter(None, parts):
         # A text of its own, since Chinese has no space between sentences.
-        whole = lazy_gettext("{before} {after}", before=whole, after=part)
+        whole = lazy_gettext("{before} {after}", before=whole, after=part) if whole else part
     return whole
 
 
-def listed(parts: Iterable[str], *, last: str = "and") -> Text:
+def listed(parts: Iterable[str], *, last: str = "and") -> str:
     """Return a list in words: ``a, b and c``.
 
     Parameters
@@ -195,14 +223,14 @@ def listed(parts: Iterable[str], *, last: str = "and") -> Text:
     parts : iterable of str
     last : {"and", "or"}
 
-    Raises
-    ------
-    ValueError
-        If there are no parts.
+    Returns
+    -------
+    str
+        A `Text`; empty where there are no parts.
     """
-    *begin, end = parts
+    *begin, end = tuple(parts) or ("",)
     if not begin:
-        return joined("", [end])
+        return end
     before, *others = begin
     for part in others:
         before = lazy_gettext("{before}, {after}", before=before, after=part)

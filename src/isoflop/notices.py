@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from isoflop.errors import NoticeError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 
 Severity = Literal["info", "warning", "serious"]
@@ -72,6 +73,6 @@ def require_none(notices: Iterable[Notice], severity: Severity, subject: str) ->
                 value="s" * (len(found) != 1),
                 severity=severity,
             ),
-            detail="\n".join(f"{item.severity}: {item.text} [{item.code}]" for item in found),
+            detail=joined("\n", [f"{item.severity}: {item.text} [{item.code}]" for item in found]),
             hint="\n".join(dict.fromkeys(item.remedy for item in found if item.remedy)),
         )

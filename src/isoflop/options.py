@@ -22,7 +22,7 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from isoflop.errors import OptionError, UnitError
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext, listed
 from isoflop.units import Dimension, accelerator_time, parse_quantity, parse_share
 
 Options = TypeVar("Options")
@@ -126,7 +126,7 @@ class Option:
             lazy_gettext("at most"): self.le,
             "below": self.lt,
         }
-        said = " and ".join(f"{word} {end:g}" for word, end in ends.items() if end is not None)
+        said = listed(f"{word} {end:g}" for word, end in ends.items() if end is not None)
         return f"{noun} {said}".rstrip()
 
     def read(self, value: object) -> Any:
@@ -320,7 +320,7 @@ def from_mapping(owner: type[Options], values: Mapping[str, object]) -> Options:
     if wrong:
         raise OptionError(
             lazy_gettext("{wrong} of the options cannot be used.", wrong=len(wrong)),
-            detail="\n".join(wrong),
+            detail=joined("\n", wrong),
             hint=lazy_gettext("Options: {known}.", known=", ".join(known)),
         )
     return _make(owner, read)

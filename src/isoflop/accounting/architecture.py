@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from isoflop.accounting.recurrent import Recurrent, RecurrentKind
 from isoflop.errors import ArchitectureError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 
 Norm = Literal["layernorm", "rmsnorm", "none"]
@@ -402,7 +403,7 @@ def _require(problems: list[str], name: str) -> None:
     if problems:
         raise ArchitectureError(
             _("The shape of {name} is not possible.", name=name or _("this model")),
-            detail="\n".join(problems),
+            detail=joined("\n", problems),
             hint=_("Correct these sizes; all of them are counts of whole things."),
         )
 

@@ -28,6 +28,7 @@ from isoflop.accounting.imported import ImportedModel
 from isoflop.accounting.model_types import ModelType, load_model_types, multimodal_types
 from isoflop.accounting.parameters import count_parameters
 from isoflop.errors import ArchitectureError
+from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
 
 MAX_CONFIG_BYTES = 1_000_000
@@ -239,8 +240,9 @@ def _sizes(config: Mapping[str, Any], style: ModelType) -> dict[str, Any]:
     if missing:
         raise ArchitectureError(
             _("This configuration lacks sizes that the counts need."),
-            detail="\n".join(
-                _("missing: {keys}", keys=" or ".join(_KEYS[size])) for size in missing
+            detail=joined(
+                "\n",
+                [_("missing: {keys}", keys=listed(_KEYS[size], last="or")) for size in missing],
             ),
             hint=_("Paste the whole config.json."),
         )
@@ -430,7 +432,9 @@ def _experts(
     if missing:
         raise ArchitectureError(
             _("This configuration lacks sizes that the counts need."),
-            detail="\n".join(_("missing: {keys}", keys=" or ".join(keys)) for keys in missing),
+            detail=joined(
+                "\n", [_("missing: {keys}", keys=listed(keys, last="or")) for keys in missing]
+            ),
             hint=_("Paste the whole config.json."),
         )
     if not style.traits.get("mlp_bias") and (config.get("mlp_bias") or config.get("use_bias")):
@@ -575,7 +579,7 @@ def _required(config: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, A
     if missing:
         raise ArchitectureError(
             _("This configuration lacks sizes that the counts need."),
-            detail="\n".join(_("missing: {key}", key=key) for key in missing),
+            detail=joined("\n", [_("missing: {key}", key=key) for key in missing]),
             hint=_("Paste the whole config.json."),
         )
     return {field: config[key] for field, key in keys.items()}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from isoflop.errors import FitError
 from isoflop.identity import Keyed
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext, listed
 from isoflop.notices import Notice
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
@@ -164,9 +164,9 @@ def require_comparable(
         raise FitError(
             lazy_gettext(
                 "{groups} cannot be compared as they stand.",
-                groups=" and ".join(group.label for group in groups),
+                groups=listed(group.label for group in groups),
             ),
-            detail="\n".join(f"{m.text} {WHY[m.aspect]}" for m in open_ones),
+            detail=joined("\n", [f"{m.text} {WHY[m.aspect]}" for m in open_ones]),
             hint=lazy_gettext(
                 "Convert them to one convention, or say why the difference does no harm here."
             ),

@@ -21,7 +21,7 @@ from isoflop.fitting.rows import Rows, problem_on, settled, usable_rows
 from isoflop.fitting.search import finish, search
 from isoflop.fitting.seeds import Surface
 from isoflop.fitting.solve import Coordinates, Solution
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.laws.law import Law
 from isoflop.laws.restrict import restricted
 from isoflop.tables.schema import LossTable
@@ -183,7 +183,7 @@ def _check_identified(law: Law, rows: Rows, certificate: Certificate) -> None:
         if np.all(values == values[0])
     ]
     if constant and certificate.condition_number > 1e14:
-        named = " and ".join(
+        named = listed(
             lazy_gettext("the same {column} ({value:.4g})", column=item.column, value=value)
             for item, value in constant
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from isoflop.errors import FitError, UnitError
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.weights import WEIGHT_KINDS, WeightKind
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.laws.restrict import ParamBounds, plain_bounds, read_bounds
 from isoflop.options import Form, Option, problems
@@ -231,7 +232,7 @@ class FitOptions:
         except UnitError as problem:
             raise FitError(_("These fit options cannot be used."), detail=problem.summary) from None
         if wrong := problems(self):
-            raise FitError(_("These fit options cannot be used."), detail="\n".join(wrong))
+            raise FitError(_("These fit options cannot be used."), detail=joined("\n", wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,4 +278,4 @@ class PredictOptions:
 
     def __post_init__(self) -> None:
         if wrong := problems(self):
-            raise FitError(_("This band cannot be made."), detail="\n".join(wrong))
+            raise FitError(_("This band cannot be made."), detail=joined("\n", wrong))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TableError, UnitError
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.laws.law import Input, Law
 from isoflop.tables.reading.columns import COLUMNS
 from isoflop.units import parse_number, parse_quantity
@@ -83,7 +84,7 @@ def _value(law: Law, item: Input, given: Mapping[str, Any]) -> Array:
         raise TableError(
             _(
                 "{names} are the same input of {label}: give one.",
-                names=" and ".join(names),
+                names=listed(names),
                 label=law.label,
             )
         )
@@ -145,7 +146,7 @@ def _incomplete(law: Law, given: Iterable[str]) -> TableError:
         _(
             "{label} takes a value of {symbols} for each run.",
             label=law.label,
-            symbols=" and ".join(law.symbols),
+            symbols=listed(law.symbols),
         ),
         detail=_("Given: {given}.", given=_list(list(given)) or "nothing"),
         hint=_("Give {symbols}.", symbols=", ".join(f"{symbol}=..." for symbol in law.symbols)),

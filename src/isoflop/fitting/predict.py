@@ -14,6 +14,7 @@ from isoflop.fitting.intervals import small_sample
 from isoflop.fitting.objective import Array
 from isoflop.fitting.quantiles import t_quantile
 from isoflop.language import lazy_gettext as _
+from isoflop.language import sentences
 
 if TYPE_CHECKING:
     from isoflop.fitting.options import PredictOptions
@@ -128,7 +129,7 @@ def predicted(
             fit, inputs, options.level, options.kind, is_simultaneous=options.is_simultaneous
         )
     except FitError as error:
-        return losses, None, " ".join(part for part in (error.summary, error.detail) if part)
+        return losses, None, sentences((error.summary, error.detail))
     return losses, found, ""
 
 

@@ -19,6 +19,7 @@ from isoflop.fitting.points import points_of
 from isoflop.fitting.predict import band, predict
 from isoflop.fitting.summary import fit_html, fit_text, params_frame, uncertainty
 from isoflop.identity import NOT_IDENTITY, Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Law, derive
@@ -414,7 +415,7 @@ def _checked(fit: Fit) -> Fit:
     if faults:
         raise DocumentError(
             _("This saved fit does not hold together."),
-            detail="\n".join(faults)[:1000],
+            detail=joined("\n", faults)[:1000],
             hint=_("Give the file as Isoflop saved it."),
         )
     return fit

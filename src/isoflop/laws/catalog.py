@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isoflop.data import one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError, FormulaError
+from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
@@ -453,7 +454,7 @@ def _uncertain(questions: Sequence[NameQuestion]) -> FormulaError:
     """Return the error that asks what names stand for."""
     names = [question.name for question in questions]
     columns = [
-        _("{instead} for the column", instead=" or ".join(q.instead))
+        _("{instead} for the column", instead=listed(q.instead, last="or"))
         for q in questions
         if q.instead
     ]
@@ -466,7 +467,7 @@ def _uncertain(questions: Sequence[NameQuestion]) -> FormulaError:
             names=", ".join(names),
             value="stands" if len(names) == 1 else "stand",
         ),
-        detail="\n".join(f"{question.name} {question.why}." for question in questions),
+        detail=joined("\n", [f"{question.name} {question.why}." for question in questions]),
         hint=_(
             "{write}For a parameter to fit, say so: below the formula on the "
             "page, {flags} on the command line, params=[{quoted}] in Python.",

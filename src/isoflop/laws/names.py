@@ -18,6 +18,7 @@ from string import ascii_lowercase
 from types import MappingProxyType
 
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.laws.formula import CONSTANTS, FUNCTIONS
 from isoflop.tables.mapping import ColumnRole
 from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY
@@ -219,7 +220,9 @@ class _Columns:
         """Return what to ask about a name that is not certainly an input; None for a parameter."""
         meant = self.meanings.get(name, ())
         if len(meant) > 1:
-            return self._ask(name, _("may mean {meant}", meant=" or ".join(meant)), meant, response)
+            return self._ask(
+                name, _("may mean {meant}", meant=listed(meant, last="or")), meant, response
+            )
         if meant:
             is_text = meant[0] not in self.numeric
             what = _("a column without numbers") if is_text else _("what the law predicts")
@@ -238,7 +241,7 @@ class _Columns:
             alike = tuple(column for column in alike if column not in settled)
         if alike and not is_usual:
             return self._ask(
-                name, _("reads like {alike}", alike=" or ".join(alike)), alike, response
+                name, _("reads like {alike}", alike=listed(alike, last="or")), alike, response
             )
         absent = INPUT_COLUMNS.get(name, name)
         if absent in COLUMNS and not is_usual:

@@ -13,6 +13,7 @@ from typing import Any
 
 from isoflop.errors import FormulaError, UnitError
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.laws.law import Law, Param
 from isoflop.laws.names import rename
 
@@ -221,7 +222,11 @@ def _require_known(
     unknown = sorted({*(one.name for one in bounds), *positive} - set(names))
     if unknown:
         raise FormulaError(
-            _("{label} has no parameter {unknown}.", label=law.label, unknown=" or ".join(unknown)),
+            _(
+                "{label} has no parameter {unknown}.",
+                label=law.label,
+                unknown=listed(unknown, last="or"),
+            ),
             detail=_("Its parameters: {names}.", names=", ".join(names)),
         )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.units import HOUR_S, YEAR_S, format_quantity
@@ -170,7 +171,7 @@ class Acquisition:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError(_("This way to pay is not valid."), detail="\n".join(wrong))
+            raise PlanError(_("This way to pay is not valid."), detail=joined("\n", wrong))
 
     def usd_per_hour(self, accelerator_key: str, rented: float | None) -> float | None:
         """Return the price of an accelerator-hour that is used; None where none is known.

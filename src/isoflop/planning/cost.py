@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.planning import budget as sums
@@ -180,7 +181,7 @@ class Site:
         if problems:
             raise PlanError(
                 _("These figures of the site are not possible."),
-                detail="\n".join(problems),
+                detail=joined("\n", problems),
                 hint=_(
                     "A site draws at least what its accelerators draw: a PUE of 1.1 is very good."
                 ),

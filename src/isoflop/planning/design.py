@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError, PlanError
 from isoflop.fitting.diagnose import TO_SIGMA, Diagnostics, residual_scale
 from isoflop.fitting.result import Fit
-from isoflop.language import lazy_gettext, lazy_ngettext
+from isoflop.language import joined, lazy_gettext, lazy_ngettext
 from isoflop.planning.frontier import compute_optimal, require_interior
 from isoflop.planning.gain import ExpectedGain, Progress, Runs, expected_gain
 from isoflop.planning.inputs import inputs_at
@@ -295,7 +295,9 @@ def _check(
             )
         )
     if problems:
-        raise PlanError(lazy_gettext("These runs cannot be designed."), detail="\n".join(problems))
+        raise PlanError(
+            lazy_gettext("These runs cannot be designed."), detail=joined("\n", problems)
+        )
 
 
 def candidate_runs(

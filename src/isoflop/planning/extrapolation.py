@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.predict import band
 from isoflop.fitting.result import Fit
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.notices import Notice
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -35,7 +35,7 @@ def extrapolation_notices(fit: Fit, decades: Mapping[str, float]) -> Iterator[No
     far = {symbol: value for symbol, value in decades.items() if abs(value) >= FAR_DECADES}
     if not far:
         return
-    gaps = " and ".join(
+    gaps = listed(
         lazy_gettext(
             "{value:.1f} decades of {labels}{labels2} {value2} the data",
             value=abs(value),

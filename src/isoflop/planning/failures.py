@@ -14,6 +14,7 @@ from scipy.special import lambertw
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
 from isoflop.identity import Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.units import HOUR_S
@@ -229,7 +230,9 @@ class Failures:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError(_("These failure settings are not possible."), detail="\n".join(wrong))
+            raise PlanError(
+                _("These failure settings are not possible."), detail=joined("\n", wrong)
+            )
 
     @property
     def rate(self) -> float:

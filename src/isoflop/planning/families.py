@@ -28,6 +28,7 @@ from isoflop.fitting.compare import (
 )
 from isoflop.identity import Keyed
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.laws import Law, laws_for, rebind
 from isoflop.notices import Notice
 from isoflop.planning.frontier import compute_optimal
@@ -136,7 +137,7 @@ class FamilyComparison(Keyed):
         return document.from_json(cls, text, FORMAT)
 
     def _repr_html_(self) -> str:
-        title = " and ".join(self.labels)
+        title = listed(self.labels)
         return as_html(title, *self.sentences(), self.params(), notices=self.notices)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import PlanError
 from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.result import Band, Fit
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.laws import Law, law_for_role
 from isoflop.laws.trade import powers
 from isoflop.planning.inputs import PARAMS_COLUMNS, extrapolation_decades, inputs_at
@@ -238,7 +238,7 @@ def require_interior(law: Law, optimum: Optimum) -> None:
         return
     columns = {item.column for item in law.inputs}
     if not (columns & PARAMS_COLUMNS and columns & {"tokens", "compute_flop"}):
-        names = " and ".join(item.label or item.column for item in law.inputs)
+        names = listed(item.label or item.column for item in law.inputs)
         detail = lazy_gettext("It predicts the loss from {names} alone.", names=names)
     else:
         end = float(np.ravel(optimum.params)[np.argmin(np.ravel(optimum.is_interior))])

@@ -12,6 +12,7 @@ from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
+from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.planning.types import DTYPES, Accelerator
@@ -74,7 +75,7 @@ def find_accelerator(key: str, known: Mapping[str, Accelerator] | None = None) -
     near = near or get_close_matches(key.lower(), accelerators, n=3, cutoff=0.5)
     raise CatalogError(
         _("There is no accelerator {key!r}.", key=key),
-        detail=_("Did you mean {near}?", near=" or ".join(near))
+        detail=_("Did you mean {near}?", near=listed(near, last="or"))
         if near
         else _("Known: {accelerators}.", accelerators=", ".join(sorted(accelerators))),
         hint=_("Choose one of `isoflop accelerators`, or describe your own in a TOML file."),
@@ -152,7 +153,7 @@ def parse_accelerator(key: str, entry: dict[str, Any]) -> Accelerator:
     problems = _problems(accelerator)
     if problems:
         raise CatalogError(
-            _("The accelerator {where} is malformed.", where=where), detail="\n".join(problems)
+            _("The accelerator {where} is malformed.", where=where), detail=joined("\n", problems)
         )
     return accelerator
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.planning.rule import SIX_ND
 
@@ -194,7 +195,7 @@ def hyperparameter_hints(
     if problems:
         raise PlanError(
             _("Batch-size and learning-rate rules need positive inputs."),
-            detail="\n".join(problems),
+            detail=joined("\n", problems),
         )
     return tuple(
         _hint(rule, given)

@@ -15,6 +15,7 @@ from math import ceil, floor, isfinite, log2
 
 from isoflop.accounting import Architecture, count_flop, count_parameters
 from isoflop.errors import DoesNotFit, PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.planning.types import Accelerator, Dtype
 from isoflop.units import HOUR_S
@@ -136,7 +137,7 @@ class ServingSetup:
             if getattr(self, name) > upper:
                 problems.append(f"{name} = {getattr(self, name):g} is no share")
         if problems:
-            raise PlanError(_("This serving setup is invalid."), detail="\n".join(problems))
+            raise PlanError(_("This serving setup is invalid."), detail=joined("\n", problems))
 
 
 def serving_on(

@@ -16,6 +16,7 @@ from isoflop.accounting.parameters import (
     total_attention_matrices,
 )
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 
 ZERO_HELP = {
@@ -82,7 +83,7 @@ class Layout:
         if problems:
             raise PlanError(
                 _("This parallel layout is not possible."),
-                detail="\n".join(problems),
+                detail=joined("\n", problems),
                 hint=_("Degrees are whole numbers; the experts are spread over the data replicas."),
             )
 
@@ -165,7 +166,7 @@ def check_layout(architecture: Architecture, layout: Layout) -> None:
     if problems:
         raise PlanError(
             _("{name} cannot be spread like this.", name=shape.name),
-            detail="\n".join(problems),
+            detail=joined("\n", problems),
             hint=_("Choose degrees that divide the heads, the MLP width and the experts."),
         )
 

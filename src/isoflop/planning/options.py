@@ -8,6 +8,7 @@ from typing import Annotated
 from isoflop.accounting import FlopConvention, Recompute
 from isoflop.errors import PlanError
 from isoflop.fitting.options import Level
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.planning.cost import Site
@@ -289,4 +290,4 @@ class PlanOptions:
         if self.family is None and (self.convention != "6N" or self.causal):
             wrong.append(_("Attention can be counted for a model family only, got none."))
         if wrong:
-            raise PlanError(_("These plan options cannot be used."), detail="\n".join(wrong))
+            raise PlanError(_("These plan options cannot be used."), detail=joined("\n", wrong))

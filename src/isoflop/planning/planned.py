@@ -18,7 +18,7 @@ from isoflop.accounting.shapes import (
 from isoflop.errors import IsoflopError, PlanError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Method
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 from isoflop.notices import Notice
 from isoflop.planning import sheets
 from isoflop.planning.budget import price_usd_per_hour
@@ -421,7 +421,7 @@ def require_others(fit: Fit, fixed: Mapping[str, float]) -> None:
                 label=fit.law.label,
                 lacking=", ".join(lacking),
             ),
-            detail="; ".join(_of_rows(fit, name) for name in lacking),
+            detail=joined("; ", [_of_rows(fit, name) for name in lacking]),
             hint=lazy_gettext(
                 "Give it: {flags}, or in Python fixed={{{values}}}.", flags=flags, values=values
             ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.units import format_quantity
@@ -76,7 +77,7 @@ class Schedule:
         if self.kind == "wsd" and self.warmup_share + self.decay_share > 1:
             wrong.append(_("Warm-up and decay are more than the whole run."))
         if wrong:
-            raise PlanError(_("This schedule is not possible."), detail="\n".join(wrong))
+            raise PlanError(_("This schedule is not possible."), detail=joined("\n", wrong))
 
     @property
     def falling_share(self) -> float:

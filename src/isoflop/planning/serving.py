@@ -13,6 +13,7 @@ from isoflop.accounting import count_parameters
 from isoflop.accounting.shapes import CountedParams
 from isoflop.errors import DoesNotFit, PlanError
 from isoflop.identity import Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.planning.family_rule import shapes_of
@@ -85,7 +86,7 @@ class Requests:
     def __post_init__(self) -> None:
         wrong = problems(self)
         if wrong:
-            raise PlanError(_("Such requests cannot be served."), detail="\n".join(wrong))
+            raise PlanError(_("Such requests cannot be served."), detail=joined("\n", wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,6 +17,7 @@ from isoflop.accounting.parameters import (
 )
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.planning.layout import (
     Layout,
@@ -163,7 +164,7 @@ class TrainingStep:
         ]
         if problems:
             raise PlanError(
-                _("A step needs at least one sequence of one token."), detail="\n".join(problems)
+                _("A step needs at least one sequence of one token."), detail=joined("\n", problems)
             )
         self.accelerator.peak(self.dtype)
 

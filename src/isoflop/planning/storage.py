@@ -7,6 +7,7 @@ from math import ceil, isfinite
 from typing import Annotated
 
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.planning.memory import Optimizer, find_optimizer
@@ -165,7 +166,7 @@ def storage_need(
         if not (isfinite(value) and value >= 0)
     ]
     if problems:
-        raise PlanError(_("Storage needs finite, positive sizes."), detail="\n".join(problems))
+        raise PlanError(_("Storage needs finite, positive sizes."), detail=joined("\n", problems))
     policy = policy or CheckpointPolicy()
     resumable = params * optimizer.checkpoint_bytes
     weights = params * optimizer.weight_bytes

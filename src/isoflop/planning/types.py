@@ -16,6 +16,7 @@ from isoflop.errors import PlanError
 from isoflop.fitting import Band
 from isoflop.fitting.bands import BandKind
 from isoflop.identity import Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice, Severity, require_none
 from isoflop.options import Option
@@ -370,7 +371,7 @@ class Budget:
         if problems:
             raise PlanError(
                 _("This budget is invalid."),
-                detail="\n".join(problems),
+                detail=joined("\n", problems),
                 hint=_("Give FLOP, money or time, and at least one accelerator."),
             )
 

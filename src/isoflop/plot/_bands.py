@@ -14,6 +14,7 @@ from isoflop.errors import FitError
 from isoflop.fitting import Band, Fit, PredictOptions, band, predict
 from isoflop.fitting.bands import BandKind
 from isoflop.language import gettext as _
+from isoflop.language import listed
 from isoflop.options import option
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -245,7 +246,7 @@ def _labels(picture: _Picture) -> list[str]:
 
 
 def _alt(picture: _Picture) -> str:
-    names = " and ".join(_name(shown) for shown in picture.bands) or _("no band")
+    names = listed(_name(shown) for shown in picture.bands) or _("no band")
     budget = "" if picture.budget_flop is None else _("; the budget is marked")
     return _(
         "Predicted loss over training compute, with {names}{budget}.", names=names, budget=budget

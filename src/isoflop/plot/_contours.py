@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, predict
 from isoflop.language import gettext as _
+from isoflop.language import listed
 from isoflop.planning import Plan
 from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -172,7 +173,7 @@ def _ends_of_inputs(fit: Fit) -> tuple[Range, Range]:
     if params is None or tokens is None:
         raise FitError(
             _("There is no plane of model size and data to draw on."),
-            detail=_("{label} takes {ranges}.", label=fit.law.label, ranges=" and ".join(ranges)),
+            detail=_("{label} takes {ranges}.", label=fit.law.label, ranges=listed(ranges)),
             hint=_(
                 "Give the rows: contours(fit, table=...), or fit a law of parameters and tokens."
             ),

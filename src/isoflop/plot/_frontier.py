@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.language import gettext as _
+from isoflop.language import listed
 from isoflop.planning import Frontier, Plan
 from isoflop.planning.frontier import N_FRONTIER_DRAWS
 from isoflop.plot import theme as look
@@ -126,7 +127,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     layout["xaxis"] = look.axis(compute.title, is_power=True, span=picture.compute_flop) | {
         "anchor": f"y{n_lines}" if n_lines > 1 else "y"
     }
-    names = " and ".join(line.title for line in picture.lines)
+    names = listed(line.title for line in picture.lines)
     bands = _(", with bands") if picture.level else ""
     where = "" if picture.chosen_flop is None else _(", and the plan")
     return assemble(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isoflop.fitting import Fit, diagnose
 from isoflop.fitting.diagnose import Extent, ObjectiveSurface, diagnostics
 from isoflop.language import gettext as _
+from isoflop.language import listed
 from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -95,7 +96,7 @@ def _alt(surface: ObjectiveSurface) -> str:
     return _(
         "The objective over {names} with {starts} starts; {n_same} of them "
         "end at the reported optimum; {others} found.",
-        names=" and ".join(surface.names),
+        names=listed(surface.names),
         starts=len(surface.starts),
         n_same=n_same,
         others=others,

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -45,7 +45,9 @@ def training(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
     legend = LEGEND.format(BRANCHED if any(curve.is_branched for curve in curves) else "")
     layout = {
         "xaxis": look.axis(_("Training tokens"), span=tokens),
-        "yaxis": look.loss_axis(loss_title(" or ".join(sorted(units) or ["nats/byte"])), losses),
+        "yaxis": look.loss_axis(
+            loss_title(listed(sorted(units) or ["nats/byte"], last="or")), losses
+        ),
     }
     return assemble(
         traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(curves), notes=[legend]

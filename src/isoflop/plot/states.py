@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.language import gettext as _
+from isoflop.language import listed
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES
@@ -98,7 +99,7 @@ def draw(picture: Picture, theme: Theme, *, notes: Sequence[str] = ()) -> go.Fig
         "annotations": [above(float(np.log10(picture.budget_flop)), "budget")],
         "margin": ROOM_ABOVE,
     }
-    names = " and ".join(state.name.lower() for state in picture.states)
+    names = listed(state.name.lower() for state in picture.states)
     return assemble(
         traces,
         theme=theme,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from posixpath import relpath
 
 from isoflop.language import LANGUAGES, speaking, translated
-from isoflop.language import gettext as _
 from isoflop.language import lazy_gettext as _
 from isoflop.reference.glossary import GLOSSARY_FILE, Term, load_glossary
 from isoflop.reference.resources import (

@@ -16,7 +16,7 @@ from isoflop.language import lazy_gettext as _
 RESOURCES_FILE = "resources.toml"
 
 Kind = Literal["paper", "book", "course", "article", "code"]
-KINDS: Mapping[Kind, Text] = MappingProxyType(
+KINDS: Mapping[Kind, str] = MappingProxyType(
     {
         "paper": _("Paper"),
         "book": _("Book"),

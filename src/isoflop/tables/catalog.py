@@ -16,6 +16,7 @@ import pandas as pd
 
 from isoflop.data import data_root, one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.tables.exclude import Exclusion
 from isoflop.tables.fetch import cached_path, fetch, is_in_mirror
@@ -365,5 +366,5 @@ def _check_entry(dataset: Dataset, where: str) -> None:
     ]
     if faults:
         raise CatalogError(
-            _("The data file entry {where} is malformed.", where=where), detail="; ".join(faults)
+            _("The data file entry {where} is malformed.", where=where), detail=joined("; ", faults)
         )

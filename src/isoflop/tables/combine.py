@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from isoflop.errors import TableError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.tables.problems import shorten
 from isoflop.tables.raw import RawTable
@@ -41,9 +42,12 @@ def combine(tables: Sequence[RawTable], names: Sequence[str] = ()) -> RawTable:
         first = tables[0]
         raise TableError(
             _("The files have no column in common."),
-            detail="\n".join(
-                f"{table.name}: {', '.join(map(shorten, table.headers[:8]))}"
-                for table in tables[:5]
+            detail=joined(
+                "\n",
+                [
+                    f"{table.name}: {', '.join(map(shorten, table.headers[:8]))}"
+                    for table in tables[:5]
+                ],
             ),
             hint=_("Choose files like {name}, or read them one by one.", name=first.name),
         )

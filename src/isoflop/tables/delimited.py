@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 from isoflop.tables.header_rows import count_known, find_header
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
@@ -93,7 +93,7 @@ def read_delimited(content: Content, progress: Progress | None = None) -> RawTab
     if frame.empty:
         raise TableError(
             lazy_gettext("The file {name} has a header but no usable rows.", name=content.name),
-            detail="\n".join(str(problem) for problem in problems[:5]),
+            detail=joined("\n", [str(problem) for problem in problems[:5]]),
             hint=lazy_gettext("Add a row for each training run."),
         )
     return RawTable(

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError, UnitError
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 from isoflop.tables.condition import fulfils
 from isoflop.tables.convert import SIZES
 from isoflop.tables.shapes import exclusions_of
@@ -264,7 +264,7 @@ def exclude(table: LossTable, exclusions: Sequence[Exclusion]) -> LossTable:
     if excluded.all():
         raise TableError(
             lazy_gettext("These exclusions leave no row."),
-            detail="; ".join(exclusion.describe() for exclusion in exclusions),
+            detail=joined("; ", [exclusion.describe() for exclusion in exclusions]),
             hint=lazy_gettext("Undo one of them."),
         )
     frame["is_excluded"], frame["exclusion_reason"] = excluded, reasons

@@ -12,6 +12,7 @@ import pandas as pd
 
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
+from isoflop.language import listed
 from isoflop.notices import Notice
 from isoflop.tables.mapping import ColumnMapping
 from isoflop.tables.problems import Problem
@@ -311,7 +312,7 @@ def _run_notices(table: LossTable) -> list[Notice]:
                     "{swept}; all of them are fitted.",
                     runs=n_("{n:,} run", "{n:,} runs", len(runs.included())),
                     settings=n_("{n:,} setting", "{n:,} settings", n_settings),
-                    swept=" and ".join(swept),
+                    swept=listed(swept),
                 ),
                 remedy=_(
                     "Keep the best of each setting (seeds: best), the mean of seeds, or "

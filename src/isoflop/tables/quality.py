@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isoflop.language import lazy_gettext, lazy_ngettext
+from isoflop.language import lazy_gettext, lazy_ngettext, listed
 from isoflop.notices import Notice, Severity
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.schema import LossTable
@@ -233,7 +233,7 @@ def _spread(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
         text + ".",
         lazy_gettext(
             "Add runs that differ more in {narrow}: exponents need decades.",
-            narrow=" and ".join(narrow),
+            narrow=listed(narrow),
         )
         if narrow
         else "",

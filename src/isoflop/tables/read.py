@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from isoflop.errors import TableError
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 from isoflop.tables.delimited import read_delimited
 from isoflop.tables.gather import (
     Found,
@@ -233,10 +233,10 @@ def read_files(
     if not found:
         raise TableError(
             lazy_gettext("None of these files holds a table."),
-            detail="\n".join(refused[:10]),
+            detail=joined("\n", refused[:10]),
             hint=lazy_gettext("Give files of losses, or name one of them."),
         )
-    joined = join(found, metadata)
+    whole = join(found, metadata)
     if len(named) > 1:
         used = {item.path for item in found} | set(metadata)
         files = tuple(
@@ -244,7 +244,7 @@ def read_files(
             for (name, _), path in zip(named, paths, strict=True)
             if used.intersection((path, *path.parents))
         )
-        joined = replace(joined, files=files)
+        whole = replace(whole, files=files)
     if refused:
         listed = "; ".join(map(shorten, refused[:5]))
         more = (
@@ -252,14 +252,14 @@ def read_files(
             if len(refused) > 5
             else ""
         )
-        joined = replace(
-            joined,
+        whole = replace(
+            whole,
             notes=(
-                *joined.notes,
+                *whole.notes,
                 lazy_gettext("Not read: {listed}{more}.", listed=listed, more=more),
             ),
         )
-    return joined
+    return whole
 
 
 def _event_folders(

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
@@ -95,7 +96,7 @@ class SimulationOptions:
 
     def __post_init__(self) -> None:
         if found := problems(self):
-            raise TableError(_("A simulated table cannot be made."), detail="\n".join(found))
+            raise TableError(_("A simulated table cannot be made."), detail=joined("\n", found))
 
 
 def simulated_table(
@@ -262,7 +263,7 @@ def _check(
     if not 0 < low < high < float("inf"):
         faults.append(_("the range of compute is {low:g} to {high:g} FLOP", low=low, high=high))
     if faults:
-        raise TableError(_("A simulated table cannot be made."), detail="; ".join(faults))
+        raise TableError(_("A simulated table cannot be made."), detail=joined("; ", faults))
 
 
 def _design(

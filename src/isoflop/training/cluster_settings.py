@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from isoflop.errors import TrainingError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 
@@ -77,7 +78,9 @@ class ClusterSettings:
 
     def __post_init__(self) -> None:
         if wrong := problems(self):
-            raise TrainingError(_("A cluster cannot be asked for this."), detail="\n".join(wrong))
+            raise TrainingError(
+                _("A cluster cannot be asked for this."), detail=joined("\n", wrong)
+            )
 
     def parameters(self) -> dict[str, Any]:
         """Return them under submitit's names."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from isoflop.accounting import SMALL_FAMILIES, SmallFamily, SmallModel
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.options import Option, problems
@@ -327,7 +328,7 @@ class RunConfig(Recipe):
         if wrong := _problems(self):
             raise TrainingError(
                 _("The run's configuration does not work."),
-                detail="\n".join(wrong),
+                detail=joined("\n", wrong),
                 hint=_("Change the values named and start again."),
             )
 

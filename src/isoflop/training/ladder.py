@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from isoflop.errors import TrainingError, UnitError
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.tables import ColumnMapping, Provenance, RawTable, ReadResult, build_table
 from isoflop.tables.annealed import ANNEALED
 from isoflop.tables.mapping import ColumnRole
@@ -254,7 +254,7 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
         raise TrainingError(
             lazy_gettext(
                 "These runs measure their loss in different units: {units}.",
-                units=" and ".join(sorted(units)),
+                units=listed(sorted(units)),
             ),
             hint=lazy_gettext("Report all of them with bytes_per_token, or none."),
         )

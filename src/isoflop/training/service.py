@@ -15,7 +15,7 @@ from typing import Any
 
 from isoflop import settings
 from isoflop.errors import TrainingError
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 
 SWITCH = "ISOFLOP_MODEL_API"
 MAX_MODELS = 2
@@ -216,7 +216,9 @@ def checked(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
             problems.append(lazy_gettext("{name} must be {wanted}.", name=name, wanted=wanted))
         request[name] = value
     if problems:
-        raise TrainingError(lazy_gettext("The request does not work."), detail="\n".join(problems))
+        raise TrainingError(
+            lazy_gettext("The request does not work."), detail=joined("\n", problems)
+        )
     return request
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from isoflop.fitting import Fit
 from isoflop.language import gettext as _
+from isoflop.language import listed
 from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.sheets import unit_of
@@ -146,7 +147,7 @@ def _binding(plan: Plan) -> str:
     if not plan.binding:
         return ""
     first = plan.binding[0]
-    names = " and ".join(limit.label.lower() for limit in plan.binding)
+    names = listed(limit.label.lower() for limit in plan.binding)
     gain = _(
         "10% more {label} would lower the {response} by **{gain:.4f}**.",
         label=first.label.lower(),

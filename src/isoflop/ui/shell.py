@@ -206,7 +206,7 @@ def page(key: str) -> Iterator[PageInfo]:
         page_icon=ASSETS / "icon.svg",
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
-        menu_items={_("About"): _about()},
+        menu_items={"About": _about()},
     )
     st.html(ASSETS / "style.css")
     jobs.open_page()

@@ -20,7 +20,7 @@ from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.laws import Input, Law, Param, parse
 from isoflop.tables.schema import LossTable, Provenance
 
@@ -163,7 +163,7 @@ def joint_table(law: Law, groups: Sequence[Group]) -> LossTable:
     return LossTable(
         id="+".join(dict.fromkeys(group.table.id for group in groups)),
         frame=frame,
-        provenance=Provenance(title=" and ".join(group.label for group in groups)),
+        provenance=Provenance(title=listed(group.label for group in groups)),
         param_convention=first.param_convention,
         loss_unit=first.loss_unit,
     )

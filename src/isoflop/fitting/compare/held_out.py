@@ -16,6 +16,7 @@ from isoflop.fitting.predict import band, predict
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import usable_rows
 from isoflop.language import lazy_gettext as _
+from isoflop.language import sentences
 from isoflop.laws import Law
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number, format_quantity
@@ -208,7 +209,7 @@ def predict_held_out(
         interval = band(found, inputs, level=level, kind="prediction")
         lower, upper = interval.lower, interval.upper
     except FitError as problem:
-        reason = " ".join(part for part in (problem.summary, problem.detail) if part)
+        reason = sentences((problem.summary, problem.detail))
     scale = split.upper.included().loc[rows.index, split.column].to_numpy(np.float64)
     return HeldOut(
         fit=found,

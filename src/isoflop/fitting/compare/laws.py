@@ -33,6 +33,7 @@ from isoflop.fitting.options import FitOptions, Objective
 from isoflop.fitting.result import Fit
 from isoflop.identity import Keyed
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.laws import Law, law_for_role, laws_for, rebind, restrictable, restricted
 from isoflop.tables.schema import LossTable
 from isoflop.text import as_html
@@ -295,7 +296,7 @@ def _restricted(laws: Sequence[Law], options: FitOptions) -> tuple[Law, ...]:
     known = {name for law in laws for name in (*law.param_names, *dict(law.fixed))}
     if unknown := sorted(asked - known):
         raise FormulaError(
-            _("None of the laws has a parameter {unknown}.", unknown=" or ".join(unknown)),
+            _("None of the laws has a parameter {unknown}.", unknown=listed(unknown, last="or")),
             detail=_("Their parameters: {known}.", known=", ".join(sorted(known))),
         )
     return tuple(

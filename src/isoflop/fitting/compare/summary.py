@@ -11,6 +11,7 @@ from isoflop.fitting.compare.exponents import Difference, SharedTest
 from isoflop.fitting.compare.families import Multiplier
 from isoflop.fitting.compare.held_out import SCALES, write_scale
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.notices import Notice
 from isoflop.units import format_number
 
@@ -82,7 +83,7 @@ def exponents_summary(found: SharedTest) -> str:
     names = _(
         "the exponent{value} {shared}",
         value="s" if len(found.shared) > 1 else "",
-        shared=" and ".join(found.shared),
+        shared=listed(found.shared),
     )
     differences = "; ".join(_difference(difference) for difference in found.differences)
     p_value, why = _p_value(found)

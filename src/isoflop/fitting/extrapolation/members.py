@@ -21,6 +21,7 @@ from isoflop.fitting.objective import Problem
 from isoflop.fitting.options import FitOptions
 from isoflop.fitting.result import Fit
 from isoflop.fitting.rows import problem_on, usable_rows
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.laws import Law, laws_for, rebind
@@ -154,7 +155,7 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
     if not found:
         raise FitError(
             _("No law can be fitted to {id}, so that nothing is predicted beyond it.", id=table.id),
-            detail="\n".join(f"{label}: {reason}" for label, reason in refused),
+            detail=joined("\n", [f"{label}: {reason}" for label, reason in refused]),
         )
     return Members(
         table=rows,

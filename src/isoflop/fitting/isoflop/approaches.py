@@ -17,6 +17,7 @@ from isoflop.fitting.isoflop.summary import Key, notices_of
 from isoflop.fitting.isoflop.types import Approach, Approaches, Bias
 from isoflop.fitting.result import Fit
 from isoflop.language import lazy_gettext as _
+from isoflop.language import sentences
 from isoflop.tables.schema import LossTable
 
 Result = TypeVar("Result")
@@ -89,7 +90,7 @@ def _attempt(make: Callable[[], Result]) -> tuple[Result | None, str]:
     try:
         return make(), ""
     except FitError as refusal:
-        return None, " ".join(part for part in (refusal.summary, refusal.detail) if part)
+        return None, sentences((refusal.summary, refusal.detail))
 
 
 def _approach(

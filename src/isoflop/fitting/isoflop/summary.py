@@ -13,6 +13,7 @@ from isoflop.fitting.isoflop.budgets import Checkpoints
 from isoflop.fitting.isoflop.envelope import Envelope
 from isoflop.fitting.isoflop.line import PowerLine
 from isoflop.language import lazy_gettext as _
+from isoflop.language import listed
 from isoflop.notices import Notice
 from isoflop.units import format_number, format_quantity
 
@@ -193,9 +194,7 @@ def _likely_cause(one: Approach, other: Approach) -> str:
         if approach.bias is not None and abs(approach.bias.params_line.exponent) >= 0.0005
     ]
     if known:
-        return _(
-            "Of the difference in exponents, {known} on this design.", known=" and ".join(known)
-        )
+        return _("Of the difference in exponents, {known} on this design.", known=listed(known))
     return _("Look at residuals against N and D: the law may not have the shape of the data.")
 
 

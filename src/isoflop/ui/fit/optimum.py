@@ -7,7 +7,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.fitting.diagnose import Extent, drawn_pairs
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, listed
 from isoflop.language import ngettext as n_
 from isoflop.plot import APP
 from isoflop.ui import inputs, panels
@@ -31,7 +31,7 @@ def show(shown: View) -> None:
             if len(pairs) > 1:
                 chosen = inputs.choice(
                     _("Parameters drawn"),
-                    {key: " and ".join(pair) for key, pair in pairs.items()},
+                    {key: listed(pair) for key, pair in pairs.items()},
                     key="fit.over",
                     default=chosen,
                     help=_(

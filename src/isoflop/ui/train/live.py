@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from isoflop import plot
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext, lazy_gettext, listed
 from isoflop.plot import APP
 from isoflop.training import following
 from isoflop.training.config import FAMILY_DEFAULTS, Family, Recipe, ReportedConfig, RunConfig
@@ -324,7 +324,7 @@ def _rate(config: RunConfig) -> float | None:
 def _unit(seen: Sequence[Seen]) -> str:
     """Name the unit of the losses of some runs, as the head of a column."""
     found = sorted({one.config.loss_unit.replace("/", " per ") for one in seen})
-    return " or ".join(found).capitalize()
+    return listed(found, last="or").capitalize()
 
 
 def _sweep_button(asked: Setup) -> None:
