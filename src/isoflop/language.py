@@ -23,10 +23,10 @@ import gettext as catalogs
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"})
 """Every language by its code, by the name that it has for itself; English first."""
@@ -34,6 +34,8 @@ ENGLISH = next(iter(LANGUAGES))
 FOLDER = Path(__file__).parent / "locale"
 
 _Source = Callable[[], str | None]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 _SPOKEN: ContextVar[str | None] = ContextVar("language", default=None)
 _SOURCES: list[_Source] = []
 
@@ -298,6 +300,32 @@ def nearest(tags: str) -> str | None:
         if code in LANGUAGES:
             return code
     return None
+
+
+def kept_by_language(
+    *, max_entries: int
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Keep what a function returns for equal arguments, in each language apart.
+
+    Parameters
+    ----------
+    max_entries : int
+        Results kept, those used last.
+    """
+
+    def decorated(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        @lru_cache(maxsize=max_entries)
+        def kept(language: str, *args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        @wraps(function)
+        def asked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+            found: Result = cast(Any, kept)(current(), *args, **kwargs)
+            return found
+
+        return asked
+
+    return decorated
 
 
 @cache

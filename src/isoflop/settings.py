@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from isoflop.errors import SettingError
+from isoflop.language import LANGUAGES
 
 Section = Literal["files", "people", "switches", "server", "limits", "jobs"]
 
@@ -76,6 +77,14 @@ SETTINGS: tuple[Setting, ...] = (
         section="files",
         default_text="`runs` in the user's data folder",
         help="Where live training runs keep configuration, records and checkpoints.",
+    ),
+    Setting(
+        name="ISOFLOP_LANGUAGE",
+        section="server",
+        default="auto",
+        choices=("auto", *LANGUAGES),
+        help="Language of the pages until a visitor chooses another: `auto` takes what the "
+        "browser asks for.",
     ),
     Setting(
         name="ISOFLOP_IDENTITY",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting import Fit, predict
 from isoflop.language import gettext as _
-from isoflop.language import listed
+from isoflop.language import kept_by_language, listed
 from isoflop.planning import Plan
 from isoflop.planning.inputs import PARAMS_COLUMNS, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -154,7 +153,7 @@ def _prepare(
     )
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def _ends_of(table: LossTable) -> tuple[Range, Range]:
     """Return the smallest and the largest positive model size and tokens of a table's rows."""
     found = []
@@ -192,7 +191,7 @@ def _grid_range(ends: Range, also: float | None) -> Range:
     return float(10**low), float(10**high)
 
 
-@lru_cache(maxsize=64)
+@kept_by_language(max_entries=64)
 def _surface(
     fit: Fit, params_range: Range, tokens_range: Range, fixed: Fixed, rule: ComputeRule
 ) -> _Surface:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,6 +11,7 @@ from isoflop.errors import FitError
 from isoflop.fitting import Fit
 from isoflop.fitting.intervals import interval, small_sample
 from isoflop.language import gettext as _
+from isoflop.language import kept_by_language
 from isoflop.planning.families import BEYOND, N_GRID, FamilyComparison, best_loss
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, outcome_title
@@ -64,7 +64,7 @@ def _rows(label: str, fitted: Fit) -> tuple[rows.Group, ...]:
     return rows.groups(table.with_frame(table.frame.assign(family=label)))
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def _curves(comparison: FamilyComparison) -> tuple[lines.Line, ...]:
     """Return the loss of each family; kept, since a law of size and data takes its best sizes."""
     found = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
-from isoflop.language import gettext, ngettext
+from isoflop.language import gettext, kept_by_language, ngettext
 from isoflop.planning import Plan
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import (
@@ -339,7 +338,7 @@ def _lines(picture: _Picture, theme: Theme) -> list[Trace]:
     return traces
 
 
-@lru_cache(maxsize=128)
+@kept_by_language(max_entries=128)
 def _labels(along: Curve) -> tuple[tuple[str, str, str], ...]:
     """Write what each point costs and is; kept, since a slider moves along one curve."""
     points = zip(along.compute_flop, along.params, along.tokens, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import plotly.graph_objects as go
 
 from isoflop.fitting.downstream import FamilyCurves, predict_family
 from isoflop.language import gettext as _
+from isoflop.language import kept_by_language
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND
 from isoflop.plot import metric
@@ -78,7 +78,7 @@ def _models(curves: FamilyCurves, family: str) -> metric.Models:
     )
 
 
-@lru_cache(maxsize=64)
+@kept_by_language(max_entries=64)
 def _curve(curves: FamilyCurves, family: str, place: int) -> metric.Curve:
     own = _own(curves, family)
     params = own["params"].to_numpy(np.float64)

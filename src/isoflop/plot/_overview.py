@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.language import gettext as _
+from isoflop.language import kept_by_language
 from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -53,7 +53,7 @@ class _Picture:
     n_rows: int
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def _prepare(table: LossTable) -> _Picture:
     frame = table.included()
     response = "loss" if "loss" in frame else "accuracy"

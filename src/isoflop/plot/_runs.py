@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import kept_by_language, lazy_gettext
 from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -113,7 +112,7 @@ class _Picture:
     every: int
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def _prepare(table: LossTable, x: str, y: str) -> _Picture:
     frame = table.frame[table.frame[[x, y]].notna().all(axis=1)]
     every = max(1, -(-len(frame) // MAX_POINTS))

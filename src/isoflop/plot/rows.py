@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext, kept_by_language, lazy_gettext
 from isoflop.planning import Plan
 from isoflop.tables import LossTable, family_names
 from isoflop.units import format_number, format_quantity
@@ -66,7 +65,7 @@ class Group:
         return self.frame[column].to_numpy(np.float64)
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def groups(table: LossTable) -> tuple[Group, ...]:
     """Return the included rows of a table, a group a family.
 
@@ -106,13 +105,13 @@ def row_labels(frame: pd.DataFrame) -> tuple[str, ...]:
     return _group(NO_FAMILY, frame, np.arange(len(frame))).labels
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def fitted_rows(fit: Fit, table: LossTable) -> LossTable:
     """Return the rows that were fitted, in the fit's order."""
     return table.with_frame(table.frame.loc[fit.row_index])
 
 
-@lru_cache(maxsize=16)
+@kept_by_language(max_entries=16)
 def fitted_labels(fit: Fit, table: LossTable) -> tuple[str, ...]:
     """Describe each fitted row in a few lines, its number in the table first."""
     frame = table.frame.loc[fit.row_index]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from posixpath import relpath
 
 from isoflop.language import LANGUAGES, speaking, translated
-from isoflop.language import lazy_gettext as _
+from isoflop.language import gettext as _
 from isoflop.reference.glossary import GLOSSARY_FILE, Term, load_glossary
 from isoflop.reference.resources import (
     KINDS,
@@ -16,7 +16,7 @@ from isoflop.reference.resources import (
     load_resources,
 )
 
-COMMAND = _("python -m isoflop.reference docs")
+COMMAND = "python -m isoflop.reference docs"
 FOLDERS = {"en": "docs", "zh": "docs/zh"}
 """Where the pages of each language are, in the repository."""
 

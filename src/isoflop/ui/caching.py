@@ -20,6 +20,7 @@ from isoflop.tables import LossTable
 from isoflop.training.corpus import Corpus
 from isoflop.training.runs import Run
 from isoflop.training.tokenizer import BpeTokenizer, ByteTokenizer
+from isoflop.ui.language import Spoken
 
 MAX_TABLES = 16
 MAX_FITS = 64
@@ -75,5 +76,6 @@ def kept(
     # Streamlit looks for the very class of an argument, not for what it derives from.
     hashes = dict(HASHES)
     hashes.update(dict.fromkeys(Keyed.__subclasses__(), _key))
-    keep = st.cache_resource(max_entries=max_entries, show_spinner=spinner, hash_funcs=hashes)
+    said = Spoken(spinner) if isinstance(spinner, str) else spinner
+    keep = st.cache_resource(max_entries=max_entries, show_spinner=said, hash_funcs=hashes)
     return keep(function)

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import streamlit as st
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from streamlit import config as settings
 
+from isoflop.language import ENGLISH, current, translated
 from isoflop.server.packed import CHARTS, FOR_EVER
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ def draw(
     sent = figure.to_dict()
     alt = sent["layout"].pop("meta")["alt"]
     sent |= {"title": title, "alt": alt, "config": config}
+    if current() != ENGLISH:
+        sent = _said(sent)
     calls = {} if on_pick is None else {"on_picked_change": on_pick}
     _chart()(
         key=key,
@@ -98,6 +102,19 @@ def draw(
         **calls,
     )
     return picked(key)
+
+
+def _said(part: Any) -> Any:
+    """Return a figure, or a part of it, with its texts in the language of the page."""
+    if isinstance(part, str):
+        return translated(part)
+    if isinstance(part, Mapping):
+        return {name: _said(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_said(value) for value in part]
+    if isinstance(part, np.ndarray) and part.dtype == object:
+        return _said(part.tolist())
+    return part
 
 
 def picked(key: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What stands around every page: its heading, "Copy link" and "Reset", and what the browser adds.
+"""What stands around every page: its heading, its link, its language, and what the browser adds.
 
 A link is copied, and the keyboard and screen readers are led to the answer, where the browser is:
 ``assets/frame.js``. It is one element, outside every fragment, so that no move draws it again.
@@ -17,19 +17,22 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from streamlit import config as settings
 
-from isoflop.ui import address
+from isoflop.language import LANGUAGES, current
+from isoflop.language import gettext as _
+from isoflop.ui import address, language
 
 SCRIPT = Path(__file__).parent / "assets" / "frame.js"
 KEY = "frame"
 FRONT = "explore"
 """Key of the page that stands at the root of the address."""
 BUTTONS = """
-<button type="button" class="copy" title="Copy the link to this view">
-  <span aria-hidden="true" class="sign">link</span><span>Copy link</span>
+<button type="button" class="copy">
+  <span aria-hidden="true" class="sign">link</span><span class="name"></span>
 </button>
-<button type="button" class="reset" title="Let this page start as it does for everyone">
-  <span aria-hidden="true" class="sign">restart_alt</span><span>Reset</span>
+<button type="button" class="reset">
+  <span aria-hidden="true" class="sign">restart_alt</span><span class="name"></span>
 </button>
+<span class="languages"></span>
 <span role="status" class="said"></span>
 <span role="status" class="heard"></span>
 """
@@ -53,7 +56,27 @@ def show(page: str, heading: str) -> None:
         What it is about, for those who find their way by headings.
     """
     st.html(f'<h1 class="unseen">{escape(heading)}</h1>')
-    _buttons()(key=KEY, data={"page": page}, on_reset_change=address.reset)
+    spoken = current()
+    others = {code: name for code, name in LANGUAGES.items() if code != spoken}
+    _buttons()(
+        key=KEY,
+        data={
+            "page": page,
+            "language": spoken,
+            "languages": others,
+            "copy": [_("Copy link"), _("Copy the link to this view")],
+            "reset": [_("Reset"), _("Let this page start as it does for everyone")],
+            "copied": _("Link copied"),
+            "drawer": _("Pages and settings"),
+        },
+        on_reset_change=address.reset,
+        on_language_change=_choose,
+    )
+
+
+def _choose() -> None:
+    """Show the page in the language that was clicked."""
+    language.choose(str((st.session_state.get(KEY) or {}).get("language", "")))
 
 
 def routes() -> list[Route]:

@@ -20,6 +20,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import IsoflopError, UnitError
 from isoflop.language import gettext as _
+from isoflop.language import translated
 from isoflop.ui import address, messages
 from isoflop.units import (
     DAY_S,
@@ -266,6 +267,7 @@ def quantity(
         False where the default follows another input (utilisation, by accelerator): the text then
         stays empty until a person gives a value.
     """
+    label, help = translated(label), translated(help)
     slider_key, good_key = f"_{key}.slider", f"_{key}.good"
     row = st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
     first = kind.write(default) if is_default_fixed else ""
@@ -387,6 +389,7 @@ def choice(
     on_change : callable, optional
         Called before the page runs again.
     """
+    label, help, options = translated(label), translated(help), _said(options)
     values = list(options)
     held = [st.session_state[key]] if key in st.session_state else None
     asked = _to_choose(key, options, held, [default])
@@ -433,6 +436,7 @@ def several(
 
     Empty for all of them, chosen or not: a fit to nothing helps nobody.
     """
+    label, help = translated(label), translated(help)
     first = [option for option in options if option in default] or list(options)
     known = {option: option for option in options}
     asked = _to_choose(key, known, st.session_state.get(key), first)
@@ -475,6 +479,7 @@ def few(
     most : int, optional
         That may be chosen.
     """
+    label, help, options = translated(label), translated(help), _said(options)
     first = [value for value in options if value in default]
     asked = _to_choose(key, options, st.session_state.get(key), first)
     if asked:
@@ -509,6 +514,7 @@ def tabs(
     default : str, optional
         Open at first; the first unless given.
     """
+    labels = _said(labels)
     first, memory = default or next(iter(labels)), f"{key}.open"
     held = opened_tab(key) or first
     if st.session_state.pop(f"{key}.wanted", False):
@@ -554,7 +560,9 @@ def switch(label: str, *, key: str, default: bool, help: str, is_asked: bool = F
         asked = {"true": True, "false": False}.get(said, is_asked or default)
         if asked != default or address.is_anew():
             st.session_state[key] = asked
-    is_on = st.toggle(label, value=default, key=key, help=help, persist_state="session")
+    is_on = st.toggle(
+        translated(label), value=default, key=key, help=translated(help), persist_state="session"
+    )
     address.write(key, () if is_on == default else (str(is_on).lower(),))
     return is_on
 
@@ -590,6 +598,7 @@ def text(
         As raised by ``read``.
     """
     text_of(key, default)
+    label, help = translated(label), help and translated(help)
     draw = st.text_area if is_long else st.text_input
     typed = draw(label, value=default, key=key, help=help, persist_state="session", **look) or ""
     try:
@@ -625,7 +634,7 @@ def number(
     step : float, optional
     is_slider : bool
     """
-    kind = type(default)
+    kind, label, help = type(default), translated(label), help and translated(help)
     if address.is_opened(key):
         asked = _number(st.query_params.get(key, ""), kind, low, high)
         if asked is not None or address.is_anew():
@@ -644,6 +653,11 @@ def _number(text: str, kind: type, low: float, high: float) -> float | None:
     except ValueError:
         return None
     return found if low <= found <= high else None
+
+
+def _said(options: Mapping[Choice, str]) -> dict[Choice, str]:
+    """Return options as they are called in the language of the page."""
+    return {value: translated(label) for value, label in options.items()}
 
 
 # --- Choices in the address ---

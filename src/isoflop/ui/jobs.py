@@ -276,12 +276,12 @@ def _bring(
         has_acted = visit.n_runs > 1 or bool(context.fragment_ids_this_run)
         seconds = effort()
         if not visit.may_start(key, seconds, has_acted=has_acted):
-            about = (
-                ""
+            said = (
+                gettext("{doing} was cancelled.", doing=doing)
                 if key in visit.stopped
-                else gettext(" takes about {seconds}", seconds=_about(seconds))
+                else gettext("{doing} takes about {seconds}.", doing=doing, seconds=_about(seconds))
             )
-            _offer(visit, key, f"{doing}{about or gettext(' was cancelled')}.", gettext("Compute"))
+            _offer(visit, key, said, gettext("Compute"))
             raise Unfinished
     task = _join(key, _presence(context.session_id), start)
     futures.wait([task.job], timeout=PATIENCE_S)
@@ -362,9 +362,7 @@ def _watch(key: str, doing: str) -> None:
         st.rerun()
     place = task.job.place
     text = (
-        gettext("{doing}: {place} in the queue", doing=doing, place=_ordinal(place))
-        if place
-        else doing
+        gettext("{doing}: place {place} in the queue", doing=doing, place=place) if place else doing
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(task.job.share, text=messages.plain(text), width="stretch")
@@ -376,11 +374,6 @@ def _watch(key: str, doing: str) -> None:
             visit.stopped.add(key)
             _leave(context.session_id, {key})
             st.rerun()
-
-
-def _ordinal(number: int) -> str:
-    last = 0 if number % 100 in (11, 12, 13) else number % 10
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
 
 
 def _about(seconds: float) -> str:

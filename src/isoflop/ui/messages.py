@@ -13,12 +13,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop.errors import IsoflopError
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import translated
 from isoflop.notices import Notice, Severity, by_severity
 
 logger = logging.getLogger("isoflop.ui")
 
-_FAILURE, _LATER = lazy_gettext("failure of a callback"), lazy_gettext("to be said")
+_FAILURE, _LATER = "failure of a callback", "to be said"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 _MARKDOWN_OF_OPTIONS = re.compile(r"([\\`*\[\]$:<~])")
 _ICONS: dict[Severity, str] = {
@@ -33,8 +33,8 @@ class Unfinished(Exception):
 
 
 def plain(text: str) -> str:
-    """Return ``text`` so that Markdown shows it as it stands, line breaks included."""
-    return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
+    """Return a text, in the language of the page, so that Markdown shows it as it stands."""
+    return _MARKDOWN.sub(r"\\\1", translated(text)).replace("\n", "  \n")
 
 
 def plain_option(text: str) -> str:
@@ -42,7 +42,7 @@ def plain_option(text: str) -> str:
 
     No more is escaped than would be drawn otherwise.
     """
-    return _MARKDOWN_OF_OPTIONS.sub(r"\\\1", text)
+    return _MARKDOWN_OF_OPTIONS.sub(r"\\\1", translated(text))
 
 
 def show(error: IsoflopError) -> None:
@@ -87,6 +87,7 @@ def show_briefly(error: IsoflopError) -> None:
 
 def _detail(text: str) -> str:
     """Return a detail as Markdown; where its lines are aligned, as with a caret, they stay so."""
+    text = translated(text)
     if any(line.startswith(" ") or line == "^" for line in text.splitlines()):
         return "```text\n" + text.replace("```", "\u2032\u2032\u2032") + "\n```"
     return plain(text)

@@ -7,17 +7,19 @@ from contextlib import nullcontext
 from math import isnan
 from typing import Any, NamedTuple
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.fitting import Certificate, Fit
+from isoflop.language import ENGLISH, Text, current, translated
 from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
 from isoflop.laws import Law
 from isoflop.plot import Figure
 from isoflop.tables import LossTable
 from isoflop.tables.schema import said_count, said_loss_unit
-from isoflop.ui import chart, messages, number_columns, uploads
+from isoflop.ui import chart, language, messages, number_columns, uploads
 from isoflop.units import format_number
 
 CHART_CONFIG = {
@@ -106,7 +108,7 @@ def equation(fit: Fit) -> None:
 def parameters(fit: Fit) -> None:
     """Draw the table of parameters: value, standard error, interval."""
     found = fit.params()
-    st.dataframe(
+    listed(
         {
             _("Parameter"): list(found.index),
             _("Value"): [f"{value:.6g}" for value in found["value"]],
@@ -194,7 +196,7 @@ def data(table: LossTable) -> None:
     provenance(table)
     rows, config = number_columns.readable(table.frame)
     rows = rows.rename_axis(_("Row"))
-    st.dataframe(rows, column_config=config, alt=_("Rows of the loss table"), height=320)
+    listed(rows, column_config=config, alt=_("Rows of the loss table"), height=320)
 
 
 def provenance(table: LossTable) -> None:
@@ -224,7 +226,7 @@ def unusable_cells(table_id: str) -> None:
         _("{cells} could not be used", cells=n_("{n:,} cell", "{n:,} cells", len(problems))),
         icon=":material/rule:",
     ):
-        st.dataframe(
+        listed(
             {
                 _("Row"): [problem.row for problem in problems],
                 _("Column"): [problem.column for problem in problems],
@@ -235,6 +237,28 @@ def unusable_cells(table_id: str) -> None:
             hide_index=True,
             alt=_("Cells of the file that could not be used, with the reason"),
         )
+
+
+def listed(shown: Mapping[str, Any] | pd.DataFrame, **look: Any) -> Any:
+    """Draw a table whose headers and cells are said in the language of the page.
+
+    Parameters
+    ----------
+    shown : mapping of str to sequence, or pandas.DataFrame
+    look : object
+        As for `streamlit.dataframe`.
+    """
+    if current() == ENGLISH:
+        return st.dataframe(shown, **look)
+    frame = pd.DataFrame(shown)
+    cells = {
+        name: column.map(lambda cell: translated(cell) if isinstance(cell, Text) else cell)
+        if column.dtype == object
+        else column
+        for name, column in frame.items()
+    }
+    frame = pd.DataFrame(cells, index=frame.index).rename(columns=translated)
+    return st.dataframe(frame, **look)
 
 
 class File(NamedTuple):
@@ -263,13 +287,13 @@ def downloads(files: Sequence[File]) -> None:
     with st.container(horizontal=True):
         for file in files:
             st.download_button(
-                file.label,
-                file.make,
+                translated(file.label),
+                language.later(file.make),
                 file_name=file.name,
                 mime=file.mime,
                 icon=":material/download:",
                 on_click="ignore",
                 key=f"download.{file.name}",
                 disabled=bool(file.missing),
-                help=file.missing or None,
+                help=translated(file.missing) or None,
             )

@@ -25,7 +25,7 @@ from isoflop.ui.state import SIMULATED, UPLOAD_PREFIX
 PARAMETER = "prep"
 """Of the address."""
 _HELD = "preparations"
-_READ = lazy_gettext("preparation read")
+_READ = "preparation read"
 
 
 def usual(table_id: str, full: LossTable) -> Preparation:

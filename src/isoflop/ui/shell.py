@@ -15,13 +15,13 @@ from streamlit.navigation.page import Page
 from isoflop.data import app_root
 from isoflop.errors import SettingError
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
-from isoflop.ui import address, frame, jobs, messages, views, visitor
+from isoflop.language import lazy_gettext, translated
+from isoflop.ui import address, frame, jobs, language, messages, views, visitor
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES_FOLDER = app_root() / "pages"
 SIDEBAR_WIDTH_PX = 330
-_SHOWN_PAGE = lazy_gettext("page shown")
+_SHOWN_PAGE = "page shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +122,11 @@ def navigate() -> None:
 
     Pages have no icon: the browser would fetch a page's icon from a font server for its tab.
     """
-    if visitor.is_login_configured() and not st.user.is_logged_in:
-        _ask_to_log_in()
-        return
     try:
+        language.open_page()
+        if visitor.is_login_configured() and not st.user.is_logged_in:
+            _ask_to_log_in()
+            return
         visitor.actor()
     except SettingError as error:  # whoever runs the server is still to say whom to believe
         messages.show(error)
@@ -146,9 +147,9 @@ def page_objects() -> dict[str, Page]:
     return {
         one.key: st.Page(
             PAGES_FOLDER / f"{one.key}.py",
-            title=one.title,
+            title=translated(one.title),
             url_path=one.key,
-            help=one.help,
+            help=translated(one.help),
             default=one.key == frame.FRONT,
         )
         for one in PAGES
@@ -188,6 +189,7 @@ def info(key: str) -> PageInfo:
 def link(key: str, view: Mapping[str, str]) -> str:
     """Return the address of a page with what is chosen there, relative to any other page's."""
     path = "./" if key == frame.FRONT else key
+    view = {**view, **language.in_the_address()}
     return f"{path}?{urlencode(view)}" if view else path
 
 
@@ -214,7 +216,7 @@ def page(key: str) -> Iterator[PageInfo]:
         messages.forget_callback_failure()
     st.session_state[_SHOWN_PAGE] = key
     views.open_page(key)
-    frame.show(key, f"{opened.title}: {opened.help}")
+    frame.show(key, _("{title}: {help}", title=opened.title, help=opened.help))
     messages.show_callback_failure()
     messages.show_what_was_left()
     with messages.boundary():

@@ -11,15 +11,35 @@ export default function frame({ data, parentElement, setTriggerValue }) {
   const find = name => parentElement.querySelector(`.${name}`)
   find("copy").onclick = async () => {
     await copy(location.href)
-    say(find("said"), "Link copied")
+    say(find("said"), data.copied)
   }
   find("reset").onclick = () => setTriggerValue("reset", true)
   if (data.page !== shownPage) {
     shownPage = data.page
     enter()
   }
+  for (const name of ["copy", "reset"]) {
+    const [label, help] = data[name]
+    find(name).querySelector(".name").textContent = label
+    find(name).title = help
+  }
+  offer(find("languages"), data.languages, code => setTriggerValue("language", code))
+  document.documentElement.lang = data.language
+  document.documentElement.style.setProperty("--drawer", JSON.stringify(data.drawer))
   const watch = readOut(find("heard"))
   return () => watch.disconnect()
+}
+
+// The other languages, each by its own name.
+function offer(place, languages, choose) {
+  place.replaceChildren(...Object.entries(languages).map(([code, name]) => {
+    const button = document.createElement("button")
+    button.type = "button"
+    button.lang = code
+    button.textContent = name
+    button.onclick = () => choose(code)
+    return button
+  }))
 }
 
 // A page that opens is where the keyboard goes on, not the navigation and every control before it.

@@ -128,7 +128,7 @@ def _parametric(table: LossTable, options: FitOptions) -> tuple[Fit | None, str]
 
 
 def _table(found: Approaches) -> None:
-    st.dataframe(
+    panels.listed(
         found.written(),
         hide_index=True,
         alt=gettext("Exponents, biases and best sizes of the three approaches"),
@@ -159,7 +159,7 @@ def _profiles(found: Approaches) -> None:
                 budgets=ngettext("{n:,} budget", "{n:,} budgets", len(refused)),
             )
         ):
-            st.dataframe(
+            panels.listed(
                 {
                     gettext("Budget"): [format_quantity(p.compute_flop, "flop") for p in refused],
                     gettext("Sizes"): [len(p.params) for p in refused],

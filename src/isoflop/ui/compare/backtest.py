@@ -59,7 +59,7 @@ def _ahead() -> None:
     )
     shares = (_("Mean error"), _("Best law in hindsight"), "In 90% band")
     number = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
+    panels.listed(
         shown,
         hide_index=True,
         column_config=dict.fromkeys(shares, number),
@@ -131,7 +131,7 @@ def _one_table(report: Backtest) -> None:
     headings = dict(HEADINGS)
     if not frame["reason"].any():
         headings.pop("reason")
-    st.dataframe(
+    panels.listed(
         frame[list(headings)].rename(columns=headings),
         column_config={
             HEADINGS[name]: st.column_config.NumberColumn(format="percent") for name in SHARES

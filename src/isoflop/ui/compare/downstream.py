@@ -135,7 +135,7 @@ def _each_run(held: MetricHeldOut) -> None:
         "one_step": alone,
     }
     with st.expander(gettext("Each held-out run")):
-        st.dataframe(
+        panels.listed(
             held.to_frame().rename(columns=headings),
             column_config={
                 heading: st.column_config.NumberColumn(format="percent")

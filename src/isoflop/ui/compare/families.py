@@ -195,8 +195,8 @@ def _reasons(groups: tuple[Group, Group]) -> Mapping[str, str]:
 def _table(found: FamilyComparison) -> None:
     """Draw the parameters of both side by side."""
     frame = found.params().map("{:.5g}".format)
-    frame["Meaning"] = [param.help for param in found.law.params]
-    st.dataframe(
+    frame[gettext("Meaning")] = [param.help for param in found.law.params]
+    panels.listed(
         frame.reset_index(names=gettext("Parameter")),
         hide_index=True,
         alt=gettext("Parameters of both families"),

@@ -164,7 +164,7 @@ def _table(found: LawComparison) -> None:
     measured = [name for name in COLUMNS if frame[name].notna().any()]
     headings = {"law": _("Law"), "n_params": _("Parameters")}
     headings |= {name: COLUMNS[name][0] for name in measured}
-    st.dataframe(
+    panels.listed(
         frame[list(headings)].rename(columns=headings),
         column_config={
             COLUMNS[name][0]: st.column_config.NumberColumn(

@@ -104,7 +104,7 @@ def _chosen_families(found: FamilyCurves) -> list[str]:
 
 def _offsets(found: FamilyCurves) -> None:
     """Draw how much effort each family needs to be half-way up, the least first."""
-    st.dataframe(
+    panels.listed(
         found.to_frame().rename(columns=HEADINGS),
         column_config=dict.fromkeys(
             (HEADINGS[name] for name in ("offset", "lower", "upper")),

@@ -111,7 +111,7 @@ def _table(found: PublishedComparison) -> None:
     frame = found.to_frame()
     counts = zip(frame["n_in_range"], frame["n_rows"], strict=True)
     frame["in_range"] = [_("{count} of {total}", count=n, total=total) for n, total in counts]
-    st.dataframe(
+    panels.listed(
         frame[list(COLUMNS)].rename(columns=COLUMNS),
         column_config=dict.fromkeys(
             (COLUMNS["shift"], COLUMNS["spread"]), st.column_config.NumberColumn(format="percent")
@@ -120,7 +120,7 @@ def _table(found: PublishedComparison) -> None:
         alt=_("Published fits with convention, range and shift of the rows"),
     )
     with st.expander(_("What each was fitted to, and where it was published")):
-        st.dataframe(
+        panels.listed(
             frame[list(SOURCES)].rename(columns=SOURCES),
             hide_index=True,
             alt=_("Data, unit and source of each published fit"),

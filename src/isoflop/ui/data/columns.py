@@ -11,7 +11,7 @@ import streamlit as st
 
 from isoflop import settings
 from isoflop.errors import IsoflopError, TableError
-from isoflop.language import gettext, lazy_gettext, ngettext
+from isoflop.language import gettext, lazy_gettext, ngettext, translated
 from isoflop.tables import (
     COLUMNS,
     ColumnMapping,
@@ -111,33 +111,31 @@ def _answer(raw: RawTable, changed: ColumnMapping, table_id: str) -> None:
 def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMapping:
     """Draw one line a column, and return the mapping as edited."""
     roles = mapping.roles[:MAX_COLUMNS_SHOWN]
+    names = _column_names()
     shown = pd.DataFrame(
         {
-            gettext("Column in the file"): [role.header for role in roles],
-            gettext("Meaning"): [_meaning(role.column, role.header) for role in roles],
-            gettext("Unit"): [role.unit for role in roles],
-            gettext("Scale"): [role.transform or LINEAR for role in roles],
-            gettext("Cells"): [_cells(raw, role.header) for role in roles],
-            gettext("Become"): [sample_values(raw, role, mapping, _N_SAMPLE) for role in roles],
-            gettext("Why"): [role.reason for role in roles],
-            gettext("Rivals"): [", ".join(role.rivals) for role in roles],
+            "header": [role.header for role in roles],
+            "meaning": [_meaning(role.column, role.header) for role in roles],
+            "unit": [role.unit for role in roles],
+            "scale": [role.transform or LINEAR for role in roles],
+            "cells": [_cells(raw, role.header) for role in roles],
+            "become": [sample_values(raw, role, mapping, _N_SAMPLE) for role in roles],
+            "why": [translated(role.reason) for role in roles],
+            "rivals": [", ".join(role.rivals) for role in roles],
         }
     )
-    known = {column.name: f"{column.label}" for column in COLUMNS.values()}
+    known = {column.name: translated(column.label) for column in COLUMNS.values()}
+    known |= {name: translated(name) for name in (OWN, LEFT_OUT)}
     edited = st.data_editor(
         shown,
         key=f"data.columns.{table_id}.{hash(mapping)}",
         hide_index=True,
-        disabled=[
-            gettext("Column in the file"),
-            gettext("Cells"),
-            gettext("Become"),
-            gettext("Why"),
-            gettext("Rivals"),
-        ],
+        disabled=["header", "cells", "become", "why", "rivals"],
         column_config={
-            gettext("Meaning"): st.column_config.SelectboxColumn(
-                options=[OWN, LEFT_OUT, *known],
+            "header": st.column_config.TextColumn(names["header"]),
+            "meaning": st.column_config.SelectboxColumn(
+                names["meaning"],
+                options=list(known),
                 format_func=lambda name: known.get(str(name), str(name)),
                 required=True,
                 width="medium",
@@ -145,24 +143,28 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
                     "What the column means. Under its own name it can be a metric or an input."
                 ),
             ),
-            gettext("Unit"): st.column_config.TextColumn(
+            "unit": st.column_config.TextColumn(
+                names["unit"],
                 help=gettext(
                     "Unit of numbers that have none: B, M, 1E21, h, bits per byte, "
                     "perplexity; empty for the canonical unit."
-                )
+                ),
             ),
-            gettext("Scale"): st.column_config.SelectboxColumn(
+            "scale": st.column_config.SelectboxColumn(
+                names["scale"],
                 options=list(SCALES),
                 required=True,
                 help=gettext("Whether the numbers are logarithms, or count from 0."),
             ),
-            gettext("Cells"): st.column_config.TextColumn(width="medium"),
-            gettext("Become"): st.column_config.TextColumn(
-                width="medium", help=gettext("What the first cells become, in canonical units.")
+            "cells": st.column_config.TextColumn(names["cells"], width="medium"),
+            "become": st.column_config.TextColumn(
+                names["become"],
+                width="medium",
+                help=gettext("What the first cells become, in canonical units."),
             ),
-            gettext("Why"): st.column_config.TextColumn(width="large"),
-            gettext("Rivals"): st.column_config.TextColumn(
-                help=gettext("Other columns that might have been it.")
+            "why": st.column_config.TextColumn(names["why"], width="large"),
+            "rivals": st.column_config.TextColumn(
+                names["rivals"], help=gettext("Other columns that might have been it.")
             ),
         },
         alt=gettext("Columns of the file with their meaning, unit, sample and the reason"),
@@ -183,6 +185,19 @@ def _editor(raw: RawTable, mapping: ColumnMapping, table_id: str) -> ColumnMappi
     return changed
 
 
+def _column_names() -> dict[str, str]:
+    return {
+        "header": gettext("Column in the file"),
+        "meaning": gettext("Meaning"),
+        "unit": gettext("Unit"),
+        "scale": gettext("Scale"),
+        "cells": gettext("Cells"),
+        "become": gettext("Become"),
+        "why": gettext("Why"),
+        "rivals": gettext("Rivals"),
+    }
+
+
 def _meaning(column: str, header: str) -> str:
     if not column:
         return LEFT_OUT
@@ -190,12 +205,12 @@ def _meaning(column: str, header: str) -> str:
 
 
 def _changes(header: str, line: Mapping[str, Any] | pd.Series) -> dict[str, str]:
-    meaning = line["Meaning"]
+    meaning = line["meaning"]
     column = {OWN: own_name(header), LEFT_OUT: ""}.get(meaning, meaning)
     return {
         "column": column,
-        "unit": str(line["Unit"] or "").strip(),
-        "transform": "" if line["Scale"] == LINEAR else str(line["Scale"]),
+        "unit": str(line["unit"] or "").strip(),
+        "transform": "" if line["scale"] == LINEAR else str(line["scale"]),
     }
 
 
@@ -214,7 +229,7 @@ def _conventions(mapping: ColumnMapping, table_id: str) -> ColumnMapping:
             gettext("Unit of the loss"),
             units,
             index=units.index(mapping.loss_unit or ""),
-            format_func=lambda name: name or FROM_HEADER,
+            format_func=lambda name: name or translated(FROM_HEADER),
             key=f"data.loss unit.{table_id}",
             help=gettext("Losses of different units are never compared."),
         )

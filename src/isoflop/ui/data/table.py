@@ -18,7 +18,8 @@ from isoflop.ui import inputs, messages, number_columns, prepared
 
 MAX_SHOWN = 1000
 FLAG, REASON = "is_excluded", "exclusion_reason"
-LEFT_OUT, WHY = lazy_gettext("Left out"), lazy_gettext("Reason")
+LEFT_OUT, WHY = "Left out", "Reason"
+"""Columns of the editor."""
 HAND = lazy_gettext("ticked by hand")
 WHICH = {
     "all": lazy_gettext("All rows"),
@@ -146,7 +147,8 @@ def _editor(table_id: str, full: LossTable, table: LossTable, page: pd.DataFrame
         disabled=[name for name in shown.columns if name not in {LEFT_OUT, WHY}],
         column_config={
             "_index": st.column_config.NumberColumn(_("Row"), format="%d", pinned=True),
-            LEFT_OUT: st.column_config.CheckboxColumn(pinned=True),
+            LEFT_OUT: st.column_config.CheckboxColumn(_("Left out"), pinned=True),
+            WHY: st.column_config.TextColumn(_("Reason")),
             **config,
         },
         on_change=_take_edits,

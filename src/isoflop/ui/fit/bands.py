@@ -91,7 +91,7 @@ def _at_budget(shown: View) -> None:
             where=where,
         )
     )
-    st.dataframe(
+    panels.listed(
         {
             _("Method"): [row.method for row in found],
             KINDS["confidence"]: [_write(row.confidence) for row in found],
@@ -122,7 +122,7 @@ def _coverage(fit: Fit) -> None:
     st.markdown(_("**How often such a band contains the truth**"))
     st.caption(describe_coverage(coverage_like(fit)))
     rows = load_coverage()
-    st.dataframe(
+    panels.listed(
         {
             _("Simulated tables"): [row.setting for row in rows],
             _("Objective"): [OBJECTIVES[row.objective] for row in rows],

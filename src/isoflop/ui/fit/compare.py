@@ -26,7 +26,7 @@ def show(before: View, after: View) -> None:
 def _table(before: View, after: View) -> None:
     found = fit_view.refit_changes(before.setup, after.setup, before.target, level=LEVEL)
     n_left_out = before.fit.n_rows - after.fit.n_rows
-    st.dataframe(
+    panels.listed(
         {
             _("Quantity"): [item.name for item in found],
             _("All {rows}", rows=n_("{n:,} row", "{n:,} rows", before.fit.n_rows)): [

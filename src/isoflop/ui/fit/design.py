@@ -127,7 +127,7 @@ def _show_deciding(shown: View, spend_flop: float, tokens_per_param: tuple[float
     found = fit_view.deciding(shown, spend_flop=spend_flop, tokens_per_param=tokens_per_param)
     with st.container(key="answer"):
         st.markdown(messages.plain(found.summary()))
-    st.dataframe(
+    panels.listed(
         {
             _("Runs"): found.n_runs,
             _("Parameters N"): [format_number(value) for value in found.params],
@@ -198,7 +198,7 @@ def _ends(spread: Spread, *, now: bool, write: Callable[[float], str] = "{:.3f}"
 def _table(proposed: Design) -> None:
     rows = proposed.to_frame()
     st.markdown(_("**Runs to train**"))
-    st.dataframe(
+    panels.listed(
         {
             _("Runs"): rows["n_runs"],
             _("Parameters N"): [format_number(value) for value in rows["params"]],

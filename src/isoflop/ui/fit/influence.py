@@ -168,7 +168,7 @@ def _all_rows(shown: View, each_row: Influence) -> None:
         rest = shown.residuals.to_frame()
         columns: dict[str, object] = {_("Row"): rest.index}
         if "run_id" in rest:
-            columns["Run"] = rest["run_id"].astype(str)
+            columns[_("Run")] = rest["run_id"].astype(str)
         columns |= {
             _("Leverage"): rest["leverage"],
             _("Residual"): rest["residual"],
@@ -176,6 +176,6 @@ def _all_rows(shown: View, each_row: Influence) -> None:
         }
         for name, quantity in each_row.quantities.items():
             columns[_("{name} without it", name=name)] = quantity.without
-        st.dataframe(
+        panels.listed(
             columns, hide_index=True, alt=_("Every row, and the fit without it"), height=360
         )

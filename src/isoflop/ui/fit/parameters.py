@@ -54,7 +54,7 @@ def _intervals(shown: View, profiles: tuple[Profile, ...]) -> None:
         _("Covariance"): [_write(row.covariance) for row in rows],
         _("Meaning"): [row.help for row in rows],
     }
-    st.dataframe(columns, hide_index=True, alt=_("Intervals of every parameter by three methods"))
+    panels.listed(columns, hide_index=True, alt=_("Intervals of every parameter by three methods"))
     notes = []
     if fit.draws is not None:
         notes.append(

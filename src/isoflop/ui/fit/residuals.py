@@ -65,11 +65,11 @@ def _furthest(shown: View) -> None:
     found = shown.residuals.furthest(N_FURTHEST)
     columns: dict[str, object] = {_("Row"): found.index}
     if "run_id" in found:
-        columns["Run"] = found["run_id"].astype(str)
+        columns[_("Run")] = found["run_id"].astype(str)
     columns |= {
         _("Observed"): [f"{value:.4g}" for value in found["observed"]],
         _("Fitted"): [f"{value:.4g}" for value in found["fitted"]],
         _("Standard deviations"): [f"{value:+.1f}" for value in found["standardised"]],
     }
     st.markdown(_("**Furthest from the curve**"))
-    st.dataframe(columns, hide_index=True, alt=_("Rows furthest from the curve"))
+    panels.listed(columns, hide_index=True, alt=_("Rows furthest from the curve"))

@@ -46,7 +46,7 @@ def table(found: Sheet) -> None:
     """Draw a table for a reader."""
     # A header that says nothing on paper is read out.
     columns = {header.strip() or _("Item"): list(cells) for header, cells in found.columns.items()}
-    st.dataframe(columns, hide_index=True, alt=found.title, height="content")
+    panels.listed(columns, hide_index=True, alt=found.title, height="content")
 
 
 def time(shown: View) -> None:

@@ -58,7 +58,7 @@ def _verdict(found: Agreement) -> None:
 
 
 def _table(checks: tuple[RunCheck, ...]) -> None:
-    st.dataframe(
+    panels.listed(
         {
             _("Run"): [check.run.label for check in checks],
             _("FLOP published"): [_flop(check.run.published_flop) for check in checks],

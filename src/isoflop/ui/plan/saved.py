@@ -11,7 +11,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError, PlanError, StoreError
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext
 from isoflop.planning import Accelerator, load_accelerators
 from isoflop.planning.hardware import parse_accelerator
 from isoflop.planning.saved import ACCELERATOR, OWN_PREFIX
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from isoflop.store import Document
 
 MAX_COMPARED = 5
-JUST_SAVED = lazy_gettext("plan.just saved")
+JUST_SAVED = "plan.just saved"
 READ_EVERY_S = 10.0
 """What others share is seen within that time; a move in between reads nothing."""
-_READ = lazy_gettext("plan.accelerators read")
-_BROUGHT = lazy_gettext("plan.accelerators of the workspace")
-_OPENED = lazy_gettext("plan.accelerators as opened")
+_READ = "plan.accelerators read"
+_BROUGHT = "plan.accelerators of the workspace"
+_OPENED = "plan.accelerators as opened"
 
 DETAILS = "plan.figures"
 """Key of the box with an accelerator's figures, which are drawn while it is open."""
@@ -344,7 +344,7 @@ def comparison(chosen: list[SavedScenario]) -> None:
         st.warning(messages.plain(f"{error.summary} {error.detail}"), icon=":material/warning:")
     else:
         panels.drawn(figure, key="chart.compare")
-    st.dataframe(_table(chosen), hide_index=True, alt=gettext("Saved scenarios side by side"))
+    panels.listed(_table(chosen), hide_index=True, alt=gettext("Saved scenarios side by side"))
 
 
 def _table(chosen: list[SavedScenario]) -> dict[str, Sequence[str]]:

@@ -99,7 +99,7 @@ def show_models(asked: Setup) -> None:
         st.markdown(_("**Training FLOP per token by component**"))
         figure = plot.components({names[c]: flop[c] for c in configs}, theme=APP)
         panels.drawn(figure, key="chart.flop")
-    st.dataframe(
+    panels.listed(
         {
             _("Model"): list(names.values()),
             _("Parameters"): [params[config].total for config in configs],

@@ -347,7 +347,7 @@ def _board(forecasts: Sequence[Forecast], *, key: str) -> None:
 
 
 def _forecast_table(forecasts: Sequence[Forecast]) -> None:
-    st.dataframe(
+    panels.listed(
         {
             "Made (UTC)": [forecast.made[:19].replace("T", " ") for forecast in forecasts],
             _("Run"): [forecast.label for forecast in forecasts],

@@ -124,7 +124,7 @@ def _law_table(table: LossTable) -> None:
     scores = comparison.fitted
     aicc = [score.criteria.aicc if score.criteria else math.inf for score in scores]
     held_out = [score.held_out.errors.mean_absolute if score.held_out else None for score in scores]
-    st.dataframe(
+    panels.listed(
         {
             _("Law"): [score.law.label for score in scores],
             _("Residual"): [

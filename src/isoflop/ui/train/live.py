@@ -179,7 +179,7 @@ def _loss_chart(seen: Sequence[Seen]) -> None:
 
 def _run_table(seen: Sequence[Seen]) -> None:
     environment = next((e for one in seen if (e := one.history.fact("environment"))), None)
-    st.dataframe(
+    panels.listed(
         {
             gettext("Run"): [one.config.label for one in seen],
             gettext("State"): [one.state.status for one in seen],
@@ -275,7 +275,7 @@ def _scores(ladder: Ladder) -> None:
 
 
 def _score_table(rows: Sequence[tuple[Seen, Record]]) -> None:
-    st.dataframe(
+    panels.listed(
         {
             gettext("Run"): [one.config.label for one, _ in rows],
             gettext("Learning rate"): [_rate(one.config) for one, _ in rows],

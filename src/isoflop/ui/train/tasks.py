@@ -113,7 +113,7 @@ def _table(scored: Sequence[tuple[Run, TaskScores]]) -> None:
     columns |= {
         label: [getattr(score, name) for _, score in scored] for name, label in _METRICS.items()
     }
-    st.dataframe(
+    panels.listed(
         columns,
         column_config={
             gettext("Tokens"): st.column_config.NumberColumn(format="compact"),

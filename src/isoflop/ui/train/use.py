@@ -270,7 +270,7 @@ def _exported(job: Job, was_done: bool) -> None:
         if end["kind"] == "error":
             _show_error(end)
             return
-        st.dataframe(
+        panels.listed(
             {
                 _("File"): [_("the model itself"), *end["loaded_back"]],
                 _("Nats per byte"): [end["loss_nats_per_byte"], *end["loaded_back"].values()],
