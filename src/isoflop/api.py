@@ -841,7 +841,7 @@ def compare_families(
                 id=rows.id,
                 names=len(names),
             ),
-            detail=_("Families: {names}.", names=", ".join(names) or "none"),
+            detail=_("Families: {names}.", names=", ".join(names) or _("none")),
             hint=_('Name two, such as families=("Pythia", "Cerebras-GPT").'),
         )
     column = scale_column(rows)

@@ -104,11 +104,11 @@ class Text(str):
 
     def lower(self) -> Text:
         """Return it in small letters, in the languages that have those."""
-        return _text(self._one, self._values, self._many, self._number, self._said, str.lower)
+        return cast(Text, _changed(self, str.lower))
 
     def capitalize(self) -> Text:
         """Return it with a capital letter, in the languages that have those."""
-        return _text(self._one, self._values, self._many, self._number, self._said, str.capitalize)
+        return cast(Text, _changed(self, str.capitalize))
 
     def in_language(self, language: str) -> str:
         """Return the text in a language; in English where its catalog lacks the text."""
@@ -239,6 +239,30 @@ def listed(parts: Iterable[str], *, last: str = "and") -> str:
     if last == "or":
         return lazy_gettext("{before} or {after}", before=before, after=end)
     return lazy_gettext("{before} and {after}", before=before, after=end)
+
+
+def in_a_sentence(name: str) -> str:
+    """Return a name as it stands within a sentence: its first letter small, where it has cases."""
+    return _changed(name, _small)
+
+
+def as_a_title(name: str) -> str:
+    """Return a name as it stands alone: its first letter large, where it has cases."""
+    return _changed(name, _large)
+
+
+def _changed(text: str, then: Callable[[str], str]) -> str:
+    if not isinstance(text, Text):
+        return then(text)
+    return _text(text._one, text._values, text._many, text._number, text._said, then)
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _large(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _escaped(text: str) -> str:

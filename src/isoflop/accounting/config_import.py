@@ -497,9 +497,7 @@ def _encoder(config: Mapping[str, Any]) -> Encoder:
     if not isinstance(name, str):
         name = ""
     with_head = not name or name.endswith(("ForMaskedLM", "ForPreTraining", "LMHeadModel"))
-    with_pooler = name.endswith(
-        (_("Model"), "ForPreTraining", _("Classification"), "ForMultipleChoice")
-    )
+    with_pooler = name.endswith(("Model", "ForPreTraining", "Classification", "ForMultipleChoice"))
     return Encoder(
         n_segments=config["type_vocab_size"],
         pooler=with_pooler and not name.endswith("TokenClassification"),

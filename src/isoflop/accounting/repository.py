@@ -112,7 +112,7 @@ def import_repository(folder: Path | str) -> ImportedModel:
         "the {counted:,} parameters counted.",
         held=held,
         held2=abs(held - counted),
-        value="more" if held > counted else "fewer",
+        value=_("more") if held > counted else _("fewer"),
         counted=counted,
     )
     return replace(model, notes=(*model.notes, note))

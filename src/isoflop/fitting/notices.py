@@ -178,12 +178,11 @@ def _about_optimum(fit: Fit) -> Iterator[Notice]:
         yield Notice(
             code="ran-off",
             severity="warning",
-            text=lazy_gettext(
-                "{ran_off} ran off to where {words} nothing.",
+            text=lazy_ngettext(
+                "{ran_off} ran off to where it changes nothing.",
+                "{ran_off} ran off to where they change nothing.",
+                len(ran_off),
                 ran_off=", ".join(ran_off),
-                words=lazy_gettext("it changes")
-                if len(ran_off) == 1
-                else lazy_gettext("they change"),
             ),
             remedy=lazy_gettext(
                 "The rows do not determine it; choose a law without it, or add rows."
@@ -315,9 +314,10 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
                 words=": " if count == 1 else lazy_gettext(", the furthest "),
                 worst=worst,
             ),
-            remedy=lazy_gettext(
-                "Check {value}, and see how the fit changes without {value}.",
-                value="it" if count == 1 else "them",
+            remedy=lazy_ngettext(
+                "Check it, and see how the fit changes without it.",
+                "Check them, and see how the fit changes without them.",
+                count,
             ),
             rows=tuple(int(row) for row in fit.row_index[is_outlier]),
         )

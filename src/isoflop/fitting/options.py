@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from isoflop.errors import FitError, UnitError
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.weights import WEIGHT_KINDS, WeightKind
-from isoflop.language import joined
+from isoflop.language import as_a_title, joined
 from isoflop.language import lazy_gettext as _
 from isoflop.laws.restrict import ParamBounds, plain_bounds, read_bounds
 from isoflop.options import Form, Option, problems
@@ -166,7 +166,7 @@ class FitOptions:
             flag="resample",
             choices={
                 "auto": _("Automatic"),
-                **{key: name[0].upper() + name[1:] for key, name in BOOTSTRAPS.items()},
+                **{key: as_a_title(name) for key, name in BOOTSTRAPS.items()},
             },
         ),
     ] = "smooth"

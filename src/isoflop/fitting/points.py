@@ -148,7 +148,7 @@ def _incomplete(law: Law, given: Iterable[str]) -> TableError:
             label=law.label,
             symbols=listed(law.symbols),
         ),
-        detail=_("Given: {given}.", given=_list(list(given)) or "nothing"),
+        detail=_("Given: {given}.", given=_list(list(given)) or _("nothing")),
         hint=_("Give {symbols}.", symbols=", ".join(f"{symbol}=..." for symbol in law.symbols)),
     )
 

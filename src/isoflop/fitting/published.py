@@ -101,7 +101,7 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
                 label=published.label,
                 data=published.data,
                 offset=abs(offset),
-                value="above" if offset > 0 else "below",
+                value=_("above") if offset > 0 else _("below"),
             ),
             remedy=_(
                 "Text and tokenizer shift losses: compare slopes rather than values, "

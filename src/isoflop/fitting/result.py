@@ -67,7 +67,7 @@ class BindingBound:
             "{name} stops at its {is_upper} end {end:g}: {step:.2g} beyond it "
             "the objective would be {fall:.1%} lower, to first order",
             name=self.name,
-            is_upper="upper" if self.is_upper else "lower",
+            is_upper=_("upper") if self.is_upper else _("lower"),
             end=self.end,
             step=self.step,
             fall=self.fall,

@@ -73,11 +73,12 @@ def _about_repeats(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
     yield Notice(
         code="repeated-rows",
         severity="warning",
-        text=_(
-            "{rows} an earlier row in everything but the run's name, and {value} "
-            "as new evidence{narrow}.",
-            rows=n_("{n:,} row repeats", "{n:,} rows repeat", n_repeats),
-            value="counts" if n_repeats == 1 else "count",
+        text=n_(
+            "{n:,} row repeats an earlier row in everything but the run's name, and counts as "
+            "new evidence{narrow}.",
+            "{n:,} rows repeat an earlier row in everything but the run's name, and count as "
+            "new evidence{narrow}.",
+            n_repeats,
             narrow=narrow,
         ),
         remedy=_("Exclude the repetitions."),
@@ -129,7 +130,7 @@ def _about_units(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
                     "families, more than scatter explains.",
                     name=name,
                     offset=abs(math.expm1(offset)),
-                    value="above" if offset > 0 else "below",
+                    value=_("above") if offset > 0 else _("below"),
                 ),
                 remedy=_(
                     "Check that all have one unit (a nat is 1.44 bits) and one "

@@ -16,6 +16,7 @@ from isoflop.data import one_with_role, read_toml, require_keys, with_role
 from isoflop.errors import CatalogError, FormulaError
 from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
 from isoflop.laws.names import NameQuestion, Names, read_names
@@ -438,7 +439,7 @@ def _require_certain(names: Sequence[str], found: Names, params: Collection[str]
             _("The formula uses no column of the table."),
             detail=_(
                 "Names that stand for columns here: {usable}.",
-                usable=", ".join(found.usable) or "none",
+                usable=", ".join(found.usable) or _("none"),
             ),
             hint=_("Write at least one of them into the formula."),
         )
@@ -462,10 +463,11 @@ def _uncertain(questions: Sequence[NameQuestion]) -> FormulaError:
     quoted = ", ".join(f'"{name}"' for name in names)
     flags = " ".join(f"--parameter {name}" for name in names)
     return FormulaError(
-        _(
-            "What {names} {value} for is not certain.",
+        n_(
+            "What {names} stands for is not certain.",
+            "What {names} stand for is not certain.",
+            len(names),
             names=", ".join(names),
-            value="stands" if len(names) == 1 else "stand",
         ),
         detail=joined("\n", [f"{question.name} {question.why}." for question in questions]),
         hint=_(

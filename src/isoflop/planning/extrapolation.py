@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from isoflop.errors import FitError
 from isoflop.fitting.predict import band
 from isoflop.fitting.result import Fit
-from isoflop.language import lazy_gettext, listed
+from isoflop.language import in_a_sentence, lazy_gettext, listed
 from isoflop.notices import Notice
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -37,11 +37,10 @@ def extrapolation_notices(fit: Fit, decades: Mapping[str, float]) -> Iterator[No
         return
     gaps = listed(
         lazy_gettext(
-            "{value:.1f} decades of {labels}{labels2} {value2} the data",
-            value=abs(value),
-            labels=labels[symbol][0].lower(),
-            labels2=labels[symbol][1:],
-            value2="above" if value > 0 else "below",
+            "{decades:.1f} decades of {label} {side} the data",
+            decades=abs(value),
+            label=in_a_sentence(labels[symbol]),
+            side=lazy_gettext("above") if value > 0 else lazy_gettext("below"),
         )
         for symbol, value in far.items()
     )

@@ -104,7 +104,7 @@ def load_hyperparameter_rules() -> Mapping[str, HyperparameterRule]:
                 _("The data file entry {where} is malformed.", where=where),
                 detail=_(
                     "unknown inputs: {unknown}; quantity: {entry}",
-                    unknown=", ".join(sorted(unknown)) or "none",
+                    unknown=", ".join(sorted(unknown)) or _("none"),
                     entry=entry["quantity"],
                 ),
             )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting.diagnose import Diagnostics, diagnostics, one_step, weights_without
 from isoflop.fitting.result import Fit
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.notices import Notice
 from isoflop.planning.inputs import trades_size_for_data
 from isoflop.planning.rule import SIX_ND, ComputeRule
@@ -242,24 +242,27 @@ def _likely_rows(fit: Fit, table: LossTable, fixed: Fixed, rule: ComputeRule) ->
 
 def _notice(code: str, move: Move, compute_flop: float) -> Notice:
     budget = format_quantity(compute_flop, "flop")
-    verb = "moves" if len(move.rows) == 1 else "move"
     with_them = format_number(move.params_with)
     if np.isfinite(move.params_without):
-        text = lazy_gettext(
-            "{what} {verb} the compute-optimal size at {budget} from "
-            "{params_without} to {with_them} parameters.",
+        text = lazy_ngettext(
+            "{what} moves the compute-optimal size at {budget} from {params_without} to "
+            "{with_them} parameters.",
+            "{what} move the compute-optimal size at {budget} from {params_without} to "
+            "{with_them} parameters.",
+            len(move.rows),
             what=move.what,
-            verb=verb,
             budget=budget,
             params_without=format_number(move.params_without),
             with_them=with_them,
         )
     else:
-        text = lazy_gettext(
-            "{what} alone {value} the law a compute-optimal size at {budget} "
-            "({with_them} parameters); without there is none.",
+        text = lazy_ngettext(
+            "{what} alone gives the law a compute-optimal size at {budget} ({with_them} "
+            "parameters); without there is none.",
+            "{what} alone give the law a compute-optimal size at {budget} ({with_them} "
+            "parameters); without there is none.",
+            len(move.rows),
             what=move.what,
-            value="gives" if verb == "moves" else "give",
             budget=budget,
             with_them=with_them,
         )

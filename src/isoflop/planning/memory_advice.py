@@ -11,6 +11,7 @@ from isoflop.accounting import Architecture
 from isoflop.errors import PlanError
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
+from isoflop.language import sentences
 from isoflop.planning.layout import ZERO_HELP, Layout, check_layout
 from isoflop.planning.memory import (
     DEFAULT_HEADROOM,
@@ -288,7 +289,7 @@ def _row_of_changes(
         prices += [change.price] if change.price not in (*prices, "none") else []
     return (
         MemoryAdvice(
-            text=" ".join(texts),
+            text=sentences(texts),
             price="; ".join(prices) or "none",
             setup=setup,
             total_bytes=current,

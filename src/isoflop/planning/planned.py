@@ -409,7 +409,8 @@ def require_others(fit: Fit, fixed: Mapping[str, float]) -> None:
             lazy_gettext("{unknown} cannot be held at a value here.", unknown=", ".join(unknown)),
             detail=why,
             hint=lazy_gettext(
-                "Other inputs of the law: {needed}.", needed=", ".join(needed) or "none"
+                "Other inputs of the law: {needed}.",
+                needed=", ".join(needed) or lazy_gettext("none"),
             ),
         )
     if lacking := [name for name in needed if name not in fixed]:

@@ -15,8 +15,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from isoflop.language import lazy_gettext
-
 if TYPE_CHECKING:
     from isoflop.plot._attention import attention as attention
     from isoflop.plot._backtest import backtest as backtest
@@ -90,7 +88,7 @@ if TYPE_CHECKING:
     from isoflop.plot.theme import Figure as Figure
     from isoflop.plot.theme import Theme as Theme
 
-_THEME = ("APP", "DARK", "LIGHT", lazy_gettext("Figure"), lazy_gettext("Theme"))
+_THEME = ("APP", "DARK", "LIGHT", "Figure", "Theme")
 FIGURES = (
     "attention",
     "backtest",

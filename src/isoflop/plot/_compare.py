@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from isoflop.fitting.compare import CRITERIA, LawComparison
+from isoflop.language import as_a_title, translated
 from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -70,7 +71,7 @@ def _prepare(comparison: LawComparison) -> _Picture:
 
 
 def _sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return translated(as_a_title(text))
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:

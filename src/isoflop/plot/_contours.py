@@ -281,9 +281,9 @@ def _labels(surface: _Surface) -> tuple[_Label, ...]:
         right = _crossing(log_tokens, surface.loss[:, column], level)
         top = _crossing(log_params, surface.loss[row], level)
         if right is not None and right < log_tokens[row]:
-            places.append(_Label(log_params[column], right, f"{level:.4g}", _("top center")))
+            places.append(_Label(log_params[column], right, f"{level:.4g}", "top center"))
         elif top is not None and top < log_params[column]:
-            places.append(_Label(top, log_tokens[row], f"{level:.4g}", _("middle right")))
+            places.append(_Label(top, log_tokens[row], f"{level:.4g}", "middle right"))
     return _apart(places, np.ptp(log_params), np.ptp(log_tokens))
 
 

@@ -118,7 +118,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "name": _("Proposed runs"),
             "marker": {"color": look.ACCENT, "symbol": "diamond", "size": 14, "line": edge},
             "text": [f"×{count}" if count > 1 else "" for count in picture.count],
-            "textposition": _("top center"),
+            "textposition": "top center",
             "customdata": picture.labels,
             "hovertemplate": "%{customdata}<extra>Proposed</extra>",
         },

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from isoflop.errors import FitError
 from isoflop.fitting.extrapolation.result import LEVEL, PARTS, Extrapolation
+from isoflop.language import as_a_title, translated
 from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import BELOW_PX, assemble, names_px
@@ -100,7 +101,7 @@ class _Picture:
 def _prepare(ahead: Extrapolation, point: int) -> _Picture:
     laws = [
         _Law(
-            label=law.label.partition(" (")[0],
+            label=translated(law.label).partition(" (")[0].partition("（")[0],
             weight=law.weight,
             past_error=law.past_error,
             loss=float(law.loss[point]),
@@ -124,7 +125,7 @@ def _prepare(ahead: Extrapolation, point: int) -> _Picture:
 
 
 def _capital(name: str) -> str:
-    return name[0].upper() + name[1:]
+    return translated(as_a_title(name))
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:

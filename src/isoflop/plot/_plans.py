@@ -147,7 +147,7 @@ def _marker(point: _Point, index: int) -> Trace:
         "mode": "markers+text",
         "name": point.name,
         "text": [f"  {point.name}"],
-        "textposition": _("middle right"),
+        "textposition": "middle right",
         "customdata": [point.text],
         "error_y": error,
         "marker": {

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from isoflop.fitting import Fit
 from isoflop.fitting.compare import scale_column
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import in_a_sentence, lazy_gettext
 from isoflop.planning.inputs import other_inputs
 from isoflop.tables import COLUMNS, LossTable
 
@@ -103,7 +103,7 @@ def outcome_title(response: str, loss_unit: str) -> str:
 def predicted_title(response: str, loss_unit: str) -> str:
     """Return what the axis of a predicted response says, with its unit."""
     title = outcome_title(response, loss_unit)
-    return _("Predicted {title}{title2}", title=title[0].lower(), title2=title[1:])
+    return _("Predicted {title}", title=in_a_sentence(title))
 
 
 def loss_title(unit: str) -> str:

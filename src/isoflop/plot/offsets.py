@@ -147,5 +147,5 @@ def _alt(picture: Picture) -> str:
         y_title=picture.y_title,
         title=picture.axis.title,
         laws=n_("{n:,} law", "{n:,} laws", len(parts)),
-        parts=", ".join(parts) or "none",
+        parts=", ".join(parts) or _("none"),
     )

@@ -14,8 +14,6 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from isoflop.language import gettext as _
-
 Scale = Literal["log", "linear"]
 Figure = go.Figure
 Trace = dict[str, Any]
@@ -88,7 +86,7 @@ def _template(ink: str, faint: str, paper: str) -> go.layout.Template:
     }
     return go.layout.Template(
         layout={
-            "font": {"family": _("Source Sans 3, Source Sans Pro, sans-serif"), "color": ink},
+            "font": {"family": "Source Sans 3, Source Sans Pro, sans-serif", "color": ink},
             "paper_bgcolor": paper,
             "plot_bgcolor": paper,
             "colorway": FAMILIES,

@@ -185,7 +185,7 @@ class Database:
                 detail=_(
                     "{location} has revision {found}.",
                     location=self.location,
-                    found=found or "none",
+                    found=found or _("none"),
                 ),
                 hint=_("Start the server once without ISOFLOP_READ_ONLY."),
             )
@@ -384,4 +384,4 @@ def _prepare_writable(connection: Any, record: Any) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     writes = connection.info.get("writes")
-    connection.exec_driver_sql(_("BEGIN IMMEDIATE") if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.errors import TableError
-from isoflop.language import joined, lazy_gettext
+from isoflop.language import joined, lazy_gettext, listed
 from isoflop.tables.header_rows import count_known, find_header
 from isoflop.tables.problems import Problem, shorten
 from isoflop.tables.raw import RawTable, unique_headers
@@ -24,7 +24,12 @@ from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
 _SAMPLE_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 17
 _HEADER_SEARCH_ROWS = 20
-_DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_DELIMITERS = {
+    ",": lazy_gettext("a comma"),
+    "\t": lazy_gettext("a tab"),
+    ";": lazy_gettext("a semicolon"),
+    "|": lazy_gettext("a bar"),
+}
 _SPACE = " "
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 # What a cell says of the decimal mark; a unit may follow. "1,234" alone says nothing.
@@ -110,7 +115,7 @@ def read_delimited(content: Content, progress: Progress | None = None) -> RawTab
 def _describe(dialect: Dialect) -> list[str]:
     notes = []
     if dialect.delimiter != ",":
-        by = "spaces" if dialect.delimiter == _SPACE else f"a {_DELIMITERS[dialect.delimiter]}"
+        by = _DELIMITERS.get(dialect.delimiter, lazy_gettext("spaces"))
         notes.append(lazy_gettext("Fields are divided by {by}.", by=by))
     if dialect.decimal == ",":
         notes.append(lazy_gettext("The decimal mark is a comma."))
@@ -164,9 +169,7 @@ def detect_dialect(data: bytes, name: str = lazy_gettext("the file")) -> Dialect
                 name=name,
                 header=shorten(header[0]),
             ),
-            detail=lazy_gettext(
-                "Delimiters tried: {values}.", values=", ".join(_DELIMITERS.values())
-            ),
+            detail=lazy_gettext("Delimiters tried: {values}.", values=listed(_DELIMITERS.values())),
             hint=lazy_gettext("Save the table as CSV, with a comma between columns."),
         )
     refuse_many_cells(name, _count_lines(data), len(header))

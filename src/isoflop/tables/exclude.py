@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.errors import TableError, UnitError
-from isoflop.language import joined, lazy_gettext
+from isoflop.language import joined, lazy_gettext, lazy_ngettext
 from isoflop.tables.condition import fulfils
 from isoflop.tables.convert import SIZES
 from isoflop.tables.shapes import exclusions_of
@@ -63,13 +63,10 @@ class Exclusion:
     def describe(self) -> str:
         """Say in a few words what is left out."""
         if self.rule in {"rows", "keep"}:
-            verb = lazy_gettext("left out") if self.rule == "rows" else lazy_gettext("taken back")
-            return lazy_gettext(
-                "{rows:,} row{value} {verb}",
-                rows=len(self.rows),
-                value="s" * (len(self.rows) != 1),
-                verb=verb,
-            )
+            count = len(self.rows)
+            if self.rule == "rows":
+                return lazy_ngettext("{n:,} row left out", "{n:,} rows left out", count)
+            return lazy_ngettext("{n:,} row taken back", "{n:,} rows taken back", count)
         return _RULES[self.rule].describe(self.value)
 
 

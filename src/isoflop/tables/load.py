@@ -220,11 +220,11 @@ def _notices(
             Notice(
                 code="rows-unusable",
                 severity="warning",
-                text=_(
-                    "{n_excluded:,} of {rows} {value} left out because a cell is unusable.",
-                    n_excluded=n_excluded,
+                text=n_(
+                    "{n:,} of {rows} is left out because a cell is unusable.",
+                    "{n:,} of {rows} are left out because a cell is unusable.",
+                    n_excluded,
                     rows=n_("{n:,} row", "{n:,} rows", len(table.frame)),
-                    value="is" if n_excluded == 1 else "are",
                 ),
                 remedy=_("See the list of problems; correct the file, or change the mapping."),
             )
@@ -352,7 +352,7 @@ def _shape_notices(table: LossTable) -> list[Notice]:
             )
         ]
     notices = []
-    for column, noun in (("params", "parameters"), ("tokens", "tokens")):
+    for column, noun in (("params", _("parameters")), ("tokens", _("tokens"))):
         if column not in frame:
             continue
         values = frame[column].to_numpy(dtype=np.float64)

@@ -406,16 +406,34 @@ def _with_facts(frame: pd.DataFrame, facts: Mapping[str, float]) -> pd.DataFrame
     return frame
 
 
+def _kind(kind: str) -> str:
+    """Return what numbers the lines of a log, in words; what it calls that itself otherwise."""
+    known = {
+        "step": lazy_gettext("step"),
+        "epoch": lazy_gettext("epoch"),
+        "token": lazy_gettext("token"),
+    }
+    return known.get(kind, kind)
+
+
+def _counted(count: int, kind: str) -> str:
+    if kind == "step":
+        return lazy_ngettext("{n:,} step", "{n:,} steps", count)
+    if kind == "epoch":
+        return lazy_ngettext("{n:,} epoch", "{n:,} epochs", count)
+    return counted(count, kind)
+
+
 def _notes(run: _Run, kind: str, rows: Mapping[float, object]) -> Iterator[str]:
-    yield lazy_gettext("A text log: {rows} with a loss.", rows=counted(len(rows), f"{kind}"))
+    yield lazy_gettext("A text log: {rows} with a loss.", rows=_counted(len(rows), kind))
     if run.facts:
         yield lazy_gettext("Said once, of the whole run: {facts}.", facts=", ".join(run.facts))
     if run.n_returns:
         yield (
             lazy_gettext(
-                "Its {kind}s go back {times}, as after a restart: of a {kind} that "
+                "Its numbering goes back {times}, as after a restart: of a {kind} that "
                 "is there twice the later one counts.",
-                kind=kind,
+                kind=_kind(kind),
                 times=lazy_ngettext("{n:,} time", "{n:,} times", run.n_returns),
             )
         )

@@ -247,7 +247,7 @@ class LossTable:
             numeric = [str(name) for name in frame.select_dtypes("number").columns]
             raise TableError(
                 _("The table {id} has no column {column}.", id=self.id, column=column),
-                detail=_("Numeric columns: {numeric}.", numeric=", ".join(numeric) or "none"),
+                detail=_("Numeric columns: {numeric}.", numeric=", ".join(numeric) or _("none")),
                 hint=_("Map a column of the file to it, or choose a law that does not need it."),
             )
         return frame[column].to_numpy(dtype=np.float64)

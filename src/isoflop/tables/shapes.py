@@ -124,10 +124,12 @@ def thin(table: LossTable, max_rows: int) -> LossTable:
     every = -(-len(frame) // max_rows)
     from_end = ordered.groupby(runs.to_numpy(), sort=False).cumcount(ascending=False).to_numpy()
     kept = ordered[from_end % every == 0].sort_index()
-    of_what = _("step of each run") if "run_id" in ordered else "row"
-    return table.with_frame(
-        kept, derived={THINNED: _("every {every}th {of_what}", every=every, of_what=of_what)}
+    thinned = (
+        _("every {every}th step of each run", every=every)
+        if "run_id" in ordered
+        else _("every {every}th row", every=every)
     )
+    return table.with_frame(kept, derived={THINNED: thinned})
 
 
 # --- Metrics ---
@@ -171,7 +173,7 @@ def use_metric(table: LossTable, column: str, *, as_accuracy: bool | None = None
     if column not in table.frame:
         raise TableError(
             _("The table {id} has no metric {column}.", id=table.id, column=column),
-            detail=_("Metrics: {table}.", table=", ".join(metrics(table)) or "none"),
+            detail=_("Metrics: {table}.", table=", ".join(metrics(table)) or _("none")),
         )
     values = table.frame[column].to_numpy(dtype=np.float64)
     if as_accuracy is None:

@@ -108,17 +108,13 @@ def _name_of(source: Source) -> str:
 def too_large(name: str, size_bytes: int | None, what: str = "") -> TableError:
     """Return the refusal of a file over the limit."""
     limit = max_upload_bytes() / 1e6
-    size = (
-        ""
-        if size_bytes is None
-        else lazy_gettext("It is {size_bytes:,.0f} MB; ", size_bytes=size_bytes / 1000000.0)
-    )
     return TableError(
         lazy_gettext("The file {name} is too large{what}.", name=name, what=what),
-        detail=lazy_gettext(
-            "{size}{words} limit is {limit:,.0f} MB.",
-            size=size,
-            words="the" if size else lazy_gettext("The"),
+        detail=lazy_gettext("The limit is {limit:,.0f} MB.", limit=limit)
+        if size_bytes is None
+        else lazy_gettext(
+            "It is {size:,.0f} MB; the limit is {limit:,.0f} MB.",
+            size=size_bytes / 1e6,
             limit=limit,
         ),
         hint=lazy_gettext(

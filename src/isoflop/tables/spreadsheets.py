@@ -58,7 +58,7 @@ def read_spreadsheet(content: Content, progress: Progress | None = None) -> RawT
     if not found:
         raise TableError(
             _("The file {name} has no sheet with a header and rows.", name=content.name),
-            detail=_("Sheets: {sheets}.", sheets=", ".join(list(sheets)[:10]) or "none"),
+            detail=_("Sheets: {sheets}.", sheets=", ".join(list(sheets)[:10]) or _("none")),
         )
     best = max(found, key=lambda name: _known(found[name][0]))
     notes = [_("Sheet {best!r} was read.", best=best)]

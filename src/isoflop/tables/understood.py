@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from isoflop.language import as_a_title, sentences
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.load import ReadResult
@@ -75,7 +76,7 @@ def _columns(result: ReadResult) -> str:
     if lacking:
         none = _(" and no ").join(name.removeprefix("the ") for name in lacking)
         parts.append(_("there is no {none}", none=none))
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
+    return sentences(_("{sentence}.", sentence=as_a_title(part)) for part in parts)
 
 
 def _in_unit(role: ColumnRole, result: ReadResult) -> str:
@@ -99,11 +100,11 @@ def _in_unit(role: ColumnRole, result: ReadResult) -> str:
 def _rows(result: ReadResult) -> str:
     frame = result.table.frame
     n_rows, n_used = len(frame), len(result.table.included())
-    text = _(
-        "{n_used:,} of {rows} {value} used.",
-        n_used=n_used,
+    text = n_(
+        "{n:,} of {rows} is used.",
+        "{n:,} of {rows} are used.",
+        n_used,
         rows=n_("{n:,} row", "{n:,} rows", n_rows),
-        value="is" if n_used == 1 else "are",
     )
     if n_used == n_rows:
         return text

@@ -215,11 +215,14 @@ def corpus_from_upload(content: bytes, *, name: str) -> Corpus:
     TrainingError
         If it is not UTF-8, or smaller than 1 MB or larger than 200 MB.
     """
-    limits = ((MIN_UPLOAD_BYTES, "small", "more"), (MAX_UPLOAD_BYTES, "large", "less"))
-    for limit, word, change in limits:
-        if len(content) < limit if word == "small" else len(content) > limit:
+    limits = (
+        (len(content) < MIN_UPLOAD_BYTES, _("The text is too small."), _("more")),
+        (len(content) > MAX_UPLOAD_BYTES, _("The text is too large."), _("less")),
+    )
+    for is_refused, summary, change in limits:
+        if is_refused:
             raise TrainingError(
-                _("The text is too {word}.", word=word),
+                summary,
                 detail=_(
                     "{name} has {content:,} bytes; between {min_upload_bytes:g} and "
                     "{max_upload_bytes:g} MB work.",

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import PlanError, UnitError
 from isoflop.language import gettext as _
+from isoflop.language import in_a_sentence
 from isoflop.options import option
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -171,7 +172,7 @@ def own(owner: type, name: str, *, key: str, default: float, kind: inputs.Quanti
     kind : Quantity
     """
     entry = option(owner, name)
-    label = _("My own {label}{label2}", label=entry.label[0].lower(), label2=entry.label[1:])
+    label = _("My own {label}", label=in_a_sentence(entry.label))
     # A link holds a figure only where it is one's own; one that cannot be read is none.
     is_given = _can_be_read(st.query_params.get(key, ""), kind)
     if not inputs.switch(

@@ -12,7 +12,7 @@ import streamlit as st
 
 from isoflop.fitting import Fit
 from isoflop.language import gettext as _
-from isoflop.language import listed
+from isoflop.language import listed, translated
 from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.sheets import unit_of
@@ -132,8 +132,8 @@ def furthest(plan: Plan, fit: Fit) -> str:
     if decades == 0:
         return _("within the data")
     column = next(item.column for item in fit.law.inputs if item.symbol == symbol)
-    side = "beyond" if decades > 0 else "below"
-    name = messages.plain(axes.column_name(column).lower())
+    side = _("beyond") if decades > 0 else _("below")
+    name = messages.plain(translated(axes.column_name(column)).lower())
     return _(
         "{decades:.1f} decades of {name} {side} the data",
         decades=abs(decades),

@@ -11,7 +11,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from isoflop import people, settings
 from isoflop.errors import IsoflopError
-from isoflop.language import gettext as _
 from isoflop.people import Actor
 
 _KNOWN = "visitor"
@@ -101,7 +100,7 @@ class PersonCookie:
                 answer = MutableHeaders(scope=message)
                 if _is_page(message["status"], answer, Headers(scope=scope)):
                     answer.append("set-cookie", _cookie(Headers(scope=scope), scope["scheme"]))
-                    answer["cache-control"] = _("private, no-cache")
+                    answer["cache-control"] = "private, no-cache"
             await send(message)
 
         await self._app(scope, receive, send_with_cookie)
@@ -122,10 +121,7 @@ def _cookie(asked: Headers, scheme: str) -> str:
     value = held[name] if is_known else people.new_cookie(secret)
     is_secure = "https" in (scheme, asked.get("x-forwarded-proto", ""))
     path = f"/{str(config.get_option('server.baseUrlPath')).strip('/')}"
-    return _(
-        "{name}={value}; Max-Age={cookie_max_age_s}; Path={path}; HttpOnly; SameSite=Lax",
-        name=name,
-        value=value,
-        cookie_max_age_s=people.COOKIE_MAX_AGE_S,
-        path=path,
-    ) + ("; Secure" if is_secure else "")
+    return (
+        f"{name}={value}; Max-Age={people.COOKIE_MAX_AGE_S}; Path={path}; HttpOnly; SameSite=Lax"
+        + ("; Secure" if is_secure else "")
+    )

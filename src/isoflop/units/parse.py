@@ -365,7 +365,7 @@ def _split_number(text: str, decimal: str) -> tuple[float, str]:
     value = float(digits + exponent)
     if match["currency"]:  # $2M is 2M USD, and $2.50/h is 2.50 USD/h
         amount, per, time = re.sub(r"\bper\b", "/", rest).partition("/")
-        rest = _("{amount} usd{per}{time}", amount=amount, per=per, time=time)
+        rest = f"{amount} usd{per}{time}"
     return (-value if match["sign"] == "-" else value), rest
 
 

@@ -119,11 +119,10 @@ def _question(comparison: LawComparison, ranking: Ranking) -> str:
             cut=cut,
             n_rows=_rows(n_rows),
         )
-    what = "run" if ranking.criterion == "leave_run_out" else "row"
     why = f" {comparison.split_refusal}" if comparison.split_refusal else ""
-    return lazy_gettext(
-        "Each {what} was predicted by a fit to all others.{why}", what=what, why=why
-    )
+    if ranking.criterion == "leave_run_out":
+        return lazy_gettext("Each run was predicted by a fit to all others.{why}", why=why)
+    return lazy_gettext("Each row was predicted by a fit to all others.{why}", why=why)
 
 
 def _error_writer(example: Errors) -> Callable[[Errors], str]:
@@ -136,7 +135,7 @@ def _error_writer(example: Errors) -> Callable[[Errors], str]:
             return lazy_gettext(
                 "{shown} on average, nearly all {value}",
                 shown=shown,
-                value="above" if errors.bias > 0 else "below",
+                value=lazy_gettext("above") if errors.bias > 0 else lazy_gettext("below"),
             )
         return lazy_gettext("{shown} on average", shown=shown)
 

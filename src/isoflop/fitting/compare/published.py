@@ -136,7 +136,7 @@ class PublishedComparison(Keyed):
                 "range, or losses or parameters are not known to be counted alike."
             )
         best = self.evaluated[closest[0]]
-        side = "above" if best.shift > 0 else "below"
+        side = _("above") if best.shift > 0 else _("below")
         among = _(
             " of {closest} published fits that can be judged on these rows", closest=len(closest)
         )

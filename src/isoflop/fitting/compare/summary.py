@@ -11,6 +11,7 @@ from isoflop.fitting.compare.exponents import Difference, SharedTest
 from isoflop.fitting.compare.families import Multiplier
 from isoflop.fitting.compare.held_out import SCALES, write_scale
 from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.language import listed
 from isoflop.notices import Notice
 from isoflop.units import format_number
@@ -49,7 +50,7 @@ def multiplier_summary(found: Multiplier, one: str, other: str) -> str:
         first, last = int(inside[0]), int(inside[-1])
         start, end = found.centre[first], found.centre[last]
         if abs(np.log(end / start)) > np.log(1.1):
-            verb = "falls" if end < start else "rises"
+            verb = _("falls") if end < start else _("rises")
             ends = [write_scale(found.scale[i], found.column) for i in (first, last)]
             text += _(
                 "; that {verb} from {start:.2g} at {ends} to {end:.2g} at {ends2}",
@@ -80,9 +81,10 @@ def _times(value: float) -> str:
 
 def exponents_summary(found: SharedTest) -> str:
     """Say whether the families share the tested parameters, and how surely."""
-    names = _(
-        "the exponent{value} {shared}",
-        value="s" if len(found.shared) > 1 else "",
+    names = n_(
+        "the exponent {shared}",
+        "the exponents {shared}",
+        len(found.shared),
         shared=listed(found.shared),
     )
     differences = "; ".join(_difference(difference) for difference in found.differences)

@@ -171,7 +171,7 @@ def objective_surface(
             ),
             detail=lazy_gettext(
                 "Given: {names}. It has {param_names}.",
-                names=", ".join(names) or "none",
+                names=", ".join(names) or lazy_gettext("none"),
                 param_names=", ".join(law.param_names),
             ),
         )

@@ -57,7 +57,7 @@ def places(
         wanted = [f"{symbols.get(column, column)}=..." for column in columns]
         raise TableError(
             _("A prediction beyond {id} needs to know how large the run is.", id=found.table.id),
-            detail=_("Given: {values}.", values=", ".join(values) or "nothing"),
+            detail=_("Given: {values}.", values=", ".join(values) or _("nothing")),
             hint=_("Give {wanted}.", wanted=", ".join(wanted)),
         )
     bad = [name for name, value in values.items() if not (np.isfinite(value) & (value >= 0)).all()]

@@ -55,7 +55,7 @@ def optimum_lines(fit: Fit | None, flop_over_rule: float = 1.0) -> Lines:
         raise FitError(
             _("The fitted law has no compute-optimal size."),
             detail=_(
-                "At a bound: {at_bound}.", at_bound=", ".join(fit.certificate.at_bound) or "none"
+                "At a bound: {at_bound}.", at_bound=", ".join(fit.certificate.at_bound) or _("none")
             ),
         )
     draws = None

@@ -347,7 +347,7 @@ def _refusal_of_points(profile: Profile) -> str:
         return lazy_gettext("Its runs saw too few different numbers of tokens.")
     lowest = int(np.argmin(profile.loss))
     if lowest in (0, n_sizes - 1):
-        end = "smallest" if lowest == 0 else "largest"
+        end = lazy_gettext("smallest") if lowest == 0 else lazy_gettext("largest")
         return lazy_gettext(
             "Its lowest loss is at the {end} size ({params}), so the minimum is not enclosed.",
             end=end,

@@ -131,10 +131,12 @@ def _times(factor: float) -> str:
         return _(
             "{factor:.2g} times too {value}",
             factor=max(factor, 1 / factor),
-            value="large" if factor > 1 else "small",
+            value=_("large") if factor > 1 else _("small"),
         )
     return _(
-        "{factor:.0%} too {value}", factor=abs(factor - 1), value="large" if factor > 1 else "small"
+        "{factor:.0%} too {value}",
+        factor=abs(factor - 1),
+        value=_("large") if factor > 1 else _("small"),
     )
 
 

@@ -565,8 +565,10 @@ def _own_role(raw: RawTable, sample: Sample, header: str) -> ColumnRole:
     if _is_index(raw, header):
         return ColumnRole(header=header, column="", reason=_("it only numbers the rows"))
     dimension = own_dimension(column, decimal=raw.decimal)
-    reason = _(
-        "other {value}, kept under its own name", value="text" if dimension is None else "numbers"
+    reason = (
+        _("other text, kept under its own name")
+        if dimension is None
+        else _("other numbers, kept under its own name")
     )
     unit = ""
     if dimension is not None and (dimension == "fraction" or _is_percentage(sample, header)):

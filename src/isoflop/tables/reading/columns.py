@@ -142,7 +142,7 @@ _LOSS_FACTORS: Mapping[str, tuple[LossUnit, float]] = {
     "nats/character": ("nats/character", 1.0),
     "bits/character": ("nats/character", NATS_PER_BIT),
     PERPLEXITY: ("nats/token", 1.0),
-    _("nats/token of perplexity"): ("nats/token", 1.0),
+    "nats/token of perplexity": ("nats/token", 1.0),
     "unknown": ("unknown", 1.0),
 }
 """What a spelling of a unit of loss is converted to, and by which factor."""

@@ -275,7 +275,7 @@ def _ratio(read: _Read) -> list[Question]:
                 "anything ever trained, and neither the header nor the cells name a "
                 "unit.",
                 ratio=format_number(ratio),
-                value="more" if ratio > high else "fewer",
+                value=lazy_gettext("more") if ratio > high else lazy_gettext("fewer"),
             ),
             choices=_unit_choices(read, blamed),
             about=(other,),

@@ -116,7 +116,7 @@ def describe(config: RunConfig, *, vocab_size: int) -> dict[str, Any]:
     if config.family in ("transformer", "dense"):
         architecture["feed_forward"] = {
             "width": MLP_RATIO * config.width,
-            "activation": _("squared relu"),
+            "activation": "squared relu",
         }
     if config.family == "transformer":
         head_width = config.width // shape.n_heads
@@ -124,10 +124,8 @@ def describe(config: RunConfig, *, vocab_size: int) -> dict[str, Any]:
             "n_heads": shape.n_heads,
             "head_width": head_width,
             "rotary_base": ROTARY_BASE,
-            "rotary_pairs": _("neighbouring channels"),
-            "query_and_key_norm": _(
-                "layer norm of each head, without weights, before the rotation"
-            ),
+            "rotary_pairs": "neighbouring channels",
+            "query_and_key_norm": "layer norm of each head, without weights, before the rotation",
             "score_scale": SCORE_SCALE / math.sqrt(head_width),
         }
     if config.family == "rnn_attention":

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isoflop.language import lazy_gettext
 from isoflop.training.engine.layers import LanguageModel
 from isoflop.training.engine.recurrent import Recurrent, without_blocks
 
@@ -129,6 +128,6 @@ def _rnn(x: Any, inner: Any, recurrent: Any, inner_bias: Any, recurrent_bias: An
         op.Unsqueeze(recurrent, front),
         op.Unsqueeze(op.Concat(inner_bias, recurrent_bias, axis=0), front),
         hidden_size=int(inner.shape[0]),
-        activations=[lazy_gettext("Tanh")],
+        activations=["Tanh"],
     )
     return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2])

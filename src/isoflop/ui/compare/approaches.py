@@ -18,7 +18,7 @@ from isoflop.fitting.isoflop import (
     compare_approaches,
     without_repetition,
 )
-from isoflop.language import gettext, lazy_gettext, ngettext
+from isoflop.language import gettext, lazy_gettext, ngettext, translated
 from isoflop.laws import laws_for
 from isoflop.plot import APP, axes
 from isoflop.tables import LossTable
@@ -60,7 +60,9 @@ def show(shown: View) -> None:
     shown = compare_view.of_one_convention(shown)
     missing = [name for name in COLUMNS if name not in shown.table.included()]
     if missing:
-        lacking = gettext(" and no ").join(axes.column_name(name).lower() for name in missing)
+        lacking = gettext(" and no ").join(
+            translated(axes.column_name(name)).lower() for name in missing
+        )
         st.info(
             gettext(
                 "Envelope, isoFLOP profiles and parametric fit need model size, "

@@ -119,6 +119,6 @@ def _offsets(found: FamilyCurves) -> None:
             "Half-way at a higher reference loss: the family makes more of the "
             "same size and tokens, by its data, tokenizer and recipe. Left out "
             "for fewer than 3 models: {left}.",
-            left=messages.plain(left) or "none",
+            left=messages.plain(left) or gettext("none"),
         )
     )

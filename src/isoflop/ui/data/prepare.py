@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from isoflop.language import as_a_title, lazy_gettext
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
 from isoflop.tables import LossTable, ParamConvention
 from isoflop.tables.prepare import Preparation
 from isoflop.tables.shapes import (
@@ -87,7 +87,7 @@ def controls(table_id: str, full: LossTable) -> None:
         )  # fmt: skip
     counts = found.conventions
     if len(counts) > 1:
-        names = {name: f"{name[0].upper()}{name[1:]}" for name in counts}
+        names = {name: as_a_title(name) for name in counts}
         drawn += _choice(
             table_id, full, "convention", _("Parameters counted"), names,
             current.convention or full.param_convention,

@@ -9,6 +9,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.export import table_csv
+from isoflop.language import as_a_title
 from isoflop.language import gettext as _
 from isoflop.plot import APP
 from isoflop.plot._runs import across, upwards
@@ -132,7 +133,7 @@ def _exclusions(table_id: str, full: LossTable) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             reason = f": {exclusion.reason}" if exclusion.reason else ""
             words = exclusion.describe() + reason
-            st.markdown(f"{messages.plain(words[0].upper() + words[1:])}", width="stretch")
+            st.markdown(messages.plain(as_a_title(words)), width="stretch")
             st.button(
                 _("Undo"),
                 icon=":material/undo:",

@@ -12,6 +12,7 @@ from isoflop.fitting.before_after import named_rows
 from isoflop.fitting.diagnose import Unit, has_runs
 from isoflop.language import gettext as _
 from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.planning.sensitivity import Along, Influence, suspects
 from isoflop.plot import APP
 from isoflop.ui import chart, inputs, messages, panels
@@ -131,8 +132,15 @@ def _left_out(shown: View) -> None:
         return
     named = ", ".join(map(str, excluded.rows[:MAX_NAMED]))
     more = " ..." if len(excluded.rows) > MAX_NAMED else ""
-    noun = "row" if len(excluded.rows) == 1 else "rows"
-    st.caption(_("Left out: {noun} {named}{more}.", noun=noun, named=named, more=more))
+    st.caption(
+        n_(
+            "Left out: row {named}{more}.",
+            "Left out: rows {named}{more}.",
+            len(excluded.rows),
+            named=named,
+            more=more,
+        )
+    )
     try:
         after = fit_view.without(shown, excluded.rows)
     except FitError as problem:

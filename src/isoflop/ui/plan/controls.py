@@ -188,7 +188,7 @@ def _price_note(accelerator: Accelerator) -> str:
     return _(
         "Default: {source}{is_doubtful}.",
         source=source,
-        is_doubtful=" (unverified)" if is_doubtful else "",
+        is_doubtful=_(" (unverified)") if is_doubtful else "",
     )
 
 

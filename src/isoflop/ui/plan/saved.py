@@ -11,7 +11,8 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.errors import IsoflopError, PlanError, StoreError
-from isoflop.language import gettext
+from isoflop.language import as_a_title, gettext
+from isoflop.language import gettext as _
 from isoflop.planning import Accelerator, load_accelerators
 from isoflop.planning.hardware import parse_accelerator
 from isoflop.planning.saved import ACCELERATOR, OWN_PREFIX
@@ -185,7 +186,7 @@ def _sources(accelerator: Accelerator) -> str:
         names = ", ".join(name.replace("_", " ") for name in accelerator.unverified)
         lines.append(f":orange-badge[Unverified] {messages.plain(names)}")
     if accelerator.note:
-        lines.append(messages.plain(accelerator.note[0].upper() + accelerator.note[1:]) + ".")
+        lines.append(messages.plain(_("{sentence}.", sentence=as_a_title(accelerator.note))))
     return "\n\n".join(lines)
 
 

@@ -42,7 +42,7 @@ TABS = {
     "compare": lazy_gettext("Save and compare"),
 }
 
-TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", lazy_gettext("plan.scenarios seen")
+TAB, COMPARED, _SEEN = "plan.tab", "plan.compared", "plan.scenarios seen"
 
 
 def show(shown: View, name: str) -> None:

@@ -254,9 +254,11 @@ def _state(label: str, prediction: Prediction, outcome: float | None, *, unit: s
         )
     )
     if outcome is not None:
-        where = "inside" if prediction.lower <= outcome <= prediction.upper else "outside"
+        is_held = prediction.lower <= outcome <= prediction.upper
         st.markdown(
-            _("It reached **{outcome:.4f}**, {where} the band.", outcome=outcome, where=where)
+            _("It reached **{outcome:.4f}**, inside the band.", outcome=outcome)
+            if is_held
+            else _("It reached **{outcome:.4f}**, outside the band.", outcome=outcome)
         )
 
 

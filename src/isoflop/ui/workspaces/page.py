@@ -64,7 +64,11 @@ def _who() -> None:
                 "You are {name} (`{id}`), here as {can_write}.",
                 name=messages.plain(name),
                 id=actor.id,
-                can_write="owner" if actor.is_owner else "editor" if actor.can_write else "viewer",
+                can_write=_("owner")
+                if actor.is_owner
+                else _("editor")
+                if actor.can_write
+                else _("viewer"),
             ),
             width="content",
         )

@@ -5,8 +5,6 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 
-from isoflop.language import lazy_gettext as _
-
 revision = "0002"
 down_revision = "0001"
 
@@ -34,7 +32,7 @@ def upgrade() -> None:
         sa.Column("deleted", sa.String(32)),
         sa.PrimaryKeyConstraint("id", name="documents_0002_pkey"),
     )
-    live = sa.text(_("deleted IS NULL"))
+    live = sa.text("deleted IS NULL")
     op.create_index(
         "one_live_document",
         "documents",
