@@ -34,8 +34,9 @@ from isoflop.planning.summary import plan_figures
 from isoflop.planning.types import LimitUse
 from isoflop.tables import LossTable
 from isoflop.tables.catalog import title_of
-from isoflop.tables.schema import said_count
-from isoflop.units import Dimension, format_number, format_quantity
+from isoflop.tables.schema import said_count, said_response
+from isoflop.units import Dimension, format_number
+from isoflop.units.said import format_quantity
 
 if TYPE_CHECKING:
     from isoflop.plot import Figure
@@ -352,7 +353,7 @@ def _certificate(fit: Fit) -> str:
             _("Minima found"): str(proof.n_minima),
             _("Gap to the next minimum"): gap,
             _("Condition number"): f"{proof.condition_number:.3g}",
-            _("Parameters at a bound"): ", ".join(proof.at_bound) or "none",
+            _("Parameters at a bound"): ", ".join(proof.at_bound) or _("none"),
             _("Residual standard deviation"): f"{fit.residual_std:.4g}",
             _("Rows"): f"{fit.n_rows:,}",
         }
@@ -395,7 +396,7 @@ def _costs(plan: Plan) -> str:
         _table([row for row in money if row[1]], header)
         + "<h3>Limits</h3>"
         + _limits(plan.limits, plan.response)
-        + "<h3>What the plan rests on</h3>"
+        + _("<h3>What the plan rests on</h3>")
         + _facts(plan.assumptions)
     )
 
@@ -432,7 +433,7 @@ def _limits(limits: Sequence[LimitUse], response: str) -> str:
             format_quantity(limit.used, limit.dimension),
             format_quantity(limit.limit, limit.dimension),
             f"{limit.used / limit.limit:.0%}" if limit.limit else "",
-            "binds" if limit.is_binding else "",
+            _("binds") if limit.is_binding else "",
             f"{limit.gain:.4f}" if limit.is_binding else "",
         )
         for limit in limits
@@ -447,7 +448,7 @@ def _limits(limits: Sequence[LimitUse], response: str) -> str:
             _("Limit"),
             _("Share"),
             "",
-            _("10% more lowers the {response} by", response=response),
+            _("10% more lowers the {response} by", response=said_response(response)),
         ),
     )
 
@@ -541,7 +542,7 @@ def _reading(table: LossTable) -> str:
     ]
     reading = table.reading
     if reading is None:
-        return "<h3>Derived columns</h3>" + _table(derived) if derived else ""
+        return _("<h3>Derived columns</h3>") + _table(derived) if derived else ""
     roles = [
         (role.header, role.column or _("left out"), role.unit, role.reason)
         for role in reading.mapping.roles
@@ -551,9 +552,9 @@ def _reading(table: LossTable) -> str:
     ]
     more = len(reading.problems) - len(cells)
     return (
-        "<h3>How the file was read</h3>"
+        _("<h3>How the file was read</h3>")
         + _table([*roles, *derived], (_("Header"), _("Taken for"), _("Unit"), _("Why")))
-        + ("<h3>Cells that could not be used</h3>" + _table(cells) if cells else "")
+        + (_("<h3>Cells that could not be used</h3>") + _table(cells) if cells else "")
         + _paragraph(_("And {more:,} more.", more=more) if more > 0 else "")
     )
 
@@ -575,7 +576,7 @@ def _left_out(table: LossTable) -> str:
         named = ", ".join(numbers) + (_(" and {more:,} more", more=more) if more else "")
         rows.append((str(reason), f"{len(group):,}", named))
     return (
-        "<h3>Rows left out</h3>" + _table(rows, (_("Reason"), _("Rows"), _("Which")))
+        _("<h3>Rows left out</h3>") + _table(rows, (_("Reason"), _(_("Rows")), _("Which")))
         if rows
         else ""
     )

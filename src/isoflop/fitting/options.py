@@ -34,6 +34,11 @@ BOOTSTRAPS: dict[Bootstrap, str] = {
     "wild": _("wild cluster bootstrap"),
 }
 """Every way to resample, as a sentence names it."""
+_RESAMPLES = {
+    "auto": _("Automatic"),
+    **{key: as_a_title(name) for key, name in BOOTSTRAPS.items()},
+}
+
 
 BY_ROW: frozenset[Bootstrap] = frozenset({"rows", "smooth"})
 """Ways to resample that take rows as independent."""
@@ -164,10 +169,7 @@ class FitOptions:
                 "residuals of each run change size and sign (for least squares)."
             ),
             flag="resample",
-            choices={
-                "auto": _("Automatic"),
-                **{key: as_a_title(name) for key, name in BOOTSTRAPS.items()},
-            },
+            choices=_RESAMPLES,
         ),
     ] = "smooth"
     seed: Annotated[

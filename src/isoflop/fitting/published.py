@@ -11,6 +11,7 @@ from isoflop.language import lazy_gettext as _
 from isoflop.laws import PublishedFit
 from isoflop.notices import Notice
 from isoflop.tables import LossTable
+from isoflop.tables.schema import said_response
 
 NO_SEARCH = Certificate(
     n_starts=0,
@@ -60,7 +61,7 @@ def evaluate_published(published: PublishedFit, table: LossTable) -> Fit:
             detail=_(
                 "Needed: {columns} and {response}.",
                 columns=", ".join(columns),
-                response=law.response,
+                response=said_response(law.response),
             ),
         )
     *inputs, observed = values[:, usable]

@@ -15,7 +15,7 @@ from isoflop.language import lazy_ngettext as n_
 from isoflop.notices import Notice
 from isoflop.tables.derive import FLOP_PER_PARAM_TOKEN
 from isoflop.tables.quality import repeated_rows
-from isoflop.tables.schema import LossTable
+from isoflop.tables.schema import LossTable, said_response
 
 FEWEST_OF_FAMILY = 4
 """Rows of a family that its median is taken from."""
@@ -103,7 +103,7 @@ def _about_one_loss(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
         text=_(
             "{which} have the same {response}, {index:.6g}.",
             which=which,
-            response=fit.law.response,
+            response=said_response(fit.law.response),
             index=float(counts.index[0]),
         ),
         remedy=_("Check the column: it may be rounded, a copy of one value, or a target."),

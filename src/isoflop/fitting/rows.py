@@ -13,7 +13,7 @@ from isoflop.fitting.options import LOG_OBJECTIVES, FitOptions
 from isoflop.fitting.weights import column_weights, scaled, weight_kind
 from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.laws.law import Law
-from isoflop.tables.schema import LossTable
+from isoflop.tables.schema import LossTable, said_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def usable_rows(law: Law, table: LossTable, options: FitOptions | None = None) -
             detail=lazy_gettext(
                 "Rows need a value in {inputs} and {response}.",
                 inputs=", ".join([i.column for i in law.inputs]),
-                response=law.response,
+                response=said_response(law.response),
             ),
             hint=lazy_gettext(
                 "Add at least {rows} or choose a law with fewer parameters.",

@@ -27,6 +27,7 @@ from isoflop.planning.rule import ComputeRule
 from isoflop.planning.selection import PARTS, AsFitted, Criterion, OverDraws, best_set
 from isoflop.planning.sensitivity import Target, optima
 from isoflop.planning.types import Optimum
+from isoflop.tables.schema import said_response
 from isoflop.units import format_quantity
 
 Aim = Literal["loss", "size"]
@@ -100,7 +101,7 @@ class Design:
         """Say in a sentence what the runs would do."""
         response = self.setup.fit.law.response
         what = (
-            lazy_gettext("the {response}", response=response)
+            lazy_gettext("the {response}", response=said_response(response))
             if self.aim == "loss"
             else lazy_gettext("the compute-optimal size")
         )

@@ -15,6 +15,7 @@ from isoflop.notices import Notice
 from isoflop.planning.inputs import extrapolation_decades, inputs_at
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import line_of_models
+from isoflop.tables.schema import said_response
 
 FAR_DECADES = 1.0
 VERY_FAR_DECADES = 2.0
@@ -96,7 +97,7 @@ def _band_notices(
                 "and holds only if the law keeps its form beyond the data.",
                 level=level,
                 here=here,
-                response=fit.law.response,
+                response=said_response(fit.law.response),
                 here2=here / nearest,
             ),
             remedy=lazy_gettext(

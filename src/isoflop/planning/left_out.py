@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isoflop.language import lazy_gettext as _
 from isoflop.planning.types import Optimum, Plan
+from isoflop.tables.schema import said_response
 from isoflop.units import format_number
 
 
@@ -25,7 +26,7 @@ def before_and_after(before: Plan | Optimum, after: Plan | Optimum, response: st
     return _(
         "With them → without them: {response} {loss:.3f} → {loss2:.3f}, "
         "model size N {size}, training data D {data}.",
-        response=response,
+        response=said_response(response),
         loss=float(before.loss),
         loss2=float(after.loss),
         size=size,

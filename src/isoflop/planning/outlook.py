@@ -15,7 +15,7 @@ from isoflop.planning.agreement import SizeAgreement, size_agreement
 from isoflop.planning.inputs import PARAMS_COLUMNS, has_column
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.types import Interval, Plan
-from isoflop.tables.schema import LossTable
+from isoflop.tables.schema import LossTable, said_response
 
 REPEATED = 1.01
 """Epochs from which on a plan repeats its tokens."""
@@ -107,7 +107,7 @@ def _ahead(voices: Pool, plan: Plan, fixed: Mapping[str, float] | None) -> Extra
         raise PlanError(
             _(
                 "Bands beyond the data were measured for losses, not for {response}.",
-                response=plan.response,
+                response=said_response(plan.response),
             )
         )
     known = {

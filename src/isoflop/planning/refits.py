@@ -15,6 +15,7 @@ from isoflop.fitting.diagnose import Diagnostics, bootstrap_interval, residuals
 from isoflop.language import lazy_gettext as _
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.sensitivity import EXPONENT, SIZE, OptimumDraws, Target, optimum_draws
+from isoflop.tables.schema import said_response
 from isoflop.units import format_number
 
 Interval = tuple[float, float]
@@ -125,7 +126,7 @@ def _optimum(before: Diagnostics, after: Diagnostics, target: Target, level: flo
         for name, key, is_relative in _OPTIMUM
     ]
     losses = [_loss(setup, one, target) for setup, one in ((before, first), (after, second))]
-    name = _("{response} at N*", response=before.fit.law.response)
+    name = _("{response} at N*", response=said_response(before.fit.law.response))
     return [
         *found,
         Change(name=name, before=losses[0], after=losses[1], is_relative=False, digits=5),

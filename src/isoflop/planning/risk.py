@@ -19,6 +19,7 @@ from isoflop.planning.constraints import Setting, fixed_for, law_for
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.inverse import tokens_for_loss
 from isoflop.planning.types import SPREAD_LEVEL, Plan
+from isoflop.tables.schema import said_response
 from isoflop.text import as_html
 from isoflop.units import format_quantity
 
@@ -67,7 +68,7 @@ class Risk(Keyed):
         text = _(
             "A {response} of {target_loss:.4g} is reached within the budget with "
             "a chance of {chance:.0%}.",
-            response=self.response,
+            response=said_response(self.response),
             target_loss=self.target_loss,
             chance=self.chance,
         )

@@ -26,6 +26,7 @@ from isoflop.planning.risk import Risk
 from isoflop.planning.surface import Surface
 from isoflop.planning.tornado import STEP, Tornado
 from isoflop.planning.types import Frontier, Interval, Plan, Training
+from isoflop.tables.schema import said_response
 from isoflop.text import Sheet
 from isoflop.units import DAY_S, Dimension, format_number, format_quantity
 
@@ -355,7 +356,7 @@ def risk_sheet(found: Risk) -> Sheet:
     """Say the chance of a loss, and the loss and the money at some probabilities."""
     columns = {
         lazy_gettext("Probability"): [f"{share:.0%}" for share in SAID_PROBABILITIES],
-        lazy_gettext("{response} at most", response=found.response.capitalize()): [
+        lazy_gettext("{response} at most", response=said_response(found.response).capitalize()): [
             f"{np.interp(share, found.probability, found.loss):.4f}" for share in SAID_PROBABILITIES
         ],
     }
@@ -584,7 +585,7 @@ def surface_sheet(found: Surface) -> Sheet:
     return Sheet(
         title=lazy_gettext(
             "{response} over accelerators and time, other limits held",
-            response=found.response.capitalize(),
+            response=said_response(found.response).capitalize(),
         ),
         columns=columns,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from isoflop.language import lazy_gettext as _
+from isoflop.tables.schema import said_response
 from isoflop.text import Sheet, aligned, as_html, with_notices
 from isoflop.units import Dimension, format_number, format_quantity
 
@@ -150,7 +151,7 @@ def plan_figures(plan: Plan) -> list[tuple[str, str, str]]:
         ("tokens", format_number(plan.tokens), _span(plan.tokens_interval)),
         (_("tokens per parameter"), format_number(plan.tokens_per_param), ""),
         (
-            _("predicted {response}", response=plan.response),
+            _("predicted {response}", response=said_response(plan.response)),
             f"{plan.loss:.4f}",
             _span(plan.loss_interval, 4),
         ),

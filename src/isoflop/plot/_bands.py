@@ -25,7 +25,7 @@ from isoflop.plot.axes import AXES, response_title
 from isoflop.plot.marks import ROOM_ABOVE, above, upright
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 400
 N_POINTS = 80

@@ -12,7 +12,7 @@ from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 420
 SIZES = (2e7, 4e11)
@@ -78,7 +78,7 @@ def _runs(found: BothVary, theme: Theme) -> Trace:
         "mode": "markers",
         "name": _("Simulated runs"),
         "marker": {"color": theme.ink, "size": 8, "opacity": 0.6, "line": look.OUTLINE},
-        "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<extra></extra>",
+        "hovertemplate": _("%{{x:.3s}} parameters, %{{y:.3s}} tokens<extra></extra>"),
     }
 
 
@@ -92,7 +92,7 @@ def _along(found: BothVary, ends: tuple[float, float], name: str, line: dict[str
         "mode": "lines",
         "name": name,
         "line": line,
-        "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<extra>" + name + "</extra>",
+        "hovertemplate": _("%{{x:.3s}} parameters, %{{y:.3s}} tokens<extra>") + name + "</extra>",
     }
 
 
@@ -110,5 +110,5 @@ def _best(found: BothVary, theme: Theme) -> Trace:
             "color": theme.ink,
             "line": {"width": 2, "color": theme.ink},
         },
-        "hovertemplate": "%{x:.3s} parameters<extra></extra>",
+        "hovertemplate": _("%{{x:.3s}} parameters<extra></extra>"),
     }

@@ -21,7 +21,7 @@ BACKWARD_AND_FORWARD = 3
 
 PARTS = {
     "token_embedding": (lazy_gettext("Embedding"), 0),
-    "lm_head": ("Output (tied)", 0),
+    "lm_head": (lazy_gettext("Output (tied)"), 0),
     "recurrent": (lazy_gettext("Recurrent layers"), 1),
     "mlp": (lazy_gettext("Feed-forward"), 2),
     "attention": (lazy_gettext("Attention"), 3),

@@ -75,7 +75,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     low, high = (float(f(found.centre[shown], initial=1.0)) for f in (np.min, np.max))
     edges = [np.clip(e, low / WIDEST, high * WIDEST) for e in (found.lower, found.upper)]
     inside = np.where(shown & ~found.is_extrapolation, found.centre, np.nan)
-    hover = "%{x:.2g} " + picture.unit + ": %{y:.3g} times<extra></extra>"
+    hover = "%{x:.2g} " + picture.unit + _(": %{{y:.3g}} times<extra></extra>")
     traces: list[Trace] = [
         {
             "type": "scatter",

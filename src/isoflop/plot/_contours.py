@@ -262,7 +262,7 @@ def _contours(surface: _Surface, loss_label: str) -> Trace:
         "line": {"width": 1.25},
         "showscale": False,
         "name": loss_label,
-        "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<br>"
+        "hovertemplate": _("%{{x:.3s}} parameters, %{{y:.3s}} tokens<br>")
         + loss_label
         + " %{z:.3f}<extra></extra>",
     }

@@ -18,7 +18,8 @@ from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 400
 
@@ -67,8 +68,13 @@ class _Picture:
         kinds = self.kinds
         each = zip(self.count, kinds.params, kinds.tokens, kinds.compute_flop, strict=True)
         return [
-            f"<b>{number} × {format_number(n)} parameters</b><br>{format_number(d)} tokens"
-            f"<br>{format_quantity(c, 'flop')}"
+            _(
+                "<b>{number} × {count} parameters</b><br>{d} tokens<br>{c}",
+                number=number,
+                count=format_number(n),
+                d=format_number(d),
+                c=format_quantity(c, "flop"),
+            )
             for number, n, d, c in each
         ]
 
@@ -129,7 +135,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "mode": "markers",
             "name": _("Target"),
             "marker": {"color": look.ACCENT, "symbol": "star-diamond", "size": 17, "line": edge},
-            "hovertemplate": "%{x:.3s} parameters, %{y:.3s} tokens<extra>Target</extra>",
+            "hovertemplate": _("%{{x:.3s}} parameters, %{{y:.3s}} tokens<extra>Target</extra>"),
         },
     ]
     layout = {

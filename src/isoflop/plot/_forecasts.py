@@ -51,7 +51,9 @@ def forecasts(made: Sequence[Forecast], *, theme: Theme = LIGHT) -> go.Figure:
         "marker": {"color": look.BAND},
         "text": labels,
         "textposition": "none",
-        "hovertemplate": "%{text}<br>band %{base:.2f}% wide %{y:.2f}%<extra></extra>",
+        "hovertemplate": gettext(
+            "%{{text}}<br>band %{{base:.2f}}% wide %{{y:.2f}}%<extra></extra>"
+        ),
     }
     traces = [bands, _outcomes(made, True, *INSIDE), _outcomes(made, False, *OUTSIDE)]
     layout = {

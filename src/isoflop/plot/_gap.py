@@ -46,7 +46,7 @@ def gap(curves: Sequence[RunCurve], *, theme: Theme = LIGHT) -> go.Figure:
             "name": curve.label,
             "line": {"color": look.shaded(curve.group, curve.shade), "width": 1.5},
             "marker": {"symbol": look.symbol(curve.group), "size": 8, "line": look.OUTLINE},
-            "hovertemplate": "%{x:.3s} tokens<br>%{y:+.4f}<extra>%{fullData.name}</extra>",
+            "hovertemplate": _("%{{x:.3s}} tokens<br>%{{y:+.4f}}<extra>%{{fullData.name}}</extra>"),
         }
         for curve in drawn
     ]

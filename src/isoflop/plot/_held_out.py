@@ -48,7 +48,7 @@ def _prepare(comparison: LawComparison) -> offsets.Picture:
         )
     return offsets.Picture(
         axis=axis_of(comparison.split.column),
-        y_title="Predicted / observed - 1 (%)",
+        y_title=_("Predicted / observed - 1 (%)"),
         groups=groups,
         exception=_("outside its 90% interval"),
     )

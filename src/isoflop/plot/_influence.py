@@ -107,8 +107,13 @@ def _prepare(found: Influence, quantity: Quantity) -> _Picture:
         names=tuple(names),
         change=np.nan_to_num(quantity.change[order], nan=0.0),
         labels=tuple(
-            f"<b>without {name}</b><br>{quantity.name} {quantity.write(quantity.with_all)} → "
-            f"{quantity.write(float(quantity.without[i]))}"
+            _(
+                "<b>without {name}</b><br>{name2} {with_all} → {without}",
+                name=name,
+                name2=quantity.name,
+                with_all=quantity.write(quantity.with_all),
+                without=quantity.write(float(quantity.without[i])),
+            )
             for i, name in zip(order, names, strict=True)
         ),
         x_title=change_title(quantity),

@@ -11,7 +11,7 @@ from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, loss_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 420
 
@@ -44,7 +44,7 @@ def isoflop_profile(found: Profile, *, theme: Theme = LIGHT) -> go.Figure:
                 "mode": "lines",
                 "name": name,
                 "line": {"color": look.FAMILIES[0], "width": 3},
-                "hovertemplate": "%{x:.3s} parameters: %{y:.3f}<extra>" + name + "</extra>",
+                "hovertemplate": _("%{{x:.3s}} parameters: %{{y:.3f}}<extra>") + name + "</extra>",
             },
             {
                 "type": "scatter",
@@ -53,7 +53,7 @@ def isoflop_profile(found: Profile, *, theme: Theme = LIGHT) -> go.Figure:
                 "mode": "markers",
                 "name": _("Compute-optimal"),
                 "marker": look.star(theme),
-                "hovertemplate": "best: %{x:.3s} parameters<extra></extra>",
+                "hovertemplate": _("best: %{{x:.3s}} parameters<extra></extra>"),
             },
         ],
         theme=theme,
@@ -81,7 +81,7 @@ def _others(found: Profile) -> list[Trace]:
             "mode": "lines",
             "line": line,
             "showlegend": False,
-            "hovertemplate": "%{x:.3s} parameters: %{y:.3f}<extra>"
+            "hovertemplate": _("%{{x:.3s}} parameters: %{{y:.3f}}<extra>")
             + format_quantity(valley.compute_flop, "flop", 2)
             + "</extra>",
         }
@@ -95,6 +95,6 @@ def _others(found: Profile) -> list[Trace]:
         "name": _("Best sizes of other budgets"),
         "line": {"color": look.ACCENT, "width": 1.5, "dash": "dot"},
         "marker": {"color": look.ACCENT, "size": 7},
-        "hovertemplate": "best: %{x:.3s} parameters<extra></extra>",
+        "hovertemplate": _("best: %{{x:.3s}} parameters<extra></extra>"),
     }
     return [*valleys, best]

@@ -17,7 +17,7 @@ from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, loss_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 430
 N_POINTS = 60
@@ -142,7 +142,9 @@ def _accepted(profile: _Profile, index: int) -> list[Trace]:
             "name": profile.name,
             "legendgroup": profile.name,
             "marker": {"color": colour, "symbol": look.symbol(index), "size": 7},
-            "hovertemplate": "%{x:.3s} parameters: %{y:.4g}<extra>" + profile.name + "</extra>",
+            "hovertemplate": gettext("%{{x:.3s}} parameters: %{{y:.4g}}<extra>")
+            + profile.name
+            + "</extra>",
         },
         {
             "type": "scatter",

@@ -178,7 +178,9 @@ def _traces(line: _Line) -> list[Trace]:
             "name": line.name,
             "legendgroup": line.name,
             "line": {"color": colour, "width": 2.4, "dash": _DASHES[line.place % len(_DASHES)]},
-            "hovertemplate": "%{x:.2g} FLOP: %{y:.3s} parameters<extra>" + line.name + "</extra>",
+            "hovertemplate": _("%{{x:.2g}} FLOP: %{{y:.3s}} parameters<extra>")
+            + line.name
+            + "</extra>",
         }
     )
     if len(line.point_flop):
@@ -193,7 +195,7 @@ def _traces(line: _Line) -> list[Trace]:
                 "showlegend": False,
                 "marker": {"color": colour, "symbol": look.symbol(line.place), "size": 8,
                            "line": look.OUTLINE},
-                "hovertemplate": "%{x:.2g} FLOP: %{y:.3s} parameters<extra></extra>",
+                "hovertemplate": _("%{{x:.2g}} FLOP: %{{y:.3s}} parameters<extra></extra>"),
             }
         )  # fmt: skip
     return traces

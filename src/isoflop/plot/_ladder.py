@@ -158,7 +158,9 @@ def _traces(size: _Size, index: int) -> list[Trace]:
                 "size": 9,
                 "line": look.OUTLINE,
             },
-            "hovertemplate": "%{x:.3s} tokens<br>loss %{y:.4f}<extra>%{fullData.name}</extra>",
+            "hovertemplate": _(
+                "%{{x:.3s}} tokens<br>loss %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
+            ),
         },
     ]
 
@@ -182,7 +184,7 @@ def _forecast(forecast: Forecast, theme: Theme) -> list[Trace]:
             "width": 8,
         },
         "text": [forecast.label],
-        "hovertemplate": "%{text}<br>predicted %{y:.4f}<extra></extra>",
+        "hovertemplate": _("%{{text}}<br>predicted %{{y:.4f}}<extra></extra>"),
     }
     if forecast.outcome_loss is None:
         return [prediction]
@@ -198,6 +200,6 @@ def _forecast(forecast: Forecast, theme: Theme) -> list[Trace]:
             "size": 14,
             "line": {"width": 1.5, "color": look.ACCENT},
         },
-        "hovertemplate": "reached %{y:.4f}<extra></extra>",
+        "hovertemplate": _("reached %{{y:.4f}}<extra></extra>"),
     }
     return [prediction, outcome]

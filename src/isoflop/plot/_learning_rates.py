@@ -66,7 +66,7 @@ def _line(sweep: Sweep, index: int) -> Trace:
         "name": sweep.label,
         "line": {"color": look.colour(index), "width": 1.5},
         "marker": {"symbol": look.symbol(index), "size": sizes, "line": look.OUTLINE},
-        "hovertemplate": "rate %{x:.3g}<br>loss %{y:.4f}<extra>%{fullData.name}</extra>",
+        "hovertemplate": _("rate %{{x:.3g}}<br>loss %{{y:.4f}}<extra>%{{fullData.name}}</extra>"),
     }
 
 

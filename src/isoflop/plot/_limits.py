@@ -15,7 +15,8 @@ from isoflop.plot import bars
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import format_quantity
+from isoflop.tables.schema import said_response
+from isoflop.units.said import format_quantity
 
 
 def limits(plan: Plan, *, theme: Theme = LIGHT) -> go.Figure:
@@ -54,7 +55,7 @@ def _prepare(plan: Plan) -> tuple[_Bar, ...]:
 def _bar(limit: LimitUse, response: str) -> _Bar:
     used, most = (format_quantity(value, limit.dimension) for value in (limit.used, limit.limit))
     gain = (
-        _("; 10% more: {response} {gain:+.4f}", response=response, gain=-limit.gain)
+        _("; 10% more: {response} {gain:+.4f}", response=said_response(response), gain=-limit.gain)
         if limit.gain >= SMALLEST_GAIN
         else ""
     )
@@ -81,7 +82,7 @@ def _draw(picture: tuple[_Bar, ...], theme: Theme) -> go.Figure:
         "insidetextfont": {
             "color": ["#FFFFFF" if bar.is_binding else theme.ink for bar in picture]
         },
-        "hovertemplate": "%{y}: %{x:.1f}% used<br>%{text}<extra></extra>",
+        "hovertemplate": _("%{{y}}: %{{x:.1f}}% used<br>%{{text}}<extra></extra>"),
         "showlegend": False,
     }
     layout = {
@@ -90,7 +91,7 @@ def _draw(picture: tuple[_Bar, ...], theme: Theme) -> go.Figure:
         "bargap": 0.35,
     }
     used = ", ".join(f"{bar.label} {bar.share:.0%}" for bar in picture)
-    binding = ", ".join(bar.label for bar in picture if bar.is_binding) or "none"
+    binding = ", ".join(bar.label for bar in picture if bar.is_binding) or _("none")
     return assemble(
         [trace],
         theme=theme,

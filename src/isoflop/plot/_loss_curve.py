@@ -28,7 +28,9 @@ from isoflop.plot.axes import AXES, Axis, axis_of, law_axes, response_title
 from isoflop.plot.rows import describe_plan
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
-from isoflop.units import format_number, format_quantity
+from isoflop.tables.schema import said_response
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 410
 
@@ -266,7 +268,9 @@ def _bands(along: Curve, column: str) -> list[Trace]:
             if is_beyond
             else {"fillcolor": look.BAND}
         )
-        name = "extrapolation" if is_beyond else gettext("{level:.0%} band", level=band.level)
+        name = (
+            gettext("extrapolation") if is_beyond else gettext("{level:.0%} band", level=band.level)
+        )
         traces.append(
             {
                 "type": "scatter",
@@ -330,9 +334,13 @@ def _lines(picture: _Picture, theme: Theme) -> list[Trace]:
                 "showlegend": index == named,
                 "line": {"color": theme.ink, "width": 2, "dash": "dash" if is_beyond else "solid"},
                 "customdata": labels[part],
-                "hovertemplate": f"<b>{picture.response} %{{y:.4g}}</b><br>%{{customdata[0]}}<br>"
-                "%{customdata[1]} parameters<br>%{customdata[2]} tokens"
-                f"<extra>{picture.name}</extra>",
+                "hovertemplate": gettext(
+                    "<b>{response} "
+                    "%{{y:.4g}}</b><br>%{{customdata[0]}}<br>%{{customdata[1]}} "
+                    "parameters<br>%{{customdata[2]}} tokens<extra>{name}</extra>",
+                    response=said_response(picture.response),
+                    name=picture.name,
+                ),
             }
         )
     return traces

@@ -15,6 +15,7 @@ from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import outcome_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.tables.schema import said_response
 from isoflop.units import DAY_S, format_number
 
 HEIGHT_PX = 400
@@ -75,7 +76,7 @@ def _chosen(plan: Plan) -> _Chosen:
         label=_(
             "{response} {loss:.4g}<br>{count:,} accelerators<br>{days:.3g} "
             "days<br>{params} parameters<br>{tokens} tokens",
-            response=plan.response,
+            response=said_response(plan.response),
             loss=plan.loss,
             count=count,
             days=days,
@@ -93,7 +94,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     counts, days = surface.accelerators, picture.days
     layout = {
         "xaxis": look.axis(_("Accelerators"), span=counts) | _ends(counts),
-        "yaxis": look.axis("Duration (days)", span=days) | _ends(days),
+        "yaxis": look.axis(_("Duration (days)"), span=days) | _ends(days),
     }
     return assemble(traces, theme=theme, height_px=HEIGHT_PX, layout=layout, alt=_alt(picture))
 
@@ -106,7 +107,7 @@ def _alt(picture: _Picture) -> str:
     )
     return _(
         "Predicted {response} over accelerators and days{span}{where}.",
-        response=picture.surface.response,
+        response=said_response(picture.surface.response),
         span=span,
         where=where,
     )
@@ -145,7 +146,7 @@ def _contours(picture: _Picture, theme: Theme) -> Trace:
         "name": picture.loss_label,
         "hovertemplate": _("%{{x:.0f}} accelerators for %{{y:.3g}} days<br>")
         + picture.loss_label
-        + " %{z:.3f}<br>%{customdata[0]:.3s} parameters, %{customdata[1]:.3s} tokens"
+        + _(" %{{z:.3f}}<br>%{{customdata[0]:.3s}} parameters, %{{customdata[1]:.3s}} tokens")
         + "<extra></extra>",
     }
 

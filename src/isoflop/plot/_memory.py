@@ -8,7 +8,7 @@ from isoflop.language import gettext as _
 from isoflop.planning.memory_advice import MemoryReport
 from isoflop.plot.bars import Stacks, draw_stacks
 from isoflop.plot.theme import LIGHT, Theme
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 
 def memory(report: MemoryReport, *, theme: Theme = LIGHT) -> go.Figure:

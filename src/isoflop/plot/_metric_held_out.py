@@ -156,5 +156,5 @@ def _markers(picture: _Picture, rows: NDArray[np.bool_], what: str) -> Trace:
             "line": {"width": 1.5, "color": look.colour(0)},
         },
         "text": [label for label, row in zip(picture.labels, rows, strict=True) if row],
-        "hovertemplate": "%{text}<br>%{y:.1%}, measured %{x:.1%}<extra></extra>",
+        "hovertemplate": _("%{{text}}<br>%{{y:.1%}}, measured %{{x:.1%}}<extra></extra>"),
     }

@@ -115,7 +115,9 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "name": _("Compute-optimal size"),
             "line": {"color": theme.ink, "width": 2},
             "marker": {"size": 5, "color": theme.ink},
-            "hovertemplate": f"{picture.title} %{{x:.3g}}<br>%{{y:.3s}} parameters<extra></extra>",
+            "hovertemplate": _(
+                "{title} %{{x:.3g}}<br>%{{y:.3s}} parameters<extra></extra>", title=picture.title
+            ),
         }
     )
     traces += _marks(curve, shown, theme)
@@ -168,7 +170,7 @@ def _marks(curve: SensitivityCurve, shown: NDArray[np.float64], theme: Theme) ->
                 "mode": "lines",
                 "name": _LIMIT,
                 "line": {"color": look.FAMILIES[2], "width": 1.5, "dash": "dash"},
-                "hovertemplate": f"%{{y:.3s}} parameters<extra>{_LIMIT}</extra>",
+                "hovertemplate": _("%{{y:.3s}} parameters<extra>{limit}</extra>", limit=_LIMIT),
             }
         )
     if np.isfinite(curve.here) and len(here):

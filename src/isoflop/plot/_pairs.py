@@ -210,7 +210,9 @@ def _histogram(column: _Column) -> list[Trace]:
             "fill": "tozeroy",
             "line": {"color": look.FAMILIES[0], "width": 1},
             "fillcolor": look.BAND,
-            "hovertemplate": f"{column.name} %{{x:.4g}}<br>%{{y}} draws<extra></extra>",
+            "hovertemplate": _(
+                "{name} %{{x:.4g}}<br>%{{y}} draws<extra></extra>", name=column.name
+            ),
         }
     ]
 

@@ -18,7 +18,9 @@ from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import MONEY, outcome_title
 from isoflop.plot.theme import LIGHT, Theme, Trace
-from isoflop.units import format_number, format_quantity
+from isoflop.tables.schema import said_response
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 380
 
@@ -89,7 +91,7 @@ def _point(name: str, plan: Plan) -> _Point:
         interval=plan.loss_interval,
         text=_(
             "{response} {loss:.4g}<br>{usd}<br>{params} parameters, {tokens} tokens",
-            response=plan.response,
+            response=said_response(plan.response),
             loss=plan.loss,
             usd=format_quantity(usd, "usd"),
             params=format_number(plan.params),

@@ -51,7 +51,7 @@ def power_law(curve: PowerCurve, *, scale: Scale = "log", theme: Theme = LIGHT) 
             "y": curve.y[:1],
             "mode": "markers",
             "marker": look.star(theme),
-            "hovertemplate": "y = k = %{y:.3g} at x = 1<extra></extra>",
+            "hovertemplate": _("y = k = %{{y:.3g}} at x = 1<extra></extra>"),
             "showlegend": False,
         },
     ]
@@ -62,8 +62,13 @@ def power_law(curve: PowerCurve, *, scale: Scale = "log", theme: Theme = LIGHT) 
         theme=theme,
         height_px=HEIGHT_PX,
         layout=_axes(curve, scale),
-        alt=f"y = {facts['k']} x^{facts['a']} on {axes}, from {facts['k']} at x = 1 to "
-        f"{facts['end']} at x = 1000.",
+        alt=_(
+            "y = {facts} x^{facts2} on {axes}, from {facts} at x = 1 to {facts3} at x = 1000.",
+            facts=facts["k"],
+            facts2=facts["a"],
+            axes=axes,
+            facts3=facts["end"],
+        ),
     )
 
 
@@ -71,14 +76,14 @@ def _axes(curve: PowerCurve, scale: Scale) -> dict[str, Any]:
     if scale == "linear":
         span = curve.x
         return {
-            "xaxis": look.axis("x, linear", "linear")
+            "xaxis": look.axis(_("x, linear"), "linear")
             | {"range": [-MARGIN * float(span[-1]), float(span[-1])]},
-            "yaxis": look.axis("y, linear", "linear") | {"rangemode": "tozero"},
+            "yaxis": look.axis(_("y, linear"), "linear") | {"rangemode": "tozero"},
             "shapes": [],
         }
     return {
-        "xaxis": look.axis("x, logarithmic", span=curve.x),
-        "yaxis": look.axis("y, logarithmic", span=np.array(LOG_Y))
+        "xaxis": look.axis(_("x, logarithmic"), span=curve.x),
+        "yaxis": look.axis(_("y, logarithmic"), span=np.array(LOG_Y))
         | {"range": [float(value) for value in np.log10(LOG_Y)]},
         "shapes": [upright(1.0, look.MUTED)],
     }

@@ -149,7 +149,11 @@ def _traces(
             {"color": theme.ink, "width": 2},
             is_named=is_named,
         )
-        | {"hovertemplate": f"{profile.name} %{{x:.5g}}<br>ratio %{{y:.3g}}<extra></extra>"},
+        | {
+            "hovertemplate": _(
+                "{name} %{{x:.5g}}<br>ratio %{{y:.3g}}<extra></extra>", name=profile.name
+            )
+        },
         _line(
             profile.value[[0, -1]],
             np.full(2, profile.threshold),

@@ -19,7 +19,7 @@ from isoflop.plot.theme import LIGHT, Theme, Trace
 
 ROW_PX, FRAME_PX = 19, 110
 HOVER_CHARACTERS = 70
-CONVENTIONS = ("6ND", "6ND + attention", lazy_gettext("Exact (appendix F)"))
+CONVENTIONS = ("6ND", lazy_gettext("6ND + attention"), lazy_gettext("Exact (appendix F)"))
 
 
 def published_flop(checks: Sequence[RunCheck], *, theme: Theme = LIGHT) -> go.Figure:

@@ -52,7 +52,7 @@ def _prepare(
     drawn = drawn_fits(comparison, fits)
     return offsets.Picture(
         axis=axis_of(column),
-        y_title="Observed / published - 1 (%)",
+        y_title=_("Observed / published - 1 (%)"),
         groups=tuple(_offsets(comparison.table, score, column) for score in drawn),
         exception=_("beyond its range"),
     )

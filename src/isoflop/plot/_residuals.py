@@ -20,6 +20,7 @@ from isoflop.plot.axes import Axis, axis_of, law_axes
 from isoflop.plot.marks import horizontal
 from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
+from isoflop.tables.schema import said_response
 
 HEIGHT_PX = 320
 FITTED = "fitted"
@@ -131,7 +132,7 @@ def _axis(fit: Fit, column: str) -> Axis:
         return Axis(
             column=FITTED,
             name=_("Fitted value"),
-            title=_("Fitted {response}", response=fit.law.response),
+            title=_("Fitted {response}", response=said_response(fit.law.response)),
         )
     return axis_of(column)
 
@@ -244,7 +245,8 @@ def _edge(picture: _Picture, is_far: NDArray[np.bool_]) -> Trace:
             "line": look.OUTLINE,
         },
         "text": [
-            f"{labels[i]}<br>residual {value:.3g}" for i, value in zip(far, residual, strict=True)
+            _("{labels}<br>residual {value:.3g}", labels=labels[i], value=value)
+            for i, value in zip(far, residual, strict=True)
         ],
         "hovertemplate": "%{text}<extra></extra>",
     }

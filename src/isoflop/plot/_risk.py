@@ -11,6 +11,7 @@ from isoflop.plot import axes
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.tables.schema import said_response
 
 HEIGHT_PX = 380
 GAP = 0.14
@@ -37,11 +38,12 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
         "name": _("Loss within the budget"),
         "line": {"color": look.colour(0), "width": 2},
         "hovertemplate": _(
-            "%{{y:.0f}}%: {response} of %{{x:.4f}} or less<extra></extra>", response=found.response
+            "%{{y:.0f}}%: {response} of %{{x:.4f}} or less<extra></extra>",
+            response=said_response(found.response),
         ),
     }
     traces = [loss]
-    chance = {"type": "linear", "title": {"text": "Probability (%)"}, "range": [0, 100]}
+    chance = {"type": "linear", "title": {"text": _("Probability (%)")}, "range": [0, 100]}
     width = 1.0 if found.usd is None else (1 - GAP) / 2
     layout = {
         "xaxis": {
@@ -64,7 +66,7 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
                 "mode": "lines",
                 "name": _("Money for the target"),
                 "line": {"color": look.colour(1), "width": 2},
-                "hovertemplate": "%{y:.0f}%: $%{x:.3s} suffice<extra></extra>",
+                "hovertemplate": _("%{{y:.0f}}%: $%{{x:.3s}} suffice<extra></extra>"),
             }
         )
         layout |= {
@@ -73,7 +75,7 @@ def risk(found: Risk, *, theme: Theme = LIGHT) -> go.Figure:
                 "title": {
                     "text": _(
                         "Money for {response} {target_loss:.4g} (US dollars)",
-                        response=found.response,
+                        response=said_response(found.response),
                         target_loss=found.target_loss,
                     )
                 },

@@ -105,6 +105,9 @@ def _cut(said: Said, index: int) -> Trace:
             "width": 0,
         },
         "customdata": np.stack([said.observed, said.centre, said.lower, said.upper], axis=1),
-        "hovertemplate": "observed %{customdata[0]:.4g}, predicted %{customdata[1]:.4g} "
-        "(%{customdata[2]:.4g} to %{customdata[3]:.4g})<extra>%{fullData.name}</extra>",
+        "hovertemplate": _(
+            "observed %{{customdata[0]:.4g}}, predicted %{{customdata[1]:.4g}} "
+            "(%{{customdata[2]:.4g}} to "
+            "%{{customdata[3]:.4g}})<extra>%{{fullData.name}}</extra>"
+        ),
     }

@@ -104,7 +104,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "textposition": "auto",
             "textangle": 0,
             "customdata": np.array([value for value, _ in found]),
-            "hovertemplate": "%{y} at %{text}<br>%{customdata:.4g}<extra></extra>",
+            "hovertemplate": gettext("%{{y}} at %{{text}}<br>%{{customdata:.4g}}<extra></extra>"),
         }
         for index, (name, found) in enumerate(ends.items())
     ]

@@ -87,7 +87,7 @@ def column_title(column: str) -> str:
     known = COLUMNS.get(column)
     if known is None:
         return column
-    return f"{known.label} ({known.unit})" if known.unit else known.label
+    return _("{label} ({unit})", label=known.label, unit=known.unit) if known.unit else known.label
 
 
 def response_title(fit: Fit) -> str:

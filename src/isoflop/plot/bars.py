@@ -14,7 +14,8 @@ from isoflop.language import lazy_gettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import Theme, Trace
-from isoflop.units import Dimension, format_quantity
+from isoflop.units import Dimension
+from isoflop.units.said import format_quantity
 
 BAR_PX, FRAME_PX, LEGEND_PX = 44, 90, 40
 

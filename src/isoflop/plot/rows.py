@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
-from isoflop.language import gettext, kept_by_language, lazy_gettext
+from isoflop.language import gettext, kept_by_language, lazy_gettext, translated
 from isoflop.planning import Plan
 from isoflop.tables import LossTable, family_names
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 NO_FAMILY = lazy_gettext("Rows")
 
@@ -87,7 +88,7 @@ def _group(family: str, frame: pd.DataFrame, position: NDArray[np.intp]) -> Grou
     """Describe each row in a few lines; text of the table stays text."""
     written = {name: how for name, how in _WRITE.items() if name in frame}
     columns = [[how(value) for value in frame[name].tolist()] for name, (_, how) in written.items()]
-    lines = [line for line, _ in written.values()]
+    lines = [translated(line) for line, _ in written.values()]
     if "run_id" in frame:
         lines.insert(0, "<b>{}</b>")
         columns.insert(0, frame["run_id"].astype(str).map(html.escape).tolist())
@@ -116,7 +117,7 @@ def fitted_labels(fit: Fit, table: LossTable) -> tuple[str, ...]:
     """Describe each fitted row in a few lines, its number in the table first."""
     frame = table.frame.loc[fit.row_index]
     loss = frame[fit.law.response].to_numpy(np.float64)
-    parts = [[f"<b>row {index}</b>" for index in frame.index]]
+    parts = [[gettext("<b>row {index}</b>", index=index) for index in frame.index]]
     parts.append([f"{fit.law.response} {value:.4g}" for value in loss])
     for item in fit.law.inputs:
         values = frame[item.column].to_numpy(np.float64)
@@ -129,7 +130,7 @@ def describe(
 ) -> str:
     """Put one run into a few lines, with units, for a hover box."""
     parts = [
-        f"<b>loss {loss:.4g}</b>",
+        gettext("<b>loss {loss:.4g}</b>", loss=loss),
         None if compute is None else format_quantity(compute, "flop"),
         None if params is None else gettext("{params} parameters", params=format_number(params)),
         None if tokens is None else gettext("{tokens} tokens", tokens=format_number(tokens)),
@@ -146,10 +147,10 @@ def describe_plan(plan: Plan) -> str:
 
 _WRITE: MappingProxyType[str, tuple[str, Callable[[float], str]]] = MappingProxyType(
     {
-        "loss": ("loss {}", lambda value: f"{value:.4g}"),
-        "accuracy": ("accuracy {}", lambda value: f"{value:.4g}"),
-        "params": ("{} parameters", format_number),
-        "tokens": ("{} tokens", format_number),
+        "loss": (lazy_gettext("loss {{}}"), lambda value: f"{value:.4g}"),
+        "accuracy": (lazy_gettext("accuracy {{}}"), lambda value: f"{value:.4g}"),
+        "params": (lazy_gettext("{{}} parameters"), format_number),
+        "tokens": (lazy_gettext("{{}} tokens"), format_number),
         "compute_flop": ("{}", lambda value: format_quantity(value, "flop")),
     }
 )

@@ -87,7 +87,9 @@ def draw(picture: Picture, theme: Theme, *, notes: Sequence[str] = ()) -> go.Fig
                 "mode": "lines",
                 "name": state.name,
                 "line": {"color": colour, "width": 2, "dash": dash},
-                "hovertemplate": f"%{{x:.3s}} FLOP<br>loss %{{y:.4g}}<extra>{state.name}</extra>",
+                "hovertemplate": _(
+                    "%{{x:.3s}} FLOP<br>loss %{{y:.4g}}<extra>{name}</extra>", name=state.name
+                ),
             }
         )
     ends = [part for state in picture.states for part in (state.loss, state.lower, state.upper)]

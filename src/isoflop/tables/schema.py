@@ -37,6 +37,11 @@ def said_count(convention: str) -> str:
     return _("N counts {convention} parameters.", convention=convention)
 
 
+def said_response(column: str) -> str:
+    """Return what a law predicts, in words: the loss, or a column by its name."""
+    return _("loss") if column == "loss" else column
+
+
 def said_loss_unit(unit: str) -> str:
     """Say in a sentence in which unit a table's losses are.
 

@@ -23,7 +23,8 @@ from isoflop.planning import (
 )
 from isoflop.planning.budget import model_flop_per_s
 from isoflop.ui import address, inputs, messages, option_inputs
-from isoflop.units import DAY_S, accelerator_time, format_quantity
+from isoflop.units import DAY_S, accelerator_time
+from isoflop.units.said import format_quantity
 
 DEFAULT_COUNT = 512
 DEFAULT_TIME_S = 30 * DAY_S

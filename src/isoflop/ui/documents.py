@@ -106,7 +106,7 @@ def name_of(sharing: Sharing) -> str:
     try:
         return mine().name_of(sharing.owner)
     except StoreError:
-        return sharing.owner_name or "somebody"
+        return sharing.owner_name or _("somebody")
 
 
 def mapping_for(raw: RawTable) -> Remembered | None:

@@ -12,14 +12,16 @@ import streamlit as st
 
 from isoflop.fitting import Fit
 from isoflop.language import gettext as _
-from isoflop.language import listed, translated
+from isoflop.language import listed, sentences, translated
 from isoflop.planning import Interval, Plan
 from isoflop.planning.outlook import Outlook
 from isoflop.planning.sheets import unit_of
 from isoflop.plot import axes
+from isoflop.tables.schema import said_response
 from isoflop.ui import messages
 from isoflop.ui.resolve import Fitted
-from isoflop.units import Dimension, format_number, format_quantity
+from isoflop.units import Dimension, format_number
+from isoflop.units.said import format_quantity
 
 NO_OUTLOOK = Outlook(ahead=None, sizes=None)
 """Where nothing but the plan's own fit says anything."""
@@ -34,15 +36,22 @@ def train(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
         plan=_means(plan),
     )
     best = "" if plan.basis == "chosen" else _("this is the best plan within the limits: ")
-    case = f"{_by(fitted, seen)}, {best}{_predicted(plan, seen)}."
+    case = _(
+        "{by}, {best}{predicted}.",
+        by=_by(fitted, seen),
+        best=best,
+        predicted=_predicted(plan, seen),
+    )
     parts = (run, case, _gap(plan, fitted, seen), _binding(plan), _disagreement(seen))
-    return " ".join(part for part in parts if part)
+    return translated(sentences(parts))
 
 
 def reach(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
     """Say in Markdown what a budget reaches, by which law and table, how far beyond the data."""
-    model = f"**{format_number(plan.params)} parameters**{_give_or_take(seen)}"
-    tokens = f"**{format_number(plan.tokens)} tokens**"
+    model = _(
+        "**{params} parameters**{seen}", params=format_number(plan.params), seen=_give_or_take(seen)
+    )
+    tokens = _("**{tokens} tokens**", tokens=format_number(plan.tokens))
     if plan.basis == "compute-optimal":
         run = _(
             "the best model for {plan} has {model} and sees {tokens}",
@@ -57,9 +66,14 @@ def reach(plan: Plan, fitted: Fitted, seen: Outlook = NO_OUTLOOK) -> str:
             model=model,
             tokens=tokens,
         )
-    case = f"{_by(fitted, seen)}, {run}: {_predicted(plan, seen)}."
+    case = _(
+        "{by}, {run}: {predicted}.",
+        by=_by(fitted, seen),
+        run=run,
+        predicted=_predicted(plan, seen),
+    )
     parts = (case, _gap(plan, fitted, seen), _disagreement(seen))
-    return " ".join(part for part in parts if part)
+    return translated(sentences(parts))
 
 
 def _by(fitted: Fitted, seen: Outlook) -> str:
@@ -112,11 +126,11 @@ def _predicted(plan: Plan, seen: Outlook) -> str:
         )
     value = _(
         "predicted {response} **{loss:.3f}** {plan}",
-        response=messages.plain(plan.response),
+        response=said_response(messages.plain(plan.response)),
         loss=loss,
         plan=unit_of(plan),
     ).rstrip()
-    return f"{value} ({band})" if band else value
+    return _("{value} ({band})", value=value, band=band) if band else value
 
 
 def _gap(plan: Plan, fitted: Fitted, seen: Outlook) -> str:
@@ -151,7 +165,7 @@ def _binding(plan: Plan) -> str:
     gain = _(
         "10% more {label} would lower the {response} by **{gain:.4f}**.",
         label=first.label.lower(),
-        response=messages.plain(plan.response),
+        response=said_response(messages.plain(plan.response)),
         gain=first.gain,
     )
     if len(plan.binding) == 1:
@@ -201,7 +215,8 @@ def _cards(shown: Iterable[_Figure]) -> None:
 
 
 def _card(shown: _Figure) -> str:
-    label, value, note, help = map(escape, (shown.label, shown.value, shown.note, shown.help))
+    texts = (shown.label, shown.value, shown.note, shown.help)
+    label, value, note, help = (escape(translated(text)) for text in texts)
     words = f'aria-label="{help}" data-why="{help}"'
     why = help and f' <span class="why" tabindex="0" role="note" {words}>?</span>'
     under = note and f"<dd>{note}</dd>"
@@ -211,7 +226,7 @@ def _card(shown: _Figure) -> str:
 def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     if (ahead := seen.ahead) is not None:
         return _Figure(
-            label=_("Predicted {response}", response=plan.response),
+            label=_("Predicted {response}", response=said_response(plan.response)),
             value=f"{ahead.centre[0]:.3f}",
             note=_(
                 "{lower:.3f} to {upper:.3f} {plan}",
@@ -227,7 +242,10 @@ def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
             ),
         )
     spread = _span(plan.loss_interval, ".3f")
-    help = _("Mean {response} of such runs, with its confidence interval.", response=plan.response)
+    help = _(
+        "Mean {response} of such runs, with its confidence interval.",
+        response=said_response(plan.response),
+    )
     if plan.loss_prediction is not None:
         level = plan.loss_prediction.level
         help += _(
@@ -236,9 +254,9 @@ def _loss(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
             level=level,
         )
     return _Figure(
-        label=_("Predicted {response}", response=plan.response),
+        label=_("Predicted {response}", response=said_response(plan.response)),
         value=f"{plan.loss:.3f}",
-        note=" ".join(part for part in (spread, unit_of(plan)) if part),
+        note=" ".join(filter(None, (spread, unit_of(plan)))),
         help=help,
     )
 
@@ -374,7 +392,7 @@ def _energy(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     cost = plan.cost
     return _Figure(
         label=_("Energy"),
-        value="unknown" if cost.energy_j is None else format_quantity(cost.energy_j, "joules"),
+        value=_("unknown") if cost.energy_j is None else format_quantity(cost.energy_j, "joules"),
         note=_("no power figure") if cost.carbon_kg is None else _carbon(cost.carbon_kg),
         help=_(
             "Thermal design power times hours, with hosts and PUE; carbon by the "

@@ -22,14 +22,8 @@ from isoflop.errors import IsoflopError, UnitError
 from isoflop.language import gettext as _
 from isoflop.language import translated
 from isoflop.ui import address, messages
-from isoflop.units import (
-    DAY_S,
-    HOUR_S,
-    Dimension,
-    format_quantity,
-    parse_quantity,
-    parse_share,
-)
+from isoflop.units import DAY_S, HOUR_S, Dimension, parse_quantity, parse_share
+from isoflop.units.said import format_quantity
 
 Choice = TypeVar("Choice", bound=str)
 Read = TypeVar("Read")
@@ -74,7 +68,12 @@ class Quantity:
 
     def label(self, value: float) -> str:
         """Write a value for the slider: in three digits, a whole number in full."""
-        return self.write(value) if self.is_whole else _in_three_digits(self.write(value))
+        text = self.write(value)
+        if self.is_whole:
+            return text
+        number, is_days, rest = _in_three_digits(text).partition(" days")
+        # The slider says it in the language of the page; what is typed is read in any.
+        return _("{number} days", number=number) if is_days and not rest else number + rest
 
     def read(self, text: str) -> float:
         """Parse what a person typed.

@@ -114,7 +114,7 @@ def parameters(fit: Fit) -> None:
             _("Value"): [f"{value:.6g}" for value in found["value"]],
             _("Standard error"): [_or_none(value) for value in found["std_error"]],
             "90% interval": [
-                "none"
+                _("none")
                 if isnan(lower)
                 else _("{lower:.4g} to {upper:.4g}", lower=lower, upper=upper)
                 for lower, upper in zip(found["lower"], found["upper"], strict=True)
@@ -129,7 +129,7 @@ def parameters(fit: Fit) -> None:
 
 
 def _or_none(value: float) -> str:
-    return "none" if isnan(value) else f"{value:.3g}"
+    return _("none") if isnan(value) else f"{value:.3g}"
 
 
 def certificate(fit: Fit) -> None:
@@ -164,7 +164,7 @@ def certificate(fit: Fit) -> None:
             format_number(proof.condition_number),
             help=_("If it is large, the rows can hardly tell some parameters apart."),
         )
-    at_bound = ", ".join(proof.at_bound) or "none"
+    at_bound = ", ".join(proof.at_bound) or _("none")
     st.caption(
         _(
             "Objective {objective_value:.10g}, scaled gradient "

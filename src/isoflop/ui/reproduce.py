@@ -134,9 +134,9 @@ def fit_files(shown: Latest) -> list[File]:
         return export.table_csv(shown.of.fitted.table)
 
     return [
-        File("Data (CSV)", "isoflop-data.csv", "text/csv", table),
-        File("Fit (JSON)", "isoflop-fit.json", "application/json", lambda: shown.of.fit_json()),
-        File("Curve (CSV)", "isoflop-curve.csv", "text/csv", lambda: shown.of.curve_csv()),
+        File(_("Data (CSV)"), "isoflop-data.csv", "text/csv", table),
+        File(_("Fit (JSON)"), "isoflop-fit.json", "application/json", lambda: shown.of.fit_json()),
+        File(_("Curve (CSV)"), "isoflop-curve.csv", "text/csv", lambda: shown.of.curve_csv()),
     ]
 
 
@@ -155,9 +155,9 @@ def report_files(shown: Latest) -> list[File]:
             missing=missing,
         )
     return [
-        File("Report (HTML)", "isoflop-report.html", "text/html", shown.report),
+        File(_("Report (HTML)"), "isoflop-report.html", "text/html", shown.report),
         File(
-            "Report (PDF)",
+            _("Report (PDF)"),
             "isoflop-report.pdf",
             "application/pdf",
             lambda: work.submit(rendering.pdf, shown.report(), owner=owner).result(),

@@ -128,7 +128,7 @@ def _choices(shared: Shared, person: Actor) -> dict[Choice, str]:
             found[one.team, "private", "viewer", ""] = _("Owned by {name}", name=one.name)
     left = documents.mine().name_of(sharing.team) if sharing.team else _("Others")
     now: Choice = (sharing.owner, sharing.visibility, sharing.role, sharing.team)
-    found.setdefault(now, f"{left}, as before")
+    found.setdefault(now, _("{left}, as before", left=left))
     return found
 
 

@@ -66,8 +66,9 @@ _BINARY = {"ki": 2.0**10, "mi": 2.0**20, "gi": 2.0**30, "ti": 2.0**40, "pi": 2.0
 _TIME = {
     "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6,
     "m": MINUTE_S, "min": MINUTE_S, "mins": MINUTE_S, "minute": MINUTE_S, "minutes": MINUTE_S,
-    "h": HOUR_S, "hr": HOUR_S, "hrs": HOUR_S, "hour": HOUR_S, "hours": HOUR_S,
-    "d": DAY_S, "day": DAY_S, "days": DAY_S, "w": WEEK_S, "week": WEEK_S, "weeks": WEEK_S,
+    "h": HOUR_S, "小时": HOUR_S, "hr": HOUR_S, "hrs": HOUR_S, "hour": HOUR_S, "hours": HOUR_S,
+    "d": DAY_S, "天": DAY_S, "day": DAY_S, "days": DAY_S,
+    "w": WEEK_S, "week": WEEK_S, "weeks": WEEK_S,
     "month": MONTH_S, "months": MONTH_S, "y": YEAR_S, "yr": YEAR_S, "year": YEAR_S,
     "years": YEAR_S,
 }  # fmt: skip

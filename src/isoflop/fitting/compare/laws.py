@@ -35,7 +35,7 @@ from isoflop.identity import Keyed
 from isoflop.language import lazy_gettext as _
 from isoflop.language import listed
 from isoflop.laws import Law, law_for_role, laws_for, rebind, restrictable, restricted
-from isoflop.tables.schema import LossTable
+from isoflop.tables.schema import LossTable, said_response
 from isoflop.text import as_html
 from isoflop.units import counted
 
@@ -284,7 +284,7 @@ def _unusable(law: Law, table: LossTable, laws: Sequence[Law]) -> str:
     if law.response != laws[0].response:
         return _(
             "It predicts {response}, the first law {response2}.",
-            response=law.response,
+            response=said_response(law.response),
             response2=laws[0].response,
         )
     return ""

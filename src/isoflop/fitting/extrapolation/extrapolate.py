@@ -32,7 +32,7 @@ from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.laws.law import Law
 from isoflop.tables.catalog import title_of
-from isoflop.tables.schema import LossTable
+from isoflop.tables.schema import LossTable, said_response
 from isoflop.tables.select import family_names
 from isoflop.text import aligned
 
@@ -186,7 +186,7 @@ def pool(
             _(
                 "{label} predicts {response}; bands are of losses.",
                 label=law.label,
-                response=law.response,
+                response=said_response(law.response),
             )
         )
     found = members(table, laws, n_bootstrap, seed)
@@ -208,7 +208,7 @@ def pool_of_fit(fit: Fit, table: LossTable) -> Pool:
             _(
                 "{label} predicts {response}; bands are of losses.",
                 label=fit.law.label,
-                response=fit.law.response,
+                response=said_response(fit.law.response),
             )
         )
     found = members_of(fit, table)

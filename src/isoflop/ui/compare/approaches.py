@@ -27,7 +27,7 @@ from isoflop.ui.compare import view as compare_view
 from isoflop.ui.compare.view import View
 from isoflop.ui.inputs import Quantity
 from isoflop.ui.jobs import KeptByJob
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 TOLERANCE = Quantity(
     dimension="fraction",

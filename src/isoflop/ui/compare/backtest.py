@@ -31,7 +31,7 @@ HEADINGS = {
     "mean_abs_error": lazy_gettext("Mean error"),
     "median_abs_error": lazy_gettext("Median error"),
     "bias": lazy_gettext("Bias"),
-    "coverage": "In 90% interval",
+    "coverage": lazy_gettext("In 90% interval"),
     "rows_fitted": lazy_gettext("Rows fitted"),
     "rows_predicted": lazy_gettext("Rows predicted"),
     "families": lazy_gettext("Families"),
@@ -43,7 +43,7 @@ AHEAD = {
     "method": lazy_gettext("Predicted by"),
     "mean_error": lazy_gettext("Mean error"),
     "best_error": lazy_gettext("Best law in hindsight"),
-    "coverage": "In 90% band",
+    "coverage": lazy_gettext("In 90% band"),
     "rows": lazy_gettext("Runs predicted"),
 }
 SHARES = ("mean_abs_error", "median_abs_error", "bias", "coverage")
@@ -57,7 +57,7 @@ def _ahead() -> None:
     shown["Predicted by"] = shown["Predicted by"].map(
         {"average": _("average of all laws"), "one": _("law of lowest AICc")}
     )
-    shares = (_("Mean error"), _("Best law in hindsight"), "In 90% band")
+    shares = (_("Mean error"), _("Best law in hindsight"), _("In 90% band"))
     number = st.column_config.NumberColumn(format="percent")
     panels.listed(
         shown,

@@ -130,8 +130,8 @@ def _each_run(held: MetricHeldOut) -> None:
         "run": gettext("Run"),
         "observed": gettext("Measured"),
         "predicted": gettext("Predicted through the loss"),
-        "lower": "Lower 90%",
-        "upper": "Upper 90%",
+        "lower": gettext("Lower 90%"),
+        "upper": gettext("Upper 90%"),
         "one_step": alone,
     }
     with st.expander(gettext("Each held-out run")):

@@ -107,7 +107,7 @@ def _inputs(shown: View) -> tuple[tuple[Law, ...], float]:
                 {name: axis.name for name, axis in scales.items()},
                 key="compare.x",
                 default=column,
-                help="The input of every functional form.",
+                help=_("The input of every functional form."),
             )
     with three:
         decades = inputs.choice(

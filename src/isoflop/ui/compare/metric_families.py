@@ -27,8 +27,8 @@ HEADINGS = {
     "family": lazy_gettext("Family"),
     "n_models": lazy_gettext("Models"),
     "offset": lazy_gettext("Half-way at reference loss"),
-    "lower": "Lower 90%",
-    "upper": "Upper 90%",
+    "lower": lazy_gettext("Lower 90%"),
+    "upper": lazy_gettext("Upper 90%"),
 }
 
 

@@ -25,7 +25,7 @@ COLUMNS = {
     "spread": lazy_gettext("Spread"),
     "valid_range": lazy_gettext("Valid range"),
     "in_range": lazy_gettext("Rows in range"),
-    "params_counted": "N counts",
+    "params_counted": lazy_gettext("N counts"),
     "conflicts": lazy_gettext("Counted differently here"),
 }
 SOURCES = {

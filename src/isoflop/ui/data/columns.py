@@ -235,7 +235,7 @@ def _conventions(mapping: ColumnMapping, table_id: str) -> ColumnMapping:
         )
         counts = list(get_args(ParamConvention))
         count = st.selectbox(
-            "N counts",
+            gettext("N counts"),
             counts,
             index=counts.index(mapping.param_convention),
             key=f"data.count.{table_id}",
@@ -350,7 +350,7 @@ def _files(raw: RawTable, mapping: ColumnMapping, table_id: str) -> None:
             disabled=not settings.takes_uploads(),
         ):
             file = st.file_uploader(
-                "Mapping (JSON)",
+                gettext("Mapping (JSON)"),
                 key=f"data.mapping.{table_id}",
                 max_upload_size=1,
                 help=gettext(

@@ -38,7 +38,7 @@ def show(table_id: str, full: LossTable, table: LossTable) -> None:
     data_table.show(table_id, full, table)
     stem = file_stem(table.id)
     panels.downloads(
-        [panels.File("Rows (CSV)", f"{stem}.csv", "text/csv", lambda: table_csv(table))],
+        [panels.File(_("Rows (CSV)"), f"{stem}.csv", "text/csv", lambda: table_csv(table))],
     )
 
 

@@ -106,7 +106,7 @@ def _is_own(remembered: Remembered) -> bool:
 def _remembered(remembered: Remembered) -> None:
     """Say whose confirmation a file was read by; let the person share their own."""
     document = remembered.document
-    who = "you" if _is_own(remembered) else messages.plain(document.owner_name)
+    who = gettext("you") if _is_own(remembered) else messages.plain(document.owner_name)
     st.caption(
         gettext("Read as {who} confirmed on {updated:%d %B %Y}.", who=who, updated=document.updated)
     )

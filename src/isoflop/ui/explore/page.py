@@ -30,6 +30,7 @@ from isoflop.planning.rule import SIX_ND
 from isoflop.planning.scenario import Scenario
 from isoflop.planning.trajectory import compute_range
 from isoflop.plot import APP, axes
+from isoflop.tables.schema import said_response
 from isoflop.ui import (
     beyond,
     budget_inputs,
@@ -201,7 +202,7 @@ def show_losses(shown: View, seen: Outlook) -> None:
     fit, table = shown.fitted.fit, shown.fitted.table
     choices = axes.law_axes(fit, table)
     column = inputs.choice(
-        _("{response} against", response=fit.law.response.capitalize()),
+        _("{response} against", response=said_response(fit.law.response).capitalize()),
         {key: axis.name for key, axis in choices.items()},
         key="axis",
         default=next(iter(choices)),
@@ -228,7 +229,7 @@ def show_contours(shown: View) -> None:
     title = (
         _("Isoloss contours")
         if response == "loss"
-        else _("Contours of equal {response}", response=response)
+        else _("Contours of equal {response}", response=said_response(response))
     )
     panels.drawn(figure, key="chart.contours", title=title)
 

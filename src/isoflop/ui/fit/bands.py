@@ -17,9 +17,10 @@ from isoflop.language import gettext as _
 from isoflop.options import option
 from isoflop.planning.bands import bands_by_method
 from isoflop.plot import APP
+from isoflop.tables.schema import said_response
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.fit.view import LEVEL, View
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 KINDS = option(PredictOptions, "kind").choices
 WHOLE = option(PredictOptions, "is_simultaneous")
@@ -87,7 +88,7 @@ def _at_budget(shown: View) -> None:
         _(
             "**{level:.0%} intervals of the {response} at {where}**",
             level=LEVEL,
-            response=fit.law.response,
+            response=said_response(fit.law.response),
             where=where,
         )
     )
@@ -111,7 +112,7 @@ def _at_budget(shown: View) -> None:
 
 def _write(found: Band | None) -> str:
     return (
-        "none"
+        _("none")
         if found is None
         else _("{lower:.4f} to {upper:.4f}", lower=found.lower[0], upper=found.upper[0])
     )

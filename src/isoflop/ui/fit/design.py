@@ -16,7 +16,8 @@ from isoflop.plot import APP
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import LEVEL, View
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 AUTO = "auto"
 RATIO = inputs.over(1.0, 2000.0)

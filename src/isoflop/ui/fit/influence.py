@@ -180,7 +180,7 @@ def _all_rows(shown: View, each_row: Influence) -> None:
         columns |= {
             _("Leverage"): rest["leverage"],
             _("Residual"): rest["residual"],
-            "Residual (sd)": rest["standardised"],
+            _("Residual (sd)"): rest["standardised"],
         }
         for name, quantity in each_row.quantities.items():
             columns[_("{name} without it", name=name)] = quantity.without

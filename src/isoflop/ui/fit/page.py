@@ -35,7 +35,8 @@ from isoflop.ui.fit import view as fit_view
 from isoflop.ui.fit.view import LEVEL, View
 from isoflop.ui.resolve import Fitted
 from isoflop.ui.state import FitChoice
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 SECTIONS = {
     "optimum": lazy_gettext("Optimum"),

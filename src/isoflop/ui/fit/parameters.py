@@ -47,7 +47,9 @@ def _intervals(shown: View, profiles: tuple[Profile, ...]) -> None:
         _("Parameter"): [row.name for row in rows],
         _("Estimate"): [f"{row.estimate:.6g}" for row in rows],
         _("Profile likelihood"): [
-            "none" if row.profile is None else write_interval(row.profile.lower, row.profile.upper)
+            _("none")
+            if row.profile is None
+            else write_interval(row.profile.lower, row.profile.upper)
             for row in rows
         ],
         _("Bootstrap"): [_write(row.bootstrap) for row in rows],
@@ -75,7 +77,7 @@ def _intervals(shown: View, profiles: tuple[Profile, ...]) -> None:
 
 
 def _write(ends: tuple[float, float] | None) -> str:
-    return "none" if ends is None else write_interval(*ends)
+    return _("none") if ends is None else write_interval(*ends)
 
 
 def _pairs(shown: View) -> None:

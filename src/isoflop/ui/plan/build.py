@@ -65,7 +65,7 @@ def shape(shown: View) -> None:
     family, proposed = planned.family, planned.shape()
     nearest = nearest_released(family, shown.plan.params, count=planned.count)
     ratio = counted(nearest.parameters, planned.count) / shown.plan.params
-    mark = "" if nearest.verified else " :orange-badge[Unverified]"
+    mark = "" if nearest.verified else _(" :orange-badge[Unverified]")
     st.markdown(
         _(
             "Nearest released {label} model: **{name}**, {ratio:.2f} times the "

@@ -10,7 +10,8 @@ from isoflop.planning.runs import CLOSE_RATIO, Agreement, RunCheck, agreement, c
 from isoflop.planning.step_constants import INTERVAL_LEVEL
 from isoflop.plot import APP
 from isoflop.ui import messages, panels
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 
 def show() -> None:
@@ -76,7 +77,7 @@ def _table(checks: tuple[RunCheck, ...]) -> None:
             _("Hardware"): [_hardware(check) for check in checks],
             _("FLOP with attention"): [_flop(check.flop_with_attention) for check in checks],
             _("FLOP exact"): [_flop(check.flop_exact) for check in checks],
-            _("Unverified"): [", ".join(check.run.unverified) or "none" for check in checks],
+            _("Unverified"): [", ".join(check.run.unverified) or _("none") for check in checks],
             _("Source"): [check.run.source for check in checks],
         },
         hide_index=True,

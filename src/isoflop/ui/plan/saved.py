@@ -223,7 +223,7 @@ def _editor(accelerator: Accelerator, name: str) -> Accelerator:
         1e12,
         "matmul",
     )
-    memory = number("Memory (GB)", accelerator.memory_bytes, 1e9, "memory")
+    memory = number(_("Memory (GB)"), accelerator.memory_bytes, 1e9, "memory")
     bandwidth = number(
         gettext("Memory bandwidth (TB/s)"), accelerator.bandwidth_byte_per_s, 1e12, "bandwidth"
     )
@@ -233,8 +233,8 @@ def _editor(accelerator: Accelerator, name: str) -> Accelerator:
         1e9,
         "interconnect",
     )
-    power = number("Power (W)", accelerator.power_w, 1.0, "power")
-    price = number("Price ($/h)", accelerator.price_usd_per_hour, 1.0, "price")
+    power = number(_("Power (W)"), accelerator.power_w, 1.0, "power")
+    price = number(_("Price ($/h)"), accelerator.price_usd_per_hour, 1.0, "price")
     return replace(
         accelerator,
         label=label or "",
@@ -353,5 +353,5 @@ def _table(chosen: list[SavedScenario]) -> dict[str, Sequence[str]]:
     return {
         **plans_sheet({saved.name: saved.plan for saved in chosen}).columns,
         gettext("Fit"): [saved.fit for saved in chosen],
-        "Saved (UTC)": [f"{saved.saved:%Y-%m-%d %H:%M}" for saved in chosen],
+        _("Saved (UTC)"): [f"{saved.saved:%Y-%m-%d %H:%M}" for saved in chosen],
     }

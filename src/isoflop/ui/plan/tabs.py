@@ -12,11 +12,12 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import IsoflopError, LossUnreachable
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import in_a_sentence, lazy_gettext
 from isoflop.planning import sheets
 from isoflop.planning.saved import SCENARIO, SavedScenario, save_scenario
 from isoflop.planning.tornado import Tornado
 from isoflop.plot import APP, axes
+from isoflop.tables.schema import said_response
 from isoflop.text import Sheet
 from isoflop.ui import documents, headline, inputs, messages, panels, visitor
 from isoflop.ui.plan import build as plan_build
@@ -100,7 +101,10 @@ def _target(shown: View) -> None:
     """Ask for a loss and say the least that reaches it."""
     plan = shown.plan
     loss = inputs.quantity(
-        _("Target {response}", response=axes.outcome_title(plan.response, plan.loss_unit).lower()),
+        _(
+            "Target {response}",
+            response=in_a_sentence(axes.outcome_title(plan.response, plan.loss_unit)),
+        ),
         key="target",
         default=shown.planned.usual_target,
         kind=inputs.over(float(f"{plan.loss * 0.8:.3f}"), float(f"{plan.loss * 1.3:.3f}")),
@@ -145,7 +149,7 @@ def _loss_bars(found: Tornado) -> None:
         st.caption(
             _(
                 "No assumption changes the predicted {response}.",
-                response=messages.plain(found.plan.response),
+                response=said_response(messages.plain(found.plan.response)),
             )
         )
 

@@ -37,7 +37,8 @@ from isoflop.training.runs import default_root
 from isoflop.training.tokenizer import BPE_VOCAB_SIZES, is_bpe_available
 from isoflop.ui import documents, inputs, messages, option_inputs, visitor
 from isoflop.ui.train import state as train_state
-from isoflop.units import format_quantity, parse_number
+from isoflop.units import parse_number
+from isoflop.units.said import format_quantity
 
 OWN = "own"
 UPLOAD = "upload"
@@ -108,7 +109,7 @@ def own_grid() -> LadderGrid:
         _("Widths"), "16, 24, 32, 48", key="widths", help=_("A fit needs at least four.")
     )
     budgets = whole_numbers_input(
-        "Budgets (tokens)", "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help=_("Ki means 1024.")
+        _("Budgets (tokens)"), "64Ki, 128Ki, 256Ki, 512Ki", key="budgets", help=_("Ki means 1024.")
     )
     seeds = whole_numbers_input(_("Seeds"), "0", key="seeds", help=_("Repeats show the noise."))
     rates = numbers_input(
@@ -250,7 +251,9 @@ def _uploaded() -> dict[str, str]:
         for path in (default_root() / "uploads").glob(f"{digits[1]}*.txt"):
             if not may_use_upload(path, visitor.actor()):
                 continue
-            found.setdefault(f"upload:{path.stem}", f"An uploaded text ({path.stem[:8]})")
+            found.setdefault(
+                f"upload:{path.stem}", _("An uploaded text ({stem})", stem=path.stem[:8])
+            )
     return found
 
 

@@ -8,6 +8,7 @@ from isoflop import plot
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.language import gettext as _
 from isoflop.language import lazy_gettext
+from isoflop.language import ngettext as n_
 from isoflop.plot import APP
 from isoflop.training.config import FAMILY_DEFAULTS, RunConfig, small_model
 from isoflop.training.equations import load_equations
@@ -65,7 +66,7 @@ def show_corpus(asked: Setup) -> None:
     )
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        st.markdown("**A sample**")
+        st.markdown(_("**A sample**"))
         start = corpus.text.find(b"\n", len(corpus.text) // 3) + 1
         sample = corpus.text[start : start + SAMPLE_BYTES].decode("utf-8", "ignore")
         st.code(sample, language="python" if corpus.key == "stdlib" else None, height=300)
@@ -75,7 +76,7 @@ def show_corpus(asked: Setup) -> None:
 
 
 def _documents(count: int) -> str:
-    return "1 document" if count == 1 else _("{count:,} documents", count=count)
+    return n_("{n:,} document", "{n:,} documents", count)
 
 
 def show_models(asked: Setup) -> None:

@@ -35,7 +35,8 @@ from isoflop.training.runs import ACTIVE
 from isoflop.ui import documents, messages, panels, share, terms, visitor
 from isoflop.ui.train import law as train_law
 from isoflop.ui.train import state as train_state
-from isoflop.units import format_number, format_quantity, parse_number
+from isoflop.units import format_number, parse_number
+from isoflop.units.said import format_quantity
 
 POLL_S = 2.0
 
@@ -351,7 +352,7 @@ def _board(forecasts: Sequence[Forecast], *, key: str) -> None:
 def _forecast_table(forecasts: Sequence[Forecast]) -> None:
     panels.listed(
         {
-            "Made (UTC)": [forecast.made[:19].replace("T", " ") for forecast in forecasts],
+            _("Made (UTC)"): [forecast.made[:19].replace("T", " ") for forecast in forecasts],
             _("Run"): [forecast.label for forecast in forecasts],
             _("Predicted"): [forecast.prediction.loss for forecast in forecasts],
             _("Lower"): [forecast.prediction.lower for forecast in forecasts],
@@ -391,7 +392,7 @@ def _running(forecasts: Sequence[Forecast]) -> None:
 def _verdict(forecast: Forecast) -> str:
     if forecast.is_inside is None:
         return "open"
-    return "inside" if forecast.is_inside else "outside"
+    return _("inside") if forecast.is_inside else _("outside")
 
 
 def _outcome_of(config: RunConfig) -> float | None:

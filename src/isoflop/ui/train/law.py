@@ -105,7 +105,7 @@ def _fitted(table: LossTable, law_key: str) -> None:
         st.metric(_("Largest residual"), f"{fitted.largest_residual:.2%}", help=_("Of any point."))
         st.metric(
             _("Floor E"),
-            f"{fitted.values['E']:.2f}" if "E" in fitted.values else "none",
+            f"{fitted.values['E']:.2f}" if "E" in fitted.values else _("none"),
             help=_("A small ladder does not identify it: it is not the entropy of the text."),
         )
     panels.drawn(plot.ladder(table, fit=fitted, theme=APP), key="chart.ladder")

@@ -23,7 +23,8 @@ from isoflop.ui.train import controls as train_controls
 from isoflop.ui.train import state as train_state
 from isoflop.ui.train import tasks as train_tasks
 from isoflop.ui.train.controls import Setup
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 POLL_S = 1.0
 ERROR_ICON = ":material/error:"
@@ -88,7 +89,7 @@ def _pace(seen: Sequence[Seen]) -> str:
         return (
             gettext("waiting for other runs ({n_others})", n_others=n_others)
             if n_others
-            else "starting"
+            else gettext("starting")
         )
     return next((word for word in ("crashed", "failed", "stopped") if word in states), "")
 
@@ -186,7 +187,7 @@ def _run_table(seen: Sequence[Seen]) -> None:
             gettext("Done"): [100 * one.progress.share for one in seen],
             gettext("Training loss"): [one.training_loss for one in seen],
             gettext("Gradient norm"): [one.progress.gradient_norm for one in seen],
-            "Tokens/s": [one.progress.tokens_per_s for one in seen],
+            gettext("Tokens/s"): [one.progress.tokens_per_s for one in seen],
             gettext("Share of peak"): [_percent(one.progress.peak_share) for one in seen],
             gettext("Note"): [one.state.message for one in seen],
         },

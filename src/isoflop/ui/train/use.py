@@ -30,7 +30,8 @@ from isoflop.training.runs import default_root
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.train import state as train_state
 from isoflop.ui.train.data import show_equations
-from isoflop.units import format_number, format_quantity
+from isoflop.units import format_number
+from isoflop.units.said import format_quantity
 
 POLL_S = 0.4
 NOT_YOURS = lazy_gettext(

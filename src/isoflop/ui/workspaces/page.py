@@ -13,7 +13,7 @@ from isoflop.people import MAX_NAME_CHARACTERS
 from isoflop.planning.saved import SCENARIO
 from isoflop.ui import documents, messages, share, visitor
 from isoflop.ui.workspaces import session, teams, usage
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 from isoflop.workspace import (
     KIND,
     MAX_NOTE_CHARACTERS,

@@ -18,7 +18,7 @@ from isoflop.tables.prepare import preparation_from_text, preparation_to_text
 from isoflop.ui import documents, messages, prepared, uploads, views
 from isoflop.ui.plan import saved as plan_saved
 from isoflop.ui.state import UPLOAD_PREFIX
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 from isoflop.workspace import (
     KIND,
     View,

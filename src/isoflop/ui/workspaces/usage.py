@@ -9,7 +9,7 @@ from isoflop.language import gettext as _
 from isoflop.plot import APP
 from isoflop.ui import documents, messages, panels
 from isoflop.ui.train import state as train_state
-from isoflop.units import format_quantity
+from isoflop.units.said import format_quantity
 
 
 def show() -> None:
