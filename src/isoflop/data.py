@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from isoflop.errors import CatalogError
-from isoflop.language import ENGLISH, LANGUAGES, lazy_gettext, of_languages
+from isoflop.language import ENGLISH, LANGUAGES, joined, lazy_gettext, of_languages
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -143,7 +143,7 @@ def require_keys(
         )
         raise CatalogError(
             lazy_gettext("The data file entry {where} is malformed.", where=where),
-            detail="; ".join(problems),
+            detail=joined("; ", problems),
         )
 
 

@@ -537,4 +537,4 @@ def markdown(owner: type) -> str:
         flag = f"--[no-]{entry.flag}" if entry.kind is bool else f"--{entry.flag}"
         cells = (f"`{entry.name}`", f"`{flag}`", _written(entry), entry.values, entry.help)
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return joined("\n", lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import load_laws
 
@@ -68,8 +69,8 @@ def leading_laws(report: Backtest) -> str:
         close[row.law] += row.mean_abs_error <= WITHIN * best[row.dataset]
         winners[row.law] += row.mean_abs_error == best[row.dataset]
     leading = sorted(close, key=lambda law: -close[law])[:N_LEADING]
-    named = ", ".join(
-        _("{law} on {close}", law=law_label(law), close=close[law]) for law in leading
+    named = joined(
+        ", ", (_("{law} on {close}", law=law_label(law), close=close[law]) for law in leading)
     )
     inside = [row.coverage for row in rows if np.isfinite(row.coverage)]
     median = float(np.median(inside)) if inside else float("nan")

@@ -73,7 +73,13 @@ class Mismatch:
     @property
     def text(self) -> str:
         """One sentence for a person."""
-        named = "; ".join(f"{label}: {value}" for label, value in self.values)
+        named = joined(
+            "; ",
+            (
+                lazy_gettext("{label}: {value}", label=label, value=value)
+                for label, value in self.values
+            ),
+        )
         return lazy_gettext(
             "The {aspects} differs or is not known to agree ({named}).",
             aspects=ASPECTS[self.aspect],
@@ -166,7 +172,10 @@ def require_comparable(
                 "{groups} cannot be compared as they stand.",
                 groups=listed(group.label for group in groups),
             ),
-            detail=joined("\n", [f"{m.text} {WHY[m.aspect]}" for m in open_ones]),
+            detail=joined(
+                "\n",
+                [lazy_gettext("{text} {why}", text=m.text, why=WHY[m.aspect]) for m in open_ones],
+            ),
             hint=lazy_gettext(
                 "Convert them to one convention, or say why the difference does no harm here."
             ),

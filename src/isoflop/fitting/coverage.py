@@ -179,7 +179,7 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
         n_tables=first.n_tables,
     )
     if not measured:
-        return f"{text} {_of_sizes(every)}"
+        return _("{text} {every}", text=text, every=_of_sizes(every))
     text += _(
         " The {nominal:.0%} confidence band by {band} held the true loss in {shares}.",
         nominal=NOMINAL,
@@ -195,7 +195,7 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
             new=min(new),
             new2=max(new),
         )
-    return f"{text} {_of_sizes(every)}".rstrip()
+    return _("{text} {every}", text=text, every=_of_sizes(every)).rstrip()
 
 
 def _of_sizes(measured: tuple[Coverage, ...]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from isoflop.errors import FitError
 from isoflop.fitting.intervals import parameter_interval
 from isoflop.fitting.options import BOOTSTRAPS
-from isoflop.language import lazy_gettext, lazy_ngettext
+from isoflop.language import joined, lazy_gettext, lazy_ngettext
 from isoflop.tables.catalog import title_of
 from isoflop.text import aligned, as_html, with_notices
 
@@ -105,7 +105,7 @@ def fit_text(fit: Fit, *, notices: bool) -> str:
         uncertainty(fit),
         _proof(fit),
     ]
-    return with_notices("\n".join(lines), fit.notices if notices else ())
+    return with_notices(joined("\n", lines), fit.notices if notices else ())
 
 
 def fit_html(fit: Fit) -> str:

@@ -459,7 +459,7 @@ def _uncertain(questions: Sequence[NameQuestion]) -> FormulaError:
         for q in questions
         if q.instead
     ]
-    write = _("Write {columns}. ", columns=", ".join(columns)) if columns else ""
+    write = _("Write {columns}. ", columns=joined(", ", columns)) if columns else ""
     quoted = ", ".join(f'"{name}"' for name in names)
     flags = " ".join(f"--parameter {name}" for name in names)
     return FormulaError(

@@ -199,7 +199,9 @@ def restricted(law: Law, bounds: Sequence[ParamBounds], positive: Iterable[str] 
     added = [f"{name} = {value:g}" for name, value in fixed.items() if name not in dict(law.fixed)]
     return replace(
         law,
-        label=f"{law.label}, {', '.join(added)}" if added else law.label,
+        label=_("{label}, {added}", label=law.label, added=", ".join(added))
+        if added
+        else law.label,
         formula=formula,
         params=tuple(params.values()),
         fixed=tuple(fixed.items()),

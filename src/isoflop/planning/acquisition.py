@@ -80,7 +80,15 @@ def purchase_price(accelerator_key: str) -> KnownPrice | None:
     entry = load_prices()["purchase"].get(accelerator_key)
     if entry is None:
         return None
-    return KnownPrice(usd=entry["usd"], note=f"{entry['what']}, {entry['date']}: {entry['source']}")
+    return KnownPrice(
+        usd=entry["usd"],
+        note=_(
+            "{entry}, {entry2}: {entry3}",
+            entry=entry["what"],
+            entry2=entry["date"],
+            entry3=entry["source"],
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,10 @@ def family_rule(
     where = _("{label} shapes", label=family.label) + (
         _(" at {context:,} tokens", context=context) if context else ""
     )
-    return ComputeRule(correction=factor, label=f"{CONVENTIONS[convention]}, {where}")
+    return ComputeRule(
+        correction=factor,
+        label=_("{conventions}, {where}", conventions=CONVENTIONS[convention], where=where),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,13 +184,13 @@ class TrainingMemory:
     def by_component(self) -> dict[str, Any]:
         """Bytes by component, in the order of a stacked bar."""
         return {
-            "weights": self.weights_bytes,
-            "gradients": self.gradients_bytes,
-            "optimiser": self.optimizer_bytes,
+            _("weights"): self.weights_bytes,
+            _("gradients"): self.gradients_bytes,
+            _("optimiser"): self.optimizer_bytes,
             _("gathered weights"): self.gathered_bytes,
-            "activations": self.activations_bytes,
+            _("activations"): self.activations_bytes,
             _("recomputed layer"): self.working_bytes,
-            "logits": self.logits_bytes,
+            _("logits"): self.logits_bytes,
         }
 
     @property

@@ -192,7 +192,7 @@ def _changes(
         selective = replace(setup, recompute="selective")
         kept, price = (_("attention scores"), _("a few % of FLOP"))
         if setup.flash_attention:
-            kept, price = "norms and activation functions", _("a few passes over memory")
+            kept, price = _("norms and activation functions"), _("a few passes over memory")
         yield _Change(_("Recompute {kept}.", kept=kept), price, selective)
     if setup.recompute != "full":
         full = replace(setup, recompute="full")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from isoflop.errors import PlanError
 from isoflop.identity import Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import option
 from isoflop.planning import budget as sums
@@ -49,8 +50,11 @@ class Money(Keyed):
     def summary(self) -> str:
         """Return what each way costs in a sentence."""
         whole = {way: sum(parts.values()) for way, parts in self.by_way.items()}
-        said = (f"{way.lower()} {format_quantity(usd, 'usd')}" for way, usd in whole.items())
-        return _("The run costs {said}.", said=", ".join(said))
+        said = (
+            _("{way} {usd}", way=way.lower(), usd=format_quantity(usd, "usd"))
+            for way, usd in whole.items()
+        )
+        return _("The run costs {said}.", said=joined(", ", said))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a way: the price of an hour, money by part, and the whole."""

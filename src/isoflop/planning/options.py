@@ -8,7 +8,7 @@ from typing import Annotated
 from isoflop.accounting import FlopConvention, Recompute
 from isoflop.errors import PlanError
 from isoflop.fitting.options import Level
-from isoflop.language import joined
+from isoflop.language import joined, sentences
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option, problems
 from isoflop.planning.cost import Site
@@ -19,6 +19,13 @@ from isoflop.planning.schedule import Schedule
 from isoflop.planning.serving import Requests
 from isoflop.planning.storage import DEFAULT_OPTIMIZER, CheckpointPolicy
 from isoflop.planning.usual import DEFAULT_FAMILY
+
+_ZERO_HELP = sentences(
+    [
+        _("The fastest that fits unless given."),
+        *(_("{stage}: {text}", stage=stage, text=text) for stage, text in ZERO_HELP.items()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +165,7 @@ class PlanOptions:
         Option(
             label=_("ZeRO stage"),
             term="zero",
-            help=_("The fastest that fits unless given. ")
-            + " ".join(f"{stage}: {text}" for stage, text in ZERO_HELP.items()),
+            help=_ZERO_HELP,
             flag="zero",
             choices={stage: str(stage) for stage in ZERO_HELP},
         ),

@@ -10,6 +10,7 @@ from isoflop.errors import IsoflopError, PlanError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation, Pool, pool, pool_of_fit, predict_with
 from isoflop.fitting.extrapolation.result import LEVEL
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.planning.agreement import SizeAgreement, size_agreement
 from isoflop.planning.inputs import PARAMS_COLUMNS, has_column
@@ -50,7 +51,7 @@ class Outlook:
             lines.append(advice)
         if self.sizes:
             lines.append(_("Best size: {verdict}", verdict=self.sizes.verdict()))
-        return "\n".join(lines)
+        return joined("\n", lines)
 
     def told(self, plan: Plan) -> Plan:
         """Return a plan with the loss that is predicted here in place of its own fit's."""

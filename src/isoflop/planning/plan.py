@@ -12,6 +12,7 @@ from isoflop.errors import FitError, PlanError
 from isoflop.fitting import Fit, band
 from isoflop.fitting.bands import BandKind
 from isoflop.fitting.intervals import interval, small_sample
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
 from isoflop.planning import budget as sums
@@ -368,7 +369,7 @@ def _over(limits: tuple[LimitUse, ...]) -> tuple[Notice, ...]:
         Notice(
             code="over-limits",
             severity="serious",
-            text=_("The run exceeds {over}.", over=", ".join(over)),
+            text=_("The run exceeds {over}.", over=joined(", ", over)),
             remedy=_("Raise the limit, train on fewer tokens, or choose a smaller model."),
         ),
     )
@@ -425,7 +426,11 @@ def _price(budget: Budget, accelerator: Accelerator) -> str:
         return _("none known")
     text = _("{price:.4g} USD per accelerator-hour", price=price)
     how = budget.acquisition.described(accelerator.key)
-    return f"{text}: {how}" if how and budget.price_usd_per_hour is None else text
+    return (
+        _("{text}: {how}", text=text, how=how)
+        if how and budget.price_usd_per_hour is None
+        else text
+    )
 
 
 def _no_electricity(budget: Budget) -> str:

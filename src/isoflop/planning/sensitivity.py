@@ -156,7 +156,11 @@ class Quantity:
     @property
     def label(self) -> str:
         """Name and meaning."""
-        return f"{self.name}: {self.meaning}" if self.meaning else self.name
+        return (
+            _("{name}: {meaning}", name=self.name, meaning=self.meaning)
+            if self.meaning
+            else self.name
+        )
 
     @property
     def change(self) -> NDArray[np.float64]:

@@ -82,9 +82,9 @@ class StepTime(Keyed):
         """Seconds by component, in the order of a stacked bar."""
         return {
             _("matrix products"): self.matmul_s,
-            "experts": self.expert_matmul_s,
-            "attention": self.attention_s,
-            "elementwise": self.elementwise_s,
+            _("experts"): self.expert_matmul_s,
+            _("attention"): self.attention_s,
+            _("elementwise"): self.elementwise_s,
             _("tensor parallelism"): self.tensor_s,
             _("context parallelism"): self.context_s,
             _("expert parallelism"): self.expert_s,

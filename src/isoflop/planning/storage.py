@@ -104,9 +104,9 @@ class StorageNeed:
     def by_component(self) -> dict[str, float]:
         """Bytes by component, in the order of a stacked bar."""
         return {
-            "data": self.data_bytes,
-            "checkpoints": self.checkpoints_bytes,
-            "logs": self.logs_bytes,
+            _("data"): self.data_bytes,
+            _("checkpoints"): self.checkpoints_bytes,
+            _("logs"): self.logs_bytes,
         }
 
     @property

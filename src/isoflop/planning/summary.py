@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.tables.schema import said_response
 from isoflop.text import Sheet, aligned, as_html, with_notices
@@ -104,7 +105,7 @@ def plan_text(plan: Plan, *, notices: bool) -> str:
         parts.append(plan.assumption)
     if plan.interval_reason:
         parts.append(_("No intervals: {interval_reason}", interval_reason=plan.interval_reason))
-    return with_notices("\n\n".join(parts), plan.notices if notices else ())
+    return with_notices(joined("\n\n", parts), plan.notices if notices else ())
 
 
 def limits_sheet(plan: Plan) -> Sheet:
@@ -127,7 +128,11 @@ def _mark(use: LimitUse) -> str:
 
 
 def _bought(use: LimitUse, response: str) -> str:
-    return f"{response} {-use.gain:+.4f}" if use.gain >= SMALLEST_GAIN else "nothing"
+    return (
+        _("{response} {gain:+.4f}", response=response, gain=-use.gain)
+        if use.gain >= SMALLEST_GAIN
+        else _("nothing")
+    )
 
 
 def plan_html(plan: Plan) -> str:

@@ -8,6 +8,7 @@ from math import exp, hypot, log, log1p, sqrt
 from isoflop.accounting import Architecture, Recompute, find_family
 from isoflop.accounting.shapes import propose_shape
 from isoflop.errors import PlanError
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting
@@ -24,7 +25,7 @@ SPREAD_SIGMA = 1.2816
 
 RECOMPUTED: dict[Recompute, str] = {
     "none": _("nothing recomputed"),
-    "selective": "norms and activation functions recomputed",
+    "selective": _("norms and activation functions recomputed"),
     "full": _("all activations recomputed"),
 }
 
@@ -218,7 +219,7 @@ def described(found: FoundLayout) -> str:
     ]
     if found.idle:
         parts.append(_("{idle:,} idle", idle=found.idle))
-    return "; ".join(parts)
+    return joined("; ", parts)
 
 
 def evidence(setting: Setting, flop: float) -> str:

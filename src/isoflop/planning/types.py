@@ -649,14 +649,14 @@ class Cost:
     def usd_by_part(self) -> dict[str, float]:
         """Money by what it is for, the parts that cost anything, in the order of a stacked bar."""
         parts = {
-            "accelerators": self.usd_compute,
-            "electricity": self.usd_power,
-            "development": self.usd_development,
-            "evaluation": self.usd_evaluation,
-            "staff": self.usd_staff,
-            "data": self.usd_data,
-            "storage": self.usd_storage,
-            "inference": self.usd_inference,
+            _("accelerators"): self.usd_compute,
+            _("electricity"): self.usd_power,
+            _("development"): self.usd_development,
+            _("evaluation"): self.usd_evaluation,
+            _("staff"): self.usd_staff,
+            _("data"): self.usd_data,
+            _("storage"): self.usd_storage,
+            _("inference"): self.usd_inference,
         }
         return {name: part for name, part in parts.items() if part}
 

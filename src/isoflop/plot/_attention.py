@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.training.attention import AttentionWeights
 from isoflop.training.token_counts import readable
 
@@ -37,7 +35,7 @@ def attention(
     """
     shares = weights.weights[layer, head]
     places = list(range(len(weights.pieces)))
-    labels = [html.escape(readable(piece)) for piece in weights.pieces]
+    labels = [escaped(readable(piece)) for piece in weights.pieces]
     later = np.triu(np.ones_like(shares, dtype=bool), 1)
     shades: Trace = {
         "type": "heatmap",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from isoflop.language import as_a_title, translated
 from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 
 ROW_PX, BASE_PX, LEAST_PX = 34, 110, 430
 
@@ -62,7 +61,7 @@ def _prepare(comparison: LawComparison) -> _Picture:
         for name in order
     )
     return _Picture(
-        laws=tuple(html.escape(label) for label in frame["law"]),
+        laws=tuple(escaped(label) for label in frame["law"]),
         kinds=tuple(kind for kind in kinds if np.isfinite(kind.error).any()),
         x_title=_("Mean error (% of the loss)")
         if comparison.is_relative

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from isoflop.planning.families import FamilyComparison
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, column_name
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.tables import COLUMNS
 
 HEIGHT_PX = 430
@@ -59,7 +58,7 @@ class _Picture:
 
 
 def _prepare(comparison: FamilyComparison) -> _Picture:
-    one, other = map(html.escape, comparison.labels)
+    one, other = map(escaped, comparison.labels)
     return _Picture(
         found=comparison.multiplier,
         name=column_name(comparison.column),

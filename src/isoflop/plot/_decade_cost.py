@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -12,7 +10,7 @@ from isoflop.lessons import DecadeCost
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.lines import shaded
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 
 HEIGHT_PX = 420
 AROUND = 0.12
@@ -85,7 +83,7 @@ def _tables(cost: DecadeCost) -> list[Trace]:
                 "showlegend": not found,
                 "line": {"color": look.MUTED, "width": 1},
                 "marker": {"color": look.FAMILIES[0], "size": 7, "opacity": 0.7},
-                "hovertemplate": f"{html.escape(str(name))}: %{{y:.2f}}%<extra></extra>",
+                "hovertemplate": f"{escaped(str(name))}: %{{y:.2f}}%<extra></extra>",
             }
         )
     return found

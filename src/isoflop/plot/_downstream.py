@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import plotly.graph_objects as go
 
 from isoflop.fitting.downstream import Downstream
@@ -11,7 +9,7 @@ from isoflop.language import gettext as _
 from isoflop.planning.downstream import downstream_curve
 from isoflop.plot import metric, rows
 from isoflop.plot.axes import AXES
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 
 def downstream(found: Downstream, *, theme: Theme = LIGHT) -> go.Figure:
@@ -51,6 +49,6 @@ def _prepare(found: Downstream) -> metric.Picture:
         models=(runs,),
         curves=(curve,),
         x_title=AXES["compute_flop"].title,
-        y_title=html.escape(found.name),
+        y_title=escaped(found.name),
         is_compute=True,
     )

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from isoflop.errors import FitError
 from isoflop.fitting.extrapolation.result import LEVEL, PARTS, Extrapolation
-from isoflop.language import as_a_title, translated
+from isoflop.language import as_a_title, lazy_gettext, translated
 from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import BELOW_PX, assemble, names_px
@@ -21,15 +21,15 @@ GAP_PX = BELOW_PX + 12
 WIDE_ENOUGH = 0.12
 """Share of the width from which on a part's name stands in the bar."""
 SHORT = {
-    "noise": "scatter",
-    "draws": "refits",
-    "disagreement": "disagreement",
-    "distance": "distance",
+    lazy_gettext("noise"): lazy_gettext("scatter"),
+    lazy_gettext("draws"): lazy_gettext("refits"),
+    lazy_gettext("disagreement"): lazy_gettext("disagreement"),
+    lazy_gettext("distance"): lazy_gettext("distance"),
 }
 """What stands in the bar."""
 
-AVERAGE = "<b>Average</b>"
-ONE = "<b>Prediction</b>"
+AVERAGE = lazy_gettext("<b>Average</b>")
+ONE = lazy_gettext("<b>Prediction</b>")
 
 
 def extrapolation(ahead: Extrapolation, *, point: int = 0, theme: Theme = LIGHT) -> go.Figure:
@@ -112,7 +112,7 @@ def _prepare(ahead: Extrapolation, point: int) -> _Picture:
     shares = ahead.width_parts.iloc[point]
     return _Picture(
         title=predicted_title("loss", ahead.loss_unit),
-        name=AVERAGE if ahead.method == "average" else ONE,
+        name=translated(AVERAGE if ahead.method == "average" else ONE),
         laws=tuple(sorted(laws, key=lambda law: -law.weight)),
         lower=float(ahead.lower[point]),
         centre=float(ahead.centre[point]),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -15,7 +13,7 @@ from isoflop.language import kept_by_language
 from isoflop.planning.families import BEYOND, N_GRID, FamilyComparison, best_loss
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, outcome_title
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 N_DRAWS = 200
 LEVEL = 0.9
@@ -82,7 +80,7 @@ def _curves(comparison: FamilyComparison) -> tuple[lines.Line, ...]:
             )
         found.append(
             lines.Line(
-                name=f"{html.escape(label)}: {html.escape(fitted.law.label)}",
+                name=f"{escaped(label)}: {escaped(fitted.law.label)}",
                 x=x,
                 y=best_loss(fitted, fitted.theta[None], x)[0],
                 lower=lower,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
 import plotly.graph_objects as go
 
 from isoflop.language import gettext as _
 from isoflop.lessons import Growth
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import AXES, loss_title
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 
 def growth(found: Growth, *, theme: Theme = LIGHT) -> go.Figure:
@@ -29,7 +27,9 @@ def growth(found: Growth, *, theme: Theme = LIGHT) -> go.Figure:
     drawn = tuple(
         lines.Line(
             name=_(
-                "{label}: {error:.3g}% off", label=html.escape(form.label), error=100 * form.error
+                "{label}: {error:.3g}% off",
+                label=escaped(form.label),
+                error=100 * form.error,
             ),
             x=found.compute_flop,
             y=form.loss,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -12,7 +10,7 @@ from isoflop.fitting.compare import HeldOut, LawComparison
 from isoflop.language import gettext as _
 from isoflop.plot import offsets
 from isoflop.plot.axes import axis_of
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 
 def held_out(comparison: LawComparison, *, theme: Theme = LIGHT) -> go.Figure:
@@ -59,7 +57,7 @@ def _errors(label: str, held: HeldOut) -> offsets.Offsets:
     if held.lower is not None and held.upper is not None:
         is_inside = (held.observed >= held.lower) & (held.observed <= held.upper)
     return offsets.Offsets(
-        name=html.escape(label),
+        name=escaped(label),
         x=held.scale,
         offset=held.errors.error,
         is_filled=is_inside,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from isoflop.planning import sensitivity
 from isoflop.planning.sensitivity import Influence, Quantity, target_of
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.tables import LossTable
 
 BAR_PX = 24
@@ -97,7 +96,7 @@ class _Picture:
 
 def _prepare(found: Influence, quantity: Quantity) -> _Picture:
     order = np.argsort(-np.abs(np.nan_to_num(quantity.change, nan=np.inf)), kind="stable")[:N_BARS]
-    names = [html.escape(name) for name in found.unit_names(order)]
+    names = [escaped(name) for name in found.unit_names(order)]
     is_exact = found.left_out.is_exact
     note = _(
         "The {sum} largest are exact refits; the others are first-order estimates.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from isoflop.language import gettext, ngettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import AXES, loss_title
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.units.said import format_quantity
 
 HEIGHT_PX = 430
@@ -105,7 +104,7 @@ def _profile(found: Profile) -> _Profile:
         curve_loss=y,
         optimal_params=found.optimal_params,
         optimal_loss=found.optimal_loss,
-        refusal=html.escape(found.refusal),
+        refusal=escaped(found.refusal),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -13,7 +11,7 @@ from isoflop.fitting.compare import LawComparison
 from isoflop.language import gettext as _
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, outcome_title
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 N_POINTS = 120
 BEYOND = 2.0
@@ -57,7 +55,7 @@ def _prepare(comparison: LawComparison) -> lines.Picture:
         fitted: Fit | None = score.held_out.fit if score.held_out else score.fit
         if fitted is not None:
             y = predict(fitted, {fitted.law.symbols[0]: x})
-            drawn.append(lines.Line(name=html.escape(score.law.label), x=x, y=y, colour=index))
+            drawn.append(lines.Line(name=escaped(score.law.label), x=x, y=y, colour=index))
     return lines.Picture(
         axis=axis_of(column),
         y_title=outcome_title(comparison.response, table.loss_unit),

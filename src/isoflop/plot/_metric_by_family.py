@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from isoflop.language import kept_by_language
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND
 from isoflop.plot import metric
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 N_POINTS = 80
 N_FIRST = 4
@@ -58,7 +57,7 @@ def _prepare(curves: FamilyCurves, families: Sequence[str]) -> metric.Picture:
         x_title=_(
             "Reference loss for size and tokens ({loss_unit})", loss_unit=curves.reference.loss_unit
         ),
-        y_title=html.escape(curves.metric),
+        y_title=escaped(curves.metric),
     )
 
 
@@ -69,9 +68,9 @@ def _own(curves: FamilyCurves, family: str) -> pd.DataFrame:
 
 def _models(curves: FamilyCurves, family: str) -> metric.Models:
     own = _own(curves, family)
-    names = own["run_id"].astype(str).map(html.escape) if "run_id" in own else [""] * len(own)
+    names = own["run_id"].astype(str).map(escaped) if "run_id" in own else [""] * len(own)
     return metric.Models(
-        name=html.escape(family),
+        name=escaped(family),
         x=own["loss"].to_numpy(np.float64),
         metric=own[curves.metric].to_numpy(np.float64),
         labels=tuple(names),
@@ -87,7 +86,7 @@ def _curve(curves: FamilyCurves, family: str, place: int) -> metric.Curve:
     inputs = inputs_at(curves.reference.law, grid, grid * ratio, rule=SIX_ND)
     band = predict_family(curves, family, inputs, kind="confidence")
     return metric.Curve(
-        name=html.escape(family),
+        name=escaped(family),
         x=band.loss,
         metric=band.metric,
         lower=band.lower,

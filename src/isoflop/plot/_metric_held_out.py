@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 
 HEIGHT_PX = 400
 
@@ -65,12 +64,12 @@ class _Picture:
 def _prepare(held: MetricHeldOut | LargestHeldOut) -> _Picture:
     labels = held.labels if isinstance(held, MetricHeldOut) else held.families
     return _Picture(
-        name=html.escape(metric_name(held.metric)),
+        name=escaped(metric_name(held.metric)),
         observed=held.observed,
         predicted=held.predicted,
         lower=held.lower,
         upper=held.upper,
-        labels=tuple(html.escape(label) for label in labels),
+        labels=tuple(escaped(label) for label in labels),
         one_step=held.one_step if isinstance(held, MetricHeldOut) else None,
         one_step_name=held.one_step_name if isinstance(held, MetricHeldOut) else "",
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -11,7 +9,7 @@ from isoflop.fitting.downstream import Downstream
 from isoflop.language import gettext as _
 from isoflop.plot import metric, rows
 from isoflop.plot.axes import loss_title
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 N_POINTS = 80
 BELOW, ABOVE = 0.85, 1.02
@@ -59,5 +57,5 @@ def _prepare(found: Downstream) -> metric.Picture:
         models=(runs,),
         curves=(curve,),
         x_title=loss_title(found.loss_fit.loss_unit),
-        y_title=html.escape(found.name),
+        y_title=escaped(found.name),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ import plotly.graph_objects as go
 from isoflop.language import gettext
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.training.token_counts import readable
 
 ROW_PX = 28
@@ -34,7 +33,7 @@ def next_token(
     -------
     plotly.graph_objects.Figure
     """
-    labels = [html.escape(readable(piece)) for piece, _ in candidates]
+    labels = [escaped(readable(piece)) for piece, _ in candidates]
     colours = [look.ACCENT if piece == drawn else look.colour(0) for piece, _ in candidates]
     bars: Trace = {
         "type": "bar",

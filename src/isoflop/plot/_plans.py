@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from isoflop.planning import Interval, Plan
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import MONEY, outcome_title
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.tables.schema import said_response
 from isoflop.units import format_number
 from isoflop.units.said import format_quantity
@@ -85,7 +84,7 @@ def _prepare(found: Mapping[str, Plan]) -> _Picture:
 def _point(name: str, plan: Plan) -> _Point:
     usd = plan.cost.usd or 0.0
     return _Point(
-        name=html.escape(name),
+        name=escaped(name),
         usd=usd,
         loss=plan.loss,
         interval=plan.loss_interval,

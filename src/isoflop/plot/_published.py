@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,7 +16,7 @@ from isoflop.planning.inputs import extrapolation_decades
 from isoflop.planning.trajectory import curve_through, optimal_models
 from isoflop.plot import lines, rows
 from isoflop.plot.axes import axis_of, loss_title
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 
 N_POINTS = 80
 N_FIRST = 4
@@ -95,7 +94,7 @@ def _lines(
         if found is not None:
             along, loss, is_beyond = found
             yield lines.Line(
-                name=html.escape(score.published.label),
+                name=escaped(score.published.label),
                 x=along,
                 y=loss,
                 colour=place,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from isoflop.language import gettext as _
 from isoflop.plot import offsets
 from isoflop.plot._published import drawn_fits
 from isoflop.plot.axes import axis_of
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, escaped
 from isoflop.tables import LossTable
 
 
@@ -62,7 +61,7 @@ def _offsets(table: LossTable, score: PublishedScore, column: str) -> offsets.Of
     assert score.fit is not None  # only evaluated fits are drawn
     frame = table.frame.loc[score.fit.row_index]
     return offsets.Offsets(
-        name=html.escape(score.published.label),
+        name=escaped(score.published.label),
         x=frame[column].to_numpy(np.float64),
         offset=np.expm1(score.fit.residuals),
         is_filled=score.is_in_range,

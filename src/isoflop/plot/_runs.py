@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from isoflop.language import ngettext as n_
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.axes import axis_of, column_title, loss_title
-from isoflop.plot.theme import LIGHT, Scale, Theme, Trace
+from isoflop.plot.theme import LIGHT, Scale, Theme, Trace, escaped
 from isoflop.tables import LossTable
 from isoflop.units import format_number
 
@@ -126,7 +125,7 @@ def _prepare(table: LossTable, x: str, y: str) -> _Picture:
         y=y,
         y_title=loss_title(table.loss_unit) if y in LOSSES else column_title(y),
         included=tuple(
-            _rows(html.escape(name), kept[names == name], x, y) for name in dict.fromkeys(names)
+            _rows(escaped(name), kept[names == name], x, y) for name in dict.fromkeys(names)
         ),
         excluded=_rows(_("Left out"), frame[is_out], x, y) if is_out.any() else None,
         every=every,
@@ -160,9 +159,9 @@ def _labels(frame: pd.DataFrame, x: str, y: str) -> tuple[str, ...]:
     reasons = frame.get("exclusion_reason", pd.Series("", index=frame.index))
     return tuple(
         _("row {row}", row=row)
-        + (f", {html.escape(str(run))[:60]}" if isinstance(run, str) and run else "")
-        + f"<br>{html.escape(x)} {format_number(a, 4)}<br>{html.escape(y)} {b:.4g}"
-        + (f"<br>{html.escape(str(why))[:80]}" if isinstance(why, str) and why else "")
+        + (f", {escaped(str(run))[:60]}" if isinstance(run, str) and run else "")
+        + f"<br>{escaped(x)} {format_number(a, 4)}<br>{escaped(y)} {b:.4g}"
+        + (f"<br>{escaped(str(why))[:80]}" if isinstance(why, str) and why else "")
         for row, run, a, b, why in zip(frame.index, names, frame[x], frame[y], reasons, strict=True)
     )
 
@@ -180,11 +179,9 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     groups = [*picture.included, *([picture.excluded] if picture.excluded is not None else [])]
     x = np.concatenate([np.empty(0), *(group.x for group in groups)])
     y = np.concatenate([np.empty(0), *(group.y for group in groups)])
-    across, upwards = axis_of(picture.x), html.escape(picture.y_title)
+    across, upwards = axis_of(picture.x), escaped(picture.y_title)
     layout = {
-        "xaxis": look.axis(
-            html.escape(across.title), _scale(x), is_power=across.is_compute, span=x
-        ),
+        "xaxis": look.axis(escaped(across.title), _scale(x), is_power=across.is_compute, span=x),
         "yaxis": look.loss_axis(upwards, y)
         if picture.y in LOSSES
         else look.axis(upwards, "linear"),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, escaped
 from isoflop.training.token_counts import TokenCounts, readable
 
 HEIGHT_PX = 300
@@ -42,7 +40,7 @@ def token_frequencies(counted: TokenCounts, *, theme: Theme = LIGHT) -> go.Figur
         "y": shares,
         "mode": "markers",
         "marker": {"color": look.colour(0), "size": 5},
-        "text": [html.escape(readable(counted.pieces[index])) for index in order],
+        "text": [escaped(readable(counted.pieces[index])) for index in order],
         "hovertemplate": _("%{{text}}<br>rank %{{x}}<br>%{{y:.2%}} of all<extra></extra>"),
     }
     layout = {

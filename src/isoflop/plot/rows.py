@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from isoflop.fitting import Fit
 from isoflop.language import gettext, kept_by_language, lazy_gettext, translated
 from isoflop.planning import Plan
+from isoflop.plot.theme import escaped
 from isoflop.tables import LossTable, family_names
 from isoflop.units import format_number
 from isoflop.units.said import format_quantity
@@ -80,7 +80,7 @@ def groups(table: LossTable) -> tuple[Group, ...]:
     found = []
     for name in dict.fromkeys([*names, *column]):
         position = np.flatnonzero(column == name)
-        found.append(_group(html.escape(name), frame.iloc[position], position))
+        found.append(_group(escaped(name), frame.iloc[position], position))
     return tuple(found)
 
 
@@ -91,7 +91,7 @@ def _group(family: str, frame: pd.DataFrame, position: NDArray[np.intp]) -> Grou
     lines = [translated(line) for line, _ in written.values()]
     if "run_id" in frame:
         lines.insert(0, "<b>{}</b>")
-        columns.insert(0, frame["run_id"].astype(str).map(html.escape).tolist())
+        columns.insert(0, frame["run_id"].astype(str).map(escaped).tolist())
     return Group(
         family=family,
         frame=frame,
@@ -121,7 +121,7 @@ def fitted_labels(fit: Fit, table: LossTable) -> tuple[str, ...]:
     parts.append([f"{fit.law.response} {value:.4g}" for value in loss])
     for item in fit.law.inputs:
         values = frame[item.column].to_numpy(np.float64)
-        parts.append([f"{html.escape(item.symbol)} {format_number(value)}" for value in values])
+        parts.append([f"{escaped(item.symbol)} {format_number(value)}" for value in values])
     return tuple("<br>".join(lines) for lines in zip(*parts, strict=True))
 
 

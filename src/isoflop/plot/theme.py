@@ -7,12 +7,15 @@ figure made outside the app takes them from its template: `LIGHT` or `DARK`.
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
+
+from isoflop.language import translated
 
 Scale = Literal["log", "linear"]
 Figure = go.Figure
@@ -285,3 +288,8 @@ def round_ticks(low: float, high: float, count: int = 6) -> NDArray[np.float64]:
     step = power * min((s for s in (1, 2, 2.5, 5, 10) if s * power >= rough), default=10)
     multiples = np.arange(np.ceil(low / step), np.floor(high / step) + 1)
     return np.asarray(np.round(multiples * step, 12))
+
+
+def escaped(text: str) -> str:
+    """Return a text as a figure draws it: in the language of its reader, without markup."""
+    return html.escape(translated(text))

@@ -255,9 +255,12 @@ class _Reader:
             ((name, rows),) = curves.items()
             return name, rows
         if not all(_position(rows, {}) for rows in curves.values()):
-            listed = ", ".join(
-                f"{shorten(k)} ({lazy_ngettext('{n:,} record', '{n:,} records', len(v))})"
-                for k, v in curves.items()
+            listed = joined(
+                ", ",
+                (
+                    f"{shorten(k)} ({lazy_ngettext('{n:,} record', '{n:,} records', len(v))})"
+                    for k, v in curves.items()
+                ),
             )
             raise TableError(
                 lazy_gettext(
@@ -271,20 +274,20 @@ class _Reader:
         keys = [
             key for rows in curves.values() for key in dict.fromkeys(k for r in rows for k in r)
         ]
-        joined: dict[object, Row] = {}
+        merged: dict[object, Row] = {}
         for name, rows in curves.items():
             position = _position(rows, {})
             for row in rows:
-                target = joined.setdefault(row.get(position), {"step": row.get(position)})
+                target = merged.setdefault(row.get(position), {"step": row.get(position)})
                 for key, value in row.items():
                     if key != position:
                         target[f"{name}/{key}" if keys.count(key) > 1 else key] = value
         self.notes.append(
             lazy_gettext(
-                "The lists {curves} were joined by step.", curves=", ".join(map(shorten, curves))
+                "The lists {curves} were merged by step.", curves=", ".join(map(shorten, curves))
             )
         )
-        return "", list(joined.values())
+        return "", list(merged.values())
 
     def _along(self, values: Row, name: str, rows: list[Row]) -> list[Row]:
         """Put a run's values on the rows of its curve: totals grow along it, or are set apart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 
 
@@ -49,4 +50,4 @@ def listing(problems: Sequence[Problem], limit: int = 10) -> str:
     lines = [str(problem) for problem in problems[:limit]]
     if len(problems) > limit:
         lines.append(_("and {problems:,} more", problems=len(problems) - limit))
-    return "\n".join(lines)
+    return joined("\n", lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.problems import listing
@@ -34,7 +35,7 @@ def table_text(table: LossTable) -> str:
     if reading is not None and reading.problems:
         parts += ["", _("Left out:"), listing(reading.problems)]
     parts += [_("Known problem: {text}", text=text) for text in table.provenance.known_problems]
-    return with_notices("\n".join(parts), reading.notices if reading is not None else ())
+    return with_notices(joined("\n", parts), reading.notices if reading is not None else ())
 
 
 def table_html(table: LossTable) -> str:

@@ -68,6 +68,7 @@ def show(page: str, heading: str) -> None:
             "reset": [_("Reset"), _("Let this page start as it does for everyone")],
             "copied": _("Link copied"),
             "drawer": _("Pages and settings"),
+            "skip": _("Skip to main content"),
         },
         on_reset_change=address.reset,
         on_language_change=_choose,

@@ -25,10 +25,10 @@ Array = NDArray[np.float64]
 
 LEVEL = 0.9
 SCALES: Mapping[str, str] = {
-    "compute_flop": "compute",
-    "tokens": "tokens",
+    "compute_flop": _("compute"),
+    "tokens": _("tokens"),
     "params_active": _("active parameters"),
-    "params": "parameters",
+    "params": _("parameters"),
 }
 """What the scale of a row is, the first that the table has, and what a person calls it."""
 
@@ -120,7 +120,7 @@ def write_scale(value: float, column: str) -> str:
     """
     if column == "compute_flop":
         return format_quantity(value, "flop", 2)
-    return f"{format_number(value, 2)} {SCALES.get(column, column)}"
+    return _("{value} {column}", value=format_number(value, 2), column=SCALES.get(column, column))
 
 
 def subset(table: LossTable, mask: NDArray[np.bool_]) -> LossTable:

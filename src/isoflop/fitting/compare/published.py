@@ -14,6 +14,7 @@ from isoflop.errors import IsoflopError
 from isoflop.fitting.published import evaluate_published
 from isoflop.fitting.result import Fit
 from isoflop.identity import Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import PublishedFit, load_published_fits, rebind
 from isoflop.tables.schema import LossTable
@@ -71,14 +72,17 @@ class PublishedScore:
         ranges = self.published.input_ranges
         if not ranges:
             return _("not published")
-        return ", ".join(
-            _(
-                "{symbol} {low} to {high}",
-                symbol=symbol,
-                low=format_number(low),
-                high=format_number(high),
-            )
-            for symbol, (low, high) in ranges.items()
+        return joined(
+            ", ",
+            (
+                _(
+                    "{symbol} {low} to {high}",
+                    symbol=symbol,
+                    low=format_number(low),
+                    high=format_number(high),
+                )
+                for symbol, (low, high) in ranges.items()
+            ),
         )
 
     @property

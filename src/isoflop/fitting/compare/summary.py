@@ -10,9 +10,9 @@ from isoflop.fitting.comparable import Group
 from isoflop.fitting.compare.exponents import Difference, SharedTest
 from isoflop.fitting.compare.families import Multiplier
 from isoflop.fitting.compare.held_out import SCALES, write_scale
+from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
-from isoflop.language import listed
 from isoflop.notices import Notice
 from isoflop.units import format_number
 
@@ -165,13 +165,16 @@ def family_notices(
     """Yield what to be careful about when two families are compared."""
     slopes = [_path_slope(group) for group in groups]
     if np.ptp(slopes) > PATH_SLOPE:
-        named = "; ".join(
-            _(
-                "{label}: D grows as N to the {slope:.1f}",
-                label=group.label,
-                slope=abs(slope) if abs(slope) < 0.05 else slope,
-            )
-            for group, slope in zip(groups, slopes, strict=True)
+        named = joined(
+            "; ",
+            (
+                _(
+                    "{label}: D grows as N to the {slope:.1f}",
+                    label=group.label,
+                    slope=abs(slope) if abs(slope) < 0.05 else slope,
+                )
+                for group, slope in zip(groups, slopes, strict=True)
+            ),
         )
         yield Notice(
             code="recipes-differ",

@@ -28,6 +28,7 @@ from isoflop.fitting.extrapolation.places import of_law, outside, places
 from isoflop.fitting.extrapolation.result import Extrapolation, LawPrediction
 from isoflop.fitting.predict import band, predict
 from isoflop.fitting.result import Fit
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.laws.law import Law
@@ -152,7 +153,7 @@ class Pool:
             _("Left out: {label}. {reason}", label=label, reason=reason)
             for label, reason in found.refused
         ]
-        return "\n".join(lines)
+        return joined("\n", lines)
 
 
 def pool(

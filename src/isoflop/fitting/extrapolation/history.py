@@ -18,6 +18,7 @@ from isoflop.fitting.extrapolation.constants import load_constants
 from isoflop.fitting.extrapolation.extrapolate import pool, predict_with
 from isoflop.fitting.extrapolation.members import FEWEST_ROWS
 from isoflop.identity import Keyed
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.schema import LossTable
@@ -86,17 +87,20 @@ class History(Keyed):
 
     def summary(self) -> str:
         """Say for each cut how the predictions did."""
-        return "\n".join(
-            _(
-                "{decades:g} decades held out, {n_rows} rows known: {runs} off by "
-                "{mean_error:.2%} on average, {coverage:.0%} within the 90% band.",
-                decades=cut.decades,
-                n_rows=cut.n_rows,
-                runs=n_("{n:,} run", "{n:,} runs", len(cut.observed)),
-                mean_error=cut.mean_error,
-                coverage=cut.coverage,
-            )
-            for cut in self.cuts
+        return joined(
+            "\n",
+            (
+                _(
+                    "{decades:g} decades held out, {n_rows} rows known: {runs} off by "
+                    "{mean_error:.2%} on average, {coverage:.0%} within the 90% band.",
+                    decades=cut.decades,
+                    n_rows=cut.n_rows,
+                    runs=n_("{n:,} run", "{n:,} runs", len(cut.observed)),
+                    mean_error=cut.mean_error,
+                    coverage=cut.coverage,
+                )
+                for cut in self.cuts
+            ),
         )
 
 

@@ -155,7 +155,10 @@ def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) ->
     if not found:
         raise FitError(
             _("No law can be fitted to {id}, so that nothing is predicted beyond it.", id=table.id),
-            detail=joined("\n", [f"{label}: {reason}" for label, reason in refused]),
+            detail=joined(
+                "\n",
+                [_("{label}: {reason}", label=label, reason=reason) for label, reason in refused],
+            ),
         )
     return Members(
         table=rows,

@@ -13,7 +13,7 @@ from isoflop import document
 from isoflop.fitting.compare.held_out import SCALES, write_scale
 from isoflop.fitting.extrapolation.constants import Method
 from isoflop.identity import Keyed
-from isoflop.language import lazy_gettext, lazy_ngettext
+from isoflop.language import joined, lazy_gettext, lazy_ngettext
 from isoflop.tables.catalog import title_of
 from isoflop.text import aligned, as_html
 from isoflop.units import counted
@@ -342,12 +342,16 @@ class Extrapolation(Keyed):
             lazy_gettext("Left out: {label}. {reason}", label=label, reason=reason)
             for label, reason in self.refused
         ]
-        return "\n".join(lines)
+        return joined("\n", lines)
 
     def parts_text(self, point: int = 0) -> str:
         """Say what share of the squared width each part has."""
         row = self.width_parts.iloc[point]
-        return ", ".join(f"{name} {row[part]:.0%}" for part, name in PARTS.items())
+        shares = [
+            lazy_gettext("{name} {share:.0%}", name=name, share=row[part])
+            for part, name in PARTS.items()
+        ]
+        return joined(", ", shares)
 
     def to_json(self) -> str:
         """Return the prediction as JSON that `from_json` reads."""

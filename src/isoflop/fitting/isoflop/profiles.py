@@ -26,7 +26,7 @@ from isoflop.fitting.isoflop.budgets import (
 )
 from isoflop.fitting.isoflop.line import Lines, PowerLine, line_through
 from isoflop.identity import NOT_IDENTITY
-from isoflop.language import lazy_gettext
+from isoflop.language import joined, lazy_gettext
 from isoflop.tables.schema import LossTable
 from isoflop.units import format_number
 
@@ -209,7 +209,10 @@ def summarise_refusals(profiles: Sequence[Profile]) -> str:
         if profile.refusal:
             kind = _kind(profile)
             kinds[kind] = kinds.get(kind, 0) + 1
-    return "; ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return joined(
+        "; ",
+        (lazy_gettext("{count} {kind}", count=count, kind=kind) for kind, count in kinds.items()),
+    )
 
 
 def _kind(profile: Profile) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 from isoflop.fitting.isoflop.budgets import Checkpoints
 from isoflop.fitting.isoflop.envelope import Envelope
 from isoflop.fitting.isoflop.line import PowerLine
+from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
-from isoflop.language import listed
 from isoflop.notices import Notice
 from isoflop.units import format_number, format_quantity
 
@@ -214,7 +214,7 @@ def verdict(found: Approaches) -> str:
         for approach in able
         if approach.params_line is not None
     ]
-    text = _("The best size grows as compute to the power {by}: ", by=", ".join(by))
+    text = _("The best size grows as compute to the power {by}: ", by=joined(", ", by))
     if len(able) == 1:
         return text + _("no other approach can be used on this table to confirm it.")
     if any(notice.code == "approaches-disagree" for notice in found.notices):

@@ -516,7 +516,9 @@ def _with_rivals(
                 first=shorten(first[column]),
                 label=COLUMNS[column].label,
             )
-            result.append(replace(role, reason=f"{role.reason}; {reason}"))
+            result.append(
+                replace(role, reason=_("{reason}; {reason2}", reason=role.reason, reason2=reason))
+            )
         else:
             result.append(role)
     return result

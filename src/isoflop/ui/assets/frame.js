@@ -5,6 +5,7 @@ const SAID_MS = 2500
 const SETTLED_MS = 700 // after a move of a slider: then the answer is read out, once
 
 let shownPage = ""
+let skip = "" // what the link before all others says, which is Streamlit's own
 
 // Streamlit calls this whenever a page opens or runs again; what it returns, when the frame goes.
 export default function frame({ data, parentElement, setTriggerValue }) {
@@ -26,6 +27,7 @@ export default function frame({ data, parentElement, setTriggerValue }) {
   offer(find("languages"), data.languages, code => setTriggerValue("language", code))
   document.documentElement.lang = data.language
   document.documentElement.style.setProperty("--drawer", JSON.stringify(data.drawer))
+  skip = data.skip
   const watch = readOut(find("heard"))
   return () => watch.disconnect()
 }
@@ -87,6 +89,8 @@ function readOut(place) {
 
 // Gives a place for files the role that its name needs, and lets the keyboard scroll what is wide.
 function mend() {
+  const first = document.querySelector("a[href='#stMain']")
+  if (first && skip && first.textContent !== skip) first.textContent = skip
   for (const drop of document.querySelectorAll("section[role=presentation][aria-label]")) {
     drop.setAttribute("role", "group")
   }

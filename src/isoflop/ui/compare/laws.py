@@ -175,7 +175,7 @@ def _table(found: LawComparison) -> None:
         hide_index=True,
         alt=_("Errors and information criteria of every law"),
     )
-    implied = f" ({OBJECTIVES[found.objective]})" if found.objective else ""
+    implied = _(" ({objective})", objective=OBJECTIVES[found.objective]) if found.objective else ""
     st.caption(
         _(
             "Errors are predicted over observed loss, minus 1, averaged without "

@@ -243,7 +243,7 @@ def limit(
 ) -> float | None:
     """Draw a switch for a part of the budget and, where it is on, how much; or return None."""
     entry = option(Budget, name)
-    label = f"{verb} {entry.label.lower()}"
+    label = _("{verb} {label}", verb=verb, label=entry.label.lower())
     if not inputs.switch(label, key=f"limit.{key}", default=is_on, help=entry.help):
         return None
     return option_inputs.quantity(Budget, name, key=key, default=default, kind=kind)
