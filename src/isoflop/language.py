@@ -36,6 +36,7 @@ FOLDER = Path(__file__).parent / "locale"
 _Source = Callable[[], str | None]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Key = TypeVar("Key")
 _SPOKEN: ContextVar[str | None] = ContextVar("language", default=None)
 _SOURCES: list[_Source] = []
 
@@ -188,6 +189,11 @@ def ngettext(one: str, many: str, n: int, /, **values: Any) -> str:
 def translated(text: str) -> str:
     """Return a text in the current language; one that is not marked as it stands."""
     return text.in_language(current()) if isinstance(text, Text) else text
+
+
+def all_translated(texts: Mapping[Key, str]) -> dict[Key, str]:
+    """Return texts in the current language, by the same keys."""
+    return {key: translated(text) for key, text in texts.items()}
 
 
 def of_languages(said: Mapping[str, str]) -> Text:

@@ -13,7 +13,7 @@ from isoflop.fitting.backtest import Backtest
 from isoflop.fitting.backtest_summary import law_label
 from isoflop.language import gettext as _
 from isoflop.plot._figure import assemble
-from isoflop.plot.theme import LIGHT, Theme
+from isoflop.plot.theme import LIGHT, Theme, short
 
 Measure = Literal["error", "coverage"]
 ROW_PX, BASE_PX = 30, 150
@@ -81,7 +81,7 @@ def _prepare(report: Backtest, measure: Measure) -> _Picture:
         error[cell], coverage[cell] = row.mean_abs_error, row.coverage
         is_complete[cell] = row.is_complete
     return _Picture(
-        laws=tuple(law_label(law).partition(" (")[0] for law in laws),
+        laws=tuple(short(law_label(law)) for law in laws),
         tables=tables,
         error=error,
         is_complete=is_complete,

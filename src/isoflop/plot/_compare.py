@@ -61,7 +61,7 @@ def _prepare(comparison: LawComparison) -> _Picture:
         for name in order
     )
     return _Picture(
-        laws=tuple(escaped(label) for label in frame["law"]),
+        laws=tuple(escaped(place.score.law.label) for place in ranking.places),
         kinds=tuple(kind for kind in kinds if np.isfinite(kind.error).any()),
         x_title=_("Mean error (% of the loss)")
         if comparison.is_relative

@@ -14,17 +14,17 @@ from isoflop.language import gettext as _
 from isoflop.plot import theme as look
 from isoflop.plot._figure import BELOW_PX, assemble, names_px
 from isoflop.plot.axes import predicted_title
-from isoflop.plot.theme import LIGHT, Theme, Trace
+from isoflop.plot.theme import LIGHT, Theme, Trace, short
 
 ROW_PX, BAR_PX, TOP_PX = 34, 30, 8
 GAP_PX = BELOW_PX + 12
 WIDE_ENOUGH = 0.12
 """Share of the width from which on a part's name stands in the bar."""
 SHORT = {
-    lazy_gettext("noise"): lazy_gettext("scatter"),
-    lazy_gettext("draws"): lazy_gettext("refits"),
-    lazy_gettext("disagreement"): lazy_gettext("disagreement"),
-    lazy_gettext("distance"): lazy_gettext("distance"),
+    "noise": lazy_gettext("scatter"),
+    "draws": lazy_gettext("refits"),
+    "disagreement": lazy_gettext("disagreement"),
+    "distance": lazy_gettext("distance"),
 }
 """What stands in the bar."""
 
@@ -101,7 +101,7 @@ class _Picture:
 def _prepare(ahead: Extrapolation, point: int) -> _Picture:
     laws = [
         _Law(
-            label=translated(law.label).partition(" (")[0].partition("（")[0],
+            label=short(law.label),
             weight=law.weight,
             past_error=law.past_error,
             loss=float(law.loss[point]),

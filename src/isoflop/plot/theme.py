@@ -290,6 +290,11 @@ def round_ticks(low: float, high: float, count: int = 6) -> NDArray[np.float64]:
     return np.asarray(np.round(multiples * step, 12))
 
 
+def short(label: str) -> str:
+    """Return a label in the language of its reader, without what stands in brackets."""
+    return translated(label).partition(" (")[0].partition("（")[0]
+
+
 def escaped(text: str) -> str:
     """Return a text as a figure draws it: in the language of its reader, without markup."""
     return html.escape(translated(text))

@@ -284,7 +284,7 @@ class _Reader:
                         target[f"{name}/{key}" if keys.count(key) > 1 else key] = value
         self.notes.append(
             lazy_gettext(
-                "The lists {curves} were merged by step.", curves=", ".join(map(shorten, curves))
+                "The lists {curves} were joined by step.", curves=", ".join(map(shorten, curves))
             )
         )
         return "", list(merged.values())

@@ -19,8 +19,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.errors import IsoflopError, UnitError
+from isoflop.language import all_translated, translated
 from isoflop.language import gettext as _
-from isoflop.language import translated
 from isoflop.ui import address, messages
 from isoflop.units import DAY_S, HOUR_S, Dimension, parse_quantity, parse_share
 from isoflop.units.said import format_quantity
@@ -388,7 +388,7 @@ def choice(
     on_change : callable, optional
         Called before the page runs again.
     """
-    label, help, options = translated(label), translated(help), _said(options)
+    label, help, options = translated(label), translated(help), all_translated(options)
     values = list(options)
     held = [st.session_state[key]] if key in st.session_state else None
     asked = _to_choose(key, options, held, [default])
@@ -478,7 +478,7 @@ def few(
     most : int, optional
         That may be chosen.
     """
-    label, help, options = translated(label), translated(help), _said(options)
+    label, help, options = translated(label), translated(help), all_translated(options)
     first = [value for value in options if value in default]
     asked = _to_choose(key, options, st.session_state.get(key), first)
     if asked:
@@ -513,7 +513,7 @@ def tabs(
     default : str, optional
         Open at first; the first unless given.
     """
-    labels = _said(labels)
+    labels = all_translated(labels)
     first, memory = default or next(iter(labels)), f"{key}.open"
     held = opened_tab(key) or first
     if st.session_state.pop(f"{key}.wanted", False):
@@ -652,11 +652,6 @@ def _number(text: str, kind: type, low: float, high: float) -> float | None:
     except ValueError:
         return None
     return found if low <= found <= high else None
-
-
-def _said(options: Mapping[Choice, str]) -> dict[Choice, str]:
-    """Return options as they are called in the language of the page."""
-    return {value: translated(label) for value, label in options.items()}
 
 
 # --- Choices in the address ---

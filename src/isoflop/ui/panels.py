@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from math import isnan
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -250,15 +251,20 @@ def listed(shown: Mapping[str, Any] | pd.DataFrame, **look: Any) -> Any:
     """
     if current() == ENGLISH:
         return st.dataframe(shown, **look)
-    frame = pd.DataFrame(shown)
-    cells = {
-        name: column.map(lambda cell: translated(cell) if isinstance(cell, Text) else cell)
-        if column.dtype == object
-        else column
-        for name, column in frame.items()
-    }
-    frame = pd.DataFrame(cells, index=frame.index).rename(columns=translated)
-    return st.dataframe(frame, **look)
+    # Columns of text lose what a text says in other languages: cells first.
+    said = {_cell(name): _said(column) for name, column in shown.items()}
+    index = shown.index if isinstance(shown, pd.DataFrame) else None
+    return st.dataframe(pd.DataFrame(said, index=index), **look)
+
+
+def _said(column: Any) -> Any:
+    if isinstance(column, np.ndarray | pd.Series | pd.Index) and column.dtype != object:
+        return column
+    return [_cell(cell) for cell in column]
+
+
+def _cell(value: Any) -> Any:
+    return translated(value) if isinstance(value, Text) else value
 
 
 class File(NamedTuple):

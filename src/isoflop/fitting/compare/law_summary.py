@@ -25,8 +25,7 @@ def comparison_frame(comparison: LawComparison) -> pd.DataFrame:
     ----------
     comparison : LawComparison
     """
-    ranking = comparison.ranking
-    scores = [place.score for place in ranking.places] + [score for score, _ in ranking.unplaced]
+    ranking, scores = comparison.ranking, comparison.in_order
     held = [score.held_out for score in scores]
     columns: dict[str, object] = {
         "law": [score.law.label for score in scores],

@@ -156,6 +156,13 @@ class LawComparison(Keyed):
         places = self.ranking.places
         return not places or places[0].errors.is_relative
 
+    @property
+    def in_order(self) -> list[LawScore]:
+        """What was found of each law, best first, those that cannot be ranked last."""
+        ranking = self.ranking
+        placed = [place.score for place in ranking.places]
+        return placed + [score for score, _ in ranking.unplaced]
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row a law, best first, with errors, coverage and information criteria.
 

@@ -11,8 +11,8 @@ from isoflop.fitting import OBJECTIVES, FitOptions
 from isoflop.fitting.backtest import Backtest, load_backtest
 from isoflop.fitting.backtest_summary import law_label, what_matters
 from isoflop.fitting.extrapolation.calibration import load_report
+from isoflop.language import all_translated, lazy_gettext, translated
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
 from isoflop.plot import APP
 from isoflop.tables import list_datasets
 from isoflop.ui import inputs, messages, option_inputs, panels
@@ -53,10 +53,9 @@ def _ahead() -> None:
     """Draw how predictions by all laws, and by one, did on held-out runs of public tables."""
     found = load_report()
     st.markdown(_("**Predictions beyond the data: all laws together, and one**"))
-    shown = found[list(AHEAD)].rename(columns=AHEAD)
-    shown["Predicted by"] = shown["Predicted by"].map(
-        {"average": _("average of all laws"), "one": _("law of lowest AICc")}
-    )
+    shown = found[list(AHEAD)].rename(columns=all_translated(AHEAD))
+    by = translated(AHEAD["method"])
+    shown[by] = shown[by].map({"average": _("average of all laws"), "one": _("law of lowest AICc")})
     shares = (_("Mean error"), _("Best law in hindsight"), _("In 90% band"))
     number = st.column_config.NumberColumn(format="percent")
     panels.listed(
@@ -124,17 +123,17 @@ def _one_table(report: Backtest) -> None:
     frame = report.of(dataset=chosen).to_frame()
     counts = zip(frame["groups_predicted"], frame["groups"], strict=True)
     frame = frame.assign(
-        law=frame["law"].map(law_label),
-        objective=frame["objective"].map(dict(OBJECTIVES)),
+        law=[translated(law_label(law)) for law in frame["law"]],
+        objective=[translated(OBJECTIVES[name]) for name in frame["objective"]],
         families=[_("{found} of {total}", found=found, total=total) for found, total in counts],
     )
-    headings = dict(HEADINGS)
+    headings = all_translated(HEADINGS)
     if not frame["reason"].any():
         headings.pop("reason")
     panels.listed(
         frame[list(headings)].rename(columns=headings),
         column_config={
-            HEADINGS[name]: st.column_config.NumberColumn(format="percent") for name in SHARES
+            headings[name]: st.column_config.NumberColumn(format="percent") for name in SHARES
         },
         hide_index=True,
         alt=_("Backtest of one table"),

@@ -15,7 +15,7 @@ from isoflop.fitting.compare import (
     scale_column,
 )
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, translated
 from isoflop.language import ngettext as n_
 from isoflop.laws import Law
 from isoflop.plot import APP, axes
@@ -163,12 +163,13 @@ def _table(found: LawComparison) -> None:
     frame = found.to_frame()
     measured = [name for name in COLUMNS if frame[name].notna().any()]
     headings = {"law": _("Law"), "n_params": _("Parameters")}
-    headings |= {name: COLUMNS[name][0] for name in measured}
+    headings |= {name: translated(COLUMNS[name][0]) for name in measured}
+    frame["law"] = [translated(score.law.label) for score in found.in_order]
     panels.listed(
         frame[list(headings)].rename(columns=headings),
         column_config={
-            COLUMNS[name][0]: st.column_config.NumberColumn(
-                format=formats[COLUMNS[name][1]], help=COLUMNS[name][2]
+            headings[name]: st.column_config.NumberColumn(
+                format=formats[COLUMNS[name][1]], help=translated(COLUMNS[name][2])
             )
             for name in measured
         },

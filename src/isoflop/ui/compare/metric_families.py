@@ -12,7 +12,7 @@ from isoflop.fitting.downstream import (
     family_curve_notices,
     fit_families,
 )
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import all_translated, gettext, lazy_gettext, translated
 from isoflop.laws import law_for_role
 from isoflop.plot import APP
 from isoflop.tables import LossTable, datasets_for
@@ -105,9 +105,9 @@ def _chosen_families(found: FamilyCurves) -> list[str]:
 def _offsets(found: FamilyCurves) -> None:
     """Draw how much effort each family needs to be half-way up, the least first."""
     panels.listed(
-        found.to_frame().rename(columns=HEADINGS),
+        found.to_frame().rename(columns=all_translated(HEADINGS)),
         column_config=dict.fromkeys(
-            (HEADINGS[name] for name in ("offset", "lower", "upper")),
+            (translated(HEADINGS[name]) for name in ("offset", "lower", "upper")),
             st.column_config.NumberColumn(format="%.3f"),
         ),
         hide_index=True,

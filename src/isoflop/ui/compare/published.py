@@ -7,8 +7,8 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.fitting.compare import PublishedComparison, compare_published, scale_column
+from isoflop.language import all_translated, lazy_gettext, translated
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
 from isoflop.plot import APP, axes
 from isoflop.ui import inputs, messages, panels
 from isoflop.ui.caching import kept
@@ -112,16 +112,17 @@ def _table(found: PublishedComparison) -> None:
     counts = zip(frame["n_in_range"], frame["n_rows"], strict=True)
     frame["in_range"] = [_("{count} of {total}", count=n, total=total) for n, total in counts]
     panels.listed(
-        frame[list(COLUMNS)].rename(columns=COLUMNS),
+        frame[list(COLUMNS)].rename(columns=all_translated(COLUMNS)),
         column_config=dict.fromkeys(
-            (COLUMNS["shift"], COLUMNS["spread"]), st.column_config.NumberColumn(format="percent")
+            (translated(COLUMNS["shift"]), translated(COLUMNS["spread"])),
+            st.column_config.NumberColumn(format="percent"),
         ),
         hide_index=True,
         alt=_("Published fits with convention, range and shift of the rows"),
     )
     with st.expander(_("What each was fitted to, and where it was published")):
         panels.listed(
-            frame[list(SOURCES)].rename(columns=SOURCES),
+            frame[list(SOURCES)].rename(columns=all_translated(SOURCES)),
             hide_index=True,
             alt=_("Data, unit and source of each published fit"),
         )
