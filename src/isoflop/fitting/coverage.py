@@ -11,6 +11,7 @@ from isoflop.data import data_root
 from isoflop.errors import CatalogError
 from isoflop.fitting.options import BOOTSTRAPS
 from isoflop.fitting.result import Fit
+from isoflop.language import joined, sentences
 from isoflop.language import lazy_gettext as _
 
 FILE = "coverage.csv"
@@ -172,14 +173,20 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
         )
     first, every = measured[0], measured
     measured = tuple(row for row in every if row.target in TARGETS)
-    shares = ", ".join(f"{row.coverage:.0%} {TARGETS[row.target]}" for row in measured)
+    shares = joined(
+        ", ",
+        [
+            _("{coverage:.0%} {where}", coverage=row.coverage, where=TARGETS[row.target])
+            for row in measured
+        ],
+    )
     text = _(
         "Nearest of six simulated settings: {setting} ({n_tables:,} tables, Chinchilla law).",
         setting=first.setting,
         n_tables=first.n_tables,
     )
     if not measured:
-        return _("{text} {every}", text=text, every=_of_sizes(every))
+        return sentences([text, _of_sizes(every)])
     text += _(
         " The {nominal:.0%} confidence band by {band} held the true loss in {shares}.",
         nominal=NOMINAL,
@@ -187,7 +194,9 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
         shares=shares,
     )
     off = [_off_nominal(row) for row in measured if not row.is_calibrated]
-    text += _(" Off nominal: {off}.", off=", ".join(off)) if off else _(" That is as it should be.")
+    text += (
+        _(" Off nominal: {off}.", off=joined(", ", off)) if off else _(" That is as it should be.")
+    )
     new = [row.prediction_coverage for row in measured if row.prediction_coverage is not None]
     if new:
         text += _(
@@ -195,15 +204,18 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
             new=min(new),
             new2=max(new),
         )
-    return _("{text} {every}", text=text, every=_of_sizes(every)).rstrip()
+    return sentences([text, _of_sizes(every)])
 
 
 def _of_sizes(measured: tuple[Coverage, ...]) -> str:
     """Say how often the interval of the compute-optimal size held it; empty if not measured."""
-    shares = ", ".join(
-        f"{row.coverage:.0%} {SIZE_TARGETS[row.target]}"
-        for row in measured
-        if row.target in SIZE_TARGETS
+    shares = joined(
+        ", ",
+        [
+            _("{coverage:.0%} {where}", coverage=row.coverage, where=SIZE_TARGETS[row.target])
+            for row in measured
+            if row.target in SIZE_TARGETS
+        ],
     )
     return (
         _("The interval of the compute-optimal size held it in {shares}.", shares=shares)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isoflop.fitting import fit, predict
 from isoflop.fitting.compare import functional_forms
 from isoflop.fitting.compare.held_out import split_by_scale
+from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.options import Option
 from isoflop.tables import (
@@ -107,7 +108,13 @@ class Growth:
         return {
             "n_fitted": f"{self.n_fitted}",
             "n_held_out": f"{self.n_held_out}",
-            "ranking": ", ".join(f"{form.label} {100 * form.error:.3g}%" for form in self.forms),
+            "ranking": joined(
+                ", ",
+                [
+                    _("{label} {error:.3g}%", label=form.label, error=100 * form.error)
+                    for form in self.forms
+                ],
+            ),
             "best": self.forms[0].label,
         }
 

@@ -345,7 +345,7 @@ def _unreachable(
         )
     return LossUnreachable(
         lazy_gettext("A loss of {target_loss:g} is unreachable.", target_loss=target_loss),
-        detail=f"{detail}.",
+        detail=lazy_gettext("{sentence}.", sentence=detail),
         hint=lazy_gettext(
             "Give a higher target, or better data: the floor belongs to the data and tokenizer."
         ),

@@ -153,9 +153,9 @@ def _alternatives(architecture: Architecture, setup: TrainingSetup) -> dict[str,
         if stage != layout.zero_stage and layout.data > 1
     }
     if setup.recompute != "none":
-        others["No recomputation"] = replace(setup, recompute="none")
+        others[_("No recomputation")] = replace(setup, recompute="none")
     if setup.recompute != "full":
-        others["Full recomputation"] = replace(setup, recompute="full")
+        others[_("Full recomputation")] = replace(setup, recompute="full")
     return {name: training_memory(architecture, other) for name, other in others.items()}
 
 

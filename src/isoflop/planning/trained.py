@@ -214,7 +214,7 @@ def described(found: FoundLayout) -> str:
     step = found.step
     parts = [
         str(step.layout),
-        f"micro-batch {step.micro_batch} x {step.micro_batches:,}",
+        _("micro-batch {size} x {count:,}", size=step.micro_batch, count=step.micro_batches),
         RECOMPUTED[step.recompute],
     ]
     if found.idle:

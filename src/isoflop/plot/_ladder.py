@@ -128,7 +128,7 @@ def _alt(sizes: Sequence[_Size], forecast: Forecast | None) -> str:
         made = forecast.prediction
         text += _("; {label} predicted at {loss:.3f}", label=forecast.label, loss=made.loss)
         text += _(" ({lower:.3f} to {upper:.3f})", lower=made.lower, upper=made.upper)
-    return f"{text}."
+    return _("{sentence}.", sentence=text)
 
 
 def _traces(size: _Size, index: int) -> list[Trace]:

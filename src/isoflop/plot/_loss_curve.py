@@ -126,7 +126,9 @@ def _prepare(
         groups=rows.groups(table) if table is not None and has_rows else (),
         response=fit.law.response,
         curve=along,
-        name=f"{origin}, {along.models}" if along.models else origin,
+        name=gettext("{origin}, {models}", origin=origin, models=along.models)
+        if along.models
+        else origin,
         plan=plan,
         plan_x=float("nan") if plan is None else _place(plan, column, fixed),
         equal_compute=None

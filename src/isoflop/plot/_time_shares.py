@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.language import gettext as _
+from isoflop.language import translated
 from isoflop.planning import Plan
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
@@ -65,7 +66,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "x": np.array([100 * row.get(name, 0.0) for row in picture.rows.values()]),
             "y": list(picture.rows),
             "orientation": "h",
-            "name": name.capitalize(),
+            "name": translated(name).capitalize(),
             "marker": {"color": look.colour(index)},
             "hovertemplate": f"%{{y}}<br>{name}: %{{x:.1f}}%<extra></extra>",
         }

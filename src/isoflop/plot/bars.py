@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, translated
 from isoflop.plot import theme as look
 from isoflop.plot._figure import assemble
 from isoflop.plot.theme import Theme, Trace
@@ -74,9 +74,9 @@ def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> 
             "x": np.array([row[component] / unit for row in rows.values()]),
             "y": list(rows),
             "orientation": "h",
-            "name": component.capitalize(),
+            "name": translated(component).capitalize(),
             "marker": {"color": look.colour(index)},
-            "hovertemplate": f"%{{y}}<br>{component}: %{{x:.3g}} {name}<extra></extra>",
+            "hovertemplate": f"%{{y}}<br>{translated(component)}: %{{x:.3g}} {name}<extra></extra>",
         }
         for index, component in enumerate(components)
         if any(row[component] > 0 for row in rows.values())
@@ -88,7 +88,10 @@ def draw_stacks(picture: Stacks, theme: Theme, *, notes: Sequence[str] = ()) -> 
             vertical(value / unit, {"color": look.ACCENT, "width": 2, "dash": dash})
             for value, dash in picture.lines
         ],
-        "xaxis": {"title": {"text": f"{picture.title} ({name})"}, "rangemode": "tozero"},
+        "xaxis": {
+            "title": {"text": _("{title} ({unit})", title=picture.title, unit=name)},
+            "rangemode": "tozero",
+        },
         "yaxis": LABELS,
     }
     totals = ", ".join(
@@ -110,4 +113,4 @@ def _unit(largest: float, dimension: Dimension) -> tuple[float, str]:
     unit, name = next(
         (one for one in _UNITS[dimension] if largest >= one[0]), _UNITS[dimension][-1]
     )
-    return unit or 1.0, name
+    return unit or 1.0, translated(name)

@@ -230,7 +230,7 @@ def _spread(table: LossTable, frame: pd.DataFrame) -> Iterator[Finding]:
         lazy_gettext("Spread"),
         "narrow-spread" if narrow else "spread",
         "warning" if narrow else "info",
-        text + ".",
+        lazy_gettext("{sentence}.", sentence=text),
         lazy_gettext(
             "Add runs that differ more in {narrow}: exponents need decades.",
             narrow=listed(narrow),

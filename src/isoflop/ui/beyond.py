@@ -16,7 +16,7 @@ from isoflop.errors import IsoflopError
 from isoflop.fitting import Fit
 from isoflop.fitting.extrapolation import Extrapolation, Method, Pool, pool
 from isoflop.fitting.extrapolation.history import history
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext, lazy_gettext, translated
 from isoflop.planning import Plan
 from isoflop.planning.outlook import Outlook, outlook
 from isoflop.planning.rule import ComputeRule
@@ -176,7 +176,7 @@ def _words(found: Outlook, ahead: Extrapolation) -> str:
         said.append(
             gettext("**Best size**: {verdict}", verdict=messages.plain(found.sizes.verdict()))
         )
-    names = ", ".join(label for label, _ in ahead.refused)
+    names = ", ".join(translated(label) for label, _ in ahead.refused)
     left_out = gettext(" Left out: {names}.", names=names) if names else ""
-    said.append(f":small[:gray[{messages.plain(TESTED + left_out)}]]")
+    said.append(f":small[:gray[{messages.plain(translated(TESTED) + left_out)}]]")
     return "\n\n".join(said)

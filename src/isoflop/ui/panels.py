@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isoflop.fitting import Certificate, Fit
-from isoflop.language import ENGLISH, Text, current, translated
+from isoflop.language import ENGLISH, Text, current, sentences, translated
 from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
 from isoflop.laws import Law
@@ -103,7 +103,8 @@ def equation(fit: Fit) -> None:
     law(fit.law)
     law(fit.law, fit.values)
     meaning = ", ".join(f"${item.symbol}$: {messages.plain(item.label)}" for item in fit.law.inputs)
-    st.caption(f"{meaning}. {said_loss_unit(fit.loss_unit)} {said_count(fit.param_convention)}")
+    counted = (said_loss_unit(fit.loss_unit), said_count(fit.param_convention))
+    st.caption(translated(sentences([_("{sentence}.", sentence=meaning), *counted])))
 
 
 def parameters(fit: Fit) -> None:

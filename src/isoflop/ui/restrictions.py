@@ -10,6 +10,7 @@ from isoflop.errors import UnitError
 from isoflop.fitting import FitOptions
 from isoflop.fitting.weights import is_spread, spread_columns
 from isoflop.language import gettext as _
+from isoflop.language import translated
 from isoflop.laws import Law, ParamBounds, plain_bounds, read_bounds
 from isoflop.options import option
 from isoflop.tables import LossTable
@@ -58,7 +59,7 @@ def weight_inputs(table: LossTable) -> dict[str, object]:
 def param_inputs(law: Law) -> dict[str, object]:
     """Draw a field for each parameter of a law, and return what is fixed, bounded or positive."""
     given: list[ParamBounds] = []
-    with st.expander(option(FitOptions, "params").label, icon=":material/lock:"):
+    with st.expander(translated(option(FitOptions, "params").label), icon=":material/lock:"):
         st.caption(
             _("A number fixes a parameter, 1.5:2 bounds it, and an empty field leaves it free.")
         )

@@ -83,7 +83,7 @@ def sentences(comparison: LawComparison) -> tuple[str, ...]:
             tied=_list(tied),
             error=_rows(len(first.errors.error)),
         )
-    said.append(found + ".")
+    said.append(lazy_gettext("{sentence}.", sentence=found))
     for place in others:
         factor = place.errors.mean_absolute / max(first.errors.mean_absolute, 1e-12)
         times = (

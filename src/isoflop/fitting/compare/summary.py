@@ -60,7 +60,7 @@ def multiplier_summary(found: Multiplier, one: str, other: str) -> str:
                 end=end,
                 ends2=ends[1],
             )
-    return text + "."
+    return _("{sentence}.", sentence=text)
 
 
 def _factor(found: Multiplier, i: int) -> str:

@@ -187,7 +187,7 @@ class MetricHeldOut(HeldOutErrors):
                 scale=scale,
                 mean_absolute_one_step=100 * self.mean_absolute_one_step,
             )
-        return text + "."
+        return _("{sentence}.", sentence=text)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the held-out runs by ascending scale."""

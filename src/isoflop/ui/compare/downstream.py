@@ -17,7 +17,7 @@ from isoflop.fitting.downstream import (
     metric_name,
     metrics,
 )
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext, lazy_gettext, sentences
 from isoflop.laws import Law, law_for_role
 from isoflop.planning.downstream import downstream_curve, first_step_laws
 from isoflop.plot import APP
@@ -95,7 +95,7 @@ def _measured(table: LossTable, metric: str, options: FitOptions) -> None:
     held = _held_out(table, metric, law, options)
     expected, source = downstream_curve(found).sentences()
     with st.container(key="answer"):
-        st.markdown(messages.plain(f"{expected} {held.summary()}"))
+        st.markdown(messages.plain(sentences([expected, held.summary()])))
     st.markdown(messages.plain(source))
     left, right = panels.side_by_side()
     with left:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from isoflop import plot, settings
 from isoflop.errors import IsoflopError
-from isoflop.language import gettext
+from isoflop.language import gettext, sentences, translated
 from isoflop.plot import APP
 from isoflop.tables import (
     READERS,
@@ -221,7 +221,9 @@ def _terms(dataset: Dataset) -> None:
         gettext("Source: {source}", source=messages.plain(source.source)),
         gettext("Citation: {citation}", citation=messages.plain(source.citation)),
         gettext("Licence: {licence}", licence=messages.plain(source.licence)),
-        f"{said_loss_unit(dataset.loss_unit)} {said_count(dataset.param_convention)}",
+        translated(
+            sentences([said_loss_unit(dataset.loss_unit), said_count(dataset.param_convention)])
+        ),
     ]
     if source.url:
         lines.append(f"[{messages.plain(source.url)}]({source.url})")

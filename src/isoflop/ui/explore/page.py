@@ -13,7 +13,7 @@ from isoflop import plot
 from isoflop.errors import PlanError
 from isoflop.fitting.extrapolation import Method, pool
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext
+from isoflop.language import lazy_gettext, translated
 from isoflop.notices import Notice
 from isoflop.planning import (
     DEFAULT_ACCELERATOR,
@@ -274,7 +274,7 @@ def show_limits_of_rows(shown: View) -> None:
         return
     found = resolve.rows_can_bear(shown.fitted.table).doubts
     if found:
-        said = "; ".join(found)
+        said = "; ".join(map(translated, found))
         st.caption(messages.plain(_("Limits of these rows: {said}.", said=said)))
 
 

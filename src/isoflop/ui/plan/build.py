@@ -39,7 +39,7 @@ def _hfu(shown: View) -> str:
         return _(
             ":orange[{text}, more than the measured matmul ceiling: lower the MFU.]", text=text
         )
-    return f"{text}."
+    return _("{sentence}.", sentence=text)
 
 
 def table(found: Sheet) -> None:

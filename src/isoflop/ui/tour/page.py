@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from isoflop.language import all_translated, translated
 from isoflop.language import gettext as _
-from isoflop.language import translated
 from isoflop.reference import Stop, load_stops
 from isoflop.ui import inputs, messages, shell, views
 from isoflop.ui.tour import lessons, pages
@@ -73,7 +73,7 @@ def _lesson(stop: Stop) -> None:
     with messages.boundary():
         figure, text = st.columns([3, 2], gap="large")
         with figure:
-            facts = lessons.DRAW[stop.key]()
+            facts = all_translated(lessons.DRAW[stop.key]())
         with text:
             for sentence in stop.sentences(facts):
                 st.markdown(messages.plain(sentence))

@@ -12,6 +12,7 @@ from isoflop import settings
 from isoflop.errors import IsoflopError, TrainingError
 from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
+from isoflop.language import translated
 from isoflop.options import option
 from isoflop.people import LOCAL
 from isoflop.training.config import (
@@ -90,7 +91,7 @@ def setup() -> Setup:
         if chosen == OWN:
             grid = own_grid()
         else:
-            st.caption(PRESETS[chosen].help)
+            st.caption(translated(PRESETS[chosen].help))
             grid = PRESETS[chosen].grid
     configs = replace(grid, base=base).configs()
     return Setup(title=options[chosen], configs=configs, base=base)

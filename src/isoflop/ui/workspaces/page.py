@@ -188,7 +188,7 @@ def _contents(workspace: Workspace) -> str:
         said.append(n_("{n:,} scenario", "{n:,} scenarios", len(workspace.scenarios)))
     if workspace.runs:
         said.append(n_("{n:,} training run", "{n:,} training runs", len(workspace.runs)))
-    return "; ".join(said) + "."
+    return _("{sentence}.", sentence="; ".join(said))
 
 
 def _titles() -> dict[str, str]:
