@@ -322,11 +322,11 @@ def test_all_missing_sizes_are_named():
     with pytest.raises(ArchitectureError, match="lacks sizes that the counts need") as caught:
         import_config('{"model_type": "llama", "hidden_size": 4096}')
     assert caught.value.detail.splitlines() == [
-        "missing: num_hidden_layers or n_layer or num_layers",
+        "missing: num_hidden_layers, n_layer or num_layers",
         "missing: num_attention_heads or n_head",
-        "missing: intermediate_size or ffn_dim or n_inner",
+        "missing: intermediate_size, ffn_dim or n_inner",
         "missing: vocab_size",
-        "missing: max_position_embeddings or n_positions or n_ctx or seq_length",
+        "missing: max_position_embeddings, n_positions, n_ctx or seq_length",
     ]
 
 
@@ -348,7 +348,7 @@ def test_all_missing_sizes_are_named():
         ("Gemma-2-9b", {"sliding_window": "wide"}, "window = 'wide' is not an integer"),
         ("Gemma-3-1b", {"sliding_window_pattern": None}, "global_every = None is not an integer"),
         ("Mixtral-8x7B", {"num_experts_per_tok": 9}, "top_k = 9 exceeds n_experts = 8"),
-        ("Mixtral-8x7B", {"num_local_experts": None}, "missing: n_routed_experts or num"),
+        ("Mixtral-8x7B", {"num_local_experts": None}, "missing: n_routed_experts, num"),
         ("Qwen3-30B-A3B", {"mlp_only_layers": list(range(48))}, "leaves none of 48 for experts"),
         ("Qwen3-30B-A3B", {"layer_types": ["full_attention"] * 3}, "3 types for 48 layers"),
         ("Qwen3-30B-A3B", {"layer_types": ["retention"] * 48}, "retention"),

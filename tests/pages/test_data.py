@@ -147,9 +147,9 @@ def test_an_unclear_unit_is_asked_for_and_the_answer_is_remembered() -> None:
 def test_a_meaning_is_changed_in_the_table_of_columns() -> None:
     content = b"N,D,val_loss,train_loss\n1e9,2e10,2.5,2.4\n2e9,2e10,2.4,2.3\n"
     at = upload(open_page(view="Columns"), "runs.csv", content)
-    edit_columns(at, {3: {"Meaning": "loss"}})
+    edit_columns(at, {3: {"meaning": "loss"}})
     press(at, "Use these columns: 2 rows")
-    shown = at.data_editor[0].value.set_index("Column in the file")["Meaning"].to_dict()
+    shown = at.data_editor[0].value.set_index("header")["meaning"].to_dict()
     assert shown["train_loss"] == "loss"
     assert shown["val_loss"] == "(its own name)"
 

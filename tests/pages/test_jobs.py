@@ -112,7 +112,7 @@ def test_the_place_in_the_queue_is_shown(
 ) -> None:
     ahead = pool.submit(jobs.wait_for, str(tmp_path / "ahead"), owner="another")
     at = opened()
-    assert said(at) == "Waiting: 1st in the queue"
+    assert said(at) == "Waiting: place 1 in the queue"
     (tmp_path / "ahead").touch()
     assert ahead.result() == "ahead"
 
@@ -210,11 +210,3 @@ def test_work_that_its_limits_ended_can_be_tried_again(
 def test_without_a_page_the_caller_waits(held: SimpleNamespace) -> None:
     Path(held.argument).touch()
     assert held.made(held.argument) == "go"
-
-
-@pytest.mark.parametrize(
-    ("number", "written"),
-    [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")],
-)
-def test_places_are_written(number: int, written: str) -> None:
-    assert ui_jobs._ordinal(number) == written

@@ -113,7 +113,7 @@ def test_the_columns_of_a_file_are_named_where_it_is_refused(explore: AppTest) -
     at = upload(explore, "noloss.csv", b"N,D,y\n1e9,2e10,3\n")
     assert not at.dataframe
     press(at, "Name the columns")
-    assert at.dataframe[0].value["Column in the file"].tolist() == ["N", "D", "y"]
+    assert at.dataframe[0].value["header"].tolist() == ["N", "D", "y"]
 
 
 def test_a_question_is_asked_with_its_answers_in_the_place_of_the_answer(explore: AppTest) -> None:
@@ -176,9 +176,9 @@ def test_change_opens_the_columns_with_rivals_and_reasons(explore: AppTest) -> N
     content = GOOD.replace("val_loss", "val_loss,train_loss").replace(",a\n", ",9,a\n")
     at = upload(explore, "runs.csv", content.replace(",b\n", ",9,b\n").encode())
     press(at, "Change")
-    shown = at.dataframe[0].value.set_index("Column in the file")
-    assert shown.loc["val_loss", "Rivals"] == "train_loss"
-    assert "goes before train_loss" in shown.loc["val_loss", "Why"]
+    shown = at.dataframe[0].value.set_index("header")
+    assert shown.loc["val_loss", "rivals"] == "train_loss"
+    assert "goes before train_loss" in shown.loc["val_loss", "why"]
 
 
 def test_upload_closes_its_menu(explore: AppTest) -> None:

@@ -245,7 +245,7 @@ def own_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("licence =", "license =", "missing: licence; unknown: license"),
+        ("licence =", "license =", "missing: licence; unknown: licence_zh, license"),
         ('"nats/token"', '"nats"', "loss_unit 'nats' is unknown"),
         ('"total"', '"all"', "param_convention 'all' is unknown"),
         ('file = "table.csv"', 'file = "t.csv"\nurl = "https://x"', "url and sha256 go together"),

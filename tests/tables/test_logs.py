@@ -171,7 +171,7 @@ def test_steps_after_a_restart_count_once() -> None:
     text = "\n".join(f"step {step}: loss {loss}" for step, loss in [(1, 9.0), (2, 8.0), (3, 7.0)])
     raw = read_raw((text + "\nstep 2: loss 8.5\nstep 3: loss 7.5\n").encode(), "run.log")
     assert raw.frame["loss"].tolist() == [9.0, 8.5, 7.5]
-    assert "go back 1 time" in raw.notes[-1]
+    assert "goes back 1 time" in raw.notes[-1]
 
 
 def test_json_between_lines_of_text() -> None:

@@ -202,7 +202,7 @@ def test_header_without_rows() -> None:
 def test_wrong_delimiter() -> None:
     error = refused(b"N:D:loss\n1e9:2e10:2.5\n")
     assert error.summary == "The file runs.csv has one column only, named 'N:D:loss'."
-    assert "comma, tab, semicolon, bar" in error.detail
+    assert "a comma, a tab, a semicolon and a bar" in error.detail
 
 
 def test_no_loss_column() -> None:

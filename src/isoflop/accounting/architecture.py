@@ -469,9 +469,17 @@ def _part_problems(name: str, value: object) -> list[str]:
 def _integer_problems(name: str, value: object) -> list[str]:
     lower, upper = _LIMITS[name]
     if isinstance(value, bool) or not isinstance(value, int):
-        return [f"{name} = {value!r} is not an integer"]
+        return [_("{name} = {value!r} is not an integer", name=name, value=value)]
     if not lower <= value <= upper:
-        return [f"{name} = {value:,} lies outside {lower:,} to {upper:,}"]
+        return [
+            _(
+                "{name} = {value:,} lies outside {lower:,} to {upper:,}",
+                name=name,
+                value=value,
+                lower=lower,
+                upper=upper,
+            )
+        ]
     return []
 
 
@@ -482,7 +490,11 @@ def _choice_problems(name: str, value: object) -> list[str]:
 
 
 def _switch_problems(name: str, value: object) -> list[str]:
-    return [] if isinstance(value, bool) else [f"{name} = {value!r} is neither true nor false"]
+    return (
+        []
+        if isinstance(value, bool)
+        else [_("{name} = {value!r} is neither true nor false", name=name, value=value)]
+    )
 
 
 def _consistency_problems(shape: Architecture) -> list[str]:
@@ -492,15 +504,28 @@ def _consistency_problems(shape: Architecture) -> list[str]:
         return problems
     if shape.n_attention_layers and shape.latent is None and shape.n_heads % shape.n_kv_heads:
         problems.append(
-            f"n_heads = {shape.n_heads} is no multiple of n_kv_heads = {shape.n_kv_heads}"
+            _(
+                "n_heads = {n_heads} is no multiple of n_kv_heads = {n_kv_heads}",
+                n_heads=shape.n_heads,
+                n_kv_heads=shape.n_kv_heads,
+            )
         )
     experts = shape.experts
     if experts is not None and experts.top_k > experts.n_experts:
-        problems.append(f"top_k = {experts.top_k} exceeds n_experts = {experts.n_experts}")
+        problems.append(
+            _(
+                "top_k = {top_k} exceeds n_experts = {n_experts}",
+                top_k=experts.top_k,
+                n_experts=experts.n_experts,
+            )
+        )
     if experts is not None and experts.n_dense_layers >= shape.n_mlp_layers:
         problems.append(
-            f"n_dense_layers = {experts.n_dense_layers} leaves none of {shape.n_mlp_layers} "
-            "for experts"
+            _(
+                "n_dense_layers = {n_dense_layers} leaves none of {n_mlp_layers} for experts",
+                n_dense_layers=experts.n_dense_layers,
+                n_mlp_layers=shape.n_mlp_layers,
+            )
         )
     if experts is not None and bool(experts.n_shared) != bool(experts.shared_d_ff):
         problems.append(_("n_shared and shared_d_ff must both be zero or both be positive"))
@@ -530,10 +555,10 @@ def _layer_problems(shape: Architecture) -> list[str]:
     if shape.n_attention_layers:
         sizes = ("n_heads", "n_kv_heads", "head_dim")
         problems += [
-            f"{size} = 0 lies outside 1 to {MAX_WIDTH:,}"
+            _("{size} = 0 lies outside 1 to {max_width:,}", size=size, max_width=MAX_WIDTH)
             for size in sizes
             if not getattr(shape, size)
         ]
     if shape.n_dense_mlp_layers and not shape.d_ff:
-        problems.append(f"d_ff = 0 lies outside 1 to {100 * MAX_WIDTH:,}")
+        problems.append(_("d_ff = 0 lies outside 1 to {max_width:,}", max_width=100 * MAX_WIDTH))
     return problems

@@ -130,7 +130,11 @@ def _count(config: Mapping[str, Any], *keys: str) -> int:
     if not is_count(value):
         raise ArchitectureError(
             _("This configuration lacks sizes that the counts need."),
-            detail=f"{' or '.join(keys)} = {value!r}; a positive whole number is needed.",
+            detail=_(
+                "{keys} = {value!r}; a positive whole number is needed.",
+                keys=" or ".join(keys),
+                value=value,
+            ),
             hint=_("Paste the whole config.json."),
         )
     return int(value)

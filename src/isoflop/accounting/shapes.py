@@ -162,7 +162,9 @@ def _checked(params: float) -> float:
     if not (isfinite(params) and 0 < params <= MAX_PARAMS):
         raise PlanError(
             _("A model needs a positive number of parameters."),
-            detail=f"params = {params:g}; at most {MAX_PARAMS:g}",
+            detail=_(
+                "params = {params:g}; at most {max_params:g}", params=params, max_params=MAX_PARAMS
+            ),
         )
     return float(params)
 

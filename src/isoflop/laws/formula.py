@@ -112,10 +112,10 @@ def _check_constant(text: str, node: ast.Constant) -> None:
 
 def _check_call(text: str, node: ast.Call) -> None:
     if not isinstance(node.func, ast.Name):
-        raise _error(text, node, "Only a plain function name can be called.")
+        raise _error(text, node, lazy_gettext("Only a plain function name can be called."))
     name = node.func.id
     if name not in FUNCTIONS:
-        raise _error(text, node, f"The function {name} is not known.")
+        raise _error(text, node, lazy_gettext("The function {name} is not known.", name=name))
     if node.keywords:
         raise _error(text, node, lazy_gettext("{name} takes no named arguments.", name=name))
     needed, got = FUNCTIONS[name], len(node.args)
@@ -138,7 +138,11 @@ def _children(text: str, node: ast.expr) -> list[ast.expr]:
             return []
         case ast.Name():
             if node.id in FUNCTIONS:
-                raise _error(text, node, f"{node.id} is a function and needs its argument.")
+                raise _error(
+                    text,
+                    node,
+                    lazy_gettext("{id} is a function and needs its argument.", id=node.id),
+                )
             if node.id.startswith("_"):
                 raise _error(
                     text, node, lazy_gettext("The name {id} starts with an underscore.", id=node.id)

@@ -130,12 +130,16 @@ class ServingSetup:
                 "price_usd_per_hour", "headroom", "layer_s", "all_reduce_s"
             )  # fmt: skip
             if not isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
-                problems.append(f"{field.name} = {value:g} is not positive")
+                problems.append(
+                    _("{name} = {value:g} is not positive", name=field.name, value=value)
+                )
         names = ("bandwidth_share", "flop_share", "saturated_share", "expert_share")
         shares = dict.fromkeys(names, 1.0) | {"headroom": 0.99}
         for name, upper in shares.items():
             if getattr(self, name) > upper:
-                problems.append(f"{name} = {getattr(self, name):g} is no share")
+                problems.append(
+                    _("{name} = {value:g} is no share", name=name, value=getattr(self, name))
+                )
         if problems:
             raise PlanError(_("This serving setup is invalid."), detail=joined("\n", problems))
 

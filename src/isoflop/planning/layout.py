@@ -71,15 +71,27 @@ class Layout:
 
     def __post_init__(self) -> None:
         problems = [
-            f"{field.name} = {getattr(self, field.name)!r} is no positive integer"
+            _(
+                "{name} = {value!r} is no positive integer",
+                name=field.name,
+                value=getattr(self, field.name),
+            )
             for field in fields(self)
             if field.name not in ("sequence_parallel", "zero_stage")
             and not _is_positive_integer(getattr(self, field.name))
         ]
         if self.zero_stage not in ZERO_HELP:
-            problems.append(f"zero_stage = {self.zero_stage!r} is none of 0, 1, 2, 3")
+            problems.append(
+                _("zero_stage = {zero_stage!r} is none of 0, 1, 2, 3", zero_stage=self.zero_stage)
+            )
         if not problems and self.data % self.expert:
-            problems.append(f"expert = {self.expert} does not divide data = {self.data}")
+            problems.append(
+                _(
+                    "expert = {expert} does not divide data = {data}",
+                    expert=self.expert,
+                    data=self.data,
+                )
+            )
         if problems:
             raise PlanError(
                 _("This parallel layout is not possible."),
@@ -150,18 +162,47 @@ def check_layout(architecture: Architecture, layout: Layout) -> None:
     """
     shape, problems = architecture, []
     if shape.n_heads % layout.tensor:
-        problems.append(f"tensor = {layout.tensor} does not divide {shape.n_heads} heads")
+        problems.append(
+            _(
+                "tensor = {tensor} does not divide {n_heads} heads",
+                tensor=layout.tensor,
+                n_heads=shape.n_heads,
+            )
+        )
     if shape.d_ff % layout.tensor:
-        problems.append(f"tensor = {layout.tensor} does not divide the MLP width {shape.d_ff}")
+        problems.append(
+            _(
+                "tensor = {tensor} does not divide the MLP width {d_ff}",
+                tensor=layout.tensor,
+                d_ff=shape.d_ff,
+            )
+        )
     if layout.pipeline > shape.n_layers:
-        problems.append(f"pipeline = {layout.pipeline} exceeds {shape.n_layers} layers")
+        problems.append(
+            _(
+                "pipeline = {pipeline} exceeds {n_layers} layers",
+                pipeline=layout.pipeline,
+                n_layers=shape.n_layers,
+            )
+        )
     if layout.interleave > 1 and layout.pipeline == 1:
-        problems.append(f"interleave = {layout.interleave} needs more than one pipeline stage")
+        problems.append(
+            _(
+                "interleave = {interleave} needs more than one pipeline stage",
+                interleave=layout.interleave,
+            )
+        )
     if layout.expert > 1 and shape.experts is None:
-        problems.append(f"expert = {layout.expert}, but {shape.name} has no experts")
+        problems.append(
+            _("expert = {expert}, but {name} has no experts", expert=layout.expert, name=shape.name)
+        )
     if shape.experts is not None and shape.experts.n_experts % layout.expert:
         problems.append(
-            f"expert = {layout.expert} does not divide {shape.experts.n_experts} experts"
+            _(
+                "expert = {expert} does not divide {n_experts} experts",
+                expert=layout.expert,
+                n_experts=shape.experts.n_experts,
+            )
         )
     if problems:
         raise PlanError(

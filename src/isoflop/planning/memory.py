@@ -350,7 +350,11 @@ def _usable_bytes(capacity_bytes: float, headroom: float) -> float:
     if not capacity_bytes > 0 or not 0 <= headroom < 1:
         raise PlanError(
             _("Memory must be positive and the headroom a share of it."),
-            detail=f"memory = {capacity_bytes:g} bytes, headroom = {headroom:g}",
+            detail=_(
+                "memory = {capacity_bytes:g} bytes, headroom = {headroom:g}",
+                capacity_bytes=capacity_bytes,
+                headroom=headroom,
+            ),
             hint=_("Give the memory of one accelerator, and a headroom from 0 to below 1."),
         )
     return capacity_bytes * (1 - headroom)

@@ -384,7 +384,7 @@ def read_log(content: Content, progress: Progress | None = None) -> RawTable:
         frame = frame.rename(columns=unit)
     return RawTable(
         name=content.name,
-        format="text log",
+        format=lazy_gettext("text log"),
         frame=frame,
         notes=(*content.notes, *notes, *_notes(run, kind, rows)),
     )

@@ -118,7 +118,7 @@ READERS: tuple[Reader, ...] = (
         read=read_json,
     ),
     Reader(
-        format="text log",
+        format=lazy_gettext("text log"),
         suffixes=(".log", ".out"),
         recognises=looks_like_log,
         read=read_log,

@@ -259,7 +259,7 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
             hint=lazy_gettext("Report all of them with bytes_per_token, or none."),
         )
     frame = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1)).dropna(axis=1, how="all")
-    raw = RawTable(name=f"ladder-{runs[0].id}", format="run records", frame=frame)
+    raw = RawTable(name=f"ladder-{runs[0].id}", format=lazy_gettext("run records"), frame=frame)
     roles = [
         ColumnRole(header=name, column=name, reason=lazy_gettext("written by the trainer"))
         for name in raw.headers

@@ -142,7 +142,10 @@ def group_budgets(compute_flop: Array, tolerance: float = DEFAULT_TOLERANCE) -> 
     if not 0 < tolerance <= 10:
         raise FitError(
             lazy_gettext("The tolerance of a budget must lie between 0 and 10."),
-            detail=f"Given: {tolerance:g}; 0.1 joins runs whose compute differs by up to 10%.",
+            detail=lazy_gettext(
+                "Given: {tolerance:g}; 0.1 joins runs whose compute differs by up to 10%.",
+                tolerance=tolerance,
+            ),
         )
     log_flop = np.log(compute_flop)
     width = np.log1p(tolerance) + 1e-9
