@@ -217,7 +217,8 @@ FAULTS = {"ValueError", "TypeError", "KeyError", "RuntimeError", "AssertionError
 """What a person never sees: mistakes of a caller."""
 NAMING = {"TypeVar", "ParamSpec", "cast", "add_argument"}
 CODE = re.compile(
-    r"^\s*<|^\s*@page|^[a-z]+\.[a-z. ]+|^(SELECT|UPDATE|PRAGMA|BEGIN|from|const|export) |default-src|HttpOnly"
+    r"^\s*<|^\s*@page|^[a-z]+\.[a-z. ]+|^(SELECT|UPDATE|PRAGMA|BEGIN|from|const|export) "
+    r"|default-src|HttpOnly"
     r"|^(table|\w+) = \w+\("
 )
 """Markup, scripts, statements of SQL and Python, keys of a session's state."""
@@ -293,9 +294,19 @@ def unmarked(source: str) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # documentation
         if isinstance(node, ast.AnnAssign | ast.arg | ast.FunctionDef):
-            todo += [part for part in ast.iter_child_nodes(node) if part is not _annotation(node)]
+            annotation = _annotation(node)
+            todo += [part for part in ast.iter_child_nodes(node) if part is not annotation]
+            todo += _described(annotation)
             continue
         todo += ast.iter_child_nodes(node)
+
+
+def _described(annotation: ast.AST | None) -> list[ast.AST]:
+    """Return what an annotation says of an option."""
+    inner = ast.walk(annotation) if annotation is not None else ()
+    calls = [node for node in inner if isinstance(node, ast.Call) and _name(node.func) == "Option"]
+    said = {"label", "help", "choices"}
+    return [k.value for call in calls for k in call.keywords if k.arg in said]
 
 
 def _annotation(node: ast.AnnAssign | ast.arg | ast.FunctionDef) -> ast.AST | None:
@@ -338,6 +349,7 @@ def _constant(node: ast.Constant | ast.JoinedStr) -> str:
         ('def f():\n    """Say a thing."""\n    return "plan.tab"', []),
         ('x: Literal["a b", "Yes"] = "key"', []),
         ('KEYS = {"frontier": "Frontier"}', ["Frontier"]),
+        ('x: Annotated[int, Option(label=_("Seed"), help="Which one")] = 0', ["Which one"]),
     ],
 )
 def test_unmarked_texts_are_found(source: str, found: list[str]) -> None:

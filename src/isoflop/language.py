@@ -257,6 +257,11 @@ def as_a_title(name: str) -> str:
     return _changed(name, _large)
 
 
+def without_stop(sentence: str) -> str:
+    """Return a sentence without its full stop, as a part of another."""
+    return _changed(sentence, _unstopped)
+
+
 def _changed(text: str, then: Callable[[str], str]) -> str:
     if not isinstance(text, Text):
         return then(text)
@@ -265,6 +270,10 @@ def _changed(text: str, then: Callable[[str], str]) -> str:
 
 def _small(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _unstopped(text: str) -> str:
+    return text.rstrip(".。")
 
 
 def _large(text: str) -> str:

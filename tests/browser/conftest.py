@@ -103,9 +103,15 @@ def visit(app: str, chromium: Browser) -> Iterator[Visit]:
     people: list[BrowserContext] = []
 
     def open_address(
-        address: str = "/", *, width: int = 1280, height: int = 800, is_dark: bool = False
+        address: str = "/",
+        *,
+        width: int = 1280,
+        height: int = 800,
+        is_dark: bool = False,
+        locale: str = "en-US",
     ) -> Page:
         person = chromium.new_context(
+            locale=locale,
             viewport={"width": width, "height": height},
             color_scheme="dark" if is_dark else "light",
             has_touch=width < 500,

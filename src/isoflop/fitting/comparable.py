@@ -8,7 +8,7 @@ from typing import Literal
 
 from isoflop.errors import FitError
 from isoflop.identity import Keyed
-from isoflop.language import joined, lazy_gettext, listed
+from isoflop.language import joined, lazy_gettext, listed, sentences
 from isoflop.notices import Notice
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names
@@ -131,7 +131,7 @@ def pooled_notice(table: LossTable) -> Notice | None:
         text=lazy_gettext(
             "One law is fitted to families that may not be comparable (rows: {sizes}). {found}",
             sizes=sizes,
-            found=" ".join(mismatch.text for mismatch in found),
+            found=sentences(mismatch.text for mismatch in found),
         ),
         remedy=lazy_gettext(
             "Fit one family ({index} has most rows), or bring all to one unit, "

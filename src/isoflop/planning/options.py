@@ -242,10 +242,12 @@ class PlanOptions:
         Option(
             label=_("Recomputed activations"),
             term="recomputation",
-            help="What the backward pass computes again instead of keeping it; the fastest unless "
-            "given. Cheap are attention scores, with FlashAttention norms and activation "
-            "functions.",
-            choices={"none": "None", "selective": _("Cheap parts"), "full": _("All layers")},
+            help=_(
+                "What the backward pass computes again instead of keeping it; the "
+                "fastest unless given. Cheap are attention scores, with "
+                "FlashAttention norms and activation functions."
+            ),
+            choices={"none": _("None"), "selective": _("Cheap parts"), "full": _("All layers")},
         ),
     ] = None
     flash_attention: Annotated[
@@ -263,8 +265,11 @@ class PlanOptions:
         bool,
         Option(
             label=_("Fused MLP"),
-            help="A gated MLP keeps no output of its activation function: compiled or hand-written "
-            "kernels. Without, each layer keeps one tensor of the MLP's width more.",
+            help=_(
+                "A gated MLP keeps no output of its activation function: compiled or "
+                "hand-written kernels. Without, each layer keeps one tensor of the "
+                "MLP's width more."
+            ),
         ),
     ] = True
     headroom: Annotated[

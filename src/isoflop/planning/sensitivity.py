@@ -27,6 +27,7 @@ from isoflop.fitting.intervals import interval, small_sample
 from isoflop.fitting.solve import anneal, minimise
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
+from isoflop.language import without_stop
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import compute_range
@@ -220,7 +221,7 @@ class Influence:
             found.append(
                 Quantity(
                     name=param.name,
-                    meaning=param.help.rstrip("."),
+                    meaning=without_stop(param.help),
                     with_all=value,
                     without=self.left_out.theta[:, j],
                     is_relative=param.scale == "log" and value > 0,

@@ -150,7 +150,9 @@ def show(found: Outlook) -> None:
         title=gettext("What each law predicts, and what widens the band"),
     )
     refused = found.ahead.refused
-    reasons = "\n\n".join(f"{label}: {reason}" for label, reason in refused)
+    reasons = "\n\n".join(
+        gettext("{label}: {reason}", label=label, reason=reason) for label, reason in refused
+    )
     st.markdown(_words(found, found.ahead), help=messages.plain(reasons) or None)
 
 

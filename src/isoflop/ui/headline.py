@@ -434,7 +434,9 @@ def _extrapolated(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
         help = _(
             "How far the input that is farthest from the data lies beyond it, in powers of ten."
         )
-    note = where.partition(" decades ")[2] or where
+    # In English what follows the figure says the rest; elsewhere words stand in another order.
+    said = translated(where)
+    note = said.partition(" decades ")[2] or said
     return _Figure(label=_("Extrapolation"), value=value, note=note, help=help)
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from isoflop.export import inert
 from isoflop.language import gettext as _
+from isoflop.language import translated
 from isoflop.tables import COLUMNS
 from isoflop.units import Dimension
 
@@ -39,7 +40,7 @@ def readable(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     for name in map(str, frame.columns):
         column = frame[name]
         known = COLUMNS.get(name)
-        label = known.label if known else name
+        label = translated(known.label) if known else name
         key = str(inert(name))
         if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype == bool:
             shown[key] = column.map(inert, na_action="ignore")
@@ -50,7 +51,9 @@ def readable(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
         unit = unit or (known.unit if known else "")
         config[key] = st.column_config.NumberColumn(
             str(inert(f"{label} ({unit})" if unit else label)),
-            help=known.help if known else _("A column of the file, under its own name."),
+            help=translated(known.help)
+            if known
+            else _("A column of the file, under its own name."),
             format="%.5g",
         )
     return pd.DataFrame(shown, index=frame.index), config

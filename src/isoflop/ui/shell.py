@@ -202,6 +202,7 @@ def page(key: str) -> Iterator[PageInfo]:
     key : str
         Of a page in `PAGES`.
     """
+    language.open_page()  # a page may be run without the navigation
     opened = info(key)
     st.set_page_config(
         page_title=_("{title} · Isoflop", title=opened.title),

@@ -10,7 +10,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import FitError
 from isoflop.fitting.compare import ASPECTS, WHY, Group, mismatches, require_comparable
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext, lazy_gettext, sentences, translated
 from isoflop.laws import Law, law_for_role
 from isoflop.planning.families import (
     FamilyComparison,
@@ -186,7 +186,7 @@ def _reasons(groups: tuple[Group, Group]) -> Mapping[str, str]:
             key=f"compare.why.{mismatch.aspect}",
             read=str,
             placeholder=gettext("Without a reason the two are not compared"),
-            help=f"{mismatch.text} {WHY[mismatch.aspect]}",
+            help=translated(sentences([mismatch.text, WHY[mismatch.aspect]])),
             max_chars=200,
         )
     return {aspect: text for aspect, text in given.items() if text.strip()}

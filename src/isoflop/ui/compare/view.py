@@ -14,7 +14,7 @@ from isoflop.fitting.compare import (
     compare_laws,
     mismatches,
 )
-from isoflop.language import gettext, lazy_gettext
+from isoflop.language import gettext, lazy_gettext, sentences, translated
 from isoflop.laws import Law
 from isoflop.tables import LossTable, family_names
 from isoflop.ui import controls, inputs, messages, resolve
@@ -78,12 +78,12 @@ def of_one_convention(shown: View) -> View:
         {name: name for name in names} | {ALL: gettext("all families as one")},
         key="compare.rows",
         default=largest,
-        help=" ".join(mismatch.text for mismatch in found),
+        help=translated(sentences(mismatch.text for mismatch in found)),
         style="row" if len(names) < 4 else "list",
     )
     if chosen == ALL:
         for mismatch in found:
-            messages.assumption(f"{mismatch.text} {WHY[mismatch.aspect]}")
+            messages.assumption(sentences([mismatch.text, WHY[mismatch.aspect]]))
         return shown
     (table,) = (group.table for group in groups if group.label == chosen)
     return replace(shown, table=table)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from isoflop.language import gettext as _
-from isoflop.language import lazy_gettext, translated
+from isoflop.language import lazy_gettext, translated, without_stop
 from isoflop.language import ngettext as n_
 from isoflop.tables import LossTable, ReadResult
 from isoflop.tables.schema import said_count, said_loss_unit
@@ -87,10 +87,12 @@ def _head(shown: Shown) -> None:
     facts = [
         _("**{n_fitted:,}** of {frame:,} rows are fitted", n_fitted=n_fitted, frame=len(full.frame))
         + (f" ({messages.plain(thinned)})" if thinned else ""),
-        _without_stop(said_loss_unit(table.loss_unit)) if "loss" in table.frame else _("No loss"),
+        translated(without_stop(said_loss_unit(table.loss_unit)))
+        if "loss" in table.frame
+        else _("No loss"),
     ]
     if "params" in table.frame:
-        facts.append(_without_stop(said_count(table.param_convention)))
+        facts.append(translated(without_stop(said_count(table.param_convention))))
     if "family" in table.frame:
         n_families = table.included()["family"].nunique()
         facts.append(n_("{n:,} family", "{n:,} families", n_families))
@@ -127,7 +129,3 @@ def _views(shown: Shown | None) -> dict[str, Callable[[], None]]:
         "quality": with_table(lambda s: data_quality.show(s.choice.id, s.full, s.table)),
         "sources": data_sources.show,
     }
-
-
-def _without_stop(sentence: str) -> str:
-    return translated(sentence).rstrip(".。")

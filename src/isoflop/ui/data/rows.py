@@ -9,7 +9,7 @@ import streamlit as st
 
 from isoflop import plot
 from isoflop.export import table_csv
-from isoflop.language import as_a_title
+from isoflop.language import as_a_title, translated
 from isoflop.language import gettext as _
 from isoflop.plot import APP
 from isoflop.plot._runs import across, upwards
@@ -157,13 +157,13 @@ def _rule(table_id: str, full: LossTable) -> None:
         key = st.selectbox(
             _("Rule"),
             list(kinds),
-            format_func=lambda name: kinds[name].label,
+            format_func=lambda name: translated(kinds[name].label),
             key=_RULE,
             help=_("By what rows are left out; each can be taken back."),
         )
         kind = kinds[key]
         st.number_input(
-            kind.value_label,
+            translated(kind.value_label),
             min_value=0.0,
             value=float(kind.default),
             format="%g",

@@ -121,7 +121,7 @@ def _write(found: Band | None) -> str:
 def _coverage(fit: Fit) -> None:
     """Write what was measured for fits like this one, and the whole table."""
     st.markdown(_("**How often such a band contains the truth**"))
-    st.caption(describe_coverage(coverage_like(fit)))
+    st.caption(messages.plain(describe_coverage(coverage_like(fit))))
     rows = load_coverage()
     panels.listed(
         {

@@ -9,6 +9,7 @@ from isoflop.accounting.config_import import import_config
 from isoflop.accounting.shapes import counted, nearest_released
 from isoflop.errors import IsoflopError
 from isoflop.language import gettext as _
+from isoflop.language import translated
 from isoflop.planning import sheets
 from isoflop.planning.planned import NO_LAYOUT
 from isoflop.plot import APP
@@ -46,7 +47,7 @@ def table(found: Sheet) -> None:
     """Draw a table for a reader."""
     # A header that says nothing on paper is read out.
     columns = {header.strip() or _("Item"): list(cells) for header, cells in found.columns.items()}
-    panels.listed(columns, hide_index=True, alt=found.title, height="content")
+    panels.listed(columns, hide_index=True, alt=translated(found.title), height="content")
 
 
 def time(shown: View) -> None:
