@@ -6,8 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-
-from .conftest import Visit, settle
+from tests.browser.conftest import Visit, settle
 
 WORDS = re.compile(r"[a-z]{3,}(?:[ ,]+[a-z]{3,}){2,}")
 
