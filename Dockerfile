@@ -44,6 +44,7 @@ ARG BROWSER=""
 RUN if [ -n "$BROWSER" ]; then \
         apt-get update \
         && apt-get install --yes --no-install-recommends chromium-headless-shell fonts-dejavu-core fonts-dejavu-extra \
+            fonts-wqy-microhei \
         # With it come drivers of graphics cards, their compiler and a checker of calls: it draws without.
         && rm -rf /var/cache/apt /var/lib/apt/lists/* /usr/lib/*/dri /usr/lib/*/libLLVM-* \
             /usr/lib/chromium/libVkLayer_khronos_validation.so; \

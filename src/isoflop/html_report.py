@@ -22,6 +22,7 @@ import numpy as np
 from isoflop import document, export, rendering
 from isoflop.fitting import Fit
 from isoflop.fitting.summary import LEVEL
+from isoflop.language import current
 from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
 from isoflop.laws import symbol_latex
@@ -159,7 +160,7 @@ def report(
         _section(_("Versions"), _versions(fit, plan)),
     ]
     page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{current()}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>"

@@ -178,7 +178,11 @@ def lazy_ngettext(one: str, many: str, n: int, /, **values: Any) -> str:
 
 def gettext(template: str, /, **values: Any) -> str:
     """Mark a text, and say it in the current language; see `lazy_gettext`."""
-    return Text(template, values).in_language(current())
+    language = current()
+    # A page says hundreds: English, which most ask for, is made without a text of many languages.
+    if language == ENGLISH:
+        return _filled(template, values)
+    return Text(template, values).in_language(language)
 
 
 def ngettext(one: str, many: str, n: int, /, **values: Any) -> str:
@@ -289,8 +293,11 @@ def current() -> str:
     spoken = _SPOKEN.get()
     if spoken is not None:
         return spoken
-    found = (source() for source in _SOURCES)
-    return next((language for language in found if language is not None), ENGLISH)
+    for source in _SOURCES:
+        language = source()
+        if language is not None:
+            return language
+    return ENGLISH
 
 
 @contextmanager

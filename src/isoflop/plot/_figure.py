@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 import plotly.graph_objects as go
@@ -112,7 +113,7 @@ def _room_for_labels(layout: Mapping[str, Any], height_px: int) -> dict[str, Any
     texts = {name: _labels(layout[name]) for name in names}
     if not all(texts.values()) or layout["legend"] is not COMMON["legend"]:
         return {}
-    width_px = {name: CHARACTER_PX * max(map(len, found)) for name, found in texts.items()}
+    width_px = {name: CHARACTER_PX * max(map(_characters, found)) for name, found in texts.items()}
     if max(width_px.values()) > LONGEST_LABEL * CHARACTER_PX:
         return {}
     title_px = BESIDE_LABEL_PX + STANDOFF_PX + TITLE_HEIGHT_PX
@@ -133,12 +134,17 @@ def _room_for_labels(layout: Mapping[str, Any], height_px: int) -> dict[str, Any
 def names_px(names: Iterable[str]) -> int:
     """Return the margin that an axis without a title needs for names, in lines of their own."""
     lines = [line for name in names for line in re.split("<br>", name)]
-    longest = max(len(re.sub(r"<[^>]*>", "", line)) for line in lines)
+    longest = max(_characters(re.sub(r"<[^>]*>", "", line)) for line in lines)
     return BESIDE_LABEL_PX + round(LETTER_PX * longest)
 
 
 BELOW_PX = BESIDE_LABEL_PX + LABEL_HEIGHT_PX + STANDOFF_PX + TITLE_HEIGHT_PX
 """The margin that an axis needs below, for labels of one line and its title."""
+
+
+def _characters(text: str) -> int:
+    """Return how many letters a text is as wide as: a Chinese character as two."""
+    return len(text) + sum(east_asian_width(character) in "WF" for character in text)
 
 
 def _labels(axis: Mapping[str, Any]) -> list[str]:
