@@ -10,6 +10,7 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from starlette.requests import Request
@@ -34,6 +35,9 @@ BUTTONS = """
 </button>
 <span class="languages"></span>
 <span role="status" class="said"></span>
+<span class="offer" hidden>
+  <a href="tour"></a><button type="button" class="close">&times;</button>
+</span>
 <span role="status" class="heard"></span>
 """
 
@@ -69,6 +73,11 @@ def show(page: str, heading: str) -> None:
             "copied": _("Link copied"),
             "drawer": _("Pages and settings"),
             "skip": _("Skip to main content"),
+            "offer": [
+                _("New here? Take the tour: eight short lessons"),
+                _("Do not offer it again"),
+            ],
+            "tour": f"tour?{urlencode(language.in_the_address())}",
         },
         on_reset_change=address.reset,
         on_language_change=_choose,
