@@ -193,7 +193,9 @@ def _with_ends(
     if interval is None:
         return said, ""
     ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
-    return said, _("{ends} at {level:.0%}", ends=" to ".join(ends), level=interval.level)
+    return said, _(
+        "{lower} to {upper} at {level:.0%}", lower=ends[0], upper=ends[1], level=interval.level
+    )
 
 
 def _joules(value: float) -> str:

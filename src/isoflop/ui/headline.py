@@ -475,7 +475,7 @@ def _ends(interval: Interval | None, dimension: Dimension) -> str:
     if interval is None:
         return ""
     ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
-    return " to ".join(ends)
+    return _("{lower} to {upper}", lower=ends[0], upper=ends[1])
 
 
 def _numbers(interval: Interval | None) -> str:

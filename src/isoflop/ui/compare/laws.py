@@ -42,7 +42,7 @@ COLUMNS: dict[str, tuple[str, Unit, str]] = {
         lazy_gettext("Their mean error with its sign: positive where predictions lie too high."),
     ),
     "coverage": (
-        "In 90%",
+        lazy_gettext("In 90%"),
         "share",
         lazy_gettext("Share of the rows held out inside their 90% prediction interval."),
     ),
