@@ -192,7 +192,7 @@ def _with_ends(
     said = format_quantity(value, dimension)
     if interval is None:
         return said, ""
-    ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
+    ends = [format_quantity(end, dimension) for end in (interval.lower, interval.upper)]
     return said, _(
         "{lower} to {upper} at {level:.0%}", lower=ends[0], upper=ends[1], level=interval.level
     )

@@ -474,7 +474,7 @@ def _span(interval: Interval | None, spec: str) -> str:
 def _ends(interval: Interval | None, dimension: Dimension) -> str:
     if interval is None:
         return ""
-    ends = (format_quantity(end, dimension) for end in (interval.lower, interval.upper))
+    ends = [format_quantity(end, dimension) for end in (interval.lower, interval.upper)]
     return _("{lower} to {upper}", lower=ends[0], upper=ends[1])
 
 
