@@ -14,12 +14,13 @@ IMAGE_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 # Two processes, a file at a time: its tests share fits, servers and what pages keep.
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check lint format types docs messages bench faults browser-deps lock image image-check clean
+.PHONY: help run quick test lowest check lint format types docs messages bench faults browser-deps lock image image-check clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,10 @@ quick: lint types  ## While working: lint, types, and the tests that take no mor
 
 test: $(VENV)/.dev  ## Run every test (PYTEST_FLAGS='-k laws' for some)
 	$(PYTEST) $(PYTEST_FLAGS)
+
+lowest: $(LOWEST)/.created  ## Run the engine's tests on the lowest versions of what it needs
+	$(LOWEST)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow" \
+		$(addprefix tests/,accounting fitting known laws planning tables test_units.py) $(PYTEST_FLAGS)
 
 check: override PYTEST_FLAGS += --fail-slow-cpu 2
 check: lint types test  ## Lint, format, types and tests: what a change must pass
@@ -76,7 +81,7 @@ image-check:  ## Build and start the image without a container engine (Debian, a
 	.ci/image-check
 
 clean:  ## Remove the virtual environment and every cache
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -88,6 +93,12 @@ $(VENV)/.created:
 
 $(VENV)/.app: $(VENV)/.created requirements.txt pyproject.toml
 	$(PIP_INSTALL) --requirement requirements.txt
+	@touch $@
+
+$(LOWEST)/.created: requirements-lowest.txt pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_FLAGS) \
+		--requirement requirements-lowest.txt --editable .
 	@touch $@
 
 # The small tables that the app opens with best; without a network it opens with what ships.

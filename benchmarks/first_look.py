@@ -1,10 +1,12 @@
 """Draw the README's pictures with the real app: ``python -m benchmarks.first_look``.
 
-Explore in both themes, and its budget as it moves.
+Explore in both themes, and its budget as it moves. What the page called its parts is kept beside
+them, by which a test finds pictures of a page that has changed since.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from urllib.parse import urlencode
@@ -20,6 +22,17 @@ from isoflop.tables import load_dataset
 TABLE = "chinchilla"
 THEMES = {"light": "explore.png", "dark": "explore-dark.png"}
 MOVED = "explore-moves.webp"
+SHOWN = "explore.json"
+"""What the pictures show, by name."""
+NAMES = """() => [...new Set(
+  [...document.querySelectorAll("h2, label, dt, nav a, button")]
+    .filter(part => part.offsetParent !== null)
+    .map(part => part.innerText.replace(/[0-9][0-9.,e+]*/g, "#").replace(/\\s+/g, " ").trim())
+    .filter(Boolean)
+)].sort()"""
+"""Headings, controls and figures of a page in the order of the alphabet, without their numbers."""
+KNOWN = "localStorage.setItem('isoflop.tour', '1')"
+"""A browser that was here before: nothing is offered to it."""
 WIDTH_PX, HEIGHT_PX = 1280, 960
 STEPS, FRAME_MS, PAUSE_MS = 8, 220, 1400
 WAIT_MS = 1500
@@ -32,12 +45,18 @@ def opened(browser: Browser, url: str, theme: str) -> Page:
         viewport={"width": WIDTH_PX, "height": HEIGHT_PX},
         color_scheme="dark" if theme == "dark" else "light",
     )
+    page.add_init_script(KNOWN)
     page.goto(f"{url}/?{urlencode({'table': TABLE})}")
+    settle(page)
+    return page
+
+
+def settle(page: Page) -> None:
+    """Wait until everything that a picture shows is there."""
     page.wait_for_function(SETTLED, timeout=TIMEOUT_MS)
     # All laws are fitted after the page is there.
     page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=TIMEOUT_MS)
     page.wait_for_timeout(WAIT_MS)
-    return page
 
 
 def moves(page: Page) -> Iterator[Image.Image]:
@@ -60,9 +79,11 @@ def main() -> None:
             page = opened(browser, server.url, theme)
             page.screenshot(path=str(IMAGES / name))
             if theme == "light":
+                names = page.evaluate(NAMES)
                 frames = list(moves(page))
             page.close()
         browser.close()
+    (IMAGES / SHOWN).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     there = [*frames, *frames[-2:0:-1]]
     still = {0: PAUSE_MS, STEPS: PAUSE_MS}
     there[0].save(

@@ -45,7 +45,8 @@ def test_what_was_measured_comes_back_from_its_file(
 def test_a_short_benchmark_runs(name: str) -> None:
     found = list(import_module(f"benchmarks.{name}.__main__").measure(True))
     assert any(isinstance(item, Row) for item in found)
-    assert all(item.value > 0 for item in found if isinstance(item, Row))
+    # Not more than zero: what is shorter than a tick of a coarse clock takes no CPU time.
+    assert all(item.value >= 0 for item in found if isinstance(item, Row))
 
 
 @pytest.mark.slow

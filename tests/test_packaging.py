@@ -16,6 +16,7 @@ import pytest
 from hatch_build import described
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from tests.api.test_user_code import blocks
 
 import isoflop
@@ -158,10 +159,11 @@ def test_the_changelog_begins_with_what_is_next_or_now() -> None:
     assert newest[1] in ("Unreleased", isoflop.__version__)
 
 
+LOWEST = "requirements-lowest.txt"
 REQUIREMENTS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
 
 
-@pytest.mark.parametrize("name", REQUIREMENTS)
+@pytest.mark.parametrize("name", [*REQUIREMENTS, LOWEST])
 def test_every_requirement_is_pinned_exactly(name: str) -> None:
     loose = [str(item) for item in pins(name).values() if not str(item.specifier).startswith("==")]
     assert not loose
@@ -177,6 +179,16 @@ def test_the_pins_satisfy_what_the_package_declares() -> None:
             assert requirement.specifier.contains(specifier.version), str(requirement)
     core = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     assert core <= pins("requirements.txt").keys()
+
+
+def test_the_lowest_versions_are_those_that_the_package_allows() -> None:
+    """What `make lowest` tests: the first version that each range takes."""
+    pinned = pins(LOWEST)
+    for line in PROJECT["dependencies"]:
+        declared = Requirement(line)
+        (floor,) = (one.version for one in declared.specifier if one.operator == ">=")
+        (pin,) = pinned[canonicalize_name(declared.name)].specifier
+        assert Version(pin.version) == Version(floor), declared.name
 
 
 def locked(name: str) -> dict[str, str]:

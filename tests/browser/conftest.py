@@ -42,6 +42,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "XDG_DATA_HOME": str(home / "data"),
         "ISOFLOP_DATA_MIRROR": str(ROOT.parent / "shared" / "datasets"),
         FOLDER_SETTING: str(home / "runs"),
+        "ISOFLOP_MAX_STORED_MB": "20000",  # a model too large for its memory, not for its room
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     with (home / "log.txt").open("w") as log:

@@ -119,7 +119,7 @@ def test_formula_is_previewed_while_it_is_typed_and_fitted_when_asked(visit: Vis
     before = answer(page)
     page.get_by_role("button", name="Fit this law").click()
     expect(page.locator(ANSWER)).not_to_have_text(before)
-    assert "formula=" in page.url
+    page.wait_for_url("**formula=**")
 
 
 def test_a_name_that_reads_like_a_column_is_answered_by_a_click(visit: Visit) -> None:
@@ -168,6 +168,10 @@ def test_fit_can_be_taken_away(visit: Visit) -> None:
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 def test_light_and_dark(visit: Visit, is_dark: bool) -> None:
     page = visit(is_dark=is_dark)
+    page.wait_for_function(
+        "() => document.querySelector('.js-plotly-plot')?.data?.some("
+        "trace => trace.name?.startsWith('Fitted law'))"
+    )
     paper, ink = page.locator(CHARTS).first.evaluate(
         "chart => [getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor,"
         " chart.data.filter(t => t.name.startsWith('Fitted law'))[0].line.color]"

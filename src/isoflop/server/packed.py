@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-STATIC, CHARTS = "/static/", "/charts/"
+STATIC, SCRIPTS = "/static/", "/scripts/"
 """Below which stand Streamlit's own files, and ours."""
 FOR_EVER = "public, max-age=31536000, immutable"
 SUFFIXES = (".css", ".js", ".json", ".svg", ".wasm")
@@ -97,7 +97,7 @@ class Packed:
 def _is_packable(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
-    is_file = STATIC in scope["path"] or CHARTS in scope["path"]
+    is_file = STATIC in scope["path"] or SCRIPTS in scope["path"]
     if not is_file or not scope["path"].endswith(SUFFIXES):
         return False
     headers = Headers(scope=scope)

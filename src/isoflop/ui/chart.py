@@ -2,62 +2,34 @@
 
 Streamlit's own chart is drawn anew, twice, whenever anything in it changes, and forgets what a
 person zoomed or hid. This one hands the figure to ``assets/chart.js``, which lets Plotly change
-what is drawn. The server sends that script, and Plotly's own from its package, once to a browser.
+what is drawn.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib.metadata import version
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import streamlit as st
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
-from streamlit import config as settings
 
 from isoflop.language import ENGLISH, current, translated
-from isoflop.server.packed import CHARTS, FOR_EVER
+from isoflop.ui import scripts
 
 if TYPE_CHECKING:
     from isoflop.plot import Figure
 
-SCRIPT = Path(__file__).parent / "assets" / "chart.js"
+SCRIPT = "chart.js"
 TITLE_PX = 51
 """As a row of buttons above the chart beside it, and the gap below that: see ``style.css``."""
 
 
 @lru_cache(maxsize=1)
-def _edition() -> str:
-    """Return what the scripts are known by, in their address: a browser keeps them for ever."""
-    return hashlib.sha256(SCRIPT.read_bytes() + version("plotly").encode()).hexdigest()[:12]
-
-
-def module() -> str:
-    """Return where a browser finds the script that draws charts, from the server's address on."""
-    return f"{CHARTS[1:]}{_edition()}/{SCRIPT.name}"
-
-
-@lru_cache(maxsize=1)
 def _chart() -> Any:
-    """Return the component: a script of two lines, as each chart carries it, that loads the rest.
-
-    Streamlit's own scripts say under which address the server is reached.
-    """
     return st.components.v2.component(
-        "isoflop.chart",
-        js=f"""const page = document.querySelector("script[src*='static/js/']").src
-const chart = import(new URL("../../{module()}", page))
-export default async one => (await chart).default(one)
-""",
-        isolate_styles=False,
+        "isoflop.chart", js=scripts.loader(SCRIPT), isolate_styles=False
     )
 
 
@@ -121,24 +93,3 @@ def picked(key: str) -> tuple[int, ...]:
     """Return what is picked in a figure, by its key; a callback asks before the figure is drawn."""
     held = st.session_state.get(key) or {}
     return tuple(sorted({int(row) for row in held.get("picked") or ()}))
-
-
-# --- What the browser loads ---
-
-
-def script(request: Request) -> Response:
-    """Answer with a script; `isoflop.server.packed` compresses it, once."""
-    found = (SCRIPT, Path(str(files("plotly") / "package_data" / "plotly.min.js")))
-    path = {path.name: path for path in found}.get(request.path_params["name"])
-    if path is None:
-        return Response(status_code=404)
-    is_ours = request.path_params["edition"] == _edition()  # else of a page that is older
-    headers = {"Cache-Control": FOR_EVER if is_ours else "no-cache"}
-    return FileResponse(path, headers=headers, media_type="text/javascript")
-
-
-def routes() -> list[Route]:
-    """Return where the browser finds the scripts."""
-    base = str(settings.get_option("server.baseUrlPath")).strip("/")
-    prefix = f"/{base}" if base else ""
-    return [Route(f"{prefix}{CHARTS}{{edition}}/{{name}}", script)]

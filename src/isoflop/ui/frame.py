@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,9 +19,9 @@ from streamlit import config as settings
 
 from isoflop.language import LANGUAGES, current
 from isoflop.language import gettext as _
-from isoflop.ui import address, language
+from isoflop.ui import address, language, scripts
 
-SCRIPT = Path(__file__).parent / "assets" / "frame.js"
+SCRIPT = "frame.js"
 KEY = "frame"
 FRONT = "explore"
 """Key of the page that stands at the root of the address."""
@@ -35,17 +34,19 @@ BUTTONS = """
 </button>
 <span class="languages"></span>
 <span role="status" class="said"></span>
+<span role="status" class="heard"></span>
+"""
+OFFER = """
 <span class="offer" hidden>
   <a href="tour"></a><button type="button" class="close">&times;</button>
 </span>
-<span role="status" class="heard"></span>
 """
 
 
 @lru_cache(maxsize=1)
 def _buttons() -> Any:
     return st.components.v2.component(
-        "isoflop.frame", html=BUTTONS, js=SCRIPT.read_text(encoding="utf-8"), isolate_styles=False
+        "isoflop.frame", html=BUTTONS, js=scripts.loader(SCRIPT), isolate_styles=False
     )
 
 
@@ -73,14 +74,35 @@ def show(page: str, heading: str) -> None:
             "copied": _("Link copied"),
             "drawer": _("Pages and settings"),
             "skip": _("Skip to main content"),
-            "offer": [
-                _("New here? Take the tour: eight short lessons"),
-                _("Do not offer it again"),
-            ],
-            "tour": f"tour?{urlencode(language.in_the_address())}",
         },
         on_reset_change=address.reset,
         on_language_change=_choose,
+    )
+
+
+@lru_cache(maxsize=1)
+def _offer() -> Any:
+    return st.components.v2.component(
+        "isoflop.offer", html=OFFER, js=scripts.loader("offer.js"), isolate_styles=False
+    )
+
+
+def offer(page: str) -> None:
+    """Offer the tour to who is new, behind everything else that a page holds.
+
+    Parameters
+    ----------
+    page : str
+        Key of the page.
+    """
+    _offer()(
+        key="offer",
+        data={
+            "page": page,
+            "words": _("New here? Take the tour: eight short lessons"),
+            "close": _("Do not offer it again"),
+            "tour": f"tour?{urlencode(language.in_the_address())}",
+        },
     )
 
 

@@ -18,7 +18,7 @@ from streamlit import config
 from isoflop.server.front import Front
 from isoflop.server.mount import routes
 from isoflop.server.packed import Packed
-from isoflop.ui import chart, frame, messages
+from isoflop.ui import chart, frame, messages, scripts
 from isoflop.ui.visitor import PersonCookie
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
@@ -78,10 +78,10 @@ def on_script_error(error: Exception) -> bool:
 
 
 OPTIONS: Mapping[str, Any] = {
-    "routes": [*routes(), *chart.routes(), *frame.routes()],
+    "routes": [*routes(), *scripts.routes(), *frame.routes()],
     "middleware": [
         Middleware(Packed),
-        Middleware(Front, modules=[chart.module()]),
+        Middleware(Front, modules=[scripts.module(name) for name in (chart.SCRIPT, frame.SCRIPT)]),
         Middleware(PersonCookie),
     ],
     "lifespan": lifespan,

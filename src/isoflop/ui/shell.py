@@ -222,6 +222,7 @@ def page(key: str) -> Iterator[PageInfo]:
     messages.show_what_was_left()
     with messages.boundary():
         yield opened
+    frame.offer(key)
     views.note()
     address.settled()
     jobs.leave_unwanted()

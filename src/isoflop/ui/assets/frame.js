@@ -4,12 +4,11 @@
 const SAID_MS = 2500
 const SETTLED_MS = 700 // after a move of a slider: then the answer is read out, once
 
-const OFFERED = "isoflop.tour"
-
 let shownPage = ""
+let watch = null
 let skip = "" // what the link before all others says, which is Streamlit's own
 
-// Streamlit calls this whenever a page opens or runs again; what it returns, when the frame goes.
+// Streamlit calls this whenever a page opens or runs again.
 export default function frame({ data, parentElement, setTriggerValue }) {
   const find = name => parentElement.querySelector(`.${name}`)
   find("copy").onclick = async () => {
@@ -29,43 +28,9 @@ export default function frame({ data, parentElement, setTriggerValue }) {
   offer(find("languages"), data.languages, code => setTriggerValue("language", code))
   document.documentElement.lang = data.language
   document.documentElement.style.setProperty("--drawer", JSON.stringify(data.drawer))
-  propose(find("offer"), data)
   skip = data.skip
-  const watch = readOut(find("heard"))
-  return () => watch.disconnect()
-}
-
-// On the first visits of a browser, until it is taken or declined. The browser alone remembers that.
-function propose(place, { page, offer, tour }) {
-  const [link, close] = place.children
-  const settle = () => {
-    remember()
-    place.hidden = true
-  }
-  if (page === "tour") remember()
-  place.hidden = wasOffered()
-  link.textContent = offer[0]
-  link.href = tour
-  link.onclick = settle
-  close.title = offer[1]
-  close.setAttribute("aria-label", offer[1])
-  close.onclick = settle
-}
-
-function wasOffered() {
-  try {
-    return localStorage.getItem(OFFERED) !== null
-  } catch {
-    return true // a browser that remembers nothing would be asked for ever
-  }
-}
-
-function remember() {
-  try {
-    localStorage.setItem(OFFERED, "1")
-  } catch {
-    // as above
-  }
+  watch?.disconnect()
+  watch = readOut(find("heard"))
 }
 
 // The other languages, each by its own name.

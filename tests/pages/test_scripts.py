@@ -1,4 +1,4 @@
-"""The chart of ours: what a browser is sent of it, and the scripts it loads."""
+"""The scripts of ours that a browser loads."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from starlette.testclient import TestClient
 from streamlit.web.server.starlette.starlette_gzip_middleware import SelectiveGZipMiddleware
 
 from isoflop.server.packed import Packed
-from isoflop.ui import chart
+from isoflop.ui import scripts
 
 
 @pytest.fixture
 def client() -> TestClient:
     """Return a client of the scripts behind what stands before them in the app."""
     before = [Middleware(Packed), Middleware(SelectiveGZipMiddleware)]
-    return TestClient(Starlette(routes=list(chart.routes()), middleware=before))
+    return TestClient(Starlette(routes=list(scripts.routes()), middleware=before))
 
 
 def address(name: str) -> str:
-    return f"/charts/{chart._edition()}/{name}"
+    return f"/scripts/{scripts._edition()}/{name}"
 
 
-@pytest.mark.parametrize("name", ["chart.js", "plotly.min.js"])
+@pytest.mark.parametrize("name", ["chart.js", "frame.js", "plotly.min.js"])
 def test_scripts_are_sent_packed_to_whoever_can_read_that(client: TestClient, name: str) -> None:
     plain = client.get(address(name), headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
@@ -40,12 +40,12 @@ def test_scripts_are_sent_packed_to_whoever_can_read_that(client: TestClient, na
 
 def test_a_script_is_packed_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = client.get(address("chart.js"))
-    monkeypatch.setattr(chart, "SCRIPT", chart.SCRIPT.with_name("gone.js"))
+    monkeypatch.setattr(scripts, "ASSETS", scripts.ASSETS / "gone")
     assert client.get(address("chart.js")).content == first.content
 
 
 def test_an_older_page_gets_the_script_and_keeps_none_by_its_address(client: TestClient) -> None:
-    answer = client.get("/charts/older/chart.js")
+    answer = client.get("/scripts/older/chart.js")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
 
@@ -56,17 +56,18 @@ def test_no_other_file_is_sent(client: TestClient) -> None:
 
 
 def test_the_address_changes_with_the_version_of_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = chart._edition.__wrapped__()
-    assert chart._edition.__wrapped__() == now
-    monkeypatch.setattr(chart, "version", lambda name: f"{version(name)}.1")
-    assert chart._edition.__wrapped__() != now
+    now = scripts._edition.__wrapped__()
+    assert scripts._edition.__wrapped__() == now
+    monkeypatch.setattr(scripts, "version", lambda name: f"{version(name)}.1")
+    assert scripts._edition.__wrapped__() != now
 
 
 @pytest.mark.parametrize(
-    ("base", "path"), [("", "/charts/{edition}/{name}"), ("/lab/", "/lab/charts/{edition}/{name}")]
+    ("base", "path"),
+    [("", "/scripts/{edition}/{name}"), ("/lab/", "/lab/scripts/{edition}/{name}")],
 )
 def test_the_scripts_are_where_the_app_is(
     monkeypatch: pytest.MonkeyPatch, base: str, path: str
 ) -> None:
-    monkeypatch.setattr(chart.settings, "get_option", lambda name: base)
-    assert [route.path for route in chart.routes()] == [path]
+    monkeypatch.setattr(scripts.settings, "get_option", lambda name: base)
+    assert [route.path for route in scripts.routes()] == [path]
