@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from isoflop.errors import NoticeError
 from isoflop.language import joined
-from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 
 Severity = Literal["info", "warning", "serious"]
 
@@ -66,11 +66,11 @@ def require_none(notices: Iterable[Notice], severity: Severity, subject: str) ->
     found = [item for item in notices if ranks.index(item.severity) >= ranks.index(severity)]
     if found:
         raise NoticeError(
-            _(
-                "{subject} has {found} notice{value} of severity {severity} or worse.",
+            n_(
+                "{subject} has {n:,} notice of severity {severity} or worse.",
+                "{subject} has {n:,} notices of severity {severity} or worse.",
+                len(found),
                 subject=subject,
-                found=len(found),
-                value="s" * (len(found) != 1),
                 severity=severity,
             ),
             detail=joined("\n", [f"{item.severity}: {item.text} [{item.code}]" for item in found]),

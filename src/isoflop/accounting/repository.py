@@ -108,11 +108,11 @@ def import_repository(folder: Path | str) -> ImportedModel:
         return model
     counted = model.parameters.total
     note = _(
-        "The weights beside it hold {held:,} numbers, {held2:,} {value} than "
-        "the {counted:,} parameters counted.",
+        "The weights beside it hold {held:,} numbers, {difference:,} "
+        "{more_or_fewer} than the {counted:,} parameters counted.",
         held=held,
-        held2=abs(held - counted),
-        value=_("more") if held > counted else _("fewer"),
+        difference=abs(held - counted),
+        more_or_fewer=_("more") if held > counted else _("fewer"),
         counted=counted,
     )
     return replace(model, notes=(*model.notes, note))

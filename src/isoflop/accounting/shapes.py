@@ -414,9 +414,9 @@ def _proposal(
     if shape.vocab != proportions.template.vocab:
         notes.append(
             _(
-                "The vocabulary is padded from {vocab:,} to {vocab2:,}.",
+                "The vocabulary is padded from {vocab:,} to {padded:,}.",
                 vocab=proportions.template.vocab,
-                vocab2=shape.vocab,
+                padded=shape.vocab,
             )
         )
     if parameters.embedding > 0.5 * parameters.total:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isoflop import document
 from isoflop.identity import Keyed
 from isoflop.language import lazy_gettext as _
+from isoflop.language import lazy_ngettext as n_
 from isoflop.text import as_html
 
 FORMAT = "isoflop-band-1"
@@ -58,9 +59,7 @@ class Band(Keyed):
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        points = _(
-            "{centre} point{value}", centre=len(self.centre), value="s" * (len(self.centre) != 1)
-        )
+        points = n_("{n:,} point", "{n:,} points", len(self.centre))
         whole = _(", of the whole curve") if self.is_simultaneous else ""
         return f"{self.level:.0%} {self.kind}{whole}, {points}"
 

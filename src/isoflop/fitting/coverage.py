@@ -200,9 +200,9 @@ def describe_coverage(measured: tuple[Coverage, ...]) -> str:
     new = [row.prediction_coverage for row in measured if row.prediction_coverage is not None]
     if new:
         text += _(
-            " Its prediction band held a new run's loss in {new:.0%} to {new2:.0%}.",
-            new=min(new),
-            new2=max(new),
+            " Its prediction band held a new run's loss in {least:.0%} to {most:.0%}.",
+            least=min(new),
+            most=max(new),
         )
     return sentences([text, _of_sizes(every)])
 

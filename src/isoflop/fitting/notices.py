@@ -308,10 +308,10 @@ def _about_residuals(fit: Fit) -> Iterator[Notice]:
             severity="info",
             text=lazy_gettext(
                 "{rows} more than {outlier_sigmas:.0f} robust standard deviations "
-                "off the curve{words}{worst}.",
+                "off the curve{furthest}{worst}.",
                 rows=lazy_ngettext("{n:,} row lies", "{n:,} rows lie", count),
                 outlier_sigmas=OUTLIER_SIGMAS,
-                words=": " if count == 1 else lazy_gettext(", the furthest "),
+                furthest=": " if count == 1 else lazy_gettext(", the furthest "),
                 worst=worst,
             ),
             remedy=lazy_ngettext(

@@ -98,11 +98,11 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
             severity="info",
             text=_(
                 "{label} was fitted to {data}, not to these rows; their median loss "
-                "lies {offset:.1%} {value} it.",
+                "lies {offset:.1%} {side} it.",
                 label=published.label,
                 data=published.data,
                 offset=abs(offset),
-                value=_("above") if offset > 0 else _("below"),
+                side=_("above") if offset > 0 else _("below"),
             ),
             remedy=_(
                 "Text and tokenizer shift losses: compare slopes rather than values, "
@@ -116,9 +116,9 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
                 code="units-differ",
                 severity="serious",
                 text=_(
-                    "The published loss is in {loss_unit}, that of the rows in {loss_unit2}.",
+                    "The published loss is in {loss_unit}, that of the rows in {own_unit}.",
                     loss_unit=published.loss_unit,
-                    loss_unit2=table.loss_unit,
+                    own_unit=table.loss_unit,
                 ),
                 remedy=_("Convert one of them before you compare."),
             )
@@ -131,10 +131,9 @@ def _notices(published: PublishedFit, table: LossTable, offset: float) -> tuple[
                 code="conventions-differ",
                 severity="warning",
                 text=_(
-                    "The published N counts {param_convention} parameters, that of the "
-                    "rows {param_convention2} ones.",
-                    param_convention=published.param_convention,
-                    param_convention2=table.param_convention,
+                    "The published N counts {published} parameters, that of the rows {own} ones.",
+                    published=published.param_convention,
+                    own=table.param_convention,
                 ),
                 remedy=_("The curve is shifted along N, most of all at small sizes."),
             )

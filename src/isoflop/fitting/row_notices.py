@@ -126,11 +126,11 @@ def _about_units(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
                 code="mixed-units",
                 severity="serious",
                 text=_(
-                    "The losses of {name} lie {offset:.0%} {value} those of the other "
+                    "The losses of {name} lie {offset:.0%} {side} those of the other "
                     "families, more than scatter explains.",
                     name=name,
                     offset=abs(math.expm1(offset)),
-                    value=_("above") if offset > 0 else _("below"),
+                    side=_("above") if offset > 0 else _("below"),
                 ),
                 remedy=_(
                     "Check that all have one unit (a nat is 1.44 bits) and one "
@@ -174,11 +174,11 @@ def _about_codings(fit: Fit, frame: pd.DataFrame) -> Iterator[Notice]:
         severity="serious",
         text=_(
             "The losses of {above} rows lie a factor {apart:.3g} above those of "
-            "the other {below}, with nothing between, as {words}.",
+            "the other {below}, with nothing between, as {units}.",
             above=len(above),
             apart=math.exp(apart),
             below=len(below),
-            words=_("bits lie above nats") if is_bits else _("perplexities lie above losses"),
+            units=_("bits lie above nats") if is_bits else _("perplexities lie above losses"),
         ),
         remedy=_("Bring all to one unit, or leave one of the two groups out."),
     )
@@ -202,11 +202,12 @@ def _about_counts(frame: pd.DataFrame) -> Iterator[Notice]:
             code="mixed-conventions",
             severity="warning",
             text=_(
-                "Compute is {medians:.3g} times 6 N D in {low} and {medians2:.3g} "
-                "times in {high}: parameters or FLOP are not counted the same way.",
-                medians=medians[low],
+                "Compute is {low_ratio:.3g} times 6 N D in {low} and "
+                "{high_ratio:.3g} times in {high}: parameters or FLOP are not "
+                "counted the same way.",
+                low_ratio=medians[low],
                 low=low,
-                medians2=medians[high],
+                high_ratio=medians[high],
                 high=high,
             ),
             remedy=_("Count parameters the same way in all families, or fit them separately."),

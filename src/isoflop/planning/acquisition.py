@@ -67,10 +67,10 @@ def reserved_price(accelerator_key: str) -> KnownPrice | None:
     if entry is None:
         return None
     note = _(
-        "reserved for {entry} months, {entry2}: {entry3}",
-        entry=entry["months"],
-        entry2=entry["date"],
-        entry3=entry["source"],
+        "reserved for {months} months, {date}: {source}",
+        months=entry["months"],
+        date=entry["date"],
+        source=entry["source"],
     )
     return KnownPrice(usd=entry["usd_per_hour"], note=note)
 
@@ -83,10 +83,10 @@ def purchase_price(accelerator_key: str) -> KnownPrice | None:
     return KnownPrice(
         usd=entry["usd"],
         note=_(
-            "{entry}, {entry2}: {entry3}",
-            entry=entry["what"],
-            entry2=entry["date"],
-            entry3=entry["source"],
+            "{what}, {date}: {source}",
+            what=entry["what"],
+            date=entry["date"],
+            source=entry["source"],
         ),
     )
 

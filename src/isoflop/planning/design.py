@@ -289,10 +289,9 @@ def _check(
     if not 0 < tokens_per_param[0] < tokens_per_param[1]:
         problems.append(
             lazy_gettext(
-                "From {tokens_per_param:g} to {tokens_per_param2:g} tokens per "
-                "parameter is no range.",
-                tokens_per_param=tokens_per_param[0],
-                tokens_per_param2=tokens_per_param[1],
+                "From {least:g} to {most:g} tokens per parameter is no range.",
+                least=tokens_per_param[0],
+                most=tokens_per_param[1],
             )
         )
     if problems:

@@ -60,14 +60,14 @@ class DownstreamCurve(Keyed):
         expected = _(
             "At {compute_flop} the best run is expected to reach {centre:.1%} "
             "{name} ({lower:.1%} to {upper:.1%} at {level:.0%}), through a loss "
-            "of {centre2:.3f}.",
+            "of {loss:.3f}.",
             compute_flop=format_quantity(self.compute_flop[at], "flop", 2),
             centre=metric.centre[at],
             name=self.downstream.name,
             lower=metric.lower[at],
             upper=metric.upper[at],
             level=metric.level,
-            centre2=self.band.loss.centre[at],
+            loss=self.band.loss.centre[at],
         )
         return expected, error_source(self.band, at)
 

@@ -92,13 +92,13 @@ def _band_notices(
             code="band-beyond-data",
             severity="info",
             text=lazy_gettext(
-                "The {level:.0%} band is {here:.1%} of the {response} wide at this "
-                "budget, {here2:.1f} times as wide as at the nearest fitted rows, "
+                "The {level:.0%} band is {width:.1%} of the {response} wide at this "
+                "budget, {ratio:.1f} times as wide as at the nearest fitted rows, "
                 "and holds only if the law keeps its form beyond the data.",
                 level=level,
-                here=here,
+                width=here,
                 response=said_response(fit.law.response),
-                here2=here / nearest,
+                ratio=here / nearest,
             ),
             remedy=lazy_gettext(
                 "Train a run between the rows and the budget; see Next runs on the Fit page."

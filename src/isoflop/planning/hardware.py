@@ -235,10 +235,10 @@ def _problems(accelerator: Accelerator) -> list[str]:
     if price is not None and bounds is not None and not bounds[0] <= price <= bounds[1]:
         problems.append(
             _(
-                "The price {price:g} lies outside its range {bounds:g} to {bounds2:g}.",
+                "The price {price:g} lies outside its range {lower:g} to {upper:g}.",
                 price=price,
-                bounds=bounds[0],
-                bounds2=bounds[1],
+                lower=bounds[0],
+                upper=bounds[1],
             )
         )
     return problems

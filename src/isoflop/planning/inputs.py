@@ -176,7 +176,7 @@ def with_repetition(law: Law) -> Law:
             Input(symbol=unique, column="unique_tokens", label=_("Unique tokens U")),
         ),
         source=_(
-            "{source}; repetition: {source2}", source=law.source, source2=published.source
+            "{source}; repetition: {repetition}", source=law.source, repetition=published.source
         ).lstrip("; "),
     )
 

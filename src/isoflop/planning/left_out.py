@@ -24,11 +24,11 @@ def before_and_after(before: Plan | Optimum, after: Plan | Optimum, response: st
         for name in ("params", "tokens")
     )
     return _(
-        "With them → without them: {response} {loss:.3f} → {loss2:.3f}, "
+        "With them → without them: {response} {before:.3f} → {after:.3f}, "
         "model size N {size}, training data D {data}.",
         response=said_response(response),
-        loss=float(before.loss),
-        loss2=float(after.loss),
+        before=float(before.loss),
+        after=float(after.loss),
         size=size,
         data=data,
     )

@@ -183,9 +183,7 @@ def _changes(
         yield _Change(text, price, replace(setup, layout=sharded))
     if setup.micro_batch > micro_batch:
         text = _(
-            "Lower the micro-batch from {micro_batch} to {micro_batch2}.",
-            micro_batch=setup.micro_batch,
-            micro_batch2=micro_batch,
+            "Lower the micro-batch from {now} to {then}.", now=setup.micro_batch, then=micro_batch
         )
         yield _Change(text, _("smaller matrix products"), replace(setup, micro_batch=micro_batch))
     if setup.recompute == "none":

@@ -462,11 +462,11 @@ def tornado_sheet(found: Tornado) -> Sheet:
             lazy_gettext("From"): [low.value for low, _ in ends],
             "To": [high.value for _, high in ends],
             found.plan.response.capitalize(): [
-                lazy_gettext("{loss:.4f} to {loss2:.4f}", loss=low.loss, loss2=high.loss)
+                lazy_gettext("{lower:.4f} to {upper:.4f}", lower=low.loss, upper=high.loss)
                 for low, high in ends
             ],
             lazy_gettext("Money"): [
-                lazy_gettext("{usd} to {usd2}", usd=_usd(low.usd), usd2=_usd(high.usd))
+                lazy_gettext("{lower} to {upper}", lower=_usd(low.usd), upper=_usd(high.usd))
                 for low, high in ends
             ],
         },

@@ -213,8 +213,8 @@ def _span(interval: Interval | None, decimals: int | None = None) -> str:
         )
     else:
         ends = _(
-            "{value} to {value2}",
-            value=f"{interval.lower:.{decimals}f}",
-            value2=f"{interval.upper:.{decimals}f}",
+            "{lower} to {upper}",
+            lower=f"{interval.lower:.{decimals}f}",
+            upper=f"{interval.upper:.{decimals}f}",
         )
     return _("{ends} at {level:.0%}", ends=ends, level=interval.level)

@@ -421,7 +421,7 @@ def _share_problems(rule: str, value: float | None) -> list[str]:
     if value is None or 0 < value <= 1:
         return []
     meant = (
-        _("; {value:g}% is written {value2:g}", value=value, value2=value / 100)
+        _("; {percent:g}% is written {share:g}", percent=value, share=value / 100)
         if 1 < value <= 100
         else ""
     )

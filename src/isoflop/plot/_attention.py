@@ -46,7 +46,7 @@ def attention(
         "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0},
         "customdata": [
             [
-                _("{labels} draws on {labels2}", labels=labels[row], labels2=labels[column])
+                _("{token} draws on {earlier}", token=labels[row], earlier=labels[column])
                 for column in places
             ]
             for row in places

@@ -152,9 +152,9 @@ def _name(shown: Band) -> str:
     if shown.kind == "prediction":
         return _("{kinds} (prediction)", kinds=_KINDS["prediction"])
     return _(
-        "{kinds} (confidence{words})",
+        "{kinds} (confidence{of_what})",
         kinds=_KINDS["confidence"],
-        words=_(", whole curve") if shown.is_simultaneous else "",
+        of_what=_(", whole curve") if shown.is_simultaneous else "",
     )
 
 

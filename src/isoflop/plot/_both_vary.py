@@ -50,14 +50,14 @@ def both_vary(found: BothVary, *, theme: Theme = LIGHT) -> go.Figure:
             | {"range": np.log10(TOKENS).tolist()},
         },
         alt=_(
-            "{facts} runs whose tokens per parameter differ by a factor of "
-            "{facts2}; the best size at {facts3} lies between {facts4} and "
-            "{facts5} parameters.",
-            facts=facts["n_runs"],
-            facts2=facts["factor"],
-            facts3=facts["budget"],
-            facts4=facts["lower"],
-            facts5=facts["upper"],
+            "{n_runs} runs whose tokens per parameter differ by a factor of "
+            "{factor}; the best size at {budget} lies between {lower} and "
+            "{upper} parameters.",
+            n_runs=facts["n_runs"],
+            factor=facts["factor"],
+            budget=facts["budget"],
+            lower=facts["lower"],
+            upper=facts["upper"],
         ),
     )
 

@@ -117,8 +117,8 @@ def _alt(picture: _Picture) -> str:
         return _("No errors to show.")
     shown = ", ".join(kind.name.lower() for kind in picture.kinds)
     return _(
-        "Mean errors of {laws} laws ({shown}); {laws2} comes closest.",
+        "Mean errors of {laws} laws ({shown}); {best} comes closest.",
         laws=len(picture.laws),
         shown=shown,
-        laws2=picture.laws[0],
+        best=picture.laws[0],
     )

@@ -58,12 +58,12 @@ def decade_cost(cost: DecadeCost, *, theme: Theme = LIGHT) -> go.Figure:
             "shapes": [shaded(cost.decades - AROUND, cost.decades + AROUND)],
         },
         alt=_(
-            "Errors of predictions on {facts} public tables, {facts2} decades "
-            "beyond the data: {facts3} in the median, {facts4} at worst.",
-            facts=facts["n_tables"],
-            facts2=facts["decades"],
-            facts3=facts["median"],
-            facts4=facts["worst"],
+            "Errors of predictions on {n_tables} public tables, {decades} "
+            "decades beyond the data: {median} in the median, {worst} at worst.",
+            n_tables=facts["n_tables"],
+            decades=facts["decades"],
+            median=facts["median"],
+            worst=facts["worst"],
         ),
     )
 

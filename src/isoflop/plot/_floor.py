@@ -65,12 +65,12 @@ def floor(curve: FloorCurve, *, theme: Theme = LIGHT) -> go.Figure:
             "annotations": [note_at(seen, _("not seen"))],
         },
         alt=_(
-            "Loss over compute with a floor of {facts}: at the end the law says "
-            "{facts2}, the line through its first {facts3} decades {facts4}.",
-            facts=facts["floor"],
-            facts2=facts["law_end"],
-            facts3=facts["seen"],
-            facts4=facts["line_end"],
+            "Loss over compute with a floor of {floor}: at the end the law says "
+            "{law_end}, the line through its first {seen} decades {line_end}.",
+            floor=facts["floor"],
+            law_end=facts["law_end"],
+            seen=facts["seen"],
+            line_end=facts["line_end"],
         ),
     )
 

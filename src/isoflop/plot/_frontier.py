@@ -95,9 +95,9 @@ def _note(found: Frontier) -> str:
     if exponents is not None:
         growth = _(
             "By compute alone, without the plan's other limits: N grows as C to "
-            "the {exponents:.3f}, D as C to the {exponents2:.3f}. ",
-            exponents=exponents[0],
-            exponents2=exponents[1],
+            "the {of_size:.3f}, D as C to the {of_data:.3f}. ",
+            of_size=exponents[0],
+            of_data=exponents[1],
         )
     return growth + (
         found.reason

@@ -107,9 +107,9 @@ def _prepare(found: Influence, quantity: Quantity) -> _Picture:
         change=np.nan_to_num(quantity.change[order], nan=0.0),
         labels=tuple(
             _(
-                "<b>without {name}</b><br>{name2} {with_all} → {without}",
-                name=name,
-                name2=quantity.name,
+                "<b>without {row}</b><br>{quantity} {with_all} → {without}",
+                row=name,
+                quantity=quantity.name,
                 with_all=quantity.write(quantity.with_all),
                 without=quantity.write(float(quantity.without[i])),
             )

@@ -63,10 +63,10 @@ def isoflop_profile(found: Profile, *, theme: Theme = LIGHT) -> go.Figure:
             "yaxis": look.loss_axis(loss_title("nats/token"), losses),
         },
         alt=_(
-            "Loss against model size at {facts}: least at {facts2} parameters, "
+            "Loss against model size at {budget}: least at {best} parameters, "
             "higher on both sides.",
-            facts=facts["budget"],
-            facts2=facts["best"],
+            budget=facts["budget"],
+            best=facts["best"],
         ),
     )
 

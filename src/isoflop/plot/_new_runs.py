@@ -39,8 +39,8 @@ def new_runs(found: NewRuns, *, theme: Theme = LIGHT) -> go.Figure:
     losses = np.concatenate([found.prediction.lower, found.prediction.upper, found.new_loss])
     return assemble(
         [
-            _band(found, found.prediction, _("{facts} prediction band", facts=facts["level"])),
-            _band(found, found.confidence, _("{facts} confidence band", facts=facts["level"])),
+            _band(found, found.prediction, _("{level} prediction band", level=facts["level"])),
+            _band(found, found.confidence, _("{level} confidence band", level=facts["level"])),
             _points(found.new_flop[held], found.new_loss[held], _("New runs, held"), inside),
             _points(found.new_flop[missed], found.new_loss[missed], _("New runs, missed"), outside),
             _points(
@@ -57,12 +57,12 @@ def new_runs(found: NewRuns, *, theme: Theme = LIGHT) -> go.Figure:
             "yaxis": look.loss_axis(loss_title("nats/token"), losses),
         },
         alt=_(
-            "The {facts} prediction band holds {facts2} of {facts3} new runs, "
-            "the confidence band {facts4}.",
-            facts=facts["level"],
-            facts2=facts["held"],
-            facts3=facts["n_new"],
-            facts4=facts["in_mean"],
+            "The {level} prediction band holds {held} of {n_new} new runs, the "
+            "confidence band {in_mean}.",
+            level=facts["level"],
+            held=facts["held"],
+            n_new=facts["n_new"],
+            in_mean=facts["in_mean"],
         ),
     )
 

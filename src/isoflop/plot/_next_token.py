@@ -64,6 +64,6 @@ def next_token(
         height_px=70 + ROW_PX * max(3, len(labels)),
         layout=layout,
         alt=gettext(
-            "The {labels} likeliest tokens; {labels2} leads.", labels=len(labels), labels2=labels[0]
+            "The {count} likeliest tokens; {first} leads.", count=len(labels), first=labels[0]
         ),
     )

@@ -70,9 +70,9 @@ def objective_surface(
     if surface.n_rows < fit.n_rows:
         notes = [
             _(
-                "The surface is computed on {n_rows} of {n_rows2:,} rows.",
-                n_rows=surface.n_rows,
-                n_rows2=fit.n_rows,
+                "The surface is computed on {used} of {n_rows:,} rows.",
+                used=surface.n_rows,
+                n_rows=fit.n_rows,
             )
         ]
     return _draw(surface, notes, theme)

@@ -99,10 +99,10 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "yaxis": look.axis(picture.y_axis.title, span=picture.y),
     }
     alt = _(
-        "{rows}: {title} against {title2}, coloured by {value_title}.",
+        "{rows}: {upwards} against {across}, coloured by {value_title}.",
         rows=n_("{n:,} row", "{n:,} rows", picture.n_rows),
-        title=picture.y_axis.title,
-        title2=picture.x_axis.title,
+        upwards=picture.y_axis.title,
+        across=picture.x_axis.title,
         value_title=picture.value_title.lower(),
     )
     return assemble([trace], theme=theme, height_px=HEIGHT_PX, layout=layout, alt=alt)

@@ -63,11 +63,11 @@ def power_law(curve: PowerCurve, *, scale: Scale = "log", theme: Theme = LIGHT) 
         height_px=HEIGHT_PX,
         layout=_axes(curve, scale),
         alt=_(
-            "y = {facts} x^{facts2} on {axes}, from {facts} at x = 1 to {facts3} at x = 1000.",
-            facts=facts["k"],
-            facts2=facts["a"],
+            "y = {k} x^{a} on {axes}, from {k} at x = 1 to {end} at x = 1000.",
+            k=facts["k"],
+            a=facts["a"],
             axes=axes,
-            facts3=facts["end"],
+            end=facts["end"],
         ),
     )
 

@@ -139,9 +139,7 @@ def _axis(fit: Fit, column: str) -> Axis:
 
 def residual_title(fit: Fit) -> str:
     """Return what an axis of a fit's residuals says, with their unit."""
-    return _(
-        "Observed minus fitted ({words})", words=_("log loss") if fit.is_log else fit.loss_unit
-    )
+    return _("Observed minus fitted ({unit})", unit=_("log loss") if fit.is_log else fit.loss_unit)
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:

@@ -64,8 +64,8 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         height_px=HEIGHT_PX,
         layout=layout,
         alt=_(
-            "Predictions of a table's own largest runs before they ran. {words}",
-            words=picture.words,
+            "Predictions of a table's own largest runs before they ran. {coverage}",
+            coverage=picture.words,
         ),
         notes=[
             _(

@@ -995,7 +995,7 @@ def _check_name(what: str, name: str, limit: int) -> None:
         raise StoreError(
             lazy_gettext("This {what} cannot name a document.", what=what),
             detail=lazy_gettext(
-                "It has {name} characters: {name2!r}.", name=len(name), name2=name[:60]
+                "It has {length} characters: {name!r}.", length=len(name), name=name[:60]
             ),
             hint=lazy_gettext("Use 1 to {limit} printable characters.", limit=limit),
         )

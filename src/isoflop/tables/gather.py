@@ -312,9 +312,9 @@ def _merged_charts(found: list[Found], notes: list[str]) -> list[Found]:
         partner.raw = replace(raw, frame=joined)
         notes.append(
             lazy_gettext(
-                "{name} was put beside {name2}, by run and step.",
+                "{name} was put beside {partner}, by run and step.",
                 name=item.raw.name,
-                name2=partner.raw.name,
+                partner=partner.raw.name,
             )
         )
     return merged

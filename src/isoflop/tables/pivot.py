@@ -117,9 +117,9 @@ def _label_question(header: str, row_name: str, values: np.ndarray) -> Question:
         header=header,
         text=_("What are the numbers in the headers of this table?"),
         why=_(
-            "They are {shown}{words}, and nothing says of what.",
+            "They are {shown}{more}, and nothing says of what.",
             shown=shown,
-            words=_(" and so on") if len(values) > 3 else "",
+            more=_(" and so on") if len(values) > 3 else "",
         ),
         choices=(
             *(

@@ -113,8 +113,8 @@ def _rows(result: ReadResult) -> str:
         f"{count:,} ({shorten(reason, 80)})" for reason, count in reasons.most_common(_MOST_REASONS)
     )
     return _(
-        "{text} Left out: {listed}{words}.",
+        "{text} Left out: {listed}{more}.",
         text=text,
         listed=listed,
-        words=_(" and more") if len(reasons) > _MOST_REASONS else "",
+        more=_(" and more") if len(reasons) > _MOST_REASONS else "",
     )

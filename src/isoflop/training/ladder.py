@@ -269,8 +269,8 @@ def read_ladder(runs: Sequence[Run]) -> ReadResult:
     provenance = Provenance(
         title=lazy_gettext("Own ladder"),
         source=lazy_gettext(
-            "Trained on {words}",
-            words=corpus.get("source", lazy_gettext("a text that other code knows")),
+            "Trained on {source}",
+            source=corpus.get("source", lazy_gettext("a text that other code knows")),
         ),
         retrieved=datetime.now(UTC).date().isoformat(),
         tokenizer=runs[0].config().tokenizer,

@@ -388,8 +388,8 @@ def _ask(formula: str, questions: Sequence[NameQuestion]) -> None:
         for written in question.instead:
             st.button(
                 _(
-                    "Use {words}{written}",
-                    words=_("the column ") if written.isidentifier() else "",
+                    "Use {what}{written}",
+                    what=_("the column ") if written.isidentifier() else "",
                     written=messages.plain(written),
                 ),
                 key=f"formula.use.{name}.{written}",

@@ -464,9 +464,7 @@ def _span(interval: Interval | None, spec: str) -> str:
         ""
         if interval is None
         else _(
-            "{value} to {value2}",
-            value=f"{interval.lower:{spec}}",
-            value2=f"{interval.upper:{spec}}",
+            "{lower} to {upper}", lower=f"{interval.lower:{spec}}", upper=f"{interval.upper:{spec}}"
         )
     )
 

@@ -697,10 +697,10 @@ def _asked(key: str, options: Mapping[Choice, str]) -> list[Choice]:
     if unknown:
         st.warning(
             _(
-                "The address asks for {key} = {unknown}, which is not known here; {words} shown.",
+                "The address asks for {key} = {unknown}, which is not known here; {instead} shown.",
                 key=messages.plain(key),
                 unknown=messages.plain(", ".join(unknown)[:80]),
-                words=_("the others are") if len(unknown) < len(asked) else _("the default is"),
+                instead=_("the others are") if len(unknown) < len(asked) else _("the default is"),
             ),
             icon=":material/link_off:",
         )

@@ -295,9 +295,9 @@ def _refuse_other_money(text: str, dimension: Dimension, hint: str) -> None:
     raise UnitError(
         _('"{text}" is not in US dollars, and no exchange rate is assumed.', text=_shorten(text)),
         hint=_(
-            "Convert it at a rate of your own, and give {descriptions}, such as {descriptions2}.",
-            descriptions=_DESCRIPTIONS[dimension][0],
-            descriptions2=_DESCRIPTIONS[dimension][1],
+            "Convert it at a rate of your own, and give {kind}, such as {example}.",
+            kind=_DESCRIPTIONS[dimension][0],
+            example=_DESCRIPTIONS[dimension][1],
         ),
     )
 

@@ -120,7 +120,7 @@ def write_scale(value: float, column: str) -> str:
     """
     if column == "compute_flop":
         return format_quantity(value, "flop", 2)
-    return _("{value} {column}", value=format_number(value, 2), column=SCALES.get(column, column))
+    return _("{scale} {column}", scale=format_number(value, 2), column=SCALES.get(column, column))
 
 
 def subset(table: LossTable, mask: NDArray[np.bool_]) -> LossTable:

@@ -132,9 +132,9 @@ def _error_writer(example: Errors) -> Callable[[Errors], str]:
         shown = f"{_two_digits(100 * size)}%" if errors.is_relative else _two_digits(size)
         if abs(errors.bias) > 0.7 * size:
             return lazy_gettext(
-                "{shown} on average, nearly all {value}",
+                "{shown} on average, nearly all {side}",
                 shown=shown,
-                value=lazy_gettext("above") if errors.bias > 0 else lazy_gettext("below"),
+                side=lazy_gettext("above") if errors.bias > 0 else lazy_gettext("below"),
             )
         return lazy_gettext("{shown} on average", shown=shown)
 
@@ -161,5 +161,5 @@ def _list(names: list[str]) -> str:
     return (
         names[0]
         if len(names) == 1
-        else lazy_gettext("{names} and {names2}", names=", ".join(names[:-1]), names2=names[-1])
+        else lazy_gettext("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
     )

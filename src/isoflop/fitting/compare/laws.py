@@ -290,9 +290,9 @@ def _unusable(law: Law, table: LossTable, laws: Sequence[Law]) -> str:
         return _("The table has no column {missing}.", missing=", ".join(sorted(missing)))
     if law.response != laws[0].response:
         return _(
-            "It predicts {response}, the first law {response2}.",
+            "It predicts {response}, the first law {first}.",
             response=said_response(law.response),
-            response2=laws[0].response,
+            first=laws[0].response,
         )
     return ""
 

@@ -53,12 +53,12 @@ def multiplier_summary(found: Multiplier, one: str, other: str) -> str:
             verb = _("falls") if end < start else _("rises")
             ends = [write_scale(found.scale[i], found.column) for i in (first, last)]
             text += _(
-                "; that {verb} from {start:.2g} at {ends} to {end:.2g} at {ends2}",
+                "; that {verb} from {start:.2g} at {from_scale} to {end:.2g} at {to_scale}",
                 verb=verb,
                 start=start,
-                ends=ends[0],
+                from_scale=ends[0],
                 end=end,
-                ends2=ends[1],
+                to_scale=ends[1],
             )
     return _("{sentence}.", sentence=text)
 

@@ -162,11 +162,11 @@ class Extrapolation(Keyed):
         if apart <= max(float(self.noise[point]), WORTH_SAYING):
             return ""
         return lazy_gettext(
-            "The laws disagree, from {loss:.3f} ({label}) to {loss2:.3f} ({label2}).",
-            loss=low.loss[point],
-            label=low.label,
-            loss2=high.loss[point],
-            label2=high.label,
+            "The laws disagree, from {low:.3f} ({low_law}) to {high:.3f} ({high_law}).",
+            low=low.loss[point],
+            low_law=low.label,
+            high=high.loss[point],
+            high_law=high.label,
         )
 
     @property
@@ -274,7 +274,7 @@ class Extrapolation(Keyed):
         place = write_scale(float(self.inputs[self.scale][point]), self.scale)
         return lazy_gettext(
             "By {by} on {of_rows}: loss {centre:.4g}{unit} at {place} "
-            "({lower:.4g} to {upper:.4g}, {point}), {point2}.",
+            "({lower:.4g} to {upper:.4g}, {band}), {where}.",
             by=self.by,
             of_rows=self.of_rows,
             centre=self.centre[point],
@@ -282,8 +282,8 @@ class Extrapolation(Keyed):
             place=place,
             lower=self.lower[point],
             upper=self.upper[point],
-            point=self.band_name(point),
-            point2=self.where(point),
+            band=self.band_name(point),
+            where=self.where(point),
         )
 
     def disagreement_dominates(self, point: int = 0) -> bool:

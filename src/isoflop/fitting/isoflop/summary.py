@@ -129,14 +129,14 @@ def _times(factor: float) -> str:
     """Write a factor as a person says it."""
     if factor >= 2 or factor <= 0.5:
         return _(
-            "{factor:.2g} times too {value}",
+            "{factor:.2g} times too {size}",
             factor=max(factor, 1 / factor),
-            value=_("large") if factor > 1 else _("small"),
+            size=_("large") if factor > 1 else _("small"),
         )
     return _(
-        "{factor:.0%} too {value}",
+        "{factor:.0%} too {size}",
         factor=abs(factor - 1),
-        value=_("large") if factor > 1 else _("small"),
+        size=_("large") if factor > 1 else _("small"),
     )
 
 
@@ -164,16 +164,16 @@ def disagreements(found: Sequence[Approach], compute_flop: float) -> Iterator[No
             code="approaches-disagree",
             severity="serious",
             text=_(
-                "{short} and {short2} disagree: the best size grows as C to the "
-                "{exponent:.3f} ({low:.3f} to {high:.3f}) by {short3}, to the "
-                "{exponent2:.3f} ({low_2:.3f} to {high_2:.3f}) by {short2}; at "
+                "{other} and {one} disagree: the best size grows as C to the "
+                "{exponent:.3f} ({low:.3f} to {high:.3f}) by {by_other}, to the "
+                "{exponent2:.3f} ({low_2:.3f} to {high_2:.3f}) by {one}; at "
                 "{compute_flop} that is {sizes} against {sizes2} parameters.",
-                short=SHORT[one.key].capitalize(),
-                short2=SHORT[other.key],
+                other=SHORT[one.key].capitalize(),
+                one=SHORT[other.key],
                 exponent=line.exponent,
                 low=low,
                 high=high,
-                short3=SHORT[one.key],
+                by_other=SHORT[one.key],
                 exponent2=line_2.exponent,
                 low_2=low_2,
                 high_2=high_2,

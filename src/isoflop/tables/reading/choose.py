@@ -517,7 +517,7 @@ def _with_rivals(
                 label=COLUMNS[column].label,
             )
             result.append(
-                replace(role, reason=_("{reason}; {reason2}", reason=role.reason, reason2=reason))
+                replace(role, reason=_("{reason}; {also}", reason=role.reason, also=reason))
             )
         else:
             result.append(role)

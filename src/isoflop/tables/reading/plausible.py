@@ -271,11 +271,11 @@ def _ratio(read: _Read) -> list[Question]:
             header=role.header,
             text=lazy_gettext("In which unit is {header}?", header=shorten(role.header)),
             why=lazy_gettext(
-                "As they stand, rows have {ratio} tokens per parameter, {value} than "
-                "anything ever trained, and neither the header nor the cells name a "
-                "unit.",
+                "As they stand, rows have {ratio} tokens per parameter, "
+                "{more_or_fewer} than anything ever trained, and neither the header "
+                "nor the cells name a unit.",
                 ratio=format_number(ratio),
-                value=lazy_gettext("more") if ratio > high else lazy_gettext("fewer"),
+                more_or_fewer=lazy_gettext("more") if ratio > high else lazy_gettext("fewer"),
             ),
             choices=_unit_choices(read, blamed),
             about=(other,),
@@ -394,10 +394,10 @@ def _loss(read: _Read) -> list[Question]:
             header=role.header,
             text=lazy_gettext("In which unit is {header}?", header=shorten(role.header)),
             why=lazy_gettext(
-                "It is {worst:.4g}{words}, more than the {most:.3g} nats per token "
-                "of a model that knows nothing: {why}.",
+                "It is {worst:.4g}{when}, more than the {most:.3g} nats per token of "
+                "a model that knows nothing: {why}.",
                 worst=worst,
-                words="" if worst == median else lazy_gettext(" at first"),
+                when="" if worst == median else lazy_gettext(" at first"),
                 most=most,
                 why=why,
             ),
@@ -508,11 +508,11 @@ def _per_byte(roles: Sequence[ColumnRole]) -> list[Question]:
                 "How many bytes (or characters) does one token stand for on average?"
             ),
             why=lazy_gettext(
-                "The loss is in {unit}. Without that number it stays in {unit2}: "
+                "The loss is in {unit}. Without that number it stays in {same_unit}: "
                 "fits are right, but cannot be compared with losses in nats per "
                 "token.",
                 unit=role.unit,
-                unit2=unit[0],
+                same_unit=unit[0],
             ),
             is_blocking=False,
         )

@@ -168,5 +168,5 @@ def _span(ends: tuple[float, float] | None, write: Callable[[float], str]) -> st
     return (
         gettext("no interval")
         if ends is None
-        else gettext("{ends} to {ends2}", ends=write(ends[0]), ends2=write(ends[1]))
+        else gettext("{lower} to {upper}", lower=write(ends[0]), upper=write(ends[1]))
     )

@@ -213,14 +213,14 @@ def _run_table(seen: Sequence[Seen]) -> None:
     if environment:
         peak = format_quantity(environment["matmul_peak_flop_per_s"], "flop_per_s")
         device = gettext(
-            "{environment} in {environment2}",
-            environment=environment["device"].upper(),
-            environment2=environment["precision"],
+            "{device} in {precision}",
+            device=environment["device"].upper(),
+            precision=environment["precision"],
         )
         versions = gettext(
-            "Python {environment}, torch {environment2}",
-            environment=environment["python"],
-            environment2=environment["torch"],
+            "Python {python}, torch {torch}",
+            python=environment["python"],
+            torch=environment["torch"],
         )
         st.caption(
             messages.plain(
