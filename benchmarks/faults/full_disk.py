@@ -27,6 +27,8 @@ from isoflop.training.runs import Run
 
 N_FULL, N_FULL_SHORT = 15, 2
 SIZE_MB = 24
+MOST_SAVES = 1000
+"""More than fill a disk of this size."""
 BODY = {"note": "x" * 20_000}
 NOT_HERE = "not tried: a small disk needs the right to mount one"
 
@@ -85,14 +87,15 @@ def _of_store(n_full: int, rng: random.Random) -> Iterator[Tally]:
         "a clear error; every confirmed version is there; store consistent; saving works again "
         "without a restart",
     )
-    with small_disk() as disk:
-        if disk is None:
-            tally.note = NOT_HERE
-        else:
+    for number in range(n_full):
+        # Anew each time: a store that was full once has room within its own file.
+        with small_disk() as disk:
+            if disk is None:
+                tally.note = NOT_HERE
+                break
             url = f"sqlite:///{disk.folder / 'store.sqlite3'}"
             store = Store(url)
-            for number in range(n_full):
-                fill_below(store, url, disk, number, tally, rng)
+            fill_below(store, url, disk, number, tally, rng)
             store.close()
     yield tally
 
@@ -104,10 +107,11 @@ def fill_below(
     mine, confirmed = store.of(LOCAL), []
     disk.fill(but_bytes=rng.randrange(600_000))
     tally.n += 1
-    for save in range(60):
+    for save in range(MOST_SAVES):
         note = f"{number}-{save}"
         try:
-            mine.put("scenario", f"of fill {number}", {**BODY, "note": note})
+            # Under ever new names: of one document the oldest of many versions are let go.
+            mine.put("scenario", f"of fill {number}, {save // 20}", {**BODY, "note": note})
         except IsoflopError:
             tally.counts["saves refused"] += 1
             break
@@ -120,8 +124,6 @@ def fill_below(
     gone = stored.missing(url, confirmed[-40:])  # the oldest of many versions are let go
     tally.violations += [f"{note} was confirmed and is not there" for note in gone]
     tally.violations += stored.faults(url)
-    for document in mine.find("scenario"):  # so that the disk itself does not fill up
-        mine.delete(document.id)
 
 
 def _of_runs(n_full: int, rng: random.Random) -> Iterator[Tally]:

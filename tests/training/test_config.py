@@ -15,6 +15,12 @@ def test_every_family_has_defaults_and_survives_json(family):
     assert RunConfig.from_dict(made.to_dict()) == made
 
 
+@pytest.mark.parametrize("found", [5, 0.5, None, True, [], "name"])
+def test_what_is_no_configuration_is_refused(found: object) -> None:
+    with pytest.raises(TrainingError, match="unknown or missing fields"):
+        RunConfig.from_dict(found)
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

@@ -374,6 +374,11 @@ class RunConfig(Recipe):
         TrainingError
             If a field is unknown or missing, or a value does not work.
         """
+        if not isinstance(fields, dict):  # of a file that somebody else wrote
+            raise TrainingError(
+                _("The run's configuration has unknown or missing fields."),
+                detail=_("It is not a JSON object."),
+            )
         made = ReportedConfig if "name" in fields else cls
         try:
             return made(**{**fields, "token_budgets": tuple(fields.get("token_budgets", ()))})
