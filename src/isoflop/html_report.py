@@ -577,7 +577,7 @@ def _left_out(table: LossTable) -> str:
         named = ", ".join(numbers) + (_(" and {more:,} more", more=more) if more else "")
         rows.append((str(reason), f"{len(group):,}", named))
     return (
-        _("<h3>Rows left out</h3>") + _table(rows, (_("Reason"), _(_("Rows")), _("Which")))
+        _("<h3>Rows left out</h3>") + _table(rows, (_("Reason"), _("Rows"), _("Which")))
         if rows
         else ""
     )
