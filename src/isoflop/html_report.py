@@ -22,7 +22,7 @@ import numpy as np
 from isoflop import document, export, rendering
 from isoflop.fitting import Fit
 from isoflop.fitting.summary import LEVEL
-from isoflop.language import current
+from isoflop.language import current, sentences, translated
 from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
 from isoflop.laws import symbol_latex
@@ -163,7 +163,7 @@ def report(
         f'<!doctype html>\n<html lang="{current()}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<title>{_escaped(title)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>"
     )
     if path is not None:
@@ -186,7 +186,7 @@ _Cell = str | _Markup
 
 
 def _escaped(cell: _Cell) -> str:
-    return cell.text if isinstance(cell, _Markup) else html.escape(cell)
+    return cell.text if isinstance(cell, _Markup) else html.escape(translated(cell))
 
 
 def _section(heading: str, body: str) -> str:
@@ -195,14 +195,14 @@ def _section(heading: str, body: str) -> str:
 
 def _paragraph(text: str, kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
-    return f"<p{style}>{html.escape(text)}</p>" if text else ""
+    return f"<p{style}>{_escaped(text)}</p>" if text else ""
 
 
 def _table(rows: Iterable[Sequence[_Cell]], header: Sequence[str] = ()) -> str:
     """Return rows whose first cell names them; columns that are empty throughout are left out."""
     kept = [list(row) for row in rows]
     used = [i for i in range(len(kept[0])) if i == 0 or any(row[i] for row in kept)] if kept else []
-    head = "".join(f"<th>{html.escape(header[i])}</th>" for i in used) if header else ""
+    head = "".join(f"<th>{_escaped(header[i])}</th>" for i in used) if header else ""
     body = "".join(
         "<tr>"
         + f"<th>{_escaped(row[0])}</th>"
@@ -236,7 +236,7 @@ def _header(title: str) -> str:
     made = _(
         "Scaling-law report, {today}, by Isoflop {version}", today=today, version=version("isoflop")
     )
-    return f"<header><p>{made}</p><h1>{html.escape(title)}</h1></header>"
+    return f"<header><p>{made}</p><h1>{_escaped(title)}</h1></header>"
 
 
 def _answer(plan: Plan, outlook: Outlook | None) -> str:
@@ -266,8 +266,8 @@ def _answer(plan: Plan, outlook: Outlook | None) -> str:
 
 def _notices(found: Iterable[Notice]) -> str:
     listed = "".join(
-        f'<li class="{notice.severity}"><b>{notice.severity}</b>: {html.escape(notice.text)} '
-        f"{html.escape(notice.remedy)} <small>[{html.escape(notice.code)}]</small></li>"
+        f'<li class="{notice.severity}"><b>{notice.severity}</b>: {_escaped(notice.text)} '
+        f"{_escaped(notice.remedy)} <small>[{_escaped(notice.code)}]</small></li>"
         for notice in found
     )
     return f'<ul class="notices">{listed}</ul>' if listed else ""
@@ -289,14 +289,15 @@ def _law(fit: Fit) -> str:
         if fit.loss_unit == "unknown"
         else _("in {loss_unit}", loss_unit=fit.loss_unit)
     )
+    response = translated(said_response(law.response))
     return (
         shown
         + _table(inputs)
         + _paragraph(
-            f"{law.response.capitalize()} {unit if law.response == 'loss' else ''}. "
-            f"{said_count(fit.param_convention)}"
+            f"{response.capitalize()} {unit if law.response == 'loss' else ''}. "
+            f"{translated(said_count(fit.param_convention))}"
         )
-        + f"<pre>{html.escape(' '.join(law.formula.split()))}</pre>"
+        + f"<pre>{_escaped(' '.join(law.formula.split()))}</pre>"
     )
 
 
@@ -306,6 +307,7 @@ def _equation(response: str, latex: str) -> str:
 
 def _parameters(fit: Fit) -> str:
     found = fit.params()
+    meanings = {param.name: param.help for param in fit.law.params}  # in every language
     numbers = found[["value", "std_error", "lower", "upper"]].to_numpy(np.float64)
     fixed = dict(fit.law.fixed)
     rows: list[Sequence[_Cell]] = []
@@ -317,12 +319,12 @@ def _parameters(fit: Fit) -> str:
         )
         rows.append(
             (
-                _Markup(_mathml(symbol_latex(name)) if name.isidentifier() else html.escape(name)),
+                _Markup(_mathml(symbol_latex(name)) if name.isidentifier() else _escaped(name)),
                 f"{value:.6g}",
                 f"{error:.3g}" if np.isfinite(error) else "",
                 "fixed" if name in fixed else span,
                 str(found["unit"].iloc[i]),
-                str(found["help"].iloc[i]),
+                meanings[name],
             )
         )
     header = (
@@ -496,7 +498,7 @@ def _figures(drawn: Mapping[str, Figure]) -> str:
         )
         words = figure.layout.meta
         caption = " ".join([words["alt"], *words["notes"]])
-        parts.append(f"<figure>{body}<figcaption>{html.escape(str(caption))}</figcaption></figure>")
+        parts.append(f"<figure>{body}<figcaption>{_escaped(caption)}</figcaption></figure>")
     return "".join(parts)
 
 
@@ -523,7 +525,7 @@ def _data(fit: Fit) -> str:
         else _("in {loss_unit}", loss_unit=table.loss_unit),
         _("Rows"): _rows_fitted(table),
         _("Simulated"): _("nobody trained these models") if origin.is_simulated else "",
-        _("Known problems"): " ".join(origin.known_problems),
+        _("Known problems"): sentences(origin.known_problems),
     }
     return _facts(facts) + _reading(table) + _left_out(table)
 
@@ -584,7 +586,7 @@ def _left_out(table: LossTable) -> str:
 
 
 def _code(code: str) -> str:
-    return f"<pre>{html.escape(code.strip())}</pre>" if code else ""
+    return f"<pre>{_escaped(code.strip())}</pre>" if code else ""
 
 
 def _sources(fit: Fit) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from isoflop.language import as_a_title, sentences
+from isoflop.language import as_a_title, joined, sentences
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.tables.load import ReadResult
@@ -81,7 +81,7 @@ def _columns(result: ReadResult) -> str:
 
 def _in_unit(role: ColumnRole, result: ReadResult) -> str:
     if role.transform:
-        return f", {_TRANSFORMS[role.transform]}"
+        return joined("", [", ", _TRANSFORMS[role.transform]])
     if role.column == "loss":
         is_said = role.unit or result.mapping.loss_unit is not None
         kept = result.table.loss_unit
@@ -91,7 +91,7 @@ def _in_unit(role: ColumnRole, result: ReadResult) -> str:
             else _(", in {kept}", kept=kept)
         )
         only = _(", where {only}", only=role.only) if role.only else ""
-        return f"{given}{only}" + ("" if is_said else _(", which is assumed"))
+        return joined("", [given, only, "" if is_said else _(", which is assumed")])
     if not role.unit or role.unit == "1" or COLUMNS[role.column].kind != "number":
         return ""
     return _(", in {unit}", unit=_MAGNITUDES.get(role.unit.strip().lower(), role.unit))

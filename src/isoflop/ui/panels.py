@@ -110,6 +110,8 @@ def equation(fit: Fit) -> None:
 def parameters(fit: Fit) -> None:
     """Draw the table of parameters: value, standard error, interval."""
     found = fit.params()
+    # A column of text holds English alone.
+    meanings = {param.name: param.help for param in fit.law.params}
     listed(
         {
             _("Parameter"): list(found.index),
@@ -122,7 +124,7 @@ def parameters(fit: Fit) -> None:
                 for lower, upper in zip(found["lower"], found["upper"], strict=True)
             ],
             _("Unit"): list(found["unit"]),
-            _("Meaning"): list(found["help"]),
+            _("Meaning"): [meanings[name] for name in found.index],
         },
         hide_index=True,
         alt=_("Fitted parameters with standard error and interval"),
