@@ -58,6 +58,9 @@ class Text(str):
         That number, for ``n`` in the text.
     said : mapping of str to str
         The text by language, where it does not come from a catalog.
+    then : callable or None
+        What becomes of the text once it is said, such as a capital letter: a function of a module,
+        which can go to another process.
 
     Raises
     ------
@@ -82,13 +85,14 @@ class Text(str):
         many: str = "",
         number: int | None = None,
         said: Mapping[str, str] = MappingProxyType({}),
+        then: Callable[[str], str] | None = None,
     ) -> Text:
         """Make the text, in English."""
         values = {"n": number, **values} if number is not None else dict(values)
-        text = super().__new__(cls, _filled(many if many and number != 1 else one, values))
+        filled = _filled(many if many and number != 1 else one, values)
+        text = super().__new__(cls, then(filled) if then else filled)
         text._one, text._many, text._number = one, many, number
-        text._values, text._said = values, dict(said)
-        text._then = None
+        text._values, text._said, text._then = values, dict(said), then
         return text
 
     def __reduce__(self) -> tuple[Callable[..., Text], tuple[Any, ...]]:
@@ -139,13 +143,7 @@ def _text(
     said: Mapping[str, str],
     then: Callable[[str], str] | None,
 ) -> Text:
-    text = Text(one, values, many=many, number=number, said=said)
-    if then is None:
-        return text
-    changed = str.__new__(Text, then(str.__str__(text)))
-    changed._one, changed._many, changed._number = one, many, number
-    changed._values, changed._said, changed._then = text._values, text._said, then
-    return changed
+    return Text(one, values, many=many, number=number, said=said, then=then)
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:

@@ -57,7 +57,10 @@ def _prepare(comparison: LawComparison) -> _Picture:
     unit = 100.0 if comparison.is_relative else 1.0
     order = [ranking.criterion, *(name for name in CRITERIA if name != ranking.criterion)]
     kinds = (
-        _Errors(name=_sentence_case(CRITERIA[name]), error=unit * frame[name].to_numpy(np.float64))
+        _Errors(
+            name=translated(as_a_title(CRITERIA[name])),
+            error=unit * frame[name].to_numpy(np.float64),
+        )
         for name in order
     )
     return _Picture(
@@ -67,10 +70,6 @@ def _prepare(comparison: LawComparison) -> _Picture:
         if comparison.is_relative
         else _("Mean absolute error"),
     )
-
-
-def _sentence_case(text: str) -> str:
-    return translated(as_a_title(text))
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:

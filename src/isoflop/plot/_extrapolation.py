@@ -118,14 +118,12 @@ def _prepare(ahead: Extrapolation, point: int) -> _Picture:
         centre=float(ahead.centre[point]),
         upper=float(ahead.upper[point]),
         is_scenario=bool(ahead.is_scenario[point]),
-        parts=tuple((key, _capital(name), float(shares[key])) for key, name in PARTS.items()),
+        parts=tuple(
+            (key, translated(as_a_title(name)), float(shares[key])) for key, name in PARTS.items()
+        ),
         verdict=ahead.verdict(point),
         notes=ahead.notes,
     )
-
-
-def _capital(name: str) -> str:
-    return translated(as_a_title(name))
 
 
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:

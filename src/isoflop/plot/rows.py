@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -106,7 +107,7 @@ def row_labels(frame: pd.DataFrame) -> tuple[str, ...]:
     return _group(NO_FAMILY, frame, np.arange(len(frame))).labels
 
 
-@kept_by_language(max_entries=16)
+@lru_cache(maxsize=16)
 def fitted_rows(fit: Fit, table: LossTable) -> LossTable:
     """Return the rows that were fitted, in the fit's order."""
     return table.with_frame(table.frame.loc[fit.row_index])

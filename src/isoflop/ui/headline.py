@@ -460,27 +460,19 @@ FIGURES: Mapping[str, Callable[[Plan, Fit, Outlook], _Figure]] = MappingProxyTyp
 
 
 def _span(interval: Interval | None, spec: str) -> str:
-    return (
-        ""
-        if interval is None
-        else _(
-            "{lower} to {upper}", lower=f"{interval.lower:{spec}}", upper=f"{interval.upper:{spec}}"
-        )
-    )
+    return _written(interval, lambda end: format(end, spec))
 
 
 def _ends(interval: Interval | None, dimension: Dimension) -> str:
-    if interval is None:
-        return ""
-    ends = [format_quantity(end, dimension) for end in (interval.lower, interval.upper)]
-    return _("{lower} to {upper}", lower=ends[0], upper=ends[1])
+    return _written(interval, lambda end: format_quantity(end, dimension))
 
 
 def _numbers(interval: Interval | None) -> str:
+    return _written(interval, format_number)
+
+
+def _written(interval: Interval | None, write: Callable[[float], str]) -> str:
+    """Write an interval, its ends in one way; empty where there is none."""
     if interval is None:
         return ""
-    return _(
-        "{lower} to {upper}",
-        lower=format_number(interval.lower),
-        upper=format_number(interval.upper),
-    )
+    return _("{lower} to {upper}", lower=write(interval.lower), upper=write(interval.upper))

@@ -22,8 +22,7 @@ from isoflop.errors import IsoflopError, UnitError
 from isoflop.language import all_translated, translated
 from isoflop.language import gettext as _
 from isoflop.ui import address, messages
-from isoflop.units import DAY_S, HOUR_S, Dimension, parse_quantity, parse_share
-from isoflop.units.said import format_quantity
+from isoflop.units import DAY_S, HOUR_S, Dimension, format_quantity, parse_quantity, parse_share
 
 Choice = TypeVar("Choice", bound=str)
 Read = TypeVar("Read")

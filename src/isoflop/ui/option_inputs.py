@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from isoflop.language import sentences, translated
+from isoflop.language import sentences
 from isoflop.options import Option, option
 from isoflop.ui import inputs, terms
 from isoflop.ui.inputs import Quantity
@@ -96,7 +96,7 @@ def switch(owner: type, name: str, *, key: str) -> bool:
 
 
 def _help(entry: Option, note: str = "") -> str:
-    return terms.explained(translated(sentences([entry.help, note])), entry.term)
+    return terms.explained(sentences([entry.help, note]), entry.term)
 
 
 def _within(kind: Quantity, entry: Option) -> Quantity:
