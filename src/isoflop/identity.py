@@ -22,14 +22,17 @@ class Keyed:
     """Base of frozen dataclasses that are known by their content.
 
     The class declares ``key: str = field(init=False, repr=False)`` and takes ``eq=False``; the key
-    is made when it is, so that a changed copy has another one.
+    is made when it is first asked for, which of most is never.
     """
 
     __slots__ = ()
     key: str
 
-    def __post_init__(self) -> None:
+    def __getattr__(self, name: str) -> str:  # Python asks here for a slot that holds nothing yet
+        if name != "key":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         object.__setattr__(self, "key", content_key(self))
+        return self.key
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

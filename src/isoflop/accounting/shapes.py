@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, isqrt, lcm, log
+from math import ceil, inf, isfinite, isqrt, lcm, log
 from typing import Any, Literal
 
 import numpy as np
@@ -112,11 +112,16 @@ def propose_shape(
     target = _checked(params)
     proportions = _proportions(family, target, count)
     best: tuple[float, Architecture] | None = None
-    unit, widths = _widths(proportions, target, count)
+    unit, guess, widths = _widths(proportions, target, count)
+    too_far: set[bool] = set()
     for d_model in widths:
+        if (d_model > guess) in too_far:
+            continue
+        nearest = inf
         for deep in _depths(proportions, d_model, target, count, unit, heads_multiple):
             # Ten percent off the family's aspect is worth half a percent off the target.
             least = 0.05 * abs(log(d_model / deep.n_layers / proportions.aspect))
+            nearest = min(nearest, least)
             if best is not None and least >= best[0]:
                 continue  # no MLP width makes up for it
             for shape in _with_mlp(deep, target, count, unit):
@@ -125,6 +130,8 @@ def propose_shape(
                 badness = abs(error) + least + 0.05 * abs(mlp)
                 if best is None or badness < best[0]:
                     best = badness, shape
+        if best is not None and best[0] <= nearest < inf:
+            too_far.add(d_model > guess)  # the aspect of those beyond is further off still
     if best is not None:
         parameters = count_parameters(best[1])
         relative_error = counted(parameters, count) / target - 1
@@ -214,15 +221,15 @@ def _proportions(family: Family, target: float, count: CountedParams) -> _Propor
 
 def _widths(
     proportions: _Proportions, target: float, count: CountedParams
-) -> tuple[int, list[int]]:
-    """Return what widths are padded to, and those to try: the nearest to the family's own first."""
+) -> tuple[int, int, list[int]]:
+    """Return what widths are padded to, the family's own, and those to try: its nearest first."""
     guess = _width_guess(proportions, target, count)
     unit = WIDTH_MULTIPLE if guess >= 1024 else WIDTH_MULTIPLE // 2
     # Wider models step further, in multiples that tile better still.
     step = unit * 2 ** max(0, int(log(guess / 2048, 2))) if guess > 2048 else unit
     lower, upper = max(step, guess * 0.6), guess * 1.7
     widths = range(step * max(1, round(lower / step)), round(upper) + step, step)
-    return unit, sorted(widths, key=lambda width: abs(width - guess))
+    return unit, guess, sorted(widths, key=lambda width: abs(width - guess))
 
 
 def _depths(

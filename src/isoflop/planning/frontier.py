@@ -75,13 +75,18 @@ def compute_optimal(
         below a single step.
     """
     flop = np.asarray(compute_flop, dtype=np.float64)
+    smallest, largest = params_range or (SMALLEST_PARAMS, LARGEST_PARAMS)
+    ends: ArrayLike = largest
+    if rule.is_product:  # what `_largest_size` would find
+        last = flop / (rule.flop_per_param_token * SMALLEST_TOKENS)
+        ends = np.minimum(largest, last * (1 - 1e-12))
     return best_along(
         law,
         theta,
         lambda params: rule.tokens(params, flop[..., None]),
         rule=rule,
         fixed=fixed,
-        params_range=params_range,
+        params_range=(smallest, ends),
         expected=expected_size(law, theta, flop, rule),
     )
 
@@ -103,7 +108,7 @@ def expected_size(
     ndarray or None
         NaN where a term is no such power; None where the law or the rule has another form.
     """
-    if rule.correction is not None or rule.lifetime_inference_tokens:
+    if not rule.is_product:
         return None
     found = powers(law, np.asarray(theta, dtype=np.float64))
     if found is None or "tokens" not in found:
@@ -192,6 +197,8 @@ def _largest_size(tokens_of: Tokens, smallest: float, largest: ArrayLike) -> NDA
     nothing within a percent of size, and the best plan lies there.
     """
     ends = np.maximum(largest, smallest * (1 + 1e-9))
+    if np.all(tokens_of(ends[..., None]) >= SMALLEST_TOKENS):
+        return ends
     low, high, is_any = _last_enough(tokens_of, np.full_like(ends, smallest), ends, N_RANGE)
     for _ in range(N_REFINEMENTS):
         low, high, _ = _last_enough(tokens_of, low, high, N_FINER)

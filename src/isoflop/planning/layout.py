@@ -110,7 +110,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layouts(Layout):
-    """Many layouts at once: their degrees are arrays of one shape, their ZeRO stage is one.
+    """Many layouts at once: their degrees and ZeRO stages are arrays of one shape.
 
     What follows from a layout follows from many in the same words, as arrays. Which of them are
     possible is for `is_possible` to say.

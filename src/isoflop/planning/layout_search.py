@@ -160,9 +160,8 @@ _NO_LAYOUTS = Candidates(**_BLANK)
 def candidates(search: LayoutSearch, architecture: Architecture) -> Candidates:
     """Return every layout of a model that the search allows; none where it cannot be cut so."""
     groups = [
-        _group(search, architecture, recompute, zero_stage)
+        _group(search, architecture, recompute)
         for recompute in _tried(search.recompute, RECOMPUTED)
-        for zero_stage in _tried(search.zero_stage, ZERO)
     ]
     return joined(groups)
 
@@ -172,10 +171,14 @@ def _tried(held: Any, offered: Sequence[Any]) -> Sequence[Any]:
 
 
 def _degrees(search: LayoutSearch, shape: Architecture) -> list[NDArray[np.int64]]:
-    """Return tensor, context, pipeline, interleave and expert degrees, every combination."""
+    """Return ZeRO stages, and tensor, context, pipeline, interleave and expert degrees.
+
+    Every combination.
+    """
     longest = max(1, search.length(shape) // LEAST_CONTEXT)
     contexts = [2**power for power in range(longest.bit_length()) if 2**power <= longest]
     offered = [
+        _tried(search.zero_stage, ZERO),
         _tried(search.tensor, TENSOR),
         _tried(search.context, contexts),
         _tried(search.pipeline, PIPELINE),
@@ -185,11 +188,9 @@ def _degrees(search: LayoutSearch, shape: Architecture) -> list[NDArray[np.int64
     return [grid.ravel() for grid in np.meshgrid(*offered, indexing="ij")]
 
 
-def _group(
-    search: LayoutSearch, shape: Architecture, recompute: Recompute, zero_stage: int
-) -> Candidates:
-    """Return the layouts of one ZeRO stage and one way to recompute."""
-    tensor, context, pipeline, interleave, expert = _degrees(search, shape)
+def _group(search: LayoutSearch, shape: Architecture, recompute: Recompute) -> Candidates:
+    """Return the layouts of one way to recompute."""
+    zero_stage, tensor, context, pipeline, interleave, expert = _degrees(search, shape)
 
     def layouts(data: Any) -> Layouts:
         return Layouts(
@@ -206,8 +207,8 @@ def _group(
     kept = is_possible(shape, layouts(expert))
     if search.zero_stage is None:
         kept = kept & ((zero_stage < 3) | (pipeline == 1))
-    tensor, context, pipeline, interleave, expert = (
-        degree[kept] for degree in (tensor, context, pipeline, interleave, expert)
+    zero_stage, tensor, context, pipeline, interleave, expert = (
+        degree[kept] for degree in (zero_stage, tensor, context, pipeline, interleave, expert)
     )
     few, many = layouts(expert), layouts(expert * _FAR)
     step = TrainingStep(
@@ -229,7 +230,7 @@ def _group(
         pipeline=pipeline,
         interleave=interleave,
         expert=expert,
-        zero_stage=np.full(len(tensor), zero_stage),
+        zero_stage=zero_stage,
         recompute=np.full(len(tensor), RECOMPUTED.index(recompute)),
         length=np.full(len(tensor), step.context),
         busy_s=busy + size,

@@ -269,11 +269,11 @@ def _stage_memory(
 
     replicas = layout.data * layout.context
 
+    over_replicas = held.shared / replicas + held.routed / (replicas // layout.expert)
+
     def sharded(bytes_each: float, from_stage: int) -> Any:
-        if layout.zero_stage < from_stage:
-            return bytes_each * held.total
-        routed_replicas = replicas // layout.expert
-        return bytes_each * (held.shared / replicas + held.routed / routed_replicas)
+        is_sharded = np.asarray(layout.zero_stage >= from_stage)
+        return bytes_each * np.where(is_sharded, over_replicas, held.total)[()]
 
     gathers = (layout.zero_stage == 3) * (replicas > 1)
     tokens = setup.micro_batch * (setup.context or architecture.context) / layout.context

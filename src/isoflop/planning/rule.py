@@ -47,6 +47,11 @@ class ComputeRule:
     inference_ratio: Correction | None = None
     label: str = lazy_gettext("6 FLOP per parameter and token")
 
+    @property
+    def is_product(self) -> bool:
+        """Whether compute is a multiple of size times tokens, and nothing more."""
+        return self.correction is None and not self.lifetime_inference_tokens
+
     def flop_per_token(self, params: ArrayLike) -> NDArray[np.float64]:
         """Return the training FLOP for each token of models of this size."""
         size = np.asarray(params, dtype=np.float64)

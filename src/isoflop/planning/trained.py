@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import exp, hypot, log, log1p, sqrt
 
 from isoflop.accounting import Architecture, Recompute, find_family
-from isoflop.accounting.shapes import propose_shape
+from isoflop.accounting.shapes import CountedParams, propose_shape
 from isoflop.errors import PlanError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
@@ -80,9 +81,17 @@ def _found(
 def _shape(setting: Setting, search: LayoutSearch, params: float) -> Architecture | None:
     """Return a model of the family of this size; None where there is none."""
     assert setting.rates is not None
-    family, count = find_family(setting.rates.family), setting.rates.count
+    return _proposed(setting.rates.family, params, setting.rates.count, search.tensor or 1)
+
+
+@lru_cache(maxsize=256)
+def _proposed(
+    family: str, params: float, count: CountedParams, heads_multiple: int
+) -> Architecture | None:
     try:
-        shape = propose_shape(family, params, count=count, heads_multiple=search.tensor or 1)
+        shape = propose_shape(
+            find_family(family), params, count=count, heads_multiple=heads_multiple
+        )
     except PlanError:
         return None
     return shape.architecture

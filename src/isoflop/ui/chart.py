@@ -61,19 +61,25 @@ def draw(
     tuple of int
         The points that are picked, by the row that each holds as its ``customdata``.
     """
-    sent = figure.to_dict()
-    alt = sent["layout"].pop("meta")["alt"]
-    sent |= {"title": title, "alt": alt, "config": config}
+    parts = figure.to_dict()
+    layout = dict(parts["layout"])
+    alt, height_px = layout.pop("meta")["alt"], layout["height"]
+    sent = {"data": parts["data"], "layout": layout, "title": title, "alt": alt, "config": config}
     if current() != ENGLISH:
         sent = _said(sent)
     calls = {} if on_pick is None else {"on_picked_change": on_pick}
     _chart()(
         key=key,
-        data=orjson.dumps(sent, option=orjson.OPT_SERIALIZE_NUMPY),
-        height=int(figure.layout.height) + (TITLE_PX if title else 0),
+        data=orjson.dumps(sent, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY),
+        height=int(height_px) + (TITLE_PX if title else 0),
         **calls,
     )
     return picked(key)
+
+
+def _plain(part: Any) -> Any:
+    """Return as plain values what else a figure holds: a template, names as an array."""
+    return part.tolist() if isinstance(part, np.ndarray) else part.to_plotly_json()
 
 
 def _said(part: Any) -> Any:

@@ -68,7 +68,7 @@ def drawn(
     tuple of int
         As `isoflop.ui.chart.draw`.
     """
-    notes = figure.layout.meta["notes"] if has_notes else ()
+    notes = figure.to_dict()["layout"]["meta"]["notes"] if has_notes else ()
     with st.container() if notes else nullcontext():  # one place for it all, as in a grid
         picked = chart.draw(figure, key=key, title=title, config=config, on_pick=on_pick)
         for note in notes:
