@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Set
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from isoflop.errors import CatalogError
 from isoflop.language import ENGLISH, LANGUAGES, joined, lazy_gettext, of_languages
+from isoflop.once import once
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -29,7 +29,7 @@ class HasRoles(Protocol):
 _Entry = TypeVar("_Entry", bound=HasRoles)
 
 
-@cache
+@once
 def data_root() -> Path:
     """Return the folder that holds the data files.
 
@@ -41,7 +41,7 @@ def data_root() -> Path:
     return _first_with("laws.toml", _PACKAGE / "_data", _PACKAGE.parents[1] / "data")
 
 
-@cache
+@once
 def app_root() -> Path:
     """Return the folder that holds the app: ``app.py``, ``pages/`` and its settings.
 

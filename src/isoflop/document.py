@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
 from importlib.metadata import version
 from inspect import cleandoc
 from pathlib import Path
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import DocumentError
 from isoflop.language import joined, lazy_gettext
+from isoflop.once import once
 
 if TYPE_CHECKING:  # an import of some weight, for those who save or load alone
     from cattrs import Converter
@@ -309,7 +309,7 @@ def _kept(cls: type) -> list[Field[Any]]:
 # --- Reading: JSON's own values alone, of the types that the fields declare
 
 
-@cache
+@once
 def _converter() -> Converter:
     from cattrs import Converter
     from cattrs.gen import make_dict_structure_fn, override
@@ -328,7 +328,7 @@ def _converter() -> Converter:
             raise ValueError(f"an object is expected, not {_shown(value)}")
         return readers(cls)(value, cls)
 
-    readers = cache(reader_of)
+    readers = once(reader_of)
     converter.register_structure_hook_func(is_dataclass, dataclass_of)
     converter.register_structure_hook_func(_is_array, _array)
     return converter

@@ -12,7 +12,6 @@ import html
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from isoflop.language import gettext as _
 from isoflop.language import ngettext as n_
 from isoflop.laws import symbol_latex
 from isoflop.notices import Notice
+from isoflop.once import once
 from isoflop.planning import Interval, Plan
 from isoflop.planning.doubts import doubts
 from isoflop.planning.outlook import Outlook
@@ -218,7 +218,7 @@ def _facts(facts: Mapping[str, str]) -> str:
     return _table([(name, text) for name, text in facts.items() if text])
 
 
-@cache
+@once
 def _mathml(latex: str, *, is_block: bool = False) -> str:
     from latex2mathml.converter import convert  # a table of symbols of some weight
 

@@ -23,10 +23,12 @@ import gettext as catalogs
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, lru_cache, wraps
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
+
+from isoflop.once import once
 
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"})
 """Every language by its code, by the name that it has for itself; English first."""
@@ -358,7 +360,7 @@ def kept_by_language(
     """
 
     def decorated(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        @lru_cache(maxsize=max_entries)
+        @once(max_entries=max_entries)
         def kept(language: str, *args: Any, **kwargs: Any) -> Any:
             return function(*args, **kwargs)
 
@@ -372,6 +374,6 @@ def kept_by_language(
     return decorated
 
 
-@cache
+@once
 def _catalog(language: str) -> catalogs.NullTranslations:
     return catalogs.translation("isoflop", FOLDER, [language], fallback=True)

@@ -16,13 +16,13 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
-from functools import cache
 from numbers import Real
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from isoflop.errors import OptionError, UnitError
 from isoflop.language import joined, lazy_gettext, listed
+from isoflop.once import once
 from isoflop.units import Dimension, accelerator_time, parse_quantity, parse_share
 
 Options = TypeVar("Options")
@@ -223,7 +223,7 @@ def options_of(owner: type) -> tuple[Option, ...]:
     return _described(owner)
 
 
-@cache
+@once
 def _described(owner: type) -> tuple[Option, ...]:
     hints = get_type_hints(owner, include_extras=True)
     found: list[Option] = []

@@ -15,7 +15,6 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +23,7 @@ from platformdirs import user_data_path
 from isoflop import settings
 from isoflop.errors import AccessError, SettingError
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 
 Role = Literal["viewer", "editor", "owner"]
 
@@ -315,7 +315,7 @@ def _signature(person: str, secret: str) -> str:
     return hmac.new(secret.encode(), f"isoflop.person|{person}".encode(), "sha256").hexdigest()
 
 
-@lru_cache(maxsize=8)
+@once(max_entries=8)
 def cookie_secret(folder: Path | None = None) -> str:
     """Return the secret of this server: the one that is set, or one kept in the data folder.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, Literal, get_args
 
 from isoflop.accounting.recurrent import Recurrent, RecurrentKind
 from isoflop.errors import ArchitectureError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 Norm = Literal["layernorm", "rmsnorm", "none"]
 QkNorm = Literal["none", "head", "full"]
@@ -442,7 +442,7 @@ def _size_problems(part: Architecture | Part) -> list[str]:
     return problems
 
 
-@cache
+@once
 def _checks(kind: type) -> tuple[tuple[str, bool, Callable[[str, Any], list[str]]], ...]:
     """Return, of each field that is checked, its name, whether it may be None, and how.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +13,7 @@ from isoflop.accounting.parameters import count_parameters
 from isoflop.data import data_root, read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ _MODEL_KEYS = frozenset(
 _SHAPE_KEYS = frozenset(field.name for field in fields(Architecture))
 
 
-@cache
+@once
 def load_families() -> Mapping[str, Family]:
     """Load all model families, oldest first.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 _FILE = "model_types.toml"
 _KEYS = frozenset(
@@ -65,7 +65,7 @@ class ModelType:
     four_times_width: bool = False
 
 
-@cache
+@once
 def load_model_types() -> Mapping[str, ModelType]:
     """Load all supported model types, by key in alphabetical order.
 
@@ -84,7 +84,7 @@ def load_model_types() -> Mapping[str, ModelType]:
     return MappingProxyType({key: ModelType(key=key, **resolved[key]) for key in sorted(resolved)})
 
 
-@cache
+@once
 def multimodal_types() -> Mapping[str, str]:
     """Return the type of the language model within each multimodal type."""
     return MappingProxyType(dict(read_toml(_FILE)["multimodal"]))

@@ -11,7 +11,6 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from itertools import repeat
 from pathlib import Path
 from typing import get_args
@@ -34,6 +33,7 @@ from isoflop.fitting.compare.held_out import (
 from isoflop.fitting.options import FitOptions, Objective
 from isoflop.identity import Keyed
 from isoflop.laws import Law, load_laws, rebind
+from isoflop.once import once
 from isoflop.tables import list_datasets, load_dataset
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import of_families
@@ -382,7 +382,7 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-@cache
+@once
 def load_backtest() -> Backtest:
     """Return the report that ships.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
-from functools import cache
 
 from isoflop.data import data_root
 from isoflop.errors import CatalogError
@@ -13,6 +12,7 @@ from isoflop.fitting.options import BOOTSTRAPS
 from isoflop.fitting.result import Fit
 from isoflop.language import joined, sentences
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 FILE = "coverage.csv"
 NOMINAL = 0.9
@@ -82,7 +82,7 @@ class Coverage:
         return _("too wide") if self.coverage > NOMINAL else _("too narrow")
 
 
-@cache
+@once
 def load_coverage() -> tuple[Coverage, ...]:
     """Return every measurement, in the order of the file.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
 from isoflop.laws.products import Products
 from isoflop.laws.program import Array
+from isoflop.once import once
 
 Factors: TypeAlias = tuple[tuple[int, ...], ...]
 """For each sum, the row factors, by number, whose product it has."""
@@ -79,7 +79,7 @@ def _grouped(
     )
 
 
-@lru_cache(maxsize=512)
+@once(max_entries=512)
 def layout(products: Products) -> Layout:
     """Lay out the sums of a law."""
     parts, n = products.parts, products.n_first

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from isoflop.laws.formula import parse
 from isoflop.laws.law import Input, Law, Param
 from isoflop.laws.names import NameQuestion, Names, read_names
 from isoflop.laws.roles import FIT_ROLES, ROLES, FitRole, Role
+from isoflop.once import once
 from isoflop.tables.schema import LossTable
 
 _LAW_KEYS = {"label", "formula", "inputs", "params", "help", "source"}
@@ -158,7 +158,7 @@ def _roles(entry: dict[str, Any], known: Mapping[_R, str], where: str) -> tuple[
     return tuple(role for role in known if role in named)
 
 
-@cache
+@once
 def load_laws() -> Mapping[str, Law]:
     """Return the shipped laws by key, in the order of the file.
 
@@ -269,7 +269,7 @@ def _published(key: str, entry: dict[str, Any]) -> PublishedFit:
     )
 
 
-@cache
+@once
 def load_published_fits() -> Mapping[str, PublishedFit]:
     """Return the published fits by key, in the order of the file.
 

@@ -11,10 +11,10 @@ import ast
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from isoflop.errors import FormulaError
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 from isoflop.syntax import syntax_tree
 
 MAX_LENGTH = 2000
@@ -313,7 +313,7 @@ def _split(text: str) -> tuple[list[tuple[str, ast.expr]], ast.expr]:
     return definitions, last.value
 
 
-@lru_cache(maxsize=512)
+@once(max_entries=512)
 def parse(text: str) -> Formula:
     """Read and check a formula.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from isoflop.laws.multipliers import Multiplier, find_multipliers
 from isoflop.laws.products import Products
 from isoflop.laws.program import Program
 from isoflop.laws.roles import Role
+from isoflop.once import once
 
 Scale = Literal["log", "linear"]
 
@@ -251,7 +251,7 @@ class Derived:
         return self.linear + self.exponential
 
 
-@lru_cache(maxsize=256)
+@once(max_entries=256)
 def derive(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> Derived:
     """Derive gradient, Hessian and the parameters with a closed form of a formula."""
     graph, root = build(parse(formula), symbols, params)

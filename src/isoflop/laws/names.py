@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import takewhile
 from string import ascii_lowercase
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from types import MappingProxyType
 from isoflop.language import lazy_gettext as _
 from isoflop.language import listed
 from isoflop.laws.formula import CONSTANTS, FUNCTIONS
+from isoflop.once import once
 from isoflop.tables.mapping import ColumnRole
 from isoflop.tables.reading.columns import COLUMNS, PERPLEXITY
 from isoflop.tables.reading.header import meanings
@@ -276,7 +276,7 @@ def _undo(role: ColumnRole) -> str:
     return _UNDONE.get(role.transform or role.unit, "")
 
 
-@lru_cache(maxsize=512)
+@once(max_entries=512)
 def _folds(column: str, headers: tuple[str, ...]) -> frozenset[str]:
     """Return what a column may be called, folded: its names, aliases and initials."""
     names, known = [column, *headers], COLUMNS.get(column)

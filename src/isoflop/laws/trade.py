@@ -8,7 +8,6 @@ closed form; whether it is one is seen from its values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from isoflop.laws.formula import parse
 from isoflop.laws.graph import Graph, build
 from isoflop.laws.law import Law
 from isoflop.laws.program import Program
+from isoflop.once import once
 
 Array = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ def _power(term: Program, vectors: Array, rows: list[Array]) -> Power:
     return Power(height=np.where(is_power, height, np.nan), slope=np.where(is_power, slope, np.nan))
 
 
-@lru_cache(maxsize=256)
+@once(max_entries=256)
 def _trade(formula: str, symbols: tuple[str, ...], params: tuple[str, ...]) -> Trade | None:
     graph, root = build(parse(formula), symbols, params)
     terms = _terms(graph, root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from isoflop.fitting import FitOptions, fit
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role
+from isoflop.once import once
 from isoflop.options import Option
 from isoflop.planning import compute_optimal, frontier
 from isoflop.planning.rule import SIX_ND
@@ -91,7 +91,7 @@ class BothVary:
         }
 
 
-@lru_cache(maxsize=32)
+@once(max_entries=32)
 def both_vary(spread: Spread) -> BothVary:
     """Fit Chinchilla's law to 25 simulated runs of five budgets, and ask for a larger one."""
     law = law_for_role("default")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -16,6 +15,7 @@ from isoflop.fitting.fit import law_coordinates
 from isoflop.fitting.rows import problem_on, usable_rows
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law, law_for_role
+from isoflop.once import once
 from isoflop.options import Option
 from isoflop.planning.rule import SIX_ND
 from isoflop.tables import LossTable
@@ -110,7 +110,7 @@ class _Path:
     best_residual: float
 
 
-@lru_cache(maxsize=8)
+@once(max_entries=8)
 def _path() -> _Path:
     """Search as papers do: L-BFGS on the mean Huber loss of log loss, from one start.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +14,7 @@ from isoflop.fitting.compare import functional_forms
 from isoflop.fitting.compare.held_out import split_by_scale
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.options import Option
 from isoflop.tables import (
     LossTable,
@@ -129,12 +129,12 @@ def growth(held_back: HeldBack) -> Growth:
     return _growth(held_back.family or families()[-1], held_back.decades)
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def _table() -> LossTable:
     return load_dataset(dataset_for_role("plan-example").id)
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _growth(family: str, decades: float) -> Growth:
     table = of_families(_table(), [family])
     column = "compute_flop"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +14,7 @@ from isoflop.fitting import Band, Fit, FitOptions, band, fit
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role
 from isoflop.lessons.floor import EXPONENT, REDUCIBLE
+from isoflop.once import once
 from isoflop.options import Option
 from isoflop.tables import LossTable, Provenance
 
@@ -117,7 +117,7 @@ def new_runs(chosen: BandOfRuns) -> NewRuns:
     )
 
 
-@lru_cache(maxsize=32)
+@once(max_entries=32)
 def _fitted(seed: int) -> tuple[LossTable, Fit, Array, Array]:
     """Return runs, the fit to them, and compute and loss of new runs."""
     rng = np.random.default_rng(seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import law_for_role
+from isoflop.once import once
 from isoflop.options import Option
 from isoflop.planning import compute_optimal
 from isoflop.planning.rule import SIX_ND
@@ -111,7 +111,7 @@ def profile(budget: BudgetOfProfile) -> Profile:
     )
 
 
-@lru_cache(maxsize=128)
+@once(max_entries=128)
 def _valley(flop: float) -> Valley:
     law = law_for_role("default")
     best = compute_optimal(law, _truth(), flop)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.options import Option, problems
 from isoflop.units import HOUR_S, YEAR_S, format_quantity
 
@@ -35,7 +35,7 @@ class KnownPrice:
     note: str
 
 
-@cache
+@once
 def load_prices() -> Mapping[str, Any]:
     """Return the file of prices as it is written.
 

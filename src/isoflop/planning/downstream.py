@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from isoflop.fitting.downstream import (
 from isoflop.identity import Keyed
 from isoflop.language import lazy_gettext as _
 from isoflop.laws import Law, laws_for, rebind
+from isoflop.once import once
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import inputs_at
 from isoflop.planning.rule import SIX_ND
@@ -72,7 +72,7 @@ class DownstreamCurve(Keyed):
         return expected, error_source(self.band, at)
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def downstream_curve(found: Downstream, level: float = 0.9) -> DownstreamCurve:
     """Return the metric of the best run at each compute, through its loss.
 

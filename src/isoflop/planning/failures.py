@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from math import exp, expm1
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,6 +15,7 @@ from isoflop.errors import CatalogError, PlanError
 from isoflop.identity import Keyed
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.options import Option, problems
 from isoflop.units import HOUR_S
 
@@ -52,7 +52,7 @@ class FailureRate:
     source: str
 
 
-@cache
+@once
 def load_failure_rates() -> tuple[FailureRate, ...]:
     """Return every published rate, in the order of the file.
 
@@ -95,7 +95,7 @@ class Delay:
     asynchronous: bool = False
 
 
-@cache
+@once
 def load_delays(kind: Literal["stalls", "restarts"]) -> tuple[Delay, ...]:
     """Return every published stall or restart, in the order of the file.
 

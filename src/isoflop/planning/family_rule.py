@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -21,6 +20,7 @@ from isoflop.accounting import (
 from isoflop.accounting.shapes import CountedParams, counted, propose_shape
 from isoflop.errors import PlanError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning.rule import SIX_ND, ComputeRule, Correction
 
 SIZES = np.geomspace(1e6, 1e14, 33)
@@ -98,7 +98,7 @@ class FamilyFactor:
         log_sizes, log_factors = _factors(
             self.family, self.convention, self.context, self.causal, self.count
         )
-        return np.exp(np.interp(np.log(params), log_sizes, log_factors))
+        return np.asarray(np.exp(np.interp(np.log(params), log_sizes, log_factors)))
 
 
 def total_params(family: Family, count: CountedParams) -> Correction | None:
@@ -140,7 +140,7 @@ class FamilyTotal:
         return np.asarray(params * np.exp(np.interp(inside, log_sizes, log_ratios)))
 
 
-@lru_cache(maxsize=64)
+@once(max_entries=64)
 def _ratios(
     family_key: str, count: CountedParams
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -151,7 +151,7 @@ def _ratios(
     return log_sizes, np.log(totals) - log_sizes
 
 
-@lru_cache(maxsize=64)
+@once(max_entries=64)
 def _factors(
     family_key: str,
     convention: FlopConvention,
@@ -171,7 +171,7 @@ def _factors(
     return np.log(sizes), np.log(factors)
 
 
-@lru_cache(maxsize=64)
+@once(max_entries=64)
 def shapes_of(family_key: str, count: CountedParams) -> Mapping[int, Architecture]:
     """Return shapes by size: those of the released models, and new ones between and beyond them."""
     family = find_family(family_key)

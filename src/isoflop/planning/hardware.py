@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +14,7 @@ from isoflop.errors import CatalogError
 from isoflop.language import joined, listed
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
+from isoflop.once import once
 from isoflop.planning.types import DTYPES, Accelerator
 
 ACCELERATORS_FILE = "accelerators.toml"
@@ -38,7 +38,7 @@ _FORMER = frozenset({"default_mfu", "mfu_evidence"})
 """Written by versions that took the utilisation from here; read over."""
 
 
-@cache
+@once
 def load_accelerators() -> Mapping[str, Accelerator]:
     """Return every accelerator that ships, by key.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from math import isfinite, log10, prod
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -16,6 +15,7 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, PlanError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning.rule import SIX_ND
 
 HYPERPARAMETERS_FILE = "hyperparameters.toml"
@@ -77,7 +77,7 @@ class HyperparameterHint:
     warning: str
 
 
-@cache
+@once
 def load_hyperparameter_rules() -> Mapping[str, HyperparameterRule]:
     """Return every rule that ships, by key.
 
@@ -130,7 +130,7 @@ def _canonical_coefficient(entry: Mapping[str, Any]) -> float:
     return float(entry["coefficient"] * entry.get("result_unit", 1) * scale)
 
 
-@cache
+@once
 def batch_rule() -> HyperparameterRule:
     """Return the rule that holds a plan's batch: the critical batch by the data alone."""
     return next(rule for rule in load_hyperparameter_rules().values() if rule.limits_batch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from isoflop.fitting.diagnose import Diagnostics, diagnostics, one_step, weights
 from isoflop.fitting.result import Fit
 from isoflop.language import lazy_gettext, lazy_ngettext
 from isoflop.notices import Notice
+from isoflop.once import once
 from isoflop.planning.inputs import trades_size_for_data
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.sensitivity import Target, optimal_sizes, suspects
@@ -170,7 +170,7 @@ def _furthest(moves: Sequence[Move]) -> Move | None:
     return max(moves, key=lambda move: (move.factor, -len(move.rows)), default=None)
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _refits(fit: Fit, table: LossTable, singles: tuple[int, ...]) -> _Refits:
     """Fit without sets of few rows, and without single ones: kept, as no budget changes them.
 
@@ -216,7 +216,7 @@ def _few_rows(setup: Diagnostics) -> list[tuple[str, NDArray[np.intp]]]:
     ]
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _likely_rows(fit: Fit, table: LossTable, fixed: Fixed, rule: ComputeRule) -> tuple[int, ...]:
     """Return the positions of the rows that move the optimum most, to first order, at any budget.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from isoflop.accounting import Architecture, Recompute
 from isoflop.identity import Keyed
+from isoflop.once import once
 from isoflop.planning.layout import Layout, Layouts, device_parameters, fullest_stages, is_possible
 from isoflop.planning.memory import (
     DEFAULT_HEADROOM,
@@ -156,7 +156,7 @@ _BLANK: dict[str, Any] = {item.name: np.zeros((1, 0)) for item in fields(Candida
 _NO_LAYOUTS = Candidates(**_BLANK)
 
 
-@lru_cache(maxsize=2048)
+@once(max_entries=2048)
 def candidates(search: LayoutSearch, architecture: Architecture) -> Candidates:
     """Return every layout of a model that the search allows; none where it cannot be cut so."""
     groups = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, fields
-from functools import cache
 
 from isoflop.data import data_root
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 ERRORS_FILE = "planning_errors.csv"
 
@@ -44,7 +44,7 @@ class MeasuredError:
 COLUMNS = tuple(field.name for field in fields(MeasuredError))
 
 
-@cache
+@once
 def load_measured_errors() -> tuple[MeasuredError, ...]:
     """Return every measured error, in the order of the file."""
     with (data_root() / ERRORS_FILE).open(encoding="utf-8", newline="") as file:

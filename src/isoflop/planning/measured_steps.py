@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, cast, get_args
 
 from isoflop.accounting import Architecture, Experts, Recompute, find_model
 from isoflop.data import data_root, read_toml
 from isoflop.errors import CatalogError, IsoflopError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning.hardware import find_accelerator
 from isoflop.planning.layout import Layout
 from isoflop.planning.memory import TrainingSetup, find_optimizer, training_memory
@@ -53,7 +53,7 @@ class MeasuredStep:
     unverified: tuple[str, ...] = ()
 
 
-@cache
+@once
 def load_measured_steps() -> tuple[MeasuredStep, ...]:
     """Return every measured step, in the order of the file.
 
@@ -134,7 +134,7 @@ def _least_recomputed(step: TrainingStep) -> Recompute:
     return "full"
 
 
-@cache
+@once
 def _architecture(name: str) -> Architecture:
     shapes: dict[str, dict[str, Any]] = read_toml(SHAPES_FILE)["shapes"]
     if name not in shapes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from math import floor
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +14,7 @@ from isoflop.accounting import Architecture, Recompute
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError, DoesNotFit, PlanError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning.activations import STATISTIC_BYTES, LayerActivations, layer_activations
 from isoflop.planning.layout import (
     Layout,
@@ -66,7 +66,7 @@ class Optimizer:
         return self.weight_bytes + self.gradient_bytes + self.optimizer_bytes
 
 
-@cache
+@once
 def load_optimizers() -> Mapping[str, Optimizer]:
     """Return every optimiser that ships, by key.
 

@@ -7,7 +7,7 @@ between the sizes the speed is smooth. A plan reads it along the edge of its lim
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import factorial
 
 import numpy as np
@@ -19,6 +19,7 @@ from isoflop.accounting import find_family
 from isoflop.accounting.shapes import CountedParams, propose_shape
 from isoflop.errors import PlanError
 from isoflop.identity import Keyed
+from isoflop.once import once
 from isoflop.planning.family_rule import shapes_of
 from isoflop.planning.layout_search import (
     Candidates,
@@ -180,7 +181,7 @@ class ShareCurve:
         return np.take_along_axis(rows, np.broadcast_to(index, shape), axis=-1)
 
 
-@lru_cache(maxsize=512)
+@once(max_entries=512)
 def _table(rates: LayoutRates, accelerators: int) -> RateTable:
     sizes, starts, found = _family_candidates(rates)
     if not len(sizes):
@@ -257,7 +258,7 @@ def _largest(sizes: Array, filled: Array) -> float:
     return float(sizes[after - 1] * (sizes[after] / sizes[after - 1]) ** share)
 
 
-@lru_cache(maxsize=32)
+@once(max_entries=32)
 def _family_candidates(rates: LayoutRates) -> tuple[Array, NDArray[np.intp], Candidates]:
     """Return the sizes of shapes that can be cut, where each one's layouts start, and all."""
     shapes = shapes_of(rates.family, rates.count)

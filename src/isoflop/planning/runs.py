@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +15,7 @@ from isoflop.accounting.shapes import propose_shape
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 from isoflop.planning.failures import interruptions
 from isoflop.planning.hardware import find_accelerator
 from isoflop.planning.hyperparameters import largest_batch_tokens
@@ -259,7 +259,7 @@ def agreement(checks: Sequence[RunCheck]) -> Agreement:
     )
 
 
-@cache
+@once
 def load_runs() -> Mapping[str, PublishedRun]:
     """Return every published run that ships, by key, in the order of the file.
 
@@ -350,7 +350,7 @@ def _around(hours: float, flop: float) -> Interval:
     )
 
 
-@lru_cache(maxsize=256)
+@once(max_entries=256)
 def _hours(search: LayoutSearch, shape: Architecture, count: int, tokens: float) -> float | None:
     """Return the accelerator-hours in the fastest layout; None where nothing fits."""
     found = best_layout(search, shape, count, float(largest_batch_tokens(tokens)))
@@ -378,7 +378,7 @@ def _usual_count(run: PublishedRun, accelerator: Accelerator) -> int:
     return 8 * max(1, round(needed / 8))
 
 
-@cache
+@once
 def _measured_models() -> frozenset[str]:
     return frozenset(item.step.architecture.name for item in load_measured_steps())
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -28,6 +27,7 @@ from isoflop.fitting.solve import anneal, minimise
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.language import without_stop
+from isoflop.once import once
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.rule import SIX_ND, ComputeRule
 from isoflop.planning.trajectory import compute_range
@@ -364,7 +364,7 @@ def influence(setup: Diagnostics, target: Target, *, unit: Unit = "rows") -> Inf
     )
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _left_out(setup: Diagnostics, unit: Unit) -> LeaveOut:
     """Return the fits without each row, or each run: kept, as no budget changes them."""
     return leave_out(setup, unit=unit)
@@ -411,7 +411,7 @@ def leave_out_curve(
     )
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _without_suspects(
     setup: Diagnostics, along: Literal["highest_losses", "residuals"]
 ) -> NDArray[np.float64]:
@@ -456,7 +456,7 @@ def delta_curve(setup: Diagnostics, target: Target) -> SensitivityCurve | None:
     )
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _along_delta(setup: Diagnostics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return Huber deltas, and the fit with each."""
     own = setup.problem.delta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +14,7 @@ from isoflop.errors import DoesNotFit, PlanError
 from isoflop.identity import Keyed
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.options import Option, problems
 from isoflop.planning.family_rule import shapes_of
 from isoflop.planning.inference import (
@@ -115,7 +115,7 @@ class ServingCost(Keyed):
         return np.asarray(_seconds_per_param(self)(size) * size)
 
 
-@lru_cache(maxsize=64)
+@once(max_entries=64)
 def _seconds_per_param(cost: ServingCost) -> ShareCurve:
     """Return the curve of accelerator-seconds a token and parameter, smooth between shapes."""
     requests, device = cost.requests, cost.accelerator

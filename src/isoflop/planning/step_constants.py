@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
 from isoflop.data import data_root, read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning.types import Accelerator
 
 CLASSES_FILE = "step_time/classes.toml"
@@ -108,7 +108,7 @@ class StepError:
     p90: float
 
 
-@cache
+@once
 def load_step_error(kept_back: KeptBack) -> StepError:
     """Return the error to expect of a step: of software that is known, or of other people's.
 
@@ -133,7 +133,7 @@ def load_step_error(kept_back: KeptBack) -> StepError:
         ) from None
 
 
-@cache
+@once
 def load_step_classes() -> Mapping[str, StepClass]:
     """Return the classes, by key.
 
@@ -156,7 +156,7 @@ def load_step_classes() -> Mapping[str, StepClass]:
     return MappingProxyType(classes)
 
 
-@cache
+@once
 def load_fitted_steps() -> FittedSteps:
     """Return the fitted constants and intervals.
 

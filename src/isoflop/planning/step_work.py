@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import PlanError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning.layout import (
     Layout,
     Layouts,
@@ -79,7 +79,7 @@ class Cluster:
             )
 
 
-@cache
+@once
 def cluster_of(accelerator_key: str) -> Cluster:
     """Return the cluster that an accelerator usually comes in; that of ``default`` if unknown.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from math import exp, hypot, log, log1p, sqrt
 
 from isoflop.accounting import Architecture, Recompute, find_family
@@ -11,6 +10,7 @@ from isoflop.accounting.shapes import CountedParams, propose_shape
 from isoflop.errors import PlanError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.planning import budget as sums
 from isoflop.planning.constraints import Setting
 from isoflop.planning.failures import Interruptions, interruptions
@@ -84,7 +84,7 @@ def _shape(setting: Setting, search: LayoutSearch, params: float) -> Architectur
     return _proposed(setting.rates.family, params, setting.rates.count, search.tensor or 1)
 
 
-@lru_cache(maxsize=256)
+@once(max_entries=256)
 def _proposed(
     family: str, params: float, count: CountedParams, heads_multiple: int
 ) -> Architecture | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from isoflop.errors import FitError
 from isoflop.fitting import Band, Fit, band, predict
 from isoflop.identity import Keyed
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 from isoflop.planning.frontier import compute_optimal
 from isoflop.planning.inputs import (
     PARAMS_COLUMNS,
@@ -186,7 +186,7 @@ def curve(
     return _curve(fit, compute_range, tuple(sorted((fixed or {}).items())), rule, level)
 
 
-@lru_cache(maxsize=128)
+@once(max_entries=128)
 def _curve(
     fit: Fit, compute_range: tuple[float, float], fixed: Fixed, rule: ComputeRule, level: float
 ) -> Curve:
@@ -333,7 +333,7 @@ def _compute_of_ranges(fit: Fit) -> NDArray[np.float64]:
     return SIX_ND.training_flop(params, params * TOKENS_PER_PARAM if tokens is None else tokens)
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def compute_of_rows(table: LossTable) -> tuple[float, float] | None:
     """Return the least and the most compute of a table's rows; None where it is not known."""
     frame = table.included()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from isoflop.accounting import find_family
 from isoflop.accounting.shapes import propose_shape
+from isoflop.once import once
 from isoflop.planning.layout_search import LayoutSearch, best_layout
 from isoflop.planning.step_time import step_time
 from isoflop.planning.types import Accelerator, Dtype
@@ -25,7 +24,7 @@ def usual_mfu(accelerator: Accelerator, dtype: Dtype | None = None) -> float:
     return _usual_mfu(LayoutSearch(accelerator=accelerator, dtype=dtype))
 
 
-@lru_cache(maxsize=256)
+@once(max_entries=256)
 def _usual_mfu(search: LayoutSearch) -> float:
     shape = propose_shape(find_family(DEFAULT_FAMILY), USUAL_PARAMS).architecture
     for count in USUAL_COUNTS:

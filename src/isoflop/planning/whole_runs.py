@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.data import read_toml, require_keys
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 from isoflop.planning.step_constants import CONSTANTS_FILE, INTERVAL_LEVEL
 
 Array = NDArray[np.float64]
@@ -56,7 +56,7 @@ class WholeRuns:
         return (min(self.lower, self.large_lower) if flop >= LARGE_FLOP else self.lower), self.upper
 
 
-@cache
+@once
 def load_whole_runs() -> WholeRuns:
     """Return what published runs made of the speed of tuned steps.
 

@@ -82,7 +82,7 @@ def assemble(
     return go.Figure(data=list(traces), layout=layout, _validate=False)
 
 
-class Unmade(go.Figure):
+class Unmade(go.Figure):  # type: ignore[misc]  # Plotly has no types
     """A figure on its way to a page: of Plotly's objects once somebody asks for one of them.
 
     Making them copies all parts of a figure, and `to_dict` copies them again, which takes half of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
 from isoflop.language import gettext, kept_by_language, lazy_gettext, translated
+from isoflop.once import once
 from isoflop.planning import Plan
 from isoflop.plot.theme import escaped
 from isoflop.tables import LossTable, family_names
@@ -107,7 +107,7 @@ def row_labels(frame: pd.DataFrame) -> tuple[str, ...]:
     return _group(NO_FAMILY, frame, np.arange(len(frame))).labels
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def fitted_rows(fit: Fit, table: LossTable) -> LossTable:
     """Return the rows that were fitted, in the fit's order."""
     return table.with_frame(table.frame.loc[fit.row_index])

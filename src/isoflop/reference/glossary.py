@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import LANGUAGES, Text, lazy_gettext
+from isoflop.once import once
 from isoflop.reference.resources import load_parts, load_resources, require_said
 
 GLOSSARY_FILE = "glossary.toml"
@@ -63,7 +63,7 @@ class Term:
         return (*names, *self.also, *meanings)
 
 
-@cache
+@once
 def load_glossary() -> Mapping[str, Term]:
     """Return every term by key, in the order of the data file.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -12,6 +11,7 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import Text
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 RESOURCES_FILE = "resources.toml"
 
@@ -83,7 +83,7 @@ def require_said(entry: Mapping[str, Any], names: Collection[str], where: str) -
         )
 
 
-@cache
+@once
 def load_parts() -> Mapping[str, Text]:
     """Return the parts that terms and resources belong to, by key, in their order.
 
@@ -99,7 +99,7 @@ def load_parts() -> Mapping[str, Text]:
     return MappingProxyType(parts)
 
 
-@cache
+@once
 def load_resources() -> Mapping[str, Resource]:
     """Return everything to read, by key, in the order of the data file.
 

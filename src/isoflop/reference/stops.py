@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +11,7 @@ from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import Text, translated
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.reference.resources import Resource, load_resources, require_said
 
 TOUR_FILE = "tour.toml"
@@ -52,7 +52,7 @@ class Stop:
         return tuple(translated(template).format_map(facts) for template in self.templates)
 
 
-@cache
+@once
 def load_stops() -> Mapping[str, Stop]:
     """Return every stop by key, in the order of the tour.
 

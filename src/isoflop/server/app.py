@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache, partial
+from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from starlette.routing import Match
 
 from isoflop import __version__, api
 from isoflop.document import records
+from isoflop.once import once
 from isoflop.server import bodies, calls, models
 from isoflop.server.callers import caller
 from isoflop.server.calls import Made
@@ -162,7 +163,7 @@ async def documentation(request: Request) -> HTMLResponse:
     return HTMLResponse(page(_description(request.app)))
 
 
-@cache
+@once
 def _description(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title,

@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from html import escape
 from http import HTTPStatus
 
@@ -19,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from isoflop.once import once
 from isoflop.server import hosts, problems
 from isoflop.server.mount import PREFIX
 from isoflop.server.problems import Refused
@@ -190,7 +190,7 @@ def _told(page: str, host: str, names: str, head: str) -> str:
     return page.replace("<head>", f"<head>\n    {known}<script>{_SAY}</script>{head}", 1)
 
 
-@lru_cache(maxsize=64)
+@once(max_entries=64)
 def _policy(page: str) -> str:
     """Return the content security policy of a page, with the hashes of its inline scripts."""
     digests = (hashlib.sha256(text.encode()).digest() for text in _INLINE.findall(page))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from functools import cache
 from urllib.parse import urlsplit
 
+from isoflop.once import once
 from isoflop.settings import entries
 
 SETTING = "ISOFLOP_HOSTS"
@@ -72,7 +72,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-@cache
+@once
 def _own_names() -> frozenset[str]:
     """Return the names that lead here whatever anybody's name server says."""
     machine = socket.gethostname().lower().rstrip(".")

@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +27,7 @@ from platformdirs import user_data_path
 
 from isoflop import settings
 from isoflop.errors import StoreError
+from isoflop.once import once
 from isoflop.server.problems import Refused
 
 SETTING = "ISOFLOP_API_FOLDER"
@@ -49,7 +49,7 @@ def root() -> Path:
     return Path(given) if given else user_data_path("isoflop", appauthor=False) / "api"
 
 
-@cache
+@once
 def _own() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="isoflop-api-")
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 if TYPE_CHECKING:  # the driver is an extra
     import psycopg
@@ -63,7 +63,7 @@ class Silence:
             self._until_s = None
 
 
-@cache
+@once
 def silence_of(_url: sa.URL) -> Silence:
     """Return what is known of a database: also whoever opens it anew knows that it was silent."""
     return Silence()
@@ -86,7 +86,7 @@ def bound_waits(engine: sa.Engine, *, statement_s: float) -> None:
     sa.event.listen(engine, "do_connect", connect)
 
 
-@cache
+@once
 def _patient_class(statement_s: float) -> type[psycopg.Connection[Any]]:
     import psycopg
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
@@ -18,6 +17,7 @@ from isoflop.data import data_root, one_with_role, read_toml, require_keys, with
 from isoflop.errors import CatalogError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.tables.exclude import Exclusion
 from isoflop.tables.fetch import cached_path, fetch, is_in_mirror
 from isoflop.tables.load import ReadResult, build_table
@@ -130,7 +130,7 @@ class Dataset:
         return self.is_shipped or cached_path(self).is_file() or is_in_mirror(self)
 
 
-@cache
+@once
 def list_datasets() -> tuple[Dataset, ...]:
     """Return the catalog, in the order to show it.
 

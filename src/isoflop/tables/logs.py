@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ import pandas as pd
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import TableError
 from isoflop.language import lazy_gettext, lazy_ngettext
+from isoflop.once import once
 from isoflop.tables.raw import RawTable
 from isoflop.tables.reading.header import is_column
 from isoflop.tables.source import Content, Progress, as_utf8, refuse_many_cells
@@ -70,7 +70,7 @@ class Words:
     products: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-@cache
+@once
 def load_words() -> Words:
     """Return the words of training logs.
 

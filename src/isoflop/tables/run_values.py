@@ -7,13 +7,13 @@ What a run is (parameters, learning rate) holds for its every row. What it had s
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.tables.reading.header import meanings
 
 Values = dict[str, object]
@@ -25,7 +25,7 @@ POSITIONS = ("step", "epochs", "wall_time_s", "accelerator_seconds")
 PLANNED_STEPS = ("max_steps", "total_steps", "num_steps", "n_steps", "train_steps", "max_iters")
 
 
-@lru_cache(maxsize=4096)
+@once(max_entries=4096)
 def column_of(key: str) -> str:
     """Return the canonical column that a key reads as; empty if none."""
     found = meanings(key)

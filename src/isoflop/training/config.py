@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from isoflop.accounting import SMALL_FAMILIES, SmallFamily, SmallModel
@@ -13,6 +12,7 @@ from isoflop.errors import IsoflopError, TrainingError
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.notices import Notice
+from isoflop.once import once
 from isoflop.options import Option, problems
 
 Family = SmallFamily
@@ -470,7 +470,7 @@ class ReportedConfig(RunConfig):
         return (self.n_steps,)
 
 
-@lru_cache(maxsize=4096)
+@once(max_entries=4096)
 def _parsed(text: str) -> RunConfig:
     """Read a configuration; the same texts are read at every poll of the page."""
     try:

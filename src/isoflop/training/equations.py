@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 
 from isoflop.data import read_toml, require_keys
+from isoflop.once import once
 
 _FILE = "equations.toml"
 
@@ -46,7 +46,7 @@ class Equations:
     steps: tuple[Equation, ...]
 
 
-@cache
+@once
 def load_equations() -> Mapping[str, Equations]:
     """Load the equations of every small family, of the head, the loss and the sampling.
 

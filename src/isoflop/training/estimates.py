@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from isoflop.accounting import count_small_flop, count_small_parameters
+from isoflop.once import once
 from isoflop.training.config import FAMILY_DEFAULTS, ReportedConfig, RunConfig, small_model
 from isoflop.training.schedule import total_steps
 
@@ -43,7 +43,7 @@ def run_flop(config: RunConfig) -> float:
     return step_flop(config) * total_steps(config)
 
 
-@lru_cache(maxsize=4096)
+@once(max_entries=4096)
 def estimate_cpu_s(config: RunConfig) -> float:
     """Guess the CPU seconds of a run: a cost a step and layer, and the arithmetic."""
     if isinstance(config, ReportedConfig):

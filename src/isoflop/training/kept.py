@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.training.corpus import people_of_uploads
 from isoflop.training.runs import Run
 
@@ -37,7 +37,7 @@ def kept_bytes(root: Path, owner: str) -> Mapping[str, int]:
     return _walked(root, int(monotonic() // KEPT_FOR_S)).get(owner, {})
 
 
-@lru_cache(maxsize=4)
+@once(max_entries=4)
 def _walked(root: Path, _when: int) -> Mapping[str, Mapping[str, int]]:
     used: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_KINDS, 0))
     for folder in _entries(root / "runs"):

@@ -8,7 +8,6 @@ what is drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import orjson
 import streamlit as st
 
 from isoflop.language import ENGLISH, current, translated
+from isoflop.once import once
 from isoflop.ui import scripts
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TITLE_PX = 51
 """As a row of buttons above the chart beside it, and the gap below that: see ``style.css``."""
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def _chart() -> Any:
     return st.components.v2.component(
         "isoflop.chart", js=scripts.loader(SCRIPT), isolate_styles=False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
+from isoflop.once import once
 
-@lru_cache(maxsize=1)
+
+@once(max_entries=1)
 def _listener() -> Any:
     """Return the component: it draws nothing, and listens while it is on the page."""
     return st.components.v2.component(

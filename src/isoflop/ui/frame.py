@@ -6,7 +6,6 @@ A link is copied, and the keyboard and screen readers are led to the answer, whe
 
 from __future__ import annotations
 
-from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from streamlit import config as settings
 
 from isoflop.language import LANGUAGES, current
 from isoflop.language import gettext as _
+from isoflop.once import once
 from isoflop.ui import address, language, scripts
 
 SCRIPT = "frame.js"
@@ -43,7 +43,7 @@ OFFER = """
 """
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def _buttons() -> Any:
     return st.components.v2.component(
         "isoflop.frame", html=BUTTONS, js=scripts.loader(SCRIPT), isolate_styles=False
@@ -80,7 +80,7 @@ def show(page: str, heading: str) -> None:
     )
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def _offer() -> Any:
     return st.components.v2.component(
         "isoflop.offer", html=OFFER, js=scripts.loader("offer.js"), isolate_styles=False

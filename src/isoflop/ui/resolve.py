@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 import streamlit as st
 
@@ -21,6 +20,7 @@ from isoflop.laws import (
     rebind,
     typed_law,
 )
+from isoflop.once import once
 from isoflop.planning.influence import optimum_notices
 from isoflop.tables import (
     LossTable,
@@ -261,7 +261,7 @@ def opening_id() -> str:
     return _best_of(tuple(dataset.id for dataset in list_datasets() if dataset.is_here))
 
 
-@cache
+@once
 def _best_of(ids: tuple[str, ...]) -> str:
     return opening_table([load_dataset(id) for id in ids]).id
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from streamlit import config as settings
 
+from isoflop.once import once
 from isoflop.server.packed import FOR_EVER, SCRIPTS
 
 ASSETS = Path(__file__).parent / "assets"
@@ -24,7 +24,7 @@ def _found() -> dict[str, Path]:
     return {path.name: path for path in (*sorted(ASSETS.glob("*.js")), plotly)}
 
 
-@lru_cache(maxsize=1)
+@once(max_entries=1)
 def _edition() -> str:
     """Return what the scripts are known by, in their address: a browser keeps them for ever."""
     content = b"".join(path.read_bytes() for path in sorted(ASSETS.glob("*.js")))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from isoflop.fitting.rows import Rows, problem_on, usable_rows
 from isoflop.fitting.solve import Coordinates, minimise
 from isoflop.identity import NOT_IDENTITY, Keyed
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 from isoflop.tables.schema import LossTable
 
 TOLERANCE = 1e-10
@@ -165,7 +165,7 @@ def diagnostics(fit: Fit, table: LossTable | None = None) -> Diagnostics:
     return _diagnostics(fit, rows)
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _diagnostics(fit: Fit, table: LossTable) -> Diagnostics:
     if fit.table_fingerprint != table.fingerprint:
         raise FitError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from scipy.special import betaincinv, ndtri
 
 from isoflop.fitting.diagnose.refit import Diagnostics
 from isoflop.fitting.objective import Array
+from isoflop.once import once
 
 TO_SIGMA = 1.4826
 """Median absolute deviation of a normal distribution, to its standard deviation."""
@@ -119,7 +119,7 @@ class Trend:
     upper: Array
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def residuals(setup: Diagnostics) -> Residuals:
     """Return residuals, fitted values and leverages of a fit."""
     jacobian, _, _ = setup.problem.linearise(setup.fit.theta)

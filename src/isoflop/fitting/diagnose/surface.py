@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 from typing import Literal
 
@@ -20,6 +19,7 @@ from isoflop.fitting.seeds import make_surface, project_linear, thin
 from isoflop.fitting.solve import minimise
 from isoflop.language import lazy_gettext
 from isoflop.laws.law import Law
+from isoflop.once import once
 
 Extent = Literal["search", "near"]
 Progress = Callable[[float], object]
@@ -96,7 +96,7 @@ class ObjectiveSurface:
     search: Multistart
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def multistart(setup: Diagnostics) -> Multistart:
     """Repeat the search of a fit, keeping every start and its end."""
     law, problem = setup.fit.law, setup.problem

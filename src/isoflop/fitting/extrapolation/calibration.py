@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from isoflop.fitting.extrapolation.extrapolate import N_DRAWS, Parts, alone, has
 from isoflop.fitting.extrapolation.members import FEWEST_ROWS, members, suitable_laws
 from isoflop.fitting.extrapolation.origins import rolling_origin
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.tables.schema import LossTable
 from isoflop.tables.select import family_names, of_families
 
@@ -243,7 +243,7 @@ def _by_source(found: Iterable[Trial]) -> Mapping[str, list[Trial]]:
 REPORT = "extrapolation_backtest.csv"
 
 
-@cache
+@once
 def load_report() -> pd.DataFrame:
     """Return the report that ships, as `report` made it: do not change it.
 

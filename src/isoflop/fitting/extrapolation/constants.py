@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 
 FILE = "extrapolation.toml"
 Method = Literal["average", "one"]
@@ -77,7 +77,7 @@ _PLAIN = frozenset(
 _METHODS: tuple[Method, ...] = ("average", "one")
 
 
-@cache
+@once
 def load_constants() -> Constants:
     """Return the constants that ship, made by ``python -m benchmarks.extrapolation --write``.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.laws.law import Law
+from isoflop.once import once
 from isoflop.tables.catalog import title_of
 from isoflop.tables.schema import LossTable, said_response
 from isoflop.tables.select import family_names
@@ -216,7 +216,7 @@ def pool_of_fit(fit: Fit, table: LossTable) -> Pool:
     return alone(found, found.found[0])
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def _record(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) -> Record:
     return rolling_origin(members(table, laws, n_draws, seed), load_constants().cuts_decades)
 

@@ -7,7 +7,6 @@ runs above are predicted. Nothing that is shown knows anything of what it predic
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from isoflop.identity import Keyed
 from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
+from isoflop.once import once
 from isoflop.tables.schema import LossTable
 from isoflop.units import counted
 
@@ -104,7 +104,7 @@ class History(Keyed):
         )
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def history(table: LossTable) -> History:
     """Cut a table off at each of `DECADES` and predict what lies above, by all laws.
 

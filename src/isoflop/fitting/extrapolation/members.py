@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from isoflop.language import joined
 from isoflop.language import lazy_gettext as _
 from isoflop.language import lazy_ngettext as n_
 from isoflop.laws import Law, laws_for, rebind
+from isoflop.once import once
 from isoflop.tables.schema import LossTable
 
 Array = NDArray[np.float64]
@@ -115,7 +115,7 @@ def suitable_laws(table: LossTable) -> tuple[Law, ...]:
     return tuple(law for law in bound if {item.column for item in law.inputs} <= known)
 
 
-@lru_cache(maxsize=16)
+@once(max_entries=16)
 def members(table: LossTable, laws: tuple[Law, ...], n_draws: int, seed: int) -> Members:
     """Fit laws to the rows that have a value in every column that any of them needs.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
 from isoflop.data import read_toml, require_keys
 from isoflop.errors import CatalogError
 from isoflop.language import lazy_gettext as _
+from isoflop.once import once
 from isoflop.units import NATS_PER_BIT, Dimension
 
 ParamConvention = Literal["total", "non-embedding", "active", "unknown"]
@@ -148,7 +148,7 @@ _LOSS_FACTORS: Mapping[str, tuple[LossUnit, float]] = {
 """What a spelling of a unit of loss is converted to, and by which factor."""
 
 
-@cache
+@once
 def words() -> Words:
     """Return the words of the data file.
 

@@ -13,10 +13,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
 from typing import Literal, get_args
 
 from isoflop.language import lazy_gettext
+from isoflop.once import once
 from isoflop.tables.reading.columns import PERPLEXITY, Column, LossUnit, normalise, words
 from isoflop.units import Dimension, unit_factor
 
@@ -96,7 +96,7 @@ _FORMULA = re.compile(r"(.*?[a-z].*?)\s*[=≈~]\s*(?=.*[nd])[\dndc·×x*\s.]+", 
 _SURELY_TRAINING_FLOP = 1e18
 
 
-@lru_cache(maxsize=20_000)
+@once(max_entries=20_000)
 def meanings(header: str) -> tuple[Meaning, ...]:
     """Return every canonical column that a header may mean, the likeliest first.
 
@@ -179,7 +179,7 @@ def _segmented(run: str) -> Iterator[str]:
         run = run[size:]
 
 
-@cache
+@once
 def _chinese_words() -> frozenset[str]:
     every = (*(name for column in words().columns.values() for name in column.aliases),)
     return frozenset(word for word in (*every, *words().groups) if _CHINESE.fullmatch(word))
@@ -192,7 +192,7 @@ OTHER_THINGS = lazy_gettext("the name is used for other things too")
 """Why a name that the columns' table lists as doubtful is asked about."""
 
 
-@cache
+@once
 def _names() -> dict[str, tuple[tuple[str, _Strength], ...]]:
     """Return, for every normalised name, the columns it may mean."""
     index: dict[str, dict[str, _Strength]] = {}
@@ -307,7 +307,7 @@ def _is_of_words(text: str) -> bool:
     return bool(found) and all(word in known or word.isdigit() or word in parts for word in found)
 
 
-@cache
+@once
 def _names_of_several() -> frozenset[tuple[str, ...]]:
     """Return the words of the names that have several, such as non embedding params."""
     every = (name for column in words().columns.values() for name in column.aliases)
@@ -385,7 +385,7 @@ def _divides(segment: Sequence[str]) -> bool:
     return bool(core) and all(word in words().denominators for word in core)
 
 
-@cache
+@once
 def _neutral() -> frozenset[str]:
     return frozenset(word for word, groups in words().groups.items() if "neutral" in groups) | {
         word for word, groups in words().groups.items() if "total" in groups

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.jit._trace import is_tracing
 from torch.nn import functional as F
+
+from isoflop.once import once
 
 FEWEST_WEIGHTS = 4096
 """Below it oneDNN's gain is lost in calling it: level at 32 x 128, 1.8 times at 128 x 128."""
@@ -46,7 +47,7 @@ def is_exported() -> bool:
     return torch.compiler.is_compiling() or is_tracing()
 
 
-@cache
+@once
 def is_onednn_faster() -> bool:
     """Measure, once a process, whether oneDNN multiplies clearly faster."""
     if not (
