@@ -16,6 +16,7 @@ from tests.pages.helpers import SHIPPED, healthy, open_shipped
 
 from isoflop.laws import Law
 from isoflop.tables import list_datasets
+from isoflop.ui.jobs import KeptByJob
 
 # Page, what moves, the most messages and bytes: as measured, with room for a notice more. A chart,
 # a column, a hover text or an input too many shows here.
@@ -52,10 +53,12 @@ def forget_all() -> None:
     """Forget what pages and the engine keep, as a new process does."""
     st.cache_resource.clear()
     for name, module in list(sys.modules.items()):
-        if name.startswith("isoflop.fitting."):
+        if name.startswith(("isoflop.fitting.", "isoflop.ui.")):
             for held in vars(module).values():
                 if hasattr(held, "cache_clear"):
                     held.cache_clear()
+                elif isinstance(held, KeptByJob):
+                    held._results.clear()
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def _prepare(ahead: Extrapolation, point: int) -> _Picture:
         for law in ahead.laws_used
         if np.isfinite(law.loss[point])
     ]
-    shares = ahead.width_parts.iloc[point]
+    shares = ahead.width_parts_at(point)
     return _Picture(
         title=predicted_title("loss", ahead.loss_unit),
         name=translated(AVERAGE if ahead.method == "average" else ONE),
@@ -119,7 +119,7 @@ def _prepare(ahead: Extrapolation, point: int) -> _Picture:
         upper=float(ahead.upper[point]),
         is_scenario=bool(ahead.is_scenario[point]),
         parts=tuple(
-            (key, translated(as_a_title(name)), float(shares[key])) for key, name in PARTS.items()
+            (key, translated(as_a_title(name)), shares[key]) for key, name in PARTS.items()
         ),
         verdict=ahead.verdict(point),
         notes=ahead.notes,

@@ -14,7 +14,7 @@ import streamlit as st
 from isoflop import plot
 from isoflop.errors import IsoflopError
 from isoflop.fitting import Fit
-from isoflop.fitting.extrapolation import Extrapolation, Method, Pool, pool
+from isoflop.fitting.extrapolation import Extrapolation, Method, Pool
 from isoflop.fitting.extrapolation.history import history
 from isoflop.language import gettext, lazy_gettext, translated
 from isoflop.planning import Plan
@@ -23,9 +23,9 @@ from isoflop.planning.rule import ComputeRule
 from isoflop.plot import APP
 from isoflop.tables import LossTable
 from isoflop.ui import inputs, messages, panels, shell
-from isoflop.ui.caching import MAX_FITS, MAX_PLANS, kept
+from isoflop.ui.caching import MAX_PLANS, kept
 from isoflop.ui.jobs import KeptByJob
-from isoflop.ui.resolve import Fitted
+from isoflop.ui.resolve import Fitted, weighed
 
 BY: dict[Method, str] = {
     "average": lazy_gettext("Average of all laws"),
@@ -34,20 +34,10 @@ BY: dict[Method, str] = {
 DEFAULT: Method = "average"
 
 
-def _effort(table: LossTable) -> float:
-    """Return the CPU seconds of fitting all laws, as measured."""
-    return 1.3 + 0.1 * len(table.frame) / 1000
-
-
 TESTED = lazy_gettext(
     "On public tables, bands made this way contained about nine in ten "
     "larger runs. They allow for laws that misjudge further gains, and "
     "for more where laws disagree. That is no promise for any one table."
-)
-
-
-_weigh = KeptByJob(
-    pool, lazy_gettext("Fitting all laws to the table"), effort=_effort, max_entries=MAX_FITS
 )
 
 
@@ -75,16 +65,11 @@ def follow_up(table: LossTable, by: Method) -> None:
 
     Of a table whose laws are fitted nothing is done, nor where one law alone predicts.
     """
-    if by == "one" or _weigh.is_settled(table):
+    if by == "one" or weighed.is_settled(table):
         return
     with suppress(messages.Unfinished, IsoflopError):
-        _weigh(table)
+        weighed(table)
         st.rerun()
-
-
-def warm(table: LossTable) -> None:
-    """Fit all laws of the table that is shown first."""
-    _weigh(table)
 
 
 def seen(
@@ -97,7 +82,7 @@ def seen(
 ) -> Outlook:
     """Return what is to be believed of a plan, by the fit alone until all laws are weighed."""
     try:
-        voices = _weigh.made(fitted.table)
+        voices = weighed.made(fitted.table)
     except IsoflopError as problem:  # of the laws together; the own one may still speak
         voices, refusal = None, problem.summary
     else:
@@ -124,7 +109,14 @@ def _told(
 _outlook = kept(_told, max_entries=MAX_PLANS)
 
 
-_history = kept(history, spinner=lazy_gettext("Predicting the table's own largest runs"))
+def _history_effort(table: LossTable) -> float:
+    """Return the CPU seconds of fitting all laws below each of the cuts, as measured."""
+    return 0.4 + 0.1 * min(len(table.frame), 60)
+
+
+_history = KeptByJob(
+    history, lazy_gettext("Predicting the table's own largest runs"), effort=_history_effort
+)
 
 
 def past(table: LossTable) -> None:

@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
 
+from isoflop import work
 from isoflop.server.front import Front
 from isoflop.server.mount import routes
 from isoflop.server.packed import Packed
@@ -45,6 +46,7 @@ def warm() -> None:
     # Streamlit remarks on every cached call outside a visit; this one is meant to be outside.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     try:
+        work.prepare()  # another process imports the engine beside this one
         from isoflop.ui.explore import page as explore
 
         raise_upload_limit()

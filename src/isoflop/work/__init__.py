@@ -7,7 +7,7 @@
 
 from isoflop.work.executor import Executor, Job
 from isoflop.work.fair import FairQueue
-from isoflop.work.places import InlineExecutor, chosen, executor, shutdown, submit
+from isoflop.work.places import InlineExecutor, chosen, executor, prepare, shutdown, submit
 
 __all__ = [
     "Executor",
@@ -16,6 +16,7 @@ __all__ = [
     "Job",
     "chosen",
     "executor",
+    "prepare",
     "shutdown",
     "submit",
 ]

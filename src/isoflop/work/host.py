@@ -27,7 +27,7 @@ from isoflop.work.call import call, portable
 MESSAGE = struct.Struct("!cQ")
 START, END = b"s", b"e"
 REAP_EVERY_S = 0.5
-NICENESS = 5
+NICENESS = 10
 """Of jobs: who waits for a slider comes first."""
 
 END_OF_OOM_SCORE = "500"

@@ -68,6 +68,15 @@ def submit(
     return executor().submit(function, *args, owner=owner, **kwargs)
 
 
+def prepare() -> None:
+    """Have the place where jobs run get ready, before there is one."""
+    submit(_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing: a job's process has the engine imported then."""
+
+
 def chosen() -> Executor | InlineExecutor | None:
     """Return the executor that a setting names; None where none says anything."""
     return executor() if os.environ.get(EXECUTOR_SETTING, "").strip() else None

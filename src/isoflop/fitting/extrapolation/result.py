@@ -213,14 +213,20 @@ class Extrapolation(Keyed):
     @property
     def width_parts(self) -> pd.DataFrame:
         """A row a point: each part's share of the squared half-width, and ``half_width``."""
+        return pd.DataFrame({**self._shares(), "half_width": self.half_width})
+
+    def width_parts_at(self, point: int = 0) -> dict[str, float]:
+        """Return each part's share of the squared half-width at a point."""
+        return {name: float(found[point]) for name, found in self._shares().items()}
+
+    def _shares(self) -> dict[str, Array]:
         total = self.half_width**2
-        shares = {
+        return {
             name: np.divide(
                 getattr(self, name) ** 2, total, out=np.zeros(len(total)), where=total > 0
             )
             for name in PARTS
         }
-        return pd.DataFrame({**shares, "half_width": self.half_width})
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a point: inputs, lower, centre, upper, decades and is_scenario."""
@@ -288,7 +294,7 @@ class Extrapolation(Keyed):
 
     def disagreement_dominates(self, point: int = 0) -> bool:
         """Say whether nothing widens the band at a point more than that the laws disagree."""
-        shares = self.width_parts.iloc[point]
+        shares = self.width_parts_at(point)
         return bool(max(PARTS, key=lambda name: shares[name]) == "disagreement")
 
     def advice(self, point: int = 0) -> str:
@@ -346,9 +352,9 @@ class Extrapolation(Keyed):
 
     def parts_text(self, point: int = 0) -> str:
         """Say what share of the squared width each part has."""
-        row = self.width_parts.iloc[point]
+        found = self.width_parts_at(point)
         shares = [
-            lazy_gettext("{name} {share:.0%}", name=name, share=row[part])
+            lazy_gettext("{name} {share:.0%}", name=name, share=found[part])
             for part, name in PARTS.items()
         ]
         return joined(", ", shares)

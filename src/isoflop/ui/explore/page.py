@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isoflop import plot
 from isoflop.errors import PlanError
-from isoflop.fitting.extrapolation import Method, pool
+from isoflop.fitting.extrapolation import Method
 from isoflop.language import gettext as _
 from isoflop.language import lazy_gettext, translated
 from isoflop.notices import Notice
@@ -290,7 +290,7 @@ def show_evidence(choice: FitChoice, fitted: Fitted) -> None:
         "data": lambda: panels.data(fitted.table),
         "code": lambda: st.code(reproduce.taken(choice, fitted).script(), language="python"),
     }
-    with tab:
+    with tab, messages.boundary():
         draw[name]()
 
 
@@ -325,10 +325,8 @@ def _residual_chart(fitted: Fitted) -> None:
 def warm() -> None:
     """Draw the front page's figures, for nobody: Plotly loads its parts when first used."""
     source, fit = resolve.warm()
-    pool(source)
     flop = compute_range(fit, source)[1]
     made = plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
     plot.loss_curve(fit, plan=made, table=source, theme=APP).to_json()
     plot.contours(fit, plan=made, table=source, theme=APP).to_json()
     plot.residuals(fit, table=source, theme=APP).to_json()
-    beyond.warm(source)

@@ -40,9 +40,18 @@ LEVEL = 0.9
 REASON = lazy_gettext("left out on the Fit page")
 
 
+MANY_PARAMS, HARDER = 5, 4.0
+"""A law of more parameters has more exponents to search: its refits take so many times as long."""
+
+
 def _effort(few_s: float, per_1000_rows_s: float) -> Effort:
     """Return the CPU seconds of work on a fit that grows with its rows, as measured."""
-    return lambda setup, *_, **__: few_s + per_1000_rows_s * setup.fit.n_rows / 1000
+
+    def seconds(setup: Diagnostics, *_: object, **__: object) -> float:
+        times = HARDER if len(setup.fit.law.params) > MANY_PARAMS else 1.0
+        return times * (few_s + per_1000_rows_s * setup.fit.n_rows / 1000)
+
+    return seconds
 
 
 objective = KeptByJob(
@@ -57,7 +66,11 @@ design = KeptByJob(
 leave_one_out = kept(influence, spinner=lazy_gettext("Leaving out each row in turn"))
 sensitivity = kept(sensitivity_curve, spinner=lazy_gettext("Refitting along each choice"))
 refit_changes = kept(changes)
-_deciding = kept(deciding_runs, spinner=lazy_gettext("Computing what each run would decide"))
+_deciding = KeptByJob(
+    deciding_runs,
+    lazy_gettext("Computing what each run would decide"),
+    effort=lambda table, *_, **__: 1.8 + 0.1 * len(table.frame) / 1000,
+)
 _optimum = kept(optimum_draws)
 _table_notices = kept(table_notices)
 _budget_notices = kept(budget_notices)
