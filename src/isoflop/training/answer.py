@@ -15,7 +15,7 @@ from typing import Any
 
 from isoflop.errors import IsoflopError
 from isoflop.language import lazy_gettext as _
-from isoflop.training.processes import be_nice
+from isoflop.niceness import be_nice
 from isoflop.training.runs import Run
 
 NICENESS = 5

@@ -88,14 +88,6 @@ def _kill_group(pid: int) -> None:
         process.kill()
 
 
-def be_nice(niceness: int) -> None:
-    """Let everything else on the machine go first."""
-    if hasattr(os, "nice"):
-        os.nice(niceness)
-    else:  # Windows
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-
-
 def _started_s(process: psutil.Process) -> float:
     """Return when a process started, the same before and after the clock was set.
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from isoflop.errors import IsoflopError
 from isoflop.language import lazy_gettext as _
+from isoflop.niceness import be_nice
 from isoflop.training.corpus import standard_library
-from isoflop.training.processes import be_nice
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import Run, Status, list_runs
 

@@ -22,6 +22,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from isoflop.niceness import be_nice
 from isoflop.work.call import call, portable
 
 MESSAGE = struct.Struct("!cQ")
@@ -42,7 +43,7 @@ def main() -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is imported stays shared between all jobs
-    os.nice(NICENESS)
+    be_nice(NICENESS)
     _serve(control)
 
 
