@@ -302,16 +302,26 @@ def _with_layers(shape: Architecture, n_layers: int) -> Architecture:
 
 def _width_guess(proportions: _Proportions, target: float, count: CountedParams) -> int:
     """Solve for the width, on the family's proportions, by bisection on the count."""
+
+    def is_below(width: int) -> bool:
+        shape = _at_width(proportions, width, 1, 1)
+        if shape is None:
+            return False
+        layers = max(_least_layers(shape), round(width / proportions.aspect))
+        reached = counted(count_parameters(_with_layers(shape, min(layers, 10_000))), count)
+        return reached < target
+
     lower, upper = 8, 10**6
+    # A model grows about as the cube of its width: most are found between these two.
+    template = proportions.template
+    ratio = target / counted(count_parameters(template), count)
+    near = round(template.d_model * ratio ** (1 / 3))
+    for width in (near - near // 8, near + near // 8):
+        if lower < width < upper:
+            lower, upper = (width, upper) if is_below(width) else (lower, width)
     while upper - lower > 1:
         middle = (lower + upper) // 2 if upper < 2 * lower else isqrt(lower * upper)
-        shape = _at_width(proportions, middle, 1, 1)
-        if shape is None:
-            upper = middle
-            continue
-        layers = max(_least_layers(shape), round(middle / proportions.aspect))
-        reached = counted(count_parameters(_with_layers(shape, min(layers, 10_000))), count)
-        lower, upper = (middle, upper) if reached < target else (lower, middle)
+        lower, upper = (middle, upper) if is_below(middle) else (lower, middle)
     return lower
 
 

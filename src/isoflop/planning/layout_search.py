@@ -7,7 +7,7 @@ they exchange and what fits the memory then takes a few operations on these arra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -20,6 +20,7 @@ from isoflop.once import once
 from isoflop.planning.layout import Layout, Layouts, device_parameters, fullest_stages, is_possible
 from isoflop.planning.memory import (
     DEFAULT_HEADROOM,
+    TrainingMemory,
     TrainingSetup,
     find_optimizer,
     stage_memories,
@@ -159,8 +160,22 @@ _NO_LAYOUTS = Candidates(**_BLANK)
 @once(max_entries=2048)
 def candidates(search: LayoutSearch, architecture: Architecture) -> Candidates:
     """Return every layout of a model that the search allows; none where it cannot be cut so."""
+    degrees = _degrees(search, architecture)
+    few, many = (_layouts(search, degrees, times) for times in (1, _FAR))
+    held = [device_parameters(architecture, few, cut) for cut in fullest_stages(architecture, few)]
+    lasting = _lasting_bytes(search, architecture, few, many)
+    none = np.zeros(len(few.tensor))
     groups = [
-        _group(search, architecture, recompute)
+        Candidates(
+            **degrees,
+            recompute=np.full(len(none), RECOMPUTED.index(recompute)),
+            length=np.full(len(none), search.length(architecture)),
+            busy_s=_busy_s(search, architecture, few, recompute) + none,
+            shared=np.max([item.shared + none for item in held], axis=0),
+            total=np.max([item.total + none for item in held], axis=0),
+            **lasting,
+            dynamic_bytes=_dynamic_bytes(search, architecture, few, recompute),
+        )
         for recompute in _tried(search.recompute, RECOMPUTED)
     ]
     return joined(groups)
@@ -170,47 +185,35 @@ def _tried(held: Any, offered: Sequence[Any]) -> Sequence[Any]:
     return offered if held is None else (held,)
 
 
-def _degrees(search: LayoutSearch, shape: Architecture) -> list[NDArray[np.int64]]:
-    """Return ZeRO stages, and tensor, context, pipeline, interleave and expert degrees.
-
-    Every combination.
-    """
+def _degrees(search: LayoutSearch, shape: Architecture) -> dict[str, Any]:
+    """Return the degrees and ZeRO stages of every combination that can be."""
     longest = max(1, search.length(shape) // LEAST_CONTEXT)
     contexts = [2**power for power in range(longest.bit_length()) if 2**power <= longest]
-    offered = [
-        _tried(search.zero_stage, ZERO),
-        _tried(search.tensor, TENSOR),
-        _tried(search.context, contexts),
-        _tried(search.pipeline, PIPELINE),
-        INTERLEAVE,
-        _tried(search.expert, EXPERT if shape.is_moe else (1,)),
-    ]
-    return [grid.ravel() for grid in np.meshgrid(*offered, indexing="ij")]
-
-
-def _group(search: LayoutSearch, shape: Architecture, recompute: Recompute) -> Candidates:
-    """Return the layouts of one way to recompute."""
-    zero_stage, tensor, context, pipeline, interleave, expert = _degrees(search, shape)
-
-    def layouts(data: Any) -> Layouts:
-        return Layouts(
-            data=data,
-            tensor=tensor,
-            context=context,
-            pipeline=pipeline,
-            interleave=interleave,
-            expert=expert,
-            sequence_parallel=search.sequence_parallel,
-            zero_stage=zero_stage,
-        )
-
-    kept = is_possible(shape, layouts(expert))
+    offered = {
+        "zero_stage": _tried(search.zero_stage, ZERO),
+        "tensor": _tried(search.tensor, TENSOR),
+        "context": _tried(search.context, contexts),
+        "pipeline": _tried(search.pipeline, PIPELINE),
+        "interleave": INTERLEAVE,
+        "expert": _tried(search.expert, EXPERT if shape.is_moe else (1,)),
+    }
+    grids = np.meshgrid(*offered.values(), indexing="ij")
+    degrees = {name: grid.ravel() for name, grid in zip(offered, grids, strict=True)}
+    kept = is_possible(shape, _layouts(search, degrees, 1))
     if search.zero_stage is None:
-        kept = kept & ((zero_stage < 3) | (pipeline == 1))
-    zero_stage, tensor, context, pipeline, interleave, expert = (
-        degree[kept] for degree in (zero_stage, tensor, context, pipeline, interleave, expert)
+        kept = kept & ((degrees["zero_stage"] < 3) | (degrees["pipeline"] == 1))
+    return {name: degree[kept] for name, degree in degrees.items()}
+
+
+def _layouts(search: LayoutSearch, degrees: Mapping[str, NDArray[np.int64]], times: int) -> Layouts:
+    """Return layouts of so many times the fewest replicas."""
+    return Layouts(
+        data=degrees["expert"] * times, sequence_parallel=search.sequence_parallel, **degrees
     )
-    few, many = layouts(expert), layouts(expert * _FAR)
+
+
+def _busy_s(search: LayoutSearch, shape: Architecture, few: Layouts, recompute: Recompute) -> Array:
+    """Return how long a full pipeline works on one sequence of each replica."""
     step = TrainingStep(
         architecture=shape,
         layout=few,
@@ -221,54 +224,55 @@ def _group(search: LayoutSearch, shape: Architecture, recompute: Recompute) -> C
         flash_attention=search.flash_attention,
     )
     constants = load_fitted_steps().constants[step_class(search.accelerator)[0].key]
-    busy = sum(busy_parts(step_work(step), constants).values())
-    held = [device_parameters(shape, few, stage) for stage in fullest_stages(shape, few)]
-    size = np.zeros(len(tensor))
-    return Candidates(
-        tensor=tensor,
-        context=context,
-        pipeline=pipeline,
-        interleave=interleave,
-        expert=expert,
-        zero_stage=zero_stage,
-        recompute=np.full(len(tensor), RECOMPUTED.index(recompute)),
-        length=np.full(len(tensor), step.context),
-        busy_s=busy + size,
-        shared=np.max([item.shared + size for item in held], axis=0),
-        total=np.max([item.total + size for item in held], axis=0),
-        **_memory(search, shape, recompute, few, many),
+    busy: Array = sum(busy_parts(step_work(step), constants).values())
+    return busy
+
+
+def _memories(
+    search: LayoutSearch, shape: Architecture, layouts: Layouts, recompute: Recompute
+) -> Iterator[TrainingMemory]:
+    """Yield the memory of the fullest stages."""
+    setup = TrainingSetup(
+        optimizer=find_optimizer(search.optimizer),
+        layout=layouts,
+        context=search.length(shape),
+        recompute=recompute,
+        flash_attention=search.flash_attention,
+        fused_mlp=search.fused_mlp,
     )
+    return stage_memories(shape, setup)
 
 
-def _memory(
-    search: LayoutSearch, shape: Architecture, recompute: Recompute, few: Layouts, many: Layouts
-) -> dict[str, Array]:
-    """Return what the fullest stages hold, by how it depends on the replicas; four stages each."""
-    setups = [
-        TrainingSetup(
-            optimizer=find_optimizer(search.optimizer),
-            layout=layout,
-            context=search.length(shape),
-            recompute=recompute,
-            flash_attention=search.flash_attention,
-            fused_mlp=search.fused_mlp,
-        )
-        for layout in (few, many)
-    ]
+def _lasting_bytes(
+    search: LayoutSearch, shape: Architecture, few: Layouts, many: Layouts
+) -> dict[str, Any]:
+    """Return what the fullest stages hold from step to step, by how it depends on the replicas."""
     replicas = few.data * few.context
-    rows: dict[str, list[Any]] = {name: [] for name in ("fixed", "gathered", "sharded", "dynamic")}
-    for one, far in zip(*(stage_memories(shape, setup) for setup in setups), strict=True):
+    rows: dict[str, list[Any]] = {name: [] for name in ("fixed", "gathered", "sharded")}
+    both = (_memories(search, shape, layouts, "none") for layouts in (few, many))
+    for one, far in zip(*both, strict=True):
         kept = far.static_bytes - far.gathered_bytes
         rows["fixed"].append(kept)
         rows["gathered"].append(far.gathered_bytes)
         rows["sharded"].append((one.static_bytes - one.gathered_bytes - kept) * replicas)
-        rows["dynamic"].append(one.dynamic_bytes)
-    blank = np.zeros(len(few.tensor))
-    # Models with and without leading dense layers have other numbers of stages.
-    return {
-        f"{name}_bytes": np.stack([*(row + blank for row in found), *[found[0] + blank] * 4][:4])
-        for name, found in rows.items()
-    }
+    return {f"{name}_bytes": _of_stages(found, few) for name, found in rows.items()}
+
+
+def _dynamic_bytes(
+    search: LayoutSearch, shape: Architecture, few: Layouts, recompute: Recompute
+) -> Array:
+    """Return what the fullest stages hold of one sequence."""
+    memories = _memories(search, shape, few, recompute)
+    return _of_stages([memory.dynamic_bytes for memory in memories], few)
+
+
+def _of_stages(found: Sequence[Any], few: Layouts) -> Array:
+    """Return what stages hold as an array, four stages each.
+
+    Models with and without leading dense layers have other numbers of stages.
+    """
+    none = np.zeros(len(few.tensor))
+    return np.stack([*(row + none for row in found), *[found[0] + none] * 4][:4])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
