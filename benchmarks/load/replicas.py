@@ -118,7 +118,7 @@ def serve(
     caddy = shutil.which("caddy") if n_servers > 1 and is_proxied else None
     if n_servers > 1 and is_proxied and caddy is None:
         raise RuntimeError("several servers need Caddy: install its package")
-    ports = [_free_port() for _ in range(n_servers)]
+    ports = [free_port() for _ in range(n_servers)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isoflop-load-")))
         url = f"http://127.0.0.1:{ports[0]}"
@@ -128,7 +128,7 @@ def serve(
         for port in ports:
             _wait_until_healthy(f"http://127.0.0.1:{port}", made.running[0])
         if caddy is not None:
-            made.url = f"http://127.0.0.1:{_free_port()}"
+            made.url = f"http://127.0.0.1:{free_port()}"
             environment = {
                 **os.environ,
                 "SITE": made.url,
@@ -168,7 +168,7 @@ def _n_people(port: int) -> int:
     return int(found[1])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 

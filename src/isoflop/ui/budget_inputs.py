@@ -62,7 +62,7 @@ def _step(is_up: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What there is, apart from its amount, and where that is asked for.
+    """What there is, apart from how much, and where that is asked for.
 
     Parameters
     ----------
@@ -70,17 +70,19 @@ class Means:
     accelerator : Accelerator
     rest : mapping of str to object
         The budget's other fields.
-    place : DeltaGenerator
+    place, count_place : DeltaGenerator
+        Of the amount, and of the number of accelerators.
     """
 
     mode: str
     accelerator: Accelerator
     rest: Mapping[str, Any]
     place: DeltaGenerator
+    count_place: DeltaGenerator
 
 
 def means() -> Means:
-    """Draw everything about a budget but its amount, for which a place is left."""
+    """Draw everything about a budget but how much there is, for which places are left."""
     mode = inputs.choice(
         _("Budget"),
         {"hardware": _("Hardware"), "flop": "FLOP", "money": _("Money")},
@@ -100,7 +102,7 @@ def means() -> Means:
             help=_("The hardware that the run is trained on."),
         )
     ]
-    n_accelerators = count()
+    count_place = st.container()
     mfu = own_mfu()
     price = accelerator.price_usd_per_hour
     if mode == "money" or price is None:
@@ -112,20 +114,24 @@ def means() -> Means:
             kind=inputs.PRICE,
             is_default_fixed=False,
         )
-    rest = {"accelerators": n_accelerators, "mfu": mfu, "price_usd_per_hour": price}
-    return Means(mode=mode, accelerator=accelerator, rest=rest, place=place)
+    rest = {"mfu": mfu, "price_usd_per_hour": price}
+    return Means(
+        mode=mode, accelerator=accelerator, rest=rest, place=place, count_place=count_place
+    )
 
 
 def budget_of(given: Means) -> Budget:
-    """Draw how much there is, in its place, and return the budget.
+    """Draw how much there is, in its places, and return the budget.
 
     Raises
     ------
     PlanError
         If the budget is invalid.
     """
+    with given.count_place:
+        rest = {"accelerators": count(), **given.rest}
     with given.place:
-        budget = amount_of(given.mode, given.accelerator, given.rest)
+        budget = amount_of(given.mode, given.accelerator, rest)
         try:
             made = format_quantity(compute_flop(budget, given.accelerator), "flop")
             st.caption(_("That is about **{made}** of training compute.", made=made))
