@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import inspect
+import pickle
 import re
 from pathlib import Path
 
@@ -77,3 +78,16 @@ def test_inside_the_app_numbers_are_packed_in_single_precision() -> None:
     assert packed.z["shape"] == "32, 32"
     sent = np.frombuffer(base64.b64decode(packed.z["bdata"]), np.float32).reshape(32, 32)
     np.testing.assert_allclose(sent, plain.z, rtol=1e-6)
+
+
+def test_inside_the_app_a_figure_is_of_plotlys_objects_once_somebody_asks() -> None:
+    figure = plot.loss_curve(small_fit(), plan=small_plan(), theme=APP)
+    sent = figure.to_dict()
+    assert sent["layout"]["height"] == figure.layout.height
+    assert [trace["name"] for trace in sent["data"]] == [trace.name for trace in figure.data]
+    assert not hasattr(figure, "no_such_part")
+    again = pickle.loads(pickle.dumps(plot.loss_curve(small_fit(), theme=APP)))
+    assert [trace.name for trace in again.data] == [
+        trace.name for trace in plot.loss_curve(small_fit(), theme=APP).data
+    ]
+    assert figure.update_layout(height=300).to_dict()["layout"]["height"] == 300

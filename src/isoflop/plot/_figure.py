@@ -99,6 +99,11 @@ class Unmade(go.Figure):  # type: ignore[misc]  # Plotly has no types
         super().__init__(data=data, layout=layout, _validate=False)
         return getattr(self, name)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied, or go to another process, as Plotly's own."""
+        made: tuple[Any, ...] = go.Figure(data=self.data, layout=self.layout).__reduce__()
+        return made
+
     def to_dict(self) -> dict[str, Any]:
         """Return ``data`` and ``layout``, whose parts are not to be changed."""
         if "_parts" not in self.__dict__:
