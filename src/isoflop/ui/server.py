@@ -42,7 +42,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 def warm() -> None:
-    """Import what the front page needs, make its first fit, and have Plotly load its parts."""
+    """Import what the front page needs, and make its first fits and figures."""
     # Streamlit remarks on every cached call outside a visit; this one is meant to be outside.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     try:

@@ -323,10 +323,10 @@ def _residual_chart(fitted: Fitted) -> None:
 
 
 def warm() -> None:
-    """Draw the front page's figures, for nobody: Plotly loads its parts when first used."""
+    """Make the front page's figures, for nobody, and with them all that is kept for them."""
     source, fit = resolve.warm()
     flop = compute_range(fit, source)[1]
     made = plan(fit, Budget(compute_flop=flop), find_accelerator(DEFAULT_ACCELERATOR))
-    plot.loss_curve(fit, plan=made, table=source, theme=APP).to_json()
-    plot.contours(fit, plan=made, table=source, theme=APP).to_json()
-    plot.residuals(fit, table=source, theme=APP).to_json()
+    plot.loss_curve(fit, plan=made, table=source, theme=APP)
+    plot.contours(fit, plan=made, table=source, theme=APP)
+    plot.residuals(fit, table=source, theme=APP)
