@@ -194,7 +194,7 @@ def test_a_ladder_of_a_cluster_waits_ends_and_has_a_law(root):
     at = healthy(open_page(run=made.id))
     assert progress_text(at) == "On Slurm: 0 of 16 points, waiting in the cluster's queue"
     cancelled, *others = runs
-    gone = ProcessId(pid=1, started_s=0.0)
+    gone = ProcessId(pid=1, started_s=-1.0)
     remember_job(cancelled, ElsewhereJob(executor="local", job_id="1", process=gone))
     for run in others:
         write_run(run)
