@@ -28,7 +28,7 @@ from isoflop.work.call import call, portable
 MESSAGE = struct.Struct("!cQ")
 START, END = b"s", b"e"
 REAP_EVERY_S = 0.5
-NICENESS = 10
+NICENESS = 5
 """Of jobs: who waits for a slider comes first."""
 
 END_OF_OOM_SCORE = "500"
