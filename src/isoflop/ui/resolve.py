@@ -252,7 +252,12 @@ _resampled = KeptByJob(
 influence = kept(optimum_notices, max_entries=MAX_PLANS)
 
 
-_suited_law = kept(suited_law, max_entries=MAX_FITS)
+SUGGESTED_S = 2.0
+"""CPU seconds of fitting all laws that a page does itself, to suggest one."""
+
+_suited_law = kept(
+    suited_law, max_entries=MAX_FITS, spinner=lazy_gettext("Fitting all laws to the table")
+)
 rows_can_bear = kept(merits)
 
 
@@ -267,17 +272,23 @@ weighed = KeptByJob(
 
 
 def suggested_law(table: LossTable) -> Law | None:
-    """Return the law of most evidence on a table's rows, from the fits that predict beyond them.
+    """Return the law of most evidence on a table's rows.
+
+    A page is empty until it has one, so that few rows are not left to a job, which may have to
+    wait for others.
 
     Raises
     ------
     Unfinished
-        While all laws are being fitted; the page shows that.
+        Of many rows, while all laws are being fitted; the page shows that.
     """
     try:
-        return weighed(table).members.lowest_aicc.fit.law
+        voices = weighed.made(table)
+        if voices is None and _weighing_s(table) > SUGGESTED_S:
+            voices = weighed(table)
     except IsoflopError:  # they say nothing of larger runs, but perhaps of these
-        return _suited_law(table)
+        voices = None
+    return _suited_law(table) if voices is None else voices.members.lowest_aicc.fit.law
 
 
 def opening_id() -> str:
