@@ -262,7 +262,7 @@ class Budget:
     mfu: Annotated[
         float | None,
         Option(
-            label="Utilisation (MFU)",
+            label=_("Utilisation (MFU)"),
             term="mfu",
             help=_(
                 "Share of the dense peak that the model's own FLOP reach while the "
