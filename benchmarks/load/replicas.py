@@ -169,6 +169,7 @@ def _n_people(port: int) -> int:
 
 
 def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 

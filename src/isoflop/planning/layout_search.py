@@ -165,14 +165,16 @@ def candidates(search: LayoutSearch, architecture: Architecture) -> Candidates:
     held = [device_parameters(architecture, few, cut) for cut in fullest_stages(architecture, few)]
     lasting = _lasting_bytes(search, architecture, few, many)
     none = np.zeros(len(few.tensor))
+    shared = np.max([item.shared + none for item in held], axis=0)
+    total = np.max([item.total + none for item in held], axis=0)
     groups = [
         Candidates(
             **degrees,
             recompute=np.full(len(none), RECOMPUTED.index(recompute)),
             length=np.full(len(none), search.length(architecture)),
             busy_s=_busy_s(search, architecture, few, recompute) + none,
-            shared=np.max([item.shared + none for item in held], axis=0),
-            total=np.max([item.total + none for item in held], axis=0),
+            shared=shared,
+            total=total,
             **lasting,
             dynamic_bytes=_dynamic_bytes(search, architecture, few, recompute),
         )

@@ -252,12 +252,12 @@ _resampled = KeptByJob(
 influence = kept(optimum_notices, max_entries=MAX_PLANS)
 
 
+FITTING_ALL = lazy_gettext("Fitting all laws to the table")
+
 SUGGESTED_S = 2.0
 """CPU seconds of fitting all laws that a page does itself, to suggest one."""
 
-_suited_law = kept(
-    suited_law, max_entries=MAX_FITS, spinner=lazy_gettext("Fitting all laws to the table")
-)
+_suited_law = kept(suited_law, max_entries=MAX_FITS, spinner=FITTING_ALL)
 rows_can_bear = kept(merits)
 
 
@@ -266,9 +266,7 @@ def _weighing_s(table: LossTable) -> float:
     return 1.3 + 0.1 * min(len(table.frame) / 1000, 40.0)
 
 
-weighed = KeptByJob(
-    pool, lazy_gettext("Fitting all laws to the table"), effort=_weighing_s, max_entries=MAX_FITS
-)
+weighed = KeptByJob(pool, FITTING_ALL, effort=_weighing_s, max_entries=MAX_FITS)
 
 
 def suggested_law(table: LossTable) -> Law | None:
