@@ -23,7 +23,7 @@ from isoflop.training.elsewhere import ElsewhereJob, remember_job
 from isoflop.training.ladder import PRESETS
 from isoflop.training.ladders import keep_ladder, list_ladders
 from isoflop.training.ownership import write_sharing
-from isoflop.training.processes import ProcessId
+from isoflop.training.processes import NEVER_S, ProcessId
 from isoflop.training.queue import RunQueue
 from isoflop.training.records import RecordWriter
 from isoflop.training.reporting import RunReport
@@ -43,7 +43,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path / 'forecasts.sqlite3'}")
     documents.store.clear()
     monkeypatch.setattr(
-        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=0.0)
+        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=NEVER_S)
     )
     return tmp_path / "runs"
 
@@ -154,7 +154,7 @@ def test_an_unknown_address_is_said_and_the_page_goes_on(root):
 
 def test_a_crash_says_so_and_keeps_its_curve(ladder):
     run = ladder.runs[0]
-    run.write_state("running", process=ProcessId(pid=1, started_s=1.0))
+    run.write_state("running", process=ProcessId(pid=1, started_s=NEVER_S))
     run.log_path.write_text("Fatal Python error: Segmentation fault\nCurrent thread:\n")
     at = open_page(run=run.id)
     assert "it was killed" in at.error[0].value.replace("\\", "")
@@ -194,7 +194,7 @@ def test_a_ladder_of_a_cluster_waits_ends_and_has_a_law(root):
     at = healthy(open_page(run=made.id))
     assert progress_text(at) == "On Slurm: 0 of 16 points, waiting in the cluster's queue"
     cancelled, *others = runs
-    gone = ProcessId(pid=1, started_s=-1.0)
+    gone = ProcessId(pid=1, started_s=NEVER_S)
     remember_job(cancelled, ElsewhereJob(executor="local", job_id="1", process=gone))
     for run in others:
         write_run(run)

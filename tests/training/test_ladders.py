@@ -3,7 +3,7 @@ import pytest
 from isoflop.errors import TrainingError
 from isoflop.training import queue as queue_module
 from isoflop.training.ladders import damaged_members, find_ladder, list_ladders, start_ladder
-from isoflop.training.processes import ProcessId
+from isoflop.training.processes import NEVER_S, ProcessId
 from isoflop.training.queue import RunQueue
 
 
@@ -11,7 +11,7 @@ from isoflop.training.queue import RunQueue
 def queue(tmp_path, monkeypatch):
     """Return a queue whose workers never come."""
     monkeypatch.setattr(
-        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=0.0)
+        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=NEVER_S)
     )
     return RunQueue(tmp_path)
 

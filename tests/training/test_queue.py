@@ -20,7 +20,7 @@ from isoflop.training import queue as queue_module
 from isoflop.training import runs as runs_module
 from isoflop.training.estimates import estimate_cpu_s
 from isoflop.training.files import read_json, write_json
-from isoflop.training.processes import ProcessId
+from isoflop.training.processes import NEVER_S, ProcessId
 from isoflop.training.queue import RunQueue, in_turn
 from isoflop.training.runs import Run, damaged_runs, find_run, list_runs
 
@@ -155,7 +155,7 @@ def test_no_more_workers_than_wanted_or_useful(queue, tiny, monkeypatch):
     started = []
 
     def start(module, *arguments, log):
-        started.append(ProcessId(pid=len(started), started_s=0.0))
+        started.append(ProcessId(pid=len(started), started_s=NEVER_S))
         return started[-1]
 
     monkeypatch.setattr(queue_module, "start_detached", start)
@@ -170,7 +170,7 @@ def test_no_more_workers_than_wanted_or_useful(queue, tiny, monkeypatch):
 def test_a_worker_that_is_leaving_does_not_hold_up_what_is_queued_then(queue, tiny, monkeypatch):
     """Its process takes a moment to end; a run queued in it must not wait for ever."""
     monkeypatch.setattr(
-        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=0.0)
+        queue_module, "start_detached", lambda *_, **__: ProcessId(pid=1, started_s=NEVER_S)
     )
     queue._register(ProcessId.current())
     [run] = queue.submit([tiny()])
@@ -269,7 +269,7 @@ def test_a_run_is_held_by_one_process(queue, tiny, monkeypatch):
 
 def test_a_held_run_lives_whatever_is_known_of_its_process(queue, tiny):
     [run] = queue.submit([tiny()])
-    run.write_state("running", process=ProcessId(pid=os.getpid(), started_s=1.0))
+    run.write_state("running", process=ProcessId(pid=os.getpid(), started_s=NEVER_S))
     with run.held():
         assert run.state().status == "running"
     assert run.state().status == "crashed"
@@ -387,7 +387,7 @@ def test_a_worker_that_does_not_obey_is_killed(queue, tiny, monkeypatch):
 
 def test_a_killed_worker_that_was_asked_to_stop_counts_as_stopped(queue, tiny):
     [run] = queue.submit([tiny()])
-    run.write_state("running", process=ProcessId(pid=os.getpid(), started_s=1.0))
+    run.write_state("running", process=ProcessId(pid=os.getpid(), started_s=NEVER_S))
     assert run.state().status == "crashed"
     run.stop_path.touch()
     assert run.state().status == "stopped"
@@ -395,7 +395,7 @@ def test_a_killed_worker_that_was_asked_to_stop_counts_as_stopped(queue, tiny):
 
 def test_a_worker_that_a_full_disk_ended_is_told_from_one_that_was_killed(queue, tiny, monkeypatch):
     [run] = queue.submit([tiny()])
-    run.write_state("running", process=replace(ProcessId.current(), started_s=0.0))
+    run.write_state("running", process=replace(ProcessId.current(), started_s=NEVER_S))
     assert "it was killed" in run.state().message
     usage = namedtuple("usage", "total used free")(100, 99, 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
@@ -427,7 +427,7 @@ def test_unknown_runs_are_refused(queue, run_id):
 
 def test_a_run_on_another_machine_lives_as_long_as_it_writes(queue, tiny):
     run = Run.create(queue.root, tiny())
-    run.write_state("running", process=ProcessId(pid=1, started_s=1.0, host="node17"))
+    run.write_state("running", process=ProcessId(pid=1, started_s=NEVER_S, host="node17"))
     assert run.state().status == "running"
     os.utime(run.folder / "state.json", (0, time.time() - 121))
     assert run.state().status == "crashed"
@@ -437,7 +437,7 @@ def test_a_run_on_another_machine_lives_as_long_as_it_writes(queue, tiny):
 
 def test_workers_of_a_container_that_is_gone_do_not_count(queue, tiny):
     queue.submit([tiny()])
-    queue._register(ProcessId(pid=1, started_s=1.0, host="gone"))
+    queue._register(ProcessId(pid=1, started_s=NEVER_S, host="gone"))
     assert queue.workers() == []
 
 

@@ -13,6 +13,11 @@ from pathlib import Path
 
 import psutil
 
+NEVER_S = -1.0
+"""When a process started that counts as never alive. Zero is no such time: the first process of a
+machine starts within a hundredth of a second of it.
+"""
+
 _children: list[subprocess.Popen[bytes]] = []
 """Processes that this one started, kept so that their ends are collected."""
 
@@ -45,7 +50,7 @@ class ProcessId:
         try:
             return cls(pid=pid, started_s=_started_s(psutil.Process(pid)))
         except psutil.NoSuchProcess:
-            return cls(pid=pid, started_s=0.0)
+            return cls(pid=pid, started_s=NEVER_S)
 
     @property
     def is_here(self) -> bool:
