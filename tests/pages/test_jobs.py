@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -12,6 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import press, text
 
+from isoflop.errors import TableQuestion
 from isoflop.ui import jobs as ui_jobs
 from isoflop.ui.jobs import KeptByJob
 from isoflop.work.executor import Executor
@@ -210,3 +213,24 @@ def test_work_that_its_limits_ended_can_be_tried_again(
 def test_without_a_page_the_caller_waits(held: SimpleNamespace) -> None:
     Path(held.argument).touch()
     assert held.made(held.argument) == "go"
+
+
+def test_what_a_page_is_empty_without_is_made_at_once_and_once(held: SimpleNamespace) -> None:
+    Path(held.argument).touch()
+    with ThreadPoolExecutor(4) as people:
+        found = list(people.map(lambda _: held.made.at_once(held.argument), range(4)))
+    assert found == ["go"] * 4
+    assert held.made(held.argument) == "go"
+    assert starts(held.argument) == [str(os.getpid())]
+
+
+def test_an_error_of_what_is_made_at_once_is_kept(
+    held: SimpleNamespace, jobs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = held.kept(jobs.refuse)
+    with pytest.raises(TableQuestion, match="Which"):
+        refusing.at_once("Three fit.")
+    monkeypatch.setattr(jobs, "refuse", None)
+    with pytest.raises(TableQuestion, match="Which"):
+        refusing.at_once("Three fit.")
+    assert refusing.is_settled("Three fit.")

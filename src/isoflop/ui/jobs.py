@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
@@ -25,7 +26,7 @@ from isoflop.errors import IsoflopError, WorkError
 from isoflop.identity import content_key
 from isoflop.language import gettext, ngettext
 from isoflop.ui import messages, visitor
-from isoflop.ui.caching import MAX_LONG
+from isoflop.ui.caching import MAX_LONG, kept
 from isoflop.ui.messages import Unfinished
 
 Arguments = ParamSpec("Arguments")
@@ -235,11 +236,38 @@ class KeptByJob(Generic[Arguments, Result]):
             raise failure.with_traceback(None)
         return None
 
+    def at_once(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Return the result; where it is not there, it is made here and now, once for all.
+
+        For what a page is empty without: a job may have to wait for others.
+
+        Raises
+        ------
+        IsoflopError
+            If it cannot be made.
+        """
+        made = self.made(*args, **kwargs)
+        if made is not None:
+            return made
+        key = self._key(args, kwargs)
+        try:
+            made = self._here(*args, **kwargs)
+        except IsoflopError as failure:
+            _note_failure(key, failure)
+            raise
+        with _lock:
+            self._keep(key, made, args, kwargs)
+            return self._results[key]
+
     def is_settled(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> bool:
         """Say whether the result is there, or cannot be made however often it is tried."""
         key = self._key(args, kwargs)
         with _lock:
             return key in self._results or _is_final(_failures.get(key))
+
+    @cached_property
+    def _here(self) -> Callable[Arguments, Result]:
+        return kept(self._function, max_entries=self._max_entries, spinner=self._doing)
 
     def _key(self, args: Any, kwargs: Any) -> str:
         return content_key((self._name, self._doing, args, kwargs))
@@ -317,6 +345,11 @@ def _settle(key: str, task: _Task) -> None:
         if failure is None:
             task.keep(task.job.result())
             return
+        _note_failure(key, failure)
+
+
+def _note_failure(key: str, failure: BaseException) -> None:
+    with _lock:
         _failures[key] = failure
         if len(_failures) > MAX_FAILURES:
             _failures.popitem(last=False)

@@ -258,6 +258,8 @@ SUGGESTED_S = 2.0
 """CPU seconds of fitting all laws that a page does itself, to suggest one."""
 
 _suited_law = kept(suited_law, max_entries=MAX_FITS, spinner=FITTING_ALL)
+"""By evidence alone, of rows that say nothing of larger runs."""
+
 rows_can_bear = kept(merits)
 
 
@@ -281,12 +283,11 @@ def suggested_law(table: LossTable) -> Law | None:
         Of many rows, while all laws are being fitted; the page shows that.
     """
     try:
-        voices = weighed.made(table)
-        if voices is None and _weighing_s(table) > SUGGESTED_S:
-            voices = weighed(table)
+        is_quick = _weighing_s(table) <= SUGGESTED_S
+        voices = weighed.at_once(table) if is_quick else weighed(table)
     except IsoflopError:  # they say nothing of larger runs, but perhaps of these
-        voices = None
-    return _suited_law(table) if voices is None else voices.members.lowest_aicc.fit.law
+        return _suited_law(table)
+    return voices.members.lowest_aicc.fit.law
 
 
 def opening_id() -> str:
