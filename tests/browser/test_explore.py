@@ -222,3 +222,37 @@ def test_routes_beside_the_pages(app: str) -> None:
         urllib.request.urlopen(f"{app}/api/nothing")
     assert unknown.value.headers["content-type"] == "application/problem+json"
     unknown.value.close()
+
+
+ROWS = """
+charts => charts.slice(0, 2).map(chart => {
+  const isRows = trace => trace.customdata?.length > 20 && trace.mode === "markers"
+  const rows = chart.data.find(isRows).customdata
+  return [rows.length, rows[0].join()]
+})
+"""
+LOSE = """
+async () => {
+  const loaded = performance.getEntriesByType("resource").map(entry => entry.name)
+  const { kept } = await import(loaded.find(name => /chart.*js/.test(name)))
+  const size = kept.size
+  kept.clear()
+  return size
+}
+"""
+
+
+def test_rows_stay_while_a_budget_moves_and_come_again_when_lost(visit: Visit) -> None:
+    page = visit()
+    before = page.locator(CHARTS).evaluate_all(ROWS)
+    slider(page, "Time").press("ArrowRight")
+    settle(page)
+    assert page.locator(CHARTS).evaluate_all(ROWS) == before
+    answered = answer(page)
+    assert page.evaluate(LOSE) > 1
+    slider(page, "Time").press("ArrowRight")
+    expect(page.locator(ANSWER)).not_to_have_text(answered)
+    settle(page)
+    assert page.locator(CHARTS).evaluate_all(ROWS) == before
+    here = "charts => charts[0].data.find(trace => trace.name === 'You are here').text[0]"
+    assert page.locator(CHARTS).evaluate_all(here).split("<br>")[1] in answer(page)

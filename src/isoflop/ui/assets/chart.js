@@ -23,15 +23,31 @@ const plotly = new Promise((resolve, reject) => {
 
 const charts = new WeakMap()
 
+// By the key of a chart, the traces that its last message named: one that has not changed since
+// comes by its name alone.
+export const kept = new Map()
+
 // Streamlit calls this at first, and whenever data or theme change; what it returns, when the chart
 // goes, or at once for a call that another one has overtaken.
-export default async function show({ data, parentElement, setStateValue }) {
+export default async function show({ data, parentElement, setStateValue, setTriggerValue }) {
   const chart = charts.get(parentElement) ?? new Chart(parentElement)
   charts.set(parentElement, chart)
   const call = ++chart.calls
   chart.pick = rows => setStateValue("picked", rows)
-  await chart.take(new TextDecoder().decode(data))
+  const figure = whole(JSON.parse(new TextDecoder().decode(data)))
+  if (figure) await chart.take(JSON.stringify(figure))
+  else setTriggerValue("lost", true) // with a message that never came here: sent again
   return () => call === chart.calls && chart.close()
+}
+
+function whole({ key, data, ...rest }) {
+  const had = kept.get(key)
+  const named = new Map(
+    data.filter(part => part.kept).map(part => [part.kept, part.trace ?? had?.get(part.kept)])
+  )
+  if ([...named.values()].includes(undefined)) return null
+  kept.set(key, named)
+  return { ...rest, data: data.map(part => named.get(part.kept) ?? part) }
 }
 
 class Chart {
