@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages.helpers import healthy, open_page
 
+from isoflop.fitting.shelf import open_shelf
 from isoflop.ui import messages, server, shell
 
 
@@ -74,6 +75,9 @@ def test_every_page_has_tests() -> None:
 
 
 def test_getting_warm_makes_the_first_fit(caplog: pytest.LogCaptureFixture) -> None:
-    server.warm()
+    try:
+        server.warm()
+    finally:
+        open_shelf(None)
     assert "warm-up failed" not in caplog.text
     healthy(open_page("explore"))

@@ -20,6 +20,7 @@ from isoflop.fitting.result import Certificate, Fit
 from isoflop.fitting.rows import Rows, problem_on, settled, usable_rows
 from isoflop.fitting.search import finish, search
 from isoflop.fitting.seeds import Surface
+from isoflop.fitting.shelf import Found, shelved
 from isoflop.fitting.solve import Coordinates, Solution
 from isoflop.language import lazy_gettext, listed
 from isoflop.laws.law import Law
@@ -70,22 +71,30 @@ def fit(
     problem = problem_on(law, rows, options)
     coordinates = law_coordinates(law)
     given = _given(law, starts) if starts else None
-    solution, surface = search(law, problem, coordinates, given)
-    best = _representative(law, problem, solution, given)
-    theta = _sharpen(problem, coordinates, finish(law, problem, coordinates, best))
-    certificate = certify(problem, coordinates, theta, solution, surface, law)
-    _check_identified(law, rows, certificate)
-    if certificate.at_bound:
-        lowest = solution.theta[np.argsort(solution.value)]
-        bounds = binding_bounds(law, problem, coordinates, theta, lowest)
-        certificate = replace(certificate, bounds=bounds)
-    if progress:
-        progress(0.2 if options.n_bootstrap else 1.0)
-    draws = None
-    if options.n_bootstrap:
-        candidates = _candidates(theta, solution, surface)
-        draws = bootstrap_draws(problem, coordinates, candidates, rows.clusters, options, progress)
-    return _assemble(law, table, options, rows, problem, theta, certificate, draws)
+
+    def find() -> Found:
+        solution, surface = search(law, problem, coordinates, given)
+        best = _representative(law, problem, solution, given)
+        theta = _sharpen(problem, coordinates, finish(law, problem, coordinates, best))
+        certificate = certify(problem, coordinates, theta, solution, surface, law)
+        _check_identified(law, rows, certificate)
+        if certificate.at_bound:
+            lowest = solution.theta[np.argsort(solution.value)]
+            bounds = binding_bounds(law, problem, coordinates, theta, lowest)
+            certificate = replace(certificate, bounds=bounds)
+        if progress:
+            progress(0.2 if options.n_bootstrap else 1.0)
+        draws = None
+        if options.n_bootstrap:
+            candidates = _candidates(theta, solution, surface)
+            draws = bootstrap_draws(
+                problem, coordinates, candidates, rows.clusters, options, progress
+            )
+        return Found(theta=theta, certificate=certificate, draws=draws)
+
+    question = (law, rows.inputs, rows.target, rows.weights, rows.clusters, options, given)
+    found = shelved(find, table_id=table.id, question=question)
+    return _assemble(law, table, options, rows, problem, found)
 
 
 def law_coordinates(law: Law) -> Coordinates:
@@ -210,10 +219,9 @@ def _assemble(
     options: FitOptions,
     rows: Rows,
     problem: Problem,
-    theta: Array,
-    certificate: Certificate,
-    draws: Array | None,
+    found: Found,
 ) -> Fit:
+    theta, certificate = found.theta, found.certificate
     prediction = law.loss(theta, dict(zip(law.symbols, rows.inputs, strict=True)))
     residuals = -problem.residual(prediction)
     freedom = problem.n_rows - len(theta)
@@ -227,7 +235,7 @@ def _assemble(
         table_fingerprint=table.fingerprint,
         options=options,
         values={**dict(zip(law.param_names, map(float, theta), strict=True)), **dict(law.fixed)},
-        draws=draws,
+        draws=found.draws,
         covariance=covariance,
         covariance_reason=reason,
         objective_value=problem.reported(float(problem.value(theta[None])[0])),

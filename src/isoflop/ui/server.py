@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from platformdirs import user_cache_path
 from starlette.middleware import Middleware
 from streamlit import config
 
@@ -27,7 +28,7 @@ MAIN_SCRIPT = Path(__file__).with_name("main.py")
 logger = logging.getLogger("isoflop.server")
 
 
-WARM_AFTER_S = 0.5
+WARM_AFTER_S = 0.1
 """Importing holds up the server: it first answers that it is healthy."""
 
 
@@ -46,15 +47,17 @@ def warm() -> None:
     # Streamlit remarks on every cached call outside a visit; this one is meant to be outside.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     try:
-        work.prepare()  # another process imports the engine beside this one
+        from isoflop.fitting.shelf import open_shelf
         from isoflop.ui.explore import page as explore
 
+        open_shelf(user_cache_path("isoflop") / "found")
         raise_upload_limit()
         explore.warm()
         # What is there now stays: a full collection over it takes 0.1 s, in which nobody's slider
         # moves.
         gc.collect()
         gc.freeze()
+        work.prepare()  # last: the first visit asks for no job, and shares few cores with this
     except Exception:
         logger.exception("the warm-up failed; the first visit will be slower, or show why")
 

@@ -40,6 +40,25 @@ export default async function show({ data, parentElement, setStateValue, setTrig
   return () => call === chart.calls && chart.close()
 }
 
+// One chart a frame, in the order in which they came: the first is seen before the next one is
+// worked on, and what a newer message has overtaken by then is not drawn at all.
+const due = new Set()
+let isDrawing = false
+
+function drawSoon(chart) {
+  due.add(chart)
+  if (!isDrawing) drawNext()
+}
+
+function drawNext() {
+  const [chart] = due
+  isDrawing = chart !== undefined
+  if (!isDrawing) return
+  due.delete(chart)
+  requestAnimationFrame(() => setTimeout(drawNext))
+  chart.draw()
+}
+
 function whole({ key, data, ...rest }) {
   const had = kept.get(key)
   const named = new Map(
@@ -81,6 +100,7 @@ class Chart {
   }
 
   close() {
+    due.delete(this)
     this.sizes.disconnect()
     this.sight.disconnect()
     window.removeEventListener("beforeprint", this.beforePrint)
@@ -93,7 +113,7 @@ class Chart {
     this.theme = themeOf(this.host)
     this.wanted = JSON.stringify(this.theme) + text
     await plotly
-    this.draw()
+    drawSoon(this)
   }
 
   // Draw what is wanted: a chart never drawn at once, another when a person may see it.
