@@ -61,7 +61,7 @@ def test_slider_moves_answer_chart_and_address_and_the_link_reproduces_it(visit:
     again = visit(link)
     assert answer(again) == answer(page)
     assert traces(again, 0) == traces(page, 0)
-    assert again.get_by_label("Time, typed").input_value() == "500 GPU-days"
+    expect(again.get_by_label("Time, typed")).to_have_value("500 GPU-days")
 
 
 def test_a_move_changes_the_charts_in_place_and_keeps_what_a_person_zoomed_and_hid(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from tests.pages import helpers
-from tests.pages.helpers import figures, healthy, metrics, press, text, trace_names
+from tests.pages.helpers import SHIPPED, figures, healthy, metrics, press, text, trace_names
 
+from isoflop.errors import WorkError
 from isoflop.fitting import FitOptions, fit
+from isoflop.fitting.extrapolation import pool
 from isoflop.laws import load_laws
 from isoflop.planning import Budget, find_accelerator, plan
 from isoflop.planning.outlook import outlook
-from isoflop.tables import load_dataset
-from isoflop.ui import server
+from isoflop.tables import load_dataset, of_families
+from isoflop.ui import resolve, server
+from isoflop.ui.jobs import KeptByJob
 from isoflop.units import DAY_S, format_number
+from isoflop.work import Job
 
 open_page = partial(helpers.open_shipped, "explore")
 STARTS = {"alone": "explore", "in the app": server.MAIN_SCRIPT}
@@ -377,3 +382,37 @@ def test_rows_that_decide_the_size_are_named(mirror: Path) -> None:
     text = " ".join(entry.value for entry in at.markdown).replace("\\", "")
     assert "The 5 rows of highest loss move the compute-optimal size" in text
     assert metric(at, "Model size N") == "119B"
+
+
+@pytest.fixture
+def weighing(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Job[Any]:
+    """Leave fitting all laws to a job, and return that."""
+    job: Job[Any] = Job(pool, (), {}, "")
+    monkeypatch.setattr("isoflop.work.submit", lambda *_, **__: job)
+    monkeypatch.setattr(resolve, "SUGGESTED_S", 0.0)
+    weighed = KeptByJob(pool, f"All laws for {request.node.name}", effort=lambda _: 0.0)
+    monkeypatch.setattr(resolve, "weighed", weighed)
+    return job
+
+
+def test_while_all_laws_are_fitted_the_page_says_so_where_the_answer_will_stand(
+    weighing: Job[Any],
+) -> None:
+    """A phone does not show the sidebar."""
+    at = open_page(bootstrap="0")
+    (bar,) = at.main.get("progress")
+    assert "All laws" in bar.proto.text
+    assert not at.sidebar.get("progress")
+    assert not at.metric
+    table = of_families(load_dataset(SHIPPED["table"]), tuple(SHIPPED["families"]))
+    weighing.set_result(pool(table))
+    assert metrics(healthy(at.run()))
+    assert not at.main.get("progress")
+
+
+def test_laws_that_had_no_room_can_be_fitted_again(weighing: Job[Any]) -> None:
+    weighing.set_exception(WorkError("The job ended by itself.", hint="Try again."))
+    at = open_page(bootstrap="0")
+    assert "ended by itself" in text(at.main.error)
+    assert "Try again" in [entry.label for entry in at.main.button]
+    assert not at.metric

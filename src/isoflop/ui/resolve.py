@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import streamlit as st
 
-from isoflop.errors import IsoflopError
+from isoflop.errors import IsoflopError, WorkError
 from isoflop.fitting import Fit, FitOptions, fit
 from isoflop.fitting.extrapolation import pool
 from isoflop.fitting.opening import families_to_fit, merits, opening_table, suited_law
@@ -279,15 +281,29 @@ def suggested_law(table: LossTable) -> Law | None:
 
     Raises
     ------
-    Unfinished
-        Of many rows, while all laws are being fitted; the page shows that.
+    Instead
+        Of many rows, while all laws are being fitted: the page shows that in place of an answer.
     """
     try:
-        is_quick = _weighing_s(table) <= SUGGESTED_S
-        voices = weighed.at_once(table) if is_quick else weighed(table)
+        voices = weighed.at_once(table) if _is_quick(table) else weighed.made(table)
+    except WorkError:  # its limits ended it: it can be tried again
+        voices = None
     except IsoflopError:  # they say nothing of larger runs, but perhaps of these
         return _suited_law(table)
+    if voices is None:
+        raise messages.Instead(partial(_weigh_then_run, table))
     return voices.members.lowest_aicc.fit.law
+
+
+def _is_quick(table: LossTable) -> bool:
+    return _weighing_s(table) <= SUGGESTED_S
+
+
+def _weigh_then_run(table: LossTable) -> None:
+    """Fit all laws, and show that; then the page runs again, with a law."""
+    with suppress(IsoflopError):  # the page says it then
+        weighed(table)
+    st.rerun()
 
 
 def opening_id() -> str:
@@ -310,5 +326,7 @@ def warm() -> tuple[LossTable, Fit]:
     """Make the front page's table and fit, so that the first visit finds them made."""
     source = catalog_table(opening_id()).table
     source = rows_of(source, meant_families(source))
+    if not _is_quick(source):
+        weighed(source)
     law = suggested_law(source) or law_for_role("default")
     return source, fit_to(law, source, DEFAULT_OPTIONS)

@@ -330,4 +330,3 @@ def warm() -> None:
     plot.loss_curve(fit, plan=made, table=source, theme=APP)
     plot.contours(fit, plan=made, table=source, theme=APP)
     plot.residuals(fit, table=source, theme=APP)
-    resolve.weighed(source)
