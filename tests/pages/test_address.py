@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from tests.pages.helpers import open_shipped, text
+from tests.pages.helpers import healthy, open_shipped, text
 
-from isoflop.ui import shell
+from isoflop.ui import server, shell
 from isoflop.ui.compare import page as compare
 from isoflop.ui.data import page as data
 from isoflop.ui.explore import page as explore
@@ -175,3 +175,15 @@ def test_a_link_to_no_tab_says_so() -> None:
     assert at.text[0].value == "rows"
     assert "not known here" in at.warning[0].value
     assert "part" not in at.query_params
+
+
+def test_figures_of_ones_own_go_along_to_the_next_page() -> None:
+    """They were set by a link, and no run came between: Streamlit knows them by the key alone."""
+    at = open_shipped(server.MAIN_SCRIPT, mfu="38%", count="64")
+    at.query_params.clear()
+    at.switch_page(str(shell.PAGES_FOLDER / "fit.py")).run()
+    healthy(at)
+    (mine,) = [entry for entry in at.toggle if entry.key == "own.mfu"]
+    assert mine.value
+    assert at.query_params["mfu"] == "38%"
+    assert at.query_params["count"] == "64"

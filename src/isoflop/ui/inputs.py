@@ -328,9 +328,15 @@ def text_of(key: str, first: str) -> str:
         if asked != first or held is not None:
             st.session_state[key] = asked
         return asked
-    if held and held != first and key not in st.query_params:  # on a page come to from another
-        st.session_state[key] = held
+    if held:
+        _carry(key, held, first)
     return held or ""
+
+
+def _carry(key: str, held: object, first: object) -> None:
+    """Let an input hold what it held on the page come from: its widget here is a new one."""
+    if held != first and key not in st.query_params:
+        st.session_state[key] = held
 
 
 def _accepted(text: str, kind: Quantity, last_good: str) -> tuple[str, UnitError | None]:
@@ -558,6 +564,8 @@ def switch(label: str, *, key: str, default: bool, help: str, is_asked: bool = F
         asked = {"true": True, "false": False}.get(said, is_asked or default)
         if asked != default or address.is_anew():
             st.session_state[key] = asked
+    else:
+        _carry(key, st.session_state[key], default)
     is_on = st.toggle(
         translated(label), value=default, key=key, help=translated(help), persist_state="session"
     )
@@ -637,6 +645,8 @@ def number(
         asked = _number(st.query_params.get(key, ""), kind, low, high)
         if asked is not None or address.is_anew():
             st.session_state[key] = default if asked is None else asked
+    elif st.session_state[key] is not None:  # an emptied field
+        _carry(key, st.session_state[key], default)
     draw: Callable[..., Any] = st.slider if is_slider else st.number_input
     held = draw(label, low, high, default, step, key=key, help=help, persist_state="session")
     value = default if held is None else held
