@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections import namedtuple
@@ -273,6 +274,15 @@ def test_a_held_run_lives_whatever_is_known_of_its_process(queue, tiny):
     with run.held():
         assert run.state().status == "running"
     assert run.state().status == "crashed"
+
+
+def test_an_ended_process_is_not_taken_for_the_first_of_a_machine(monkeypatch):
+    """Asked to stop, that one may shut the machine down."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    gone = replace(ProcessId.of(ended.pid), pid=os.getpid())  # as if it had that number since
+    monkeypatch.setattr(processes, "_started_s", lambda _: 0.0)
+    assert not gone.is_alive()
 
 
 def test_setting_the_clock_makes_no_process_another_one(monkeypatch):

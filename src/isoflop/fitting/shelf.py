@@ -82,7 +82,8 @@ def shelved(find: Callable[[], Found], *, table_id: str, question: object) -> Fo
     try:
         _write(found, path)
     except OSError as error:
-        logger.warning("%s cannot be written: %s", path, error)
+        logger.warning("%s cannot be written, and nothing is kept from now on: %s", path, error)
+        open_shelf(None)
     return found
 
 

@@ -40,6 +40,17 @@ export default async function show({ data, parentElement, setStateValue, setTrig
   return () => call === chart.calls && chart.close()
 }
 
+// The figure of a message, with the traces that it only names; null where one is not here.
+function whole({ key, data, ...rest }) {
+  const had = kept.get(key)
+  const named = new Map(
+    data.filter(part => part.kept).map(part => [part.kept, part.trace ?? had?.get(part.kept)])
+  )
+  if ([...named.values()].includes(undefined)) return null
+  kept.set(key, named)
+  return { ...rest, data: data.map(part => named.get(part.kept) ?? part) }
+}
+
 // One chart a frame, in the order in which they came: the first is seen before the next one is
 // worked on, and what a newer message has overtaken by then is not drawn at all.
 const due = new Set()
@@ -57,16 +68,6 @@ function drawNext() {
   due.delete(chart)
   requestAnimationFrame(() => setTimeout(drawNext))
   chart.draw()
-}
-
-function whole({ key, data, ...rest }) {
-  const had = kept.get(key)
-  const named = new Map(
-    data.filter(part => part.kept).map(part => [part.kept, part.trace ?? had?.get(part.kept)])
-  )
-  if ([...named.values()].includes(undefined)) return null
-  kept.set(key, named)
-  return { ...rest, data: data.map(part => named.get(part.kept) ?? part) }
 }
 
 class Chart {
