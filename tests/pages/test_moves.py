@@ -23,8 +23,8 @@ from isoflop.ui.jobs import KeptByJob
 MOST = {
     "explore": ("slider", "_time.slider", 31, 34_000),
     "explore, accelerators": ("slider", "_count.slider", 31, 34_000),
-    "plan": ("slider", "_time.slider", 27, 31_000),
-    "plan, accelerators": ("slider", "_count.slider", 58, 39_000),
+    "plan": ("slider", "_time.slider", 30, 31_000),
+    "plan, accelerators": ("slider", "_count.slider", 30, 34_000),
     "fit": ("slider", "_time.slider", 37, 14_000),
     "compare": ("selectbox", "compare.x", 52, 43_000),
     "data": ("selectbox", "data.x", 52, 33_000),

@@ -77,12 +77,12 @@ def assumed() -> Assumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Untimed:
-    """Everything assumed of the run but its time, and where that is asked for.
+    """Everything assumed of the run but how many accelerators for how long, which has its place.
 
     Parameters
     ----------
     scenario : Scenario
-        For some time.
+        For some of them and some time.
     place : DeltaGenerator
     """
 
@@ -100,10 +100,8 @@ def untimed(beside: Assumed) -> Untimed:
     """
     st.header(_("Hardware"), anchor=False)
     accelerator = accelerator_input()
-    n_accelerators, place = budget_inputs.count(), st.container()
-    hardware = replace(
-        hardware_inputs(accelerator), accelerators=n_accelerators, failures=beside.failures
-    )
+    place = st.container()
+    hardware = replace(hardware_inputs(accelerator), failures=beside.failures)
     st.header(_("Limits"), anchor=False)
     budget = limit_inputs(accelerator, hardware)
     st.header(_("Model"), anchor=False)
@@ -118,11 +116,12 @@ def untimed(beside: Assumed) -> Untimed:
 
 
 def timed(given: Untimed) -> Scenario:
-    """Draw the time of the run in its place, and return everything that is assumed of it."""
-    scenario, count = given.scenario, given.scenario.budget.count
+    """Draw how many accelerators for how long, and return everything that is assumed of the run."""
+    scenario = given.scenario
     with given.place:
-        time_s = budget_inputs.time(scenario.accelerator, count)
-    return replace(scenario, budget=replace(scenario.budget, wall_time_s=time_s))
+        budget = replace(scenario.budget, accelerators=budget_inputs.count())
+        time_s = budget_inputs.time(scenario.accelerator, budget.count)
+    return replace(scenario, budget=replace(budget, wall_time_s=time_s))
 
 
 def accelerator_input() -> Accelerator:

@@ -42,9 +42,9 @@ FIGURES = ("loss", "params", "tokens", "compute", "wall_time", "money", "energy"
 def show() -> None:
     """Draw the page.
 
-    What hardware, limits and size change is a fragment of its own, and what time changes another
-    within: moving a slider draws that again and leaves the other inputs, the row of tabs and the
-    buttons as they are.
+    What hardware, limits and size change is a fragment of its own, and what accelerators and their
+    time change another within: moving a slider draws that again and leaves the other inputs, the
+    row of tabs and the buttons as they are.
     """
     with st.sidebar:
         above, assumed = st.container(), plan_controls.assumed()
@@ -78,7 +78,7 @@ def _reading(
 
 @st.fragment
 def _answer(untimed: Untimed, by: Method, latest: Latest | None, tab: OpenTab | None) -> None:
-    """Draw the time, and the plan if there is a fit, and keep that."""
+    """Draw accelerators and time, and the plan if there is a fit, and keep that."""
     with messages.boundary():
         scenario = plan_controls.timed(untimed)
         if latest is None or tab is None:
