@@ -53,6 +53,7 @@ def measure_slider(repeats: int) -> dict[str, Sample]:
             ("floor", bare, "Days"),
         ):
             with open_page(server) as (page, drawn_s):
+                server.rest()
                 samples[name] = _moves(page, server, labels, repeats) | {"first": [drawn_s]}
     return samples
 

@@ -67,6 +67,7 @@ async def moves(
         costs.append(await visitor.rerun(visitor.widgets[found].fragment))
         if len(costs) == 1:  # the first one fills caches
             await _settled(visitor)
+            await asyncio.to_thread(server.rest)
             begin_s = server.cpu_s()
     cpu_s = (server.cpu_s() - begin_s) / repeats
     await _leave(visitor)

@@ -18,6 +18,8 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
 POLL_S = 0.01
+IDLE_S, IDLE_CPU_S = 1.0, 0.02
+"""A server that uses no more than so much CPU in so long is at rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,15 @@ class Server:
     def cpu_s(self) -> float:
         """Return the CPU seconds that the server has used so far."""
         return _cpu_s(self.process)
+
+    def rest(self) -> None:
+        """Wait until it does nothing: what it makes ready for later is no part of a move."""
+        end, used_s = time.perf_counter() + TIMEOUT_S, -1.0
+        while self.cpu_s() - used_s > IDLE_CPU_S:
+            if time.perf_counter() > end:
+                raise TimeoutError(f"the server does not come to rest within {TIMEOUT_S} s")
+            used_s = self.cpu_s()
+            time.sleep(IDLE_S)
 
 
 @contextmanager
