@@ -18,13 +18,14 @@ TIMEOUT_MS = 120_000
 WATCH = """
 () => {
   const chart = () => document.querySelector('.js-plotly-plot');
-  const before = {node: chart(), data: chart().data};
+  const before = {node: chart(), data: chart().data, drawn: chart().dataset.drawn};
   window.redrawn = new Promise((resolve) => {
     document.addEventListener('keydown', () => {
       const begin = performance.now();
       const look = () => {
         const now = chart();
-        const changed = now && (now !== before.node || now.data !== before.data);
+        const isOurs = now && now.dataset.drawn !== before.drawn;
+      const changed = now && (now !== before.node || now.data !== before.data || isOurs);
         if (changed && now.querySelector('.scatterlayer .trace path')) {
           resolve(performance.now() - begin);
         } else {

@@ -256,3 +256,39 @@ def test_rows_stay_while_a_budget_moves_and_come_again_when_lost(visit: Visit) -
     assert page.locator(CHARTS).evaluate_all(ROWS) == before
     here = "charts => charts[0].data.find(trace => trace.name === 'You are here').text[0]"
     assert page.locator(CHARTS).evaluate_all(here).split("<br>")[1] in answer(page)
+
+
+DRAWN = """
+async charts => {
+  const seen = chart => [...chart.querySelectorAll(".cartesianlayer path, .cartesianlayer text")]
+    .map(mark => mark.getAttribute("d") + mark.getAttribute("transform") + mark.textContent)
+  const found = []
+  for (const chart of charts.slice(0, 2)) {
+    const before = seen(chart)
+    await window.Plotly.redraw(chart)
+    found.push([before.length, before.join() === seen(chart).join()])
+  }
+  return found
+}
+"""
+COUNT = """
+() => {
+  window.moved = 0
+  const { animate } = window.Plotly
+  window.Plotly.animate = (...given) => { window.moved += 1; return animate(...given) }
+}
+"""
+
+
+def test_what_only_moves_is_moved_to_where_a_whole_drawing_has_it(visit: Visit) -> None:
+    page = visit("/?time=8+h", width=1440, height=1200)
+    page.evaluate(COUNT)
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"):
+        answered = answer(page)
+        slider(page, "Time").press(key)
+        expect(page.locator(ANSWER)).not_to_have_text(answered)
+        settle(page)
+        for n_marks, is_whole in page.locator(CHARTS).evaluate_all(DRAWN):
+            assert n_marks > 20
+            assert is_whole
+    assert page.evaluate("() => window.moved") >= 3

@@ -196,10 +196,10 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     ]
     if picture.plan is not None:
         traces.append(_budget(picture.plan, picture.plan_x, describe_plan(picture.plan), theme))
+    places = _shown_places(picture)
+    along_x = look.axis(picture.axis.title, is_power=picture.axis.is_compute, span=places)
     layout = {
-        "xaxis": look.axis(
-            picture.axis.title, is_power=picture.axis.is_compute, span=_shown_places(picture)
-        ),
+        "xaxis": along_x | ({"range": look.log_range(places)} if len(places) else {}),
         "yaxis": look.loss_axis(picture.y_title, _shown_losses(picture)),
     }
     return assemble(
@@ -364,7 +364,8 @@ def _shown_places(picture: _Picture) -> NDArray[np.float64]:
     shown = [picture.curve.x(column), *(group.values(column) for group in picture.groups)]
     if picture.equal_compute is not None:
         shown.append(picture.equal_compute.x(column))
-    return np.concatenate([*map(np.ravel, shown), [picture.plan_x]])
+    places = np.concatenate([*map(np.ravel, shown), [picture.plan_x]])
+    return np.asarray(places[np.isfinite(places) & (places > 0)])
 
 
 def _markers(group: rows.Group, index: int, column: str, response: str) -> Trace:

@@ -267,16 +267,24 @@ def loss_axis(title: str, losses: NDArray[np.float64], scale: Scale = "log") -> 
     settings = axis(title, scale)
     if not len(shown):
         return settings
-    low, high = float(shown.min()), float(shown.max())
-    if scale == "linear" or high > 10 * low:
+    if scale == "linear" or shown.max() > 10 * shown.min():
         return settings
-    margin = max(0.04 * np.log10(high / low), 0.004)
-    ends = [np.log10(low) - margin, np.log10(high) + margin]
+    ends = log_range(shown)
     return settings | {
         "range": ends,
         "tickmode": "array",
         "tickvals": round_ticks(*10.0 ** np.array(ends)),
     }
+
+
+def log_range(shown: NDArray[np.float64]) -> list[float]:
+    """Return the ends of a logarithmic axis, in decades, just outside of positive values.
+
+    An axis of given ends stands still while what lies between them moves.
+    """
+    low, high = np.log10(shown.min()), np.log10(shown.max())
+    margin = max(0.04 * (high - low), 0.004)
+    return [float(low - margin), float(high + margin)]
 
 
 def round_ticks(low: float, high: float, count: int = 6) -> NDArray[np.float64]:

@@ -7,6 +7,12 @@ const NEAR = "300px" // of the window: a chart farther away waits with changes u
 const LOW = matchMedia("(max-height: 820px) and (min-width: 1000px)")
 const LOW_SHARE = 0.5
 const USUAL_PX = 450 // no higher chart gives way: its rows need their room
+const PLACES = ["x", "y", "error_x", "error_y", "text", "customdata", "hovertemplate"]
+const AT_ONCE = {
+  mode: "immediate",
+  transition: { duration: 0 },
+  frame: { duration: 0, redraw: false },
+}
 const FULLSCREEN = {
   width: 24,
   height: 24,
@@ -74,6 +80,7 @@ class Chart {
   calls = 0
   wanted = ""
   drawn = ""
+  draws = 0
   isNear = true
 
   constructor(parent) {
@@ -131,19 +138,30 @@ class Chart {
     this.host.removeAttribute("aria-busy")
     this.title.textContent = title
     this.height = heightOf(layout)
-    window.Plotly.react(
-      this.plot,
-      named(data),
-      {
+    const figure = {
+      data: named(data),
+      layout: {
         ...layout,
         template: clad(layout.template, this.theme),
         width,
         height: this.height,
         uirevision: axes(layout),
       },
-      // Given again, it would have the chart drawn anew.
-      isFirst ? { ...config, modeBarButtonsToAdd: [this.fullscreenButton()] } : undefined
-    )
+    }
+    const moved = this.shown && movedTraces(this.shown, figure)
+    this.shown = structuredClone(figure) // Plotly writes into what it is given
+    if (moved) {
+      if (moved.traces.length) window.Plotly.animate(this.plot, moved, AT_ONCE)
+    } else {
+      window.Plotly.react(
+        this.plot,
+        figure.data,
+        figure.layout,
+        // Given again, it would have the chart drawn anew.
+        isFirst ? { ...config, modeBarButtonsToAdd: [this.fullscreenButton()] } : undefined
+      )
+    }
+    this.plot.dataset.drawn = ++this.draws
     if (isFirst) this.listen()
   }
 
@@ -179,6 +197,32 @@ class Chart {
         document.fullscreenElement ? document.exitFullscreen() : this.host.requestFullscreen(),
     }
   }
+}
+
+// Which traces of a figure are to be drawn, and where, if all that is new is where some lines and
+// points lie between axes that stay; else null. Plotly then leaves the rest as it is; it would take
+// away traces of other types.
+function movedTraces(before, { data, layout }) {
+  const areHeld = Object.keys(layout).every(name => !/^[xy]axis/.test(name) || layout[name].range)
+  if (!areHeld || !isSame(before.layout, layout) || before.data.length !== data.length) return null
+  const changes = data.map((trace, place) =>
+    Object.keys({ ...before.data[place], ...trace }).filter(
+      name => !isSame(before.data[place][name], trace[name])
+    )
+  )
+  const mayMove = place =>
+    data[place].type === "scatter" && changes[place].every(name => PLACES.includes(name))
+  const all = [...changes.keys()]
+  if (!all.every(mayMove)) return null
+  // What is drawn comes to lie above the rest: all that lay above it follows.
+  const first = all.find(place => changes[place].length) ?? all.length
+  const traces = all.slice(first)
+  const places = trace => Object.entries(trace).filter(([name]) => PLACES.includes(name))
+  return { data: traces.map(place => Object.fromEntries(places(data[place]))), traces }
+}
+
+function isSame(one, other) {
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 function heightOf({ height }) {
