@@ -30,7 +30,7 @@ TITLE_PX = 51
 
 WORTH_KEEPING = 1000
 """Bytes of a trace from which on the browser keeps it."""
-_KEPT = "traces in the browser"
+_KEPT = "traces"
 
 
 @once(max_entries=1)
