@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "isoflop"
 
 # Every component, lowest layer first. A component may import itself and any lower layer.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"niceness", "once"}),
+    frozenset({"files", "niceness", "once"}),
     frozenset({"errors", "language"}),
     frozenset({"notices", "settings"}),
     frozenset({"people"}),

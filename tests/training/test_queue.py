@@ -16,11 +16,11 @@ import pytest
 from filelock import FileLock
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.training import processes
 from isoflop.training import queue as queue_module
 from isoflop.training import runs as runs_module
 from isoflop.training.estimates import estimate_cpu_s
-from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import NEVER_S, ProcessId
 from isoflop.training.queue import RunQueue, in_turn
 from isoflop.training.runs import Run, damaged_runs, find_run, list_runs

@@ -9,11 +9,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from isoflop.errors import TrainingError
+from isoflop.files import write_json
 from isoflop.server.app import HEALTH_OF_APP, routes_of_models
 from isoflop.server.mount import routes
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.export import export
-from isoflop.training.files import write_json
 from isoflop.training.records import RecordWriter
 from isoflop.training.runs import Run
 from isoflop.training.service import MAX_NEW_TOKENS, ModelService, checked

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import platform
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -23,6 +22,7 @@ import scipy
 from numpy.typing import NDArray
 
 import isoflop
+from isoflop.files import replaced
 from isoflop.fitting.result import BindingBound, Certificate
 from isoflop.identity import content_key
 from isoflop.once import once
@@ -31,7 +31,7 @@ from isoflop.tables.catalog import list_datasets
 logger = logging.getLogger("isoflop.fitting")
 
 MAX_FILES = 64
-"""Of some 50 kB each, those used last."""
+"""Of some 50 kB each at 1,000 resamples; those used last."""
 
 _folder: Path | None = None
 
@@ -104,18 +104,12 @@ def _read(path: Path) -> Found:
 
 
 def _write(found: Found, path: Path) -> None:
-    """Write a file whole or not at all, and let go of those that were used least lately."""
+    """Write a file, and let go of those that were used least lately."""
     path.parent.mkdir(parents=True, exist_ok=True)
     certificate = np.array(json.dumps(asdict(found.certificate)))
     draws = {} if found.draws is None else {"draws": found.draws}
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            np.savez(file, allow_pickle=False, theta=found.theta, certificate=certificate, **draws)
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with replaced(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, theta=found.theta, certificate=certificate, **draws)
     kept = sorted(path.parent.glob("*.npz"), key=lambda one: one.stat().st_mtime, reverse=True)
     for one in kept[MAX_FILES:]:
         one.unlink(missing_ok=True)

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, write_bytes, write_json
 from isoflop.language import lazy_gettext as _
 from isoflop.once import once
 from isoflop.people import Actor
-from isoflop.training.files import read_json, write_bytes, write_json
 
 MIN_UPLOAD_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 200_000_000

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext as _
 from isoflop.training.cluster_settings import Executor
-from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId
 from isoflop.training.runs import Run
 

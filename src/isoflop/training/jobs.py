@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import IsoflopError, TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext
 from isoflop.niceness import be_nice
 from isoflop.training.attention import AttentionWeights
-from isoflop.training.files import read_json, write_json
 from isoflop.training.processes import ProcessId, start_detached
 from isoflop.training.records import Record, RecordWriter, read_new_records
 from isoflop.training.runs import Run

@@ -12,10 +12,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext as _
 from isoflop.people import Actor, ShareRole, Visibility
 from isoflop.training.config import RunConfig
-from isoflop.training.files import read_json, write_json
 from isoflop.training.queue import RunQueue
 from isoflop.training.runs import Run, damaged_runs, find_run, no_run
 

@@ -11,11 +11,11 @@ from typing import get_args
 
 from isoflop import settings
 from isoflop.errors import AccessError, TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext
 from isoflop.people import LOCAL, Actor, ShareRole, Sharing, Visibility
 from isoflop.training.config import RunConfig
 from isoflop.training.estimates import estimate_cpu_s
-from isoflop.training.files import read_json, write_json
 
 EVERYONES = Sharing(owner=LOCAL.id, owner_name=LOCAL.name, visibility="everyone", role="editor")
 """Of what was made before there were owners, and of what the command line makes."""

@@ -15,12 +15,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext
 from isoflop.people import LOCAL, Actor, ShareRole, Visibility
 from isoflop.training.config import ReportedConfig, RunConfig
 from isoflop.training.elsewhere import cancel_job, verdict
 from isoflop.training.estimates import estimate_bytes, estimate_cpu_s
-from isoflop.training.files import read_json, write_json
 from isoflop.training.kept import kept_bytes
 from isoflop.training.ownership import (
     Allowance,

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext as _
 from isoflop.people import Actor, Sharing
 from isoflop.training.config import RunConfig
-from isoflop.training.files import read_json, write_json
 from isoflop.training.ownership import EVERYONES, read_sharing, write_sharing
 from isoflop.training.processes import ProcessId
 from isoflop.training.records import RunHistory

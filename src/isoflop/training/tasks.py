@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext as _
-from isoflop.training.files import read_json, write_json
 from isoflop.training.runs import Run
 
 CLASSES = ("letter", "digit", "space", _("line end"), "other")

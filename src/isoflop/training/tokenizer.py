@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, write_json
 from isoflop.language import lazy_gettext as _
 from isoflop.training.corpus import Corpus
-from isoflop.training.files import read_json, write_json
 
 Tokens = NDArray[np.uint16]
 

@@ -3,10 +3,10 @@ import torch
 from safetensors.torch import save_file
 
 from isoflop.errors import TrainingError
+from isoflop.files import write_json
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.generate import generate, next_token_distribution
 from isoflop.training.engine.load import load_trained
-from isoflop.training.files import write_json
 from isoflop.training.runs import Run
 from isoflop.training.tokenizer import ByteTokenizer
 

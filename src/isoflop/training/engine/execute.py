@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from isoflop.accounting import count_small_flop, count_small_parameters
 from isoflop.errors import TrainingError
+from isoflop.files import read_json, replaced, write_json
 from isoflop.language import lazy_gettext
 from isoflop.training.config import Family, RunConfig, epoch_notice, small_model
 from isoflop.training.corpus import Corpus, load_corpus
@@ -27,7 +28,6 @@ from isoflop.training.engine.device import (
 )
 from isoflop.training.engine.parallel import agree, is_first, is_parallel
 from isoflop.training.engine.trainer import TokenData, Trainer
-from isoflop.training.files import read_json, replaced, write_json
 from isoflop.training.records import Record, RecordWriter
 from isoflop.training.runs import Run, Status
 from isoflop.training.schedule import total_steps

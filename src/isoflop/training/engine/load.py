@@ -10,11 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from isoflop.errors import TrainingError
+from isoflop.files import read_json
 from isoflop.language import lazy_gettext as _
 from isoflop.training.config import RunConfig
 from isoflop.training.engine.build import build_model
 from isoflop.training.engine.layers import LanguageModel
-from isoflop.training.files import read_json
 from isoflop.training.runs import Run
 from isoflop.training.tokenizer import Tokenizer, tokenizer_from_dict
 

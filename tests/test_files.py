@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from isoflop.training.files import read_json, replaced, write_bytes, write_json
+from isoflop.files import read_json, replaced, write_bytes, write_json
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
