@@ -25,7 +25,7 @@ WATCH = """
       const look = () => {
         const now = chart();
         const isOurs = now && now.dataset.drawn !== before.drawn;
-      const changed = now && (now !== before.node || now.data !== before.data || isOurs);
+        const changed = now && (now !== before.node || now.data !== before.data || isOurs);
         if (changed && now.querySelector('.scatterlayer .trace path')) {
           resolve(performance.now() - begin);
         } else {

@@ -245,10 +245,8 @@ def narrow_log_axis(title: str, span: NDArray[np.float64], *, count: int = 5) ->
         About how many ticks.
     """
     low, high = float(np.min(span)), float(np.max(span))
-    margin = max(0.03 * np.log10(high / low), 0.01)
-    settings = axis(title, "log") | {
-        "range": [float(np.log10(low) - margin), float(np.log10(high) + margin)]
-    }
+    ends = log_range(np.array([low, high]), share=0.03, least=0.01)
+    settings = axis(title, "log") | {"range": ends}
     return settings | log_ticks(low, high, count=count)
 
 
@@ -277,13 +275,21 @@ def loss_axis(title: str, losses: NDArray[np.float64], scale: Scale = "log") -> 
     }
 
 
-def log_range(shown: NDArray[np.float64]) -> list[float]:
+def log_range(
+    shown: NDArray[np.float64], *, share: float = 0.04, least: float = 0.004
+) -> list[float]:
     """Return the ends of a logarithmic axis, in decades, just outside of positive values.
 
     An axis of given ends stands still while what lies between them moves.
+
+    Parameters
+    ----------
+    shown : ndarray
+    share, least : float
+        How far outside: a share of the decades shown, and the fewest decades.
     """
     low, high = np.log10(shown.min()), np.log10(shown.max())
-    margin = max(0.04 * (high - low), 0.004)
+    margin = max(share * (high - low), least)
     return [float(low - margin), float(high + margin)]
 
 
