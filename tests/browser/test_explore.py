@@ -258,6 +258,53 @@ def test_rows_stay_while_a_budget_moves_and_come_again_when_lost(visit: Visit) -
     assert page.locator(CHARTS).evaluate_all(here).split("<br>")[1] in answer(page)
 
 
+GONE = """
+async () => {
+  const loaded = performance.getEntriesByType("resource").map(entry => entry.name)
+  const { default: show } = await import(loaded.find(name => /chart.*js/.test(name)))
+  const { purge, relayout } = window.Plotly
+  const place = document.querySelector("h1").parentElement
+  const axis = { range: [0, 9] }
+  const figure = y => ({
+    key: "gone", alt: "A line", title: "", config: {},
+    layout: { height: 300, template: { layout: {} }, xaxis: axis, yaxis: axis },
+    data: [{ type: "scatter", x: [1, 2], y: [1, y] }],
+  })
+  const drawn = parent => new Promise(resolve => {
+    const look = () => parent.querySelector(".main-svg") ? resolve() : setTimeout(look, 5)
+    look()
+  })
+  let gone = 0
+  window.Plotly.purge = (...given) => { gone += 1; return purge(...given) }
+  for (const change of ["none", "line", "axis"]) {
+    const parentElement = place.appendChild(document.createElement("div"))
+    const send = sent => show({
+      data: new TextEncoder().encode(JSON.stringify(sent)),
+      parentElement, setStateValue() {}, setTriggerValue() {},
+    })
+    let close = await send(figure(2))
+    await drawn(parentElement)
+    const later = figure(3)
+    if (change === "axis") later.layout.xaxis = { range: [0, 5] }
+    if (change !== "none") {
+      const plot = parentElement.querySelector(".js-plotly-plot")
+      close = await send(later)
+      while (plot.dataset.drawn !== "2") await new Promise(resolve => setTimeout(resolve))
+    }
+    close()
+    parentElement.remove()
+  }
+  await new Promise(resolve => setTimeout(resolve, 500))
+  return gone
+}
+"""
+
+
+def test_a_chart_may_go_while_it_is_drawn(visit: Visit) -> None:
+    """An error of a script would fail the visit."""
+    assert visit().evaluate(GONE) == 3
+
+
 DRAWN = """
 async charts => {
   const seen = chart => [...chart.querySelectorAll(".cartesianlayer path, .cartesianlayer text")]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -162,6 +165,38 @@ def test_a_job_outlives_a_short_loss_of_connection(
     ui_jobs._present.add(SESSION)
     time.sleep(0.1)
     assert ui_jobs._tasks
+
+
+def test_a_job_that_is_left_while_its_page_waits_is_asked_for_anew(
+    held: SimpleNamespace, pool: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ui_jobs, "PATIENCE_S", 20)
+
+    def leave() -> None:
+        until(lambda: starts(held.argument))
+        ui_jobs._leave(SESSION, set(ui_jobs._tasks))
+        Path(held.argument).touch()
+
+    leaving = threading.Thread(target=leave)
+    leaving.start()
+    at = opened()
+    leaving.join()
+    assert shown(at) == ["made go", "the rest"]
+    assert len(starts(held.argument)) == 2
+
+
+def test_a_result_is_returned_even_if_others_take_its_place(
+    held: SimpleNamespace, jobs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = held.kept(jobs.double)
+
+    def wait(*given: Any, **options: Any) -> object:
+        done = futures.wait(*given, **options)
+        made._results.clear()  # as by as many newer ones as are kept
+        return done
+
+    monkeypatch.setattr(ui_jobs, "futures", SimpleNamespace(wait=wait))
+    assert made(3) == 6
 
 
 def test_a_job_ends_when_its_page_shows_something_else(

@@ -50,8 +50,9 @@ class _Task:
     """A job on its way, and the sessions that wait for it."""
 
     job: work.Job[Any]
-    keep: Callable[[Any], object]
+    keep: Callable[[Any], Any]
     watchers: set[str] = field(default_factory=set)
+    kept: Any = None
 
 
 @dataclass(slots=True)
@@ -211,12 +212,11 @@ class KeptByJob(Generic[Arguments, Result]):
             return _Task(job=job, keep=lambda made: self._keep(key, made, args, kwargs))
 
         with _lock:
-            is_there = key in self._results
-        if not is_there:
-            _bring(key, self._doing, lambda: self._effort(*args, **kwargs), start)
-        with _lock:
-            self._results.move_to_end(key)
-            return self._results[key]
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        made: Result = _bring(key, self._doing, lambda: self._effort(*args, **kwargs), start)
+        return made
 
     def made(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result | None:
         """Return the result where it is there, and None elsewhere: nothing is started.
@@ -256,8 +256,7 @@ class KeptByJob(Generic[Arguments, Result]):
             _note_failure(key, failure)
             raise
         with _lock:
-            self._keep(key, made, args, kwargs)
-            return self._results[key]
+            return self._keep(key, made, args, kwargs)
 
     def is_settled(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> bool:
         """Say whether the result is there, or cannot be made however often it is tried."""
@@ -272,16 +271,16 @@ class KeptByJob(Generic[Arguments, Result]):
     def _key(self, args: Any, kwargs: Any) -> str:
         return content_key((self._name, self._doing, args, kwargs))
 
-    def _keep(self, key: str, made: Result, args: Any, kwargs: Any) -> None:
-        self._results[key] = self._finish(made, *args, **kwargs) if self._finish else made
-        if len(self._results) > self._max_entries:
-            self._results.popitem(last=False)
+    def _keep(self, key: str, made: Result, args: Any, kwargs: Any) -> Result:
+        if key not in self._results:
+            self._results[key] = self._finish(made, *args, **kwargs) if self._finish else made
+            if len(self._results) > self._max_entries:
+                self._results.popitem(last=False)
+        return self._results[key]
 
 
-def _bring(
-    key: str, doing: str, effort: Callable[[], float], start: Callable[[str], _Task]
-) -> None:
-    """Have a key's result made and kept.
+def _bring(key: str, doing: str, effort: Callable[[], float], start: Callable[[str], _Task]) -> Any:
+    """Have a key's result made and kept, and return it.
 
     Raises
     ------
@@ -294,9 +293,7 @@ def _bring(
     if context is None:  # no page: whoever calls waits
         task = start("")
         futures.wait([task.job])
-        _settle(key, task)
-        _raise_failure(key)
-        return
+        return _settle(key, task)
     visit = _visit()
     visit.wanted.add(key)
     _raise_failure(key)
@@ -313,11 +310,9 @@ def _bring(
             raise Unfinished
     task = _join(key, _presence(context.session_id), start)
     futures.wait([task.job], timeout=PATIENCE_S)
-    if task.job.done():
-        _settle(key, task)
-        _raise_failure(key)
-        return
-    _watch(key, doing)
+    if task.job.done() and not task.job.cancelled():
+        return _settle(key, task)
+    _watch(key, doing)  # asks anew for a job that was left meanwhile
     raise Unfinished
 
 
@@ -330,11 +325,18 @@ def _join(key: str, session: str, start: Callable[[str], _Task]) -> _Task:
             return task
         task = _tasks[key] = start(session)
         task.watchers.add(session)
-    task.job.add_done_callback(lambda _: _settle(key, task))
+    task.job.add_done_callback(lambda _: _note(key, task))
     return task
 
 
-def _settle(key: str, task: _Task) -> None:
+def _settle(key: str, task: _Task) -> Any:
+    """Return what a job that has ended, and was not cancelled, made, or raise its failure."""
+    _note(key, task)
+    _raise_failure(key)
+    return task.kept
+
+
+def _note(key: str, task: _Task) -> None:
     """Keep what became of a job; the job is forgotten."""
     with _lock:
         if _tasks.get(key) is task:
@@ -343,9 +345,9 @@ def _settle(key: str, task: _Task) -> None:
             return
         failure = task.job.exception()
         if failure is None:
-            task.keep(task.job.result())
-            return
-        _note_failure(key, failure)
+            task.kept = task.keep(task.job.result())
+        else:
+            _note_failure(key, failure)
 
 
 def _note_failure(key: str, failure: BaseException) -> None:

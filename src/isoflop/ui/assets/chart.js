@@ -82,6 +82,7 @@ class Chart {
   drawn = ""
   draws = 0
   isNear = true
+  busy = Promise.resolve()
 
   constructor(parent) {
     this.host = document.createElement("div")
@@ -112,8 +113,9 @@ class Chart {
     this.sizes.disconnect()
     this.sight.disconnect()
     window.removeEventListener("beforeprint", this.beforePrint)
-    window.Plotly?.purge(this.plot)
     this.host.remove()
+    // Plotly goes on after it has returned, and fails where it has let go of the chart meanwhile.
+    this.busy.finally(() => window.Plotly?.purge(this.plot))
   }
 
   async take(text) {
@@ -151,9 +153,12 @@ class Chart {
     const moved = this.shown && movedTraces(this.shown, figure)
     this.shown = structuredClone(figure) // Plotly writes into what it is given
     if (moved) {
-      if (moved.traces.length) window.Plotly.animate(this.plot, moved, AT_ONCE)
+      if (moved.traces.length) {
+        const whenOvertaken = () => {}
+        this.busy = window.Plotly.animate(this.plot, moved, AT_ONCE).catch(whenOvertaken)
+      }
     } else {
-      window.Plotly.react(
+      this.busy = window.Plotly.react(
         this.plot,
         figure.data,
         figure.layout,
@@ -184,7 +189,7 @@ class Chart {
     const height = isFull ? this.host.clientHeight - this.plot.offsetTop : this.height
     const { width: was, height: high } = this.plot._fullLayout
     if (width && (width !== was || height !== high)) {
-      window.Plotly.relayout(this.plot, { width, height })
+      this.busy = window.Plotly.relayout(this.plot, { width, height })
     }
   }
 
