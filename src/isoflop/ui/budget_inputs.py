@@ -23,6 +23,7 @@ from isoflop.planning import (
 )
 from isoflop.planning.budget import model_flop_per_s
 from isoflop.ui import address, inputs, messages, option_inputs
+from isoflop.ui.option_inputs import Ask
 from isoflop.units import DAY_S, accelerator_time
 from isoflop.units.said import format_quantity
 
@@ -120,6 +121,18 @@ def means() -> Means:
     )
 
 
+def held(given: Means) -> Budget:
+    """Return the budget that the inputs are about to show, before any is drawn.
+
+    Raises
+    ------
+    PlanError
+        If the budget is invalid.
+    """
+    rest = {"accelerators": count(option_inputs.held), **given.rest}
+    return amount_of(given.mode, given.accelerator, rest, option_inputs.held)
+
+
 def budget_of(given: Means) -> Budget:
     """Draw how much there is, in its places, and return the budget.
 
@@ -198,16 +211,14 @@ def _can_be_read(text: str, kind: inputs.Quantity) -> bool:
     return True
 
 
-def count() -> int:
+def count(ask: Ask = option_inputs.quantity) -> int:
     """Draw how many accelerators there are, and return it."""
-    return int(
-        option_inputs.quantity(
-            Budget, "accelerators", key="count", default=DEFAULT_COUNT, kind=inputs.COUNT
-        )
-    )
+    return int(ask(Budget, "accelerators", key="count", default=DEFAULT_COUNT, kind=inputs.COUNT))
 
 
-def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> Budget:
+def amount_of(
+    mode: str, accelerator: Accelerator, rest: Mapping[str, Any], ask: Ask = option_inputs.quantity
+) -> Budget:
     """Draw the compute, money or time there is, and return the budget.
 
     Parameters
@@ -216,9 +227,11 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
     accelerator : Accelerator
     rest : mapping of str to object
         The budget's other fields.
+    ask : callable
+        Draws each number, or returns what is held of it.
     """
     if mode == "money":
-        usd = option_inputs.quantity(Budget, "usd", key="money", default=1e6, kind=inputs.MONEY)
+        usd = ask(Budget, "usd", key="money", default=1e6, kind=inputs.MONEY)
         return Budget(usd=usd, **rest)
     second = Budget(wall_time_s=1.0, **rest)
 
@@ -227,7 +240,7 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
         return None if each_s is None else each_s * model_flop_per_s(second, accelerator)
 
     if mode == "flop":
-        made = option_inputs.quantity(
+        made = ask(
             Budget,
             "compute_flop",
             key="flop",
@@ -236,12 +249,12 @@ def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any]) -> B
             note=_("Accelerators times time can be given, too: 500 GPU-days."),
         )
         return Budget(compute_flop=made, **rest)
-    return Budget(wall_time_s=time(accelerator, second.count), **rest)
+    return Budget(wall_time_s=time(accelerator, second.count, ask), **rest)
 
 
-def time(accelerator: Accelerator, n_accelerators: int) -> float:
+def time(accelerator: Accelerator, n_accelerators: int, ask: Ask = option_inputs.quantity) -> float:
     """Draw how long the accelerators work, and return it."""
-    return option_inputs.quantity(
+    return ask(
         Budget,
         "wall_time_s",
         key="time",

@@ -266,12 +266,12 @@ def quantity(
         stays empty until a person gives a value.
     """
     label, help = translated(label), translated(help)
-    slider_key, good_key = f"_{key}.slider", f"_{key}.good"
+    slider_key = f"_{key}.slider"
     row = st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
-    first = kind.write(default) if is_default_fixed else ""
-    good, problem = _accepted(text_of(key, first), kind, st.session_state.get(good_key, ""))
+    first = _first(kind, default, is_default_fixed)
+    good, problem = _good(key, first, kind)
     value = kind.read(good) if good else default
-    st.session_state[good_key] = good
+    st.session_state[_good_key(key)] = good
     is_moved = st.session_state.get(slider_key) != value
     if is_moved:  # what is set is sent, and redrawn
         st.session_state[slider_key] = value
@@ -302,6 +302,32 @@ def quantity(
         st.caption(_("Read as {taken}.", taken=messages.plain(taken)))
     address.write(key, () if good in ("", first) else (good,))
     return value
+
+
+def held(*, key: str, default: float, kind: Quantity, is_default_fixed: bool = True) -> float:
+    """Return what a quantity's input is about to show, without drawing it.
+
+    Parameters
+    ----------
+    key, default, kind, is_default_fixed
+        As `quantity`.
+    """
+    good, _problem = _good(key, _first(kind, default, is_default_fixed), kind)
+    return kind.read(good) if good else default
+
+
+def _first(kind: Quantity, default: float, is_default_fixed: bool) -> str:
+    """Return the text that an input starts with."""
+    return kind.write(default) if is_default_fixed else ""
+
+
+def _good_key(key: str) -> str:
+    return f"_{key}.good"
+
+
+def _good(key: str, first: str, kind: Quantity) -> tuple[str, UnitError | None]:
+    """Return the text that counts of an input, and what is wrong with the text that it holds."""
+    return _accepted(text_of(key, first), kind, st.session_state.get(_good_key(key), ""))
 
 
 def _on_slider(kind: Quantity, value: float) -> list[float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from isoflop.language import sentences
 from isoflop.options import Option, option
@@ -87,6 +87,48 @@ def quantity(
         help=_help(entry, note),
         is_default_fixed=is_default_fixed,
     )
+
+
+def held(
+    owner: type,
+    name: str,
+    *,
+    key: str,
+    kind: Quantity,
+    default: float | None = None,
+    note: str = "",
+    is_default_fixed: bool = True,
+) -> float:
+    """Return what the input of a numeric option is about to show, without drawing it.
+
+    Parameters
+    ----------
+    owner, name, key, kind, default, note, is_default_fixed
+        As `quantity`.
+    """
+    entry = option(owner, name)
+    return inputs.held(
+        key=key,
+        default=float(entry.default) if default is None else default,
+        kind=_within(kind, entry),
+        is_default_fixed=is_default_fixed,
+    )
+
+
+class Ask(Protocol):
+    """How a number is asked for: `quantity` or `held`."""
+
+    def __call__(
+        self,
+        owner: type,
+        name: str,
+        *,
+        key: str,
+        kind: Quantity,
+        default: float | None = None,
+        note: str = "",
+    ) -> float:
+        """Return the number."""
 
 
 def switch(owner: type, name: str, *, key: str) -> bool:

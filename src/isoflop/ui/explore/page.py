@@ -130,30 +130,51 @@ def show_reading(place: DeltaGenerator, latest: Latest | None) -> None:
 
 @st.fragment
 def show_answer(means: Means, params: float | None, by: Method, latest: Latest | None) -> None:
-    """Draw the amount of the budget, and what it reaches if there is a fit, and keep that."""
+    """Draw the amount of the budget, and what it reaches if there is a fit, and keep that.
+
+    The loss chart comes before all else: what is drawn earlier would keep the browser from it.
+    """
     with messages.boundary():
-        budget = budget_inputs.budget_of(means)
-        if latest is None:
-            return
-        choice, fitted = latest.of.choice, latest.of.fitted
-        latest.of, latest.notices = reproduce.taken(choice, fitted), tuple
-        given = (means.accelerator, budget, params)
-        shown = view(controls.selected(choice, given), fitted)
-        answer, charts = st.container(key="answer"), panels.chart_grid()
-        seen = _outlook(shown, by)
-        keep(latest, choice, shown, seen)
-        with charts:
-            show_losses(shown, seen)
-        time.sleep(GATHERING_S)
-        with answer:
-            serious = show_plan(shown, seen)
-        with charts:
-            show_contours(shown)
-        beyond.follow_up(fitted.table, by)
-        with charts:
-            beyond.show(seen)
-        show_notices(shown, serious)
+        try:
+            begun = None if latest is None else _begin(means, params, by, latest)
+        finally:  # whatever the budget that they hold leads to
+            budget_inputs.budget_of(means)
+        if begun is not None:
+            _go_on(*begun, by)
     views.note()
+
+
+Begun = tuple[View, Outlook, DeltaGenerator, DeltaGenerator]
+"""What is shown, what is to be believed of it, and the places of the answer and its charts."""
+
+
+def _begin(means: Means, params: float | None, by: Method, latest: Latest) -> Begun:
+    """Draw the loss chart of the budget that the inputs hold."""
+    choice, fitted = latest.of.choice, latest.of.fitted
+    latest.of, latest.notices = reproduce.taken(choice, fitted), tuple
+    given = (means.accelerator, budget_inputs.held(means), params)
+    shown = view(controls.selected(choice, given), fitted)
+    seen = _outlook(shown, by)
+    keep(latest, choice, shown, seen)
+    answer, charts = st.container(key="answer"), panels.chart_grid()
+    with charts:
+        show_losses(shown, seen)
+    time.sleep(GATHERING_S)
+    return shown, seen, answer, charts
+
+
+def _go_on(
+    shown: View, seen: Outlook, answer: DeltaGenerator, charts: DeltaGenerator, by: Method
+) -> None:
+    """Draw the answer and the other charts."""
+    with answer:
+        serious = show_plan(shown, seen)
+    with charts:
+        show_contours(shown)
+    beyond.follow_up(shown.fitted.table, by)
+    with charts:
+        beyond.show(seen)
+    show_notices(shown, serious)
 
 
 def view(selection: Selection, fitted: Fitted) -> View:
