@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
 from isoflop.errors import FitError
@@ -85,7 +87,7 @@ class _Label(NamedTuple):
     position: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Surface:
     """Predicted loss on a grid.
 
@@ -100,6 +102,8 @@ class _Surface:
         Losses that lines are drawn at.
     labels : tuple of _Label
         Where they are written.
+    lines : tuple of _Path
+        Along the levels, from low loss to high: those of one colour together, NaN between them.
     """
 
     params: NDArray[np.float64]
@@ -112,6 +116,19 @@ class _Surface:
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _levels(self.loss))
         object.__setattr__(self, "labels", _labels(self))
+
+    @cached_property
+    def lines(self) -> tuple[_Path, ...]:
+        """Return the lines of each colour."""
+        return tuple(
+            _level_lines(self, levels)
+            for levels in np.array_split(self.levels, len(look.SEQUENTIAL_LINES))
+        )
+
+    @cached_property
+    def said(self) -> list[str]:
+        """Return the losses as they are read beside the cursor."""
+        return [f"{loss:.3f}" for loss in self.loss.ravel().tolist()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,17 +229,22 @@ def _surface(
 def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     surface, plan = picture.surface, picture.plan
     traces: list[Trace] = [
-        _contours(surface, picture.loss_label),
+        _losses(surface, picture.loss_label),
+        *(
+            _line(lines, _("Levels"), {"color": colour, "width": 1.25}) | {"showlegend": False}
+            for lines, colour in zip(surface.lines, look.SEQUENTIAL_LINES, strict=True)
+        ),
         _texts(surface.labels, theme),
     ]
-    if picture.same_budget is not None:
-        line = {"color": look.ACCENT, "width": 1.5, "dash": "dot"}
-        traces.append(_line(picture.same_budget, _("Same budget"), line))
     if surface.frontier is not None:
         traces.append(
             _line(surface.frontier, _("Compute-optimal"), {"color": theme.ink, "width": 2})
         )
     traces += [_markers(group, index) for index, group in enumerate(picture.groups)]
+    # What moves with a budget lies above what does not, which a browser then leaves alone.
+    if picture.same_budget is not None:
+        line = {"color": look.ACCENT, "width": 1.5, "dash": "dot"}
+        traces.append(_line(picture.same_budget, _("Same budget"), line))
     if plan is not None:
         traces.append(_marker(plan, describe_plan(plan), theme))
     layout = {
@@ -243,29 +265,34 @@ def _levels(loss: NDArray[np.float64]) -> NDArray[np.float64]:
     return look.round_ticks(float(low), float(high), N_LEVELS)
 
 
-def _contours(surface: _Surface, loss_label: str) -> Trace:
-    levels = surface.levels
-    shares = np.linspace(0, 1, len(look.SEQUENTIAL_LINES)).tolist()
+def _losses(surface: _Surface, loss_label: str) -> Trace:
+    """Return what is read beside the cursor, wherever it is: points that are not drawn."""
+    params, tokens = np.meshgrid(surface.params, surface.tokens)
     return {
-        "type": "contour",
-        "x": surface.params,
-        "y": surface.tokens,
-        "z": surface.loss.astype(np.float32),
-        "colorscale": [list(pair) for pair in zip(shares, look.SEQUENTIAL_LINES, strict=True)],
-        "contours": {
-            "start": float(levels[0]),
-            "end": float(levels[-1]),
-            "size": float(levels[1] - levels[0]) if len(levels) > 1 else 1.0,
-            # Coloured areas would take a browser twice as long as all else in the chart.
-            "coloring": "lines",
-        },
-        "line": {"width": 1.25},
-        "showscale": False,
+        "type": "scatter",
+        "x": params.ravel(),
+        "y": tokens.ravel(),
+        "mode": "none",
+        "text": surface.said,
         "name": loss_label,
+        "showlegend": False,
         "hovertemplate": _("%{{x:.3s}} parameters, %{{y:.3s}} tokens<br>")
         + loss_label
-        + " %{z:.3f}<extra></extra>",
+        + " %{text}<extra></extra>",
     }
+
+
+def _level_lines(surface: _Surface, levels: NDArray[np.float64]) -> _Path:
+    """Return where the loss passes each of some levels.
+
+    Plotly's own contours would be drawn anew, as slowly as all else, whenever a point moves.
+    """
+    logs = np.log10(surface.params), np.log10(surface.tokens)
+    found = contour_generator(*logs, surface.loss, line_type=LineType.ChunkCombinedNan)
+    points = [chunk for level in levels for chunk in found.lines(level)[0] if chunk is not None]
+    gap = np.full((1, 2), np.nan)
+    path = 10 ** np.concatenate([part for chunk in points for part in (chunk, gap)] or [gap])
+    return _Path(params=path[:, 0], tokens=path[:, 1])
 
 
 def _labels(surface: _Surface) -> tuple[_Label, ...]:

@@ -134,13 +134,21 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
         "showlegend": False,
         # A browser that measures names takes three times as long for the whole figure.
         "margin": {"l": names_px(rows), "r": 16, "t": TOP_PX, "b": BELOW_PX},
-        "xaxis": {"title": _title(picture.title), "anchor": "y", "automargin": False},
+        "xaxis": {
+            "title": _title(picture.title),
+            "anchor": "y",
+            "automargin": False,
+            "range": look.round_range(
+                np.array([picture.lower, picture.upper, *(law.loss for law in picture.laws)])
+            ),
+        },
         "yaxis": {
             "type": "category",
             "categoryorder": "array",
             "categoryarray": rows[::-1],
             "domain": [(BAR_PX + GAP_PX) / plot_px, 1],
             "automargin": False,
+            "range": [-0.6, len(rows) - 0.4],
         },
         "xaxis2": {
             "title": _title(_("Share of squared width")),
@@ -149,7 +157,12 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
             "range": [0, 1],
             "anchor": "y2",
         },
-        "yaxis2": {"domain": [0, BAR_PX / plot_px], "showticklabels": False, "automargin": False},
+        "yaxis2": {
+            "domain": [0, BAR_PX / plot_px],
+            "showticklabels": False,
+            "automargin": False,
+            "range": [-0.5, 0.5],
+        },
     }
     return assemble(
         [_band(picture), _laws(picture), *_parts(picture)],

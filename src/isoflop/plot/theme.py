@@ -293,6 +293,25 @@ def log_range(
     return [float(low - margin), float(high + margin)]
 
 
+def round_range(shown: NDArray[np.float64], *, share: float = 0.04) -> list[float]:
+    """Return round ends of a linear axis, outside of values by at least a share of their span.
+
+    An axis of such ends mostly stands still while the values move.
+
+    Parameters
+    ----------
+    shown : ndarray
+    share : float
+    """
+    low, high = float(shown.min()), float(shown.max())
+    margin = share * (high - low) or abs(low) * share or 1.0
+    step = float(np.diff(round_ticks(low - margin, high + margin))[0])
+    return [
+        float(np.round(np.floor((low - margin) / step) * step, 12)),
+        float(np.round(np.ceil((high + margin) / step) * step, 12)),
+    ]
+
+
 def round_ticks(low: float, high: float, count: int = 6) -> NDArray[np.float64]:
     """Return about ``count`` multiples of a round step between two values."""
     if not high > low:

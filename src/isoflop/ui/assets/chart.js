@@ -8,6 +8,7 @@ const LOW = matchMedia("(max-height: 820px) and (min-width: 1000px)")
 const LOW_SHARE = 0.5
 const USUAL_PX = 450 // no higher chart gives way: its rows need their room
 const PLACES = ["x", "y", "error_x", "error_y", "text", "customdata", "hovertemplate"]
+const MOVABLE = ["scatter", "bar"]
 const AT_ONCE = {
   mode: "immediate",
   transition: { duration: 0 },
@@ -204,9 +205,9 @@ class Chart {
   }
 }
 
-// Which traces of a figure are to be drawn, and where, if all that is new is where some lines and
-// points lie between axes that stay; else null. Plotly then leaves the rest as it is; it would take
-// away traces of other types.
+// Which traces of a figure are to be drawn, and where, if all that is new is where some lines,
+// points and bars lie between axes that stay; else null. Plotly then leaves the rest as it is; it
+// would take away traces of other types, and bars that are not drawn with the others.
 function movedTraces(before, { data, layout }) {
   const areHeld = Object.keys(layout).every(name => !/^[xy]axis/.test(name) || layout[name].range)
   if (!areHeld || !isSame(before.layout, layout) || before.data.length !== data.length) return null
@@ -216,11 +217,13 @@ function movedTraces(before, { data, layout }) {
     )
   )
   const mayMove = place =>
-    data[place].type === "scatter" && changes[place].every(name => PLACES.includes(name))
+    MOVABLE.includes(data[place].type) && changes[place].every(name => PLACES.includes(name))
   const all = [...changes.keys()]
   if (!all.every(mayMove)) return null
   // What is drawn comes to lie above the rest: all that lay above it follows.
-  const first = all.find(place => changes[place].length) ?? all.length
+  const isBar = place => data[place].type === "bar"
+  const changed = all.find(place => changes[place].length) ?? all.length
+  const first = all.slice(changed).some(isBar) ? Math.min(changed, all.find(isBar)) : changed
   const traces = all.slice(first)
   const places = trace => Object.entries(trace).filter(([name]) => PLACES.includes(name))
   return { data: traces.map(place => Object.fromEntries(places(data[place]))), traces }
