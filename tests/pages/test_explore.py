@@ -46,7 +46,7 @@ def test_first_visit_is_finished(start: Path) -> None:
     curve, contours, beyond, residuals = figures(at)
     assert {"Pythia", "You are here", "90% band", "extrapolation"} <= set(trace_names(curve))
     assert "Cerebras-GPT" not in trace_names(curve)  # which has another tokenizer
-    assert contours["data"][0]["type"] == "contour"
+    assert trace_names(contours)[:4] == ["Loss (nats/token)", *["Levels"] * 3]
     assert "Each law alone" in trace_names(beyond)
     assert "By **the average of" in at.markdown[0].value
     assert {"Same budget", "You are here"} <= set(trace_names(contours))

@@ -185,3 +185,37 @@ def test_a_slider_that_is_new_on_a_page_starts_at_its_value() -> None:
     at.session_state["_days.slider"] = 864_000.0
     slider = at.run().select_slider(key="_days.slider")
     assert slider.proto.options[int(slider.proto.default[0])] == "10 days"
+
+
+FOLDED = """
+import streamlit as st
+from isoflop.ui import controls, resolve
+from isoflop.ui.state import TableChoice
+
+table = resolve.table(TableChoice(id="pile-cerebras-pythia"))
+st.session_state["made"] = controls.fit_options(table)
+"""
+
+
+def test_folded_inputs_are_drawn_once_opened_and_mean_the_same_before() -> None:
+    at = AppTest.from_string(FOLDED, default_timeout=TIMEOUT_S).run()
+    assert not at.exception
+    assert not at.selectbox
+    closed = at.session_state["made"]
+    at.session_state["options"] = True
+    at.run()
+    assert at.selectbox(key="objective").value == "huber_log"
+    assert at.session_state["made"] == closed
+    at.selectbox(key="objective").set_value("least_squares_log").run()
+    at.session_state["options"] = False
+    at.run()
+    assert at.session_state["made"].objective == "least_squares_log"
+    assert at.selectbox(key="objective").value == "least_squares_log"
+
+
+def test_folded_inputs_are_drawn_where_the_address_says_something_of_one() -> None:
+    at = AppTest.from_string(FOLDED, default_timeout=TIMEOUT_S)
+    at.query_params["objective"] = "least_squares_log"
+    at.run()
+    assert not at.exception
+    assert at.session_state["made"].objective == "least_squares_log"

@@ -21,8 +21,8 @@ from isoflop.ui.jobs import KeptByJob
 # Page, what moves, the most messages and bytes: as measured, with room for a notice more. A chart,
 # a column, a hover text or an input too many shows here.
 MOST = {
-    "explore": ("slider", "_time.slider", 30, 34_000),
-    "explore, accelerators": ("slider", "_count.slider", 30, 34_000),
+    "explore": ("slider", "_time.slider", 30, 36_000),
+    "explore, accelerators": ("slider", "_count.slider", 30, 36_000),
     "plan": ("slider", "_time.slider", 30, 31_000),
     "plan, accelerators": ("slider", "_count.slider", 30, 34_000),
     "fit": ("slider", "_time.slider", 36, 14_000),

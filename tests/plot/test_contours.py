@@ -40,7 +40,7 @@ def test_contours_show_frontier_budget_and_the_plan() -> None:
         "Loss (nats/token)", *["Levels"] * 4, "Compute-optimal", "one", "&lt;two&gt;",
         "Same budget", "You are here",
     ]  # fmt: skip
-    assert len(figure.data[0].text) == 32 * 32
+    assert len(figure.data[0].customdata) == 17 * 17
     assert n_markers(figure) == len(two_families().frame)
     assert "and the chosen model: loss" in figure.layout.meta["alt"]
 
@@ -113,6 +113,6 @@ def test_the_loss_is_read_anywhere() -> None:
     grid = plot.contours(fit).data[0]
     inputs = inputs_at(fit.law, np.array(grid.x), np.array(grid.y), rule=SIX_ND)
     np.testing.assert_allclose(
-        fit.law.loss(fit.theta, inputs), [float(text) for text in grid.text], atol=5e-4
+        fit.law.loss(fit.theta, inputs), np.array(grid.customdata), rtol=1e-12
     )
     assert grid.mode == "none"

@@ -188,7 +188,11 @@ def fixed_for(budget: Budget, fixed: Mapping[str, float] | None) -> dict[str, fl
 
 
 def constraints_of(
-    setting: Setting, *, is_repeating: bool, wall_time_s: Array | None = None
+    setting: Setting,
+    *,
+    is_repeating: bool,
+    wall_time_s: Array | None = None,
+    speed: Speed | None = None,
 ) -> tuple[Constraint, ...]:
     """Return every limit on the tokens that a budget sets.
 
@@ -199,6 +203,8 @@ def constraints_of(
         Whether the law knows what repeated tokens are worth, so that unique tokens are no bound.
     wall_time_s : ndarray, shape (n, 1), optional
         Many times in place of the budget's: a batch of edges.
+    speed : Speed, optional
+        As `speed_along` gives it, where it is known already.
 
     Raises
     ------
@@ -207,7 +213,8 @@ def constraints_of(
         only limit on accelerators that cost nothing.
     """
     times = setting.budget.wall_time_s if wall_time_s is None else wall_time_s
-    speed = speed_along(setting, is_repeating=is_repeating, wall_time_s=wall_time_s)
+    if speed is None:
+        speed = speed_along(setting, is_repeating=is_repeating, wall_time_s=wall_time_s)
     return _limits(setting, speed, times, is_repeating=is_repeating)
 
 
@@ -380,7 +387,12 @@ def tokens_along(constraints: tuple[Constraint, ...]) -> Callable[[Array], Array
 
 
 def best_plan(
-    law: Law, theta: Array, setting: Setting, fixed: Mapping[str, float] | None = None
+    law: Law,
+    theta: Array,
+    setting: Setting,
+    fixed: Mapping[str, float] | None = None,
+    *,
+    speed: Speed | None = None,
 ) -> Optimum:
     """Find the model of least loss that all limits of a budget allow.
 
@@ -392,6 +404,8 @@ def best_plan(
     setting : Setting
     fixed : mapping of str to float, optional
         The law's other inputs, by table column.
+    speed : Speed, optional
+        As `speed_along` gives it, where it is known already.
 
     Returns
     -------
@@ -411,7 +425,7 @@ def best_plan(
     return best_along(
         planned,
         theta,
-        tokens_along(constraints_of(setting, is_repeating=is_repeating)),
+        tokens_along(constraints_of(setting, is_repeating=is_repeating, speed=speed)),
         rule=setting.rule,
         fixed=fixed_for(setting.budget, fixed),
         params_range=(SMALLEST_PARAMS, params_limit(setting)),
@@ -440,9 +454,10 @@ def limit_uses(
     best: Optimum,
     fixed: Mapping[str, float] | None = None,
     *,
+    speed: Speed,
     batch_tokens: float,
     is_size_held: bool = False,
-    held: Speed | None = None,
+    are_tokens_held: bool = False,
 ) -> tuple[LimitUse, ...]:
     """Say what a plan uses of every limit, which bind, and what a tenth more would buy.
 
@@ -453,20 +468,18 @@ def limit_uses(
     best : Optimum
         As `best_plan` gives it for ``fit.theta``.
     fixed : mapping of str to float, optional
+    speed : Speed
+        Of models along the edge that the run lies on.
     batch_tokens : float
         Of a step.
     is_size_held : bool
         Whether the model keeps its size when a limit is relaxed: more tokens are all that it buys.
-    held : Speed, optional
-        Of the run, where its tokens are held too: more of a limit buys nothing.
+    are_tokens_held : bool
+        Whether its tokens are held too: more of a limit buys nothing.
     """
     planned = law_for(fit.law, setting.budget)
     is_repeating = has_column(planned, "unique_tokens")
-    limits = (
-        constraints_of(setting, is_repeating=is_repeating)
-        if held is None
-        else _limits(setting, held, setting.budget.wall_time_s, is_repeating=is_repeating)
-    )
+    limits = constraints_of(setting, is_repeating=is_repeating, speed=speed)
     found: list[_Found] = [
         (c.key, c.label, c.dimension, c.limit, float(c.use(best.params, best.tokens)))
         for c in limits
@@ -483,7 +496,7 @@ def limit_uses(
         limit = float(batch_limit(setting, best.tokens))
         found.append(("batch", lazy_gettext("Critical batch"), "tokens", limit, batch_tokens))
     # More of what is not used up buys nothing.
-    spent = [] if held is not None else [use[0] for use in found if _is_spent(setting, best, use)]
+    spent = [use[0] for use in found if not are_tokens_held and _is_spent(setting, best, use)]
     settings = [_relaxed(setting, key) for key in spent]
     if is_size_held:
         losses = [_loss_of_size(fit, each, float(best.params), fixed) for each in settings]

@@ -41,6 +41,7 @@ from isoflop.planning.inputs import (
 from isoflop.planning.options import PlanOptions
 from isoflop.planning.scenario import Scenario, setting_of
 from isoflop.planning.sense import require_sense
+from isoflop.planning.speed import Speed
 from isoflop.planning.trained import Run, batch_of, training_of
 from isoflop.planning.trajectory import TOKENS_PER_PARAM, assumed_params, optimal_models
 from isoflop.planning.types import (
@@ -180,9 +181,12 @@ def plan_within(
         As `plan`, and if the law has no best size and none is given.
     """
     budget, rule = setting.budget, setting.rule
-    best, spread, own_tokens = None, None, tokens
+    law = law_for(fit.law, budget)
+    is_repeating = has_column(law, "unique_tokens")
+    best, spread, speed, own_tokens = None, None, None, tokens
     if params is None:
-        best, spread = _best_plans(fit, setting, fixed)
+        speed = speed_along(setting, is_repeating=is_repeating)
+        best, spread = _best_plans(fit, setting, fixed, speed)
         if setting.largest_params is None or not _is_at_limit(best, setting):
             # Without size or without data in the law, the edge's own optimum is the fastest size.
             trades = trades_size_for_data(fit.law)
@@ -193,7 +197,6 @@ def plan_within(
     else:
         require_within(setting, params)
         _require_unique(fit, budget, tokens)
-    law = law_for(fit.law, budget)
     known = fixed_for(budget, fixed)
     inputs = inputs_at(law, np.array([params]), np.array([tokens]), known, rule=rule)
     decades = {
@@ -206,19 +209,20 @@ def plan_within(
     storage = setting.storage_need(params, unique)
     loss = float(law.loss(fit.theta, inputs)[0])
     require_sense(fit, setting, params, tokens, loss)
-    if own_tokens is None:
-        speed = speed_along(setting, is_repeating=has_column(law, "unique_tokens"))
-    else:
+    if own_tokens is not None:
         speed = speed_at(setting, own_tokens)
+    elif speed is None:
+        speed = speed_along(setting, is_repeating=is_repeating)
     batch = batch_of(setting, params, tokens)
     limits = limit_uses(
         fit,
         setting,
         best or _as_optimum(params, tokens, loss, flop),
         fixed,
+        speed=speed,
         batch_tokens=batch,
         is_size_held=best is None,
-        held=None if own_tokens is None else speed,
+        are_tokens_held=own_tokens is not None,
     )
     run = training_of(setting, params, tokens, speed, batch)
     planned = fit if law is fit.law else replace(fit, law=law)
@@ -273,12 +277,12 @@ def _require_unique(fit: Fit, budget: Budget, tokens: float) -> None:
 
 
 def _best_plans(
-    fit: Fit, setting: Setting, fixed: Mapping[str, float] | None
+    fit: Fit, setting: Setting, fixed: Mapping[str, float] | None, speed: Speed
 ) -> tuple[Optimum, Optimum | None]:
     """Return the best plan by a fit, and by each of its draws; all in one batch."""
     if fit.draws is None:
-        return best_plan(fit.law, fit.theta, setting, fixed), None
-    found = best_plan(fit.law, np.vstack([fit.theta, fit.draws]), setting, fixed)
+        return best_plan(fit.law, fit.theta, setting, fixed, speed=speed), None
+    found = best_plan(fit.law, np.vstack([fit.theta, fit.draws]), setting, fixed, speed=speed)
     return found.part(0), found.part(slice(1, None))
 
 

@@ -29,7 +29,9 @@ from isoflop.plot.theme import LIGHT, Theme, Trace
 from isoflop.tables import LossTable
 
 HEIGHT_PX = 410
-N_POINTS = 32
+N_POINTS = 33
+READ_EVERY = 2
+"""Steps of the grid at which the loss can be read."""
 N_FRONTIER = 120
 N_LEVELS = 14
 LABELS_AT = 0.93
@@ -124,11 +126,6 @@ class _Surface:
             _level_lines(self, levels)
             for levels in np.array_split(self.levels, len(look.SEQUENTIAL_LINES))
         )
-
-    @cached_property
-    def said(self) -> list[str]:
-        """Return the losses as they are read beside the cursor."""
-        return [f"{loss:.3f}" for loss in self.loss.ravel().tolist()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +245,7 @@ def _draw(picture: _Picture, theme: Theme) -> go.Figure:
     if plan is not None:
         traces.append(_marker(plan, describe_plan(plan), theme))
     layout = {
+        "hoverdistance": -1,  # the loss is read from the nearest place, however far
         "xaxis": look.axis(AXES["params"].title, span=surface.params)
         | {"range": np.log10(surface.params[[0, -1]]).tolist(), "showgrid": False},
         "yaxis": look.axis(AXES["tokens"].title, span=surface.tokens)
@@ -267,18 +265,19 @@ def _levels(loss: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _losses(surface: _Surface, loss_label: str) -> Trace:
     """Return what is read beside the cursor, wherever it is: points that are not drawn."""
-    params, tokens = np.meshgrid(surface.params, surface.tokens)
+    every = slice(None, None, READ_EVERY)
+    params, tokens = np.meshgrid(surface.params[every], surface.tokens[every])
     return {
         "type": "scatter",
         "x": params.ravel(),
         "y": tokens.ravel(),
         "mode": "none",
-        "text": surface.said,
+        "customdata": surface.loss[every, every].ravel(),
         "name": loss_label,
         "showlegend": False,
         "hovertemplate": _("%{{x:.3s}} parameters, %{{y:.3s}} tokens<br>")
         + loss_label
-        + " %{text}<extra></extra>",
+        + " %{customdata:.3f}<extra></extra>",
     }
 
 

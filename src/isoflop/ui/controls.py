@@ -63,6 +63,9 @@ _FOLLOWS = "law.follows"
 FREE_INPUT = "x"
 """Symbol of the input that may stand for any column."""
 
+FOLDED = ("objective", "delta", "asymmetry", "bootstrap", "resample", "weights", "weight-kind")
+"""Parameters of the address that say how to fit."""
+
 RESAMPLES = {"0": "None", "200": "200", "1000": "1000", "4000": "4000"}
 ASYMMETRY = replace(
     inputs.DELTA, stops=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0), upper=1e6
@@ -429,30 +432,42 @@ def fit_options(source: LossTable, law: Law | None = None) -> FitOptions:
     law : Law, optional
         Whose parameters may be fixed or bounded; without it, nothing is asked of them.
     """
-    with st.expander(_("Fit options"), icon=":material/tune:"):
-        given: dict[str, object] = {
-            "objective": option_inputs.choice(FitOptions, "objective", key="objective")
-        }
-        if given["objective"] in {"huber_log", "huber"}:
-            given["huber_delta"] = option_inputs.quantity(
-                FitOptions, "huber_delta", key="delta", kind=inputs.DELTA
-            )
-        if given["objective"] == "asymmetric_mae":
-            given["asymmetry"] = option_inputs.quantity(
-                FitOptions, "asymmetry", key="asymmetry", kind=ASYMMETRY
-            )
-        given["n_bootstrap"] = option_inputs.choice(
-            FitOptions,
-            "n_bootstrap",
-            key="bootstrap",
-            default=DEFAULT_OPTIONS.n_bootstrap,
-            offered=RESAMPLES,
-            style="row",
-        )
-        given["bootstrap"] = option_inputs.choice(
-            FitOptions, "bootstrap", key="resample", default=DEFAULT_OPTIONS.bootstrap
-        )
-        given |= restrictions.weight_inputs(source)
+    given: dict[str, object] = {
+        name: getattr(DEFAULT_OPTIONS, name) for name in ("n_bootstrap", "bootstrap")
+    }
+    place, is_drawn = inputs.folded(
+        _("Fit options"), key="options", icon=":material/tune:", holds=FOLDED.__contains__
+    )
+    if is_drawn:
+        with place:
+            given |= _ways_to_fit(source)
     if law is not None:
         given |= restrictions.param_inputs(law)
     return from_mapping(FitOptions, given)
+
+
+def _ways_to_fit(source: LossTable) -> dict[str, object]:
+    """Draw how to fit, and return it."""
+    given: dict[str, object] = {
+        "objective": option_inputs.choice(FitOptions, "objective", key="objective")
+    }
+    if given["objective"] in {"huber_log", "huber"}:
+        given["huber_delta"] = option_inputs.quantity(
+            FitOptions, "huber_delta", key="delta", kind=inputs.DELTA
+        )
+    if given["objective"] == "asymmetric_mae":
+        given["asymmetry"] = option_inputs.quantity(
+            FitOptions, "asymmetry", key="asymmetry", kind=ASYMMETRY
+        )
+    given["n_bootstrap"] = option_inputs.choice(
+        FitOptions,
+        "n_bootstrap",
+        key="bootstrap",
+        default=DEFAULT_OPTIONS.n_bootstrap,
+        offered=RESAMPLES,
+        style="row",
+    )
+    given["bootstrap"] = option_inputs.choice(
+        FitOptions, "bootstrap", key="resample", default=DEFAULT_OPTIONS.bootstrap
+    )
+    return given | restrictions.weight_inputs(source)

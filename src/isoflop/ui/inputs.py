@@ -573,6 +573,27 @@ def open_tab(key: str, name: str) -> None:
     st.session_state[f"{key}.wanted"] = True
 
 
+def folded(
+    label: str, *, key: str, icon: str, holds: Callable[[str], bool]
+) -> tuple[DeltaGenerator, bool]:
+    """Draw what folds inputs away, and return their place and whether they are to be drawn there.
+
+    They are from when it is first opened on, and where the address says something of one: a folded
+    input costs a browser as much as any other whenever something of the page is redrawn.
+
+    Parameters
+    ----------
+    label : str
+    key : str
+    icon : str
+    holds : callable
+        Says of a parameter of the address whether it is one of these inputs.
+    """
+    place = st.expander(label, icon=icon, key=key, on_change="rerun")
+    is_told = any(holds(name) for name in (*st.query_params, *map(str, st.session_state)))
+    return place, bool(place.open or is_told)
+
+
 def switch(label: str, *, key: str, default: bool, help: str, is_asked: bool = False) -> bool:
     """Draw a switch and return whether it is on.
 

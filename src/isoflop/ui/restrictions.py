@@ -59,7 +59,15 @@ def weight_inputs(table: LossTable) -> dict[str, object]:
 def param_inputs(law: Law) -> dict[str, object]:
     """Draw a field for each parameter of a law, and return what is fixed, bounded or positive."""
     given: list[ParamBounds] = []
-    with st.expander(translated(option(FitOptions, "params").label), icon=":material/lock:"):
+    place, is_drawn = inputs.folded(
+        translated(option(FitOptions, "params").label),
+        key="restrictions",
+        icon=":material/lock:",
+        holds=lambda name: name.startswith("param.") or name == "positive",
+    )
+    if not is_drawn:
+        return {}
+    with place:
         st.caption(
             _("A number fixes a parameter, 1.5:2 bounds it, and an empty field leaves it free.")
         )
