@@ -33,8 +33,8 @@ def explore() -> AppTest:
 
 
 def rows_shown(at: AppTest) -> int:
-    figure = figures(at)[1]
-    return sum(len(trace["customdata"]) for trace in figure["data"] if "customdata" in trace)
+    marked = (trace for trace in figures(at)[1]["data"] if trace.get("mode") == "markers")
+    return sum(len(trace["customdata"]) for trace in marked if "customdata" in trace)
 
 
 def test_obvious_headers_need_no_questions(explore: AppTest) -> None:
