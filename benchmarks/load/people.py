@@ -107,7 +107,7 @@ async def heavy_person(url: str, n_rows: int, watch: Watch, until_s: Callable[[]
     """Upload a large table, then ask for the largest bootstrap of it; again with other rows."""
     seed = 0
     while not until_s():
-        visitor = Visitor(url)
+        visitor = Visitor(url, query="objective=huber_log")  # has the fit options drawn
         try:
             await visitor.open()
             watch.meet(visitor)

@@ -142,9 +142,9 @@ def budget_of(given: Means) -> Budget:
         If the budget is invalid.
     """
     with given.count_place:
-        rest = {"accelerators": count(), **given.rest}
+        rest = {"accelerators": count(option_inputs.quantity), **given.rest}
     with given.place:
-        budget = amount_of(given.mode, given.accelerator, rest)
+        budget = amount_of(given.mode, given.accelerator, rest, option_inputs.quantity)
         try:
             made = format_quantity(compute_flop(budget, given.accelerator), "flop")
             st.caption(_("That is about **{made}** of training compute.", made=made))
@@ -211,15 +211,13 @@ def _can_be_read(text: str, kind: inputs.Quantity) -> bool:
     return True
 
 
-def count(ask: Ask = option_inputs.quantity) -> int:
-    """Draw how many accelerators there are, and return it."""
+def count(ask: Ask) -> int:
+    """Ask how many accelerators there are, and return it."""
     return int(ask(Budget, "accelerators", key="count", default=DEFAULT_COUNT, kind=inputs.COUNT))
 
 
-def amount_of(
-    mode: str, accelerator: Accelerator, rest: Mapping[str, Any], ask: Ask = option_inputs.quantity
-) -> Budget:
-    """Draw the compute, money or time there is, and return the budget.
+def amount_of(mode: str, accelerator: Accelerator, rest: Mapping[str, Any], ask: Ask) -> Budget:
+    """Ask for the compute, money or time there is, and return the budget.
 
     Parameters
     ----------
@@ -252,8 +250,8 @@ def amount_of(
     return Budget(wall_time_s=time(accelerator, second.count, ask), **rest)
 
 
-def time(accelerator: Accelerator, n_accelerators: int, ask: Ask = option_inputs.quantity) -> float:
-    """Draw how long the accelerators work, and return it."""
+def time(accelerator: Accelerator, n_accelerators: int, ask: Ask) -> float:
+    """Ask how long the accelerators work, and return it."""
     return ask(
         Budget,
         "wall_time_s",

@@ -119,8 +119,9 @@ def timed(given: Untimed) -> Scenario:
     """Draw how many accelerators for how long, and return everything that is assumed of the run."""
     scenario = given.scenario
     with given.place:
-        budget = replace(scenario.budget, accelerators=budget_inputs.count())
-        time_s = budget_inputs.time(scenario.accelerator, budget.count)
+        ask = option_inputs.quantity
+        budget = replace(scenario.budget, accelerators=budget_inputs.count(ask))
+        time_s = budget_inputs.time(scenario.accelerator, budget.count, ask)
     return replace(scenario, budget=replace(budget, wall_time_s=time_s))
 
 
