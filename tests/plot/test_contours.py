@@ -108,6 +108,15 @@ def test_lines_of_a_surface_that_turns_are_each_in_one_piece() -> None:
         assert all(length >= 80 for length in lengths)
 
 
+def test_lines_end_where_there_is_no_loss() -> None:
+    surface = waves()
+    loss = np.where(surface.params > 1e9, np.nan, surface.loss)
+    lines = [drawn(replace(surface, loss=loss)).data[place] for place in (1, 2, 3)]
+    reached = np.concatenate([line.x for line in lines])
+    assert np.nanmax(reached) <= 1e9
+    assert np.isfinite(reached).sum() > 100
+
+
 def test_the_loss_is_read_anywhere() -> None:
     fit = small_fit()
     grid = plot.contours(fit).data[0]

@@ -6,6 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.plot.helpers import named, small_fit, small_plan
 
 from isoflop import plot
@@ -66,3 +68,13 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
 
 def test_ticks_of_one_value() -> None:
     assert theme.round_ticks(2.0, 2.0).tolist() == [2.0]
+
+
+@given(st.integers(-(10**6), 10**6), st.just(0.0) | st.floats(1e-3, 1e3), st.integers(0, 3))
+def test_round_ends_enclose_what_is_shown(thousandths: int, span: float, n_missing: int) -> None:
+    low = thousandths / 1000
+    first, last = theme.round_range(np.array([low, low + span, *[np.nan] * n_missing]))
+    assert first < low
+    assert last > low + span
+    if span:
+        assert last - first < 2.1 * span

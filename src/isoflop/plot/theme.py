@@ -301,10 +301,12 @@ def round_range(shown: NDArray[np.float64], *, share: float = 0.04) -> list[floa
     Parameters
     ----------
     shown : ndarray
+        Those that are not finite are left out; one at least is.
     share : float
     """
-    low, high = float(shown.min()), float(shown.max())
-    margin = share * (high - low) or abs(low) * share or 1.0
+    finite = shown[np.isfinite(shown)]
+    low, high = float(finite.min()), float(finite.max())
+    margin = share * ((high - low) or abs(low) or 1.0)
     step = float(np.diff(round_ticks(low - margin, high + margin))[0])
     return [
         float(np.round(np.floor((low - margin) / step) * step, 12)),
