@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *SPEED], help="which; all unless given")
     parser.add_argument("--short", action="store_true", help="the same code on less")
+    parser.add_argument("--minutes", help="of each phase of the load; ten unless given")
     given = parser.parse_args()
     begin = time.monotonic()
     found: dict[str, list[measured.Measured]] = {}
@@ -34,7 +35,8 @@ def main() -> None:
     for name in given.names or SPEED:
         print(f"\n=== benchmarks.{name} ===", flush=True)
         try:
-            found[name] = _run(name, is_short=given.short)
+            own = ["--minutes", given.minutes] if name == "load" and given.minutes else []
+            found[name] = _run(name, [*own, *["--short"] * given.short])
         except subprocess.CalledProcessError:
             failed.append(name)
     print(f"\n{(time.monotonic() - begin) / 60:.1f} minutes")
@@ -44,11 +46,11 @@ def main() -> None:
         write_results(found)
 
 
-def _run(name: str, *, is_short: bool) -> list[measured.Measured]:
+def _run(name: str, flags: list[str]) -> list[measured.Measured]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "measured.json"
         command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(path)]
-        subprocess.run([*command, *["--short"] * is_short], cwd=HERE.parent, check=True)
+        subprocess.run([*command, *flags], cwd=HERE.parent, check=True)
         return measured.read(path)
 
 

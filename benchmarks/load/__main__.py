@@ -110,17 +110,17 @@ def measure(
             phase = replace(
                 phase, task=phase.task.replace(f"{phase.n_people} people", f"{n_people} people")
             )
-        yield from _rows(phase, watch)
+        yield from _rows(phase, watch, seconds / 60)
 
 
-def _rows(phase: Phase, watch: Watch) -> Iterator[Row]:
+def _rows(phase: Phase, watch: Watch, minutes: float) -> Iterator[Row]:
     moves = watch.moves
     yield Row(
         task=f"{phase.task}: a move, 95th percentile",
         value=watch.percentile(0.95),
         unit="s",
         at_most=phase.p95_s,
-        note=f"median {watch.percentile(0.5):.3f} s of {len(moves):,} moves",
+        note=f"median {watch.percentile(0.5):.3f} s of {len(moves):,} moves, {minutes:.3g} min",
     )
     if phase.is_killed:
         yield Row(task=f"{phase.task}: reloads", value=watch.n_reconnects, unit="reloads")
