@@ -268,7 +268,7 @@ def quantity(
     label, help = translated(label), translated(help)
     slider_key = f"_{key}.slider"
     row = st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
-    first = _first(kind, default, is_default_fixed)
+    first = kind.write(default) if is_default_fixed else ""
     good, problem = _good(key, first, kind)
     value = kind.read(good) if good else default
     st.session_state[_good_key(key)] = good
@@ -304,21 +304,16 @@ def quantity(
     return value
 
 
-def held(*, key: str, default: float, kind: Quantity, is_default_fixed: bool = True) -> float:
-    """Return what a quantity's input is about to show, without drawing it.
+def held(*, key: str, default: float, kind: Quantity) -> float:
+    """Return what a quantity's input of a fixed default is about to show, without drawing it.
 
     Parameters
     ----------
-    key, default, kind, is_default_fixed
+    key, default, kind
         As `quantity`.
     """
-    good, _problem = _good(key, _first(kind, default, is_default_fixed), kind)
+    good, _problem = _good(key, kind.write(default), kind)
     return kind.read(good) if good else default
-
-
-def _first(kind: Quantity, default: float, is_default_fixed: bool) -> str:
-    """Return the text that an input starts with."""
-    return kind.write(default) if is_default_fixed else ""
 
 
 def _good_key(key: str) -> str:

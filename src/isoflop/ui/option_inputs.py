@@ -97,21 +97,19 @@ def held(
     kind: Quantity,
     default: float | None = None,
     note: str = "",
-    is_default_fixed: bool = True,
 ) -> float:
     """Return what the input of a numeric option is about to show, without drawing it.
 
     Parameters
     ----------
-    owner, name, key, kind, default, note, is_default_fixed
-        As `quantity`.
+    owner, name, key, kind, default, note
+        As `quantity`, whose default is fixed.
     """
     entry = option(owner, name)
     return inputs.held(
         key=key,
         default=float(entry.default) if default is None else default,
         kind=_within(kind, entry),
-        is_default_fixed=is_default_fixed,
     )
 
 
