@@ -74,6 +74,13 @@ def test_a_page_in_chinese_holds_no_english(page: str, view: dict[str, str]) -> 
     assert not left, "\n".join(dict.fromkeys(text[:300] for text in left))
 
 
+def test_where_an_assumed_size_comes_from_is_said_in_chinese() -> None:
+    at = open_shipped("explore", lang="zh", bootstrap="0", families="Pythia", law="power_floor")
+    figures = " ".join(said(at))
+    assert "参数，假定" in figures
+    assert "词元，假定" in figures
+
+
 def test_the_address_says_the_language_and_reset_leaves_it() -> None:
     at = open_page("tour", lang="zh")
     assert any("幂律" in text for text in said(at))

@@ -279,7 +279,7 @@ def _params(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label=_("Model size N"),
         value=format_number(plan.params),
-        note=_numbers(plan.params_interval) or _("parameters, {basis}", basis=plan.basis),
+        note=_numbers(plan.params_interval) or _("parameters, {basis}", basis=_basis(plan)),
         help=_("Parameters, with an interval over the bootstrap fits."),
     )
 
@@ -309,7 +309,7 @@ def _tokens(plan: Plan, fit: Fit, seen: Outlook) -> _Figure:
     return _Figure(
         label=_("Training data D"),
         value=format_number(plan.tokens),
-        note=_numbers(plan.tokens_interval) or _("tokens, {basis}", basis=plan.basis),
+        note=_numbers(plan.tokens_interval) or _("tokens, {basis}", basis=_basis(plan)),
         help=_(
             "Tokens, with an interval over the bootstrap fits. That is {per_param}{repeated}.",
             per_param=per_param,
@@ -465,6 +465,15 @@ def _span(interval: Interval | None, spec: str) -> str:
 
 def _ends(interval: Interval | None, dimension: Dimension) -> str:
     return _written(interval, lambda end: format_quantity(end, dimension))
+
+
+def _basis(plan: Plan) -> str:
+    """Say where the size comes from."""
+    return {
+        "compute-optimal": _("compute-optimal"),
+        "chosen": _("chosen"),
+        "assumed": _("assumed"),
+    }[plan.basis]
 
 
 def _numbers(interval: Interval | None) -> str:
