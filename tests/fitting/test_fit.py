@@ -66,8 +66,9 @@ def test_a_weight_is_a_repetition(counts, objective):
     repeated = fit(CHINCHILLA, table_of(**{n: frame[n].to_numpy() for n in frame}), options)
     rows = usable_rows(CHINCHILLA, table)
     problem = make_problem(CHINCHILLA.derived, rows.inputs, rows.target, options)
+    # From there: a single start 1% away ends in another minimum, or short of it, once in thirty.
     weighted = minimise(
-        problem, law_coordinates(CHINCHILLA), repeated.theta[None] * 1.01, np.array(counts, float)
+        problem, law_coordinates(CHINCHILLA), repeated.theta[None], np.array(counts, float)
     )
     assert weighted.value[0] == pytest.approx(repeated.objective_value, rel=1e-9)
 
