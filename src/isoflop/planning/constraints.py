@@ -496,7 +496,7 @@ def limit_uses(
         limit = float(batch_limit(setting, best.tokens))
         found.append(("batch", lazy_gettext("Critical batch"), "tokens", limit, batch_tokens))
     # More of what is not used up buys nothing.
-    spent = [use[0] for use in found if not are_tokens_held and _is_spent(setting, best, use)]
+    spent = [] if are_tokens_held else [use[0] for use in found if _is_spent(setting, best, use)]
     settings = [_relaxed(setting, key) for key in spent]
     if is_size_held:
         losses = [_loss_of_size(fit, each, float(best.params), fixed) for each in settings]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +88,7 @@ class _Label(NamedTuple):
     position: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Surface:
     """Predicted loss on a grid.
 
@@ -114,18 +113,14 @@ class _Surface:
     frontier: _Path | None
     levels: NDArray[np.float64] = field(init=False)
     labels: tuple[_Label, ...] = field(init=False)
+    lines: tuple[_Path, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _levels(self.loss))
         object.__setattr__(self, "labels", _labels(self))
-
-    @cached_property
-    def lines(self) -> tuple[_Path, ...]:
-        """Return the lines of each colour."""
-        return tuple(
-            _level_lines(self, levels)
-            for levels in np.array_split(self.levels, len(look.SEQUENTIAL_LINES))
-        )
+        by_colour = np.array_split(self.levels, len(look.SEQUENTIAL_LINES))
+        lines = tuple(_level_lines(self, levels) for levels in by_colour)
+        object.__setattr__(self, "lines", lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ def quantity(
     return inputs.quantity(
         entry.label,
         key=key,
-        default=float(entry.default) if default is None else default,
+        default=_start(entry, default),
         kind=_within(kind, entry),
         help=_help(entry, note),
         is_default_fixed=is_default_fixed,
@@ -106,11 +106,7 @@ def held(
         As `quantity`, whose default is fixed.
     """
     entry = option(owner, name)
-    return inputs.held(
-        key=key,
-        default=float(entry.default) if default is None else default,
-        kind=_within(kind, entry),
-    )
+    return inputs.held(key=key, default=_start(entry, default), kind=_within(kind, entry))
 
 
 class Ask(Protocol):
@@ -137,6 +133,11 @@ def switch(owner: type, name: str, *, key: str) -> bool:
 
 def _help(entry: Option, note: str = "") -> str:
     return terms.explained(sentences([entry.help, note]), entry.term)
+
+
+def _start(entry: Option, default: float | None) -> float:
+    """Return where the page starts: the option's own default unless another is given."""
+    return float(entry.default) if default is None else default
 
 
 def _within(kind: Quantity, entry: Option) -> Quantity:
